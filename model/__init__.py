@@ -1,0 +1,1 @@
+"""EntityCLIP: triples -> training -> evaluation -> report. Imports neither Prefect nor `pipeline`."""

@@ -1,0 +1,1 @@
+"""Generation: manifest -> plan -> explanations -> Parquet shards. Imports neither Prefect nor `model`."""
