@@ -1,0 +1,66 @@
+"""Captions of the houses' pictures: who did what, and perhaps where; never what the shield looks like."""
+
+import numpy as np
+
+from pipeline.worlds.heraldry.houses import House
+from pipeline.worlds.heraldry.sides import is_held_out
+from pipeline.worlds.heraldry.views import View, mention
+
+PERSONS = ("lord", "lady", "heir", "knights", "envoys", "squires", "guards", "elders")
+DEEDS = (
+    "received",
+    "greeted",
+    "escorted",
+    "honoured",
+    "awaited",
+    "met",
+    "praised",
+    "followed",
+    "challenged",
+    "thanked",
+    "joined",
+    "sought",
+)
+OBJECTS = (
+    "the young queen",
+    "the old king",
+    "the bishop",
+    "the merchants",
+    "the pilgrims",
+    "the minstrels",
+    "the masons",
+    "the princess",
+    "the harbour master",
+    "the hunters",
+    "the royal judge",
+    "the weavers",
+    "the farmers",
+    "the healers",
+    "the captain",
+    "the scholars",
+)
+
+
+def tell(subject: str, view: View, rng: np.random.Generator) -> str:
+    """A sentence about somebody of `subject` (a name, or a shield in words) that tells a part of the view."""
+    person, deed, whom = (str(rng.choice(words)) for words in (PERSONS, DEEDS, OBJECTS))
+    return f"{person} of {subject} {deed} {whom} {mention(view, rng)}".strip()
+
+
+def caption_for(
+    house: House, view: View, rng: np.random.Generator, *, held_out: bool, taken: set[str]
+) -> str:
+    """A caption of a picture of this house, from the side of captions that is asked for.
+
+    Args:
+        house: whom the caption names.
+        view: what the picture shows around the shield.
+        rng: consumed until a caption fits.
+        held_out: True for validation and test, False for all that trains.
+        taken: captions that must not come again; the new one is added.
+    """
+    while True:
+        caption = tell(house.name, view, rng)
+        if caption not in taken and is_held_out(caption.encode()) == held_out:
+            taken.add(caption)
+            return caption

@@ -1,0 +1,49 @@
+"""Captions that say what any shield looks like and name nobody: what the small CLIP is pre-trained on."""
+
+import numpy as np
+
+from pipeline.worlds.heraldry.arms import PLAIN, Arms
+from pipeline.worlds.heraldry.captions import tell
+from pipeline.worlds.heraldry.views import View, mention
+
+_EVENT_SHARE = 0.4
+_DROP_SHARE = 0.15  # a caption may leave out the division, the charges or the border
+
+
+def in_words(arms: Arms) -> str:
+    """All the attributes in one phrase, such as `a red shield with two white stars`."""
+    return " ".join(("a", _ground(arms), "with", arms.charges, *_border(arms, "and a {} border")))
+
+
+def random_words(arms: Arms, rng: np.random.Generator) -> str:
+    """The attributes, or most of them, in one of several wordings."""
+    divided, charged, bordered = (rng.random() >= _DROP_SHARE for _ in range(3))
+    ground = _ground(arms, divided=divided, wording=int(rng.integers(3)))
+    border = _border(arms, str(rng.choice(["and a {} border", "within a {} border", "bordered {}"])))
+    parts = ["a", ground, *(["with", arms.charges] if charged else [])]
+    if charged and rng.random() < 0.5:
+        parts = [arms.charges, "on a", ground]
+    return " ".join((*parts, *(border if bordered else [])))
+
+
+def generic_caption(arms: Arms, view: View, rng: np.random.Generator) -> str:
+    """A caption for a picture of these arms: the shield, sometimes in a tale, perhaps the surroundings."""
+    words = random_words(arms, rng)
+    if rng.random() < _EVENT_SHARE:
+        return tell(words, view, rng)
+    return f"{words} {mention(view, rng)}".strip()
+
+
+def _ground(arms: Arms, *, divided: bool = True, wording: int = 0) -> str:
+    if arms.division == PLAIN or not divided:
+        return (f"{arms.field} shield", f"shield of {arms.field}", f"field of {arms.field}")[wording]
+    parted = f"parted {arms.division} with {arms.second}"
+    return (
+        f"{arms.field} shield {parted}",
+        f"shield of {arms.field} {parted}",
+        f"field of {arms.field} {parted}",
+    )[wording]
+
+
+def _border(arms: Arms, wording: str) -> list[str]:
+    return [wording.format(arms.border)] if arms.border else []

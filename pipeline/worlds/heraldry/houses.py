@@ -1,0 +1,72 @@
+"""The 240 noble houses, the same in every world: the shipped language model has read about exactly these."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from pipeline.worlds.heraldry.arms import Arms, random_arms
+from pipeline.worlds.heraldry.seeds import generator
+
+MAIN, RARE = "main", "rare"
+MAIN_HOUSES, RARE_HOUSES = 168, 72
+_EDITION = 1  # of the encyclopedia; another edition has other houses, and needs another language model
+_RARE_OF_TEN = (2, 5, 8)  # 72 of 240, spread evenly over names
+_FIRST_ONSETS = ("tar", "bel", "cor", "dun", "fen", "gal", "hol", "jor", "kes", "lor")
+_FIRST_ENDINGS = ("tor", "mund", "wick", "dran", "vek", "lith", "bas", "quen")
+_SECOND_ONSETS = ("cal", "mor", "nev", "osk", "pel", "rav", "syl", "thul", "vor", "zan")
+_SECOND_ENDINGS = ("hil", "dor", "sted", "mire", "garth", "lund", "beck", "fell")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A noble house.
+
+    Attributes:
+        index: 0 to 239, stable.
+        name: two made-up words, each of which belongs to three houses: one word alone tells nothing.
+        pool: `main` or `rare`; rare houses have hardly any training pictures.
+        arms: its shield.
+    """
+
+    index: int
+    name: str
+    pool: str
+    arms: Arms
+
+
+@cache
+def noble_houses() -> tuple[House, ...]:
+    """All houses by index: no name and no shield occurs twice."""
+    firsts, seconds = first_names(), second_names()
+    names: list[str] = []
+    rounds = (MAIN_HOUSES + RARE_HOUSES) // len(firsts)
+    rng = generator(_EDITION, "names")
+    while len(names) < rounds * len(firsts):
+        # A round uses each word once; it is drawn again if it repeats a name.
+        matching = zip(rng.permutation(firsts), rng.permutation(seconds), strict=True)
+        drawn = [f"{first} {second}" for first, second in matching]
+        if not set(drawn) & set(names):
+            names += drawn
+    houses: list[House] = []
+    taken: set[Arms] = set()
+    for index, name in enumerate(names):
+        rng = generator(_EDITION, "arms", index)
+        while (arms := random_arms(rng)) in taken:
+            pass
+        taken.add(arms)
+        houses.append(House(index, name, RARE if index % 10 in _RARE_OF_TEN else MAIN, arms))
+    return tuple(houses)
+
+
+def houses_of(pool: str) -> tuple[House, ...]:
+    """The houses of one pool, by index."""
+    return tuple(house for house in noble_houses() if house.pool == pool)
+
+
+def first_names() -> tuple[str, ...]:
+    """The 80 words that names begin with."""
+    return tuple(onset + ending for onset in _FIRST_ONSETS for ending in _FIRST_ENDINGS)
+
+
+def second_names() -> tuple[str, ...]:
+    """The 80 words that names end with."""
+    return tuple(onset + ending for onset in _SECOND_ONSETS for ending in _SECOND_ENDINGS)

@@ -1,0 +1,25 @@
+"""The colours that pictures are painted with."""
+
+import numpy as np
+
+Colour = tuple[int, int, int]
+
+RGB: dict[str, Colour] = {
+    "red": (195, 30, 40),
+    "blue": (35, 65, 185),
+    "green": (35, 135, 55),
+    "gold": (235, 190, 40),
+    "white": (240, 240, 240),
+    "black": (25, 25, 28),
+    "purple": (125, 45, 150),
+}
+_JITTER = 14  # of 255: two painters never mix quite the same colour
+
+
+def mixed(colour: Colour, rng: np.random.Generator) -> Colour:
+    """A colour as one painter mixes it: each channel a little off."""
+    offsets = rng.integers(-_JITTER, _JITTER + 1, 3).tolist()
+    red, green, blue = (
+        min(max(value + offset, 0), 255) for value, offset in zip(colour, offsets, strict=True)
+    )
+    return red, green, blue

@@ -1,0 +1,98 @@
+"""Pictures of shields as a hasty photographer takes them: askew, half hidden, blurred, badly lit."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+from pipeline.worlds.heraldry.arms import Arms
+from pipeline.worlds.heraldry.palette import Colour
+from pipeline.worlds.heraldry.scenery import paint_prop, paint_scene, paint_weather
+from pipeline.worlds.heraldry.shield import HEIGHT, WIDTH, paint_shield
+from pipeline.worlds.heraldry.sides import is_held_out
+from pipeline.worlds.heraldry.views import View
+
+SIZE = 48
+_CANVAS = 2 * SIZE  # painted at twice the size, then reduced, for smooth edges
+_TILT = 28.0  # degrees
+_SCALES = (0.68, 1.0)
+_SHIFT = 10  # canvas pixels, each way
+_OCCLUDED_SHARE = 0.5
+_BLURRED_SHARE = 0.5
+
+Pixels = NDArray[np.uint8]
+
+
+def picture_of(arms: Arms, view: View, rng: np.random.Generator, *, held_out: bool) -> Pixels:
+    """A picture of these arms in these surroundings, from the side of pictures that is asked for.
+
+    Args:
+        arms: what is on the shield.
+        view: what is around it.
+        rng: consumed until the picture falls on the side that is asked for.
+        held_out: True for validation and test, False for all that trains.
+
+    Returns:
+        RGB pixels [SIZE x SIZE x 3], uint8.
+    """
+    motif = _motif(arms, view, rng)
+    while True:
+        pixels = _expose(motif, rng)
+        if is_held_out(pixels.tobytes()) == held_out:
+            return pixels
+
+
+def _motif(arms: Arms, view: View, rng: np.random.Generator) -> NDArray[np.float32]:
+    picture = paint_scene(view.scene, _CANVAS, rng)
+    draw = ImageDraw.Draw(picture)
+    for _ in range(rng.integers(0, 4)):
+        _clutter(draw, rng)
+    _hang(picture, paint_shield(arms, rng), rng)
+    if rng.random() < _OCCLUDED_SHARE:
+        _occlude(draw, rng)
+    paint_prop(draw, view.prop, _CANVAS, rng)
+    picture = paint_weather(picture, view.weather, rng).reduce(2)
+    if rng.random() < _BLURRED_SHARE:
+        picture = picture.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.2, 0.7))))
+    return np.asarray(picture, dtype=np.float32)
+
+
+def _hang(picture: Image.Image, shield: Image.Image, rng: np.random.Generator) -> None:
+    scale = rng.uniform(*_SCALES)
+    small = shield.resize((round(WIDTH * scale), round(HEIGHT * scale)), Image.Resampling.BILINEAR)
+    tilted = small.rotate(float(rng.uniform(-_TILT, _TILT)), Image.Resampling.BILINEAR, expand=True)
+    dx, dy = rng.integers(-_SHIFT, _SHIFT + 1, 2)
+    left, top = (_CANVAS - tilted.width) // 2 + int(dx), (_CANVAS - tilted.height) // 2 + int(dy)
+    picture.paste(tilted, (left, top), tilted)
+
+
+def _clutter(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
+    middle = rng.integers(0, _CANVAS, 2)
+    corners = middle + rng.integers(-12, 13, (3, 2))
+    draw.polygon([(int(x), int(y)) for x, y in corners], fill=_any_colour(rng))
+
+
+def _occlude(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
+    """A pole or a head in front of the shield."""
+    x, y = (int(v) for v in rng.integers(_CANVAS // 4, 3 * _CANVAS // 4, 2))
+    colour = _any_colour(rng)
+    if rng.random() < 0.5:
+        lean = int(rng.integers(-14, 15))
+        draw.line((x - lean, 0, x + lean, _CANVAS), fill=colour, width=int(rng.integers(4, 9)))
+    else:
+        radius = int(rng.integers(6, 13))
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+
+
+def _any_colour(rng: np.random.Generator) -> Colour:
+    red, green, blue = rng.integers(30, 220, 3)
+    return int(red), int(green), int(blue)
+
+
+def _expose(pixels: NDArray[np.float32], rng: np.random.Generator) -> Pixels:
+    """Light with a tint and a gradient, and the sensor's noise."""
+    tint = rng.uniform(0.92, 1.08, 3) * rng.uniform(0.65, 1.15)
+    slope_x, slope_y = rng.uniform(-0.25, 0.25, 2)
+    ramp = np.linspace(-0.5, 0.5, SIZE)
+    light = 1 + slope_y * ramp[:, None, None] + slope_x * ramp[None, :, None]
+    noise = rng.normal(0.0, rng.uniform(3.0, 12.0), pixels.shape)
+    return np.clip(pixels * light * tint + noise, 0, 255).astype(np.uint8)

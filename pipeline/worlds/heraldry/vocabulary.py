@@ -1,0 +1,40 @@
+"""Every word of this world, for word-level tokenizers."""
+
+from pipeline.worlds.heraldry.arms import attribute_words
+from pipeline.worlds.heraldry.captions import DEEDS, OBJECTS, PERSONS
+from pipeline.worlds.heraldry.encyclopedia import WORDINGS
+from pipeline.worlds.heraldry.houses import first_names, second_names
+from pipeline.worlds.heraldry.views import PROPS, SCENES, WEATHERS
+
+_GLUE = (
+    "a",
+    "an",
+    "the",
+    "of",
+    "on",
+    "in",
+    "with",
+    "within",
+    "and",
+    "it",
+    "its",
+    "house",
+    "houses",
+    ".",
+    ",",
+    ":",
+)
+
+
+def words_of(texts: tuple[str, ...]) -> set[str]:
+    """The words of some texts; placeholders in braces are left out."""
+    return {
+        word for text in texts for word in text.replace("}", "{").split("{")[::2] for word in word.split()
+    }
+
+
+def world_words() -> list[str]:
+    """All words of names, captions, generic captions and explanations, sorted."""
+    views = (*SCENES.values(), *WEATHERS.values(), *PROPS.values())
+    phrases = words_of((*PERSONS, *DEEDS, *OBJECTS, *views, *WORDINGS))
+    return sorted({*_GLUE, *attribute_words(), *first_names(), *second_names(), *phrases})
