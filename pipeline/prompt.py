@@ -42,9 +42,7 @@ class PromptTemplate(BaseModel):
         try:
             return [{"role": role, "content": part.render(variables)} for role, part in self._parts]
         except jinja2.TemplateError as error:
-            raise PipelineError(
-                f"prompt template {self.name}: {error}; it may use {', '.join(variables)}"
-            ) from error
+            raise PipelineError(f"prompt template {self.name}: {error}; it may use {', '.join(variables)}") from error
 
 
 def load_prompt(name_or_path: str, base: Path) -> PromptTemplate:

@@ -1,0 +1,130 @@
+"""The embedded engine: a Hugging Face causal LM in this process, for small models, laptops and tests."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Self
+
+from pipeline.engines.protocol import Completion, Request
+from pipeline.errors import PipelineError
+from pipeline.llm import LanguageModel
+from pipeline.manifest import Sampling, TransformersEngine
+
+if TYPE_CHECKING:
+    import torch
+
+
+class TransformersGeneration:
+    """Batched generation, longest prompts first, so that each batch pads little and memory peaks at once."""
+
+    name = "transformers"
+
+    def __init__(self, model: LanguageModel, sampling: Sampling, settings: TransformersEngine) -> None:
+        import transformers  # seconds to import: only when an engine is really needed
+
+        self.version = transformers.__version__
+        self._model = model
+        self._sampling = sampling
+        self._settings = settings
+        self._loaded: Any = None
+
+    def __enter__(self) -> Self:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        if self._settings.threads is not None:
+            torch.set_num_threads(self._settings.threads)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            loaded = AutoModelForCausalLM.from_pretrained(
+                self._model.source,
+                revision=None if self._model.is_local else self._model.revision,
+                local_files_only=self._model.is_local,
+                dtype="auto",
+            )
+        except (OSError, ValueError) as error:
+            raise PipelineError(f"model {self._model.name}: its weights cannot be loaded: {error}") from error
+        self._loaded = loaded.to(device).eval()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._loaded = None
+
+    def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """See `Engine.complete`."""
+        longest_first = sorted(requests, key=lambda r: r.prompt_tokens, reverse=True)
+        size = self._settings.batch_size
+        for start in range(0, len(longest_first), size):
+            yield from self._complete_batch(longest_first[start : start + size])
+
+    def _complete_batch(self, batch: list[Request]) -> list[Completion]:
+        import torch
+        from transformers import GenerationConfig, LogitsProcessorList
+
+        tokenizer = self._model.tokenizer
+        texts = tokenizer.apply_chat_template([r.messages for r in batch], add_generation_prompt=True, tokenize=False)
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        inputs = tokenizer(texts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt").to(
+            self._loaded.device
+        )
+        processors = LogitsProcessorList()
+        if self._sampling.temperature > 0:
+            processors.append(_SeededSampling(self._sampling, [r.seed for r in batch]))
+        stops = self._loaded.generation_config.eos_token_id
+        # A fresh config: the model's own may carry penalties or a temperature that the manifest did not ask for.
+        config = GenerationConfig(
+            max_new_tokens=self._sampling.max_tokens,
+            do_sample=False,  # the sampling, if any, is in the processor: seeded by row
+            eos_token_id=stops,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+        with torch.inference_mode():
+            output = self._loaded.generate(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                generation_config=config,
+                logits_processor=processors,
+            )
+        stop_ids = set(stops if isinstance(stops, list) else [stops])
+        answers = output[:, inputs["input_ids"].shape[1] :].tolist()
+        return [
+            self._completion(request, ids, stop_ids, tokenizer) for request, ids in zip(batch, answers, strict=True)
+        ]
+
+    def _completion(self, request: Request, ids: list[int], stop_ids: set[int], tokenizer: Any) -> Completion:
+        end = next((i for i, token in enumerate(ids) if token in stop_ids), None)
+        spoken = ids if end is None else ids[:end]
+        return Completion(
+            key=request.key,
+            text=tokenizer.decode(spoken, skip_special_tokens=True),
+            finish_reason="length" if end is None else "stop",
+            prompt_tokens=request.prompt_tokens,
+            completion_tokens=len(spoken) + (end is not None),  # the stop token counts, as in vLLM
+        )
+
+
+class _SeededSampling:
+    """Temperature and nucleus sampling with one generator per row, by the Gumbel-max trick.
+
+    The argmax of logits plus Gumbel noise is a draw from their softmax; so greedy decoding after this
+    processor samples, and a row's text does not depend on which rows share its batch.
+    """
+
+    def __init__(self, sampling: Sampling, seeds: list[int]) -> None:
+        import torch
+
+        self._temperature = sampling.temperature
+        self._top_p = sampling.top_p
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def __call__(self, input_ids: "torch.Tensor", scores: "torch.Tensor") -> "torch.Tensor":
+        """Perturbed scores (B, vocabulary); tokens outside the nucleus are -inf."""
+        import torch
+
+        logits = scores.float() / self._temperature
+        if self._top_p < 1:
+            ordered, order = logits.softmax(-1).sort(dim=-1, descending=True)
+            outside = ordered.cumsum(-1) - ordered >= self._top_p  # the most probable token always stays
+            logits = logits.masked_fill(outside.scatter(-1, order, outside), float("-inf"))
+        noise = torch.stack([torch.rand(logits.shape[1], generator=g) for g in self._generators])
+        gumbel = -(-noise.clamp(1e-20, 1 - 1e-7).log()).log()
+        return logits + gumbel.to(logits.device)

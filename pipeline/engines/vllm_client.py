@@ -1,0 +1,141 @@
+"""Explanations from a vLLM server through its OpenAI-compatible chat API, many requests in flight."""
+
+import asyncio
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from pipeline.engines.protocol import Completion, Request
+from pipeline.engines.vllm_server import VllmServer
+from pipeline.errors import PipelineError
+from pipeline.llm import LanguageModel
+from pipeline.manifest import Sampling, VllmEngine
+
+_ATTEMPTS = 5
+_FIRST_WAIT_SECONDS = 0.5
+
+
+class VllmGeneration:
+    """Generates through a server: the one at `settings.url`, or one of its own for as long as it is open."""
+
+    name = "vllm"
+
+    def __init__(
+        self, model: LanguageModel, sampling: Sampling, max_model_len: int, settings: VllmEngine, log: Path
+    ) -> None:
+        self.version = "unknown"
+        self._model = model
+        self._sampling = sampling
+        self._max_model_len = max_model_len
+        self._settings = settings
+        self._log = log
+        self._stack = ExitStack()
+        self._url = ""
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            if self._settings.url is None:
+                server = stack.enter_context(VllmServer(self._model, self._max_model_len, self._settings, self._log))
+                self._url, self.version = server.url, f"{server.version} ({server.build})"
+            else:
+                self._url = self._settings.url.rstrip("/")
+                self.version = self._external_version()
+            self._runner = stack.enter_context(asyncio.Runner())
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+    def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """See `Engine.complete`. At most `concurrency` requests are in flight; the rest are not drawn yet."""
+        waiting = iter(requests)
+        in_flight: set[asyncio.Task[Completion]] = set()
+        loop = self._runner.get_loop()
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=self._settings.concurrency)
+        client = httpx.AsyncClient(timeout=self._settings.request_timeout, limits=limits)
+        try:
+            while True:
+                while len(in_flight) < self._settings.concurrency:
+                    request = next(waiting, None)
+                    if request is None:
+                        break
+                    in_flight.add(loop.create_task(self._answer(client, request)))
+                if not in_flight:
+                    return
+                done, in_flight = loop.run_until_complete(asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED))
+                for task in done:
+                    yield task.result()
+        finally:
+            loop.run_until_complete(_abandon(client, in_flight))
+
+    def _external_version(self) -> str:
+        """The version an already running server reports.
+
+        Raises:
+            PipelineError: it cannot be reached, or does not serve the manifest's model.
+        """
+        try:
+            served = httpx.get(f"{self._url}/models", timeout=10.0).raise_for_status().json()
+            names = [entry["id"] for entry in served["data"]]
+            version = httpx.get(f"{self._url.removesuffix('/v1')}/version", timeout=10.0)
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            raise PipelineError(f"generation.engine.url: no vLLM server answers at {self._url}: {error}") from error
+        if self._model.name not in names:
+            raise PipelineError(
+                f"generation.engine.url: {self._url} serves {', '.join(names)}, not {self._model.name}; "
+                f"start it with --served-model-name {self._model.name}"
+            )
+        return str(version.json()["version"]) if version.is_success else "unknown"
+
+    async def _answer(self, client: httpx.AsyncClient, request: Request) -> Completion:
+        """One completion. Overload, server faults and lost connections are retried with jitter; a refusal is not.
+
+        Raises:
+            PipelineError: the server did not answer in any attempt.
+        """
+        body = {
+            "model": self._model.name,
+            "messages": request.messages,
+            "temperature": self._sampling.temperature,
+            "top_p": self._sampling.top_p,
+            "max_tokens": self._sampling.max_tokens,
+            "seed": request.seed,
+        }
+        last = ""
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(_FIRST_WAIT_SECONDS * 2**attempt * random.uniform(0.5, 1.5))
+            try:
+                response = await client.post(f"{self._url}/chat/completions", json=body)
+            except httpx.TransportError as error:
+                last = f"{type(error).__name__}: {error}"
+                continue
+            if response.is_success:
+                return _completion(request, response.json())
+            last = f"HTTP {response.status_code}: {response.text[:500]}"
+            if response.status_code != 429 and response.status_code < 500:
+                return Completion(key=request.key, error=last)
+        raise PipelineError(f"the vLLM server at {self._url} failed {_ATTEMPTS} times, last with {last}")
+
+
+async def _abandon(client: httpx.AsyncClient, tasks: set[asyncio.Task[Completion]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await client.aclose()
+
+
+def _completion(request: Request, answer: dict[str, Any]) -> Completion:
+    choice, usage = answer["choices"][0], answer["usage"]
+    return Completion(
+        key=request.key,
+        text=choice["message"]["content"] or "",
+        finish_reason=choice["finish_reason"],
+        prompt_tokens=usage["prompt_tokens"],
+        completion_tokens=usage["completion_tokens"],
+    )

@@ -1,0 +1,76 @@
+"""What is the same for every shard of a run: manifest, prompt, model, output folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import PipelineError
+from pipeline.llm import LanguageModel, find_language_model
+from pipeline.manifest import Manifest, load_manifest
+from pipeline.prompt import PromptTemplate, load_prompt
+
+
+@dataclass(frozen=True)
+class Job:
+    """A manifest with everything it names found and checked."""
+
+    manifest: Manifest
+    prompt: PromptTemplate
+    model: LanguageModel
+
+    @property
+    def output(self) -> Path:
+        """The folder of the shards."""
+        return self.manifest.output_folder
+
+    @property
+    def plan_path(self) -> Path:
+        """Where this run's plan is written."""
+        return self.output / "plan.parquet"
+
+    def provenance(self, split: str, shard: int) -> dict[str, Any]:
+        """What a shard's footer says of its origin, engine apart."""
+        generation = self.manifest.generation
+        return {
+            "dataset": self.manifest.name,
+            "split": split,
+            "shard": shard,
+            "num_shards": self.manifest.num_shards,
+            "image_root": str(self.manifest.image_root),
+            "model": self.model.name,
+            "revision": self.model.revision,
+            "chat_template": self.model.chat_template_digest,
+            "prompt": self.prompt.model_dump(),
+            "sampling": generation.sampling.model_dump(),
+            "max_model_len": generation.max_model_len,
+        }
+
+
+def open_job(manifest_path: Path, *, engine: str | None = None, output: Path | None = None) -> Job:
+    """Load a manifest and find its prompt and model, before any long work.
+
+    Args:
+        manifest_path: the YAML file.
+        engine: `transformers` or `vllm` in place of the manifest's engine, with that engine's defaults
+            unless it is the one the manifest names.
+        output: another output folder.
+
+    Raises:
+        PipelineError: something named does not exist or does not fit.
+    """
+    manifest = load_manifest(manifest_path)
+    changes: dict[str, Any] = {}
+    if engine is not None and engine != manifest.generation.engine.kind:
+        changes["generation"] = manifest.generation.with_engine(engine)
+    if output is not None:
+        changes["output"] = output.resolve()
+    if changes:
+        manifest = manifest.with_changes(changes)
+    generation = manifest.generation
+    if generation.sampling.max_tokens >= generation.max_model_len:
+        raise PipelineError(
+            f"{manifest_path}: generation.sampling.max_tokens ({generation.sampling.max_tokens}) leaves no room for "
+            f"a prompt in generation.max_model_len ({generation.max_model_len})"
+        )
+    prompt = load_prompt(generation.prompt, manifest.folder)
+    return Job(manifest, prompt, find_language_model(manifest))

@@ -1,0 +1,94 @@
+"""The LLM as the pipeline sees it without loading weights: its identity, and its tokenizer's count of a chat."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import PipelineError
+from pipeline.manifest import Manifest
+from pipeline.prompt import Message
+
+_NOT_IDENTITY = ("BUILD.json", "README.md", ".gitattributes")  # beside a model, but no part of what it says
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """Which model generates, and where it is loaded from.
+
+    Attributes:
+        name: hub name, or the folder's own name.
+        revision: hub revision, or `sha256:` and the digest of the folder's files.
+        source: what transformers and vLLM are given: the hub name or the absolute folder.
+        is_local: whether `source` is a folder.
+    """
+
+    name: str
+    revision: str
+    source: str
+    is_local: bool
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The Hugging Face tokenizer.
+
+        Raises:
+            PipelineError: it cannot be loaded, or has no chat template.
+        """
+        from transformers import AutoTokenizer  # seconds to import: only where it is needed
+
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(
+                self.source, revision=None if self.is_local else self.revision, local_files_only=self.is_local
+            )
+        except (OSError, ValueError) as error:
+            raise PipelineError(f"model {self.name}: its tokenizer cannot be loaded: {error}") from error
+        if not tokenizer.chat_template:
+            raise PipelineError(f"model {self.name}: its tokenizer has no chat template; use an instruct model")
+        return tokenizer
+
+    @cached_property
+    def chat_template_digest(self) -> str:
+        """Digest of the chat template, which decides what the model reads."""
+        return hashlib.sha256(str(self.tokenizer.chat_template).encode()).hexdigest()
+
+    def count_tokens(self, chats: list[list[Message]]) -> list[int]:
+        """Length of each chat in tokens, the generation prompt included."""
+        if not chats:
+            return []
+        texts = self.tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False)
+        return [len(ids) for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
+
+
+def find_language_model(manifest: Manifest) -> LanguageModel:
+    """The model that a manifest names.
+
+    Raises:
+        PipelineError: the folder does not exist or is no model, or a hub name comes without a revision.
+    """
+    named = manifest.generation.model
+    folder = manifest.resolve(Path(named))
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise PipelineError(f"generation.model: {folder} holds no config.json, so it is no Hugging Face model")
+        return LanguageModel(folder.name, f"sha256:{_digest(folder)}", str(folder), is_local=True)
+    meant_as_folder = named.startswith((".", "/")) or named.count("/") > 1 or folder.parent.is_dir()
+    if meant_as_folder:
+        raise PipelineError(f"generation.model: no model folder at {folder}")
+    if manifest.generation.revision is None:
+        raise PipelineError(
+            f"generation.model: {named} is no folder at {folder}; if it is a hub model, "
+            "set generation.revision to a commit or tag, so that the run can be repeated"
+        )
+    return LanguageModel(named, manifest.generation.revision, named, is_local=False)
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.name not in _NOT_IDENTITY:
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{path.name}\0{content}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,175 @@
+"""The manifest: one YAML file that describes one reproducible generation run."""
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from pipeline.errors import PipelineError
+from pipeline.worlds.heraldry.settings import WorldSettings
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HeraldryDataset(_Strict):
+    """The demo world: rendered into `root` when it is not there yet."""
+
+    kind: Literal["heraldry"]
+    root: Path = Field(description="folder of the rendered world, relative to the manifest")
+    world: WorldSettings = Field(default_factory=WorldSettings, description="seed and sizes of the world")
+
+
+class JsonlDataset(_Strict):
+    """Anybody's own pairs: one JSON object a line with id, split, image, caption and perhaps topic."""
+
+    kind: Literal["jsonl"]
+    root: Path = Field(description="image root, relative to the manifest")
+    file: Path = Field(description="the JSON-lines file, relative to the manifest")
+
+
+Dataset = Annotated[HeraldryDataset | JsonlDataset, Field(discriminator="kind")]
+
+
+class Sampling(_Strict):
+    """How the LLM samples. Part of every explanation's key."""
+
+    temperature: float = Field(default=0.0, ge=0.0, le=2.0, description="0 is greedy")
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0, description="nucleus sampling; 1 is off")
+    max_tokens: int = Field(default=160, ge=1, description="longest explanation, in tokens of the LLM")
+    seed: int = Field(
+        default=0, ge=0, lt=2**31, description="each row's own seed is derived from it and the row's prompt"
+    )
+
+
+class TransformersEngine(_Strict):
+    """The embedded default: the model runs in this process."""
+
+    kind: Literal["transformers"] = "transformers"
+    batch_size: int = Field(default=64, ge=1, description="rows generated together")
+    threads: int | None = Field(default=None, ge=1, description="torch threads; none: torch's own choice")
+
+
+class VllmEngine(_Strict):
+    """A vLLM server: one that runs already (`url`), or one that is started, watched and stopped."""
+
+    kind: Literal["vllm"] = "vllm"
+    url: str | None = Field(default=None, description="base URL of a running server, such as http://gpu1:8000/v1")
+    python: Path = Field(
+        default=Path(".venv-vllm/bin/python"),
+        description="interpreter that has vllm, relative to the working directory; `make vllm-env` makes it",
+    )
+    concurrency: int = Field(default=256, ge=1, description="requests in flight")
+    max_num_seqs: int = Field(default=256, ge=1, description="rows the server runs together")
+    startup_timeout: float = Field(default=600.0, gt=0, description="seconds to wait until the server is healthy")
+    request_timeout: float = Field(default=600.0, gt=0, description="seconds to wait for one explanation")
+
+
+Engine = Annotated[TransformersEngine | VllmEngine, Field(discriminator="kind")]
+
+
+class Generation(_Strict):
+    """How explanations are made."""
+
+    model: str = Field(description="a folder relative to the manifest, or a hub name")
+    revision: str | None = Field(default=None, description="hub revision; a folder's is the digest of its files")
+    prompt: str = Field(description="name of a shipped template, or a YAML file relative to the manifest")
+    max_model_len: int = Field(default=2048, ge=16, description="prompt and explanation together, in tokens")
+    sampling: Sampling = Field(default_factory=Sampling)
+    engine: Engine = Field(default_factory=TransformersEngine)
+
+    def with_engine(self, kind: str) -> "Generation":
+        """The same generation by another engine, at that engine's defaults."""
+        return Generation.model_validate({**self.model_dump(), "engine": {"kind": kind}})
+
+
+class Manifest(_Strict):
+    """One dataset and how its explanations are generated."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="the dataset's name, written into every shard")
+    dataset: Dataset
+    generation: Generation
+    output: Path = Field(description="folder of the explanation shards, relative to the manifest")
+    num_shards: int = Field(default=16, ge=1, le=99_999, description="shards per split; keep it once chosen")
+    check_images: bool = Field(default=True, description="decode each image first; a bad one costs no LLM tokens")
+
+    _folder: Path = PrivateAttr(default=Path())
+
+    def resolve(self, path: Path) -> Path:
+        """A path of this manifest made absolute: relative ones start at the manifest's own folder."""
+        return (self._folder / path).resolve()
+
+    def with_changes(self, changes: dict[str, Any]) -> "Manifest":
+        """A copy with other values in some fields; paths still resolve against the same folder."""
+        changed = self.model_copy(update=changes)
+        changed._folder = self._folder
+        return changed
+
+    @property
+    def folder(self) -> Path:
+        """The folder the manifest lies in."""
+        return self._folder
+
+    @property
+    def image_root(self) -> Path:
+        """The folder under which every image path of the dataset lies."""
+        root = self.resolve(self.dataset.root)
+        return root / "images" if isinstance(self.dataset, HeraldryDataset) else root
+
+    @property
+    def output_folder(self) -> Path:
+        """The absolute folder of the explanation shards."""
+        return self.resolve(self.output)
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read and validate a manifest.
+
+    Raises:
+        PipelineError: there is no such file, it is not YAML, or a key is unknown, missing or wrong.
+    """
+    if not path.is_file():
+        raise PipelineError(f"no manifest at {path}")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PipelineError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise PipelineError(f"{path}: a manifest is a mapping with the keys {', '.join(Manifest.model_fields)}")
+    try:
+        manifest = Manifest.model_validate(content)
+    except ValidationError as error:
+        raise PipelineError(f"{path}:\n" + "\n".join(_explain(error))) from error
+    manifest._folder = path.resolve().parent
+    return manifest
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    """One line per mistake: where it is, what is wrong, and the nearest right key for a misspelt one."""
+    for item in error.errors(include_url=False):
+        where = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            misspelt = str(item["loc"][-1])
+            near = difflib.get_close_matches(misspelt, _known_keys(), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            yield f"  {where}: unknown key{hint}"
+        else:
+            yield f"  {where}: {item['msg']}"
+
+
+def _known_keys() -> list[str]:
+    parts = (
+        Manifest,
+        HeraldryDataset,
+        WorldSettings,
+        JsonlDataset,
+        Generation,
+        Sampling,
+        TransformersEngine,
+        VllmEngine,
+    )
+    return [key for part in parts for key in part.model_fields]

@@ -1,0 +1,63 @@
+"""Rows from planned pairs: judged before the engine, or filled with what the engine said."""
+
+from dataclasses import replace
+
+from pipeline.cleaning import clean
+from pipeline.engines.protocol import Completion
+from pipeline.llm import LanguageModel
+from pipeline.plan import PlannedPair
+from pipeline.shard import Row
+from pipeline.status import Status
+
+
+def unsent_row(planned: PlannedPair, model: LanguageModel, status: Status, error: str | None) -> Row:
+    """A row that does not reach the engine, and why."""
+    return _row(planned, model, status=status, error=error)
+
+
+def answered_row(planned: PlannedPair, model: LanguageModel, completion: Completion) -> Row:
+    """A row with the engine's answer: raw text, finish_reason and usage as they came, then the cleaned text."""
+    if completion.text is None:
+        return _row(planned, model, status=Status.ERROR, error=completion.error or "the engine gave no text")
+    explanation = clean(completion.text)
+    if not explanation:
+        status, kept = Status.EMPTY, None
+    else:
+        status = Status.TRUNCATED if completion.finish_reason == "length" else Status.OK
+        kept = explanation
+    return replace(
+        _row(planned, model, status=status, error=None),
+        explanation=kept,
+        raw_text=completion.text,
+        finish_reason=completion.finish_reason,
+        prompt_tokens=completion.prompt_tokens,
+        completion_tokens=completion.completion_tokens,
+    )
+
+
+def copied_row(planned: PlannedPair, answer: Row) -> Row:
+    """The row of a pair whose key already has an answer."""
+    pair = planned.pair
+    return replace(answer, id=pair.id, split=pair.split, image=pair.image, caption=pair.caption, topic=pair.topic)
+
+
+def _row(planned: PlannedPair, model: LanguageModel, *, status: Status, error: str | None) -> Row:
+    pair = planned.pair
+    return Row(
+        id=pair.id,
+        split=pair.split,
+        image=pair.image,
+        caption=pair.caption,
+        topic=pair.topic,
+        explanation=None,
+        raw_text=None,
+        status=status.value,
+        error=error,
+        finish_reason=None,
+        prompt_tokens=None,
+        completion_tokens=None,
+        key=planned.key,
+        seed=planned.seed,
+        model=model.name,
+        revision=model.revision,
+    )

@@ -1,0 +1,63 @@
+"""The declared Arrow schema of explanation shards: the contract between generation and training.
+
+docs/parquet_schema.md says what each column means; a change of meaning raises SCHEMA_VERSION.
+"""
+
+import json
+from typing import Any
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+_LABEL = pa.dictionary(pa.int32(), pa.string())
+
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]), nullable=False),
+        pa.field("caption", pa.string(), nullable=False),
+        pa.field("topic", pa.string()),
+        pa.field("explanation", pa.string()),
+        pa.field("raw_text", pa.string()),
+        pa.field("status", _LABEL, nullable=False),
+        pa.field("error", pa.string()),
+        pa.field("finish_reason", _LABEL),
+        pa.field("prompt_tokens", pa.int32()),
+        pa.field("completion_tokens", pa.int32()),
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("seed", pa.int64(), nullable=False),
+        pa.field("model", _LABEL, nullable=False),
+        pa.field("revision", _LABEL, nullable=False),
+    ]
+)
+
+_METADATA_KEY = b"entityclip"
+
+
+def _huggingface_features() -> dict[str, Any]:
+    features: dict[str, Any] = {}
+    for field in SCHEMA:
+        if field.name == "image":
+            features[field.name] = {"_type": "Image"}
+        else:
+            dtype = "string" if pa.types.is_dictionary(field.type) else str(field.type)
+            features[field.name] = {"dtype": dtype, "_type": "Value"}
+    return {"info": {"features": features}}
+
+
+def schema_with(provenance: dict[str, Any]) -> pa.Schema:
+    """The schema with a shard's provenance, and the features that let dataset viewers show pictures."""
+    return SCHEMA.with_metadata(
+        {
+            _METADATA_KEY: json.dumps({"schema_version": SCHEMA_VERSION, **provenance}, ensure_ascii=False),
+            b"huggingface": json.dumps(_huggingface_features()),
+        }
+    )
+
+
+def provenance_of(schema: pa.Schema) -> dict[str, Any] | None:
+    """The provenance in a shard's schema, or None where the file is not one of ours."""
+    raw = (schema.metadata or {}).get(_METADATA_KEY)
+    return None if raw is None else json.loads(raw)
