@@ -1,10 +1,10 @@
 """The one import of open_clip: `from model.open_clip_import import open_clip`.
 
-open_clip imports torchvision for its image transforms. Where torchvision's compiled operators cannot load (a
-torchvision built for CUDA beside a CPU build of torch), `import torchvision` fails all the same: its
-`_meta_registrations` registers fakes for `torchvision::nms` and `torchvision::qnms` without asking whether they
-exist. Declaring both schemas beforehand makes the import work. Transforms then work; `torchvision.ops` and
-`torchvision.io` do not, and nothing here uses them.
+open_clip imports torchvision for its image transforms. Where torchvision's compiled operators cannot load
+(one built for CUDA beside a CPU build of torch), `import torchvision` fails all the same: its
+`_meta_registrations` registers fakes for `torchvision::nms` and `torchvision::qnms` without asking whether
+they exist. Declaring both schemas beforehand makes the import work. Transforms then work; `torchvision.ops`
+and `torchvision.io` do not, and nothing here uses them.
 """
 
 import importlib

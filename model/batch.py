@@ -1,0 +1,36 @@
+"""What one training step reads."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B triples of (image, caption, explanation), ready for the towers.
+
+    The three groups say which rows may not be each other's hard negatives: equal numbers mean the same
+    image, the same caption, the same explanation key.
+    """
+
+    ids: list[str]
+    images: Tensor  # (B, 3, H, W), normalised
+    captions: Tensor  # (B, Lt) token ids
+    explanations: Tensor | None  # (B, Lt) token ids; None where nothing reads them
+    image_group: Tensor  # (B,)
+    caption_group: Tensor  # (B,)
+    key_group: Tensor  # (B,)
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the same batch on `device`."""
+        explanations = None if self.explanations is None else self.explanations.to(device)
+        return replace(
+            self,
+            images=self.images.to(device),
+            captions=self.captions.to(device),
+            explanations=explanations,
+            image_group=self.image_group.to(device),
+            caption_group=self.caption_group.to(device),
+            key_group=self.key_group.to(device),
+        )

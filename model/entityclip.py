@@ -1,0 +1,159 @@
+"""EntityCLIP (arXiv 2410.17810): two CLIP towers, and what trains them with explanations.
+
+At inference only the towers remain: `model.clip` is a plain open_clip model.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from model.batch import Batch
+from model.errors import ModelError
+from model.experts import ExpertGate, ExpertOutputs, Experts
+from model.losses import MATCH, NO_MATCH, contrastive_loss, matching_loss
+from model.matching import (
+    GatedMatching,
+    HardNegatives,
+    MatchingOutput,
+    draw_hard_negatives,
+    possible_negatives,
+)
+from model.settings import MethodSettings
+from model.towers import (
+    TokenFeatures,
+    check_towers,
+    embed_width,
+    eot_position,
+    image_tokens,
+    text_tokens,
+)
+
+
+class StepOutput(NamedTuple):
+    """What one step gives the training loop, which knows no modality."""
+
+    losses: dict[str, Tensor]  # "total" to call backward on; "vtc", "mmae", "itm" as far as they are built
+    report: dict[str, Tensor]  # detached scalars worth watching
+
+
+class EntityCLIP(nn.Module):
+    """The towers and the training-only modules; a module that is switched off is not built."""
+
+    def __init__(self, clip: nn.Module, method: MethodSettings) -> None:
+        """Wrap an open_clip model (its parameters stay its own). Raises ModelError for unsupported towers."""
+        super().__init__()
+        check_towers(clip)
+        self.method = method
+        self.clip = clip
+        self.experts: Experts | None = None
+        self.image_gate: ExpertGate | None = None
+        self.text_gate: ExpertGate | None = None
+        self.matching: GatedMatching | None = None
+        width = embed_width(clip)
+        image_rows = method.image_experts + method.shared_experts
+        text_rows = method.text_experts + method.shared_experts
+        if method.mmae or method.gi_itm:
+            self.experts = Experts(
+                width, image=method.image_experts, shared=method.shared_experts, text=method.text_experts
+            )
+        if method.mmae:
+            self.image_gate = ExpertGate(width, image_rows)
+            self.text_gate = ExpertGate(width, text_rows)
+        if method.gi_itm:
+            self.matching = GatedMatching(width, image_rows + text_rows)
+
+    @property
+    def reads_explanations(self) -> bool:
+        """Whether a step needs explanation tokens at all."""
+        return self.method.reads_explanations
+
+    def forward(
+        self,
+        batch: Batch,
+        *,
+        generator: torch.Generator | None = None,
+        negatives: HardNegatives | None = None,
+    ) -> StepOutput:
+        """One step: L = L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm (paper, section "training").
+
+        `generator` draws the hard negatives; `negatives` gives them instead. Raises ModelError if GI-ITM is
+        on and the batch has fewer than 2 rows.
+        """
+        assert isinstance(self.clip.logit_scale, Tensor)
+        scale = self.clip.logit_scale.exp()
+        features = self.token_features(batch)
+        vtc, logits = contrastive_loss(features.v_cls, features.t_eot, scale)
+        losses, report = {"total": vtc, "vtc": vtc}, {"logit_scale": scale.detach()}
+        if self.experts is None:
+            return StepOutput(losses, report)
+
+        outputs = self.experts(features)
+        if self.image_gate is not None and self.text_gate is not None:
+            _, v_star = self.image_gate(features.v_cls, outputs.x_v)
+            _, t_star = self.text_gate(features.t_eot, outputs.x_t)
+            losses["mmae"], _ = contrastive_loss(v_star, t_star, scale)
+            losses["total"] = losses["total"] + self.method.aux_weight * losses["mmae"]
+        if self.matching is not None:
+            if negatives is None:
+                negatives = draw_hard_negatives(logits, possible_negatives(batch), generator)
+            passes = self.match(features, outputs, negatives)
+            losses["itm"], itm_report = _itm_loss(passes, negatives)
+            losses["total"] = losses["total"] + self.method.itm_weight * losses["itm"]
+            report |= itm_report
+        return StepOutput(losses, report)
+
+    def token_features(self, batch: Batch) -> TokenFeatures:
+        """Step 1: V, T and, if anything reads it, E, from the same text tower."""
+        explanation = None
+        if self.reads_explanations:
+            if batch.explanations is None:
+                raise ModelError("these settings train with explanations, the batch has none")
+            explanation = text_tokens(self.clip, batch.explanations)
+        return TokenFeatures(
+            image=image_tokens(self.clip, batch.images),
+            text=text_tokens(self.clip, batch.captions),
+            text_eot=eot_position(self.clip, batch.captions),
+            explanation=explanation,
+        )
+
+    def match(
+        self, features: TokenFeatures, outputs: ExpertOutputs, negatives: HardNegatives
+    ) -> tuple[MatchingOutput, MatchingOutput, MatchingOutput]:
+        """Step 4: GI-ITM on the true triples, on wrong texts for the images, on wrong images for the texts.
+
+        A caption travels with its explanation, so of a wrong combination only the shared experts' reading
+        of the explanation with the image is new; all else is gathered. Wrong texts are read at their own
+        EOT.
+        """
+        assert self.experts is not None and self.matching is not None
+        v_cls, t_eot, explanation = features.v_cls, features.t_eot, features.explanation
+        positive = self.matching(v_cls, t_eot, outputs.x_v, outputs.x_t)
+
+        wrong = negatives.text_index
+        shared = self.experts.on_explanation(v_cls, None if explanation is None else explanation[wrong])
+        wrong_text = self.matching(v_cls, t_eot[wrong], torch.cat([outputs.image, shared], dim=1), outputs.x_t[wrong])
+        wrong = negatives.image_index
+        shared = self.experts.on_explanation(v_cls[wrong], explanation)
+        wrong_image = self.matching(v_cls[wrong], t_eot, torch.cat([outputs.image[wrong], shared], dim=1), outputs.x_t)
+        return positive, wrong_text, wrong_image
+
+
+def _itm_loss(
+    passes: tuple[MatchingOutput, MatchingOutput, MatchingOutput], negatives: HardNegatives
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """L_itm = (CE(positive) + CE(wrong text) + CE(wrong image)) / 3, and what to report of it."""
+    positive, wrong_text, wrong_image = (one.logits for one in passes)
+    terms = {
+        "itm_positive": matching_loss(positive, MATCH),
+        "itm_wrong_text": matching_loss(wrong_text, NO_MATCH, negatives.text_exists),
+        "itm_wrong_image": matching_loss(wrong_image, NO_MATCH, negatives.image_exists),
+    }
+    loss = torch.stack(list(terms.values())).sum() / 3
+    report = {name: term.detach() for name, term in terms.items()}
+    rejected = torch.cat([wrong_text, wrong_image]).argmax(dim=-1) == NO_MATCH
+    drawn = torch.cat([negatives.text_exists, negatives.image_exists])
+    right = (positive.argmax(dim=-1) == MATCH).sum() + (rejected & drawn).sum()
+    report["itm_accuracy"] = right / (len(positive) + drawn.sum())
+    report["rows_with_negatives"] = drawn.float().mean()
+    return loss, report

@@ -1,0 +1,157 @@
+"""Step 1 of the method: open_clip models, read token by token.
+
+`encode_image` and `encode_text` keep one token; the experts read all of them, after the tower's own last
+LayerNorm and projection. These functions use open_clip's public attributes, so its models are loaded,
+trained and saved unchanged.
+"""
+
+import difflib
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from model.errors import ModelError
+from model.open_clip_import import open_clip
+from model.settings import LOCAL_DIR, TowerSettings
+
+_SUPPORTED = (
+    "supported are open_clip's CLIP and CustomTextCLIP with its native VisionTransformer (pool_type 'tok', "
+    "no attentional pooling) and text transformer (pool_type 'argmax' or 'eos', no class embedding)"
+)
+
+
+class Towers(NamedTuple):
+    """A CLIP and what goes in front of it."""
+
+    clip: nn.Module
+    transform: Callable[[Any], Tensor]  # PIL image -> (3, H, W), for inference: no augmentation
+    tokenizer: Callable[..., Tensor]  # (texts, context_length=) -> (N, context_length) token ids
+
+
+class TokenFeatures(NamedTuple):
+    """Projected features of every token (paper, section "token features")."""
+
+    image: Tensor  # V (B, Lv, D), CLS first
+    text: Tensor  # T (B, Lt, D)
+    text_eot: Tensor  # (B,) position of the end-of-text token in T
+    explanation: Tensor | None  # E (B, Lt, D); None where nothing reads it
+
+    @property
+    def v_cls(self) -> Tensor:
+        """V_cls (B, D): what CLIP's `encode_image` returns."""
+        return self.image[:, 0]
+
+    @property
+    def t_eot(self) -> Tensor:
+        """T_eot (B, D): what CLIP's `encode_text` returns."""
+        return at_position(self.text, self.text_eot)
+
+
+def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers:
+    """Load a CLIP, its inference transform and its tokenizer.
+
+    Raises ModelError for a name, tag or class that open_clip or this package does not support, and for weights
+    whose activation is not the model's: open_clip only warns, and every number would be wrong. Without
+    `load_weights` the parameters are random (a checkpoint is about to replace them).
+    """
+    if not settings.model.startswith(LOCAL_DIR) and settings.model not in open_clip.list_models():
+        near = difflib.get_close_matches(settings.model, open_clip.list_models(), n=3, cutoff=0.5)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        raise ModelError(f"towers.model: open_clip has no model {settings.model!r}{hint}")
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="QuickGELU mismatch")
+            clip, _, transform = open_clip.create_model_and_transforms(
+                settings.model,
+                pretrained=settings.pretrained if load_weights else None,
+                load_weights=load_weights,
+            )
+        tokenizer = open_clip.get_tokenizer(settings.model)
+    except UserWarning as error:
+        raise ModelError(f"towers: {error} Try {settings.model}-quickgelu.") from error
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ModelError(f"towers: open_clip cannot load {settings.model!r}: {error}") from error
+    check_towers(clip)
+    return Towers(clip, transform, tokenizer)
+
+
+def check_towers(clip: nn.Module) -> None:
+    """Raise ModelError, naming the class, if token features of this model are not supported."""
+    kind = type(clip).__name__
+    if type(clip) not in (open_clip.CLIP, open_clip.CustomTextCLIP):
+        raise ModelError(f"model class {kind}: {_SUPPORTED}")
+    visual: Any = clip.visual
+    text = text_tower(clip)
+    if type(visual) is not open_clip.transformer.VisionTransformer:
+        raise ModelError(f"{kind} with image tower {type(visual).__name__}: {_SUPPORTED}")
+    if visual.attn_pool is not None or visual.pool_type != "tok":
+        raise ModelError(f"image tower pooled by attention or by {visual.pool_type!r}: {_SUPPORTED}")
+    if text is not clip and type(text) is not open_clip.transformer.TextTransformer:
+        raise ModelError(f"{kind} with text tower {type(text).__name__}: {_SUPPORTED}")
+    if getattr(text, "cls_emb", None) is not None or getattr(text, "use_pad_mask", False):
+        raise ModelError(f"text tower with a class embedding or a padding mask: {_SUPPORTED}")
+    if _text_pool(clip)[0] not in ("argmax", "eos"):
+        raise ModelError(f"text tower with pool_type {_text_pool(clip)[0]!r}: {_SUPPORTED}")
+    if clip.logit_bias is not None:
+        raise ModelError("a model with a logit bias belongs to a sigmoid loss; this method needs CLIP's softmax")
+
+
+def image_tokens(clip: nn.Module, images: Tensor) -> Tensor:
+    """V (B, Lv, D) of images (B, 3, H, W); V[:, 0] equals `clip.encode_image(images)`."""
+    visual: Any = clip.visual
+    read = visual.forward_intermediates(
+        images,
+        indices=1,
+        normalize_intermediates=True,
+        intermediates_only=True,
+        output_fmt="NLC",
+        output_extra_tokens=True,
+    )
+    tokens = torch.cat([read["image_intermediates_prefix"][-1], read["image_intermediates"][-1]], dim=1)
+    return tokens @ visual.proj
+
+
+def text_tokens(clip: nn.Module, tokens: Tensor) -> Tensor:
+    """T (B, Lt, D) of token ids (B, Lt); at `eot_position` it equals `clip.encode_text(tokens)`."""
+    tower: Any = text_tower(clip)
+    length = tokens.shape[1]
+    dtype = tower.transformer.get_cast_dtype()
+    x = tower.token_embedding(tokens).to(dtype) + tower.positional_embedding[:length].to(dtype)
+    mask = None if tower.attn_mask is None else tower.attn_mask[:length, :length]
+    x = tower.ln_final(tower.transformer(x, attn_mask=mask))
+    projection = tower.text_projection
+    if projection is None:
+        return x
+    return projection(x) if isinstance(projection, nn.Linear) else x @ projection
+
+
+def eot_position(clip: nn.Module, tokens: Tensor) -> Tensor:
+    """Position (B,) of the token that the text tower's own pooling keeps."""
+    pool_type, eos_id = _text_pool(clip)
+    return tokens.argmax(dim=-1) if pool_type == "argmax" else (tokens == eos_id).int().argmax(dim=-1)
+
+
+def at_position(features: Tensor, position: Tensor) -> Tensor:
+    """Row b of features (B, L, D) at position[b]: (B, D)."""
+    return features[torch.arange(len(features), device=features.device), position]
+
+
+def embed_width(clip: nn.Module) -> int:
+    """D, the width of the joint embedding."""
+    visual: Any = clip.visual
+    return int(visual.proj.shape[1])
+
+
+def text_tower(clip: nn.Module) -> nn.Module:
+    """The module that holds the text tower's parts: CLIP keeps them itself, CustomTextCLIP in `text`."""
+    tower = getattr(clip, "text", clip)
+    assert isinstance(tower, nn.Module)
+    return tower
+
+
+def _text_pool(clip: Any) -> tuple[str, int]:
+    tower: Any = text_tower(clip)
+    return (clip.text_pool_type, clip.text_eos_id) if tower is clip else (tower.pool_type, tower.eos_id)
