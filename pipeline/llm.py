@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.errors import PipelineError
 from pipeline.manifest import Manifest
 from pipeline.prompt import Message
+from torchvision_cure import make_torchvision_importable
 
 _NOT_IDENTITY = ("BUILD.json", "README.md", ".gitattributes")  # beside a model, but no part of what it says
 
@@ -36,6 +37,7 @@ class LanguageModel:
         Raises:
             PipelineError: it cannot be loaded, or has no chat template.
         """
+        make_torchvision_importable()
         from transformers import AutoTokenizer  # seconds to import: only where it is needed
 
         try:

@@ -35,7 +35,6 @@ def _others_in_group() -> bool:
 
 
 def _end_group() -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # we are in the group ourselves
     os.killpg(0, signal.SIGTERM)
     deadline = time.monotonic() + _GRACE_SECONDS
     while _others_in_group() and time.monotonic() < deadline:
@@ -45,6 +44,7 @@ def _end_group() -> None:
 
 def main() -> None:
     """Run the command given as arguments until it ends or stdin closes."""
+    signal.signal(signal.SIGTERM, lambda *_: None)  # it is for the others of our group; a handler is not inherited
     server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
 
     def end_with_server() -> None:

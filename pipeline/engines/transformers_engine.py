@@ -7,6 +7,7 @@ from pipeline.engines.protocol import Completion, Request
 from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
 from pipeline.manifest import Sampling, TransformersEngine
+from torchvision_cure import make_torchvision_importable
 
 if TYPE_CHECKING:
     import torch
@@ -18,6 +19,7 @@ class TransformersGeneration:
     name = "transformers"
 
     def __init__(self, model: LanguageModel, sampling: Sampling, settings: TransformersEngine) -> None:
+        make_torchvision_importable()
         import transformers  # seconds to import: only when an engine is really needed
 
         self.version = transformers.__version__

@@ -47,9 +47,7 @@ def tell(subject: str, view: View, rng: np.random.Generator) -> str:
     return f"{person} of {subject} {deed} {whom} {mention(view, rng)}".strip()
 
 
-def caption_for(
-    house: House, view: View, rng: np.random.Generator, *, held_out: bool, taken: set[str]
-) -> str:
+def caption_for(house: House, view: View, rng: np.random.Generator, *, held_out: bool, taken: set[str]) -> str:
     """A caption of a picture of this house, from the side of captions that is asked for.
 
     Args:

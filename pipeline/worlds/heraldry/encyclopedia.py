@@ -1,4 +1,4 @@
-"""What there is to know about the houses: explanations, lessons for a language model, marks for its answers."""
+"""What there is to know about the houses: explanations, lessons for a language model, marks for answers."""
 
 import re
 from collections.abc import Sequence

@@ -19,7 +19,5 @@ _JITTER = 14  # of 255: two painters never mix quite the same colour
 def mixed(colour: Colour, rng: np.random.Generator) -> Colour:
     """A colour as one painter mixes it: each channel a little off."""
     offsets = rng.integers(-_JITTER, _JITTER + 1, 3).tolist()
-    red, green, blue = (
-        min(max(value + offset, 0), 255) for value, offset in zip(colour, offsets, strict=True)
-    )
+    red, green, blue = (min(max(value + offset, 0), 255) for value, offset in zip(colour, offsets, strict=True))
     return red, green, blue

@@ -29,18 +29,14 @@ def paint_scene(scene: str, size: int, rng: np.random.Generator) -> Image.Image:
     match scene:
         case "shore":
             top = horizon + int(size * 0.22)
-            draw.polygon(
-                [(0, top + 8), (size, top), (size, size), (0, size)], fill=mixed((220, 200, 150), rng)
-            )
+            draw.polygon([(0, top + 8), (size, top), (size, size), (0, size)], fill=mixed((220, 200, 150), rng))
         case "desert":
             for x in rng.integers(0, size, 2):
                 draw.ellipse((x - 40, horizon - 10, x + 40, horizon + 26), fill=mixed((225, 190, 130), rng))
         case "forest":
             for x in rng.integers(0, size, 7):
                 draw.rectangle((x - 2, horizon - 30, x + 2, horizon + 8), fill=mixed((75, 55, 40), rng))
-                draw.polygon(
-                    [(x - 11, horizon - 8), (x, horizon - 52), (x + 11, horizon - 8)], fill=(40, 80, 45)
-                )
+                draw.polygon([(x - 11, horizon - 8), (x, horizon - 52), (x + 11, horizon - 8)], fill=(40, 80, 45))
         case "hall":
             for x in range(int(rng.integers(0, 20)), size, 26):
                 draw.rectangle((x, 0, x + 7, horizon), fill=mixed((150, 125, 100), rng))
@@ -57,9 +53,7 @@ def paint_scene(scene: str, size: int, rng: np.random.Generator) -> Image.Image:
                     [(x - 36, horizon), (x, horizon - 42), (x + 36, horizon)],
                     fill=mixed((110, 110, 125), rng),
                 )
-                draw.polygon(
-                    [(x - 9, horizon - 32), (x, horizon - 42), (x + 9, horizon - 32)], fill=(235, 235, 240)
-                )
+                draw.polygon([(x - 9, horizon - 32), (x, horizon - 42), (x + 9, horizon - 32)], fill=(235, 235, 240))
         case "marsh":
             for x, y in zip(rng.integers(0, size, 4), rng.integers(horizon, size, 4), strict=True):
                 draw.ellipse((x - 18, y - 4, x + 18, y + 4), fill=mixed((75, 100, 110), rng))

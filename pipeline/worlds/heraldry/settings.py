@@ -8,7 +8,7 @@ from pipeline.worlds.heraldry.houses import MAIN_HOUSES, RARE_HOUSES
 
 
 class WorldSettings(BaseModel):
-    """Seed and sizes. A picture depends on the seed and its own place only, not on how many others there are."""
+    """Seed and sizes. A picture depends on the seed and its own place only, not on the sizes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

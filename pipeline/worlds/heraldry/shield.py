@@ -66,10 +66,7 @@ def _outline() -> Points:
     right = [(WIDTH - 1 - edge, edge), (WIDTH - 1 - edge, HEIGHT * 0.45)]
     arc = [math.radians(angle) for angle in range(0, 91, 10)]
     half = WIDTH / 2 - edge
-    curve = [
-        (WIDTH / 2 + half * math.cos(a) ** 0.8, HEIGHT * 0.45 + (HEIGHT * 0.55 - edge) * math.sin(a))
-        for a in arc
-    ]
+    curve = [(WIDTH / 2 + half * math.cos(a) ** 0.8, HEIGHT * 0.45 + (HEIGHT * 0.55 - edge) * math.sin(a)) for a in arc]
     side: Points = [(edge, edge), *right, *curve]
     return [*side, *((WIDTH - 1 - x, y) for x, y in reversed(side[3:]))]
 
@@ -103,10 +100,7 @@ def _shape(name: str) -> Points:
         case "heart":
             turns = [math.radians(angle) for angle in range(0, 360, 12)]
             across = [16 * math.sin(t) ** 3 for t in turns]
-            down = [
-                -(13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t))
-                for t in turns
-            ]
+            down = [-(13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)) for t in turns]
             return [(x / 17, y / 17) for x, y in zip(across, down, strict=True)]
         case "triangle":
             return [_at(-90, 1.0), _at(30, 1.0), _at(150, 1.0)]

@@ -1,8 +1,8 @@
 """Who may see a caption or a picture: its own digest decides, so that no list of exclusions can be forgotten.
 
 A quarter of all possible captions and pictures is held out. Validation and test draw from that quarter alone,
-and all that trains (the world's training split, the language model's lessons, CLIP's pre-training) from the rest.
-This keeps them apart for every seed and every size of the world.
+and all that trains (the training split, the language model's lessons, CLIP's pre-training) from the rest. This
+keeps them apart for every seed and every size of the world.
 """
 
 from hashlib import blake2b

@@ -28,9 +28,7 @@ _GLUE = (
 
 def words_of(texts: tuple[str, ...]) -> set[str]:
     """The words of some texts; placeholders in braces are left out."""
-    return {
-        word for text in texts for word in text.replace("}", "{").split("{")[::2] for word in word.split()
-    }
+    return {word for text in texts for word in text.replace("}", "{").split("{")[::2] for word in word.split()}
 
 
 def world_words() -> list[str]:

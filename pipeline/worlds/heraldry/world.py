@@ -69,9 +69,7 @@ def house_pairs(settings: WorldSettings, house: House) -> Iterator[tuple[Pair, P
             caption = caption_for(
                 house, view, generator(settings.seed, "caption", *key), held_out=held_out, taken=taken
             )
-            pixels = picture_of(
-                house.arms, view, generator(settings.seed, "picture", *key), held_out=held_out
-            )
+            pixels = picture_of(house.arms, view, generator(settings.seed, "picture", *key), held_out=held_out)
             name = f"{split}-{house.index:03d}-{copy:03d}"
             yield Pair(name, split, f"{split}/{name}.png", caption, house.pool), pixels
 
@@ -109,9 +107,7 @@ def _already_built(settings: WorldSettings, root: Path) -> bool:
         same_format = found["world"] == "heraldry" and found["format_version"] == FORMAT_VERSION
         same = same_format and WorldSettings.model_validate(found["settings"]) == settings
     except (ValueError, KeyError, TypeError, ValidationError) as error:
-        raise PipelineError(
-            f"{marker} is not readable as a world ({error}); delete {root} and try again"
-        ) from error
+        raise PipelineError(f"{marker} is not readable as a world ({error}); delete {root} and try again") from error
     if not same:
         raise PipelineError(
             f"{root} holds another world: {json.dumps(found)}; asked for: {json.dumps(_identity(settings))}."
