@@ -53,9 +53,9 @@ class TokenFeatures(NamedTuple):
 def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers:
     """Load a CLIP, its inference transform and its tokenizer.
 
-    Raises ModelError for a name, tag or class that open_clip or this package does not support, and for weights
-    whose activation is not the model's: open_clip only warns, and every number would be wrong. Without
-    `load_weights` the parameters are random (a checkpoint is about to replace them).
+    Raises ModelError for a name, tag or class that open_clip or this package does not support, and for
+    weights whose activation is not the model's: open_clip only warns, and every number would be wrong.
+    Without `load_weights` the parameters are random (a checkpoint is about to replace them).
     """
     if not settings.model.startswith(LOCAL_DIR) and settings.model not in open_clip.list_models():
         near = difflib.get_close_matches(settings.model, open_clip.list_models(), n=3, cutoff=0.5)
@@ -93,8 +93,8 @@ def check_towers(clip: nn.Module) -> None:
         raise ModelError(f"{kind} with text tower {type(text).__name__}: {_SUPPORTED}")
     if getattr(text, "cls_emb", None) is not None or getattr(text, "use_pad_mask", False):
         raise ModelError(f"text tower with a class embedding or a padding mask: {_SUPPORTED}")
-    if _text_pool(clip)[0] not in ("argmax", "eos"):
-        raise ModelError(f"text tower with pool_type {_text_pool(clip)[0]!r}: {_SUPPORTED}")
+    if text_pool(clip)[0] not in ("argmax", "eos"):
+        raise ModelError(f"text tower with pool_type {text_pool(clip)[0]!r}: {_SUPPORTED}")
     if clip.logit_bias is not None:
         raise ModelError("a model with a logit bias belongs to a sigmoid loss; this method needs CLIP's softmax")
 
@@ -130,7 +130,7 @@ def text_tokens(clip: nn.Module, tokens: Tensor) -> Tensor:
 
 def eot_position(clip: nn.Module, tokens: Tensor) -> Tensor:
     """Position (B,) of the token that the text tower's own pooling keeps."""
-    pool_type, eos_id = _text_pool(clip)
+    pool_type, eos_id = text_pool(clip)
     return tokens.argmax(dim=-1) if pool_type == "argmax" else (tokens == eos_id).int().argmax(dim=-1)
 
 
@@ -152,6 +152,7 @@ def text_tower(clip: nn.Module) -> nn.Module:
     return tower
 
 
-def _text_pool(clip: Any) -> tuple[str, int]:
+def text_pool(clip: Any) -> tuple[str, int]:
+    """The text tower's pool_type and, for pool_type 'eos', the token it keeps."""
     tower: Any = text_tower(clip)
     return (clip.text_pool_type, clip.text_eos_id) if tower is clip else (tower.pool_type, tower.eos_id)

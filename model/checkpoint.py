@@ -1,0 +1,86 @@
+"""Checkpoints: safetensors and JSON, written whole; the towers come back as plain CLIP.
+
+`RUN/checkpoint/model.safetensors` holds every parameter, `towers.safetensors` the towers alone under
+open_clip's own names, `checkpoint.json` what the parameters belong to.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from model.entityclip import EntityCLIP
+from model.errors import ModelError
+from model.files import digest, folder_written_whole, write_json
+from model.settings import MethodSettings, TowerSettings
+from model.towers import Towers, load_towers
+
+FORMAT_VERSION = 1
+CHECKPOINT, MODEL, TOWERS, CARD = "checkpoint", "model.safetensors", "towers.safetensors", "checkpoint.json"
+
+
+def save_checkpoint(
+    run: Path, model: EntityCLIP, towers: TowerSettings, *, step: int, validation: dict[str, Any] | None
+) -> None:
+    """Write `run/checkpoint`, replacing an older one only when the new one is complete."""
+    with folder_written_whole(run / CHECKPOINT) as folder:
+        save_file(_on_cpu(model.state_dict()), folder / MODEL)
+        save_file(_on_cpu(model.clip.state_dict()), folder / TOWERS)
+        card = {
+            "format_version": FORMAT_VERSION,
+            "step": step,
+            "validation": validation,
+            "towers": towers.model_dump(mode="json"),
+            "method": model.method.model_dump(mode="json"),
+            "sha256": {name: digest(folder / name) for name in (MODEL, TOWERS)},
+        }
+        write_json(folder / CARD, card)
+
+
+def read_card(run: Path) -> dict[str, Any]:
+    """The contents of `run/checkpoint/checkpoint.json`. Raises ModelError if there is none, or another format."""
+    path = run / CHECKPOINT / CARD
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"no checkpoint at {path.parent}; train one with: entityclip train SETTINGS") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from error
+    if card.get("format_version") != FORMAT_VERSION:
+        raise ModelError(f"{path}: format {card.get('format_version')}, this program reads {FORMAT_VERSION}")
+    return dict(card)
+
+
+def load_trained_towers(run: Path) -> Towers:
+    """The trained CLIP, its transform and its tokenizer; nothing of MMAE and GI-ITM.
+
+    Raises ModelError if the checkpoint is absent, damaged, or does not fit the model it names.
+    """
+    towers = load_towers(TowerSettings.model_validate(read_card(run)["towers"]), load_weights=False)
+    _load_into(towers.clip, run / CHECKPOINT / TOWERS)
+    return towers
+
+
+def load_entityclip(run: Path) -> tuple[EntityCLIP, Towers]:
+    """The whole trained model, to look into it or to train on. Raises as `load_trained_towers` does."""
+    card = read_card(run)
+    towers = load_towers(TowerSettings.model_validate(card["towers"]), load_weights=False)
+    model = EntityCLIP(towers.clip, MethodSettings.model_validate(card["method"]))
+    _load_into(model, run / CHECKPOINT / MODEL)
+    return model, towers
+
+
+def _load_into(module: torch.nn.Module, path: Path) -> None:
+    try:
+        module.load_state_dict(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from error
+    except RuntimeError as error:
+        raise ModelError(f"{path}: does not fit the model that {CARD} names: {error}") from error
+
+
+def _on_cpu(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}

@@ -1,0 +1,76 @@
+"""Retrieval of a trained model on a split: what the paper reports, by the towers alone."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from model.checkpoint import load_trained_towers, read_card
+from model.device import choose_device, torch_threads
+from model.embedding import SplitEmbeddings, embed_split
+from model.files import write_json, written_whole
+from model.retrieval import by_chance, mean_recall, ranks, summarise
+from model.settings_file import load_settings
+from model.shards import read_split
+from model.triples import TripleSet
+
+SETTINGS, METRICS = "settings.yaml", "metrics.json"
+
+
+def evaluate(run: Path, split: str | None = None) -> dict[str, Any]:
+    """Measure `run/checkpoint` on a split (None: the settings' test split), the whole split as the gallery.
+
+    Every row with a caption and a usable image takes part, whatever became of its explanation. Writes
+    `run/metrics.json` (also returned), `run/{split}_embeddings.safetensors` with `image` and `text` (N, D)
+    fp32 normalised, and `run/{split}_ids.json`, their ids in order.
+
+    Raises ModelError for a run without a checkpoint or data that cannot be used.
+    """
+    card = read_card(run)
+    settings = load_settings(run / SETTINGS, [])
+    split = split or settings.data.splits.test
+    with torch_threads(settings.threads):
+        rows = read_split(settings.data.explanations, split, statuses=None, image_root=settings.data.image_root)
+        towers = load_trained_towers(run)
+        device = choose_device(settings.device)
+        triples = TripleSet(rows, towers, explanations=False, cache_mib=0)
+        embeddings = embed_split(towers.clip.to(device), triples, settings.evaluation.batch_size, device)
+        metrics = {
+            "split": split,
+            "step": card["step"],
+            **retrieval_metrics(embeddings),
+            "failed_images": triples.failures,
+            "truncated_captions": triples.truncation.captions,
+            "shards": rows.digests,
+        }
+    with written_whole(run / f"{split}_embeddings.safetensors") as temporary:
+        save_file({"image": embeddings.image, "text": embeddings.text}, temporary)
+    write_json(run / f"{split}_ids.json", embeddings.ids)
+    write_json(run / METRICS, metrics)
+    return metrics
+
+
+def retrieval_metrics(embeddings: SplitEmbeddings) -> dict[str, Any]:
+    """Recalls in percent, median and mean rank, both ways, over all and by topic, and what chance would give."""
+    both = {
+        "image_to_text": ranks(embeddings.image, embeddings.text, embeddings.groups),
+        "text_to_image": ranks(embeddings.text, embeddings.image, embeddings.groups),
+    }
+    gallery = len(embeddings.ids)
+    topics: dict[str, list[int]] = {}
+    for row, topic in enumerate(embeddings.topics):
+        if topic is not None:
+            topics.setdefault(topic, []).append(row)
+    return {
+        "gallery": gallery,
+        **_directions(both, torch.arange(gallery)),
+        "chance": {name: by_chance(right, gallery) for name, (_, right) in both.items()},
+        "by_topic": {topic: _directions(both, torch.tensor(rows)) for topic, rows in sorted(topics.items())},
+    }
+
+
+def _directions(both: dict[str, tuple[torch.Tensor, torch.Tensor]], rows: torch.Tensor) -> dict[str, Any]:
+    metrics: dict[str, Any] = {name: summarise(found[rows]) for name, (found, _) in both.items()}
+    mean = mean_recall(metrics["image_to_text"], metrics["text_to_image"])
+    return {"queries": len(rows), "mean_recall": mean, **metrics}

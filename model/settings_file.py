@@ -1,0 +1,121 @@
+"""From a YAML file and dotted overrides to TrainSettings, with errors that say how to mend them."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from model.errors import ModelError
+from model.settings import LOCAL_DIR, TrainSettings
+
+_PATH_KEYS = (("data", "explanations"), ("data", "image_root"))
+
+
+def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
+    """Read training settings; an override such as `optim.lr=1e-3` replaces one value (parsed as YAML).
+
+    Relative paths in the file start at its folder, those in overrides at the working directory; so does the
+    path after `local-dir:`.
+
+    Raises ModelError, naming the file or override and the key, for an unreadable file, an unknown key, a
+    wrong value, and a model folder that does not exist.
+    """
+    values = _with_absolute_paths(_read(path), path.resolve().parent)
+    changed: set[str] = set()
+    for override in overrides:
+        key, change = _parse(override)
+        changed.add(key)
+        values = _merge(values, _with_absolute_paths(change, Path.cwd()))
+    try:
+        settings = TrainSettings.model_validate(values)
+    except ValidationError as error:
+        raise ModelError("\n".join(_explain(error, path, changed))) from error
+    if settings.towers.folder is not None:
+        where = "override towers.model" if "towers.model" in changed else f"{path}: towers.model"
+        _check_model_folder(settings.towers.folder, where)
+    return settings
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"no training settings at {path}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ModelError(f"{path}: cannot be read as YAML: {error}") from error
+    if not isinstance(values, dict):
+        sections = ", ".join(TrainSettings.model_fields)
+        raise ModelError(f"{path}: training settings are a mapping with the keys {sections}")
+    return values
+
+
+def _parse(override: str) -> tuple[str, dict[str, Any]]:
+    key, equals, text = override.partition("=")
+    key = key.strip()
+    if not equals or not all(key.split(".")):
+        raise ModelError(f"override {override!r}: write it as section.key=value, such as optim.lr=1e-3")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ModelError(f"override {override!r}: the value is not valid YAML: {error}") from error
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return key, value
+
+
+def _merge(values: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(values)
+    for key, value in change.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _with_absolute_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    values = _merge({}, values)
+    for section, key in _PATH_KEYS:
+        part = values.get(section)
+        if isinstance(part, dict) and isinstance(part.get(key), str):
+            values[section] = {**part, key: str((folder / part[key]).resolve())}
+    towers = values.get("towers")
+    if isinstance(towers, dict) and isinstance(name := towers.get("model"), str) and name.startswith(LOCAL_DIR):
+        relative = name.removeprefix(LOCAL_DIR)
+        values["towers"] = {**towers, "model": f"{LOCAL_DIR}{(folder / relative).resolve()}"}
+    return values
+
+
+def _explain(error: ValidationError, path: Path, changed: set[str]) -> Iterator[str]:
+    """One line per mistake: where it is, what is wrong, and the right names near a misspelt one."""
+    for item in error.errors(include_url=False):
+        key = ".".join(str(part) for part in item["loc"])
+        where = f"override {key}" if key in changed else f"{path}: {key}"
+        if item["type"] == "extra_forbidden":
+            valid = _keys_beside(item["loc"])
+            near = difflib.get_close_matches(str(item["loc"][-1]), valid, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"valid: {', '.join(valid)}"
+            yield f"{where}: unknown key; {hint}"
+        else:
+            given = "" if item["type"] == "missing" else f", given {item['input']!r}"
+            yield f"{where}: {item['msg']}{given}"
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    section: type[BaseModel] = TrainSettings
+    for part in location[:-1]:
+        annotation = section.model_fields[str(part)].annotation
+        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        section = annotation
+    return list(section.model_fields)
+
+
+def _check_model_folder(folder: Path, where: str) -> None:
+    if not folder.is_dir():
+        beside = [p.name for p in folder.parent.iterdir() if p.is_dir()] if folder.parent.is_dir() else []
+        near = difflib.get_close_matches(folder.name, beside, n=3)
+        hint = f"; {folder.parent} has {', '.join(near)}" if near else ""
+        raise ModelError(f"{where}: no model folder at {folder}{hint}")
+    if not (folder / "open_clip_config.json").is_file():
+        raise ModelError(f"{where}: {folder} is no open_clip model folder: it lacks open_clip_config.json")
