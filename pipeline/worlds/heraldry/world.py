@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,17 +10,11 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from pipeline.errors import PipelineError
-from pipeline.pair import Pair
-from pipeline.worlds.heraldry.captions import caption_for
-from pipeline.worlds.heraldry.houses import MAIN, RARE, House, houses_of
-from pipeline.worlds.heraldry.render import Pixels, picture_of
-from pipeline.worlds.heraldry.seeds import generator
 from pipeline.worlds.heraldry.settings import WorldSettings
-from pipeline.worlds.heraldry.views import View, random_view
+from pipeline.worlds.heraldry.shots import SPLITS, house_shots, take, world_houses
 
 FORMAT_VERSION = 1  # of the files, and of everything that decides what is in them
 IMAGES, PAIRS, WORLD = "images", "pairs.jsonl", "world.json"
-SPLITS = ("train", "val", "test")
 
 
 def build_world(settings: WorldSettings, root: Path) -> Path:
@@ -37,56 +30,15 @@ def build_world(settings: WorldSettings, root: Path) -> Path:
     """
     if _already_built(settings, root):
         return root
-    houses = world_houses(settings)
+    shots = [shot for house in world_houses(settings) for shot in house_shots(settings, house)]
     for split in SPLITS:
         (root / IMAGES / split).mkdir(parents=True, exist_ok=True)
-    lines: list[str] = []
-    total = sum(len(copies) for house in houses for copies in _plan(settings, house).values())
-    with tqdm(total=total, desc="heraldry", unit="image", disable=None) as progress:
-        for house in houses:
-            for pair, pixels in house_pairs(settings, house):
-                Image.fromarray(pixels).save(root / IMAGES / pair.image)
-                lines.append(json.dumps(asdict(pair)))
-                progress.update()
+    for shot in tqdm(shots, desc="heraldry", unit="image", disable=None):
+        Image.fromarray(take(settings, shot)).save(root / IMAGES / shot.pair.image)
+    lines = [json.dumps(asdict(shot.pair)) for shot in shots]
     _write_atomically(root / PAIRS, "".join(f"{line}\n" for line in lines))
     _write_atomically(root / WORLD, json.dumps(_identity(settings), indent=2) + "\n")
     return root
-
-
-def world_houses(settings: WorldSettings) -> tuple[House, ...]:
-    """The houses of a world, main ones first."""
-    return houses_of(MAIN)[: settings.main_houses] + houses_of(RARE)[: settings.rare_houses]
-
-
-def house_pairs(settings: WorldSettings, house: House) -> Iterator[tuple[Pair, Pixels]]:
-    """All pairs of one house with their pictures, RGB [48 x 48 x 3] uint8; no caption comes twice."""
-    taken: set[str] = set()
-    for split, copies in _plan(settings, house).items():
-        for copy in copies:
-            key = (SPLITS.index(split), house.index, copy)
-            view: View = random_view(generator(settings.seed, "view", *key))
-            held_out = split != "train"
-            caption = caption_for(
-                house, view, generator(settings.seed, "caption", *key), held_out=held_out, taken=taken
-            )
-            pixels = picture_of(house.arms, view, generator(settings.seed, "picture", *key), held_out=held_out)
-            name = f"{split}-{house.index:03d}-{copy:03d}"
-            yield Pair(name, split, f"{split}/{name}.png", caption, house.pool), pixels
-
-
-def _plan(settings: WorldSettings, house: House) -> dict[str, range]:
-    """How many pictures of a house each split has."""
-    fewest, most = (
-        (settings.train_main_min, settings.train_main_max)
-        if house.pool == MAIN
-        else (settings.train_rare_min, settings.train_rare_max)
-    )
-    train = int(generator(settings.seed, "train size", house.index).integers(fewest, most + 1))
-    return {
-        "train": range(train),
-        "val": range(settings.val_per_house),
-        "test": range(settings.test_per_house),
-    }
 
 
 def _identity(settings: WorldSettings) -> dict[str, object]:
