@@ -16,6 +16,10 @@ def epoch_batches(count: int, batch_size: int, seed: int) -> Iterator[list[int]]
     """
     if count < batch_size:
         raise ModelError(f"{count} usable training rows are fewer than optim.batch_size={batch_size}")
+    return _epochs(count, batch_size, seed)
+
+
+def _epochs(count: int, batch_size: int, seed: int) -> Iterator[list[int]]:
     epoch = 0
     while True:
         order = torch.randperm(count, generator=seeded(seed, "batch order", epoch)).tolist()

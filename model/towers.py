@@ -6,8 +6,10 @@ trained and saved unchanged.
 """
 
 import difflib
+import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -62,7 +64,7 @@ def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers
         hint = f"; nearest: {', '.join(near)}" if near else ""
         raise ModelError(f"towers.model: open_clip has no model {settings.model!r}{hint}")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _no_word_of_random_weights(quiet=not load_weights):
             warnings.filterwarnings("error", message="QuickGELU mismatch")
             clip, _, transform = open_clip.create_model_and_transforms(
                 settings.model,
@@ -156,3 +158,14 @@ def text_pool(clip: Any) -> tuple[str, int]:
     """The text tower's pool_type and, for pool_type 'eos', the token it keeps."""
     tower: Any = text_tower(clip)
     return (clip.text_pool_type, clip.text_eos_id) if tower is clip else (tower.pool_type, tower.eos_id)
+
+
+@contextmanager
+def _no_word_of_random_weights(*, quiet: bool) -> Iterator[None]:
+    """Hold back open_clip's log: where a checkpoint replaces the weights, its warning would only mislead."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING if quiet else before)
+    try:
+        yield
+    finally:
+        logging.disable(before)

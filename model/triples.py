@@ -36,6 +36,7 @@ class TripleSet:
         """Tokenise, and decode what fits. Raises ModelError if more than half of the images fail."""
         self._preprocessing = Preprocessing(towers.transform)
         self._triples = rows.triples
+        self.statuses, self.digests, self.shards_expected = rows.statuses, rows.digests, rows.shards_expected
         self.failures: dict[str, str] = {}  # id -> why its image cannot be used
         _check_roots(self._triples)
         visual: Any = towers.clip.visual

@@ -1,0 +1,196 @@
+"""The training loop: AdamW on the module's total loss, validated by retrieval, the best checkpoint kept.
+
+Deterministic given the settings: new weights, batch order and hard negatives each have their own generator.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from model.batch import Batch
+from model.checkpoint import save_checkpoint
+from model.device import choose_device, torch_threads
+from model.embedding import embed_split
+from model.entityclip import EntityCLIP, StepOutput
+from model.epochs import epoch_batches
+from model.errors import ModelError
+from model.evaluation import METRICS, SETTINGS, retrieval_metrics
+from model.files import write_json, written_whole
+from model.optimisation import clamp_logit_scale, make_optimizer, set_learning_rate
+from model.progress import Progress
+from model.run_log import RunLog, describe_run
+from model.seeds import seeded
+from model.settings import TrainSettings
+from model.shards import read_split
+from model.towers import Towers, load_towers
+from model.triples import TripleSet
+
+RECORD = "train.json"
+OnStep = Callable[[int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a finished run is; the rest is in `out/train.json`."""
+
+    out: Path
+    steps: int
+    best_step: int
+    best_mean_recall: float | None  # percent on the validation split; None without one
+    seconds: float
+    samples_per_second: float
+
+
+def train(settings: TrainSettings, out: Path, on_step: OnStep | None = None, *, overwrite: bool = False) -> TrainResult:
+    """Train EntityCLIP (or plain CLIP) and keep the checkpoint with the best validation mean recall.
+
+    Writes `out/settings.yaml`, `out/log.jsonl` (one line a step or validation), `out/checkpoint/` and, last,
+    `out/train.json`. `on_step(step, losses)` is called after every step, steps counted from 1. The starting
+    weights are validated too, as step 0, and kept if training never beats them.
+
+    Raises ModelError: settings that cannot be met, unusable data, a finished run in `out` (unless
+    `overwrite`), and a loss that is not finite, naming step and batch ids.
+    """
+    _claim(out, overwrite)
+    device = choose_device(settings.device)
+    devices = [device] if device.type == "cuda" else []
+    with torch_threads(settings.threads), torch.random.fork_rng(devices=devices):
+        torch.manual_seed(settings.seed)
+        towers = load_towers(settings.towers)
+        training, validation = _load_data(settings, towers)
+        model = EntityCLIP(towers.clip, settings.method).to(device)
+        with written_whole(out / SETTINGS) as temporary:
+            temporary.write_text(yaml.safe_dump(settings.as_plain(), sort_keys=False), encoding="utf-8")
+        return _Run(settings, out, device, model, training, validation, on_step).complete()
+
+
+class _Run:
+    """One training run, read from top to bottom."""
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        out: Path,
+        device: torch.device,
+        model: EntityCLIP,
+        training: TripleSet,
+        validation: TripleSet | None,
+        on_step: OnStep | None,
+    ) -> None:
+        self.settings, self.out, self.device, self.model = settings, out, device, model
+        self.training, self.validation, self.on_step = training, validation, on_step
+        self.order = epoch_batches(len(training), settings.optim.batch_size, settings.seed)
+        self.optimizer = make_optimizer(model, settings.optim)
+        self.best_step = 0
+        self.best: dict[str, Any] | None = None
+        self.step_seconds = 0.0
+
+    def complete(self) -> TrainResult:
+        """All steps, the validations between them, and the record at the end."""
+        optim, began = self.settings.optim, time.monotonic()
+        progress = Progress(optim.steps, optim.batch_size)
+        samples = 0
+        with RunLog(self.out) as log, closing(progress):
+            self.validate(0, log, progress)
+            for step in range(1, optim.steps + 1):
+                step_began = time.monotonic()
+                batch = self.next_batch()
+                losses, report, rates = self.step(step, batch)
+                samples += len(batch.ids)
+                self.step_seconds += time.monotonic() - step_began
+                log.step(step, losses, report, rates, self.step_seconds)
+                progress.step(step, losses)
+                if self.on_step is not None:
+                    self.on_step(step, losses)
+                if step % self.settings.evaluation.every == 0 or step == optim.steps:
+                    self.validate(step, log, progress)
+            for triple_id, reason in self.training.failures.items():
+                progress.say(f"left out {triple_id}: {reason}")
+        result = TrainResult(
+            out=self.out,
+            steps=optim.steps,
+            best_step=self.best_step,
+            best_mean_recall=None if self.best is None else self.best["mean_recall"],
+            seconds=time.monotonic() - began,
+            samples_per_second=samples / self.step_seconds,
+        )
+        splits = {"train": self.training} | ({} if self.validation is None else {"val": self.validation})
+        record = {**asdict(result), "validation": self.best}
+        write_json(self.out / RECORD, {**record, **describe_run(self.settings, self.device, self.model, splits)})
+        return result
+
+    def next_batch(self) -> Batch:
+        """The next rows with usable images; too few for a contrastive loss are passed over."""
+        while True:
+            batch, rows = self.training.batch(next(self.order))
+            if len(rows) >= 2:
+                return batch.to(self.device)
+
+    def step(self, step: int, batch: Batch) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+        """One optimiser step: loss terms, report and learning rates."""
+        rates = set_learning_rate(self.optimizer, step - 1, self.settings.optim)
+        generator = seeded(self.settings.seed, "hard negatives", step, self.device)
+        output: StepOutput = self.model(batch, generator=generator)
+        losses = {name: float(value) for name, value in output.losses.items()}
+        if not all(math.isfinite(value) for value in losses.values()):
+            raise ModelError(
+                f"step {step}: the loss is not finite ({losses}); lower optim.lr or look at this batch: "
+                + ", ".join(batch.ids)
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        output.losses["total"].backward()
+        self.optimizer.step()
+        clamp_logit_scale(self.model)
+        return losses, {name: float(value) for name, value in output.report.items()}, rates
+
+    def validate(self, step: int, log: RunLog, progress: Progress) -> None:
+        """Measure retrieval; save a checkpoint if this is the best so far (without a split: at the last step)."""
+        if self.validation is None:
+            if step == self.settings.optim.steps:
+                self.save(step)
+            return
+        batch_size = self.settings.evaluation.batch_size
+        embeddings = embed_split(self.model.clip, self.validation, batch_size, self.device)
+        metrics = retrieval_metrics(embeddings)
+        log.validation(step, metrics, self.step_seconds)
+        progress.say(f"step {step}: validation mean recall {metrics['mean_recall']:.2f}")
+        if self.best is None or metrics["mean_recall"] > self.best["mean_recall"]:
+            self.best = metrics
+            self.save(step)
+
+    def save(self, step: int) -> None:
+        """Write the checkpoint of this step."""
+        self.best_step = step
+        save_checkpoint(self.out, self.model, self.settings.towers, step=step, validation=self.best)
+
+
+def _claim(out: Path, overwrite: bool) -> None:
+    """Refuse a finished run; what an earlier run says of its weights must not survive beside new ones."""
+    if (out / RECORD).exists() and not overwrite:
+        raise ModelError(f"{out} holds a finished run; choose another folder, or remove it")
+    if out.exists() and not out.is_dir():
+        raise ModelError(f"{out} is not a folder")
+    for stale in (RECORD, METRICS):
+        (out / stale).unlink(missing_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def _load_data(settings: TrainSettings, towers: Towers) -> tuple[TripleSet, TripleSet | None]:
+    data = settings.data
+    # both are read before either is decoded: what is missing shows at once
+    rows = read_split(data.explanations, data.splits.train, statuses=data.statuses, image_root=data.image_root)
+    val_rows = None
+    if data.splits.val is not None:
+        val_rows = read_split(data.explanations, data.splits.val, statuses=None, image_root=data.image_root)
+    explanations = settings.method.reads_explanations
+    training = TripleSet(rows, towers, explanations=explanations, cache_mib=data.cache_mib)
+    if val_rows is None:
+        return training, None
+    return training, TripleSet(val_rows, towers, explanations=False, cache_mib=data.cache_mib)
