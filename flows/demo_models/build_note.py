@@ -1,0 +1,25 @@
+"""`BUILD.json` beside a shipped model: how it was made and what was measured."""
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("torch", "open_clip_torch", "transformers", "tokenizers", "numpy", "pillow")
+
+
+def write_build_note(
+    folder: Path, module: str, settings: dict[str, Any], *, cpu_seconds: float, measured: dict[str, Any]
+) -> None:
+    """Write the note; `settings` are the command's options by their names, `measured` what came out."""
+    options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
+    note = {
+        "command": f"python -m {module} OUT {options}",
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
+        "cpu_seconds": round(cpu_seconds, 1),
+        "measured": measured,
+    }
+    text = json.dumps(note, indent=2)
+    (folder / "BUILD.json").write_text(text + "\n", encoding="utf-8")
+    print(text)
