@@ -1,0 +1,43 @@
+"""What the command line prints: summaries and tables for people."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipeline.check import CheckReport
+from pipeline.summary import GenerationSummary
+
+console = Console()
+
+
+def show_check(report: CheckReport) -> None:
+    """Counts, what would be done, problems, and the first rendered prompts."""
+    splits = ", ".join(f"{split} {count:,}" for split, count in report.pairs.items())
+    console.print(f"pairs: {splits}")
+    console.print(f"to generate: {report.to_generate:,}; there already: {report.reused:,}", end="")
+    console.print(f"; a status without a text: {report.settled:,}")
+    console.print(f"images decoded: {report.images_checked:,}; problems: {len(report.problems)}")
+    for problem in report.problems[:10]:
+        console.print(f"  {escape(problem)}")
+    if len(report.problems) > 10:
+        console.print(f"  ... and {len(report.problems) - 10} more")
+    for prompt in report.prompts:
+        console.rule(f"prompt of {escape(prompt.id)}, {prompt.tokens} tokens", align="left")
+        for message in prompt.messages:
+            console.print(f"[bold]{message['role']}[/bold]: {escape(message['content'])}")
+
+
+def show_generation(summary: GenerationSummary) -> None:
+    """Rows by split and status, tokens, rate, and where the shards are."""
+    statuses = sorted({status for by_status in summary.counts.values() for status in by_status})
+    table = Table("split", *statuses, title=f"explanations of {summary.dataset}", title_justify="left")
+    for split, by_status in summary.counts.items():
+        table.add_row(split, *(f"{by_status.get(status, 0):,}" for status in statuses))
+    console.print(table)
+    console.print(f"generated {summary.generated:,}; reused {summary.reused:,}; left for later {summary.pending:,}")
+    if summary.generated:
+        rate = summary.completion_tokens / summary.seconds
+        console.print(
+            f"{summary.engine}: {summary.completion_tokens:,} tokens in {summary.seconds:.1f} s, {rate:,.0f} tokens/s"
+        )
+    console.print(f"shards: {escape(summary.output)}", soft_wrap=True)

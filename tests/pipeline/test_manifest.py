@@ -1,0 +1,71 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.job import open_job
+from pipeline.manifest import load_manifest
+from pipeline.readers import read_pairs
+from tests.support.dataset import write_manifest, write_pairs
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def test_shipped_manifests_name_things_that_exist() -> None:
+    manifests = sorted((REPOSITORY / "data_manifests").glob("*.yaml"))
+    assert manifests
+    for path in manifests:
+        assert open_job(path).model.is_local
+
+
+def test_paths_start_at_the_manifest(
+    tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_manifest(tmp_path, tiny_llama)
+    monkeypatch.chdir("/")
+    manifest = load_manifest(path)
+    assert manifest.output_folder == tmp_path / "explanations"
+    assert manifest.image_root == tmp_path / "images"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"num_shard": 3}, r"num_shard: unknown key; did you mean 'num_shards'\?"),
+        ({"generation__sampling__temprature": 1}, r"sampling\.temprature: unknown key; did you mean 'temperature'\?"),
+        ({"generation__sampling__top_p": 0}, r"generation\.sampling\.top_p: Input should be greater than 0"),
+        ({"dataset__kind": "csv"}, r"dataset: .*'heraldry'.*'jsonl'"),
+        ({"name": "../up"}, r"name: String should match pattern"),
+        ({"generation__model": "no/such/model"}, r"generation\.model: no model folder at .*no/such/model"),
+        ({"generation__model": "org/name"}, r"org/name is no folder .*set generation\.revision"),
+        ({"generation__model": "images"}, r"generation\.model: .*holds no config\.json"),
+        ({"generation__prompt": "news-v99"}, r"'news-v99' is neither shipped \(heraldry-v1, news-v1\) nor a file"),
+        ({"generation__sampling__max_tokens": 64}, r"max_tokens \(64\) leaves no room"),
+    ],
+)
+def test_a_mistake_is_named_with_its_mending(
+    tmp_path: Path, tiny_llama: Path, changes: dict[str, Any], expected: str
+) -> None:
+    write_pairs(tmp_path, 1)
+    path = write_manifest(tmp_path, tiny_llama, **changes)
+    with pytest.raises(PipelineError, match=expected):
+        open_job(path)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "name: [", "!!python/object/apply:os.system ['true']"])
+def test_not_a_manifest(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(PipelineError, match=r"broken\.yaml"):
+        load_manifest(path)
+
+
+def test_missing_files_are_named(tmp_path: Path, tiny_llama: Path) -> None:
+    with pytest.raises(PipelineError, match="no manifest at"):
+        load_manifest(tmp_path / "none.yaml")
+    write_pairs(tmp_path, 1)
+    with pytest.raises(PipelineError, match=r"no image root at .*nowhere; set dataset\.root"):
+        read_pairs(load_manifest(write_manifest(tmp_path, tiny_llama, dataset__root="nowhere")))
+    with pytest.raises(PipelineError, match=r"no file of pairs at .*other\.jsonl"):
+        read_pairs(load_manifest(write_manifest(tmp_path, tiny_llama, dataset__file="other.jsonl")))
