@@ -26,7 +26,7 @@ class Job:
     @property
     def plan_path(self) -> Path:
         """Where this run's plan is written."""
-        return self.output / "plan.parquet"
+        return self.output / "_plan.parquet"  # readers of a folder pass over names that start with _
 
     def provenance(self, split: str, shard: int) -> dict[str, Any]:
         """What a shard's footer says of its origin, engine apart."""

@@ -15,7 +15,7 @@ _LABEL = pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
-        pa.field("split", pa.string(), nullable=False),
+        pa.field("split", _LABEL, nullable=False),  # as readers infer it from the folder `split=train`: they agree
         pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]), nullable=False),
         pa.field("caption", pa.string(), nullable=False),
         pa.field("topic", pa.string()),

@@ -12,5 +12,5 @@ def engine_for(job: Job) -> Engine:
     generation = job.manifest.generation
     if isinstance(generation.engine, TransformersEngine):
         return TransformersGeneration(job.model, generation.sampling, generation.engine)
-    log = job.output / "vllm-server.log"
+    log = job.output / "_vllm-server.log"
     return VllmGeneration(job.model, generation.sampling, generation.max_model_len, generation.engine, log)
