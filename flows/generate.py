@@ -3,7 +3,6 @@
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -12,6 +11,7 @@ from pipeline.engines.open_engine import engine_for
 from pipeline.engines.protocol import Engine
 from pipeline.generate import Receipt, make_shard
 from pipeline.job import open_job
+from pipeline.manifest import EngineKind
 from pipeline.output import single_writer
 from pipeline.prepare import prepare
 from pipeline.progress import GenerationProgress
@@ -22,7 +22,7 @@ from pipeline.summary import GenerationSummary, summarise
 def generate_explanations(
     manifest: Path,
     limit: int | None = None,
-    engine: Literal["transformers", "vllm"] | None = None,
+    engine: EngineKind | None = None,
     output: Path | None = None,
 ) -> GenerationSummary:
     """Generate the explanations of a manifest into Parquet shards; what is there already is kept.

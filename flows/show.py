@@ -1,9 +1,12 @@
 """What the command line prints: summaries and tables for people."""
 
+from typing import Any
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from model.training import TrainResult
 from pipeline.check import CheckReport
 from pipeline.summary import GenerationSummary
 
@@ -41,3 +44,34 @@ def show_generation(summary: GenerationSummary) -> None:
             f"{summary.engine}: {summary.completion_tokens:,} tokens in {summary.seconds:.1f} s, {rate:,.0f} tokens/s"
         )
     console.print(f"shards: {escape(summary.output)}", soft_wrap=True)
+
+
+def show_training(result: TrainResult) -> None:
+    """Where the run is, its best step and its rate."""
+    best = "" if result.best_mean_recall is None else f", validation mean recall {result.best_mean_recall:.1f}"
+    console.print(
+        f"{result.steps} steps in {result.seconds:.1f} s, {result.samples_per_second:.0f} samples/s; "
+        f"best step {result.best_step}{best}"
+    )
+    console.print(f"run: {escape(str(result.out))}", soft_wrap=True)
+
+
+def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
+    """The retrieval table, one row an arm, and what chance would give."""
+    first = next(iter(metrics.values()))
+    title = f"retrieval on the {first['split']} split, {first['gallery']:,} candidates, recalls in %"
+    table = Table("arm", title=title, title_justify="left")
+    names = {"R@1": "R@1", "R@5": "R@5", "R@10": "R@10", "median_rank": "MedR", "mean_rank": "MeanR"}
+    ways = {"image_to_text": "i2t", "text_to_image": "t2i"}
+    for way in ways.values():
+        for name in names.values():
+            table.add_column(f"{way}\n{name}", justify="right")
+    table.add_column("mean\nrecall", justify="right")
+    for arm, found in metrics.items():
+        values = [f"{found[way][name]:.1f}" for way in ways for name in names]
+        table.add_row(escape(arm), *values, f"[bold]{found['mean_recall']:.1f}[/bold]")
+    chance = [
+        f"{first['chance'][way][name]:.1f}" if name in first["chance"][way] else "" for way in ways for name in names
+    ]
+    table.add_row("by chance", *chance, "", style="dim")
+    console.print(table)

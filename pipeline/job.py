@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel, find_language_model
-from pipeline.manifest import Manifest, load_manifest
+from pipeline.manifest import EngineKind, Manifest, load_manifest
 from pipeline.prompt import PromptTemplate, load_prompt
 
 
@@ -46,13 +46,12 @@ class Job:
         }
 
 
-def open_job(manifest_path: Path, *, engine: str | None = None, output: Path | None = None) -> Job:
+def open_job(manifest_path: Path, *, engine: EngineKind | None = None, output: Path | None = None) -> Job:
     """Load a manifest and find its prompt and model, before any long work.
 
     Args:
         manifest_path: the YAML file.
-        engine: `transformers` or `vllm` in place of the manifest's engine, with that engine's defaults
-            unless it is the one the manifest names.
+        engine: in place of the manifest's engine, at its defaults unless the manifest names the same one.
         output: another output folder.
 
     Raises:

@@ -69,6 +69,7 @@ class VllmEngine(_Strict):
     request_timeout: float = Field(default=600.0, gt=0, description="seconds to wait for one explanation")
 
 
+EngineKind = Literal["transformers", "vllm"]
 Engine = Annotated[TransformersEngine | VllmEngine, Field(discriminator="kind")]
 
 
@@ -82,7 +83,7 @@ class Generation(_Strict):
     sampling: Sampling = Field(default_factory=Sampling)
     engine: Engine = Field(default_factory=TransformersEngine)
 
-    def with_engine(self, kind: str) -> "Generation":
+    def with_engine(self, kind: EngineKind) -> "Generation":
         """The same generation by another engine, at that engine's defaults."""
         return Generation.model_validate({**self.model_dump(), "engine": {"kind": kind}})
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
+
 from torchvision_cure import make_torchvision_importable
 
 make_torchvision_importable()

@@ -1,0 +1,115 @@
+"""The `entityclip` command: the human face of the flows.
+
+Exit codes: 0 done; 1 failed; 2 something in the user's hands is wrong (the message says what and how to mend it).
+Prefect and torch take seconds to import, so each command imports its own flow.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model.errors import ModelError
+from pipeline.errors import PipelineError
+from pipeline.manifest import EngineKind
+
+_HELP = "Explanations of captions at scale, and the CLIP they train. The README has the two commands to begin with."
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=_HELP)
+
+ManifestPath = Annotated[Path, typer.Argument(help="YAML file that names dataset, model, prompt and sampling")]
+Limit = Annotated[int | None, typer.Option(min=1, help="only the first so many pairs")]
+Output = Annotated[Path | None, typer.Option("--out", help="another output folder than the manifest's")]
+
+
+EngineOption = Annotated[EngineKind | None, typer.Option(help="another engine than the manifest's")]
+
+
+@app.command()
+def check(
+    manifest: ManifestPath,
+    limit: Limit = None,
+    engine: EngineOption = None,
+    out: Output = None,
+    sample: Annotated[int, typer.Option(min=0, help="how many images to decode")] = 200,
+) -> None:
+    """Look at a manifest and its data before any long work; nothing is generated."""
+    from flows.show import show_check
+    from pipeline.check import check_job
+    from pipeline.job import open_job
+
+    show_check(check_job(open_job(manifest, engine=engine, output=out), sample=sample, limit=limit))
+
+
+@app.command()
+def generate(manifest: ManifestPath, limit: Limit = None, engine: EngineOption = None, out: Output = None) -> None:
+    """Generate explanations into Parquet shards; what is there already is kept."""
+    from pipeline.job import open_job
+
+    open_job(manifest, engine=engine, output=out)  # mistakes show before Prefect starts
+    from flows.generate import generate_explanations
+    from flows.show import show_generation
+
+    show_generation(generate_explanations(manifest, limit=limit, engine=engine, output=out))
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML file of training settings")],
+    out: Annotated[Path, typer.Option("--out", help="folder for checkpoint, log and record")],
+    override: Annotated[
+        list[str] | None, typer.Option("--set", help="change a setting: --set optim.lr=1e-3 (repeatable)")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="replace a finished run in that folder")] = False,
+) -> None:
+    """Train on cached explanations. With --set method.mmae=false --set method.gi_itm=false: plain CLIP."""
+    from model.settings_file import load_settings
+
+    load_settings(config, override or [])  # mistakes show before Prefect starts
+    from flows.show import show_training
+    from flows.train import train_entityclip
+
+    show_training(train_entityclip(config, out, override, overwrite))
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="folder of a training run")],
+    split: Annotated[str | None, typer.Option(help="split to measure; by default the settings' test split")] = None,
+) -> None:
+    """Measure retrieval of a trained run and write metrics.json beside it."""
+    from model.checkpoint import read_card
+
+    read_card(run)  # mistakes show before Prefect starts
+    from flows.evaluate import evaluate_entityclip
+    from flows.show import show_arms
+
+    show_arms({run.name: evaluate_entityclip(run, split)})
+
+
+@app.command()
+def demo(
+    engine: Annotated[EngineKind, typer.Option(help="who generates the explanations")] = "transformers",
+    out: Annotated[Path | None, typer.Option("--out", help="run folder; by default runs/heraldry")] = None,
+) -> None:
+    """The whole job on the demo world: generate, train both arms, evaluate, report."""
+    from flows.demo import run_demo
+
+    run_demo(engine=engine, out=out)
+
+
+def main() -> None:
+    """Run the command; a user's mistake is a message, not a traceback."""
+    # Our own lines say what happens; Prefect's log, tracebacks included, still goes to its server.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    try:
+        app()
+    except (PipelineError, ModelError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

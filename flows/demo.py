@@ -1,0 +1,70 @@
+"""The whole job on the demo world, from the manifest to the report."""
+
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prefect import flow
+from rich.markup import escape
+
+from flows.evaluate import evaluate_entityclip
+from flows.generate import generate_explanations
+from flows.show import console, show_arms, show_generation, show_training
+from flows.train import train_entityclip
+from model.report import Report, write_report
+from model.run_state import is_finished
+from model.settings_file import load_settings
+from pipeline.manifest import EngineKind
+
+PROJECT = Path(__file__).resolve().parents[1]
+MANIFEST = PROJECT / "data_manifests" / "heraldry.yaml"
+CONFIG = PROJECT / "data_manifests" / "heraldry" / "train.yaml"
+# Equal in everything but the method; the plain arm is the baseline.
+ARMS = {"plain": ["method.mmae=false", "method.gi_itm=false"], "entityclip": []}
+
+
+@flow(name="entityclip-demo")
+def run_demo(engine: EngineKind = "transformers", out: Path | None = None) -> Report:
+    """Generate explanations, train both arms on them with the same budget, evaluate, and write the report.
+
+    What is finished already is kept: explanations by their keys, runs by their settings and shards.
+
+    Args:
+        engine: who generates the explanations.
+        out: run folder; by default `runs/heraldry`, or `runs/heraldry-vllm` for vLLM.
+    """
+    out = out or PROJECT / "runs" / ("heraldry" if engine == "transformers" else f"heraldry-{engine}")
+    explanations = out / "explanations"
+    stages: dict[str, float] = {}
+    with _timed(stages, "generate"):
+        show_generation(generate_explanations(MANIFEST, engine=engine, output=explanations))
+    runs = {arm: out / arm for arm in ARMS}
+    for arm, run in runs.items():
+        overrides = [*ARMS[arm], f"data.explanations={explanations}"]
+        with _timed(stages, f"train {arm}"):
+            if is_finished(run, load_settings(CONFIG, overrides)):
+                console.print(f"{arm}: trained already with these settings on these shards")
+            else:
+                console.rule(f"training {arm}", align="left")
+                show_training(train_entityclip(CONFIG, run, overrides, overwrite=True))
+    for arm, run in runs.items():
+        with _timed(stages, f"evaluate {arm}"):
+            evaluate_entityclip(run)
+    with _timed(stages, "report"):
+        report = write_report(out, "EntityCLIP on the heraldry world", runs)
+    show_arms(report.metrics)
+    console.print(report.verdict, style="bold", markup=False)
+    console.print(f"report: {escape(str(report.path))}", soft_wrap=True)
+    console.print("seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items()), markup=False)
+    peaks = [resource.getrusage(who).ru_maxrss / 2**20 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    console.print(f"peak memory: this process {peaks[0]:.2f} GiB, largest child {peaks[1]:.2f} GiB")
+    return report
+
+
+@contextmanager
+def _timed(stages: dict[str, float], name: str) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    stages[name] = time.monotonic() - began

@@ -1,0 +1,19 @@
+"""The flow that measures retrieval of a trained run."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from model.evaluation import evaluate
+
+
+@flow(name="evaluate-entityclip")
+def evaluate_entityclip(run: Path, split: str | None = None) -> dict[str, Any]:
+    """Measure a run's checkpoint on a split and write `metrics.json` beside it.
+
+    Args:
+        run: folder of a training run.
+        split: the split; by default the test split of the run's settings.
+    """
+    return evaluate(run, split)
