@@ -43,9 +43,7 @@ def test_a_conversation_is_the_prompt_and_the_answer():
     prompt = load_prompt(PROMPT, Path())
     tokenizer = chat_tokenizer(prompt_words(prompt), 256)
     some = noble_houses()[:2]
-    for (ids, given), lesson in zip(
-        conversations(tokenizer, prompt, 0, 5, some), lessons(0, 5, some), strict=True
-    ):
+    for (ids, given), lesson in zip(conversations(tokenizer, prompt, 0, 5, some), lessons(0, 5, some), strict=True):
         assert tokenizer.unk_token_id not in ids
         question = prompt.render(Pair("any", "train", "", lesson.caption))
         assert ids[:given] == tokenizer.apply_chat_template(
