@@ -25,7 +25,7 @@ from model.open_clip_import import open_clip
 from pipeline.worlds.heraldry.render import SIZE
 from pipeline.worlds.heraldry.vocabulary import world_words
 
-CONTEXT_LENGTH = 40  # tokens; the longest text of this world has 38, an explanation 31
+CONTEXT_LENGTH = 40  # tokens; every text of this world fits, which the tests check
 PIXEL_MEAN, PIXEL_STD = 0.5, 0.5
 
 
