@@ -1,9 +1,9 @@
 """Runs a server and ends its whole process group when the program that wanted it is gone.
 
-    python server_guard.py COMMAND [ARG ...]
+    python server_guard.py GRACE_SECONDS COMMAND [ARG ...]
 
 Started in a session of its own with a pipe on stdin. The pipe closes when its writer stops the server or
-dies, even by SIGKILL; then the group gets SIGTERM and, after a grace time, SIGKILL. A server whose main
+dies, even by SIGKILL; then the group gets SIGTERM and, after the grace time, SIGKILL. A server whose main
 process was killed leaves its engine and workers behind: they are in the group, so they go too.
 """
 
@@ -14,8 +14,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-
-_GRACE_SECONDS = 10.0
 
 
 def _others_in_group() -> bool:
@@ -34,9 +32,9 @@ def _others_in_group() -> bool:
     return False
 
 
-def _end_group() -> None:
+def _end_group(grace_seconds: float) -> None:
     os.killpg(0, signal.SIGTERM)
-    deadline = time.monotonic() + _GRACE_SECONDS
+    deadline = time.monotonic() + grace_seconds
     while _others_in_group() and time.monotonic() < deadline:
         time.sleep(0.1)
     os.killpg(0, signal.SIGKILL)
@@ -44,16 +42,17 @@ def _end_group() -> None:
 
 def main() -> None:
     """Run the command given as arguments until it ends or stdin closes."""
+    grace_seconds, command = float(sys.argv[1]), sys.argv[2:]
     signal.signal(signal.SIGTERM, lambda *_: None)  # it is for the others of our group; a handler is not inherited
-    server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def end_with_server() -> None:
         server.wait()
-        _end_group()
+        _end_group(grace_seconds)
 
     threading.Thread(target=end_with_server, daemon=True).start()
     sys.stdin.buffer.read()  # blocks until the writer closes the pipe or dies
-    _end_group()
+    _end_group(grace_seconds)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pipeline.llm import LanguageModel
 from pipeline.manifest import VllmEngine
 
 _POLL_SECONDS = 0.5
-_STOP_SECONDS = 20.0
+_GRACE_SECONDS = 10.0  # between asking the server to stop and insisting
 
 
 class VllmServer:
@@ -45,7 +45,7 @@ class VllmServer:
         port = _free_port()
         self._log.parent.mkdir(parents=True, exist_ok=True)
         guard = Path(__file__).with_name("server_guard.py")
-        command = [sys.executable, str(guard), *self._command(port)]
+        command = [sys.executable, str(guard), str(_GRACE_SECONDS), *self._command(port)]
         with self._log.open("wb") as log:
             # Its own session, so that one signal to the group reaches the API server, engine and workers.
             # The guard ends that group when this process is gone, however it went: stdin is its tether.
@@ -71,7 +71,7 @@ class VllmServer:
             return
         assert process.stdin is not None
         process.stdin.close()  # the guard asks the group to stop, then insists
-        process.wait(timeout=_STOP_SECONDS * 2)
+        process.wait(timeout=3 * _GRACE_SECONDS)
 
     def _command(self, port: int) -> list[str]:
         command = [str(self._python), "-m", "vllm.entrypoints.openai.api_server"]

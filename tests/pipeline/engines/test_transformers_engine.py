@@ -1,0 +1,82 @@
+"""The embedded engine against Hugging Face's own generation of one row at a time."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.engines.protocol import Completion, Request
+from pipeline.engines.transformers_engine import TransformersGeneration, _SeededSampling
+from pipeline.llm import LanguageModel, find_language_model
+from pipeline.manifest import Sampling, TransformersEngine, load_manifest
+from pipeline.pair import Pair
+from pipeline.prompt import load_prompt
+from tests.support.dataset import write_manifest, write_pairs
+
+
+@pytest.fixture(scope="module")
+def model(tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
+    folder = tmp_path_factory.mktemp("manifest")
+    return find_language_model(load_manifest(write_manifest(folder, tiny_llama)))
+
+
+@pytest.fixture(scope="module")
+def requests(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
+    records = write_pairs(tmp_path_factory.mktemp("pairs"), 24)
+    prompt = load_prompt("heraldry-v1", Path())
+    chats = [prompt.render(Pair(r["id"], r["split"], r["image"], r["caption"])) for r in records]
+    lengths = model.count_tokens(chats)
+    return [Request(str(i), c, n, i) for i, (c, n) in enumerate(zip(chats, lengths, strict=True))]
+
+
+def _complete(
+    model: LanguageModel, requests: list[Request], sampling: Sampling, batch_size: int
+) -> dict[str, Completion]:
+    settings = TransformersEngine(batch_size=batch_size, threads=1)
+    with TransformersGeneration(model, sampling, settings) as engine:
+        answers = list(engine.complete(requests))
+    assert sorted(a.key for a in answers) == sorted(r.key for r in requests)
+    return {a.key: a for a in answers}
+
+
+def test_greedy_batches_say_what_one_row_at_a_time_says(model: LanguageModel, requests: list[Request]) -> None:
+    answers = _complete(model, requests, Sampling(temperature=0, max_tokens=16), batch_size=7)
+    with TransformersGeneration(model, Sampling(), TransformersEngine(threads=1)) as engine:
+        llama, tokenizer = engine._loaded, model.tokenizer
+        for request in requests:
+            text = tokenizer.apply_chat_template(request.messages, add_generation_prompt=True, tokenize=False)
+            ids = tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
+            assert ids.shape[1] == request.prompt_tokens == answers[request.key].prompt_tokens
+            alone = llama.generate(ids, max_new_tokens=16, do_sample=False)[0, ids.shape[1] :]
+            assert answers[request.key].completion_tokens == len(alone)
+            assert answers[request.key].text == tokenizer.decode(alone, skip_special_tokens=True)
+            ended = alone[-1].item() == tokenizer.eos_token_id
+            assert answers[request.key].finish_reason == ("stop" if ended else "length")
+    assert {a.finish_reason for a in answers.values()} == {"stop", "length"}  # the sample shows both
+
+
+def test_a_sampled_text_depends_on_its_seed_alone(model: LanguageModel, requests: list[Request]) -> None:
+    sampling = Sampling(temperature=0.9, top_p=0.95, max_tokens=12)
+    together = _complete(model, requests, sampling, batch_size=24)
+    apart = _complete(model, requests[::-1], sampling, batch_size=5)
+    assert together == apart
+    reseeded = _complete(model, [replace(r, seed=r.seed + 1000) for r in requests], sampling, batch_size=24)
+    differing = sum(reseeded[key].text != together[key].text for key in together)
+    assert differing > len(requests) / 2
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.7])
+def test_the_draws_follow_the_softmax(top_p: float) -> None:
+    scores = torch.tensor([[2.0, 1.0, 0.5, 0.0, -3.0]])
+    temperature, draws = 0.8, 20_000
+    sampling = Sampling(temperature=temperature, top_p=top_p)
+    sampler = _SeededSampling(sampling, [7])
+    counts = torch.bincount(torch.stack([sampler(None, scores).argmax() for _ in range(draws)]), minlength=5)  # type: ignore[arg-type]
+    expected = (scores[0] / temperature).softmax(-1)
+    if top_p < 1:
+        expected = torch.where(expected.cumsum(-1) - expected < top_p, expected, 0)
+        expected = expected / expected.sum()
+    assert torch.all(counts[expected == 0] == 0)
+    deviation = (counts / draws - expected).abs()
+    assert torch.all(deviation <= 5 * (expected * (1 - expected) / draws).sqrt())
