@@ -11,8 +11,6 @@ from torch import Tensor
 from model.errors import ModelError
 from model.shards import Triple
 
-MAX_PIXELS = 178_956_970  # Pillow's own bound against decompression bombs
-
 
 class BadImage(ValueError):  # noqa: N818
     """This one image cannot be used; the message says why."""
@@ -21,7 +19,8 @@ class BadImage(ValueError):  # noqa: N818
 def decode(triple: Triple) -> Image.Image:
     """Decode a row's image to RGB, from its bytes or from its path below the image root.
 
-    Raises BadImage: missing, outside the root (also through a link), too large, or not decodable.
+    Raises BadImage: missing, outside the root (also through a link), not decodable, or so large that Pillow
+    takes it for a decompression bomb (beyond 179 million pixels).
     """
     source: Any
     if triple.image_bytes is not None:
@@ -36,11 +35,7 @@ def decode(triple: Triple) -> Image.Image:
         raise BadImage("neither bytes nor a path")
     try:
         with Image.open(source) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise BadImage(f"{image.width} x {image.height} pixels are more than {MAX_PIXELS}")
             return image.convert("RGB")
-    except BadImage:
-        raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise BadImage(f"cannot be decoded: {error}") from error
 

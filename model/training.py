@@ -98,6 +98,7 @@ class _Run:
         progress = Progress(optim.steps, optim.batch_size)
         samples = 0
         with RunLog(self.out) as log, closing(progress):
+            progress.say(self.training.summary())
             self.validate(0, log, progress)
             for step in range(1, optim.steps + 1):
                 step_began = time.monotonic()
@@ -122,7 +123,8 @@ class _Run:
             samples_per_second=samples / self.step_seconds,
         )
         splits = {"train": self.training} | ({} if self.validation is None else {"val": self.validation})
-        record = {**asdict(result), "validation": self.best}
+        record = {name: value for name, value in asdict(result).items() if name != "out"}
+        record["validation"] = self.best
         write_json(self.out / RECORD, {**record, **describe_run(self.settings, self.device, self.model, splits)})
         return result
 
@@ -138,7 +140,7 @@ class _Run:
         rates = set_learning_rate(self.optimizer, step - 1, self.settings.optim)
         generator = seeded(self.settings.seed, "hard negatives", step, self.device)
         output: StepOutput = self.model(batch, generator=generator)
-        losses = {name: float(value) for name, value in output.losses.items()}
+        losses = {name: value.item() for name, value in output.losses.items()}
         if not all(math.isfinite(value) for value in losses.values()):
             raise ModelError(
                 f"step {step}: the loss is not finite ({losses}); lower optim.lr or look at this batch: "
@@ -148,7 +150,7 @@ class _Run:
         output.losses["total"].backward()
         self.optimizer.step()
         clamp_logit_scale(self.model)
-        return losses, {name: float(value) for name, value in output.report.items()}, rates
+        return losses, {name: value.item() for name, value in output.report.items()}, rates
 
     def validate(self, step: int, log: RunLog, progress: Progress) -> None:
         """Measure retrieval; save a checkpoint if this is the best so far (without a split: at the last step)."""

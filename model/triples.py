@@ -60,6 +60,15 @@ class TripleSet:
     def __len__(self) -> int:
         return len(self._triples)
 
+    def summary(self) -> str:
+        """One line about what there is to train on."""
+        parts = [f"{len(self)} pairs", f"{100 * self.truncation.captions:.1f} % of captions truncated"]
+        if self.truncation.explanations is not None:
+            parts.append(f"{100 * self.truncation.explanations:.1f} % of explanations truncated")
+        if self.failures:
+            parts.append(f"{len(self.failures)} images could not be used")
+        return ", ".join(parts)
+
     def batch(self, rows: list[int]) -> tuple[Batch, list[int]]:
         """Load some rows; returns the batch and which rows are in it, those whose image could be used.
 

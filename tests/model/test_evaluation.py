@@ -1,0 +1,68 @@
+import json
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+
+from model.checkpoint import load_entityclip, load_trained_towers
+from model.errors import ModelError
+from model.evaluation import evaluate
+from model.open_clip_import import open_clip
+from model.training import train
+from tests.model.shard_writer import picture
+
+
+@pytest.fixture
+def run(settings, tmp_path):
+    train(settings, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_metrics_are_those_of_plain_open_clip(run, settings):
+    """Loads the towers into open_clip by itself, encodes one pair at a time, ranks by sorting."""
+    metrics = evaluate(run)
+    clip, _, transform = open_clip.create_model_and_transforms(settings.towers.model)
+    clip.load_state_dict(load_file(run / "checkpoint" / "towers.safetensors"))
+    clip.eval()
+    tokenizer = open_clip.get_tokenizer(settings.towers.model)
+    ids = json.loads((run / "test_ids.json").read_text())
+    assert sorted(ids) == [f"test-{n:03d}" for n in range(15)]
+    numbers = [int(name.removeprefix("test-")) for name in ids]
+    with torch.no_grad():
+        image = torch.cat([clip.encode_image(transform(picture(n))[None]) for n in numbers])
+        text = torch.cat([clip.encode_text(tokenizer([f"lord of name{n}"])) for n in numbers])
+    saved = load_file(run / "test_embeddings.safetensors")
+    torch.testing.assert_close(saved["image"], F.normalize(image, dim=-1), rtol=0, atol=1e-6)
+    torch.testing.assert_close(saved["text"], F.normalize(text, dim=-1), rtol=0, atol=1e-6)
+
+    scores = saved["image"] @ saved["text"].T
+    for name, table in (("image_to_text", scores), ("text_to_image", scores.T)):
+        places = (table.argsort(dim=1, descending=True) == torch.arange(15)[:, None]).int().argmax(dim=1)
+        for k in (1, 5, 10):
+            assert metrics[name][f"R@{k}"] == pytest.approx(100 * (places < k).float().mean().item())
+        main = places[[i for i, n in enumerate(numbers) if n % 3]]
+        assert metrics["by_topic"]["main"][name]["mean_rank"] == pytest.approx(1 + main.float().mean().item())
+    assert metrics["by_topic"]["rare"]["queries"] == 5 and metrics["gallery"] == metrics["queries"] == 15
+    assert metrics["chance"]["image_to_text"]["R@5"] == pytest.approx(100 * 5 / 15)
+    assert json.loads((run / "metrics.json").read_text()) == metrics
+
+
+def test_the_whole_model_comes_back(run, settings):
+    model, _ = load_entityclip(run)
+    assert model.method == settings.method
+    towers = load_trained_towers(run).clip.state_dict()
+    whole = load_file(run / "checkpoint" / "model.safetensors")
+    assert {"clip." + name for name in towers} == {name for name in whole if name.startswith("clip.")}
+    assert all(torch.equal(tensor, whole["clip." + name]) for name, tensor in towers.items())
+
+
+def test_what_is_missing_or_damaged_is_named(run, tmp_path):
+    with pytest.raises(ModelError, match="no checkpoint at"):
+        evaluate(tmp_path / "elsewhere")
+    with pytest.raises(ModelError, match="no shards of split 'dev', it has test, train, val"):
+        evaluate(run, "dev")
+    towers = run / "checkpoint" / "towers.safetensors"
+    towers.write_bytes(towers.read_bytes()[:100])
+    with pytest.raises(ModelError, match=r"towers\.safetensors: cannot be read"):
+        evaluate(run)

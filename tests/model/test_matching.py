@@ -1,0 +1,70 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.batch import Batch
+from model.errors import ModelError
+from model.matching import draw_hard_negatives, possible_negatives
+from model.seeds import seeded
+
+
+def batch_with(images: list[int], captions: list[int], keys: list[int]) -> Batch:
+    size = len(images)
+    groups = (torch.tensor(g) for g in (images, captions, keys))
+    return Batch([str(i) for i in range(size)], torch.zeros(size, 3, 1, 1), torch.zeros(size, 1).long(), None, *groups)
+
+
+@st.composite
+def batches(draw) -> Batch:
+    size = draw(st.integers(2, 12))
+    numbers = st.lists(st.integers(0, draw(st.integers(0, 12))), min_size=size, max_size=size)
+    return batch_with(draw(numbers), draw(numbers), draw(numbers))
+
+
+@given(batches(), st.integers(0, 2**31 - 1), st.sampled_from([0.0, 1.0, 100.0, 1e6]))
+def test_a_negative_shares_nothing_with_its_row(batch, seed, spread):
+    size = len(batch.ids)
+    logits = spread * torch.randn(size, size, generator=seeded(seed, "logits"))
+    logits.fill_diagonal_(2 * spread)  # the partner is always the most tempting
+    drawn = draw_hard_negatives(logits, possible_negatives(batch), seeded(seed, "draw"))
+    groups = list(zip(batch.image_group.tolist(), batch.caption_group.tolist(), batch.key_group.tolist(), strict=True))
+
+    def alike(i: int, j: int) -> bool:
+        return i == j or any(a == b for a, b in zip(groups[i], groups[j], strict=True))
+
+    for index, exists in ((drawn.text_index, drawn.text_exists), (drawn.image_index, drawn.image_exists)):
+        for i in range(size):
+            if exists[i]:
+                assert not alike(i, int(index[i]))
+            else:
+                assert all(alike(i, j) for j in range(size))
+    again = draw_hard_negatives(logits, possible_negatives(batch), seeded(seed, "draw"))
+    assert all(torch.equal(a, b) for a, b in zip(drawn, again, strict=True))
+
+
+def test_draws_follow_the_masked_softmax_of_their_direction():
+    size, repeats = 4, 4000
+    batch = batch_with([0, 1, 2, 0], [0, 1, 2, 3], [0, 1, 2, 3])  # rows 0 and 3 show the same image
+    logits = torch.tensor([[9.0, 1.0, 0.0, 9.0], [0.5, 9.0, 2.0, 0.0], [0.0, 0.0, 9.0, 1.0], [9.0, -1.0, 1.0, 9.0]])
+    allowed, generator = possible_negatives(batch), seeded(0, "test")
+    counts = torch.zeros(2, size, size)
+    for _ in range(repeats):
+        drawn = draw_hard_negatives(logits, allowed, generator)
+        counts[0, torch.arange(size), drawn.text_index] += 1
+        counts[1, torch.arange(size), drawn.image_index] += 1
+    for direction, scores in enumerate((logits, logits.T)):
+        weights = torch.where(allowed, scores.exp(), torch.zeros(()))
+        expected = weights / weights.sum(dim=1, keepdim=True)
+        torch.testing.assert_close(counts[direction] / repeats, expected, rtol=0, atol=0.04)
+
+
+def test_similarities_that_are_not_finite_are_never_drawn():
+    logits = torch.tensor([[0.0, float("nan"), 1.0], [0.0, 0.0, float("inf")], [0.0, 0.0, 0.0]])
+    drawn = draw_hard_negatives(logits, ~torch.eye(3, dtype=torch.bool), seeded(0, "test"))
+    assert drawn.text_index.tolist()[:2] == [2, 0] and drawn.text_exists.all()
+
+
+def test_one_pair_has_no_negative():
+    with pytest.raises(ModelError, match="at least 2 pairs"):
+        draw_hard_negatives(torch.zeros(1, 1), torch.zeros(1, 1, dtype=torch.bool))

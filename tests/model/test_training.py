@@ -1,0 +1,115 @@
+import json
+import math
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from model.entityclip import EntityCLIP, StepOutput
+from model.errors import ModelError
+from model.settings_file import load_settings
+from model.training import train
+
+
+def changed(settings, **sections):
+    return settings.model_copy(
+        update={
+            name: getattr(settings, name).model_copy(update=change) if isinstance(change, dict) else change
+            for name, change in sections.items()
+        }
+    )
+
+
+def lines(run):
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_run_and_what_it_leaves(settings, tmp_path):
+    seen = []
+    result = train(settings, tmp_path / "run", on_step=lambda step, losses: seen.append((step, losses)))
+    log = lines(tmp_path / "run")
+    steps = [line for line in log if line["kind"] == "step"]
+    validations = [line for line in log if line["kind"] == "validation"]
+    assert [step for step, _ in seen] == [line["step"] for line in steps] == [1, 2, 3, 4, 5, 6]
+    assert [losses for _, losses in seen] == [line["losses"] for line in steps]
+    assert set(steps[0]["losses"]) == {"total", "vtc", "mmae", "itm"} and set(steps[0]["lr"]) == {"towers", "new"}
+    assert [line["step"] for line in validations] == [0, 3, 6]
+    best = max(validations, key=lambda line: line["metrics"]["mean_recall"])  # the first of equals
+    assert (result.best_step, result.best_mean_recall) == (best["step"], best["metrics"]["mean_recall"])
+
+    record = json.loads((tmp_path / "run" / "train.json").read_text())
+    assert record["best_step"] == result.best_step and record["steps"] == 6 and record["seed"] == 0
+    assert record["data"]["train"]["rows"] == 40 and len(record["data"]["train"]["shards"]) == 2
+    assert record["data"]["train"]["truncated_explanations"] == 0 and record["data"]["val"]["rows"] == 12
+    state = load_file(tmp_path / "run" / "checkpoint" / "model.safetensors")
+    assert record["parameters"]["training_only"] == sum(
+        tensor.numel() for name, tensor in state.items() if not name.startswith("clip.")
+    )
+    assert load_settings(tmp_path / "run" / "settings.yaml", []) == settings
+    assert "python" not in yaml.safe_load((tmp_path / "run" / "settings.yaml").read_text())
+
+
+def test_the_same_seed_gives_the_same_weights(settings, tmp_path):
+    settings = changed(settings, data={"splits": settings.data.splits.model_copy(update={"val": None})})
+    states = []
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        torch.rand(len(states))  # what the caller did with torch's generator must not matter
+        train(changed(settings, seed=seed), tmp_path / name)
+        states.append(load_file(tmp_path / name / "checkpoint" / "model.safetensors"))
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+    assert any(not torch.equal(states[0][key], states[2][key]) for key in states[0])
+
+
+def test_training_lowers_every_loss(settings, tmp_path):
+    train(
+        changed(settings, optim={"steps": 60, "batch_size": 16, "lr": 3e-3}, evaluation={"every": 60}), tmp_path / "run"
+    )
+    steps = [line["losses"] for line in lines(tmp_path / "run") if line["kind"] == "step"]
+    for name, share in {"vtc": 0.5, "mmae": 0.5, "itm": 1.0}.items():  # the drawn negatives grow harder
+        first, last = (sum(losses[name] for losses in part) / 10 for part in (steps[:10], steps[-10:]))
+        assert last < share * first, name
+
+
+def test_plain_clip_needs_no_explanations_and_no_validation(settings, tmp_path):
+    plain = settings.method.model_copy(update={"mmae": False, "gi_itm": False})
+    splits = settings.data.splits.model_copy(update={"val": None})
+    result = train(changed(settings, method=plain, data={"splits": splits}), tmp_path / "run")
+    assert (result.best_step, result.best_mean_recall) == (6, None)
+    record = json.loads((tmp_path / "run" / "train.json").read_text())
+    assert record["parameters"]["training_only"] == 0
+    assert record["data"]["train"]["truncated_explanations"] is None and "val" not in record["data"]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(settings, tmp_path, monkeypatch):
+    forward, calls = EntityCLIP.forward, []
+
+    def broken(self, batch, **how) -> StepOutput:
+        step = forward(self, batch, **how)
+        calls.append(batch.ids)
+        if len(calls) == 4:
+            return StepOutput(step.losses | {"total": step.losses["total"] * math.inf}, step.report)
+        return step
+
+    monkeypatch.setattr(EntityCLIP, "forward", broken)
+    with pytest.raises(ModelError, match=r"step 4: the loss is not finite") as caught:
+        train(settings, tmp_path / "run")
+    assert ", ".join(calls[3]) in str(caught.value)
+    assert (tmp_path / "run" / "checkpoint" / "checkpoint.json").exists()  # the best so far
+    assert not (tmp_path / "run" / "train.json").exists()
+
+
+def test_a_finished_run_is_not_overwritten_by_accident(settings, tmp_path):
+    short = changed(settings, optim={"steps": 1})
+    train(short, tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").write_text("{}")
+    with pytest.raises(ModelError, match="holds a finished run"):
+        train(short, tmp_path / "run")
+    train(short, tmp_path / "run", overwrite=True)
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_too_few_rows_are_named_before_training(settings, tmp_path):
+    with pytest.raises(ModelError, match=r"40 usable training rows are fewer than optim\.batch_size=64"):
+        train(changed(settings, optim={"batch_size": 64}), tmp_path / "run")
+    assert not (tmp_path / "run" / "log.jsonl").exists()
