@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from model.batch import Batch
 from model.errors import ModelError
-from model.experts import ExpertGate, ExpertOutputs, Experts
+from model.experts import Context, ExpertGate, ExpertOutputs, Experts, as_context
 from model.losses import MATCH, NO_MATCH, contrastive_loss, matching_loss
 from model.matching import (
     GatedMatching,
@@ -88,7 +88,10 @@ class EntityCLIP(nn.Module):
         if self.experts is None:
             return StepOutput(losses, report)
 
-        outputs = self.experts(features)
+        explanation = None
+        if features.explanation is not None:
+            explanation = as_context(features.explanation, features.explanation_readable)
+        outputs = self.experts(features, explanation)
         if self.image_gate is not None and self.text_gate is not None:
             _, v_star = self.image_gate(features.v_cls, outputs.x_v)
             _, t_star = self.text_gate(features.t_eot, outputs.x_t)
@@ -97,7 +100,7 @@ class EntityCLIP(nn.Module):
         if self.matching is not None:
             if negatives is None:
                 negatives = draw_hard_negatives(logits, possible_negatives(batch), generator)
-            passes = self.match(features, outputs, negatives)
+            passes = self.match(features, outputs, explanation, negatives)
             losses["itm"], itm_report = _itm_loss(passes, negatives)
             losses["total"] = losses["total"] + self.method.itm_weight * losses["itm"]
             report |= itm_report
@@ -105,20 +108,34 @@ class EntityCLIP(nn.Module):
 
     def token_features(self, batch: Batch) -> TokenFeatures:
         """Step 1: V, T and, if anything reads it, E, from the same text tower."""
-        explanation = None
+        explanation, explanation_readable = None, None
         if self.reads_explanations:
             if batch.explanations is None:
                 raise ModelError("these settings train with explanations, the batch has none")
             explanation = text_tokens(self.clip, batch.explanations)
+            explanation_readable = self._readable(batch.explanations)
         return TokenFeatures(
             image=image_tokens(self.clip, batch.images),
             text=text_tokens(self.clip, batch.captions),
             text_eot=eot_position(self.clip, batch.captions),
+            text_readable=self._readable(batch.captions),
             explanation=explanation,
+            explanation_readable=explanation_readable,
         )
 
+    def _readable(self, tokens: Tensor) -> Tensor | None:
+        """(B, Lt) bool: up to the end-of-text token; None if experts read padding as published."""
+        if not self.method.mask_padding:
+            return None
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        return places <= eot_position(self.clip, tokens)[:, None]
+
     def match(
-        self, features: TokenFeatures, outputs: ExpertOutputs, negatives: HardNegatives
+        self,
+        features: TokenFeatures,
+        outputs: ExpertOutputs,
+        explanation: Context | None,
+        negatives: HardNegatives,
     ) -> tuple[MatchingOutput, MatchingOutput, MatchingOutput]:
         """Step 4: GI-ITM on the true triples, on wrong texts for the images, on wrong images for the texts.
 
@@ -127,11 +144,11 @@ class EntityCLIP(nn.Module):
         EOT.
         """
         assert self.experts is not None and self.matching is not None
-        v_cls, t_eot, explanation = features.v_cls, features.t_eot, features.explanation
+        v_cls, t_eot = features.v_cls, features.t_eot
         positive = self.matching(v_cls, t_eot, outputs.x_v, outputs.x_t)
 
         wrong = negatives.text_index
-        shared = self.experts.on_explanation(v_cls, None if explanation is None else explanation[wrong])
+        shared = self.experts.on_explanation(v_cls, None if explanation is None else explanation.rows(wrong))
         wrong_text = self.matching(v_cls, t_eot[wrong], torch.cat([outputs.image, shared], dim=1), outputs.x_t[wrong])
         wrong = negatives.image_index
         shared = self.experts.on_explanation(v_cls[wrong], explanation)

@@ -1,57 +1,84 @@
 """Steps 2 and 3 of the method: expert blocks and Multimodal Attentive Experts (MMAE).
 
-Only one query per expert is ever read (the image's CLS or the text's end-of-text token), so only that one is
-computed; the rest of a tower's tokens serve as keys and values.
+Only one query per expert is ever read (the image's CLS or the text's end-of-text token), so only that one
+is computed. With one head and one query, the key and value projections can be applied to the query and to
+the attended mixture instead of to every token, and the affine part of LN1 likewise; what is left to compute
+on the tokens, their normalisation, is the same for all experts.
 """
 
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.towers import TokenFeatures
 
 
-class QuickGELU(nn.Module):
-    """x * sigmoid(1.702 x), OpenAI CLIP's activation."""
+class Context(NamedTuple):
+    """Tokens as all experts read them."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Any shape, elementwise."""
-        return x * torch.sigmoid(1.702 * x)
+    tokens: Tensor  # (B, L, D), normalised over D, without any expert's affine part
+    readable: Tensor | None  # (B, L) bool; None: all
+
+    def rows(self, index: Tensor) -> "Context":
+        """The context of other rows of the batch."""
+        return Context(self.tokens[index], None if self.readable is None else self.readable[index])
 
 
-class ExpertBlock(nn.Module):
-    """Pre-LayerNorm cross-attention block with one head (paper, "attentive expert").
+def as_context(tokens: Tensor, readable: Tensor | None) -> Context:
+    """Token features (B, L, D), and which of them (B, L) are no padding, as a context."""
+    return Context(F.layer_norm(tokens, tokens.shape[-1:]), readable)
 
-    q <- q + Attn(LN1(q), LN1(kv), LN1(kv));  q <- q + MLP(LN2(q)). The same LN1 serves the query and the
-    context, and padding in the context is read like any token, as published.
+
+class ExpertGroup(nn.Module):
+    """n pre-LayerNorm cross-attention blocks with one head (paper, "attentive expert"), batched over n.
+
+    q <- q + Attn(LN1(q), LN1(kv), LN1(kv));  q <- q + MLP(LN2(q)), the MLP four times as wide, with
+    QuickGELU. The same LN1 serves the query and the context.
+
+    Scores need W_q a . (W_k y + b_k) for every token y = g * y' + b. All but (g * W_k^T W_q a) . y' is the
+    same for every token and falls out of the softmax; b_k therefore has no gradient. Values sum as W_v (g *
+    sum p y' + b) + b_v.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, count: int, width: int) -> None:
         super().__init__()
-        self.ln_1 = nn.LayerNorm(width)
-        self.attn = nn.MultiheadAttention(width, num_heads=1, batch_first=True)
-        self.ln_2 = nn.LayerNorm(width)
-        self.mlp = nn.Sequential()
-        self.mlp.add_module("c_fc", nn.Linear(width, 4 * width))
-        self.mlp.add_module("gelu", QuickGELU())
-        self.mlp.add_module("c_proj", nn.Linear(4 * width, width))
-        self._initialise(width)
-
-    def _initialise(self, width: int) -> None:
+        self.ln_1_weight = nn.Parameter(torch.ones(count, width))
+        self.ln_1_bias = nn.Parameter(torch.zeros(count, width))
+        self.in_proj_weight = _normal(count, 3 * width, width, std=width**-0.5)  # query, key, value
+        self.in_proj_bias = nn.Parameter(torch.zeros(count, 3 * width))
         # CLIP's own initialisation of a transformer of one layer
-        residual_std = width**-0.5 * 2**-0.5
-        nn.init.normal_(self.attn.in_proj_weight, std=width**-0.5)
-        nn.init.normal_(self.attn.out_proj.weight, std=residual_std)
-        nn.init.normal_(self.mlp.get_parameter("c_fc.weight"), std=(2 * width) ** -0.5)
-        nn.init.normal_(self.mlp.get_parameter("c_proj.weight"), std=residual_std)
+        self.out_proj_weight = _normal(count, width, width, std=(2 * width) ** -0.5)
+        self.out_proj_bias = nn.Parameter(torch.zeros(count, width))
+        self.ln_2_weight = nn.Parameter(torch.ones(count, width))
+        self.ln_2_bias = nn.Parameter(torch.zeros(count, width))
+        self.c_fc_weight = _normal(count, 4 * width, width, std=(2 * width) ** -0.5)
+        self.c_fc_bias = nn.Parameter(torch.zeros(count, 4 * width))
+        self.c_proj_weight = _normal(count, width, 4 * width, std=(2 * width) ** -0.5)
+        self.c_proj_bias = nn.Parameter(torch.zeros(count, width))
 
-    def forward(self, query: Tensor, context: Tensor) -> Tensor:
-        """Query (B, D) over context (B, L, D) -> (B, D)."""
-        keys = self.ln_1(context)
-        attended, _ = self.attn(self.ln_1(query)[:, None], keys, keys, need_weights=False)
-        query = query + attended[:, 0]
-        return query + self.mlp(self.ln_2(query))
+    def forward(self, query: Tensor, context: Context) -> Tensor:
+        """Query (B, D) over a context (B, L, D) -> (B, n, D)."""
+        width = query.shape[-1]
+        w_query, w_key, w_value = self.in_proj_weight.chunk(3, dim=1)
+        b_query, _, b_value = self.in_proj_bias.chunk(3, dim=1)
+        scale, shift = self.ln_1_weight[:, None], self.ln_1_bias[:, None]
+
+        asked = F.layer_norm(query, (width,)) * scale + shift  # (n, B, D)
+        key_side = scale * torch.bmm(_linear(asked, w_query, b_query), w_key)
+        scores = key_side.transpose(0, 1) @ context.tokens.transpose(1, 2)  # (B, n, L)
+        scores = scores.float() / width**0.5
+        if context.readable is not None:
+            scores = scores.masked_fill(~context.readable[:, None], float("-inf"))
+        read = scores.softmax(dim=-1).to(context.tokens.dtype) @ context.tokens  # (B, n, D)
+
+        value = _linear(read.transpose(0, 1) * scale + shift, w_value, b_value)
+        x = query + _linear(value, self.out_proj_weight, self.out_proj_bias)
+        hidden = F.layer_norm(x, (width,)) * self.ln_2_weight[:, None] + self.ln_2_bias[:, None]
+        hidden = _linear(hidden, self.c_fc_weight, self.c_fc_bias)
+        hidden = hidden * torch.sigmoid(1.702 * hidden)
+        return (x + _linear(hidden, self.c_proj_weight, self.c_proj_bias)).transpose(0, 1)
 
 
 class ExpertOutputs(NamedTuple):
@@ -78,28 +105,23 @@ class Experts(nn.Module):
 
     def __init__(self, width: int, *, image: int, shared: int, text: int) -> None:
         super().__init__()
-        self.image = nn.ModuleList(ExpertBlock(width) for _ in range(image))
-        self.shared = nn.ModuleList(ExpertBlock(width) for _ in range(shared))
-        self.text = nn.ModuleList(ExpertBlock(width) for _ in range(text))
+        self.image = ExpertGroup(image, width) if image else None
+        self.shared = ExpertGroup(shared, width) if shared else None
+        self.text = ExpertGroup(text, width) if text else None
 
-    def forward(self, features: TokenFeatures) -> ExpertOutputs:
+    def forward(self, features: TokenFeatures, explanation: Context | None) -> ExpertOutputs:
         """Outputs of all experts for B true triples."""
         v_cls, t_eot = features.v_cls, features.t_eot
         return ExpertOutputs(
-            image=_stack(self.image, v_cls, features.image),
-            image_shared=self.on_explanation(v_cls, features.explanation),
-            text=_stack(self.text, t_eot, features.text),
-            text_shared=self.on_explanation(t_eot, features.explanation),
+            image=_read(self.image, v_cls, as_context(features.image, None)),
+            image_shared=_read(self.shared, v_cls, explanation),
+            text=_read(self.text, t_eot, as_context(features.text, features.text_readable)),
+            text_shared=_read(self.shared, t_eot, explanation),
         )
 
-    def on_explanation(self, query: Tensor, explanation: Tensor | None) -> Tensor:
-        """Shared experts: query (B, D) over explanation tokens E (B, Lt, D) -> (B, n_s, D).
-
-        `explanation` is None only where there are no shared experts.
-        """
-        if explanation is None:
-            return query.new_empty(len(query), 0, query.shape[1])
-        return _stack(self.shared, query, explanation)
+    def on_explanation(self, query: Tensor, explanation: Context | None) -> Tensor:
+        """Shared experts: query (B, D) over explanations -> (B, n_s, D)."""
+        return _read(self.shared, query, explanation)
 
 
 class ExpertGate(nn.Module):
@@ -115,7 +137,18 @@ class ExpertGate(nn.Module):
         return weights, (weights[:, None].to(outputs.dtype) @ outputs)[:, 0]
 
 
-def _stack(experts: nn.ModuleList, query: Tensor, context: Tensor) -> Tensor:
-    if len(experts) == 0:
+def _read(experts: ExpertGroup | None, query: Tensor, context: Context | None) -> Tensor:
+    if experts is None or context is None:
         return query.new_empty(len(query), 0, query.shape[1])
-    return torch.stack([expert(query, context) for expert in experts], dim=1)
+    read = experts(query, context)
+    assert isinstance(read, Tensor)
+    return read
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """x (n, B, I), weight (n, O, I), bias (n, O) -> (n, B, O)."""
+    return torch.baddbmm(bias[:, None], x, weight.transpose(1, 2))
+
+
+def _normal(*shape: int, std: float) -> nn.Parameter:
+    return nn.Parameter(torch.randn(shape) * std)

@@ -20,7 +20,9 @@ def make_optimizer(model: EntityCLIP, settings: OptimSettings) -> torch.optim.Ad
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             part = "towers" if name.startswith("clip.") else "new"
-            decays = parameter.ndim >= 2 and "embedding" not in name
+            # the experts' biases and norms are stacked to matrices, so the name decides beside the shape
+            spared = "embedding" in name or ".ln_" in name or name.endswith("bias")
+            decays = parameter.ndim >= 2 and not spared
             groups.setdefault((part, decays), []).append(parameter)
     peaks = {"towers": settings.lr, "new": settings.new_lr}
     described: list[dict[str, Any]] = [

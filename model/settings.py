@@ -41,6 +41,9 @@ class MethodSettings(_Section):
     image_experts: int = Field(default=4, ge=0, description="n_v, experts on the image")
     shared_experts: int = Field(default=4, ge=0, description="n_s, experts on the explanation")
     text_experts: int = Field(default=4, ge=0, description="n_t, experts on the caption")
+    mask_padding: bool = Field(
+        default=True, description="experts skip padding after the end of a text; as published they read it"
+    )
     aux_weight: float = Field(default=0.1, ge=0, description="lambda, weight of the MMAE loss")
     itm_weight: float = Field(default=0.1, ge=0, description="eta, weight of the GI-ITM loss")
 

@@ -39,7 +39,9 @@ class TokenFeatures(NamedTuple):
     image: Tensor  # V (B, Lv, D), CLS first
     text: Tensor  # T (B, Lt, D)
     text_eot: Tensor  # (B,) position of the end-of-text token in T
+    text_readable: Tensor | None  # (B, Lt) bool, no padding; None: experts read padding too
     explanation: Tensor | None  # E (B, Lt, D); None where nothing reads it
+    explanation_readable: Tensor | None  # (B, Lt) bool, as text_readable
 
     @property
     def v_cls(self) -> Tensor:

@@ -1,10 +1,11 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
 from model.batch import Batch
 from model.entityclip import EntityCLIP
 from model.errors import ModelError
-from model.experts import ExpertBlock
+from model.experts import ExpertGroup, as_context
 from model.seeds import seeded
 from model.settings import MethodSettings
 from tests.model.tiny_clip import CONTEXT_LENGTH, IMAGE_SIZE, VOCABULARY
@@ -66,23 +67,36 @@ def test_misuse_is_named(towers):
 
 
 @torch.no_grad()
-def test_the_kept_query_is_what_a_block_over_all_queries_gives():
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_folded_form_is_what_whole_blocks_give(masked):
+    """Every query over every token, projected one by one with torch's own attention."""
     torch.manual_seed(0)
-    width, block = 12, ExpertBlock(12)
-    torch.nn.init.normal_(block.attn.in_proj_bias)
-    queries, context = torch.randn(3, 5, width), torch.randn(3, 7, width)
-    # independent: every query, every token, by hand
-    q, k, v = (
-        block.ln_1(x) @ w.T + b
-        for x, w, b in zip(
-            (queries, context, context),
-            block.attn.in_proj_weight.chunk(3),
-            block.attn.in_proj_bias.chunk(3),
-            strict=True,
+    batch, length, width, count = 3, 7, 12, 2
+    group = ExpertGroup(count, width)
+    for parameter in group.parameters():
+        parameter += 0.3 * torch.randn_like(parameter)
+    queries, context = torch.randn(batch, 5, width), torch.randn(batch, length, width)
+    readable = torch.rand(batch, length) < 0.6 if masked else torch.ones(batch, length).bool()
+    readable[:, 0] = True
+    for number in range(count):
+        mine = {name: parameter[number] for name, parameter in group.named_parameters()}
+
+        def norm(x, which, mine=mine):
+            return F.layer_norm(x, (width,), mine[f"ln_{which}_weight"], mine[f"ln_{which}_bias"])
+
+        attention = torch.nn.MultiheadAttention(width, 1, batch_first=True)
+        attention.load_state_dict(
+            {
+                "in_proj_weight": mine["in_proj_weight"],
+                "in_proj_bias": mine["in_proj_bias"],
+                "out_proj.weight": mine["out_proj_weight"],
+                "out_proj.bias": mine["out_proj_bias"],
+            }
         )
-    )
-    attended = (q @ k.transpose(1, 2) / width**0.5).softmax(-1) @ v
-    x = queries + block.attn.out_proj(attended)
-    x = x + block.mlp(block.ln_2(x))
-    for position in range(5):
-        torch.testing.assert_close(block(queries[:, position], context), x[:, position], rtol=0, atol=2e-6)
+        keys = norm(context, 1)
+        x = queries + attention(norm(queries, 1), keys, keys, key_padding_mask=~readable)[0]
+        hidden = F.linear(norm(x, 2), mine["c_fc_weight"], mine["c_fc_bias"])
+        x = x + F.linear(hidden * torch.sigmoid(1.702 * hidden), mine["c_proj_weight"], mine["c_proj_bias"])
+        for position in range(5):
+            found = group(queries[:, position], as_context(context, readable if masked else None))[:, number]
+            torch.testing.assert_close(found, x[:, position], rtol=0, atol=1e-5)

@@ -10,9 +10,10 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from model.authors_names import from_authors
+from model.authors_names import from_authors, state_from_authors
 from model.batch import Batch
 from model.entityclip import EntityCLIP
+from model.experts import as_context
 from model.losses import contrastive_loss
 from model.matching import HardNegatives
 from model.open_clip_import import open_clip
@@ -63,11 +64,11 @@ def reference(request) -> Reference:
         text_experts=header["n_txt"],
         aux_weight=header["loss_weights"]["aux"],
         itm_weight=header["loss_weights"]["itm"],
+        mask_padding=False,
     )
     model = EntityCLIP(clip, method)
-    model.load_state_dict(
-        {from_authors(name.removeprefix("param/")): t for name, t in tensors.items() if name.startswith("param/")}
-    )
+    theirs = {name.removeprefix("param/"): t for name, t in tensors.items() if name.startswith("param/")}
+    model.load_state_dict(state_from_authors(theirs))
     rows = torch.arange(header["batch"])
     batch = Batch(
         [str(i) for i in rows], tensors["input/image"], tensors["input/text"], tensors["input/cap"], rows, rows, rows
@@ -88,11 +89,14 @@ def close(name: str, ours: Tensor, theirs: Tensor, tolerance: float) -> None:
 def test_outputs(reference):
     model, batch, recorded = reference.model, reference.batch, reference.tensors
     features = model.token_features(batch)
-    outputs = model.experts(features)
+    explanation = None
+    if features.explanation is not None:
+        explanation = as_context(features.explanation, features.explanation_readable)
+    outputs = model.experts(features, explanation)
     gate_vis, v_star = model.image_gate(features.v_cls, outputs.x_v)
     gate_txt, t_star = model.text_gate(features.t_eot, outputs.x_t)
     scale = model.clip.logit_scale.exp()
-    positive, wrong_text, wrong_image = model.match(features, outputs, reference.negatives)
+    positive, wrong_text, wrong_image = model.match(features, outputs, explanation, reference.negatives)
     ours = {
         "image_tokens": features.image,
         "text_tokens": features.text,
@@ -142,8 +146,8 @@ def test_losses_and_gradients(reference):
     gradients = {name: p.grad for name, p in model.named_parameters()}
     tolerance = GRADIENTS * reference.looser
     for name, norm in zip(reference.header["grad_norm_names"], recorded["grad_norm_b"], strict=True):
-        gradient = gradients[from_authors(name)]
-        assert gradient is not None, name
+        ours, place = from_authors(name)
+        gradient = gradients[ours] if place is None else gradients[ours][place]
         norm_error = abs(float(gradient.norm() - norm))
         assert norm_error <= tolerance * float(norm) + NO_GRADIENT, name
         theirs = recorded.get("grad_b/" + name)
