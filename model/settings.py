@@ -60,6 +60,11 @@ class MethodSettings(_Section):
         """Whether training looks at explanations at all."""
         return (self.mmae or self.gi_itm) and self.shared_experts > 0
 
+    @property
+    def reads_padding(self) -> bool:
+        """Whether training looks at text tokens after the end of a text."""
+        return (self.mmae or self.gi_itm) and not self.mask_padding
+
 
 class SplitSettings(_Section):
     """Names of the splits in the explanation folder."""

@@ -138,6 +138,11 @@ def eot_position(clip: nn.Module, tokens: Tensor) -> Tensor:
     return tokens.argmax(dim=-1) if pool_type == "argmax" else (tokens == eos_id).int().argmax(dim=-1)
 
 
+def is_causal(clip: nn.Module) -> bool:
+    """Whether a text token sees only those before it, so that cutting padding off changes none of them."""
+    return getattr(text_tower(clip), "attn_mask", None) is not None
+
+
 def at_position(features: Tensor, position: Tensor) -> Tensor:
     """Row b of features (B, L, D) at position[b]: (B, D)."""
     return features[torch.arange(len(features), device=features.device), position]

@@ -29,7 +29,7 @@ from model.run_log import RunLog, describe_run
 from model.seeds import seeded
 from model.settings import TrainSettings
 from model.shards import read_split
-from model.towers import Towers, load_towers
+from model.towers import Towers, is_causal, load_towers
 from model.triples import TripleSet
 
 RECORD = "train.json"
@@ -191,8 +191,13 @@ def _load_data(settings: TrainSettings, towers: Towers) -> tuple[TripleSet, Trip
     val_rows = None
     if data.splits.val is not None:
         val_rows = read_split(data.explanations, data.splits.val, statuses=None, image_root=data.image_root)
-    explanations = settings.method.reads_explanations
-    training = TripleSet(rows, towers, explanations=explanations, cache_mib=data.cache_mib)
+    training = TripleSet(
+        rows,
+        towers,
+        explanations=settings.method.reads_explanations,
+        cache_mib=data.cache_mib,
+        trim=is_causal(towers.clip) and not settings.method.reads_padding,
+    )
     if val_rows is None:
         return training, None
     return training, TripleSet(val_rows, towers, explanations=False, cache_mib=data.cache_mib)

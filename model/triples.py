@@ -18,7 +18,7 @@ from model.errors import ModelError
 from model.images import BadImage, Preprocessing, decode
 from model.shards import SplitRows, Triple
 from model.tokens import tokenize
-from model.towers import Towers
+from model.towers import Towers, eot_position
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,14 @@ class Truncation:
 class TripleSet:
     """A split in memory: tokens, groups, topics, and images as bytes or as references."""
 
-    def __init__(self, rows: SplitRows, towers: Towers, *, explanations: bool, cache_mib: int) -> None:
-        """Tokenise, and decode what fits. Raises ModelError if more than half of the images fail."""
+    def __init__(
+        self, rows: SplitRows, towers: Towers, *, explanations: bool, cache_mib: int, trim: bool = False
+    ) -> None:
+        """Tokenise, and decode what fits. Raises ModelError if more than half of the images fail.
+
+        With `trim`, the texts of a batch are cut to its longest; the caller knows that nothing reads padding.
+        """
+        self._clip, self._trim = towers.clip, trim
         self._preprocessing = Preprocessing(towers.transform)
         self._triples = rows.triples
         self.statuses, self.digests, self.shards_expected = rows.statuses, rows.digests, rows.shards_expected
@@ -78,17 +84,23 @@ class TripleSet:
         kept = [row for row in rows if pixels[row] is not None]
         size = (0, 3, 1, 1)
         stacked = torch.stack([p for p in pixels.values() if p is not None]) if kept else torch.zeros(size)
-        explanations = None if self._explanations is None else self._explanations[kept].long()
+        explanations = None if self._explanations is None else self._texts(self._explanations[kept])
         batch = Batch(
             ids=[self.ids[row] for row in kept],
             images=self._preprocessing.normalised(stacked),
-            captions=self._captions[kept].long(),
+            captions=self._texts(self._captions[kept]),
             explanations=explanations,
             image_group=self.image_group[kept],
             caption_group=self.caption_group[kept],
             key_group=self.key_group[kept],
         )
         return batch, kept
+
+    def _texts(self, tokens: Tensor) -> Tensor:
+        tokens = tokens.long()
+        if self._trim and len(tokens):
+            tokens = tokens[:, : int(eot_position(self._clip, tokens).max()) + 1]
+        return tokens
 
     def _pixels(self, row: int) -> Tensor | None:
         return self._cache[row] if self._cache is not None else self._decode(self._triples[row])

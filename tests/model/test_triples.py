@@ -1,10 +1,14 @@
 import pytest
 import torch
 
+from model.entityclip import EntityCLIP
 from model.errors import ModelError
+from model.seeds import seeded
+from model.settings import MethodSettings
 from model.shards import read_split
 from model.triples import TripleSet
 from tests.model.shard_writer import picture, png, row, write_shard
+from tests.model.tiny_clip import CONTEXT_LENGTH
 
 
 @pytest.fixture
@@ -39,6 +43,20 @@ def test_cached_or_not_the_batch_is_the_same(folder, towers):
     assert torch.equal(one.captions[1], towers.tokenizer(["lord of name0"])[0])
     assert cached.failures == lazy.failures == {"train-005": "no file train/5.png below the image root"}
     assert "1 images could not be used" in cached.summary()
+
+
+@pytest.mark.parametrize("mask_padding", [True, False])
+def test_trimming_changes_no_loss_where_padding_is_masked(folder, towers, mask_padding):
+    method = MethodSettings(image_experts=1, shared_experts=2, text_experts=1, mask_padding=mask_padding)
+    torch.manual_seed(0)
+    model, losses = EntityCLIP(towers.clip, method), []
+    for trim in (False, True):
+        rows = read_split(folder, "train", statuses=("ok",))
+        batch, _ = TripleSet(rows, towers, explanations=True, cache_mib=1, trim=trim).batch([0, 2, 3])
+        assert batch.captions.shape[1] == (5 if trim else CONTEXT_LENGTH)
+        losses.append(model(batch, generator=seeded(0, "test")).losses)
+    same = [torch.allclose(losses[0][name], losses[1][name], rtol=1e-5) for name in ("vtc", "mmae", "itm")]
+    assert same == ([True, True, True] if mask_padding else [True, False, False])
 
 
 def test_groups_and_truncation(folder, towers):
