@@ -23,7 +23,7 @@ def evaluate(run: Path, split: str | None = None) -> dict[str, Any]:
 
     Every row with a caption and a usable image takes part, whatever became of its explanation. Writes
     `run/metrics.json` (also returned), `run/{split}_embeddings.safetensors` with `image` and `text` (N, D)
-    fp32 normalised, and `run/{split}_ids.json`, their ids in order.
+    fp32 normalised, and `run/{split}_ids.json`, their ids in order. Another split's metrics replace the first's.
 
     Raises ModelError for a run without a checkpoint or data that cannot be used.
     """
