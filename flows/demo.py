@@ -26,7 +26,9 @@ ARMS = {"plain": ["method.mmae=false", "method.gi_itm=false"], "entityclip": []}
 
 
 @flow(name="entityclip-demo")
-def run_demo(engine: EngineKind = "transformers", out: Path | None = None) -> Report:
+def run_demo(
+    engine: EngineKind = "transformers", out: Path | None = None, manifest: Path = MANIFEST, config: Path = CONFIG
+) -> Report:
     """Generate explanations, train both arms on them with the same budget, evaluate, and write the report.
 
     What is finished already is kept: explanations by their keys, runs by their settings and shards.
@@ -34,21 +36,25 @@ def run_demo(engine: EngineKind = "transformers", out: Path | None = None) -> Re
     Args:
         engine: who generates the explanations.
         out: run folder; by default `runs/heraldry`, or `runs/heraldry-vllm` for vLLM.
+        manifest: dataset and generation; by default the shipped demo world.
+        config: training settings of both arms.
     """
-    out = out or PROJECT / "runs" / ("heraldry" if engine == "transformers" else f"heraldry-{engine}")
+    out = (
+        out.resolve() if out else PROJECT / "runs" / ("heraldry" if engine == "transformers" else f"heraldry-{engine}")
+    )
     explanations = out / "explanations"
     stages: dict[str, float] = {}
     with _timed(stages, "generate"):
-        show_generation(generate_explanations(MANIFEST, engine=engine, output=explanations))
+        show_generation(generate_explanations(manifest, engine=engine, output=explanations))
     runs = {arm: out / arm for arm in ARMS}
     for arm, run in runs.items():
         overrides = [*ARMS[arm], f"data.explanations={explanations}"]
         with _timed(stages, f"train {arm}"):
-            if is_finished(run, load_settings(CONFIG, overrides)):
+            if is_finished(run, load_settings(config, overrides)):
                 console.print(f"{arm}: trained already with these settings on these shards")
             else:
                 console.rule(f"training {arm}", align="left")
-                show_training(train_entityclip(CONFIG, run, overrides, overwrite=True))
+                show_training(train_entityclip(config, run, overrides, overwrite=True))
     for arm, run in runs.items():
         with _timed(stages, f"evaluate {arm}"):
             evaluate_entityclip(run)

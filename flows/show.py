@@ -57,21 +57,19 @@ def show_training(result: TrainResult) -> None:
 
 
 def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
-    """The retrieval table, one row an arm, and what chance would give."""
+    """The retrieval table, two rows an arm, and what chance would give."""
     first = next(iter(metrics.values()))
-    title = f"retrieval on the {first['split']} split, {first['gallery']:,} candidates, recalls in %"
-    table = Table("arm", title=title, title_justify="left")
-    names = {"R@1": "R@1", "R@5": "R@5", "R@10": "R@10", "median_rank": "MedR", "mean_rank": "MeanR"}
-    ways = {"image_to_text": "i2t", "text_to_image": "t2i"}
-    for way in ways.values():
-        for name in names.values():
-            table.add_column(f"{way}\n{name}", justify="right")
-    table.add_column("mean\nrecall", justify="right")
+    title = f"retrieval on the {first['split']} split, {first['gallery']:,} candidates"
+    table = Table("arm", "query", title=title, title_justify="left")
+    names = {"R@1": "R@1 %", "R@5": "R@5 %", "R@10": "R@10 %", "median_rank": "median\nrank", "mean_rank": "mean\nrank"}
+    for name in (*names.values(), "mean\nrecall %"):
+        table.add_column(name, justify="right")
+    ways = {"image_to_text": "image", "text_to_image": "caption"}
     for arm, found in metrics.items():
-        values = [f"{found[way][name]:.1f}" for way in ways for name in names]
-        table.add_row(escape(arm), *values, f"[bold]{found['mean_recall']:.1f}[/bold]")
-    chance = [
-        f"{first['chance'][way][name]:.1f}" if name in first["chance"][way] else "" for way in ways for name in names
-    ]
-    table.add_row("by chance", *chance, "", style="dim")
+        for way, query in ways.items():
+            values = [f"{found[way][name]:.1f}" for name in names]
+            table.add_row(escape(arm), query, *values, f"{found['mean_recall']:.1f}" if query == "image" else "")
+        table.add_section()
+    chance = first["chance"]["image_to_text"]
+    table.add_row("by chance", "either", *(f"{chance[n]:.1f}" if n in chance else "" for n in names), "", style="dim")
     console.print(table)

@@ -60,7 +60,7 @@ def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
     baseline, *_, ours = embeddings
     triples = [by_id[i] for i in embeddings[ours].ids]
     comparison = compare(embeddings[ours], embeddings[baseline], _groups(triples))
-    verdict = describe(ours, baseline, comparison)
+    verdict = describe(ours, baseline, metrics, comparison)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
@@ -80,15 +80,17 @@ def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
     return Report(path, metrics, comparison, verdict)
 
 
-def describe(ours: str, baseline: str, comparison: Comparison) -> str:
-    """Which arm is better and by how much, in plain words."""
-    interval = f"95 % interval over test pairs {comparison.low:+.1f} to {comparison.high:+.1f}"
+def describe(ours: str, baseline: str, metrics: dict[str, dict[str, Any]], comparison: Comparison) -> str:
+    """Which arm is better and by how much, in plain words, and how far that can be trusted."""
+    recalls = f"{metrics[ours]['mean_recall']:.1f} against {metrics[baseline]['mean_recall']:.1f}"
+    interval = f"95 % interval over the test pairs {comparison.low:+.1f} to {comparison.high:+.1f}"
+    caution = "One training seed each: how far seeds alone move the result is not in that interval."
     if not comparison.is_clear:
         difference = f"{comparison.difference:+.1f} points of mean recall"
-        return f"No clear difference between {ours} and {baseline}: {difference} ({interval}); one seed."
+        return f"No clear difference: {ours} is {difference} from {baseline} ({recalls}; {interval}). {caution}"
     better = "better" if comparison.difference > 0 else "worse"
     size = f"{abs(comparison.difference):.1f} points of mean recall"
-    return f"{ours} is {better} than {baseline} by {size} ({interval}); one seed."
+    return f"{ours} is {better} than {baseline} by {size} ({recalls}; {interval}). {caution}"
 
 
 def _read_metrics(run: Path) -> dict[str, Any]:

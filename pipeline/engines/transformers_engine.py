@@ -22,6 +22,7 @@ class TransformersGeneration:
         make_torchvision_importable()
         import transformers  # seconds to import: only when an engine is really needed
 
+        transformers.utils.logging.disable_progress_bar()  # our own progress says what happens
         self.version = transformers.__version__
         self._model = model
         self._sampling = sampling

@@ -1,0 +1,97 @@
+"""The command as a person meets it: exit codes, messages without tracebacks."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.cli import main
+from tests.support.dataset import write_manifest, write_pairs
+
+TRAIN = Path(__file__).parents[2] / "data_manifests" / "heraldry" / "train.yaml"
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["entityclip", *map(str, arguments)])
+    monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    return int(exit_.value.code or 0)
+
+
+def test_check_shows_prompts_and_plan_and_writes_nothing(
+    tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = write_pairs(tmp_path, 9)
+    (tmp_path / "images" / "4.png").unlink()
+    manifest = write_manifest(tmp_path, tiny_llama)
+    before = sorted(tmp_path.rglob("*"))
+    assert _run(monkeypatch, "check", manifest) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "pairs: train 6, test 3" in out
+    assert "to generate: 8; there already: 0; a status without a text: 1" in out
+    assert "4.png: no such image" in out
+    assert f"caption : {records[0]['caption']} ." in out
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check", "none.yaml"], "no manifest at none.yaml"),
+        (["generate", "none.yaml"], "no manifest at none.yaml"),
+        (["train", "none.yaml", "--out", "run"], "no training settings at none.yaml"),
+        (["train", TRAIN, "--out", "run", "--set", "optim.stepz=3"], "stepz"),
+        (["train", TRAIN, "--out", "run", "--set", "towers.model=local-dir:nowhere"], "nowhere"),
+        (["evaluate", "none"], "no checkpoint at none/checkpoint"),
+    ],
+)
+def test_a_users_mistake_is_a_message(
+    arguments: list[object],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _run(monkeypatch, *arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_unusable_data_is_named_before_prefect_starts_or_by_the_flow(tmp_path: Path, tiny_llama: Path) -> None:
+    """As a process of its own: Prefect's log must not put a traceback before the message either."""
+    write_pairs(tmp_path, 3)
+    bad = write_manifest(tmp_path, tiny_llama, dataset__root="nowhere")
+    result = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "generate", str(bad)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "no image root at" in result.stderr
+    assert "set dataset.root in the manifest" in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_generate_then_generate_again(
+    tmp_path: Path,
+    tiny_llama: Path,
+    prefect_server: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_pairs(tmp_path, 6)
+    manifest = write_manifest(tmp_path, tiny_llama)
+    assert _run(monkeypatch, "generate", manifest, "--limit", 4) == 0
+    assert "generated 4; reused 0; left for later 2" in capsys.readouterr().out
+    assert _run(monkeypatch, "generate", manifest) == 0
+    assert "generated 2; reused 4; left for later 0" in capsys.readouterr().out
+    other = write_manifest(tmp_path, tiny_llama, name="other")
+    assert _run(monkeypatch, "generate", other) == 2
+    assert "holds shards of dataset 'tiny'" in capsys.readouterr().err
