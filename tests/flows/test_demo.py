@@ -1,0 +1,56 @@
+"""The whole job on a small cut of the demo world: real models, real flows, a real report."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flows.demo import CONFIG, MANIFEST, run_demo
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """Manifest, training settings and run folder: 8 houses, 8 steps."""
+    folder = tmp_path_factory.mktemp("demo")
+    manifest = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
+    manifest["dataset"] = {
+        "kind": "heraldry",
+        "root": str(folder / "world"),
+        "world": {"main_houses": 6, "rare_houses": 2, "test_per_house": 2, "val_per_house": 1},
+    }
+    manifest["generation"]["model"] = str(MANIFEST.parent / "heraldry" / "llama")
+    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    config["towers"]["model"] = f"local-dir:{CONFIG.parent / 'clip'}"
+    config["optim"] |= {"steps": 8, "batch_size": 8}
+    config["evaluation"]["every"] = 4
+    (folder / "manifest.yaml").write_text(yaml.safe_dump(manifest))
+    (folder / "train.yaml").write_text(yaml.safe_dump(config))
+    return folder / "manifest.yaml", folder / "train.yaml", folder / "run"
+
+
+def test_demo_end_to_end_and_again(small: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    manifest, config, out = small
+    report = run_demo(out=out, manifest=manifest, config=config)
+    printed = capsys.readouterr().out
+    assert "generated" in printed and "trained already" not in printed
+    assert report.verdict.split()[0] in ("No", "entityclip")
+    for arm in ("plain", "entityclip"):
+        metrics = json.loads((out / arm / "metrics.json").read_text())
+        assert metrics["gallery"] == 16
+        for way in ("image_to_text", "text_to_image"):
+            assert set(metrics[way]) >= {"R@1", "R@5", "R@10", "median_rank", "mean_rank"}
+    records = {arm: json.loads((out / arm / "train.json").read_text()) for arm in ("plain", "entityclip")}
+    assert records["plain"]["steps"] == records["entityclip"]["steps"] == 8
+    assert records["plain"]["data"]["train"]["rows"] == records["entityclip"]["data"]["train"]["rows"]
+    assert records["plain"]["parameters"]["training_only"] == 0 < records["entityclip"]["parameters"]["training_only"]
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert report.verdict.split("(")[0] in page
+    assert page.count("<article>") == 12
+
+    again = run_demo(out=out, manifest=manifest, config=config)
+    printed = capsys.readouterr().out
+    assert "generated 0" in printed and printed.count("trained already") == 2
+    assert again.metrics == report.metrics
