@@ -1,0 +1,42 @@
+"""The halves meet in the Parquet schema: what the pipeline writes, the model reads."""
+
+from pathlib import Path
+
+import pipeline.schema
+from model import shards
+from model.shards import read_split
+from pipeline.job import open_job
+from pipeline.shard import file_digest, find_shards
+from tests.support.dataset import save_records, write_manifest, write_pairs
+from tests.support.generation import all_rows, generate
+from tests.support.scripted_engine import ScriptedEngine
+
+
+def test_the_model_reads_what_the_pipeline_writes(tmp_path: Path, tiny_llama: Path) -> None:
+    assert shards.SCHEMA_VERSION == pipeline.schema.SCHEMA_VERSION
+    records = write_pairs(tmp_path, 30)
+    records[3]["caption"] = ""
+    records[4]["topic"] = "sport"
+    save_records(tmp_path, records)
+    (tmp_path / "images" / "6.png").unlink()
+    job = open_job(write_manifest(tmp_path, tiny_llama))
+    generate(job, ScriptedEngine())
+    written = all_rows(job.output)
+    for split in ("train", "test"):
+        rows = read_split(job.output, split, statuses=("ok",))
+        usable = {i: row for i, row in written.items() if row.split == split and row.status == "ok"}
+        assert {t.id for t in rows.triples} == set(usable)
+        for triple in rows.triples:
+            row = usable[triple.id]
+            assert (triple.caption, triple.topic, triple.explanation, triple.key) == (
+                row.caption,
+                row.topic,
+                row.explanation,
+                row.key,
+            )
+            assert triple.image_path is not None
+            assert (triple.image_root / triple.image_path).is_file()
+        paths = [path for path in find_shards(job.output) if path.parent.name == f"split={split}"]
+        assert rows.digests == {str(path.relative_to(job.output)): file_digest(path) for path in paths}
+        assert rows.shards_expected == job.manifest.num_shards
+    assert read_split(job.output, "train", statuses=("ok",)).statuses == {"ok": 18, "empty_caption": 1, "bad_image": 1}
