@@ -109,6 +109,9 @@ def main() -> None:
     except (PipelineError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:  # no space, no permission: what is committed stays, a re-run goes on
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -59,9 +59,9 @@ class VllmEngine(_Strict):
 
     kind: Literal["vllm"] = "vllm"
     url: str | None = Field(default=None, description="base URL of a running server, such as http://gpu1:8000/v1")
-    python: Path = Field(
-        default=Path(".venv-vllm/bin/python"),
-        description="interpreter that has vllm, relative to the working directory; `make vllm-env` makes it",
+    python: Path | None = Field(
+        default=None,
+        description="interpreter that has vllm, relative to the manifest; by default that of the project's .venv-vllm",
     )
     concurrency: int = Field(default=256, ge=1, description="requests in flight")
     max_num_seqs: int = Field(default=256, ge=1, description="rows the server runs together")

@@ -3,14 +3,25 @@
 from pipeline.engines.protocol import Engine
 from pipeline.engines.transformers_engine import TransformersGeneration
 from pipeline.engines.vllm_client import VllmGeneration
+from pipeline.engines.vllm_server import DEFAULT_PYTHON, VllmServer
 from pipeline.job import Job
 from pipeline.manifest import TransformersEngine
 
 
 def engine_for(job: Job) -> Engine:
-    """An engine ready to be opened with `with`; nothing is loaded or started before that."""
+    """An engine ready to be opened with `with`; nothing is loaded or started before that.
+
+    Raises:
+        PipelineError: a vLLM server is to be started, and there is no vLLM to start.
+    """
     generation = job.manifest.generation
-    if isinstance(generation.engine, TransformersEngine):
-        return TransformersGeneration(job.model, generation.sampling, generation.engine)
-    log = job.output / "_vllm-server.log"
-    return VllmGeneration(job.model, generation.sampling, generation.max_model_len, generation.engine, log)
+    settings = generation.engine
+    if isinstance(settings, TransformersEngine):
+        return TransformersGeneration(job.model, generation.sampling, settings)
+    server = None
+    if settings.url is None:
+        # not resolved: an environment's interpreter is a link, and where it points to has no vllm
+        python = job.manifest.folder / settings.python if settings.python else DEFAULT_PYTHON
+        log = job.output / "_vllm-server.log"
+        server = VllmServer(job.model, generation.max_model_len, settings, python, log)
+    return VllmGeneration(job.model, generation.sampling, settings, server)

@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, Self
 
 import httpx
@@ -20,28 +19,29 @@ _FIRST_WAIT_SECONDS = 0.5
 
 
 class VllmGeneration:
-    """Generates through a server: the one at `settings.url`, or one of its own for as long as it is open."""
+    """Generates through a server: the one at `settings.url`, or one of our own for as long as this is open."""
 
     name = "vllm"
 
     def __init__(
-        self, model: LanguageModel, sampling: Sampling, max_model_len: int, settings: VllmEngine, log: Path
+        self, model: LanguageModel, sampling: Sampling, settings: VllmEngine, server: VllmServer | None
     ) -> None:
+        """`server` is started and stopped with this engine; None where `settings.url` names one."""
         self.version = "unknown"
         self._model = model
         self._sampling = sampling
-        self._max_model_len = max_model_len
         self._settings = settings
-        self._log = log
+        self._server = server
         self._stack = ExitStack()
         self._url = ""
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            if self._settings.url is None:
-                server = stack.enter_context(VllmServer(self._model, self._max_model_len, self._settings, self._log))
+            if self._server is not None:
+                server = stack.enter_context(self._server)
                 self._url, self.version = server.url, f"{server.version} ({server.build})"
             else:
+                assert self._settings.url is not None
                 self._url = self._settings.url.rstrip("/")
                 self.version = self._external_version()
             self._runner = stack.enter_context(asyncio.Runner())

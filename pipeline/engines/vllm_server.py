@@ -19,6 +19,7 @@ from pipeline.llm import LanguageModel
 from pipeline.manifest import VllmEngine
 
 _POLL_SECONDS = 0.5
+DEFAULT_PYTHON = Path(__file__).resolve().parents[2] / ".venv-vllm" / "bin" / "python"  # `make vllm-env` makes it
 _GRACE_SECONDS = 10.0  # between asking the server to stop and insisting
 
 
@@ -31,14 +32,15 @@ class VllmServer:
         version: its version.
     """
 
-    def __init__(self, model: LanguageModel, max_model_len: int, settings: VllmEngine, log: Path) -> None:
+    def __init__(self, model: LanguageModel, max_model_len: int, settings: VllmEngine, python: Path, log: Path) -> None:
+        """Find vLLM in the environment of `python`. Raises PipelineError where there is none."""
         self._model = model
         self._max_model_len = max_model_len
         self._settings = settings
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self._python = settings.python.expanduser().absolute()
-        self.build, self.version = installed_vllm(self._python)
+        self._python = python
+        self.build, self.version = installed_vllm(python)
         self.url = ""
 
     def __enter__(self) -> Self:

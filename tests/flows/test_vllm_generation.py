@@ -8,14 +8,13 @@ import yaml
 
 from flows.demo import MANIFEST
 from flows.generate import generate_explanations
-from pipeline.engines.vllm_server import VllmServer, installed_vllm
+from pipeline.engines.vllm_server import DEFAULT_PYTHON, VllmServer, installed_vllm
 from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
 from pipeline.manifest import VllmEngine
 from tests.support.dataset import write_manifest, write_pairs
 from tests.support.generation import all_rows
 
-PYTHON = Path(__file__).parents[2] / ".venv-vllm" / "bin" / "python"
 MAX_TOKENS = 20  # between the shortest and the longest explanation, so that both finish reasons occur
 
 
@@ -36,7 +35,7 @@ def test_a_few_hundred_rows_with_seeded_sampling(tmp_path: Path, prefect_server:
     manifest["generation"] |= {
         "model": str(MANIFEST.parent / "heraldry" / "llama"),
         "sampling": {"temperature": 0.7, "top_p": 0.95, "max_tokens": MAX_TOKENS, "seed": 3},
-        "engine": {"kind": "vllm", "python": str(PYTHON)},
+        "engine": {"kind": "vllm"},
     }
     manifest |= {"output": str(tmp_path / "explanations"), "num_shards": 2}
     path = tmp_path / "manifest.yaml"
@@ -75,7 +74,7 @@ def test_a_server_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) 
     (tmp_path / "model" / "config.json").write_text('{"model_type": "llama", "architectures": ["NoSuchModel"]}')
     model = LanguageModel("broken", "1", str(tmp_path / "model"), is_local=True)
     before = _vllm_processes()
-    server = VllmServer(model, 64, VllmEngine(python=PYTHON), tmp_path / "vllm.log")
+    server = VllmServer(model, 64, VllmEngine(), DEFAULT_PYTHON, tmp_path / "vllm.log")
     with (
         pytest.raises(PipelineError, match=r"(?s)vLLM ended before it was healthy; the end of its log .*vllm\.log"),
         server,
