@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from model.batch import Batch
 from model.errors import ModelError
 from model.experts import Context, ExpertGate, ExpertOutputs, Experts, as_context
-from model.losses import MATCH, NO_MATCH, contrastive_loss, matching_loss
+from model.losses import MATCH, NO_MATCH, bridge_loss, contrastive_loss, matching_loss
 from model.matching import (
     GatedMatching,
     HardNegatives,
@@ -22,6 +22,7 @@ from model.matching import (
 from model.settings import MethodSettings
 from model.towers import (
     TokenFeatures,
+    at_position,
     check_towers,
     embed_width,
     eot_position,
@@ -33,7 +34,7 @@ from model.towers import (
 class StepOutput(NamedTuple):
     """What one step gives the training loop, which knows no modality."""
 
-    losses: dict[str, Tensor]  # "total" to call backward on; "vtc", "mmae", "itm" as far as they are built
+    losses: dict[str, Tensor]  # "total" to call backward on; "vtc", and "mmae", "itm", "bridge" if they are on
     report: dict[str, Tensor]  # detached scalars worth watching
 
 
@@ -53,14 +54,14 @@ class EntityCLIP(nn.Module):
         width = embed_width(clip)
         image_rows = method.image_experts + method.shared_experts
         text_rows = method.text_experts + method.shared_experts
-        if method.mmae or method.gi_itm:
+        if method.has_experts:
             self.experts = Experts(
                 width, image=method.image_experts, shared=method.shared_experts, text=method.text_experts
             )
-        if method.mmae:
+        if method.has_mmae:
             self.image_gate = ExpertGate(width, image_rows)
             self.text_gate = ExpertGate(width, text_rows)
-        if method.gi_itm:
+        if method.has_gi_itm:
             self.matching = GatedMatching(width, image_rows + text_rows)
 
     @property
@@ -77,19 +78,23 @@ class EntityCLIP(nn.Module):
     ) -> StepOutput:
         """One step: L = L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm (paper, section "training").
 
+        With `bridge_weight`, our own lambda_b [L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot)] is added.
         `generator` draws the hard negatives; `negatives` gives them instead. Raises ModelError if GI-ITM is
-        on and the batch has fewer than 2 rows.
+        on and the batch has fewer than 2 rows, and if the settings need explanations that it lacks.
         """
         assert isinstance(self.clip.logit_scale, Tensor)
         scale = self.clip.logit_scale.exp()
         features = self.token_features(batch)
         vtc, logits = contrastive_loss(features.v_cls, features.t_eot, scale)
         losses, report = {"total": vtc, "vtc": vtc}, {"logit_scale": scale.detach()}
+        if self.method.bridge_weight:
+            losses["bridge"] = bridge_loss(features.v_cls, features.t_eot, features.e_eot, scale)
+            losses["total"] = losses["total"] + self.method.bridge_weight * losses["bridge"]
         if self.experts is None:
             return StepOutput(losses, report)
 
         explanation = None
-        if features.explanation is not None:
+        if features.explanation is not None and self.method.shared_experts:
             explanation = as_context(features.explanation, features.explanation_readable)
         outputs = self.experts(features, explanation)
         if self.image_gate is not None and self.text_gate is not None:
@@ -101,18 +106,19 @@ class EntityCLIP(nn.Module):
             if negatives is None:
                 negatives = draw_hard_negatives(logits, possible_negatives(batch), generator)
             passes = self.match(features, outputs, explanation, negatives)
-            losses["itm"], itm_report = _itm_loss(passes, negatives)
+            losses["itm"], itm_report = _itm_loss(passes, negatives, self.method.probability_epsilon)
             losses["total"] = losses["total"] + self.method.itm_weight * losses["itm"]
             report |= itm_report
         return StepOutput(losses, report)
 
     def token_features(self, batch: Batch) -> TokenFeatures:
         """Step 1: V, T and, if anything reads it, E, from the same text tower."""
-        explanation, explanation_readable = None, None
+        explanation, explanation_eot, explanation_readable = None, None, None
         if self.reads_explanations:
             if batch.explanations is None:
                 raise ModelError("these settings train with explanations, the batch has none")
             explanation = text_tokens(self.clip, batch.explanations)
+            explanation_eot = eot_position(self.clip, batch.explanations)
             explanation_readable = self._readable(batch.explanations)
         return TokenFeatures(
             image=image_tokens(self.clip, batch.images),
@@ -120,12 +126,13 @@ class EntityCLIP(nn.Module):
             text_eot=eot_position(self.clip, batch.captions),
             text_readable=self._readable(batch.captions),
             explanation=explanation,
+            explanation_eot=explanation_eot,
             explanation_readable=explanation_readable,
         )
 
     def _readable(self, tokens: Tensor) -> Tensor | None:
         """(B, Lt) bool: up to the end-of-text token; None if experts read padding as published."""
-        if not self.method.mask_padding:
+        if not self.method.masks_padding:
             return None
         places = torch.arange(tokens.shape[1], device=tokens.device)
         return places <= eot_position(self.clip, tokens)[:, None]
@@ -141,15 +148,22 @@ class EntityCLIP(nn.Module):
 
         A caption travels with its explanation, so of a wrong combination only the shared experts' reading
         of the explanation with the image is new; all else is gathered. Wrong texts are read at their own
-        EOT.
+        EOT (with `reference_compat` at the true text's, as the authors' code does).
         """
         assert self.experts is not None and self.matching is not None
         v_cls, t_eot = features.v_cls, features.t_eot
         positive = self.matching(v_cls, t_eot, outputs.x_v, outputs.x_t)
 
         wrong = negatives.text_index
-        shared = self.experts.on_explanation(v_cls, None if explanation is None else explanation.rows(wrong))
-        wrong_text = self.matching(v_cls, t_eot[wrong], torch.cat([outputs.image, shared], dim=1), outputs.x_t[wrong])
+        wrong_explanation = None if explanation is None else explanation.rows(wrong)
+        shared = self.experts.on_explanation(v_cls, wrong_explanation)
+        x_v = torch.cat([outputs.image, shared], dim=1)
+        if self.method.reference_compat:
+            text = features.text[wrong]
+            query = at_position(text, features.text_eot)
+            wrong_text = self.matching(v_cls, query, x_v, self.experts.on_text(query, text, wrong_explanation))
+        else:
+            wrong_text = self.matching(v_cls, t_eot[wrong], x_v, outputs.x_t[wrong])
         wrong = negatives.image_index
         shared = self.experts.on_explanation(v_cls[wrong], explanation)
         wrong_image = self.matching(v_cls[wrong], t_eot, torch.cat([outputs.image[wrong], shared], dim=1), outputs.x_t)
@@ -157,14 +171,14 @@ class EntityCLIP(nn.Module):
 
 
 def _itm_loss(
-    passes: tuple[MatchingOutput, MatchingOutput, MatchingOutput], negatives: HardNegatives
+    passes: tuple[MatchingOutput, MatchingOutput, MatchingOutput], negatives: HardNegatives, epsilon: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """L_itm = (CE(positive) + CE(wrong text) + CE(wrong image)) / 3, and what to report of it."""
     positive, wrong_text, wrong_image = (one.logits for one in passes)
     terms = {
-        "itm_positive": matching_loss(positive, MATCH),
-        "itm_wrong_text": matching_loss(wrong_text, NO_MATCH, negatives.text_exists),
-        "itm_wrong_image": matching_loss(wrong_image, NO_MATCH, negatives.image_exists),
+        "itm_positive": matching_loss(positive, MATCH, epsilon=epsilon),
+        "itm_wrong_text": matching_loss(wrong_text, NO_MATCH, negatives.text_exists, epsilon=epsilon),
+        "itm_wrong_image": matching_loss(wrong_image, NO_MATCH, negatives.image_exists, epsilon=epsilon),
     }
     loss = torch.stack(list(terms.values())).sum() / 3
     report = {name: term.detach() for name, term in terms.items()}

@@ -123,6 +123,11 @@ class Experts(nn.Module):
         """Shared experts: query (B, D) over explanations -> (B, n_s, D)."""
         return _read(self.shared, query, explanation)
 
+    def on_text(self, query: Tensor, text: Tensor, explanation: Context | None) -> Tensor:
+        """X_t (B, n_t + n_s, D) of a query (B, D) that need not be the end of its text (B, Lt, D)."""
+        own = _read(self.text, query, as_context(text, None))
+        return torch.cat([own, self.on_explanation(query, explanation)], dim=1)
+
 
 class ExpertGate(nn.Module):
     """Weights over n expert outputs, softmax(W x), and the mixture they make."""

@@ -1,4 +1,4 @@
-"""Step 5 of the method: the terms of the loss, in fp32 whatever the towers run in."""
+"""Step 5 of the method: the terms of the loss, in fp32 or better whatever the towers run in."""
 
 import torch
 import torch.nn.functional as F
@@ -16,18 +16,37 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor) -> tuple[Tensor
 
     Returns the loss (scalar) and logits_per_image (B, B).
     """
-    logits = scale.float() * F.normalize(image.float(), dim=-1) @ F.normalize(text.float(), dim=-1).T
+    image, text = (F.normalize(_precise(x), dim=-1) for x in (image, text))
+    logits = _precise(scale) * image @ text.T
     target = torch.arange(len(logits), device=logits.device)
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2, logits
 
 
-def matching_loss(logits: Tensor, label: int, rows: Tensor | None = None) -> Tensor:
-    """Cross-entropy of match logits (B, 2) against one label, averaged over `rows` (B,) bool (None: all).
+def bridge_loss(v_cls: Tensor, t_eot: Tensor, e_eot: Tensor, scale: Tensor) -> Tensor:
+    """The explanation bridge, our extension and not the paper's: L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot).
 
-    Zero where no row is chosen.
+    As published, V* and T* of a pair read the same explanation, so L_vtc(V*, T*) can fall without the towers
+    learning from it; here they have to meet it. V_cls, T_eot, E_eot (B, D); `scale` as in `contrastive_loss`.
     """
-    target = torch.full((len(logits),), label, device=logits.device)
-    loss = F.cross_entropy(logits.float(), target, reduction="none")
+    return contrastive_loss(v_cls, e_eot, scale)[0] + contrastive_loss(t_eot, e_eot, scale)[0]
+
+
+def matching_loss(logits: Tensor, label: int, rows: Tensor | None = None, *, epsilon: float = 0.0) -> Tensor:
+    """-log(p + epsilon), p the probability that softmax gives the label; a mean over the rows.
+
+    Args:
+        logits: (B, 2) match logits.
+        label: MATCH or NO_MATCH, the same for every row.
+        rows: (B,) bool, which rows count; None: all. Zero where none does.
+        epsilon: 0 is cross-entropy. Above 0, a pair that is firmly wrong loses its gradient.
+    """
+    logits = _precise(logits)
+    log_p = (logits.softmax(dim=-1) + epsilon).log() if epsilon else logits.log_softmax(dim=-1)
+    loss = -log_p[:, label]
     if rows is None:
         return loss.mean()
     return (loss * rows).sum() / rows.sum().clamp(min=1)
+
+
+def _precise(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -22,6 +22,7 @@ class HardNegatives(NamedTuple):
 class MatchingOutput(NamedTuple):
     """One pass of GI-ITM over B (image, caption, explanation) combinations."""
 
+    experts: Tensor  # [X_v ; X_t] (B, n_v + n_s + n_t + n_s, D)
     gate: Tensor  # g (B, n_v + n_s + n_t + n_s), sums to 1
     fused: Tensor  # f (B, D)
     logits: Tensor  # (B, 2); class 0 means "match"
@@ -37,8 +38,9 @@ class GatedMatching(nn.Module):
 
     def forward(self, v_cls: Tensor, t_eot: Tensor, x_v: Tensor, x_t: Tensor) -> MatchingOutput:
         """V_cls, T_eot (B, D); X_v (B, n_v + n_s, D); X_t (B, n_t + n_s, D)."""
-        gate, fused = self.gate(torch.cat([v_cls, t_eot], dim=-1), torch.cat([x_v, x_t], dim=1))
-        return MatchingOutput(gate, fused, self.head(fused))
+        experts = torch.cat([x_v, x_t], dim=1)
+        gate, fused = self.gate(torch.cat([v_cls, t_eot], dim=-1), experts)
+        return MatchingOutput(experts, gate, fused, self.head(fused))
 
 
 def possible_negatives(batch: Batch) -> Tensor:
@@ -65,14 +67,22 @@ def draw_hard_negatives(
     size = len(logits_per_image)
     if size < 2:
         raise ModelError(f"hard negatives need a batch of at least 2 pairs, this one has {size}")
+    chances = negative_chances(logits_per_image, allowed)
+    exists = chances.any(dim=1)
+    # multinomial refuses a row without any chance
+    drawn = torch.multinomial(torch.where(exists[:, None], chances, 1.0), 1, generator=generator)[:, 0]
+    index = torch.where(exists, drawn, 0)
+    return HardNegatives(index[:size], exists[:size], index[size:], exists[size:])
+
+
+def negative_chances(logits_per_image: Tensor, allowed: Tensor) -> Tensor:
+    """(2B, B) fp32 chances of a draw: B images choosing texts, then B texts choosing images.
+
+    Masked before the softmax, so a row sums to 1 however small its allowed similarities are beside the
+    others; a row with nothing to choose is all zeros. Arguments as in `draw_hard_negatives`.
+    """
     similarity = logits_per_image.detach().float()
-    # both directions in one draw: images choose texts, texts choose images
     scores = torch.cat([similarity, similarity.T])
     open_to = torch.cat([allowed, allowed.T]) & scores.isfinite()
-    exists = open_to.any(dim=1)
-    scores = scores.masked_fill(~open_to, float("-inf"))
-    # multinomial refuses a row without any chance
-    scores = torch.where(exists[:, None], scores, torch.zeros_like(scores))
-    index = torch.multinomial(scores.softmax(dim=1), 1, generator=generator)[:, 0]
-    index = torch.where(exists, index, torch.zeros_like(index))
-    return HardNegatives(index[:size], exists[:size], index[size:], exists[size:])
+    chances = scores.masked_fill(~open_to, float("-inf")).softmax(dim=1)
+    return torch.where(open_to, chances, 0.0)  # a row with nothing to choose comes out of softmax as NaN

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LOCAL_DIR = "local-dir:"  # open_clip's own schema for a model folder
+AUTHORS_ITM_EPSILON = 1e-8
 
 
 class _Section(BaseModel):
@@ -34,7 +35,10 @@ class TowerSettings(_Section):
 
 
 class MethodSettings(_Section):
-    """What is trained beside the contrastive loss. With mmae and gi_itm off: plain CLIP fine-tuning."""
+    """What is trained beside the contrastive loss; what is off is neither built nor computed.
+
+    With mmae and gi_itm off and no bridge: plain CLIP fine-tuning.
+    """
 
     mmae: bool = Field(default=True, description="Multimodal Attentive Experts and their contrastive loss")
     gi_itm: bool = Field(default=True, description="Gated Integrative Image-Text Matching on hard negatives")
@@ -44,26 +48,65 @@ class MethodSettings(_Section):
     mask_padding: bool = Field(
         default=True, description="experts skip padding after the end of a text; as published they read it"
     )
-    aux_weight: float = Field(default=0.1, ge=0, description="lambda, weight of the MMAE loss")
-    itm_weight: float = Field(default=0.1, ge=0, description="eta, weight of the GI-ITM loss")
+    aux_weight: float = Field(default=0.1, ge=0, description="lambda, weight of the MMAE loss; 0: as mmae off")
+    itm_weight: float = Field(default=0.1, ge=0, description="eta, weight of the GI-ITM loss; 0: as gi_itm off")
+    bridge_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="lambda_b, our extension and not the paper's: weight of the explanation bridge, "
+        "L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot); 0: off",
+    )
+    itm_epsilon: float = Field(
+        default=0.0, ge=0, lt=1, description="added to a match's probability before its logarithm; 0: cross-entropy"
+    )
+    reference_compat: bool = Field(
+        default=False,
+        description="for parity only, compute what the authors' code does where it differs from the paper: a wrong "
+        "text is read at the true text's end position, experts read padding, and itm_epsilon is 1e-8 unless set",
+    )
 
     @model_validator(mode="after")
     def _a_gate_needs_experts(self) -> Self:
-        if (self.mmae or self.gi_itm) and not (
+        if self.has_experts and not (
             self.image_experts + self.shared_experts and self.text_experts + self.shared_experts
         ):
             raise ValueError("the image and the text each need an expert of their own or a shared one")
         return self
 
     @property
+    def has_mmae(self) -> bool:
+        """Whether the gates of MMAE and its loss exist."""
+        return self.mmae and self.aux_weight > 0
+
+    @property
+    def has_gi_itm(self) -> bool:
+        """Whether GI-ITM and its loss exist."""
+        return self.gi_itm and self.itm_weight > 0
+
+    @property
+    def has_experts(self) -> bool:
+        """Whether anything reads experts."""
+        return self.has_mmae or self.has_gi_itm
+
+    @property
     def reads_explanations(self) -> bool:
         """Whether training looks at explanations at all."""
-        return (self.mmae or self.gi_itm) and self.shared_experts > 0
+        return (self.has_experts and self.shared_experts > 0) or self.bridge_weight > 0
+
+    @property
+    def masks_padding(self) -> bool:
+        """Whether experts skip the tokens after the end of a text."""
+        return self.mask_padding and not self.reference_compat
 
     @property
     def reads_padding(self) -> bool:
         """Whether training looks at text tokens after the end of a text."""
-        return (self.mmae or self.gi_itm) and not self.mask_padding
+        return self.has_experts and not self.masks_padding
+
+    @property
+    def probability_epsilon(self) -> float:
+        """What is added to a match's probability before its logarithm."""
+        return self.itm_epsilon or (AUTHORS_ITM_EPSILON if self.reference_compat else 0.0)
 
 
 class SplitSettings(_Section):
@@ -85,6 +128,10 @@ class DataSettings(_Section):
     splits: SplitSettings = Field(default_factory=SplitSettings)
     statuses: tuple[Status, ...] = Field(
         default=("ok",), min_length=1, description="train on rows whose explanation has one of these statuses"
+    )
+    wrong_explanations: bool = Field(
+        default=False,
+        description="a control: every training row gets the explanation of another row, with another text",
     )
     cache_mib: int = Field(
         default=1024,
@@ -126,6 +173,12 @@ class TrainSettings(_Section):
     seed: int = Field(default=0, ge=0, lt=2**31, description="of new weights, batch order and hard negatives")
     threads: int | None = Field(default=None, ge=1, description="torch threads; null: torch's own choice")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU if there is one")
+
+    @model_validator(mode="after")
+    def _a_control_needs_a_reader(self) -> Self:
+        if self.data.wrong_explanations and not self.method.reads_explanations:
+            raise ValueError("data.wrong_explanations changes nothing: these method settings read no explanation")
+        return self
 
     def as_plain(self) -> dict[str, Any]:
         """The settings as plain types, for YAML and JSON."""

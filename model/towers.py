@@ -1,27 +1,32 @@
 """Step 1 of the method: open_clip models, read token by token.
 
-`encode_image` and `encode_text` keep one token; the experts read all of them, after the tower's own last
-LayerNorm and projection. These functions use open_clip's public attributes, so its models are loaded,
-trained and saved unchanged.
+`encode_image` and `encode_text` keep one token; the experts read all of them, in the joint embedding:
+
+- Vision Transformer and text transformer: the tower's own last LayerNorm and projection, on every token.
+- ModifiedResNet: its last feature map through its own attention pool, with every token as the query. The
+  pool's tokens are the map's mean, first, and its H*W places; `encode_image` keeps what the mean asks for.
+
+These functions use open_clip's public attributes, so its models are loaded, trained and saved unchanged.
 """
 
-import difflib
 import logging
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.errors import ModelError
 from model.open_clip_import import open_clip
-from model.settings import LOCAL_DIR, TowerSettings
+from model.pretrained import check_names
+from model.settings import TowerSettings
 
 _SUPPORTED = (
-    "supported are open_clip's CLIP and CustomTextCLIP with its native VisionTransformer (pool_type 'tok', "
-    "no attentional pooling) and text transformer (pool_type 'argmax' or 'eos', no class embedding)"
+    "supported are open_clip's CLIP and CustomTextCLIP with its native image towers, VisionTransformer "
+    "(pool_type 'tok', no attentional pooling) and ModifiedResNet, and its native text transformer "
+    "(pool_type 'argmax' or 'eos', no class embedding)"
 )
 
 
@@ -41,6 +46,7 @@ class TokenFeatures(NamedTuple):
     text_eot: Tensor  # (B,) position of the end-of-text token in T
     text_readable: Tensor | None  # (B, Lt) bool, no padding; None: experts read padding too
     explanation: Tensor | None  # E (B, Lt, D); None where nothing reads it
+    explanation_eot: Tensor | None  # (B,) position of the end-of-text token in E
     explanation_readable: Tensor | None  # (B, Lt) bool, as text_readable
 
     @property
@@ -53,6 +59,12 @@ class TokenFeatures(NamedTuple):
         """T_eot (B, D): what CLIP's `encode_text` returns."""
         return at_position(self.text, self.text_eot)
 
+    @property
+    def e_eot(self) -> Tensor:
+        """E_eot (B, D): what CLIP's `encode_text` returns for the explanation, where there is one."""
+        assert self.explanation is not None and self.explanation_eot is not None
+        return at_position(self.explanation, self.explanation_eot)
+
 
 def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers:
     """Load a CLIP, its inference transform and its tokenizer.
@@ -61,21 +73,15 @@ def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers
     weights whose activation is not the model's: open_clip only warns, and every number would be wrong.
     Without `load_weights` the parameters are random (a checkpoint is about to replace them).
     """
-    if not settings.model.startswith(LOCAL_DIR) and settings.model not in open_clip.list_models():
-        near = difflib.get_close_matches(settings.model, open_clip.list_models(), n=3, cutoff=0.5)
-        hint = f"; nearest: {', '.join(near)}" if near else ""
-        raise ModelError(f"towers.model: open_clip has no model {settings.model!r}{hint}")
+    check_names(settings)
     try:
-        with warnings.catch_warnings(), _no_word_of_random_weights(quiet=not load_weights):
-            warnings.filterwarnings("error", message="QuickGELU mismatch")
+        with _no_word_of_random_weights(quiet=not load_weights):
             clip, _, transform = open_clip.create_model_and_transforms(
                 settings.model,
                 pretrained=settings.pretrained if load_weights else None,
                 load_weights=load_weights,
             )
         tokenizer = open_clip.get_tokenizer(settings.model)
-    except UserWarning as error:
-        raise ModelError(f"towers: {error} Try {settings.model}-quickgelu.") from error
     except (RuntimeError, ValueError, OSError) as error:
         raise ModelError(f"towers: open_clip cannot load {settings.model!r}: {error}") from error
     check_towers(clip)
@@ -89,9 +95,9 @@ def check_towers(clip: nn.Module) -> None:
         raise ModelError(f"model class {kind}: {_SUPPORTED}")
     visual: Any = clip.visual
     text = text_tower(clip)
-    if type(visual) is not open_clip.transformer.VisionTransformer:
+    if type(visual) not in (open_clip.transformer.VisionTransformer, open_clip.modified_resnet.ModifiedResNet):
         raise ModelError(f"{kind} with image tower {type(visual).__name__}: {_SUPPORTED}")
-    if visual.attn_pool is not None or visual.pool_type != "tok":
+    if not _is_resnet(visual) and (visual.attn_pool is not None or visual.pool_type != "tok"):
         raise ModelError(f"image tower pooled by attention or by {visual.pool_type!r}: {_SUPPORTED}")
     if text is not clip and type(text) is not open_clip.transformer.TextTransformer:
         raise ModelError(f"{kind} with text tower {type(text).__name__}: {_SUPPORTED}")
@@ -106,6 +112,9 @@ def check_towers(clip: nn.Module) -> None:
 def image_tokens(clip: nn.Module, images: Tensor) -> Tensor:
     """V (B, Lv, D) of images (B, 3, H, W); V[:, 0] equals `clip.encode_image(images)`."""
     visual: Any = clip.visual
+    if _is_resnet(visual):
+        read = visual.forward_intermediates(images, indices=1, intermediates_only=True)
+        return _pooled_for_every_token(visual.attnpool, read["image_intermediates"][-1])
     read = visual.forward_intermediates(
         images,
         indices=1,
@@ -151,7 +160,14 @@ def at_position(features: Tensor, position: Tensor) -> Tensor:
 def embed_width(clip: nn.Module) -> int:
     """D, the width of the joint embedding."""
     visual: Any = clip.visual
-    return int(visual.proj.shape[1])
+    return int(visual.output_dim)
+
+
+def image_size(clip: nn.Module) -> tuple[int, int]:
+    """Height and width of the images that the image tower reads."""
+    visual: Any = clip.visual
+    size = visual.image_size
+    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
 
 def text_tower(clip: nn.Module) -> nn.Module:
@@ -165,6 +181,25 @@ def text_pool(clip: Any) -> tuple[str, int]:
     """The text tower's pool_type and, for pool_type 'eos', the token it keeps."""
     tower: Any = text_tower(clip)
     return (clip.text_pool_type, clip.text_eos_id) if tower is clip else (tower.pool_type, tower.eos_id)
+
+
+def _is_resnet(visual: nn.Module) -> bool:
+    return type(visual) is open_clip.modified_resnet.ModifiedResNet
+
+
+def _pooled_for_every_token(pool: Any, feature_map: Tensor) -> Tensor:
+    """open_clip's AttentionPool2d on a map (B, C, H, W) -> (B, 1 + H*W, D), every query kept, the mean's first."""
+    x = feature_map.flatten(2).transpose(1, 2)
+    x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1)
+    x = x + pool.positional_embedding.to(x.dtype)
+    heads = (pool.num_heads, -1)
+    query, key, value = (
+        projection(x).unflatten(-1, heads).transpose(1, 2) for projection in (pool.q_proj, pool.k_proj, pool.v_proj)
+    )
+    read = F.scaled_dot_product_attention(query, key, value)
+    pooled = pool.c_proj(read.transpose(1, 2).flatten(2))
+    assert isinstance(pooled, Tensor)
+    return pooled
 
 
 @contextmanager

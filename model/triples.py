@@ -7,7 +7,6 @@ preprocessed bytes; otherwise per batch. An image that cannot be used costs its 
 import hashlib
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +17,7 @@ from model.errors import ModelError
 from model.images import BadImage, Preprocessing, decode
 from model.shards import SplitRows, Triple
 from model.tokens import tokenize
-from model.towers import Towers, eot_position
+from model.towers import Towers, eot_position, image_size
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,7 @@ class TripleSet:
         self.statuses, self.digests, self.shards_expected = rows.statuses, rows.digests, rows.shards_expected
         self.failures: dict[str, str] = {}  # id -> why its image cannot be used
         _check_roots(self._triples)
-        visual: Any = towers.clip.visual
-        height, width = visual.image_size
+        height, width = image_size(towers.clip)
         self._cache: list[Tensor] | None = None
         if len(self._triples) * 3 * height * width <= cache_mib * 2**20:
             self._triples, self._cache = self._decode_all()
