@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model.precision import at_least_fp32
 from model.towers import TokenFeatures
 
 
@@ -68,7 +69,7 @@ class ExpertGroup(nn.Module):
         asked = F.layer_norm(query, (width,)) * scale + shift  # (n, B, D)
         key_side = scale * torch.bmm(_linear(asked, w_query, b_query), w_key)
         scores = key_side.transpose(0, 1) @ context.tokens.transpose(1, 2)  # (B, n, L)
-        scores = scores.float() / width**0.5
+        scores = at_least_fp32(scores) / width**0.5
         if context.readable is not None:
             scores = scores.masked_fill(~context.readable[:, None], float("-inf"))
         read = scores.softmax(dim=-1).to(context.tokens.dtype) @ context.tokens  # (B, n, D)
@@ -138,7 +139,7 @@ class ExpertGate(nn.Module):
 
     def forward(self, x: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, F), outputs (B, n, D) -> weights (B, n) that sum to 1, mixture (B, D)."""
-        weights = self.score(x).float().softmax(dim=-1)
+        weights = at_least_fp32(self.score(x)).softmax(dim=-1)
         return weights, (weights[:, None].to(outputs.dtype) @ outputs)[:, 0]
 
 

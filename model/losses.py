@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.precision import at_least_fp32
+
 MATCH, NO_MATCH = 0, 1
 
 
@@ -16,8 +18,8 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor) -> tuple[Tensor
 
     Returns the loss (scalar) and logits_per_image (B, B).
     """
-    image, text = (F.normalize(_precise(x), dim=-1) for x in (image, text))
-    logits = _precise(scale) * image @ text.T
+    image, text = (F.normalize(at_least_fp32(x), dim=-1) for x in (image, text))
+    logits = at_least_fp32(scale) * image @ text.T
     target = torch.arange(len(logits), device=logits.device)
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2, logits
 
@@ -40,13 +42,9 @@ def matching_loss(logits: Tensor, label: int, rows: Tensor | None = None, *, eps
         rows: (B,) bool, which rows count; None: all. Zero where none does.
         epsilon: 0 is cross-entropy. Above 0, a pair that is firmly wrong loses its gradient.
     """
-    logits = _precise(logits)
+    logits = at_least_fp32(logits)
     log_p = (logits.softmax(dim=-1) + epsilon).log() if epsilon else logits.log_softmax(dim=-1)
     loss = -log_p[:, label]
     if rows is None:
         return loss.mean()
     return (loss * rows).sum() / rows.sum().clamp(min=1)
-
-
-def _precise(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from model.batch import Batch
 from model.errors import ModelError
 from model.experts import ExpertGate
+from model.precision import at_least_fp32
 
 
 class HardNegatives(NamedTuple):
@@ -76,12 +77,12 @@ def draw_hard_negatives(
 
 
 def negative_chances(logits_per_image: Tensor, allowed: Tensor) -> Tensor:
-    """(2B, B) fp32 chances of a draw: B images choosing texts, then B texts choosing images.
+    """(2B, B) chances of a draw, at least fp32: B images choosing texts, then B texts choosing images.
 
     Masked before the softmax, so a row sums to 1 however small its allowed similarities are beside the
     others; a row with nothing to choose is all zeros. Arguments as in `draw_hard_negatives`.
     """
-    similarity = logits_per_image.detach().float()
+    similarity = at_least_fp32(logits_per_image.detach())
     scores = torch.cat([similarity, similarity.T])
     open_to = torch.cat([allowed, allowed.T]) & scores.isfinite()
     chances = scores.masked_fill(~open_to, float("-inf")).softmax(dim=1)
