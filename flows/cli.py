@@ -78,6 +78,7 @@ def train(
 def evaluate(
     run: Annotated[Path, typer.Argument(help="folder of a training run")],
     split: Annotated[str | None, typer.Option(help="split to measure; by default the settings' test split")] = None,
+    explanations: Annotated[Path | None, typer.Option(help="other shards than the run was trained on")] = None,
 ) -> None:
     """Measure retrieval of a trained run and write metrics.json beside it."""
     from model.checkpoint import read_card
@@ -86,7 +87,22 @@ def evaluate(
     from flows.evaluate import evaluate_entityclip
     from flows.show import show_arms
 
-    show_arms({run.name: evaluate_entityclip(run, split)})
+    show_arms({run.name: evaluate_entityclip(run, split, explanations)})
+
+
+@app.command()
+def import_checkpoint(
+    checkpoint: Annotated[Path, typer.Argument(help="the authors' trained .pt")],
+    out: Annotated[Path, typer.Argument(help="new run folder, for evaluate --explanations")],
+    vision_heads: Annotated[int | None, typer.Option(min=1, help="of the image tower; by default width / 64")] = None,
+    text_heads: Annotated[int | None, typer.Option(min=1, help="of the text tower; by default width / 64")] = None,
+    eot_id: Annotated[int | None, typer.Option(min=0, help="token that ends a text; by default its highest")] = None,
+) -> None:
+    """Turn a checkpoint of the authors' code into a run folder."""
+    from flows.show import show_import
+    from model.authors_checkpoint import import_checkpoint
+
+    show_import(import_checkpoint(checkpoint, out, vision_heads=vision_heads, text_heads=text_heads, eot_id=eot_id))
 
 
 @app.command()

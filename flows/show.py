@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from model.authors_checkpoint import Imported
 from model.training import TrainResult
 from pipeline.check import CheckReport
 from pipeline.summary import GenerationSummary
@@ -54,6 +55,12 @@ def show_training(result: TrainResult) -> None:
         f"best step {result.best_step}{best}"
     )
     console.print(f"run: {escape(str(result.out))}", soft_wrap=True)
+
+
+def show_import(imported: Imported) -> None:
+    """What an imported checkpoint is, and what was assumed of it."""
+    for line in imported.lines():
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def show_arms(metrics: dict[str, dict[str, Any]]) -> None:

@@ -1,7 +1,8 @@
 """Checkpoints: safetensors and JSON, written whole; the towers come back as plain CLIP.
 
 `RUN/checkpoint/model.safetensors` holds every parameter, `towers.safetensors` the towers alone under
-open_clip's own names, `checkpoint.json` what the parameters belong to.
+open_clip's own names, `checkpoint.json` what the parameters belong to. A relative `local-dir:` path in there
+starts at `RUN/checkpoint`, so that a run that brings its own model folder can be moved.
 """
 
 import json
@@ -15,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from model.entityclip import EntityCLIP
 from model.errors import ModelError
 from model.files import digest, folder_written_whole, write_json
-from model.settings import MethodSettings, TowerSettings
+from model.settings import LOCAL_DIR, MethodSettings, TowerSettings
 from model.towers import Towers, load_towers
 
 FORMAT_VERSION = 1
@@ -23,9 +24,18 @@ CHECKPOINT, MODEL, TOWERS, CARD = "checkpoint", "model.safetensors", "towers.saf
 
 
 def save_checkpoint(
-    run: Path, model: EntityCLIP, towers: TowerSettings, *, step: int, validation: dict[str, Any] | None
+    run: Path,
+    model: EntityCLIP,
+    towers: TowerSettings,
+    *,
+    step: int,
+    validation: dict[str, Any] | None,
+    origin: dict[str, Any] | None = None,
 ) -> None:
-    """Write `run/checkpoint`, replacing an older one only when the new one is complete."""
+    """Write `run/checkpoint`, replacing an older one only when the new one is complete.
+
+    `origin` says where weights come from that this program did not train.
+    """
     with folder_written_whole(run / CHECKPOINT) as folder:
         save_file(_on_cpu(model.state_dict()), folder / MODEL)
         save_file(_on_cpu(model.clip.state_dict()), folder / TOWERS)
@@ -33,6 +43,7 @@ def save_checkpoint(
             "format_version": FORMAT_VERSION,
             "step": step,
             "validation": validation,
+            "origin": origin,
             "towers": towers.model_dump(mode="json"),
             "method": model.method.model_dump(mode="json"),
             "sha256": {name: digest(folder / name) for name in (MODEL, TOWERS)},
@@ -51,6 +62,9 @@ def read_card(run: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: cannot be read: {error}") from error
     if card.get("format_version") != FORMAT_VERSION:
         raise ModelError(f"{path}: format {card.get('format_version')}, this program reads {FORMAT_VERSION}")
+    model = str(card["towers"]["model"])
+    if model.startswith(LOCAL_DIR):
+        card["towers"]["model"] = LOCAL_DIR + str((path.parent / model.removeprefix(LOCAL_DIR)).resolve())
     return dict(card)
 
 

@@ -1,7 +1,7 @@
 """Retrieval of a trained model on a split: what the paper reports, by the towers alone."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 from safetensors.torch import save_file
@@ -9,8 +9,10 @@ from safetensors.torch import save_file
 from model.checkpoint import load_trained_towers, read_card
 from model.device import choose_device, torch_threads
 from model.embedding import SplitEmbeddings, embed_split
+from model.errors import ModelError
 from model.files import write_json, written_whole
 from model.retrieval import by_chance, mean_recall, ranks, summarise
+from model.settings import DataSettings, EvaluationSettings
 from model.settings_file import load_settings
 from model.shards import read_split
 from model.triples import TripleSet
@@ -18,24 +20,26 @@ from model.triples import TripleSet
 SETTINGS, METRICS = "settings.yaml", "metrics.json"
 
 
-def evaluate(run: Path, split: str | None = None) -> dict[str, Any]:
+def evaluate(run: Path, split: str | None = None, *, explanations: Path | None = None) -> dict[str, Any]:
     """Measure `run/checkpoint` on a split (None: the settings' test split), the whole split as the gallery.
 
-    Every row with a caption and a usable image takes part, whatever became of its explanation. Writes
-    `run/metrics.json` (also returned), `run/{split}_embeddings.safetensors` with `image` and `text` (N, D)
-    fp32 normalised, and `run/{split}_ids.json`, their ids in order. Another split's metrics replace the first's.
+    `explanations` names another folder of shards than the run's settings do; an imported checkpoint has no
+    settings, so it needs one. Every row with a caption and a usable image takes part, whatever became of its
+    explanation. Writes `run/metrics.json` (also returned), `run/{split}_embeddings.safetensors` with `image` and
+    `text` (N, D) fp32 normalised, and `run/{split}_ids.json`, their ids in order. Another split's metrics replace
+    the first's.
 
     Raises ModelError for a run without a checkpoint or data that cannot be used.
     """
     card = read_card(run)
-    settings = load_settings(run / SETTINGS, [])
-    split = split or settings.data.splits.test
-    with torch_threads(settings.threads):
-        rows = read_split(settings.data.explanations, split, statuses=None, image_root=settings.data.image_root)
+    plan = _plan(run, explanations)
+    split = split or plan.data.splits.test
+    with torch_threads(plan.threads):
+        rows = read_split(plan.data.explanations, split, statuses=None, image_root=plan.data.image_root)
         towers = load_trained_towers(run)
-        device = choose_device(settings.device)
+        device = choose_device(plan.device)
         triples = TripleSet(rows, towers, explanations=False, cache_mib=0)
-        embeddings = embed_split(towers.clip.to(device), triples, settings.evaluation.batch_size, device)
+        embeddings = embed_split(towers.clip.to(device), triples, plan.evaluation.batch_size, device)
         metrics = {
             "split": split,
             "step": card["step"],
@@ -49,6 +53,23 @@ def evaluate(run: Path, split: str | None = None) -> dict[str, Any]:
     write_json(run / f"{split}_ids.json", embeddings.ids)
     write_json(run / METRICS, metrics)
     return metrics
+
+
+class _Plan(NamedTuple):
+    data: DataSettings
+    evaluation: EvaluationSettings = EvaluationSettings()
+    threads: int | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+def _plan(run: Path, explanations: Path | None) -> _Plan:
+    other_data = None if explanations is None else DataSettings(explanations=explanations.resolve())
+    if not (run / SETTINGS).exists():
+        if other_data is None:
+            raise ModelError(f"{run} has no settings, so no data of its own; name some with --explanations FOLDER")
+        return _Plan(other_data)
+    settings = load_settings(run / SETTINGS, [])
+    return _Plan(other_data or settings.data, settings.evaluation, settings.threads, settings.device)
 
 
 def retrieval_metrics(embeddings: SplitEmbeddings) -> dict[str, Any]:

@@ -14,11 +14,18 @@ def tokenize(towers: Towers, texts: list[str], what: str) -> tuple[Tensor, int]:
 
     A text is tokenised with room for one more token: the ones whose EOT lies there are the truncated ones.
 
-    Raises ModelError if the tokenizer's EOT is not where the text tower looks for it; `what` names the texts.
+    Raises ModelError if the tokenizer's EOT is not where the text tower looks for it, or it has tokens that the
+    text tower lacks; `what` names the texts.
     """
     clip: Any = towers.clip
     length = int(clip.context_length)
     roomy = towers.tokenizer(texts, context_length=length + 1)
+    vocabulary, highest = int(clip.vocab_size), int(roomy.max())
+    if highest >= vocabulary:
+        raise ModelError(
+            f"{what}: the tokenizer gives token {highest}, the text tower's vocabulary ends at {vocabulary - 1}; "
+            "tokenizer and model do not belong together"
+        )
     eot = eot_position(clip, roomy)
     token = roomy[torch.arange(len(roomy)), eot]
     pool_type, eos_id = text_pool(clip)

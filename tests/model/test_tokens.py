@@ -42,3 +42,8 @@ def test_a_tokenizer_of_another_model_is_refused(towers):
 
     with pytest.raises(ModelError, match=r"captions: .*do not belong together"):
         tokenize(towers._replace(tokenizer=without_end), ["a", "b"], "captions")
+
+
+def test_a_token_that_the_model_lacks_is_refused(towers):
+    with pytest.raises(ModelError, match=r"captions: the tokenizer gives token \d+, .* ends at"):
+        tokenize(towers._replace(tokenizer=open_clip.get_tokenizer("ViT-B-32")), ["a house"], "captions")
