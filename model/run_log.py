@@ -64,6 +64,7 @@ def describe_run(
             "towers": towers,
             "training_only": sum(p.numel() for p in model.parameters()) - towers,
         },
+        "wrong_explanations": settings.data.wrong_explanations,
         "data": {name: _describe_split(triples) for name, triples in splits.items()},
     }
 

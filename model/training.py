@@ -16,6 +16,7 @@ import yaml
 
 from model.batch import Batch
 from model.checkpoint import save_checkpoint
+from model.controls import with_wrong_explanations
 from model.device import choose_device, torch_threads
 from model.embedding import embed_split
 from model.entityclip import EntityCLIP, StepOutput
@@ -99,6 +100,8 @@ class _Run:
         samples = 0
         with RunLog(self.out) as log, closing(progress):
             progress.say(self.training.summary())
+            if self.settings.data.wrong_explanations:
+                progress.say("a control: every row trains with the explanation of another")
             self.validate(0, log, progress)
             for step in range(1, optim.steps + 1):
                 step_began = time.monotonic()
@@ -188,6 +191,8 @@ def _load_data(settings: TrainSettings, towers: Towers) -> tuple[TripleSet, Trip
     data = settings.data
     # both are read before either is decoded: what is missing shows at once
     rows = read_split(data.explanations, data.splits.train, statuses=data.statuses, image_root=data.image_root)
+    if data.wrong_explanations:
+        rows = with_wrong_explanations(rows, settings.seed)
     val_rows = None
     if data.splits.val is not None:
         val_rows = read_split(data.explanations, data.splits.val, statuses=None, image_root=data.image_root)

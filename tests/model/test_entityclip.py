@@ -8,6 +8,7 @@ from model.errors import ModelError
 from model.experts import ExpertGroup, as_context
 from model.seeds import seeded
 from model.settings import MethodSettings
+from model.towers import text_tokens
 from tests.model.tiny_clip import CONTEXT_LENGTH, IMAGE_SIZE, VOCABULARY
 
 
@@ -21,16 +22,69 @@ def some_batch(size: int, explanations: bool = True, alike: bool = False) -> Bat
     return Batch(ids, images, tokens[0], tokens[1] if explanations else None, groups, groups, groups)
 
 
-def test_what_is_off_is_not_built(towers):
-    plain = EntityCLIP(towers.clip, MethodSettings(mmae=False, gi_itm=False))
-    assert all(name.startswith("clip.") for name, _ in plain.named_parameters())
-    step = plain(some_batch(4, explanations=False))
-    assert set(step.losses) == {"total", "vtc"} and step.losses["total"] is step.losses["vtc"]
+ALL = {"experts.image", "experts.shared", "experts.text", "image_gate", "text_gate", "matching"}
+OFF = {"mmae": False, "gi_itm": False}
 
-    built = {name.split(".")[0] for name, _ in EntityCLIP(towers.clip, MethodSettings(mmae=False)).named_parameters()}
-    assert built == {"clip", "experts", "matching"}
-    built = {name.split(".")[0] for name, _ in EntityCLIP(towers.clip, MethodSettings(gi_itm=False)).named_parameters()}
-    assert built == {"clip", "experts", "image_gate", "text_gate"}
+
+@pytest.mark.parametrize(
+    ("method", "built", "terms"),
+    [
+        ({}, ALL, {"mmae", "itm"}),
+        ({"mmae": False}, ALL - {"image_gate", "text_gate"}, {"itm"}),
+        ({"aux_weight": 0}, ALL - {"image_gate", "text_gate"}, {"itm"}),
+        ({"gi_itm": False}, ALL - {"matching"}, {"mmae"}),
+        ({"itm_weight": 0}, ALL - {"matching"}, {"mmae"}),
+        ({"shared_experts": 0}, ALL - {"experts.shared"}, {"mmae", "itm"}),
+        ({"image_experts": 0, "text_experts": 0}, ALL - {"experts.image", "experts.text"}, {"mmae", "itm"}),
+        ({"bridge_weight": 0.5}, ALL, {"mmae", "itm", "bridge"}),
+        ({**OFF, "bridge_weight": 0.5}, set(), {"bridge"}),
+        (OFF, set(), set()),
+        ({"aux_weight": 0, "itm_weight": 0, "shared_experts": 0, "image_experts": 0}, set(), set()),
+    ],
+)
+def test_what_is_off_is_neither_built_nor_computed(towers, monkeypatch, method, built, terms):
+    method, read = MethodSettings(**method), []
+    monkeypatch.setattr("model.entityclip.text_tokens", lambda clip, t: read.append(t) or text_tokens(clip, t))
+    model = EntityCLIP(towers.clip, method)
+    names = {name.rsplit(".", 1)[0] for name, _ in model.named_parameters() if not name.startswith("clip.")}
+    assert {next((one for one in ALL if name.startswith(one)), name) for name in names} == built
+    needs_explanations = "experts.shared" in built or "bridge" in terms
+    assert method.reads_explanations == needs_explanations
+    step = model(some_batch(4, explanations=needs_explanations), generator=seeded(0, "negatives"))
+    assert len(read) == 1 + needs_explanations
+    assert set(step.losses) == {"total", "vtc"} | terms
+    assert ("itm_accuracy" in step.report) == ("itm" in terms)
+
+
+def test_the_bridge_is_plain_clip_with_explanations_as_captions(towers):
+    batch = some_batch(5)
+    step = EntityCLIP(towers.clip, MethodSettings(**OFF, bridge_weight=0.5))(batch)
+    clip = towers.clip
+    image, text, explanation = (
+        F.normalize(x, dim=-1)
+        for x in (
+            clip.encode_image(batch.images),
+            clip.encode_text(batch.captions),
+            clip.encode_text(batch.explanations),
+        )
+    )
+
+    def vtc(a, b):
+        logits, target = clip.logit_scale.exp() * a @ b.T, torch.arange(5)
+        return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+    wanted = vtc(image, explanation) + vtc(text, explanation)
+    torch.testing.assert_close(step.losses["bridge"], wanted, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(step.losses["total"], vtc(image, text) + 0.5 * wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_the_authors_form_is_one_switch_and_implies_what_it_needs():
+    theirs = MethodSettings(reference_compat=True)
+    assert theirs.probability_epsilon == 1e-8 and theirs.reads_padding and not theirs.masks_padding
+    assert MethodSettings(reference_compat=True, itm_epsilon=1e-6).probability_epsilon == 1e-6
+    ours = MethodSettings()
+    assert ours.probability_epsilon == 0 and ours.masks_padding and not ours.reads_padding
+    assert not MethodSettings(**OFF, reference_compat=True).reads_padding
 
 
 @pytest.mark.parametrize("counts", [(2, 1, 3), (1, 0, 2), (0, 2, 0), (0, 1, 2)])

@@ -27,3 +27,13 @@ def test_matching_loss_counts_only_the_rows_that_have_a_negative():
     none = matching_loss(logits, NO_MATCH, torch.zeros(3, dtype=torch.bool))
     none.backward()
     assert none == 0 and logits.grad is not None and not logits.grad.any()
+
+
+def test_epsilon_is_added_to_the_probability():
+    logits = torch.tensor([[0.0, math.log(3)], [0.0, 60.0]], requires_grad=True)
+    expected = -(math.log(0.25 + 0.01) + math.log(0.01 + math.exp(-60))) / 2
+    loss = matching_loss(logits, MATCH, epsilon=0.01)
+    assert math.isclose(loss.item(), expected, rel_tol=1e-5)
+    loss.backward()
+    assert logits.grad[0].abs().min() > 0.1 and logits.grad[1].abs().max() < 1e-20  # the drawback of it
+    assert matching_loss(logits, MATCH).item() > 30
