@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from model.batch import Batch
 from model.errors import ModelError
-from model.matching import draw_hard_negatives, possible_negatives
+from model.matching import draw_hard_negatives, negative_chances, possible_negatives
 from model.seeds import seeded
 
 
@@ -22,12 +22,31 @@ def batches(draw) -> Batch:
     return batch_with(draw(numbers), draw(numbers), draw(numbers))
 
 
-@given(batches(), st.integers(0, 2**31 - 1), st.sampled_from([0.0, 1.0, 100.0, 1e6]))
-def test_a_negative_shares_nothing_with_its_row(batch, seed, spread):
+@st.composite
+def similarities(draw, size: int) -> torch.Tensor:
+    """Plain, all equal, of fp16's range and in fp16, of fp32's range, and a partner that overwhelms."""
+    kind = draw(st.sampled_from(["plain", "equal", "fp16", "huge", "partner", "tiny differences"]))
+    logits = torch.randn(size, size, generator=seeded(draw(st.integers(0, 2**31 - 1)), "logits"))
+    match kind:
+        case "equal":
+            return torch.full((size, size), draw(st.sampled_from([0.0, -100.0, 3e38])))
+        case "fp16":
+            return (65504 * logits.sign()).half()
+        case "huge":
+            return 1e38 * logits.clamp(-3, 3)
+        case "partner":
+            return logits.fill_diagonal_(1e30)
+        case "tiny differences":
+            return 100 + 1e-6 * logits
+    return logits
+
+
+@given(batches(), st.integers(0, 2**31 - 1), st.data())
+def test_a_negative_shares_nothing_with_its_row(batch, seed, data):
     size = len(batch.ids)
-    logits = spread * torch.randn(size, size, generator=seeded(seed, "logits"))
-    logits.fill_diagonal_(2 * spread)  # the partner is always the most tempting
-    drawn = draw_hard_negatives(logits, possible_negatives(batch), seeded(seed, "draw"))
+    logits = data.draw(similarities(size))
+    allowed = possible_negatives(batch)
+    drawn = draw_hard_negatives(logits, allowed, seeded(seed, "draw"))
     groups = list(zip(batch.image_group.tolist(), batch.caption_group.tolist(), batch.key_group.tolist(), strict=True))
 
     def alike(i: int, j: int) -> bool:
@@ -39,8 +58,29 @@ def test_a_negative_shares_nothing_with_its_row(batch, seed, spread):
                 assert not alike(i, int(index[i]))
             else:
                 assert all(alike(i, j) for j in range(size))
-    again = draw_hard_negatives(logits, possible_negatives(batch), seeded(seed, "draw"))
+    again = draw_hard_negatives(logits, allowed, seeded(seed, "draw"))
     assert all(torch.equal(a, b) for a, b in zip(drawn, again, strict=True))
+
+
+@given(batches(), st.data())
+def test_chances_are_the_softmax_over_what_is_allowed(batch, data):
+    size = len(batch.ids)
+    logits, allowed = data.draw(similarities(size)), possible_negatives(batch)
+    chances = negative_chances(logits, allowed)
+    assert chances.dtype == torch.float32 and chances.isfinite().all()
+    exact = logits.double()
+    for row, of_row in enumerate((*exact, *exact.T)):
+        choice = [j for j in range(size) if allowed[row % size, j]]
+        assert set(chances[row].nonzero()[:, 0].tolist()) <= set(choice)
+        if choice:
+            torch.testing.assert_close(chances[row, choice].double(), of_row[choice].softmax(0), rtol=1e-4, atol=1e-6)
+
+
+def test_both_directions_are_one_draw(monkeypatch):
+    calls, multinomial = [], torch.multinomial
+    monkeypatch.setattr(torch, "multinomial", lambda *a, **how: calls.append(a) or multinomial(*a, **how))
+    draw_hard_negatives(torch.zeros(64, 64), ~torch.eye(64, dtype=torch.bool), seeded(0, "test"))
+    assert len(calls) == 1
 
 
 def test_draws_follow_the_masked_softmax_of_their_direction():
@@ -65,6 +105,7 @@ def test_similarities_that_are_not_finite_are_never_drawn():
     assert drawn.text_index.tolist()[:2] == [2, 0] and drawn.text_exists.all()
 
 
-def test_one_pair_has_no_negative():
-    with pytest.raises(ModelError, match="at least 2 pairs"):
-        draw_hard_negatives(torch.zeros(1, 1), torch.zeros(1, 1, dtype=torch.bool))
+@pytest.mark.parametrize("size", [0, 1])
+def test_fewer_than_two_pairs_have_no_negative(size):
+    with pytest.raises(ModelError, match=f"at least 2 pairs, this one has {size}"):
+        draw_hard_negatives(torch.zeros(size, size), torch.zeros(size, size, dtype=torch.bool))
