@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -6,10 +8,12 @@ from model.batch import Batch
 from model.entityclip import EntityCLIP
 from model.errors import ModelError
 from model.experts import ExpertGroup, as_context
+from model.open_clip_import import open_clip
 from model.seeds import seeded
 from model.settings import MethodSettings
-from model.towers import text_tokens
-from tests.model.tiny_clip import CONTEXT_LENGTH, IMAGE_SIZE, VOCABULARY
+from model.towers import image_size, text_tokens
+from tests.model.test_towers import resnet
+from tests.model.tiny_clip import CONTEXT_LENGTH, IMAGE_SIZE, VOCABULARY, config
 
 
 def some_batch(size: int, explanations: bool = True, alike: bool = False) -> Batch:
@@ -154,3 +158,25 @@ def test_the_folded_form_is_what_whole_blocks_give(masked):
         for position in range(5):
             found = group(queries[:, position], as_context(context, readable if masked else None))[:, number]
             torch.testing.assert_close(found, x[:, position], rtol=0, atol=1e-5)
+
+
+def custom_text() -> torch.nn.Module:
+    return open_clip.CustomTextCLIP(**config()["model_cfg"])
+
+
+@pytest.mark.parametrize("build_one", [custom_text, resnet])
+def test_a_step_on_other_towers_with_checkpointing_and_bf16(build_one):
+    method = MethodSettings(image_experts=2, shared_experts=1, text_experts=1, bridge_weight=1.0)
+    model = EntityCLIP(build_one(), method).train()
+    batch = some_batch(5)
+    batch = replace(batch, images=torch.randn(5, 3, *image_size(model.clip), generator=seeded(0, "images")))
+    exact = model(batch, generator=seeded(0, "negatives")).losses
+    model.clip.set_grad_checkpointing(True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = model(batch, generator=seeded(0, "negatives")).losses
+    assert set(rough) == {"total", "vtc", "mmae", "itm", "bridge"}
+    for name in ("vtc", "mmae", "bridge"):  # other negatives may be drawn for the itm
+        assert rough[name].dtype == torch.float32
+        torch.testing.assert_close(rough[name], exact[name], rtol=0.1, atol=0)
+    rough["total"].backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
