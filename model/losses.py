@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.precision import at_least_fp32
+from model.precision import at_least_fp32, fine_matmul
 
 MATCH, NO_MATCH = 0, 1
 
@@ -19,7 +19,7 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor) -> tuple[Tensor
     Returns the loss (scalar) and logits_per_image (B, B).
     """
     image, text = (F.normalize(at_least_fp32(x), dim=-1) for x in (image, text))
-    logits = at_least_fp32(scale) * image @ text.T
+    logits = fine_matmul(at_least_fp32(scale) * image, text.T)
     target = torch.arange(len(logits), device=logits.device)
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2, logits
 

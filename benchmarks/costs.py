@@ -1,0 +1,66 @@
+"""What a step costs apart from time: floating-point operations and memory."""
+
+import resource
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from typing import NamedTuple
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.steps import Steps, Variant, Workload
+
+
+class Flops(NamedTuple):
+    """Matrix products and convolutions; two operations a multiply-add."""
+
+    forward: int
+    step: int  # forward and backward
+
+
+def count_flops(compute: Callable[[], object]) -> int:
+    """Operations of one call.
+
+    torch counts mm, addmm, bmm, baddbmm and convolutions, but not the CPU's fused attention: SDPA's
+    math backend, made of the former, stands in for it.
+    """
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        compute()
+    return int(counter.get_total_flops())
+
+
+def step_flops(work: Workload, variant: Variant) -> Flops:
+    """Count on the meta device: no number is computed."""
+    loss = Steps(replace(work, device="meta", bf16=False), [variant]).losses[variant]
+    return Flops(count_flops(loss), count_flops(lambda: loss().backward()))
+
+
+def peak_memory(work: Workload, variant: Variant) -> int:
+    """Peak bytes of one step with AdamW: of the process on a CPU, of torch's allocator on a GPU.
+
+    Measured in a process of its own. Call it before anything big is in this one: Linux lets a child's
+    peak begin at its parent's.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_measure_peak, work, variant).result()
+
+
+def _measure_peak(work: Workload, variant: Variant) -> int:
+    torch.set_num_threads(work.threads)
+    steps = Steps(work, [variant])
+    optimizer = make_optimizer(steps)
+    for _ in range(2):  # AdamW's state is there from the second on
+        optimizer.zero_grad(set_to_none=True)
+        steps.losses[variant]().backward()
+        optimizer.step()
+    if work.device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def make_optimizer(steps: Steps) -> torch.optim.Optimizer:
+    """AdamW over all that `steps` built; parameters without a gradient cost a step nothing."""
+    return torch.optim.AdamW(steps.modules.parameters(), lr=1e-6, fused=True)

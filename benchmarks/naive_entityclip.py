@@ -1,0 +1,159 @@
+"""MMAE and GI-ITM written down plainly: every token of every expert, anew for each of the four passes.
+
+This is what the published code computes, and what `model/experts.py` avoids. It is here to be measured against,
+and to be proven equal (tests/benchmarks/test_naive_entityclip.py). It has no padding mask, as published.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from model.batch import Batch
+from model.entityclip import EntityCLIP
+from model.losses import MATCH, NO_MATCH, contrastive_loss, matching_loss
+from model.matching import HardNegatives, draw_hard_negatives, possible_negatives
+from model.settings import MethodSettings
+from model.towers import at_position, embed_width, eot_position, image_tokens, text_tokens
+
+_GROUPS = ("image", "shared", "text")
+
+
+class Block(nn.Module):
+    """q <- q + Attn(LN1(q), LN1(kv), LN1(kv));  q <- q + MLP(LN2(q)), one head, QuickGELU."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = nn.MultiheadAttention(width, 1, batch_first=True)
+        self.c_fc, self.c_proj = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, query: Tensor, context: Tensor) -> Tensor:
+        """Query (B, Lq, D) over context (B, L, D) -> (B, Lq, D)."""
+        keys = self.ln_1(context)
+        x = query + self.attention(self.ln_1(query), keys, keys, need_weights=False)[0]
+        hidden = self.c_fc(self.ln_2(x))
+        return x + self.c_proj(hidden * torch.sigmoid(1.702 * hidden))
+
+
+class Triples(NamedTuple):
+    """Token features of (image, caption, explanation) combinations, true or not."""
+
+    image: Tensor  # V (B, Lv, D)
+    text: Tensor  # T (B, Lt, D)
+    eot: Tensor  # (B,)
+    explanation: Tensor  # E (B, Lt, D)
+
+    def wrong_texts(self, row: Tensor) -> "Triples":
+        """The same images with the captions and explanations of other rows, read at their own EOT."""
+        return Triples(self.image, self.text[row], self.eot[row], self.explanation[row])
+
+    def wrong_images(self, row: Tensor) -> "Triples":
+        """The same captions and explanations with the images of other rows."""
+        return self._replace(image=self.image[row])
+
+
+class NaiveOutput(NamedTuple):
+    """What one step computes."""
+
+    losses: dict[str, Tensor]  # as StepOutput.losses
+    x_v: Tensor  # (B, n_v + n_s, D)
+    x_t: Tensor  # (B, n_t + n_s, D)
+    match_logits: tuple[Tensor, Tensor, Tensor]  # (B, 2) each: positives, wrong texts, wrong images
+
+
+class NaiveEntityCLIP(nn.Module):
+    """Equals `EntityCLIP` with MMAE, GI-ITM and at least one shared expert, and `mask_padding` off."""
+
+    def __init__(self, clip: nn.Module, method: MethodSettings) -> None:
+        super().__init__()
+        self.clip, self.method = clip, method
+        width = embed_width(clip)
+        counts = (method.image_experts, method.shared_experts, method.text_experts)
+        self.experts = nn.ModuleDict(
+            {
+                name: nn.ModuleList(Block(width) for _ in range(count))
+                for name, count in zip(_GROUPS, counts, strict=True)
+            }
+        )
+        rows_v = method.image_experts + method.shared_experts
+        rows_t = method.text_experts + method.shared_experts
+        self.image_gate, self.text_gate = nn.Linear(width, rows_v), nn.Linear(width, rows_t)
+        self.full_gate, self.head = nn.Linear(2 * width, rows_v + rows_t), nn.Linear(width, 2)
+
+    def forward(self, batch: Batch, negatives: HardNegatives | None = None) -> NaiveOutput:
+        """L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm; without `negatives` they are drawn."""
+        assert batch.explanations is not None and isinstance(self.clip.logit_scale, Tensor)
+        scale = self.clip.logit_scale.exp()
+        triples = Triples(
+            image_tokens(self.clip, batch.images),
+            text_tokens(self.clip, batch.captions),
+            eot_position(self.clip, batch.captions),
+            text_tokens(self.clip, batch.explanations),
+        )
+        v_cls, t_eot = triples.image[:, 0], at_position(triples.text, triples.eot)
+        vtc, logits = contrastive_loss(v_cls, t_eot, scale)
+        x_v, x_t = self.read(triples)
+        v_star, t_star = _mix(self.image_gate(v_cls), x_v), _mix(self.text_gate(t_eot), x_t)
+        mmae, _ = contrastive_loss(v_star, t_star, scale)
+        if negatives is None:
+            negatives = draw_hard_negatives(logits, possible_negatives(batch))
+        positive = self.match(triples)
+        wrong_text = self.match(triples.wrong_texts(negatives.text_index))
+        wrong_image = self.match(triples.wrong_images(negatives.image_index))
+        itm = (
+            matching_loss(positive, MATCH)
+            + matching_loss(wrong_text, NO_MATCH, negatives.text_exists)
+            + matching_loss(wrong_image, NO_MATCH, negatives.image_exists)
+        ) / 3
+        total = vtc + self.method.aux_weight * mmae + self.method.itm_weight * itm
+        losses = {"total": total, "vtc": vtc, "mmae": mmae, "itm": itm}
+        return NaiveOutput(losses, x_v, x_t, (positive, wrong_text, wrong_image))
+
+    def read(self, triples: Triples) -> tuple[Tensor, Tensor]:
+        """X_v (B, n_v + n_s, D) and X_t (B, n_t + n_s, D): all tokens computed, one of each kept."""
+        image, text, explanation = triples.image, triples.text, triples.explanation
+        on_image = [block(image, image) for block in self._group("image")]
+        on_image += [block(image, explanation) for block in self._group("shared")]
+        on_text = [block(text, text) for block in self._group("text")]
+        on_text += [block(text, explanation) for block in self._group("shared")]
+        x_v = torch.stack([tokens[:, 0] for tokens in on_image], dim=1)
+        x_t = torch.stack([at_position(tokens, triples.eot) for tokens in on_text], dim=1)
+        return x_v, x_t
+
+    def match(self, triples: Triples) -> Tensor:
+        """One pass of GI-ITM: match logits (B, 2)."""
+        x_v, x_t = self.read(triples)
+        v_cls, t_eot = triples.image[:, 0], at_position(triples.text, triples.eot)
+        gate = self.full_gate(torch.cat([v_cls, t_eot], dim=-1))
+        logits = self.head(_mix(gate, torch.cat([x_v, x_t], dim=1)))
+        assert isinstance(logits, Tensor)
+        return logits
+
+    def parameters_of(self, model: EntityCLIP) -> Iterator[tuple[str, Tensor, Tensor, int | None]]:
+        """(name, parameter here, the one of `model` it equals, its place if that one is a stack)."""
+        others = dict(model.named_parameters())
+        for group in _GROUPS:
+            for place, block in enumerate(self._group(group)):
+                for name, parameter in block.named_parameters():
+                    yield f"{group}.{place}.{name}", parameter, others[f"experts.{group}.{stacked_name(name)}"], place
+        gates = {"image_gate": "image_gate.score", "text_gate": "text_gate.score"}
+        for ours, theirs in {**gates, "full_gate": "matching.gate.score", "head": "matching.head"}.items():
+            for name, parameter in self.get_submodule(ours).named_parameters():
+                yield f"{ours}.{name}", parameter, others[f"{theirs}.{name}"], None
+
+    def _group(self, name: str) -> nn.ModuleList:
+        group = self.experts[name]
+        assert isinstance(group, nn.ModuleList)
+        return group
+
+
+def stacked_name(name: str) -> str:
+    """What `ExpertGroup` calls the stack of a block's parameter."""
+    return name.removeprefix("attention.").replace(".", "_")
+
+
+def _mix(scores: Tensor, outputs: Tensor) -> Tensor:
+    """softmax(scores (B, n)) over outputs (B, n, D) -> (B, D)."""
+    return torch.einsum("bn,bnd->bd", scores.softmax(dim=-1).to(outputs.dtype), outputs)

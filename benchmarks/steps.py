@@ -1,0 +1,140 @@
+"""The training steps that are compared, on random weights and random inputs of given sizes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.naive_entityclip import NaiveEntityCLIP
+from model.batch import Batch
+from model.entityclip import EntityCLIP
+from model.errors import ModelError
+from model.losses import contrastive_loss
+from model.open_clip_import import open_clip
+from model.settings import MethodSettings
+from model.towers import check_towers, text_pool
+
+
+class Variant(StrEnum):
+    """What a step computes."""
+
+    PLAIN = "plain CLIP"
+    EXPLANATION = "+ explanation encoded"
+    FULL = "EntityCLIP"
+    TRIMMED = "EntityCLIP, texts trimmed"
+    NAIVE = "EntityCLIP, naive"
+
+
+BASELINE = Variant.EXPLANATION
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Sizes of the inputs, and how they are computed."""
+
+    model: str = "ViT-B-32"  # an open_clip name
+    batch: int = 16
+    context_length: int | None = None  # to which texts are padded; None: the model's own
+    caption_tokens: int = 40  # the longest caption, its end token included
+    explanation_tokens: int = 77
+    bf16: bool = False  # autocast; else fp32
+    device: str = "cpu"
+    threads: int = 1
+    experts: tuple[int, int, int] = (4, 4, 4)  # image, shared, text
+
+    @property
+    def method(self) -> MethodSettings:
+        """The default method with these expert counts."""
+        image, shared, text = self.experts
+        return MethodSettings(image_experts=image, shared_experts=shared, text_experts=text)
+
+
+class Steps:
+    """The variants over one shared CLIP; `losses[variant]()` is a forward pass.
+
+    Both baselines are open_clip's own `encode_image` and `encode_text`; the explanation joins the loss by
+    VTC(V_cls, E_eot), so that its gradients flow too. Negatives are drawn within the step.
+    """
+
+    def __init__(self, work: Workload, variants: list[Variant]) -> None:
+        """Build what `variants` need. Raises ModelError for a model that EntityCLIP does not support."""
+        torch.manual_seed(0)
+        if work.model not in open_clip.list_models():
+            raise ModelError(f"open_clip has no model {work.model!r}")
+        self._work = work
+        self.clip: Any = open_clip.create_model(work.model, device=work.device).train()
+        check_towers(self.clip)
+        self.modules = nn.ModuleDict({"clip": self.clip})
+        length = min(work.context_length or self.clip.context_length, self.clip.context_length)
+        self.padded = padded = self._make_batch(length)
+        self.losses: dict[Variant, Callable[[], Tensor]] = {}
+        makers = {
+            Variant.PLAIN: lambda: self._baseline(padded, explanations=False),
+            Variant.EXPLANATION: lambda: self._baseline(padded, explanations=True),
+            Variant.FULL: lambda: self._full(padded),
+            Variant.TRIMMED: lambda: self._full(_trimmed(padded, work)),
+            Variant.NAIVE: lambda: self._naive(padded),
+        }
+        for variant in variants:
+            self.losses[variant] = self._in_precision(makers[variant]())
+
+    def _baseline(self, batch: Batch, *, explanations: bool) -> Callable[[], Tensor]:
+        clip = self.clip
+
+        def loss() -> Tensor:
+            scale = clip.logit_scale.exp()
+            image = clip.encode_image(batch.images)
+            total = contrastive_loss(image, clip.encode_text(batch.captions), scale)[0]
+            if explanations:
+                total = total + contrastive_loss(image, clip.encode_text(batch.explanations), scale)[0]
+            return total
+
+        return loss
+
+    def _full(self, batch: Batch) -> Callable[[], Tensor]:
+        if "full" not in self.modules:
+            self.modules["full"] = EntityCLIP(self.clip, self._work.method).to(self._work.device)
+        model = self.modules["full"]
+        return lambda: model(batch).losses["total"]
+
+    def _naive(self, batch: Batch) -> Callable[[], Tensor]:
+        self.modules["naive"] = model = NaiveEntityCLIP(self.clip, self._work.method).to(self._work.device)
+        return lambda: model(batch).losses["total"]
+
+    def _in_precision(self, loss: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        def run() -> Tensor:
+            with torch.autocast(self._work.device, torch.bfloat16):
+                return loss()
+
+        return run if self._work.bf16 else loss
+
+    def _make_batch(self, length: int) -> Batch:
+        """Random pixels and token ids; texts end anywhere between half of their longest and the longest."""
+        work, device = self._work, self._work.device
+        height, width = self.clip.visual.image_size
+        captions = self._make_texts(length, min(length, work.caption_tokens))
+        explanations = self._make_texts(length, min(length, work.explanation_tokens))
+        rows = torch.arange(work.batch, device=device)
+        images = torch.randn(work.batch, 3, height, width).to(device)
+        return Batch([str(row) for row in range(work.batch)], images, captions, explanations, rows, rows, rows)
+
+    def _make_texts(self, length: int, longest: int) -> Tensor:
+        vocabulary = self.clip.vocab_size
+        pool_type, eos_id = text_pool(self.clip)
+        end = vocabulary - 1 if pool_type == "argmax" else eos_id
+        tokens = torch.randint(1, vocabulary // 2, (self._work.batch, length))
+        last = torch.randint(longest // 2, longest, (self._work.batch, 1))
+        last[0] = longest - 1
+        tokens[torch.arange(length) > last] = 0
+        return tokens.scatter_(1, last, end).to(self._work.device)
+
+
+def _trimmed(batch: Batch, work: Workload) -> Batch:
+    assert batch.explanations is not None
+    captions = batch.captions[:, : work.caption_tokens]
+    explanations = batch.explanations[:, : work.explanation_tokens]
+    rest = (batch.image_group, batch.caption_group, batch.key_group)
+    return Batch(batch.ids, batch.images, captions, explanations, *rest)

@@ -1,0 +1,181 @@
+"""Time training steps against each other: `python -m benchmarks.training_step --help`.
+
+In one process and alternating, so that a busy machine slows all of them; medians over the rounds, and the
+ratio to the step with the explanation encoded as the median of each round's ratio. Time is this process's CPU
+time on a CPU, wall time between synchronisations on a GPU. docs/performance.md says what was found.
+"""
+
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from benchmarks.costs import Flops, make_optimizer, peak_memory, step_flops
+from benchmarks.steps import BASELINE, Steps, Variant, Workload
+from model.device import choose_device
+from model.files import write_json
+
+# dense bf16, from the makers' data sheets
+_PEAK_TFLOPS = {"NVIDIA H200": 989.5, "NVIDIA H100 80GB HBM3": 989.5, "NVIDIA A100-SXM4-80GB": 312.0}
+
+
+class Name(NamedTuple):
+    """A row of the table."""
+
+    variant: Variant
+    compiled: bool
+
+    def __str__(self) -> str:
+        return self.variant + (", compiled" if self.compiled else "")
+
+
+class Seconds(NamedTuple):
+    """One step."""
+
+    gradients: float  # forward and backward
+    optimiser: float
+
+
+def run_rounds(work: Workload, names: list[Name], rounds: int, warmup: int) -> dict[Name, list[Seconds]]:
+    """Measure every named step once a round, `warmup` rounds unmeasured."""
+    steps = Steps(work, list(dict.fromkeys(name.variant for name in names)))
+    losses = {n: torch.compile(steps.losses[n.variant]) if n.compiled else steps.losses[n.variant] for n in names}
+    optimizer = make_optimizer(steps)
+    taken: dict[Name, list[Seconds]] = {name: [] for name in names}
+    for number in range(warmup + rounds):
+        for name, loss in losses.items():
+            optimizer.zero_grad(set_to_none=True)
+            began = _now(work)
+            value: Tensor = loss()
+            value.backward()
+            between = _now(work)
+            optimizer.step()
+            if number >= warmup:
+                taken[name].append(Seconds(between - began, _now(work) - between))
+    return taken
+
+
+def _now(work: Workload) -> float:
+    if work.device == "cuda":
+        torch.cuda.synchronize()
+        return time.perf_counter()
+    return time.process_time()
+
+
+def summarise(
+    taken: dict[Name, list[Seconds]], flops: dict[Variant, Flops], memory: dict[Variant, int], peak: float | None
+) -> list[dict[str, Any]]:
+    """One record a step; `peak` in FLOP/s. Ratios are to the same round of the explanation-encoded step."""
+    records = []
+    for name, steps in taken.items():
+        seconds = [step.gradients for step in steps]
+        median = statistics.median(seconds)
+        cost = flops[name.variant]
+        record: dict[str, Any] = {
+            "step": name.variant.value,
+            "compiled": name.compiled,
+            "seconds": seconds,
+            "seconds_median": median,
+            "optimiser_seconds": [step.optimiser for step in steps],
+            "forward_flops": cost.forward,
+            "step_flops": cost.step,
+            "flops_per_second": cost.step / median,
+            "utilisation": None if peak is None else cost.step / median / peak,
+            "peak_memory_bytes": memory.get(name.variant),
+        }
+        baseline = taken.get(Name(BASELINE, name.compiled))
+        if baseline is not None:
+            ratios = [ours.gradients / theirs.gradients for ours, theirs in zip(steps, baseline, strict=True)]
+            whole = [sum(ours) / sum(theirs) for ours, theirs in zip(steps, baseline, strict=True)]
+            record |= {"ratio": statistics.median(ratios), "ratio_range": [min(ratios), max(ratios)]}
+            record["ratio_with_optimiser"] = statistics.median(whole)
+        records.append(record)
+    return records
+
+
+def show(records: list[dict[str, Any]], work: Workload, console: Console) -> None:
+    """Print the table."""
+    console.print(f"{work.model}, batch {work.batch}, {_described(work)}")
+    table = Table("step")
+    for column in ("GFLOP", "s", "min-max", "ratio", "min-max", "AdamW s", "GFLOP/s", "MFU", "peak GiB"):
+        table.add_column(column, justify="right")
+    for record in records:
+        low, high = min(record["seconds"]), max(record["seconds"])
+        use, memory = record["utilisation"], record["peak_memory_bytes"]
+        ratio = [f"{record['ratio']:.3f}", "{:.3f}-{:.3f}".format(*record["ratio_range"])] if "ratio" in record else []
+        table.add_row(
+            str(Name(Variant(record["step"]), record["compiled"])),
+            f"{record['forward_flops'] / 1e9:.1f}",
+            f"{record['seconds_median']:.3f}",
+            f"{low:.3f}-{high:.3f}",
+            *(ratio or ["", ""]),
+            f"{statistics.median(record['optimiser_seconds']):.3f}",
+            f"{record['flops_per_second'] / 1e9:,.0f}",
+            "" if use is None else f"{100 * use:.1f} %",
+            "" if memory is None else f"{memory / 2**30:.2f}",
+        )
+    console.print(table)
+    console.print("GFLOP: forward; s: forward and backward; ratio: to the step with the explanation encoded")
+
+
+def _described(work: Workload) -> str:
+    where = torch.cuda.get_device_name() if work.device == "cuda" else f"CPU, {work.threads} thread(s), CPU time"
+    return f"{'bf16 autocast' if work.bf16 else 'fp32'}, {where}"
+
+
+def main(
+    model: Annotated[str, typer.Option(help="an open_clip name; weights are random")] = "ViT-B-32",
+    batch: Annotated[int | None, typer.Option(min=2, help="by default 16 on a CPU, 192 on a GPU")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="measured rounds")] = 5,
+    warmup: Annotated[int, typer.Option(min=0, help="rounds before that")] = 1,
+    only: Annotated[list[Variant] | None, typer.Option(help="only these steps (repeatable)")] = None,
+    context_length: Annotated[int | None, typer.Option(min=2, help="texts are padded to this")] = None,
+    caption_tokens: Annotated[int, typer.Option(min=2, help="the longest caption; what trimming keeps")] = 40,
+    explanation_tokens: Annotated[int, typer.Option(min=2, help="the longest explanation")] = 77,
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="where")] = "cpu",
+    bf16: Annotated[bool | None, typer.Option(help="bf16 autocast; by default on a GPU only")] = None,
+    compiled: Annotated[bool, typer.Option("--compile", help="also measure each under torch.compile")] = False,
+    threads: Annotated[int, typer.Option(min=1, help="torch threads on a CPU")] = 1,
+    memory: Annotated[bool, typer.Option(help="also measure peak memory, in processes of their own")] = True,
+    peak_tflops: Annotated[float | None, typer.Option(help="of the machine, for the utilisation (MFU)")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="write everything measured here")] = None,
+) -> None:
+    """Time plain CLIP, CLIP with the explanation encoded, EntityCLIP, and EntityCLIP written naively."""
+    on_gpu = choose_device(device).type == "cuda"
+    work = Workload(
+        model=model,
+        batch=batch or (192 if on_gpu else 16),
+        context_length=context_length,
+        caption_tokens=caption_tokens,
+        explanation_tokens=explanation_tokens,
+        bf16=on_gpu if bf16 is None else bf16,
+        device=device,
+        threads=threads,
+    )
+    variants = only or list(Variant)
+    torch.set_num_threads(threads)
+    peaks = {variant: peak_memory(work, variant) for variant in variants} if memory else {}
+    flops = {variant: step_flops(work, variant) for variant in variants}
+    names = [Name(variant, form) for form in ((False, True) if compiled else (False,)) for variant in variants]
+    if peak_tflops is None and on_gpu and work.bf16:
+        peak_tflops = _PEAK_TFLOPS.get(torch.cuda.get_device_name())
+    taken = run_rounds(work, names, rounds, warmup)
+    records = summarise(taken, flops, peaks, None if peak_tflops is None else peak_tflops * 1e12)
+    show(records, work, Console() if sys.stdout.isatty() else Console(width=140))
+    if json_file is not None:
+        head = {"workload": json.loads(json.dumps(vars(work))), "torch": torch.__version__, "peak_tflops": peak_tflops}
+        write_json(json_file, {**head, "machine": _described(work), "steps": records})
+
+
+if __name__ == "__main__":
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

@@ -1,0 +1,38 @@
+"""FLOPs of ViT-B/32 at 4/4/4, counted on the meta device, SDPA as its math backend."""
+
+from dataclasses import replace
+from functools import partial
+
+import torch
+
+from benchmarks.costs import count_flops, step_flops
+from benchmarks.steps import Steps, Variant, Workload
+
+WORK = Workload(model="ViT-B-32", batch=2)
+
+
+def test_the_counter_sees_every_product_that_the_experts_use() -> None:
+    with torch.device("meta"):
+        x, weight, bias = torch.ones(3, 5, 7), torch.ones(3, 7, 11), torch.ones(3, 1, 11)
+    assert count_flops(partial(torch.bmm, x, weight)) == 2 * 3 * 5 * 7 * 11
+    assert count_flops(partial(torch.baddbmm, bias, x, weight)) == 2 * 3 * 5 * 7 * 11
+    with torch.device("meta"):
+        heads = torch.ones(2, 4, 6, 8)
+    attention = partial(torch.nn.functional.scaled_dot_product_attention, heads, heads, heads)
+    assert count_flops(attention) == 2 * (2 * 4 * 6 * 6 * 8) * 2
+
+
+def test_mmae_and_gi_itm_cost_next_to_nothing() -> None:
+    steps = Steps(replace(WORK, device="meta"), [Variant.EXPLANATION, Variant.FULL])
+    towers, full = (count_flops(loss) for loss in steps.losses.values())
+    model, batch = steps.modules["full"], steps.padded
+    features = count_flops(lambda: model.token_features(batch))
+    print(f"a sample: towers {towers / 4e9:.2f} GMAC, MMAE + GI-ITM {(full - features) / 4e9:.3f}")
+    assert full - features <= 0.01 * towers  # the experts, gates, heads and losses
+    assert full <= 1.015 * towers  # with the projection of every token, which the experts read
+
+
+def test_a_step_costs_less_than_half_of_the_naive_one() -> None:
+    full, trimmed, naive = (step_flops(WORK, v) for v in (Variant.FULL, Variant.TRIMMED, Variant.NAIVE))
+    assert naive.step / full.step > 2.2 and naive.forward / full.forward > 2.2
+    assert trimmed.step < full.step
