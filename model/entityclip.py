@@ -1,6 +1,7 @@
 """EntityCLIP (arXiv 2410.17810): two CLIP towers, and what trains them with explanations.
 
-At inference only the towers remain: `model.clip` is a plain open_clip model.
+At inference only the towers remain: `model.clip` is a plain open_clip model. docs/method.md numbers the steps
+that docstrings speak of, and says what is the paper's and what is ours.
 """
 
 from typing import NamedTuple
@@ -76,7 +77,7 @@ class EntityCLIP(nn.Module):
         generator: torch.Generator | None = None,
         negatives: HardNegatives | None = None,
     ) -> StepOutput:
-        """One step: L = L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm (paper, section "training").
+        """Step 5: L = L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm.
 
         With `bridge_weight`, our own lambda_b [L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot)] is added.
         `generator` draws the hard negatives; `negatives` gives them instead. Raises ModelError if GI-ITM is
@@ -112,7 +113,10 @@ class EntityCLIP(nn.Module):
         return StepOutput(losses, report)
 
     def token_features(self, batch: Batch) -> TokenFeatures:
-        """Step 1: V, T and, if anything reads it, E, from the same text tower."""
+        """Step 1: V, T and, if anything reads it, E, from the same text tower.
+
+        Raises ModelError if something reads explanations and the batch has none.
+        """
         explanation, explanation_eot, explanation_readable = None, None, None
         if self.reads_explanations:
             if batch.explanations is None:
@@ -149,6 +153,11 @@ class EntityCLIP(nn.Module):
         A caption travels with its explanation, so of a wrong combination only the shared experts' reading
         of the explanation with the image is new; all else is gathered. Wrong texts are read at their own
         EOT (with `reference_compat` at the true text's, as the authors' code does).
+
+        Args:
+            features, outputs: of the B true triples.
+            explanation: E (B, Lt, D) as the shared experts read it; None where there are none.
+            negatives: rows of the batch, (B,) each way; a row without one is computed too, and not counted.
         """
         assert self.experts is not None and self.matching is not None
         v_cls, t_eot = features.v_cls, features.t_eot

@@ -33,7 +33,7 @@ def as_context(tokens: Tensor, readable: Tensor | None) -> Context:
 
 
 class ExpertGroup(nn.Module):
-    """n pre-LayerNorm cross-attention blocks with one head (paper, "attentive expert"), batched over n.
+    """Step 2: n pre-LayerNorm cross-attention blocks with one head, batched over n.
 
     q <- q + Attn(LN1(q), LN1(kv), LN1(kv));  q <- q + MLP(LN2(q)), the MLP four times as wide, with
     QuickGELU. The same LN1 serves the query and the context.
@@ -105,7 +105,7 @@ class ExpertOutputs(NamedTuple):
 
 
 class Experts(nn.Module):
-    """n_v image, n_s shared and n_t text experts; the shared ones read the explanation."""
+    """Step 3: n_v image, n_s shared and n_t text experts of width D; the shared ones read the explanation."""
 
     def __init__(self, width: int, *, image: int, shared: int, text: int) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class Experts(nn.Module):
         self.text = ExpertGroup(text, width) if text else None
 
     def forward(self, features: TokenFeatures, explanation: Context | None) -> ExpertOutputs:
-        """Outputs of all experts for B true triples."""
+        """Outputs of all experts for B true triples; without an explanation the shared ones' are (B, 0, D)."""
         v_cls, t_eot = features.v_cls, features.t_eot
         return ExpertOutputs(
             image=_read(self.image, v_cls, as_context(features.image, None)),
@@ -134,7 +134,7 @@ class Experts(nn.Module):
 
 
 class ExpertGate(nn.Module):
-    """Weights over n expert outputs, softmax(W x), and the mixture they make."""
+    """Step 3: weights over n expert outputs, softmax(W x + b), and the mixture they make."""
 
     def __init__(self, features: int, experts: int) -> None:
         super().__init__()

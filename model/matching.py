@@ -30,7 +30,7 @@ class MatchingOutput(NamedTuple):
 
 
 class GatedMatching(nn.Module):
-    """g = softmax(W_f [V_cls ; T_eot]);  f = g [X_v ; X_t];  logits = Linear(D, 2)(f)."""
+    """Step 4: g = softmax(W_f [V_cls ; T_eot]);  f = g [X_v ; X_t];  logits = Linear(D, 2)(f)."""
 
     def __init__(self, width: int, rows: int) -> None:
         super().__init__()

@@ -39,7 +39,7 @@ class Towers(NamedTuple):
 
 
 class TokenFeatures(NamedTuple):
-    """Projected features of every token (paper, section "token features")."""
+    """Projected features of every token of B triples (step 1)."""
 
     image: Tensor  # V (B, Lv, D), CLS first
     text: Tensor  # T (B, Lt, D)
@@ -89,7 +89,7 @@ def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers
 
 
 def check_towers(clip: nn.Module) -> None:
-    """Raise ModelError, naming the class, if token features of this model are not supported."""
+    """Raise ModelError, naming the class and what works, if token features of this model are not supported."""
     kind = type(clip).__name__
     if type(clip) not in (open_clip.CLIP, open_clip.CustomTextCLIP):
         raise ModelError(f"model class {kind}: {_SUPPORTED}")
@@ -110,7 +110,10 @@ def check_towers(clip: nn.Module) -> None:
 
 
 def image_tokens(clip: nn.Module, images: Tensor) -> Tensor:
-    """V (B, Lv, D) of images (B, 3, H, W); V[:, 0] equals `clip.encode_image(images)`."""
+    """V (B, Lv, D) of images (B, 3, H, W); V[:, 0] equals `clip.encode_image(images)`.
+
+    Lv is 1 + H*W / patch^2 for a Vision Transformer, 1 + H*W / 32^2 for a ResNet.
+    """
     visual: Any = clip.visual
     if _is_resnet(visual):
         read = visual.forward_intermediates(images, indices=1, intermediates_only=True)
