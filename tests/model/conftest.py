@@ -8,7 +8,6 @@ from model.towers import Towers, load_towers
 from tests.model.shard_writer import write_dataset
 from tests.model.tiny_clip import make_tiny_clip
 
-
 hypothesis.settings.register_profile("shared cores", deadline=None)
 hypothesis.settings.load_profile("shared cores")
 
