@@ -1,15 +1,17 @@
-"""The flow that generates explanations: prepare, then one task per shard."""
+"""The flow that generates explanations: plan, then one task per bucket."""
 
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.task_runners import ThreadPoolTaskRunner
 
+from pipeline.engines.lazy import LazyEngine
 from pipeline.engines.open_engine import engine_for
-from pipeline.engines.protocol import Engine
-from pipeline.generate import Receipt, make_shard
+from pipeline.generate import Receipt, make_bucket
 from pipeline.job import open_job
 from pipeline.manifest import EngineKind
 from pipeline.output import single_writer
@@ -17,8 +19,11 @@ from pipeline.prepare import prepare
 from pipeline.progress import GenerationProgress
 from pipeline.summary import GenerationSummary, summarise
 
+# Several buckets at once, so that the tail of one leaves no slot of the engine empty.
+_RUNNER: Any = ThreadPoolTaskRunner(max_workers=4)
 
-@flow(name="generate-explanations")
+
+@flow(name="generate-explanations", task_runner=_RUNNER)
 def generate_explanations(
     manifest: Path,
     limit: int | None = None,
@@ -36,17 +41,16 @@ def generate_explanations(
     job = open_job(manifest, engine=engine, output=output)
     with ExitStack() as stack:
         stack.enter_context(single_writer(job.output))
-        works = prepare(job, limit)
-        started = time.monotonic()
-        total = sum(len(work.requests) for work in works)
-        running: Engine | None = stack.enter_context(engine_for(job)) if total else None
-        progress = stack.enter_context(GenerationProgress(total))
+        plan = prepare(job, limit)
+        began = time.monotonic()
+        running = stack.enter_context(LazyEngine(lambda: engine_for(job)))
+        progress = stack.enter_context(GenerationProgress(sum(plan.pairs.values())))
 
-        @task(name="make-shard", task_run_name="{split}-{shard}", cache_policy=NO_CACHE)
-        def make(split: str, shard: int) -> Receipt:
-            work = next(w for w in works if (w.split, w.shard) == (split, shard))
-            return make_shard(job, work, running, progress.add)
+        @task(name="make-bucket", task_run_name="bucket-{bucket}", cache_policy=NO_CACHE)
+        def make(bucket: int) -> Receipt:
+            return make_bucket(job, plan, bucket, running, progress)
 
-        receipts = [make(work.split, work.shard) for work in works]
-        described = f"{running.name} {running.version}" if running else None
-        return summarise(job, receipts, described, time.monotonic() - started)
+        receipts = [future.result() for future in [make.submit(bucket) for bucket in range(plan.num_buckets)]]
+        ran = running.opened
+        described = f"{ran.name} {ran.version}" if ran else None
+        return summarise(job, receipts, described, time.monotonic() - began)

@@ -1,16 +1,22 @@
 """A look at a job before any long work: what would happen, and what is wrong. Writes nothing but a demo world."""
 
 import random
-from collections import Counter
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.images import image_problem
 from pipeline.job import Job
 from pipeline.output import check_output
-from pipeline.plan import PlannedPair, plan_pairs
+from pipeline.plan import Plan, PlannedPair, plan_pairs, write_plan
 from pipeline.prompt import Message
 from pipeline.readers import read_pairs
 from pipeline.resume import divide
+from pipeline.shard import find_shards, read_rows
+from pipeline.spool import read_spool
+
+_PROMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -51,28 +57,48 @@ def check_job(job: Job, *, sample: int = 200, limit: int | None = None) -> Check
         PipelineError: as generating would.
     """
     check_output(job.output, job.manifest.name, job.manifest.num_shards)
-    pairs = read_pairs(job.manifest)
-    planned = plan_pairs(pairs, manifest=job.manifest, prompt=job.prompt, model=job.model, limit=limit)
-    sampled = random.Random(0).sample(planned, min(sample, len(planned)))
-    images = (image_problem(job.manifest.image_root, p.pair.image) for p in sampled)
+    rng = random.Random(0)
+    sampled: list[PlannedPair] = []
+    first: list[PlannedPair] = []
+    empty = 0
+
+    def looked_at(planned: Iterable[PlannedPair]) -> Iterator[PlannedPair]:
+        """Pass the pairs on, keeping the first few and a uniform sample (reservoir)."""
+        nonlocal empty
+        for count, one in enumerate(planned):
+            empty += not one.pair.caption.strip()
+            if len(first) < _PROMPTS and one.pair.caption.strip():
+                first.append(one)
+            if len(sampled) < sample:
+                sampled.append(one)
+            elif (place := rng.randint(0, count)) < sample:
+                sampled[place] = one
+            yield one
+
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = looked_at(plan_pairs(read_pairs(job.manifest), job, limit))
+        plan = write_plan(pairs, Path(folder) / "plan", job.manifest.num_shards)
+        works = [_divided(job, plan, bucket) for bucket in range(plan.num_buckets)]
+    images = (image_problem(job.manifest.image_root, one.pair.image) for one in sampled)
     problems = [problem for problem in images if problem is not None]
-    empty = sum(not p.pair.caption.strip() for p in planned)
     if empty:
         problems.append(f"{empty} captions are empty")
-
-    buckets: dict[tuple[str, int], list[PlannedPair]] = {}
-    for p in planned:
-        buckets.setdefault((p.pair.split, p.shard), []).append(p)
-    works = [divide(job, split, shard, bucket) for (split, shard), bucket in sorted(buckets.items())]
-    first = [p for p in planned if p.pair.caption.strip()][:3]
     chats = [job.prompt.render(p.pair) for p in first]
     tokens = job.model.count_tokens(chats)
     return CheckReport(
-        pairs=dict(Counter(p.pair.split for p in planned)),
+        pairs=plan.pairs,
         images_checked=len(sampled),
         problems=problems,
         prompts=[RenderedPrompt(p.pair.id, c, n) for p, c, n in zip(first, chats, tokens, strict=True)],
-        to_generate=sum(len(work.requests) for work in works),
-        reused=sum(work.reused for work in works),
-        settled=sum(len(work.settled) - work.reused for work in works),
+        to_generate=sum(requests for requests, _, _ in works),
+        reused=sum(reused for _, reused, _ in works),
+        settled=sum(settled - reused for _, reused, settled in works),
     )
+
+
+def _divided(job: Job, plan: Plan, bucket: int) -> tuple[int, int, int]:
+    """Requests, reused rows and settled rows of a bucket."""
+    existing = [row for path in find_shards(job.output, bucket) for row in read_rows(path)]
+    spooled = [c for session in read_spool(job.spool_path(bucket)) for c in session.completions]
+    work = divide(job, plan.bucket(bucket), existing, spooled)
+    return len(work.requests), work.reused, len(work.settled)

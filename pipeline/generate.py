@@ -1,109 +1,149 @@
-"""Making one shard: generate what is left of it, and commit."""
+"""Making one bucket: generate what is left of it into the spool, then commit its shards, one a split."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
-from pipeline.engines.protocol import Completion, Engine
+from pipeline.engines.lazy import LazyEngine, now
+from pipeline.engines.protocol import Completion
 from pipeline.job import Job
-from pipeline.resume import ShardWork
-from pipeline.rows import answered_row
-from pipeline.shard import Row, count_statuses, file_digest, read_provenance, shard_path, write_shard
-
-OnCompletion = Callable[[Completion], None]
+from pipeline.plan import Plan
+from pipeline.progress import GenerationProgress
+from pipeline.resume import BucketWork, divide
+from pipeline.rows import answered_row, better_row
+from pipeline.shard import (
+    Row,
+    count_statuses,
+    file_digest,
+    find_shards,
+    read_provenance,
+    read_rows,
+    shard_path,
+    write_shard,
+)
+from pipeline.spool import Session, Spool, read_spool
+from pipeline.status import Status
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a shard's making came to; small enough to hand to Prefect.
+    """What a bucket's making came to; small enough to hand to Prefect.
 
     Attributes:
-        path: the shard's file, relative to the output folder.
-        counts: rows by status, in the whole shard.
+        digests: SHA-256 of the bucket's shards, by path relative to the output folder.
+        counts: rows by split and status.
         generated: requests answered by the engine in this run.
         reused: rows whose text was there before.
         pending: planned pairs that are left for a later run.
         prompt_tokens, completion_tokens: of this run's answers, as the engine counted.
-        digest: SHA-256 of the file; None where there is neither a file nor a row.
     """
 
-    path: str
-    split: str
-    shard: int
-    counts: dict[str, int]
+    bucket: int
+    digests: dict[str, str]
+    counts: dict[str, dict[str, int]]
     generated: int
     reused: int
     pending: int
     prompt_tokens: int
     completion_tokens: int
     seconds: float
-    digest: str | None
 
 
-def make_shard(job: Job, work: ShardWork, engine: Engine | None, on_completion: OnCompletion) -> Receipt:
-    """Bring one shard up to its plan.
+def make_bucket(
+    job: Job,
+    plan: Plan,
+    bucket: int,
+    engine: LazyEngine,
+    progress: GenerationProgress,
+    redo: Collection[Status] = (),
+) -> Receipt:
+    """Bring one bucket up to its plan.
 
     Args:
-        engine: an open engine; None only where `work` has no requests.
-        on_completion: called with every answer as it arrives (progress).
+        engine: the run's engine; not opened where nothing is to be generated.
+        progress: told of every answer as it arrives.
+        redo: statuses whose rows are generated again.
 
     Raises:
-        PipelineError: the engine is lost; what it had answered is in the shard.
+        PipelineError: the engine is lost; what it had answered is in the spool, and a re-run goes on from there.
     """
-    started = time.monotonic()
-    path = shard_path(job.output, work.split, work.shard, job.manifest.num_shards)
-    rows = list(work.settled)
-    answered = prompt_tokens = completion_tokens = 0
-    try:
-        if work.requests:
-            assert engine is not None
-            for completion in engine.complete(work.requests):
-                rows.extend(answered_row(p, job.model, completion) for p in work.waiting[completion.key])
-                answered += 1
-                prompt_tokens += completion.prompt_tokens or 0
-                completion_tokens += completion.completion_tokens or 0
-                on_completion(completion)
-    finally:  # an engine lost or a run interrupted half-way keeps what was answered; a re-run adds the rest
-        if rows and not work.is_current:
-            made = {
-                "requests": answered,
-                "prompt_tokens": prompt_tokens,
-                "completion_tokens": completion_tokens,
-                "seconds": round(time.monotonic() - started, 3),
-            }
-            _commit(job, work, rows, engine, made)
-        elif not rows:
-            path.unlink(missing_ok=True)  # all its pairs have left the plan
+    began = time.monotonic()
+    sessions = read_spool(job.spool_path(bucket))
+    existing = [row for path in find_shards(job.output, bucket) for row in read_rows(path)]
+    spooled = [completion for session in sessions for completion in session.completions]
+    planned = plan.bucket(bucket)
+    work = divide(job, planned, existing, spooled, redo)
+    progress.divided(len(planned), len(work.requests))
+    rows = dict(work.settled)
+    answered: list[Completion] = []
+    if work.requests:
+        completions = engine.get().complete(work.requests)
+        with Spool(job.spool_path(bucket), engine.about) as spool:
+            for completion in completions:
+                spool.append(completion)
+                progress.answered(completion)
+                answered.append(completion)
+                _place(rows, job, work, completion)
+        sessions.append(Session(engine.about, answered))
+    digests = _commit(job, bucket, rows, existing, sessions)
+    job.spool_path(bucket).unlink(missing_ok=True)
+    by_split: dict[str, list[Row]] = {}
+    for row in rows.values():
+        by_split.setdefault(row.split, []).append(row)
     return Receipt(
-        path=str(path.relative_to(job.output)),
-        split=work.split,
-        shard=work.shard,
-        counts=count_statuses(rows),
-        generated=answered,
+        bucket=bucket,
+        digests=digests,
+        counts={split: count_statuses(of_split) for split, of_split in sorted(by_split.items())},
+        generated=len(answered),
         reused=work.reused,
         pending=work.pending,
-        prompt_tokens=prompt_tokens,
-        completion_tokens=completion_tokens,
-        seconds=time.monotonic() - started,
-        digest=file_digest(path) if rows else None,
+        prompt_tokens=sum(c.prompt_tokens or 0 for c in answered),
+        completion_tokens=sum(c.completion_tokens or 0 for c in answered),
+        seconds=time.monotonic() - began,
     )
 
 
-def _commit(job: Job, work: ShardWork, rows: list[Row], engine: Engine | None, made: dict[str, Any]) -> None:
-    """Write the shard with its provenance; each run that generated for it is one entry of `generations`."""
-    path = shard_path(job.output, work.split, work.shard, job.manifest.num_shards)
-    generations = read_provenance(path).get("generations", []) if path.is_file() else []
-    if engine is not None and made["requests"]:
-        generations.append(
-            {
-                "engine": engine.name,
-                "engine_version": engine.version,
-                "entityclip_version": version("entityclip"),
-                **made,
-                "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            }
-        )
-    write_shard(path, rows, {**job.provenance(work.split, work.shard), "generations": generations})
+def _place(rows: dict[tuple[str, str], Row], job: Job, work: BucketWork, completion: Completion) -> None:
+    for planned in work.waiting[completion.key]:
+        place = (planned.pair.split, planned.pair.id)
+        rows[place] = better_row(rows.get(place), answered_row(planned, job.model, completion))
+
+
+def _commit(
+    job: Job,
+    bucket: int,
+    rows: dict[tuple[str, str], Row],
+    existing: list[Row],
+    sessions: Iterable[Session],
+) -> dict[str, str]:
+    """Write the shards whose rows changed, and remove those that have none left; digests of what is there."""
+    had = {(row.split, row.id): row for row in existing}
+    splits = {split for split, _ in rows} | {split for split, _ in had}
+    digests: dict[str, str] = {}
+    for split in sorted(splits):
+        path = shard_path(job.output, split, bucket, job.manifest.num_shards)
+        current = {place: row for place, row in rows.items() if place[0] == split}
+        before = {place: row for place, row in had.items() if place[0] == split}
+        if not current:
+            path.unlink(missing_ok=True)  # all its pairs have left the dataset
+            continue
+        if current != before or not path.is_file():
+            generations = read_provenance(path).get("generations", []) if path.is_file() else []
+            keys = {row.key for row in current.values()}
+            generations += [made for session in sessions if (made := _made(session, keys))["requests"]]
+            write_shard(path, list(current.values()), {**job.provenance(split, bucket), "generations": generations})
+        digests[str(path.relative_to(job.output))] = file_digest(path)
+    return digests
+
+
+def _made(session: Session, keys: set[str]) -> dict[str, Any]:
+    """What a session did for the rows with these keys."""
+    mine = [completion for completion in session.completions if completion.key in keys]
+    return {
+        **session.about,
+        "finished_at": now(),
+        "requests": len(mine),
+        "prompt_tokens": sum(c.prompt_tokens or 0 for c in mine),
+        "completion_tokens": sum(c.completion_tokens or 0 for c in mine),
+    }

@@ -24,9 +24,13 @@ class Job:
         return self.manifest.output_folder
 
     @property
-    def plan_path(self) -> Path:
-        """Where this run's plan is written."""
-        return self.output / "_plan.parquet"  # readers of a folder pass over names that start with _
+    def plan_folder(self) -> Path:
+        """Where this run's plan is written; readers of a folder pass over names that start with _."""
+        return self.output / "_plan"
+
+    def spool_path(self, bucket: int) -> Path:
+        """Where the answers of a bucket wait until its shards are written."""
+        return self.output / "_spool" / f"bucket-{bucket:05d}.jsonl"
 
     def provenance(self, split: str, shard: int) -> dict[str, Any]:
         """What a shard's footer says of its origin, engine apart."""

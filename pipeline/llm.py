@@ -1,7 +1,8 @@
 """The LLM as the pipeline sees it without loading weights: its identity, and its tokenizer's count of a chat."""
 
 import hashlib
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,14 @@ class LanguageModel:
         revision: hub revision, or `sha256:` and the digest of the folder's files.
         source: what transformers and vLLM are given: the hub name or the absolute folder.
         is_local: whether `source` is a folder.
+        lock: held around the tokenizer, which several threads must not use at once.
     """
 
     name: str
     revision: str
     source: str
     is_local: bool
+    lock: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -59,8 +62,9 @@ class LanguageModel:
         """Length of each chat in tokens, the generation prompt included."""
         if not chats:
             return []
-        texts = self.tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False)
-        return [len(ids) for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
+        with self.lock:
+            texts = self.tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False)
+            return [len(ids) for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
 
 
 def find_language_model(manifest: Manifest) -> LanguageModel:

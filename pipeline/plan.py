@@ -1,6 +1,11 @@
-"""The plan: every pair with its key, seed and shard, written once as Parquet before anything is generated."""
+"""The plan: every pair with its key, seed and bucket, in one streaming pass, written as Parquet.
 
-from collections.abc import Iterable
+A key's bucket is a hash of it, so identical prompts meet in one bucket whatever their split, an edit elsewhere
+moves nothing, and memory does not grow with the dataset (70 bytes a pair, to notice an id that occurs twice).
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,13 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from pipeline.atomic import committed
 from pipeline.errors import PipelineError
+from pipeline.job import Job
 from pipeline.key import explanation_key, row_seed
-from pipeline.llm import LanguageModel
-from pipeline.manifest import Manifest
 from pipeline.pair import Pair
-from pipeline.prompt import PromptTemplate
 
 PLAN_SCHEMA = pa.schema(
     [
@@ -25,10 +27,10 @@ PLAN_SCHEMA = pa.schema(
         pa.field("topic", pa.string()),
         pa.field("key", pa.string(), nullable=False),
         pa.field("seed", pa.int64(), nullable=False),
-        pa.field("shard", pa.int32(), nullable=False),
         pa.field("selected", pa.bool_(), nullable=False),
     ]
 )
+_PAIRS_IN_MEMORY = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,75 +43,97 @@ class PlannedPair:
     pair: Pair
     key: str
     seed: int
-    shard: int
     selected: bool
 
 
-def shard_of(key: str, num_shards: int) -> int:
-    """The bucket of a key: identical prompts meet in one, and an edit elsewhere moves nothing."""
-    return int(key[:8], 16) % num_shards
+@dataclass(frozen=True)
+class Plan:
+    """What was planned: pairs by split, and where the buckets lie."""
+
+    folder: Path
+    num_buckets: int
+    pairs: dict[str, int]
+
+    def bucket(self, number: int) -> list[PlannedPair]:
+        """The planned pairs of one bucket, all splits together, in the dataset's order."""
+        folder = _bucket_folder(self.folder, number)
+        if not folder.is_dir():
+            return []
+        rows = (row for piece in sorted(folder.iterdir()) for row in pq.read_table(piece).to_pylist())
+        return [
+            PlannedPair(
+                Pair(row["id"], row["split"], row["image"], row["caption"], row["topic"]),
+                row["key"],
+                row["seed"],
+                row["selected"],
+            )
+            for row in rows
+        ]
 
 
-def plan_pairs(
-    pairs: Iterable[Pair],
-    *,
-    manifest: Manifest,
-    prompt: PromptTemplate,
-    model: LanguageModel,
-    limit: int | None = None,
-) -> list[PlannedPair]:
-    """Give every pair its key, seed and shard; the first `limit` of them are selected.
+def bucket_of(key: str, num_buckets: int) -> int:
+    """Which bucket a key belongs to."""
+    return int(key[:8], 16) % num_buckets
+
+
+def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Iterator[PlannedPair]:
+    """Give every pair its key and seed; the first `limit` of them are selected.
 
     Raises:
         PipelineError: two pairs of one split share an id, or there are no pairs.
     """
-    planned: list[PlannedPair] = []
-    seen: set[tuple[str, str]] = set()
-    sampling = manifest.generation.sampling
-    for pair in tqdm(pairs, desc="plan", unit=" pairs", mininterval=1, disable=None):
-        if (pair.split, pair.id) in seen:
-            raise PipelineError(f"dataset {manifest.name}: id {pair.id!r} occurs twice in split {pair.split}")
-        seen.add((pair.split, pair.id))
-        messages = prompt.render(pair)
-        key = explanation_key(messages, model, sampling)
-        selected = limit is None or len(planned) < limit
-        shard = shard_of(key, manifest.num_shards)
-        planned.append(PlannedPair(pair, key, row_seed(messages, sampling), shard, selected))
-    if not planned:
-        raise PipelineError(f"dataset {manifest.name} has no pairs")
-    return planned
+    seen: set[int] = set()
+    sampling = job.manifest.generation.sampling
+    count = 0
+    for pair in pairs:
+        identity = hash((pair.split, pair.id))
+        if identity in seen:
+            raise PipelineError(f"dataset {job.manifest.name}: id {pair.id!r} occurs twice in split {pair.split}")
+        seen.add(identity)
+        messages = job.prompt.render(pair)
+        key = explanation_key(messages, job.model, sampling)
+        yield PlannedPair(pair, key, row_seed(messages, sampling), limit is None or count < limit)
+        count += 1
+    if not count:
+        raise PipelineError(f"dataset {job.manifest.name} has no pairs")
 
 
-def write_plan(planned: list[PlannedPair], path: Path) -> None:
-    """Write the plan as one Parquet file, atomically."""
-    rows = [
-        {
-            "id": p.pair.id,
-            "split": p.pair.split,
-            "image": p.pair.image,
-            "caption": p.pair.caption,
-            "topic": p.pair.topic,
-            "key": p.key,
-            "seed": p.seed,
-            "shard": p.shard,
-            "selected": p.selected,
+def write_plan(planned: Iterable[PlannedPair], folder: Path, num_buckets: int) -> Plan:
+    """Write the plan to `folder`, replacing an older one only when the new one is complete."""
+    temporary = folder.with_name(f"{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    buckets: dict[int, list[PlannedPair]] = {}
+    counts: dict[str, int] = {}
+    held = pieces = 0
+    for one in tqdm(planned, desc="plan", unit=" pairs", mininterval=1, disable=None):
+        buckets.setdefault(bucket_of(one.key, num_buckets), []).append(one)
+        counts[one.pair.split] = counts.get(one.pair.split, 0) + 1
+        held += 1
+        if held == _PAIRS_IN_MEMORY:
+            _write_pieces(buckets, temporary, pieces)
+            buckets, held, pieces = {}, 0, pieces + 1
+    _write_pieces(buckets, temporary, pieces)
+    shutil.rmtree(folder, ignore_errors=True)  # the plan is made anew by every run: nothing is lost with it
+    temporary.rename(folder)
+    return Plan(folder, num_buckets, counts)
+
+
+def _write_pieces(buckets: dict[int, list[PlannedPair]], folder: Path, number: int) -> None:
+    for bucket, planned in buckets.items():
+        path = _bucket_folder(folder, bucket) / f"{number:06d}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        columns = {
+            "id": [p.pair.id for p in planned],
+            "split": [p.pair.split for p in planned],
+            "image": [p.pair.image for p in planned],
+            "caption": [p.pair.caption for p in planned],
+            "topic": [p.pair.topic for p in planned],
+            "key": [p.key for p in planned],
+            "seed": [p.seed for p in planned],
+            "selected": [p.selected for p in planned],
         }
-        for p in planned
-    ]
-    with committed(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema=PLAN_SCHEMA), temporary, compression="zstd")
+        pq.write_table(pa.table(columns, schema=PLAN_SCHEMA), path, compression="zstd")
 
 
-def read_bucket(path: Path, split: str, shard: int) -> list[PlannedPair]:
-    """The planned pairs of one shard."""
-    table = pq.read_table(path, filters=[("split", "==", split), ("shard", "==", shard)])
-    return [
-        PlannedPair(
-            Pair(row["id"], row["split"], row["image"], row["caption"], row["topic"]),
-            row["key"],
-            row["seed"],
-            row["shard"],
-            row["selected"],
-        )
-        for row in table.to_pylist()
-    ]
+def _bucket_folder(folder: Path, bucket: int) -> Path:
+    return folder / f"bucket-{bucket:05d}"

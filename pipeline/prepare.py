@@ -1,15 +1,13 @@
-"""From a job to the work that is left in each of its shards."""
+"""From a job to its plan, and to the buckets that a run has to look at."""
 
 from pipeline.job import Job
 from pipeline.output import check_output
-from pipeline.plan import plan_pairs, read_bucket, write_plan
+from pipeline.plan import Plan, plan_pairs, write_plan
 from pipeline.readers import read_pairs
-from pipeline.resume import ShardWork, divide
-from pipeline.shard import find_shards
 
 
-def prepare(job: Job, limit: int | None = None) -> list[ShardWork]:
-    """Read the pairs, write the plan, and divide each shard into what is settled and what is left.
+def prepare(job: Job, limit: int | None = None) -> Plan:
+    """Read the pairs and write the plan; every number below `plan.num_buckets` is a bucket to make.
 
     The caller holds the output folder's lock.
 
@@ -17,10 +15,5 @@ def prepare(job: Job, limit: int | None = None) -> list[ShardWork]:
         PipelineError: the dataset, the model or the output folder is not what the manifest says.
     """
     check_output(job.output, job.manifest.name, job.manifest.num_shards)
-    pairs = read_pairs(job.manifest)
-    planned = plan_pairs(pairs, manifest=job.manifest, prompt=job.prompt, model=job.model, limit=limit)
-    write_plan(planned, job.plan_path)
-    buckets = {(p.pair.split, p.shard) for p in planned}
-    for path in find_shards(job.output):  # a shard whose pairs have all left the dataset is brought up to date too
-        buckets.add((path.parent.name.removeprefix("split="), int(path.name[5:10])))
-    return [divide(job, split, shard, read_bucket(job.plan_path, split, shard)) for split, shard in sorted(buckets)]
+    planned = plan_pairs(read_pairs(job.manifest), job, limit)
+    return write_plan(planned, job.plan_folder, job.manifest.num_shards)

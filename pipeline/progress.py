@@ -1,6 +1,7 @@
 """What a person sees while rows are generated: how many, how fast, how long still."""
 
 import sys
+import threading
 import time
 from typing import Self
 
@@ -12,34 +13,53 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 
 class GenerationProgress:
-    """A bar with rows/s, tokens/s and ETA on a terminal; elsewhere a line every few seconds, on stderr."""
+    """A bar with rows/s, tokens/s and ETA on a terminal; elsewhere a line every few seconds, on stderr.
 
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._bar = tqdm(total=total, desc="generate", unit=" rows", disable=None if total else True)
+    The total begins as the number of pairs and shrinks as buckets turn out to need fewer requests.
+    """
+
+    def __init__(self, pairs: int) -> None:
+        self._bar = tqdm(total=pairs, desc="generate", unit=" rows", disable=None, delay=1.0)
+        self._lock = threading.Lock()  # buckets report from several threads
+        self._total = pairs
         self._rows = self._tokens = 0
-        self._began = self._said = time.monotonic()
+        self._began: float | None = None
+        self._said = 0.0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        if self._rows and self._bar.disable:
+            self._say()
         self._bar.close()
 
-    def add(self, completion: Completion) -> None:
+    def divided(self, pairs: int, requests: int) -> None:
+        """A bucket of so many pairs needs so many requests."""
+        with self._lock:
+            self._total -= pairs - requests
+            self._bar.total = self._total
+
+    def answered(self, completion: Completion) -> None:
         """Count one answer."""
-        self._rows += 1
-        self._tokens += completion.completion_tokens or 0
-        now = time.monotonic()
-        seconds = max(now - self._began, 1e-9)
-        self._bar.set_postfix_str(f"{self._tokens / seconds:.0f} tokens/s", refresh=False)
-        self._bar.update()
-        if self._bar.disable and (now - self._said >= _SECONDS_BETWEEN_LINES or self._rows == self._total):
-            self._said = now
-            left = (self._total - self._rows) * seconds / self._rows
-            print(
-                f"generate: {self._rows}/{self._total} rows, {self._rows / seconds:.0f} rows/s, "
-                f"{self._tokens / seconds:.0f} tokens/s, {left:.0f} s left",
-                file=sys.stderr,
-                flush=True,
-            )
+        with self._lock:
+            now = time.monotonic()
+            if self._began is None:
+                self._began = self._said = now
+            self._rows += 1
+            self._tokens += completion.completion_tokens or 0
+            self._bar.set_postfix_str(f"{self._tokens / max(now - self._began, 1e-3):.0f} tokens/s", refresh=False)
+            self._bar.update()
+            if self._bar.disable and now - self._said >= _SECONDS_BETWEEN_LINES:
+                self._said = now
+                self._say()
+
+    def _say(self) -> None:
+        seconds = max(time.monotonic() - (self._began or 0), 1e-3)
+        left = (self._total - self._rows) * seconds / self._rows
+        print(
+            f"generate: {self._rows}/{self._total} rows, {self._rows / seconds:.0f} rows/s, "
+            f"{self._tokens / seconds:.0f} tokens/s, {left:.0f} s left",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -1,71 +1,83 @@
-"""Resume as a pure function of (plan bucket, existing shard): what is kept, what is left to generate."""
+"""Resume as a pure function of (plan bucket, existing shards, spool): what is kept, what is left to generate."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from pipeline.engines.protocol import Request
+from pipeline.engines.protocol import Completion, Request
 from pipeline.images import image_problem
 from pipeline.job import Job
 from pipeline.plan import PlannedPair
-from pipeline.rows import copied_row, unsent_row
-from pipeline.shard import Row, read_rows, shard_path
+from pipeline.rows import answered_row, better_row, copied_row, unsent_row
+from pipeline.shard import Row
 from pipeline.status import Status
 
 
 @dataclass(frozen=True)
-class ShardWork:
-    """One shard's planned pairs, divided.
+class BucketWork:
+    """One bucket's planned pairs, divided.
 
     Attributes:
-        settled: rows in their final form; they need no engine.
+        settled: rows in their final form, unless a request that replaces them succeeds.
         reused: how many of `settled` carry a text that is there already.
-        requests: one per distinct key that has no text yet.
+        requests: one per distinct key that has no text yet, or whose text is to be redone.
         waiting: the pairs behind each request, by key; identical prompts are generated once.
         pending: pairs left for a later run (beyond `limit`).
-        is_current: the file on disk already says all this, so nothing is to be written.
     """
 
-    split: str
-    shard: int
-    settled: list[Row]
+    settled: dict[tuple[str, str], Row]
     reused: int
     requests: list[Request]
     waiting: dict[str, list[PlannedPair]]
     pending: int
-    is_current: bool
 
 
-def divide(job: Job, split: str, shard: int, bucket: list[PlannedPair]) -> ShardWork:
-    """Divide a bucket against the shard on disk.
+def divide(
+    job: Job,
+    bucket: list[PlannedPair],
+    existing: list[Row],
+    spooled: list[Completion],
+    redo: Collection[Status] = (),
+) -> BucketWork:
+    """Divide a bucket against what is on disk.
 
-    Rows are matched by key, never by position. A row that has no text (its image was missing, the engine
-    failed) is judged anew, because its cause may have been mended since.
+    Rows are matched by key, never by position. A row that was never sent (its image was missing, say) is judged
+    anew, because the cause may have been mended since; an error of the engine stays until `error` is in `redo`.
+    An answer in the spool is younger than any in a shard, so it counts as redone.
     """
-    path = shard_path(job.output, split, shard, job.manifest.num_shards)
-    existing = {row.id: row for row in read_rows(path)} if path.is_file() else {}
-    answers = {row.key: row for row in existing.values() if row.was_generated}
-    settled: list[Row] = []
+    had = {(row.split, row.id): row for row in existing}
+    fresh = {completion.key: completion for completion in spooled}
+    answers = {row.key: row for row in existing if row.was_sent and row.status not in redo}
+    settled: dict[tuple[str, str], Row] = {}
     open_pairs: list[PlannedPair] = []
     reused = pending = 0
     for planned in bucket:
-        old = existing.get(planned.pair.id)
-        if old is not None and old.key == planned.key and old.was_generated:
-            settled.append(copied_row(planned, old))
+        place = (planned.pair.split, planned.pair.id)
+        old = had.get(place)
+        if old is not None and old.key != planned.key:
+            old = None
+        if old is not None and old.was_sent and old.status not in redo and planned.key not in fresh:
+            settled[place] = copied_row(planned, old)
             reused += 1
-        elif not planned.selected:
-            pending += 1
-            if old is not None and old.key == planned.key:
-                settled.append(old)
+        elif not planned.selected and planned.key not in fresh:
+            pending += old is None
+            if old is not None:
+                settled[place] = copied_row(planned, old)
         elif (problem := _problem(job, planned)) is not None:
-            settled.append(unsent_row(planned, job.model, *problem))
+            settled[place] = unsent_row(planned, job.model, *problem)
+        elif planned.key in fresh:
+            settled[place] = better_row(old, answered_row(planned, job.model, fresh[planned.key]))
+            reused += 1
         elif planned.key in answers:
-            settled.append(copied_row(planned, answers[planned.key]))
+            settled[place] = copied_row(planned, answers[planned.key])
             reused += 1
         else:
+            if old is not None and old.was_sent:
+                settled[place] = old  # kept unless redoing it succeeds
             open_pairs.append(planned)
     requests, waiting, too_long = _requests(job, open_pairs)
-    settled.extend(too_long)
-    is_current = not requests and existing == {row.id: row for row in settled}
-    return ShardWork(split, shard, settled, reused, requests, waiting, pending, is_current)
+    for row in too_long:
+        settled.setdefault((row.split, row.id), row)
+    return BucketWork(settled, reused, requests, waiting, pending)
 
 
 def _problem(job: Job, planned: PlannedPair) -> tuple[Status, str] | None:
@@ -85,7 +97,8 @@ def _requests(job: Job, open_pairs: list[PlannedPair]) -> tuple[list[Request], d
         waiting.setdefault(planned.key, []).append(planned)
     chats = {key: job.prompt.render(pairs[0].pair) for key, pairs in waiting.items()}
     lengths = dict(zip(chats, job.model.count_tokens(list(chats.values())), strict=True))
-    room = job.manifest.generation.max_model_len - job.manifest.generation.sampling.max_tokens
+    generation = job.manifest.generation
+    room = generation.max_model_len - generation.sampling.max_tokens
     requests: list[Request] = []
     too_long: list[Row] = []
     for key, chat in chats.items():
@@ -93,8 +106,8 @@ def _requests(job: Job, open_pairs: list[PlannedPair]) -> tuple[list[Request], d
             requests.append(Request(key, chat, lengths[key], waiting[key][0].seed))
             continue
         reason = (
-            f"the prompt has {lengths[key]} tokens; max_model_len {job.manifest.generation.max_model_len} less "
-            f"max_tokens {job.manifest.generation.sampling.max_tokens} leaves {room}"
+            f"the prompt has {lengths[key]} tokens; max_model_len {generation.max_model_len} less "
+            f"max_tokens {generation.sampling.max_tokens} leaves {room}"
         )
         too_long.extend(unsent_row(p, job.model, Status.TOO_LONG, reason) for p in waiting.pop(key))
     return requests, waiting, too_long

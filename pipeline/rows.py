@@ -41,6 +41,13 @@ def copied_row(planned: PlannedPair, answer: Row) -> Row:
     return replace(answer, id=pair.id, split=pair.split, image=pair.image, caption=pair.caption, topic=pair.topic)
 
 
+def better_row(old: Row | None, new: Row) -> Row:
+    """The new row, unless it is an error and the old one has a text: a failed top-up takes nothing away."""
+    if old is not None and old.raw_text is not None and new.raw_text is None:
+        return old
+    return new
+
+
 def _row(planned: PlannedPair, model: LanguageModel, *, status: Status, error: str | None) -> Row:
     pair = planned.pair
     return Row(

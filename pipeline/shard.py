@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 
 from pipeline.atomic import committed
 from pipeline.errors import PipelineError
-from pipeline.pair import Pair
 from pipeline.schema import SCHEMA_VERSION, provenance_of, schema_with
 from pipeline.status import Status
 
@@ -38,14 +37,9 @@ class Row:
     revision: str
 
     @property
-    def was_generated(self) -> bool:
-        """Whether the row's text came from the LLM (and not from a check before it, or an engine's error)."""
-        return self.raw_text is not None
-
-    @property
-    def pair(self) -> Pair:
-        """The pair this row explains."""
-        return Pair(self.id, self.split, self.image, self.caption, self.topic)
+    def was_sent(self) -> bool:
+        """Whether the engine has seen this row: it has a text, or an error of the engine's."""
+        return self.raw_text is not None or self.status == Status.ERROR
 
 
 def shard_path(output: Path, split: str, shard: int, num_shards: int) -> Path:
@@ -53,9 +47,13 @@ def shard_path(output: Path, split: str, shard: int, num_shards: int) -> Path:
     return output / f"split={split}" / f"part-{shard:05d}-of-{num_shards:05d}.parquet"
 
 
-def find_shards(output: Path) -> list[Path]:
-    """All shards of an output folder, by name; half-written temporary files are none."""
-    return sorted(output.glob("split=*/part-*.parquet"))
+def find_shards(output: Path, shard: int | None = None) -> list[Path]:
+    """All shards of an output folder (or those of one number, a shard a split), by name.
+
+    Half-written temporary files are none.
+    """
+    number = "*" if shard is None else f"{shard:05d}"
+    return sorted(output.glob(f"split=*/part-{number}-of-*.parquet"))
 
 
 def read_provenance(path: Path) -> dict[str, Any]:

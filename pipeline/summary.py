@@ -9,12 +9,12 @@ from pipeline.job import Job
 
 @dataclass(frozen=True)
 class GenerationSummary:
-    """Totals over all shards.
+    """Totals over all buckets.
 
     Attributes:
         engine: engine name and version that ran, or None where nothing had to be generated.
         counts: rows by split and status.
-        generated: texts the engine made in this run; reused: rows that had theirs.
+        generated: requests the engine answered in this run; reused: rows that had their text.
         pending: planned pairs left out by `limit`.
         seconds: wall time of generating, engine start included.
     """
@@ -42,14 +42,15 @@ def summarise(job: Job, receipts: list[Receipt], engine: str | None, seconds: fl
     """Add the receipts up."""
     counts: dict[str, Counter[str]] = {}
     for receipt in receipts:
-        counts.setdefault(receipt.split, Counter()).update(receipt.counts)
+        for split, by_status in receipt.counts.items():
+            counts.setdefault(split, Counter()).update(by_status)
     return GenerationSummary(
         dataset=job.manifest.name,
         output=str(job.output),
         model=job.model.name,
         revision=job.model.revision,
         engine=engine,
-        counts={split: dict(by_status) for split, by_status in counts.items()},
+        counts={split: dict(by_status) for split, by_status in sorted(counts.items())},
         generated=sum(r.generated for r in receipts),
         reused=sum(r.reused for r in receipts),
         pending=sum(r.pending for r in receipts),

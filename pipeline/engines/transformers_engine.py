@@ -56,7 +56,10 @@ class TransformersGeneration:
         longest_first = sorted(requests, key=lambda r: r.prompt_tokens, reverse=True)
         size = self._settings.batch_size
         for start in range(0, len(longest_first), size):
-            yield from self._complete_batch(longest_first[start : start + size])
+            batch = longest_first[start : start + size]
+            with self._model.lock:  # buckets ask from several threads; one model serves one batch
+                completions = self._complete_batch(batch)
+            yield from completions
 
     def _complete_batch(self, batch: list[Request]) -> list[Completion]:
         import torch

@@ -1,9 +1,12 @@
 """Explanations from a vLLM server through its OpenAI-compatible chat API, many requests in flight."""
 
 import asyncio
+import queue
 import random
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
 import httpx
@@ -44,7 +47,9 @@ class VllmGeneration:
                 assert self._settings.url is not None
                 self._url = self._settings.url.rstrip("/")
                 self.version = self._external_version()
-            self._runner = stack.enter_context(asyncio.Runner())
+            self._loop = stack.enter_context(_loop_in_a_thread())
+            self._client, self._slots = asyncio.run_coroutine_threadsafe(self._open_client(), self._loop).result()
+            stack.callback(lambda: asyncio.run_coroutine_threadsafe(self._client.aclose(), self._loop).result())
             self._stack = stack.pop_all()
         return self
 
@@ -52,26 +57,23 @@ class VllmGeneration:
         self._stack.close()
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """See `Engine.complete`. At most `concurrency` requests are in flight; the rest are not drawn yet."""
-        waiting = iter(requests)
-        in_flight: set[asyncio.Task[Completion]] = set()
-        loop = self._runner.get_loop()
+        """See `Engine.complete`. All callers share `concurrency` requests in flight, first come, first served."""
+        finished: queue.SimpleQueue[Future[Completion]] = queue.SimpleQueue()
+        asked = [asyncio.run_coroutine_threadsafe(self._answer(request), self._loop) for request in requests]
+        for future in asked:
+            future.add_done_callback(finished.put)
+        try:
+            for _ in asked:
+                yield finished.get().result()
+        finally:
+            for future in asked:
+                future.cancel()
+
+    async def _open_client(self) -> tuple[httpx.AsyncClient, asyncio.Semaphore]:
+        """Made in the loop that uses them."""
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=self._settings.concurrency)
         client = httpx.AsyncClient(timeout=self._settings.request_timeout, limits=limits)
-        try:
-            while True:
-                while len(in_flight) < self._settings.concurrency:
-                    request = next(waiting, None)
-                    if request is None:
-                        break
-                    in_flight.add(loop.create_task(self._answer(client, request)))
-                if not in_flight:
-                    return
-                done, in_flight = loop.run_until_complete(asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED))
-                for task in done:
-                    yield task.result()
-        finally:
-            loop.run_until_complete(_abandon(client, in_flight))
+        return client, asyncio.Semaphore(self._settings.concurrency)
 
     def _external_version(self) -> str:
         """The version an already running server reports.
@@ -92,7 +94,7 @@ class VllmGeneration:
             )
         return str(version.json()["version"]) if version.is_success else "unknown"
 
-    async def _answer(self, client: httpx.AsyncClient, request: Request) -> Completion:
+    async def _answer(self, request: Request) -> Completion:
         """One completion. Overload, server faults and lost connections are retried with jitter; a refusal is not.
 
         Raises:
@@ -111,7 +113,8 @@ class VllmGeneration:
             if attempt:
                 await asyncio.sleep(_FIRST_WAIT_SECONDS * 2**attempt * random.uniform(0.5, 1.5))
             try:
-                response = await client.post(f"{self._url}/chat/completions", json=body)
+                async with self._slots:
+                    response = await self._client.post(f"{self._url}/chat/completions", json=body)
             except httpx.TransportError as error:
                 last = f"{type(error).__name__}: {error}"
                 continue
@@ -123,11 +126,17 @@ class VllmGeneration:
         raise PipelineError(f"the vLLM server at {self._url} failed {_ATTEMPTS} times, last with {last}")
 
 
-async def _abandon(client: httpx.AsyncClient, tasks: set[asyncio.Task[Completion]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await client.aclose()
+@contextmanager
+def _loop_in_a_thread() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="vllm-client", daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 def _completion(request: Request, answer: dict[str, Any]) -> Completion:

@@ -19,9 +19,7 @@ def test_shipped_manifests_name_things_that_exist() -> None:
         assert open_job(path).model.is_local
 
 
-def test_paths_start_at_the_manifest(
-    tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_start_at_the_manifest(tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_manifest(tmp_path, tiny_llama)
     monkeypatch.chdir("/")
     manifest = load_manifest(path)

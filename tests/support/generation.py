@@ -1,19 +1,23 @@
 """Generation as the flow does it, without Prefect."""
 
+from collections.abc import Collection
 from pathlib import Path
 
+from pipeline.engines.lazy import LazyEngine
 from pipeline.engines.protocol import Engine
-from pipeline.generate import Receipt, make_shard
+from pipeline.generate import Receipt, make_bucket
 from pipeline.job import Job
 from pipeline.prepare import prepare
+from pipeline.progress import GenerationProgress
 from pipeline.shard import Row, find_shards, read_rows
+from pipeline.status import Status
 
 
-def generate(job: Job, engine: Engine, limit: int | None = None) -> list[Receipt]:
-    """Bring every shard of the job up to date."""
-    works = prepare(job, limit)
-    with engine:
-        return [make_shard(job, work, engine, lambda completion: None) for work in works]
+def generate(job: Job, engine: Engine, limit: int | None = None, redo: Collection[Status] = ()) -> list[Receipt]:
+    """Bring every bucket of the job up to date, one after the other."""
+    plan = prepare(job, limit)
+    with LazyEngine(lambda: engine) as lazy, GenerationProgress(0) as progress:
+        return [make_bucket(job, plan, bucket, lazy, progress, redo) for bucket in range(plan.num_buckets)]
 
 
 def all_rows(output: Path) -> dict[str, Row]:

@@ -1,0 +1,53 @@
+"""An engine that is opened when the first bucket needs it, once, and says when that was."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Self
+
+from pipeline.engines.protocol import Engine
+
+
+class LazyEngine:
+    """A context manager around an engine; a run in which nothing is left to generate never opens it.
+
+    Attributes:
+        opened: the engine, or None before it was needed.
+        about: what the shards say of it: engine, versions, and when this run's generation began.
+    """
+
+    def __init__(self, make: Callable[[], Engine]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self.opened: Engine | None = None
+        self.about: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.opened is not None:
+            self.opened.__exit__(*exc)
+
+    def get(self) -> Engine:
+        """The open engine; several buckets may ask at once.
+
+        Raises:
+            PipelineError: it cannot be opened.
+        """
+        with self._lock:
+            if self.opened is None:
+                self.opened = self._make().__enter__()
+                self.about = {
+                    "engine": self.opened.name,
+                    "engine_version": self.opened.version,
+                    "entityclip_version": version("entityclip"),
+                    "began_at": now(),
+                }
+            return self.opened
+
+
+def now() -> str:
+    """The time in UTC to the millisecond, as the shards record it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
