@@ -44,15 +44,40 @@ def check(
 
 
 @app.command()
-def generate(manifest: ManifestPath, limit: Limit = None, engine: EngineOption = None, out: Output = None) -> None:
+def generate(
+    manifest: ManifestPath,
+    limit: Limit = None,
+    engine: EngineOption = None,
+    out: Output = None,
+    redo: Annotated[
+        str | None, typer.Option(help="generate rows with these statuses again: truncated,error,empty")
+    ] = None,
+    redo_max_tokens: Annotated[int | None, typer.Option(min=1, help="budget of the redone rows, in tokens")] = None,
+) -> None:
     """Generate explanations into Parquet shards; what is there already is kept."""
     from pipeline.job import open_job
+    from pipeline.redo import parse_redo
 
     open_job(manifest, engine=engine, output=out)  # mistakes show before Prefect starts
+    parse_redo(redo, redo_max_tokens)
     from flows.generate import generate_explanations
     from flows.show import show_generation
 
-    show_generation(generate_explanations(manifest, limit=limit, engine=engine, output=out))
+    show_generation(generate_explanations(manifest, limit, engine, out, redo, redo_max_tokens))
+
+
+@app.command()
+def reclean(manifest: ManifestPath, out: Output = None) -> None:
+    """Clean and judge the raw texts in the shards again, without an engine."""
+    from flows.show import console
+    from pipeline.job import open_job
+    from pipeline.output import single_writer
+    from pipeline.reclean import reclean as reclean_shards
+
+    job = open_job(manifest, output=out)
+    with single_writer(job.output):
+        changed = reclean_shards(job)
+    console.print(f"rows changed: {changed.total():,}", *(f"{count:,} are now {s}" for s, count in changed.items()))
 
 
 @app.command()

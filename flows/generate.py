@@ -11,12 +11,16 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from pipeline.engines.lazy import LazyEngine
 from pipeline.engines.open_engine import engine_for
+from pipeline.error_limit import ErrorLimit
+from pipeline.errors import PipelineError
 from pipeline.generate import Receipt, make_bucket
 from pipeline.job import open_job
 from pipeline.manifest import EngineKind
 from pipeline.output import single_writer
 from pipeline.prepare import prepare
 from pipeline.progress import GenerationProgress
+from pipeline.redo import parse_redo
+from pipeline.run import Run
 from pipeline.summary import GenerationSummary, summarise
 
 # Several buckets at once, so that the tail of one leaves no slot of the engine empty.
@@ -29,6 +33,8 @@ def generate_explanations(
     limit: int | None = None,
     engine: EngineKind | None = None,
     output: Path | None = None,
+    redo: str | None = None,
+    redo_max_tokens: int | None = None,
 ) -> GenerationSummary:
     """Generate the explanations of a manifest into Parquet shards; what is there already is kept.
 
@@ -37,20 +43,28 @@ def generate_explanations(
         limit: generate for the first so many pairs only; the others keep what they have.
         engine: another engine than the manifest's, at its defaults.
         output: another output folder than the manifest's.
+        redo: generate rows with these statuses again and keep the rest, such as `truncated,error`.
+        redo_max_tokens: longest explanation of the redone rows, in tokens.
     """
+    again = parse_redo(redo, redo_max_tokens)
     job = open_job(manifest, engine=engine, output=output)
     with ExitStack() as stack:
         stack.enter_context(single_writer(job.output))
         plan = prepare(job, limit)
         began = time.monotonic()
-        running = stack.enter_context(LazyEngine(lambda: engine_for(job)))
+        engine_of_run = stack.enter_context(LazyEngine(lambda: engine_for(job)))
         progress = stack.enter_context(GenerationProgress(sum(plan.pairs.values())))
+        run = Run(job, plan, engine_of_run, progress, ErrorLimit(job.manifest.generation.max_error_share), again)
 
         @task(name="make-bucket", task_run_name="bucket-{bucket}", cache_policy=NO_CACHE)
         def make(bucket: int) -> Receipt:
-            return make_bucket(job, plan, bucket, running, progress)
+            try:
+                return make_bucket(run, bucket)
+            except PipelineError as error:
+                run.engine.give_up(error)
+                raise
 
         receipts = [future.result() for future in [make.submit(bucket) for bucket in range(plan.num_buckets)]]
-        ran = running.opened
+        ran = run.engine.opened
         described = f"{ran.name} {ran.version}" if ran else None
         return summarise(job, receipts, described, time.monotonic() - began)

@@ -5,6 +5,7 @@ import io
 import json
 import random
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,12 @@ def _generation(folder: Path) -> dict[str, Any]:
         for status, count in provenance["counts"].items():
             by_status[status] = by_status.get(status, 0) + count
         generations.extend(provenance["generations"])
-    seconds = sum(g["seconds"] for g in generations)
+    # a run's generations share the moment it began; how long it took is told by the last one to finish
+    ends: dict[str, str] = {}
+    for made in generations:
+        ends[made["began_at"]] = max(ends.get(made["began_at"], ""), made["finished_at"])
+    spans = [datetime.fromisoformat(end) - datetime.fromisoformat(began) for began, end in ends.items()]
+    seconds = sum(span.total_seconds() for span in spans)
     tokens = sum(g["completion_tokens"] for g in generations)
     return {
         "counts": counts,

@@ -1,17 +1,16 @@
 """Making one bucket: generate what is left of it into the spool, then commit its shards, one a split."""
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.engines.lazy import LazyEngine, now
+from pipeline.engines.lazy import now
 from pipeline.engines.protocol import Completion
 from pipeline.job import Job
-from pipeline.plan import Plan
-from pipeline.progress import GenerationProgress
 from pipeline.resume import BucketWork, divide
-from pipeline.rows import answered_row, better_row
+from pipeline.rows import answered_row, better_row, status_of
+from pipeline.run import Run
 from pipeline.shard import (
     Row,
     count_statuses,
@@ -23,7 +22,6 @@ from pipeline.shard import (
     write_shard,
 )
 from pipeline.spool import Session, Spool, read_spool
-from pipeline.status import Status
 
 
 @dataclass(frozen=True)
@@ -50,42 +48,33 @@ class Receipt:
     seconds: float
 
 
-def make_bucket(
-    job: Job,
-    plan: Plan,
-    bucket: int,
-    engine: LazyEngine,
-    progress: GenerationProgress,
-    redo: Collection[Status] = (),
-) -> Receipt:
+def make_bucket(run: Run, bucket: int) -> Receipt:
     """Bring one bucket up to its plan.
 
-    Args:
-        engine: the run's engine; not opened where nothing is to be generated.
-        progress: told of every answer as it arrives.
-        redo: statuses whose rows are generated again.
-
     Raises:
-        PipelineError: the engine is lost; what it had answered is in the spool, and a re-run goes on from there.
+        PipelineError: the engine is lost, or too many of its answers are errors; what it had answered is in the
+            spool, and a re-run goes on from there.
     """
     began = time.monotonic()
+    job = run.job
     sessions = read_spool(job.spool_path(bucket))
     existing = [row for path in find_shards(job.output, bucket) for row in read_rows(path)]
-    spooled = [completion for session in sessions for completion in session.completions]
-    planned = plan.bucket(bucket)
-    work = divide(job, planned, existing, spooled, redo)
-    progress.divided(len(planned), len(work.requests))
+    spooled = [c for s in sessions for c in s.completions if "redo" in s.about or not run.redo.asks_for(status_of(c))]
+    planned = run.plan.bucket(bucket)
+    work = divide(job, planned, existing, spooled, run.redo)
+    run.progress.divided(len(planned), len(work.requests))
     rows = dict(work.settled)
     answered: list[Completion] = []
     if work.requests:
-        completions = engine.get().complete(work.requests)
-        with Spool(job.spool_path(bucket), engine.about) as spool:
+        completions = run.engine.get().complete(work.requests)
+        with Spool(job.spool_path(bucket), run.about()) as spool:
             for completion in completions:
                 spool.append(completion)
-                progress.answered(completion)
+                run.progress.answered(completion)
+                run.errors.count(completion)
                 answered.append(completion)
                 _place(rows, job, work, completion)
-        sessions.append(Session(engine.about, answered))
+        sessions.append(Session(run.about(), answered))
     digests = _commit(job, bucket, rows, existing, sessions)
     job.spool_path(bucket).unlink(missing_ok=True)
     by_split: dict[str, list[Row]] = {}

@@ -82,6 +82,9 @@ class Generation(_Strict):
     max_model_len: int = Field(default=2048, ge=16, description="prompt and explanation together, in tokens")
     sampling: Sampling = Field(default_factory=Sampling)
     engine: Engine = Field(default_factory=TransformersEngine)
+    max_error_share: float = Field(
+        default=0.5, gt=0, le=1, description="stop early when more of the answers (of at least 20) are errors"
+    )
 
     def with_engine(self, kind: EngineKind) -> "Generation":
         """The same generation by another engine, at that engine's defaults."""

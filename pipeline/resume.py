@@ -1,12 +1,12 @@
 """Resume as a pure function of (plan bucket, existing shards, spool): what is kept, what is left to generate."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from pipeline.engines.protocol import Completion, Request
 from pipeline.images import image_problem
 from pipeline.job import Job
 from pipeline.plan import PlannedPair
+from pipeline.redo import NOTHING, Redo
 from pipeline.rows import answered_row, better_row, copied_row, unsent_row
 from pipeline.shard import Row
 from pipeline.status import Status
@@ -36,26 +36,27 @@ def divide(
     bucket: list[PlannedPair],
     existing: list[Row],
     spooled: list[Completion],
-    redo: Collection[Status] = (),
+    redo: Redo = NOTHING,
 ) -> BucketWork:
     """Divide a bucket against what is on disk.
 
     Rows are matched by key, never by position. A row that was never sent (its image was missing, say) is judged
-    anew, because the cause may have been mended since; an error of the engine stays until `error` is in `redo`.
-    An answer in the spool is younger than any in a shard, so it counts as redone.
+    anew, because the cause may have been mended since; an error of the engine stays until `error` is to be redone.
+    `spooled` answers are younger than any in a shard, and count as redone.
     """
     had = {(row.split, row.id): row for row in existing}
     fresh = {completion.key: completion for completion in spooled}
-    answers = {row.key: row for row in existing if row.was_sent and row.status not in redo}
+    answers = {row.key: row for row in existing if row.was_sent and not redo.asks_for(row.status)}
     settled: dict[tuple[str, str], Row] = {}
     open_pairs: list[PlannedPair] = []
+    redone: set[str] = set()  # keys
     reused = pending = 0
     for planned in bucket:
         place = (planned.pair.split, planned.pair.id)
         old = had.get(place)
         if old is not None and old.key != planned.key:
             old = None
-        if old is not None and old.was_sent and old.status not in redo and planned.key not in fresh:
+        if old is not None and old.was_sent and not redo.asks_for(old.status) and planned.key not in fresh:
             settled[place] = copied_row(planned, old)
             reused += 1
         elif not planned.selected and planned.key not in fresh:
@@ -73,8 +74,9 @@ def divide(
         else:
             if old is not None and old.was_sent:
                 settled[place] = old  # kept unless redoing it succeeds
+                redone.add(planned.key)
             open_pairs.append(planned)
-    requests, waiting, too_long = _requests(job, open_pairs)
+    requests, waiting, too_long = _requests(job, open_pairs, redone, redo.max_tokens)
     for row in too_long:
         settled.setdefault((row.split, row.id), row)
     return BucketWork(settled, reused, requests, waiting, pending)
@@ -90,7 +92,9 @@ def _problem(job: Job, planned: PlannedPair) -> tuple[Status, str] | None:
     return None
 
 
-def _requests(job: Job, open_pairs: list[PlannedPair]) -> tuple[list[Request], dict[str, list[PlannedPair]], list[Row]]:
+def _requests(
+    job: Job, open_pairs: list[PlannedPair], redone: set[str], redo_max_tokens: int | None
+) -> tuple[list[Request], dict[str, list[PlannedPair]], list[Row]]:
     """Requests for the pairs that fit the model's context, and rows for those that do not."""
     waiting: dict[str, list[PlannedPair]] = {}
     for planned in open_pairs:
@@ -98,16 +102,19 @@ def _requests(job: Job, open_pairs: list[PlannedPair]) -> tuple[list[Request], d
     chats = {key: job.prompt.render(pairs[0].pair) for key, pairs in waiting.items()}
     lengths = dict(zip(chats, job.model.count_tokens(list(chats.values())), strict=True))
     generation = job.manifest.generation
-    room = generation.max_model_len - generation.sampling.max_tokens
     requests: list[Request] = []
     too_long: list[Row] = []
     for key, chat in chats.items():
+        max_tokens = generation.sampling.max_tokens
+        if key in redone and redo_max_tokens is not None:
+            max_tokens = redo_max_tokens
+        room = generation.max_model_len - max_tokens
         if lengths[key] <= room:
-            requests.append(Request(key, chat, lengths[key], waiting[key][0].seed))
+            requests.append(Request(key, chat, lengths[key], waiting[key][0].seed, max_tokens))
             continue
         reason = (
             f"the prompt has {lengths[key]} tokens; max_model_len {generation.max_model_len} less "
-            f"max_tokens {generation.sampling.max_tokens} leaves {room}"
+            f"max_tokens {max_tokens} leaves {room}"
         )
         too_long.extend(unsent_row(p, job.model, Status.TOO_LONG, reason) for p in waiting.pop(key))
     return requests, waiting, too_long

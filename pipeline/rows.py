@@ -19,20 +19,35 @@ def answered_row(planned: PlannedPair, model: LanguageModel, completion: Complet
     """A row with the engine's answer: raw text, finish_reason and usage as they came, then the cleaned text."""
     if completion.text is None:
         return _row(planned, model, status=Status.ERROR, error=completion.error or "the engine gave no text")
-    explanation = clean(completion.text)
-    if not explanation:
-        status, kept = Status.EMPTY, None
-    else:
-        status = Status.TRUNCATED if completion.finish_reason == "length" else Status.OK
-        kept = explanation
+    status, explanation = _judged(completion.text, completion.finish_reason)
     return replace(
         _row(planned, model, status=status, error=None),
-        explanation=kept,
+        explanation=explanation,
         raw_text=completion.text,
         finish_reason=completion.finish_reason,
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
     )
+
+
+def status_of(completion: Completion) -> Status:
+    """What a row with this answer would be."""
+    return Status.ERROR if completion.text is None else _judged(completion.text, completion.finish_reason)[0]
+
+
+def cleaned_again(row: Row) -> Row:
+    """The row as its raw text would be cleaned and judged today; rows without a text stay as they are."""
+    if row.raw_text is None:
+        return row
+    status, explanation = _judged(row.raw_text, row.finish_reason)
+    return replace(row, status=status.value, explanation=explanation)
+
+
+def _judged(raw_text: str, finish_reason: str | None) -> tuple[Status, str | None]:
+    explanation = clean(raw_text)
+    if not explanation:
+        return Status.EMPTY, None
+    return (Status.TRUNCATED if finish_reason == "length" else Status.OK), explanation
 
 
 def copied_row(planned: PlannedPair, answer: Row) -> Row:

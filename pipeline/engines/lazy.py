@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any, Self
 
 from pipeline.engines.protocol import Engine
+from pipeline.errors import PipelineError
 
 
 class LazyEngine:
@@ -20,6 +21,7 @@ class LazyEngine:
     def __init__(self, make: Callable[[], Engine]) -> None:
         self._make = make
         self._lock = threading.Lock()
+        self._lost: PipelineError | None = None
         self.opened: Engine | None = None
         self.about: dict[str, Any] = {}
 
@@ -34,9 +36,11 @@ class LazyEngine:
         """The open engine; several buckets may ask at once.
 
         Raises:
-            PipelineError: it cannot be opened.
+            PipelineError: it cannot be opened, or was given up.
         """
         with self._lock:
+            if self._lost is not None:
+                raise PipelineError(str(self._lost)) from self._lost
             if self.opened is None:
                 self.opened = self._make().__enter__()
                 self.about = {
@@ -46,6 +50,11 @@ class LazyEngine:
                     "began_at": now(),
                 }
             return self.opened
+
+    def give_up(self, error: PipelineError) -> None:
+        """Let the buckets that have not asked yet fail at once, with the error that ended the first one."""
+        with self._lock:
+            self._lost = self._lost or error
 
 
 def now() -> str:

@@ -16,12 +16,14 @@ class Request:
         messages: the rendered chat.
         prompt_tokens: their length under the model's chat template.
         seed: sampling seed of this row; without effect at temperature 0.
+        max_tokens: longest answer; the manifest's, unless the row is redone with another budget.
     """
 
     key: str
     messages: list[Message]
     prompt_tokens: int
     seed: int
+    max_tokens: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The embedded engine: a Hugging Face causal LM in this process, for small models, laptops and tests."""
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.engines.protocol import Completion, Request
@@ -53,13 +54,13 @@ class TransformersGeneration:
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
         """See `Engine.complete`."""
-        longest_first = sorted(requests, key=lambda r: r.prompt_tokens, reverse=True)
-        size = self._settings.batch_size
-        for start in range(0, len(longest_first), size):
-            batch = longest_first[start : start + size]
-            with self._model.lock:  # buckets ask from several threads; one model serves one batch
-                completions = self._complete_batch(batch)
-            yield from completions
+        longest_first = sorted(requests, key=lambda r: (r.max_tokens, r.prompt_tokens), reverse=True)
+        for _, same_budget in groupby(longest_first, key=lambda r: r.max_tokens):
+            waiting = list(same_budget)
+            for start in range(0, len(waiting), self._settings.batch_size):
+                with self._model.lock:  # buckets ask from several threads; one model serves one batch
+                    completions = self._complete_batch(waiting[start : start + self._settings.batch_size])
+                yield from completions
 
     def _complete_batch(self, batch: list[Request]) -> list[Completion]:
         import torch
@@ -78,7 +79,7 @@ class TransformersGeneration:
         stops = self._loaded.generation_config.eos_token_id
         # A fresh config: the model's own may carry penalties or a temperature that the manifest did not ask for.
         config = GenerationConfig(
-            max_new_tokens=self._sampling.max_tokens,
+            max_new_tokens=batch[0].max_tokens,
             do_sample=False,  # the sampling, if any, is in the processor: seeded by row
             eos_token_id=stops,
             pad_token_id=tokenizer.pad_token_id,

@@ -105,7 +105,7 @@ class VllmGeneration:
             "messages": request.messages,
             "temperature": self._sampling.temperature,
             "top_p": self._sampling.top_p,
-            "max_tokens": self._sampling.max_tokens,
+            "max_tokens": request.max_tokens,
             "seed": request.seed,
         }
         last = ""

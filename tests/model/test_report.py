@@ -34,10 +34,11 @@ def hostile_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             row(n, split, caption=f"lord {HOSTILE[n % 5]} of name{n}", explanation=f"{HOSTILE[-1 - n % 5]} star")
             for n in range(count)
         ]
+        times = {"began_at": "2026-01-01T10:00:00.000+00:00", "finished_at": "2026-01-01T10:00:05.000+00:00"}
         extra = {
             "counts": {"ok": count},
             "generations": [
-                {"engine": "<i>", "engine_version": "1", "requests": count, "completion_tokens": 50, "seconds": 2.0}
+                {"engine": "<i>", "engine_version": "1", "requests": count, "completion_tokens": 50, **times}
             ],
             "model": "<u>tiny</u>",
             "revision": "1",
@@ -88,6 +89,7 @@ def test_the_page_shows_both_arms_and_hostile_text_stays_text(
         assert attack in parsed.text
     for found in report.metrics.values():
         assert f"{found['mean_recall']:.1f}" in parsed.text
+    assert "150 tokens at 30 tokens/s" in re.sub(r"\s+", " ", parsed.text)
     assert report.verdict in re.sub(r"\s+", " ", parsed.text)
     assert page.count("<img") == page.count(" alt=")  # words for those who cannot see them
 

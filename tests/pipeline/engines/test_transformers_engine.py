@@ -27,7 +27,7 @@ def requests(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> 
     prompt = load_prompt("heraldry-v1", Path())
     chats = [prompt.render(Pair(r["id"], r["split"], r["image"], r["caption"])) for r in records]
     lengths = model.count_tokens(chats)
-    return [Request(str(i), c, n, i) for i, (c, n) in enumerate(zip(chats, lengths, strict=True))]
+    return [Request(str(i), c, n, i, 16) for i, (c, n) in enumerate(zip(chats, lengths, strict=True))]
 
 
 def _complete(
@@ -41,7 +41,7 @@ def _complete(
 
 
 def test_greedy_batches_say_what_one_row_at_a_time_says(model: LanguageModel, requests: list[Request]) -> None:
-    answers = _complete(model, requests, Sampling(temperature=0, max_tokens=16), batch_size=7)
+    answers = _complete(model, requests, Sampling(temperature=0), batch_size=7)
     with TransformersGeneration(model, Sampling(), TransformersEngine(threads=1)) as engine:
         llama, tokenizer = engine._loaded, model.tokenizer
         for request in requests:
@@ -57,7 +57,7 @@ def test_greedy_batches_say_what_one_row_at_a_time_says(model: LanguageModel, re
 
 
 def test_a_sampled_text_depends_on_its_seed_alone(model: LanguageModel, requests: list[Request]) -> None:
-    sampling = Sampling(temperature=0.9, top_p=0.95, max_tokens=12)
+    sampling = Sampling(temperature=0.9, top_p=0.95)
     together = _complete(model, requests, sampling, batch_size=24)
     apart = _complete(model, requests[::-1], sampling, batch_size=5)
     assert together == apart

@@ -1,0 +1,128 @@
+"""Top-up and re-cleaning: what is redone, what is kept, and what a run of errors comes to."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.engines.protocol import Completion, Request
+from pipeline.errors import PipelineError
+from pipeline.job import Job, open_job
+from pipeline.reclean import reclean
+from pipeline.redo import NOTHING, Redo, parse_redo
+from pipeline.shard import find_shards, read_provenance, read_rows, write_shard
+from pipeline.status import Status
+from tests.support.dataset import write_manifest, write_pairs
+from tests.support.generation import all_rows, generate
+from tests.support.scripted_engine import ScriptedEngine
+
+COUNT = 30
+
+
+class _Fickle(ScriptedEngine):
+    """By the key: a third of the texts need more than 8 tokens, a third fail for good, a third are fine."""
+
+    def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        for request in requests:
+            self.asked.append(request.key)
+            kind = int(request.key, 16) % 3
+            if kind == 0 and request.max_tokens < 16:
+                yield Completion(request.key, "cut", "length", request.prompt_tokens, request.max_tokens)
+            elif kind == 1:
+                yield Completion(request.key, error="HTTP 400: refused")
+            else:
+                yield Completion(request.key, f"whole {request.max_tokens}", "stop", request.prompt_tokens, 12)
+
+
+@pytest.fixture
+def job(tmp_path: Path, tiny_llama: Path) -> Job:
+    write_pairs(tmp_path, COUNT)
+    return open_job(write_manifest(tmp_path, tiny_llama, generation__max_error_share=1.0))
+
+
+def test_only_chosen_statuses_are_redone_with_their_own_budget(job: Job) -> None:
+    first = _Fickle()
+    generate(job, first)
+    before = all_rows(job.output)
+    by_status = {s: {r.key for r in before.values() if r.status == s} for s in ("ok", "truncated", "error")}
+    assert all(by_status.values())
+    idle = _Fickle()
+    generate(job, idle)
+    assert not idle.asked  # errors too wait until they are asked for
+
+    again = _Fickle()
+    generate(job, again, redo=Redo(frozenset({Status.TRUNCATED}), max_tokens=16))
+    assert set(again.asked) == by_status["truncated"]
+    after = all_rows(job.output)
+    for i, row in before.items():
+        assert after[i].key == row.key
+        if row.status == "truncated":
+            assert (after[i].status, after[i].explanation) == ("ok", "whole 16")
+        else:
+            assert after[i] == row
+    redone = [
+        g["redo"] for path in find_shards(job.output) for g in read_provenance(path)["generations"] if "redo" in g
+    ]
+    assert redone == [{"statuses": ["truncated"], "max_tokens": 16}] * len(find_shards(job.output))
+    idle = _Fickle()
+    generate(job, idle)
+    assert not idle.asked
+
+
+def test_a_failed_redo_takes_nothing_away(job: Job) -> None:
+    generate(job, ScriptedEngine())
+    before = all_rows(job.output)
+    generate(job, _Fickle(), redo=Redo(frozenset({Status.OK})))
+    after = all_rows(job.output)
+    failed = {i for i, row in before.items() if int(row.key, 16) % 3 == 1}
+    assert failed
+    assert {i: after[i] for i in failed} == {i: before[i] for i in failed}
+    assert {after[i].explanation for i in set(before) - failed} == {"cut", "whole 8"}
+
+
+def test_what_may_be_redone() -> None:
+    assert parse_redo(None, None) == NOTHING
+    assert parse_redo("truncated, error", 99) == Redo(frozenset({Status.TRUNCATED, Status.ERROR}), 99)
+    for statuses, max_tokens, message in (
+        ("trunkated", None, "choose from truncated, empty, error, ok"),
+        ("bad_image", None, "cannot be redone"),
+        (None, 5, "needs statuses to redo"),
+    ):
+        with pytest.raises(PipelineError, match=message):
+            parse_redo(statuses, max_tokens)
+
+
+def test_recleaning_needs_no_engine(job: Job) -> None:
+    generate(job, ScriptedEngine())
+    good = all_rows(job.output)
+    path = find_shards(job.output)[0]
+    rows = read_rows(path)
+    spoilt = [row.__class__(**{**_fields(row), "explanation": "old rules", "status": "empty"}) for row in rows]
+    write_shard(path, spoilt, read_provenance(path))
+    assert reclean(job) == {"ok": len(rows)}
+    assert all_rows(job.output) == good
+    assert reclean(job) == {}
+
+
+def _fields(row: object) -> dict[str, object]:
+    return {name: getattr(row, name) for name in row.__slots__}  # type: ignore[attr-defined]
+
+
+def test_a_run_of_errors_stops_early_and_goes_on_later(tmp_path: Path, tiny_llama: Path) -> None:
+    write_pairs(tmp_path, 90)
+    job = open_job(write_manifest(tmp_path, tiny_llama, num_shards=1))
+
+    class _Broken(ScriptedEngine):
+        def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
+            for request in requests:
+                self.asked.append(request.key)
+                yield Completion(request.key, error=f"HTTP 400: kind {len(self.asked) % 2}")
+
+    engine = _Broken()
+    with pytest.raises(PipelineError, match=r"20 of 20 answers are errors .*10 x HTTP 400: kind \d"):
+        generate(job, engine)
+    assert len(engine.asked) == 20
+    mended = ScriptedEngine()
+    generate(job, mended, redo=Redo(frozenset({Status.ERROR})))
+    assert {row.status for row in all_rows(job.output).values()} == {"ok"}
+    assert len(mended.asked) == len(all_rows(job.output)) == 90
