@@ -19,6 +19,7 @@ from pipeline.llm import LanguageModel
 from pipeline.manifest import VllmEngine
 
 _POLL_SECONDS = 0.5
+_SECONDS_BETWEEN_LINES = 15.0
 DEFAULT_PYTHON = Path(__file__).resolve().parents[2] / ".venv-vllm" / "bin" / "python"  # `make vllm-env` makes it
 _GRACE_SECONDS = 10.0  # between asking the server to stop and insisting
 
@@ -103,15 +104,20 @@ class VllmServer:
 
     def _wait_until_healthy(self, health: str) -> None:
         assert self._process is not None
-        deadline = time.monotonic() + self._settings.startup_timeout
-        while time.monotonic() < deadline:
+        began = said = time.monotonic()
+        print(f"starting {self.build} {self.version}; its log: {self._log}", file=sys.stderr, flush=True)
+        while time.monotonic() - began < self._settings.startup_timeout:
             if self._process.poll() is not None:
                 raise PipelineError(f"vLLM ended before it was healthy; {self._log_tail()}")
             try:
                 if httpx.get(health, timeout=2.0).status_code == 200:
+                    print(f"it is healthy after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
                     return
             except httpx.TransportError:
                 pass  # not listening yet
+            if time.monotonic() - said >= _SECONDS_BETWEEN_LINES:
+                said = time.monotonic()
+                print(f"not healthy yet after {said - began:.0f} s", file=sys.stderr, flush=True)
             time.sleep(_POLL_SECONDS)
         raise PipelineError(
             f"vLLM was not healthy within {self._settings.startup_timeout:.0f} s "
