@@ -131,6 +131,18 @@ def import_checkpoint(
 
 
 @app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="a run folder, or its checkpoint folder")],
+    out: Annotated[Path, typer.Argument(help="new folder; an earlier export is replaced")],
+) -> None:
+    """Write the trained towers as a folder that open_clip loads by itself."""
+    from flows.show import console
+    from model.export import export
+
+    console.print(f"open_clip.create_model_and_transforms('local-dir:{export(checkpoint, out)}')", soft_wrap=True)
+
+
+@app.command()
 def demo(
     engine: Annotated[EngineKind, typer.Option(help="who generates the explanations")] = "transformers",
     out: Annotated[Path | None, typer.Option("--out", help="run folder; by default runs/heraldry")] = None,

@@ -1,6 +1,7 @@
 """What towers are asked for, checked against open_clip's own tables before anything is downloaded."""
 
 import difflib
+from typing import Any
 
 from model.errors import ModelError
 from model.open_clip_import import open_clip
@@ -33,6 +34,19 @@ def check_names(settings: TowerSettings) -> None:
             f"towers: the weights {tag!r} were trained with {_activation(of_weights)}, {model} computes "
             f"{_activation(of_model)}; use {_sibling(model, quick_gelu=of_weights)}"
         )
+
+
+def preprocessing_of(settings: TowerSettings) -> dict[str, Any]:
+    """Image preprocessing that belongs to the weights `settings` name, as `create_model_and_transforms` takes it.
+
+    open_clip knows it by the weights' tag, so a model that is made without them has to be told.
+    """
+    if settings.pretrained is None:
+        return {}
+    weights = open_clip.get_pretrained_cfg(settings.model, settings.pretrained)
+    keys = {"mean": "image_mean", "std": "image_std", "interpolation": "image_interpolation"}
+    keys["resize_mode"] = "image_resize_mode"
+    return {ours: weights[theirs] for theirs, ours in keys.items() if weights.get(theirs) is not None}
 
 
 def _activation(quick_gelu: bool) -> str:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from model.errors import ModelError
 from model.open_clip_import import open_clip
-from model.pretrained import check_names
+from model.pretrained import check_names, preprocessing_of
 from model.settings import TowerSettings
 
 _SUPPORTED = (
@@ -80,6 +80,7 @@ def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers
                 settings.model,
                 pretrained=settings.pretrained if load_weights else None,
                 load_weights=load_weights,
+                **({} if load_weights else preprocessing_of(settings)),
             )
         tokenizer = open_clip.get_tokenizer(settings.model)
     except (RuntimeError, ValueError, OSError) as error:
