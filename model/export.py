@@ -48,7 +48,7 @@ def export(checkpoint: Path, out: Path) -> Path:
             "open_clip": version("open_clip_torch"),
             "step": card["step"],
             "validation": card["validation"],
-            "trained_from": card["towers"],
+            "trained_from": _origin(TowerSettings.model_validate(card["towers"])),
             "sha256": {WEIGHTS: digest(folder / WEIGHTS)},
         }
         write_json(folder / RECORD, record)
@@ -63,6 +63,12 @@ def _claim(out: Path) -> None:
         raise ModelError(f"{out} is not a folder")
     if out.is_dir() and not (out / RECORD).is_file() and any(out.iterdir()):
         raise ModelError(f"{out} holds other things than an export; choose another folder")
+
+
+def _origin(towers: TowerSettings) -> dict[str, Any]:
+    """What training began from; of a folder the name alone, as an export is given away."""
+    name = towers.model if towers.folder is None else LOCAL_DIR + towers.folder.name
+    return {"model": name, "pretrained": towers.pretrained}
 
 
 def _write_tokenizer(towers: Towers, model_cfg: dict[str, Any], folder: Path) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 
 import torch
 
-from benchmarks.costs import count_flops, step_flops
+from benchmarks.costs import count_flops
 from benchmarks.steps import Steps, Variant, Workload
 
 WORK = Workload(model="ViT-B-32", batch=2)
@@ -23,16 +23,13 @@ def test_the_counter_sees_every_product_that_the_experts_use() -> None:
 
 
 def test_mmae_and_gi_itm_cost_next_to_nothing() -> None:
-    steps = Steps(replace(WORK, device="meta"), [Variant.EXPLANATION, Variant.FULL])
-    towers, full = (count_flops(loss) for loss in steps.losses.values())
+    variants = [Variant.EXPLANATION, Variant.FULL, Variant.TRIMMED, Variant.NAIVE]
+    steps = Steps(replace(WORK, device="meta"), variants)
+    towers, full, trimmed, naive = (count_flops(steps.losses[variant]) for variant in variants)
     model, batch = steps.modules["full"], steps.padded
     features = count_flops(lambda: model.token_features(batch))
-    print(f"a sample: towers {towers / 4e9:.2f} GMAC, MMAE + GI-ITM {(full - features) / 4e9:.3f}")
+    print(f"GMAC a sample: towers {towers / 4e9:.2f}, MMAE + GI-ITM {(full - features) / 4e9:.3f}")
     assert full - features <= 0.01 * towers  # the experts, gates, heads and losses
     assert full <= 1.015 * towers  # with the projection of every token, which the experts read
-
-
-def test_a_step_costs_less_than_half_of_the_naive_one() -> None:
-    full, trimmed, naive = (step_flops(WORK, v) for v in (Variant.FULL, Variant.TRIMMED, Variant.NAIVE))
-    assert naive.step / full.step > 2.2 and naive.forward / full.forward > 2.2
-    assert trimmed.step < full.step
+    assert trimmed < 0.9 * full
+    assert naive > 2.2 * full
