@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline.atomic import committed
 from pipeline.errors import PipelineError
-from pipeline.schema import SCHEMA_VERSION, provenance_of, schema_with
+from pipeline.schema import SCHEMA, SCHEMA_VERSION, provenance_of, schema_with
 from pipeline.status import Status
 
 
@@ -86,10 +86,11 @@ def write_shard(path: Path, rows: list[Row], provenance: dict[str, Any]) -> None
     """Commit a shard atomically, rows in order of id."""
     ordered = sorted(rows, key=lambda row: row.id)
     counts = count_statuses(ordered)
-    columns = [{**asdict(row), "image": {"bytes": None, "path": row.image}} for row in ordered]
+    columns = {name: [getattr(row, name) for row in ordered] for name in SCHEMA.names}
+    columns["image"] = [{"bytes": None, "path": row.image} for row in ordered]
     schema = schema_with({**provenance, "counts": counts})
     with committed(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(columns, schema=schema), temporary, compression="zstd")
+        pq.write_table(pa.table(columns, schema=schema), temporary, compression="zstd")
 
 
 def file_digest(path: Path) -> str:
