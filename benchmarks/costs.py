@@ -38,23 +38,24 @@ def step_flops(work: Workload, variant: Variant) -> Flops:
     return Flops(count_flops(loss), count_flops(lambda: loss().backward()))
 
 
-def peak_memory(work: Workload, variant: Variant) -> int:
+def peak_memory(work: Workload, variant: Variant, *, compiled: bool) -> int:
     """Peak bytes of one step with AdamW: of the process on a CPU, of torch's allocator on a GPU.
 
     Measured in a process of its own. Call it before anything big is in this one: Linux lets a child's
     peak begin at its parent's.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_measure_peak, work, variant).result()
+        return pool.submit(_measure_peak, work, variant, compiled).result()
 
 
-def _measure_peak(work: Workload, variant: Variant) -> int:
+def _measure_peak(work: Workload, variant: Variant, compiled: bool) -> int:
     torch.set_num_threads(work.threads)
     steps = Steps(work, [variant])
+    loss = torch.compile(steps.losses[variant]) if compiled else steps.losses[variant]
     optimizer = make_optimizer(steps)
     for _ in range(2):  # AdamW's state is there from the second on
         optimizer.zero_grad(set_to_none=True)
-        steps.losses[variant]().backward()
+        loss().backward()
         optimizer.step()
     if work.device == "cuda":
         return torch.cuda.max_memory_allocated()

@@ -21,6 +21,7 @@ from torch import Tensor
 from benchmarks.costs import Flops, make_optimizer, peak_memory, step_flops
 from benchmarks.steps import BASELINE, Steps, Variant, Workload
 from model.device import choose_device
+from model.errors import ModelError
 from model.files import write_json
 
 # dense bf16, from the makers' data sheets
@@ -71,7 +72,7 @@ def _now(work: Workload) -> float:
 
 
 def summarise(
-    taken: dict[Name, list[Seconds]], flops: dict[Variant, Flops], memory: dict[Variant, int], peak: float | None
+    taken: dict[Name, list[Seconds]], flops: dict[Variant, Flops], memory: dict[Name, int], peak: float | None
 ) -> list[dict[str, Any]]:
     """One record a step; `peak` in FLOP/s. Ratios are to the same round of the explanation-encoded step."""
     records = []
@@ -89,7 +90,7 @@ def summarise(
             "step_flops": cost.step,
             "flops_per_second": cost.step / median,
             "utilisation": None if peak is None else cost.step / median / peak,
-            "peak_memory_bytes": memory.get(name.variant),
+            "peak_memory_bytes": memory.get(name),
         }
         baseline = taken.get(Name(BASELINE, name.compiled))
         if baseline is not None:
@@ -162,9 +163,9 @@ def main(
     )
     variants = only or list(Variant)
     torch.set_num_threads(threads)
-    peaks = {variant: peak_memory(work, variant) for variant in variants} if memory else {}
-    flops = {variant: step_flops(work, variant) for variant in variants}
     names = [Name(variant, form) for form in ((False, True) if compiled else (False,)) for variant in variants]
+    peaks = {name: peak_memory(work, name.variant, compiled=name.compiled) for name in names} if memory else {}
+    flops = {variant: step_flops(work, variant) for variant in variants}
     if peak_tflops is None and on_gpu and work.bf16:
         peak_tflops = _PEAK_TFLOPS.get(torch.cuda.get_device_name())
     taken = run_rounds(work, names, rounds, warmup)
@@ -178,4 +179,7 @@ def main(
 if __name__ == "__main__":
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
-    app()
+    try:
+        app()
+    except ModelError as error:
+        sys.exit(f"error: {error}")
