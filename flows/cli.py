@@ -157,6 +157,7 @@ def main() -> None:
     """Run the command; a user's mistake is a message, not a traceback."""
     # Our own lines say what happens; Prefect's log, tracebacks included, still goes to its server.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
     try:
         app()
     except (PipelineError, ModelError) as error:

@@ -61,10 +61,15 @@ def generate_explanations(
             try:
                 return make_bucket(run, bucket)
             except PipelineError as error:
-                run.engine.give_up(error)
+                run.engine.give_up(str(error))
                 raise
 
-        receipts = [future.result() for future in [make.submit(bucket) for bucket in range(plan.num_buckets)]]
+        buckets = [make.submit(bucket) for bucket in range(plan.num_buckets)]
+        try:
+            receipts = [bucket.result() for bucket in buckets]
+        except KeyboardInterrupt:
+            run.engine.give_up("interrupted")  # or the buckets would go on to their ends
+            raise
         ran = run.engine.opened
         described = f"{ran.name} {ran.version}" if ran else None
         return summarise(job, receipts, described, time.monotonic() - began)

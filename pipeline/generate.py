@@ -52,8 +52,8 @@ def make_bucket(run: Run, bucket: int) -> Receipt:
     """Bring one bucket up to its plan.
 
     Raises:
-        PipelineError: the engine is lost, or too many of its answers are errors; what it had answered is in the
-            spool, and a re-run goes on from there.
+        PipelineError: the engine is lost, too many of its answers are errors, or the run was given up; what the
+            engine had answered is in the spool, and a re-run goes on from there.
     """
     began = time.monotonic()
     job = run.job
@@ -74,6 +74,7 @@ def make_bucket(run: Run, bucket: int) -> Receipt:
                 run.errors.count(completion)
                 answered.append(completion)
                 _place(rows, job, work, completion)
+                run.engine.check()
         sessions.append(Session(run.about(), answered))
     digests = _commit(job, bucket, rows, existing, sessions)
     job.spool_path(bucket).unlink(missing_ok=True)

@@ -21,7 +21,7 @@ class LazyEngine:
     def __init__(self, make: Callable[[], Engine]) -> None:
         self._make = make
         self._lock = threading.Lock()
-        self._lost: PipelineError | None = None
+        self._lost: str | None = None
         self.opened: Engine | None = None
         self.about: dict[str, Any] = {}
 
@@ -39,8 +39,7 @@ class LazyEngine:
             PipelineError: it cannot be opened, or was given up.
         """
         with self._lock:
-            if self._lost is not None:
-                raise PipelineError(str(self._lost)) from self._lost
+            self.check()
             if self.opened is None:
                 self.opened = self._make().__enter__()
                 self.about = {
@@ -51,10 +50,18 @@ class LazyEngine:
                 }
             return self.opened
 
-    def give_up(self, error: PipelineError) -> None:
-        """Let the buckets that have not asked yet fail at once, with the error that ended the first one."""
-        with self._lock:
-            self._lost = self._lost or error
+    def give_up(self, reason: str) -> None:
+        """End the run: every bucket stops at its next `check`, with the reason that ended the first one."""
+        self._lost = self._lost or reason
+
+    def check(self) -> None:
+        """Go on, or stop.
+
+        Raises:
+            PipelineError: the run was given up.
+        """
+        if self._lost is not None:
+            raise PipelineError(self._lost)
 
 
 def now() -> str:

@@ -5,9 +5,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pipeline.engines.lazy import LazyEngine
+from pipeline.error_limit import ErrorLimit
 from pipeline.errors import PipelineError
+from pipeline.generate import make_bucket
 from pipeline.job import Job, open_job
 from pipeline.output import single_writer
+from pipeline.prepare import prepare
+from pipeline.progress import GenerationProgress
+from pipeline.run import Run
 from pipeline.shard import file_digest, find_shards, read_provenance
 from tests.support.dataset import save_records, write_manifest, write_pairs
 from tests.support.generation import all_rows, generate
@@ -142,6 +148,21 @@ def test_what_a_lost_engine_had_answered_is_kept(job: Job) -> None:
     assert not list((job.output / "_spool").iterdir())
     generations = [g for path in find_shards(job.output) for g in read_provenance(path)["generations"]]
     assert sum(g["requests"] for g in generations) == COUNT  # the lost run's answers are accounted for
+
+
+def test_a_run_that_is_given_up_stops_at_its_next_answer_and_goes_on_later(job: Job) -> None:
+    plan = prepare(job)
+    engine = ScriptedEngine()
+    with LazyEngine(lambda: engine) as lazy, GenerationProgress(0) as progress:
+        run = Run(job, plan, lazy, progress, ErrorLimit(1.0))
+        assert lazy.get() is engine
+        lazy.give_up("interrupted")
+        with pytest.raises(PipelineError, match="interrupted"):
+            make_bucket(run, 0)
+    assert not engine.asked
+    rest = ScriptedEngine()
+    generate(job, rest)
+    assert len(rest.asked) == COUNT
 
 
 def test_another_datasets_folder_is_refused(job: Job, tmp_path: Path, tiny_llama: Path) -> None:
