@@ -1,6 +1,7 @@
 """The `entityclip` command: the human face of the flows.
 
-Exit codes: 0 done; 1 failed; 2 something in the user's hands is wrong (the message says what and how to mend it).
+Exit codes: 0 done; 1 failed; 2 something in the user's hands is wrong (the message says what and how to mend it);
+130 interrupted.
 Prefect and torch take seconds to import, so each command imports its own flow.
 """
 
@@ -11,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from flows.interrupt import stop_soon_on_interrupt
 from model.errors import ModelError
 from pipeline.errors import PipelineError
 from pipeline.manifest import EngineKind
@@ -158,6 +160,7 @@ def main() -> None:
     # Our own lines say what happens; Prefect's log, tracebacks included, still goes to its server.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
+    stop_soon_on_interrupt()
     try:
         app()
     except (PipelineError, ModelError) as error:

@@ -1,5 +1,7 @@
 """The command as a person meets it: exit codes, messages without tracebacks."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
+from pipeline.check import check_job
+from pipeline.job import open_job
+from pipeline.spool import read_spool
 from tests.support.dataset import write_manifest, write_pairs
+from tests.support.generation import all_rows
 
 TRAIN = Path(__file__).parents[2] / "data_manifests" / "heraldry" / "train.yaml"
 
@@ -95,3 +101,24 @@ def test_generate_then_generate_again(
     other = write_manifest(tmp_path, tiny_llama, name="other")
     assert _run(monkeypatch, "generate", other) == 2
     assert "holds shards of dataset 'tiny'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_soon_and_keeps_what_was_answered(tmp_path: Path, tiny_llama: Path) -> None:
+    write_pairs(tmp_path, 500)
+    changes = {"generation__engine__batch_size": 1, "generation__sampling__max_tokens": 40}
+    manifest = write_manifest(tmp_path, tiny_llama, generation__max_model_len=128, **changes)
+    command = [sys.executable, "-m", "flows.cli", "generate", str(manifest)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    assert next(line for line in process.stderr if line.startswith("generate: "))
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: Prefect's temporary server gets it too
+    rest = process.stderr.read()
+    assert process.wait(timeout=60) != 0
+    assert "interrupted: what is finished is kept" in rest
+    assert "Traceback" not in rest
+    spools = list((tmp_path / "explanations" / "_spool").iterdir())
+    kept = sum(len(session.completions) for path in spools for session in read_spool(path))
+    kept += len(all_rows(tmp_path / "explanations"))
+    assert 0 < kept < 500
+    assert check_job(open_job(manifest)).to_generate == 500 - kept
