@@ -6,6 +6,7 @@ time on a CPU, wall time between synchronisations on a GPU. docs/performance.md 
 """
 
 import json
+import logging
 import statistics
 import sys
 import time
@@ -17,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
+from tqdm import trange
 
 from benchmarks.costs import Flops, make_optimizer, peak_memory, step_flops
 from benchmarks.steps import BASELINE, Steps, Variant, Workload
@@ -51,7 +53,7 @@ def run_rounds(work: Workload, names: list[Name], rounds: int, warmup: int) -> d
     losses = {n: torch.compile(steps.losses[n.variant]) if n.compiled else steps.losses[n.variant] for n in names}
     optimizer = make_optimizer(steps)
     taken: dict[Name, list[Seconds]] = {name: [] for name in names}
-    for number in range(warmup + rounds):
+    for number in trange(warmup + rounds, desc="rounds", unit="round"):
         for name, loss in losses.items():
             optimizer.zero_grad(set_to_none=True)
             began = _now(work)
@@ -150,6 +152,7 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="write everything measured here")] = None,
 ) -> None:
     """Time plain CLIP, CLIP with the explanation encoded, EntityCLIP, and EntityCLIP written naively."""
+    logging.getLogger().setLevel(logging.ERROR)  # open_clip warns of random weights, which are meant here
     on_gpu = choose_device(device).type == "cuda"
     work = Workload(
         model=model,
