@@ -64,7 +64,7 @@ def divide(
             if old is not None:
                 settled[place] = copied_row(planned, old)
         elif (problem := _problem(job, planned)) is not None:
-            settled[place] = unsent_row(planned, job.model, *problem)
+            settled[place] = better_row(old, unsent_row(planned, job.model, *problem))  # a text outlives its image
         elif planned.key in fresh:
             settled[place] = better_row(old, answered_row(planned, job.model, fresh[planned.key]))
             reused += 1

@@ -80,6 +80,16 @@ def test_a_failed_redo_takes_nothing_away(job: Job) -> None:
     assert {after[i].explanation for i in set(before) - failed} == {"cut", "whole 8"}
 
 
+def test_a_redo_whose_image_is_gone_keeps_the_text(job: Job, tmp_path: Path) -> None:
+    generate(job, ScriptedEngine())
+    before = all_rows(job.output)
+    (tmp_path / "images" / "3.png").unlink()
+    engine = ScriptedEngine()
+    generate(job, engine, redo=Redo(frozenset({Status.OK})))
+    assert before["p3"].key not in engine.asked
+    assert all_rows(job.output) == before
+
+
 def test_what_may_be_redone() -> None:
     assert parse_redo(None, None) == NOTHING
     assert parse_redo("truncated, error", 99) == Redo(frozenset({Status.TRUNCATED, Status.ERROR}), 99)
