@@ -84,7 +84,7 @@ def check_job(job: Job, *, sample: int = 200, limit: int | None = None) -> Check
     if empty:
         problems.append(f"{empty} captions are empty")
     chats = [job.prompt.render(p.pair) for p in first]
-    tokens = job.model.count_tokens(chats)
+    tokens = [len(ids) for ids in job.model.encode(chats)]
     return CheckReport(
         pairs=plan.pairs,
         images_checked=len(sampled),

@@ -1,4 +1,4 @@
-"""The LLM as the pipeline sees it without loading weights: its identity, and its tokenizer's count of a chat."""
+"""The LLM as the pipeline sees it without loading weights: its identity, and what it reads of a chat."""
 
 import hashlib
 import threading
@@ -13,6 +13,7 @@ from pipeline.prompt import Message
 from torchvision_cure import make_torchvision_importable
 
 _NOT_IDENTITY = ("BUILD.json", "README.md", ".gitattributes")  # beside a model, but no part of what it says
+_CHATS_AT_ONCE = 1024  # the tokenizer keeps the offsets of all it is given until it returns
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,17 @@ class LanguageModel:
         """Digest of the chat template, which decides what the model reads."""
         return hashlib.sha256(str(self.tokenizer.chat_template).encode()).hexdigest()
 
-    def count_tokens(self, chats: list[list[Message]]) -> list[int]:
-        """Length of each chat in tokens, the generation prompt included."""
-        if not chats:
-            return []
-        with self.lock:
-            texts = self.tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False)
-            return [len(ids) for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
+    def encode(self, chats: list[list[Message]]) -> list[list[int]]:
+        """Each chat under the model's chat template, generation prompt included, as token ids: all an engine reads."""
+        ids: list[list[int]] = []
+        for start in range(0, len(chats), _CHATS_AT_ONCE):
+            some = chats[start : start + _CHATS_AT_ONCE]
+            with self.lock:
+                texts = self.tokenizer.apply_chat_template(some, add_generation_prompt=True, tokenize=False)
+                # the template has written the special tokens; a text that is too long becomes a status, not a warning
+                encoded = self.tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)
+            ids += encoded["input_ids"]
+        return ids
 
 
 def find_language_model(manifest: Manifest) -> LanguageModel:

@@ -100,7 +100,7 @@ def _requests(
     for planned in open_pairs:
         waiting.setdefault(planned.key, []).append(planned)
     chats = {key: job.prompt.render(pairs[0].pair) for key, pairs in waiting.items()}
-    lengths = dict(zip(chats, job.model.count_tokens(list(chats.values())), strict=True))
+    encoded = dict(zip(chats, job.model.encode(list(chats.values())), strict=True))
     generation = job.manifest.generation
     requests: list[Request] = []
     too_long: list[Row] = []
@@ -109,11 +109,12 @@ def _requests(
         if key in redone and redo_max_tokens is not None:
             max_tokens = redo_max_tokens
         room = generation.max_model_len - max_tokens
-        if lengths[key] <= room:
-            requests.append(Request(key, chat, lengths[key], waiting[key][0].seed, max_tokens))
+        ids = encoded[key]
+        if len(ids) <= room:
+            requests.append(Request(key, chat, ids, waiting[key][0].seed, max_tokens))
             continue
         reason = (
-            f"the prompt has {lengths[key]} tokens; max_model_len {generation.max_model_len} less "
+            f"the prompt has {len(ids)} tokens; max_model_len {generation.max_model_len} less "
             f"max_tokens {max_tokens} leaves {room}"
         )
         too_long.extend(unsent_row(p, job.model, Status.TOO_LONG, reason) for p in waiting.pop(key))

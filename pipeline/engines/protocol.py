@@ -14,16 +14,23 @@ class Request:
     Attributes:
         key: content address of the explanation; identifies the answer.
         messages: the rendered chat.
-        prompt_tokens: their length under the model's chat template.
+        prompt_token_ids: the chat under the model's chat template, generation prompt included; what is sent.
         seed: sampling seed of this row; without effect at temperature 0.
         max_tokens: longest answer; the manifest's, unless the row is redone with another budget.
+        image_url: the picture a vision-language model is shown with the chat, as a file:// or data: URL.
     """
 
     key: str
     messages: list[Message]
-    prompt_tokens: int
+    prompt_token_ids: list[int]
     seed: int
     max_tokens: int
+    image_url: str | None = None
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Length of the prompt."""
+        return len(self.prompt_token_ids)
 
 
 @dataclass(frozen=True, slots=True)

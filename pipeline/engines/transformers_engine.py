@@ -67,12 +67,11 @@ class TransformersGeneration:
         from transformers import GenerationConfig, LogitsProcessorList
 
         tokenizer = self._model.tokenizer
-        texts = tokenizer.apply_chat_template([r.messages for r in batch], add_generation_prompt=True, tokenize=False)
-        if tokenizer.pad_token is None:
-            tokenizer.pad_token = tokenizer.eos_token
-        inputs = tokenizer(texts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt").to(
-            self._loaded.device
-        )
+        pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        longest = max(r.prompt_tokens for r in batch)
+        inputs = torch.tensor([[pad] * (longest - r.prompt_tokens) + r.prompt_token_ids for r in batch])  # left-padded
+        lengths = torch.tensor([[r.prompt_tokens] for r in batch])
+        read = (torch.arange(longest) >= longest - lengths).long()  # (B, longest): not the padding
         processors = LogitsProcessorList()
         if self._sampling.temperature > 0:
             processors.append(_SeededSampling(self._sampling, [r.seed for r in batch]))
@@ -82,17 +81,17 @@ class TransformersGeneration:
             max_new_tokens=batch[0].max_tokens,
             do_sample=False,  # the sampling, if any, is in the processor: seeded by row
             eos_token_id=stops,
-            pad_token_id=tokenizer.pad_token_id,
+            pad_token_id=pad,
         )
         with torch.inference_mode():
             output = self._loaded.generate(
-                input_ids=inputs["input_ids"],
-                attention_mask=inputs["attention_mask"],
+                input_ids=inputs.to(self._loaded.device),
+                attention_mask=read.to(self._loaded.device),
                 generation_config=config,
                 logits_processor=processors,
             )
         stop_ids = set(stops if isinstance(stops, list) else [stops])
-        answers = output[:, inputs["input_ids"].shape[1] :].tolist()
+        answers = output[:, longest:].tolist()
         return [
             self._completion(request, ids, stop_ids, tokenizer) for request, ids in zip(batch, answers, strict=True)
         ]

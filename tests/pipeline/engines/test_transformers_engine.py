@@ -26,8 +26,8 @@ def requests(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> 
     records = write_pairs(tmp_path_factory.mktemp("pairs"), 24)
     prompt = load_prompt("heraldry-v1", Path())
     chats = [prompt.render(Pair(r["id"], r["split"], r["image"], r["caption"])) for r in records]
-    lengths = model.count_tokens(chats)
-    return [Request(str(i), c, n, i, 16) for i, (c, n) in enumerate(zip(chats, lengths, strict=True))]
+    encoded = model.encode(chats)
+    return [Request(str(i), c, ids, i, 16) for i, (c, ids) in enumerate(zip(chats, encoded, strict=True))]
 
 
 def _complete(
