@@ -14,6 +14,7 @@ from typing import Self
 
 import httpx
 
+from amx_cure import amx_is_doubtful
 from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
 from pipeline.manifest import VllmEngine
@@ -90,6 +91,8 @@ class VllmServer:
             whole_prompts = str(max(4096, self._max_model_len))
             command += ["--enforce-eager", "--no-enable-chunked-prefill"]
             command += ["--max-num-batched-tokens", whole_prompts]
+            if amx_is_doubtful():  # its attention uses AMX in bf16 whatever oneDNN is told
+                command += ["--dtype", "float32"]
         return command
 
     def _environment(self) -> dict[str, str]:
