@@ -23,7 +23,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 ManifestPath = Annotated[Path, typer.Argument(help="YAML file that names dataset, model, prompt and sampling")]
 Limit = Annotated[int | None, typer.Option(min=1, help="only the first so many pairs")]
-Output = Annotated[Path | None, typer.Option("--out", help="another output folder than the manifest's")]
+Output = Annotated[str | None, typer.Option("--out", help="another output folder or URL than the manifest's")]
 
 
 EngineOption = Annotated[EngineKind | None, typer.Option(help="another engine than the manifest's")]
@@ -77,7 +77,7 @@ def reclean(manifest: ManifestPath, out: Output = None) -> None:
     from pipeline.reclean import reclean as reclean_shards
 
     job = open_job(manifest, output=out)
-    with single_writer(job.output):
+    with single_writer(job.work):
         changed = reclean_shards(job)
     console.print(f"rows changed: {changed.total():,}", *(f"{count:,} are now {s}" for s, count in changed.items()))
 

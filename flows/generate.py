@@ -17,7 +17,7 @@ from pipeline.generate import Receipt, make_bucket
 from pipeline.job import open_job
 from pipeline.manifest import EngineKind
 from pipeline.output import single_writer
-from pipeline.prepare import prepare
+from pipeline.prepare import prepare, shards_there
 from pipeline.progress import GenerationProgress
 from pipeline.redo import parse_redo
 from pipeline.run import Run
@@ -32,7 +32,7 @@ def generate_explanations(
     manifest: Path,
     limit: int | None = None,
     engine: EngineKind | None = None,
-    output: Path | None = None,
+    output: Path | str | None = None,
     redo: str | None = None,
     redo_max_tokens: int | None = None,
 ) -> GenerationSummary:
@@ -42,19 +42,20 @@ def generate_explanations(
         manifest: the YAML file that describes dataset, model, prompt and sampling.
         limit: generate for the first so many pairs only; the others keep what they have.
         engine: another engine than the manifest's, at its defaults.
-        output: another output folder than the manifest's.
+        output: another output folder or URL than the manifest's.
         redo: generate rows with these statuses again and keep the rest, such as `truncated,error`.
         redo_max_tokens: longest explanation of the redone rows, in tokens.
     """
     again = parse_redo(redo, redo_max_tokens)
     job = open_job(manifest, engine=engine, output=output)
     with ExitStack() as stack:
-        stack.enter_context(single_writer(job.output))
+        stack.enter_context(single_writer(job.work))
+        there = shards_there(job)
         plan = prepare(job, limit)
         began = time.monotonic()
         engine_of_run = stack.enter_context(LazyEngine(lambda: engine_for(job)))
         progress = stack.enter_context(GenerationProgress(sum(plan.pairs.values())))
-        run = Run(job, plan, engine_of_run, progress, ErrorLimit(job.manifest.generation.max_error_share), again)
+        run = Run(job, plan, there, engine_of_run, progress, ErrorLimit(job.manifest.generation.max_error_share), again)
 
         @task(name="make-bucket", task_run_name="bucket-{bucket}", cache_policy=NO_CACHE)
         def make(bucket: int) -> Receipt:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pipeline.images import image_problem
 from pipeline.job import Job
-from pipeline.output import check_output
 from pipeline.plan import Plan, PlannedPair, plan_pairs, write_plan
+from pipeline.prepare import shards_there
 from pipeline.prompt import Message
 from pipeline.readers import read_pairs
 from pipeline.resume import divide
-from pipeline.shard import find_shards, read_rows
+from pipeline.shard import ShardFile, read_shard
 from pipeline.spool import read_spool
 
 _PROMPTS = 3
@@ -56,7 +56,7 @@ def check_job(job: Job, *, sample: int = 200, limit: int | None = None) -> Check
     Raises:
         PipelineError: as generating would.
     """
-    check_output(job.output, job.manifest.name, job.manifest.num_shards)
+    there = shards_there(job)
     rng = random.Random(0)
     sampled: list[PlannedPair] = []
     first: list[PlannedPair] = []
@@ -78,7 +78,7 @@ def check_job(job: Job, *, sample: int = 200, limit: int | None = None) -> Check
     with tempfile.TemporaryDirectory() as folder:
         pairs = looked_at(plan_pairs(read_pairs(job.manifest), job, limit))
         plan = write_plan(pairs, Path(folder) / "plan", job.manifest.num_shards)
-        works = [_divided(job, plan, bucket) for bucket in range(plan.num_buckets)]
+        works = [_divided(job, plan, bucket, there.get(bucket, [])) for bucket in range(plan.num_buckets)]
     images = (image_problem(job.manifest.image_root, one.pair.image) for one in sampled)
     problems = [problem for problem in images if problem is not None]
     if empty:
@@ -96,9 +96,9 @@ def check_job(job: Job, *, sample: int = 200, limit: int | None = None) -> Check
     )
 
 
-def _divided(job: Job, plan: Plan, bucket: int) -> tuple[int, int, int]:
+def _divided(job: Job, plan: Plan, bucket: int, files: list[ShardFile]) -> tuple[int, int, int]:
     """Requests, reused rows and settled rows of a bucket."""
-    existing = [row for path in find_shards(job.output, bucket) for row in read_rows(path)]
+    existing = [row for file in files for row in read_shard(job.storage, file.name).rows]
     spooled = [c for session in read_spool(job.spool_path(bucket)) for c in session.completions]
-    work = divide(job, plan.bucket(bucket), existing, spooled)
+    work = divide(job, plan.bucket(bucket).pairs(), existing, spooled)
     return len(work.requests), work.reused, len(work.settled)

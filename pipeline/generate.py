@@ -2,34 +2,27 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.engines.lazy import now
+from pipeline.clock import now
 from pipeline.engines.protocol import Completion
 from pipeline.job import Job
+from pipeline.output import check_dataset
+from pipeline.receipts import BucketReceipt, ShardReceipt, read_receipt, receipt_name, write_receipt
 from pipeline.resume import BucketWork, divide
 from pipeline.rows import answered_row, better_row, status_of
 from pipeline.run import Run
-from pipeline.shard import (
-    Row,
-    count_statuses,
-    file_digest,
-    find_shards,
-    read_provenance,
-    read_rows,
-    shard_path,
-    write_shard,
-)
+from pipeline.shard import Row, Shard, ShardFile, count_statuses, read_shard, shard_name, write_shard
 from pipeline.spool import Session, Spool, read_spool
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a bucket's making came to; small enough to hand to Prefect.
+    """What a bucket's making came to in this run; small enough to hand to Prefect.
 
     Attributes:
-        digests: SHA-256 of the bucket's shards, by path relative to the output folder.
+        digests: SHA-256 of the bucket's shards, by name.
         counts: rows by split and status.
         generated: requests answered by the engine in this run.
         reused: rows whose text was there before.
@@ -57,11 +50,17 @@ def make_bucket(run: Run, bucket: int) -> Receipt:
     """
     began = time.monotonic()
     job = run.job
-    sessions = read_spool(job.spool_path(bucket))
-    existing = [row for path in find_shards(job.output, bucket) for row in read_rows(path)]
-    spooled = [c for s in sessions for c in s.completions if "redo" in s.about or not run.redo.asks_for(status_of(c))]
     planned = run.plan.bucket(bucket)
-    work = divide(job, planned, existing, spooled, run.redo)
+    plan_digest = planned.digest
+    files = run.there.get(bucket, [])
+    receipt = read_receipt(job.storage, bucket)
+    sessions = read_spool(job.spool_path(bucket))
+    if receipt is not None and not sessions and not run.redo.statuses and _is_settled(receipt, plan_digest, files):
+        run.progress.divided(len(planned), 0)
+        return _report(receipt, generated=[], reused=len(planned), seconds=time.monotonic() - began)
+    existing = {file.name: _shard_of(job, file.name) for file in files}
+    spooled = [c for s in sessions for c in s.completions if "redo" in s.about or not run.redo.asks_for(status_of(c))]
+    work = divide(job, planned.pairs(), [row for shard in existing.values() for row in shard.rows], spooled, run.redo)
     run.progress.divided(len(planned), len(work.requests))
     rows = dict(work.settled)
     answered: list[Completion] = []
@@ -76,22 +75,31 @@ def make_bucket(run: Run, bucket: int) -> Receipt:
                 _place(rows, job, work, completion)
                 run.engine.check()
         sessions.append(Session(run.about(), answered))
-    digests = _commit(job, bucket, rows, existing, sessions)
-    job.spool_path(bucket).unlink(missing_ok=True)
-    by_split: dict[str, list[Row]] = {}
-    for row in rows.values():
-        by_split.setdefault(row.split, []).append(row)
-    return Receipt(
+    made = BucketReceipt(
+        dataset=job.manifest.name,
         bucket=bucket,
-        digests=digests,
-        counts={split: count_statuses(of_split) for split, of_split in sorted(by_split.items())},
-        generated=len(answered),
-        reused=work.reused,
+        num_buckets=job.manifest.num_shards,
+        shards=_commit(job, bucket, list(rows.values()), existing, sessions),
         pending=work.pending,
-        prompt_tokens=sum(c.prompt_tokens or 0 for c in answered),
-        completion_tokens=sum(c.completion_tokens or 0 for c in answered),
-        seconds=time.monotonic() - began,
+        unsent=sum(not row.was_sent for row in rows.values()),
+        plan=plan_digest,
     )
+    if receipt is None or replace(receipt, finished_at="") != made:
+        write_receipt(job.storage, made)
+    job.spool_path(bucket).unlink(missing_ok=True)
+    return _report(made, generated=answered, reused=work.reused, seconds=time.monotonic() - began)
+
+
+def _is_settled(receipt: BucketReceipt, plan_digest: str, files: list[ShardFile]) -> bool:
+    """Whether a bucket is as an earlier run left it, with nothing to make or to judge anew."""
+    as_left = {name: shard.size for name, shard in receipt.shards.items()} == {file.name: file.size for file in files}
+    return as_left and receipt.plan == plan_digest and not receipt.pending and not receipt.unsent
+
+
+def _shard_of(job: Job, name: str) -> Shard:
+    shard = read_shard(job.storage, name)
+    check_dataset(name, shard.provenance, job.manifest.name)
+    return shard
 
 
 def _place(rows: dict[tuple[str, str], Row], job: Job, work: BucketWork, completion: Completion) -> None:
@@ -101,30 +109,33 @@ def _place(rows: dict[tuple[str, str], Row], job: Job, work: BucketWork, complet
 
 
 def _commit(
-    job: Job,
-    bucket: int,
-    rows: dict[tuple[str, str], Row],
-    existing: list[Row],
-    sessions: Iterable[Session],
-) -> dict[str, str]:
-    """Write the shards whose rows changed, and remove those that have none left; digests of what is there."""
-    had = {(row.split, row.id): row for row in existing}
-    splits = {split for split, _ in rows} | {split for split, _ in had}
-    digests: dict[str, str] = {}
-    for split in sorted(splits):
-        path = shard_path(job.output, split, bucket, job.manifest.num_shards)
-        current = {place: row for place, row in rows.items() if place[0] == split}
-        before = {place: row for place, row in had.items() if place[0] == split}
-        if not current:
-            path.unlink(missing_ok=True)  # all its pairs have left the dataset
+    job: Job, bucket: int, rows: list[Row], existing: dict[str, Shard], sessions: Iterable[Session]
+) -> dict[str, ShardReceipt]:
+    """Write the shards whose rows changed, and remove those that have none left; receipts of what is there."""
+    current: dict[str, list[Row]] = {name: [] for name in existing}
+    for row in rows:
+        current.setdefault(shard_name(row.split, bucket, job.manifest.num_shards), []).append(row)
+    receipts: dict[str, ShardReceipt] = {}
+    changed = False
+    for name, of_split in sorted(current.items()):
+        of_split.sort(key=lambda row: row.id)
+        before = existing.get(name)
+        if before is not None and before.rows == of_split:
+            receipts[name] = ShardReceipt(before.digest, before.size, len(of_split), count_statuses(of_split))
             continue
-        if current != before or not path.is_file():
-            generations = read_provenance(path).get("generations", []) if path.is_file() else []
-            keys = {row.key for row in current.values()}
-            generations += [made for session in sessions if (made := _made(session, keys))["requests"]]
-            write_shard(path, list(current.values()), {**job.provenance(split, bucket), "generations": generations})
-        digests[str(path.relative_to(job.output))] = file_digest(path)
-    return digests
+        if not changed:
+            job.storage.delete(receipt_name(bucket))  # until the new one is there, the bucket is half-made
+            changed = True
+        if not of_split:
+            job.storage.delete(name)  # all its pairs have left the dataset
+            continue
+        generations = list(before.provenance.get("generations", [])) if before is not None else []
+        keys = {row.key for row in of_split}
+        generations += [made for session in sessions if (made := _made(session, keys))["requests"]]
+        provenance = {**job.provenance(of_split[0].split, bucket), "generations": generations}
+        digest, size = write_shard(job.storage, name, of_split, provenance)
+        receipts[name] = ShardReceipt(digest, size, len(of_split), count_statuses(of_split))
+    return receipts
 
 
 def _made(session: Session, keys: set[str]) -> dict[str, Any]:
@@ -137,3 +148,20 @@ def _made(session: Session, keys: set[str]) -> dict[str, Any]:
         "prompt_tokens": sum(c.prompt_tokens or 0 for c in mine),
         "completion_tokens": sum(c.completion_tokens or 0 for c in mine),
     }
+
+
+def _report(receipt: BucketReceipt, *, generated: list[Completion], reused: int, seconds: float) -> Receipt:
+    counts = {
+        name.partition("/")[0].removeprefix("split="): shard.statuses for name, shard in sorted(receipt.shards.items())
+    }
+    return Receipt(
+        bucket=receipt.bucket,
+        digests={name: shard.sha256 for name, shard in receipt.shards.items()},
+        counts=counts,
+        generated=len(generated),
+        reused=reused,
+        pending=receipt.pending,
+        prompt_tokens=sum(c.prompt_tokens or 0 for c in generated),
+        completion_tokens=sum(c.completion_tokens or 0 for c in generated),
+        seconds=seconds,
+    )

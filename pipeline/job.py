@@ -1,6 +1,7 @@
 """What is the same for every shard of a run: manifest, prompt, model, output folder."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel, find_language_model
 from pipeline.manifest import EngineKind, Manifest, load_manifest
 from pipeline.prompt import PromptTemplate, load_prompt
+from pipeline.storage import Storage, is_url, open_storage
 
 
 @dataclass(frozen=True)
@@ -19,18 +21,28 @@ class Job:
     model: LanguageModel
 
     @property
-    def output(self) -> Path:
-        """The folder of the shards."""
-        return self.manifest.output_folder
+    def output(self) -> Path | str:
+        """Where the shards and their receipts go: a local folder, or a URL of object storage."""
+        return self.manifest.output_location
+
+    @cached_property
+    def storage(self) -> Storage:
+        """The output, opened."""
+        return open_storage(self.output)
+
+    @property
+    def work(self) -> Path:
+        """The local folder of plan, spool, lock and server log; readers of datasets pass over their names."""
+        return self.manifest.work_folder
 
     @property
     def plan_folder(self) -> Path:
-        """Where this run's plan is written; readers of a folder pass over names that start with _."""
-        return self.output / "_plan"
+        """Where this run's plan is written."""
+        return self.work / "_plan"
 
     def spool_path(self, bucket: int) -> Path:
         """Where the answers of a bucket wait until its shards are written."""
-        return self.output / "_spool" / f"bucket-{bucket:05d}.jsonl"
+        return self.work / "_spool" / f"bucket-{bucket:05d}.jsonl"
 
     def provenance(self, split: str, shard: int) -> dict[str, Any]:
         """What a shard's footer says of its origin, engine apart."""
@@ -50,13 +62,13 @@ class Job:
         }
 
 
-def open_job(manifest_path: Path, *, engine: EngineKind | None = None, output: Path | None = None) -> Job:
+def open_job(manifest_path: Path, *, engine: EngineKind | None = None, output: Path | str | None = None) -> Job:
     """Load a manifest and find its prompt and model, before any long work.
 
     Args:
         manifest_path: the YAML file.
         engine: in place of the manifest's engine, at its defaults unless the manifest names the same one.
-        output: another output folder.
+        output: another output folder, relative to the working directory, or URL.
 
     Raises:
         PipelineError: something named does not exist or does not fit.
@@ -66,7 +78,7 @@ def open_job(manifest_path: Path, *, engine: EngineKind | None = None, output: P
     if engine is not None and engine != manifest.generation.engine.kind:
         changes["generation"] = manifest.generation.with_engine(engine)
     if output is not None:
-        changes["output"] = output.resolve()
+        changes["output"] = str(output) if is_url(str(output)) else str(Path(output).resolve())
     if changes:
         manifest = manifest.with_changes(changes)
     generation = manifest.generation

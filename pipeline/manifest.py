@@ -1,6 +1,7 @@
 """The manifest: one YAML file that describes one reproducible generation run."""
 
 import difflib
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from pipeline.errors import PipelineError
+from pipeline.storage import is_url
 from pipeline.worlds.heraldry.settings import WorldSettings
 
 
@@ -97,7 +99,14 @@ class Manifest(_Strict):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="the dataset's name, written into every shard")
     dataset: Dataset
     generation: Generation
-    output: Path = Field(description="folder of the explanation shards, relative to the manifest")
+    output: str = Field(
+        description="where the explanation shards go: a folder relative to the manifest, or a URL such as s3://bucket/x"
+    )
+    work: Path | None = Field(
+        default=None,
+        description="local folder of plan, spool and lock, relative to the manifest; by default the output folder, or "
+        "`.work/NAME-DIGEST` beside the manifest where the output is a URL",
+    )
     num_shards: int = Field(default=16, ge=1, le=99_999, description="shards per split; keep it once chosen")
     check_images: bool = Field(default=True, description="decode each image first; a bad one costs no LLM tokens")
 
@@ -125,9 +134,18 @@ class Manifest(_Strict):
         return root / "images" if isinstance(self.dataset, HeraldryDataset) else root
 
     @property
-    def output_folder(self) -> Path:
-        """The absolute folder of the explanation shards."""
-        return self.resolve(self.output)
+    def output_location(self) -> Path | str:
+        """Where the explanation shards go: an absolute folder, or a URL."""
+        return self.output if is_url(self.output) else self.resolve(Path(self.output))
+
+    @property
+    def work_folder(self) -> Path:
+        """The absolute local folder of plan, spool, lock and server log."""
+        if self.work is not None:
+            return self.resolve(self.work)
+        if not is_url(self.output):
+            return self.resolve(Path(self.output))
+        return self.resolve(Path(".work") / f"{self.name}-{hashlib.sha256(self.output.encode()).hexdigest()[:8]}")
 
 
 def load_manifest(path: Path) -> Manifest:

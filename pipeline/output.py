@@ -1,52 +1,60 @@
-"""The output folder: it belongs to one dataset, and one writer at a time."""
+"""The output belongs to one dataset, and to one writer at a time."""
 
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.shard import find_shards, read_provenance
+from pipeline.shard import ShardFile
 
 _LOCK = ".writer.lock"
 
 
-def check_output(output: Path, dataset: str, num_shards: int) -> None:
-    """Refuse a folder that holds another dataset's shards, or the same one's cut in another number.
+def check_output(shards: Iterable[ShardFile], num_shards: int) -> None:
+    """Refuse an output that is cut in another number of shards; whose dataset it is, each bucket checks for itself.
 
     Raises:
-        PipelineError: naming the shard that does not belong, and what to do.
+        PipelineError: naming a shard that does not belong, and what to do.
     """
-    for path in find_shards(output):
-        found = read_provenance(path)
-        if found["dataset"] != dataset:
+    for shard in shards:
+        if shard.num_shards != num_shards:
             raise PipelineError(
-                f"{output} holds shards of dataset {found['dataset']!r} ({path.name}), not of {dataset!r}; "
-                "set another output folder in the manifest, or move that one away"
-            )
-        if found["num_shards"] != num_shards:
-            raise PipelineError(
-                f"{output} holds shards cut in {found['num_shards']} parts ({path.name}), the manifest says "
+                f"the output holds shards cut in {shard.num_shards} parts ({shard.name}), the manifest says "
                 f"{num_shards}; set num_shards back, or choose another output folder"
             )
 
 
+def check_dataset(name: str, provenance: dict[str, Any], dataset: str) -> None:
+    """Refuse a shard of another dataset.
+
+    Raises:
+        PipelineError: naming it, and what to do.
+    """
+    if provenance["dataset"] != dataset:
+        raise PipelineError(
+            f"the output holds shards of dataset {provenance['dataset']!r} ({name}), not of {dataset!r}; "
+            "set another output folder in the manifest, or move that one away"
+        )
+
+
 @contextmanager
-def single_writer(output: Path) -> Iterator[None]:
-    """Hold the folder's lock; the kernel frees it when this process ends, however it ends.
+def single_writer(work: Path) -> Iterator[None]:
+    """Hold the lock in the work folder; the kernel frees it when this process ends, however it ends.
 
     Raises:
         PipelineError: another process is writing there.
     """
-    output.mkdir(parents=True, exist_ok=True)
-    with (output / _LOCK).open("a+", encoding="utf-8") as lock:
+    work.mkdir(parents=True, exist_ok=True)
+    with (work / _LOCK).open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise PipelineError(f"{output} is being written by {lock.read().strip() or 'another process'}") from None
+            raise PipelineError(f"{work} is being written by {lock.read().strip() or 'another process'}") from None
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         lock.flush()

@@ -4,6 +4,8 @@ A key's bucket is a hash of it, so identical prompts meet in one bucket whatever
 moves nothing, and memory does not grow with the dataset (70 bytes a pair, to notice an id that occurs twice).
 """
 
+import hashlib
+import io
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -54,20 +56,36 @@ class Plan:
     num_buckets: int
     pairs: dict[str, int]
 
-    def bucket(self, number: int) -> list[PlannedPair]:
+    def bucket(self, number: int) -> "PlannedBucket":
         """The planned pairs of one bucket, all splits together, in the dataset's order."""
         folder = _bucket_folder(self.folder, number)
-        if not folder.is_dir():
-            return []
-        rows = (row for piece in sorted(folder.iterdir()) for row in pq.read_table(piece).to_pylist())
+        pieces = sorted(folder.iterdir()) if folder.is_dir() else []
+        tables = [pq.read_table(piece, partitioning=None) for piece in pieces]
+        return PlannedBucket(pa.concat_tables(tables) if tables else PLAN_SCHEMA.empty_table())
+
+
+class PlannedBucket:
+    """One bucket of a plan, as it lies on disk until its pairs are asked for."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table.combine_chunks()
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @property
+    def digest(self) -> str:
+        """Digest (32 hex digits) of the planned pairs, however they were written in pieces."""
+        stream = io.BytesIO()
+        with pa.ipc.new_stream(stream, PLAN_SCHEMA) as writer:
+            writer.write_table(self._table)
+        return hashlib.blake2b(stream.getbuffer(), digest_size=16).hexdigest()
+
+    def pairs(self) -> list[PlannedPair]:
+        """The planned pairs."""
+        columns = [column.to_pylist() for column in self._table.itercolumns()]
         return [
-            PlannedPair(
-                Pair(row["id"], row["split"], row["image"], row["caption"], row["topic"]),
-                row["key"],
-                row["seed"],
-                row["selected"],
-            )
-            for row in rows
+            PlannedPair(Pair(*pair), key, seed, selected) for *pair, key, seed, selected in zip(*columns, strict=True)
         ]
 
 

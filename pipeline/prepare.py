@@ -1,19 +1,33 @@
-"""From a job to its plan, and to the buckets that a run has to look at."""
+"""From a job to its plan, and to what is there already."""
 
 from pipeline.job import Job
 from pipeline.output import check_output
 from pipeline.plan import Plan, plan_pairs, write_plan
 from pipeline.readers import read_pairs
+from pipeline.shard import ShardFile, list_shards
+
+
+def shards_there(job: Job) -> dict[int, list[ShardFile]]:
+    """The shards of the output by bucket, found in one listing.
+
+    Raises:
+        PipelineError: the output is cut in another number of shards.
+    """
+    shards = list_shards(job.storage)
+    check_output(shards, job.manifest.num_shards)
+    by_bucket: dict[int, list[ShardFile]] = {}
+    for shard in shards:
+        by_bucket.setdefault(shard.number, []).append(shard)
+    return by_bucket
 
 
 def prepare(job: Job, limit: int | None = None) -> Plan:
     """Read the pairs and write the plan; every number below `plan.num_buckets` is a bucket to make.
 
-    The caller holds the output folder's lock.
+    The caller holds the lock.
 
     Raises:
         PipelineError: the dataset, the model or the output folder is not what the manifest says.
     """
-    check_output(job.output, job.manifest.name, job.manifest.num_shards)
     planned = plan_pairs(read_pairs(job.manifest), job, limit)
     return write_plan(planned, job.plan_folder, job.manifest.num_shards)

@@ -1,27 +1,36 @@
 """Cleaning again from the raw text, without an engine: after a change of the rules, or to see what they do."""
 
 from collections import Counter
+from dataclasses import replace
 
 from pipeline.job import Job
-from pipeline.output import check_output
+from pipeline.output import check_dataset
+from pipeline.prepare import shards_there
+from pipeline.receipts import ShardReceipt, read_receipt, write_receipt
 from pipeline.rows import cleaned_again
-from pipeline.shard import find_shards, read_provenance, read_rows, write_shard
+from pipeline.shard import count_statuses, read_shard, write_shard
 
 
 def reclean(job: Job) -> Counter[str]:
     """Rewrite the shards whose rows change; how many rows now have another explanation or status, by status.
 
-    The caller holds the output folder's lock.
+    The caller holds the output's lock.
 
     Raises:
-        PipelineError: the folder is not this dataset's.
+        PipelineError: the output is not this dataset's.
     """
-    check_output(job.output, job.manifest.name, job.manifest.num_shards)
     changed: Counter[str] = Counter()
-    for path in find_shards(job.output):
-        rows = read_rows(path)
-        again = [cleaned_again(row) for row in rows]
-        changed.update(new.status for old, new in zip(rows, again, strict=True) if old != new)
-        if again != rows:
-            write_shard(path, again, read_provenance(path))
+    for bucket, files in shards_there(job).items():
+        receipt = read_receipt(job.storage, bucket)
+        shards = dict(receipt.shards) if receipt else {}
+        for file in files:
+            shard = read_shard(job.storage, file.name)
+            check_dataset(file.name, shard.provenance, job.manifest.name)
+            again = [cleaned_again(row) for row in shard.rows]
+            changed.update(new.status for old, new in zip(shard.rows, again, strict=True) if old != new)
+            if again != shard.rows:
+                digest, size = write_shard(job.storage, file.name, again, shard.provenance)
+                shards[file.name] = ShardReceipt(digest, size, len(again), count_statuses(again))
+        if receipt is not None and shards != receipt.shards:
+            write_receipt(job.storage, replace(receipt, shards=shards))
     return changed

@@ -9,14 +9,16 @@ from pipeline.job import Job
 from pipeline.plan import Plan
 from pipeline.progress import GenerationProgress
 from pipeline.redo import NOTHING, Redo
+from pipeline.shard import ShardFile
 
 
 @dataclass(frozen=True)
 class Run:
-    """A job with its plan, its engine, and those who watch."""
+    """A job with its plan, the shards that were there, its engine, and those who watch."""
 
     job: Job
     plan: Plan
+    there: dict[int, list[ShardFile]]
     engine: LazyEngine
     progress: GenerationProgress
     errors: ErrorLimit

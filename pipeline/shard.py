@@ -1,18 +1,22 @@
 """Reading and committing explanation shards."""
 
 import hashlib
+import io
+import re
 from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.atomic import committed
 from pipeline.errors import PipelineError
 from pipeline.schema import SCHEMA, SCHEMA_VERSION, provenance_of, schema_with
 from pipeline.status import Status
+from pipeline.storage import Storage
+
+_NAME = re.compile(r"split=(?P<split>[^/]+)/part-(?P<number>\d{5})-of-(?P<of>\d{5})\.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,64 +46,86 @@ class Row:
         return self.raw_text is not None or self.status == Status.ERROR
 
 
-def shard_path(output: Path, split: str, shard: int, num_shards: int) -> Path:
-    """`OUTPUT/split=train/part-00002-of-00004.parquet`."""
-    return output / f"split={split}" / f"part-{shard:05d}-of-{num_shards:05d}.parquet"
+_COLUMNS = [field.name for field in fields(Row)]
 
 
-def find_shards(output: Path, shard: int | None = None) -> list[Path]:
-    """All shards of an output folder (or those of one number, a shard a split), by name.
+@dataclass(frozen=True, slots=True)
+class ShardFile:
+    """A shard by its name: `split=train/part-00002-of-00004.parquet`."""
 
-    Half-written temporary files are none.
-    """
-    number = "*" if shard is None else f"{shard:05d}"
-    return sorted(output.glob(f"split=*/part-{number}-of-*.parquet"))
+    name: str
+    split: str
+    number: int
+    num_shards: int
+    size: int
 
 
-def read_provenance(path: Path) -> dict[str, Any]:
-    """The provenance in a shard's footer.
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A shard's content: rows, what its footer says of their origin, and the file's SHA-256."""
+
+    rows: list[Row]
+    provenance: dict[str, Any]
+    digest: str
+    size: int
+
+
+def shard_name(split: str, number: int, num_shards: int) -> str:
+    """`split=train/part-00002-of-00004.parquet`."""
+    return f"split={split}/part-{number:05d}-of-{num_shards:05d}.parquet"
+
+
+def list_shards(storage: Storage) -> list[ShardFile]:
+    """All shards of an output, by name, found in one listing. Half-written temporary files are none."""
+    return [
+        ShardFile(file.name, match["split"], int(match["number"]), int(match["of"]), file.size)
+        for file in storage.files()
+        if (match := _NAME.fullmatch(file.name))
+    ]
+
+
+def read_shard(storage: Storage, name: str) -> Shard:
+    """A whole shard.
 
     Raises:
         PipelineError: the file cannot be read, or is not one of our shards.
     """
     try:
-        provenance = provenance_of(pq.read_schema(path))
+        content = storage.read(name)
+        table = pq.read_table(pa.BufferReader(content))
     except (OSError, pa.ArrowException) as error:
-        raise PipelineError(f"{path}: cannot be read ({error}); delete it and it is generated again") from error
+        raise PipelineError(f"{name}: cannot be read ({error}); delete it and it is generated again") from error
+    provenance = provenance_of(table.schema)
     if provenance is None:
-        raise PipelineError(f"{path}: is no explanation shard; choose another output folder")
+        raise PipelineError(f"{name}: is no explanation shard; choose another output folder")
     if provenance["schema_version"] != SCHEMA_VERSION:
         raise PipelineError(
-            f"{path}: has schema version {provenance['schema_version']}, this program writes {SCHEMA_VERSION}; "
+            f"{name}: has schema version {provenance['schema_version']}, this program writes {SCHEMA_VERSION}; "
             "choose another output folder"
         )
-    return provenance
+    return Shard(_rows(table), provenance, hashlib.sha256(content).hexdigest(), len(content))
 
 
-def read_rows(path: Path) -> list[Row]:
-    """The rows of a shard."""
-    table = pq.read_table(path, partitioning=None)
-    return [Row(**{**row, "image": row["image"]["path"]}) for row in table.to_pylist()]
+def _rows(table: pa.Table) -> list[Row]:
+    columns = {name: table.column(name) for name in _COLUMNS}
+    columns["image"] = pc.struct_field(columns["image"], "path")
+    return [Row(*values) for values in zip(*(column.to_pylist() for column in columns.values()), strict=True)]
 
 
-def write_shard(path: Path, rows: list[Row], provenance: dict[str, Any]) -> None:
-    """Commit a shard atomically, rows in order of id."""
+def write_shard(storage: Storage, name: str, rows: list[Row], provenance: dict[str, Any]) -> tuple[str, int]:
+    """Commit a shard, rows in order of id; the file's SHA-256 and its size in bytes."""
     ordered = sorted(rows, key=lambda row: row.id)
-    counts = count_statuses(ordered)
     columns = {name: [getattr(row, name) for row in ordered] for name in SCHEMA.names}
     columns["image"] = [{"bytes": None, "path": row.image} for row in ordered]
-    schema = schema_with({**provenance, "counts": counts})
-    with committed(path) as temporary:
-        pq.write_table(pa.table(columns, schema=schema), temporary, compression="zstd")
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    schema = schema_with({**provenance, "counts": count_statuses(ordered)})
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns, schema=schema), buffer, compression="zstd")
+    content = buffer.getvalue()
+    storage.write(name, content)
+    return hashlib.sha256(content).hexdigest(), len(content)
 
 
 def count_statuses(rows: list[Row]) -> dict[str, int]:
-    """Rows by status, the commonest statuses of `Status` first, zeros left out."""
+    """Rows by status, in the order of `Status`, zeros left out."""
     counts = Counter(row.status for row in rows)
     return {status.value: counts[status.value] for status in Status if counts[status.value]}

@@ -6,9 +6,8 @@ import pipeline.schema
 from model import shards
 from model.shards import read_split
 from pipeline.job import open_job
-from pipeline.shard import file_digest, find_shards
 from tests.support.dataset import save_records, write_manifest, write_pairs
-from tests.support.generation import all_rows, generate
+from tests.support.generation import all_rows, file_digest, find_shards, generate
 from tests.support.scripted_engine import ScriptedEngine
 
 

@@ -2,10 +2,10 @@
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Self
 
+from pipeline.clock import now
 from pipeline.engines.protocol import Engine
 from pipeline.errors import PipelineError
 
@@ -62,8 +62,3 @@ class LazyEngine:
         """
         if self._lost is not None:
             raise PipelineError(self._lost)
-
-
-def now() -> str:
-    """The time in UTC to the millisecond, as the shards record it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

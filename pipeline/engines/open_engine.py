@@ -22,6 +22,6 @@ def engine_for(job: Job) -> Engine:
     if settings.url is None:
         # not resolved: an environment's interpreter is a link, and where it points to has no vllm
         python = job.manifest.folder / settings.python if settings.python else DEFAULT_PYTHON
-        log = job.output / "_vllm-server.log"
+        log = job.work / "_vllm-server.log"
         server = VllmServer(job.model, generation.max_model_len, settings, python, log)
     return VllmGeneration(job.model, generation.sampling, settings, server)

@@ -6,9 +6,8 @@ import pytest
 
 from flows.generate import generate_explanations
 from pipeline.errors import PipelineError
-from pipeline.shard import find_shards
 from tests.support.dataset import write_manifest, write_pairs
-from tests.support.generation import all_rows
+from tests.support.generation import all_rows, find_shards
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

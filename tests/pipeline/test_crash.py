@@ -16,10 +16,9 @@ import pytest
 
 from pipeline.engines.protocol import Completion, Request
 from pipeline.job import Job, open_job
-from pipeline.shard import find_shards
 from pipeline.spool import Spool, read_spool
 from tests.support.dataset import write_manifest, write_pairs
-from tests.support.generation import all_rows, generate
+from tests.support.generation import all_rows, find_shards, generate
 from tests.support.killable_generation import generate_in_a_process
 from tests.support.scripted_engine import ScriptedEngine
 

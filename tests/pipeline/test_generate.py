@@ -14,9 +14,8 @@ from pipeline.output import single_writer
 from pipeline.prepare import prepare
 from pipeline.progress import GenerationProgress
 from pipeline.run import Run
-from pipeline.shard import file_digest, find_shards, read_provenance
 from tests.support.dataset import save_records, write_manifest, write_pairs
-from tests.support.generation import all_rows, generate
+from tests.support.generation import all_rows, file_digest, find_shards, generate, read_provenance
 from tests.support.scripted_engine import ScriptedEngine
 
 COUNT = 40
@@ -154,7 +153,7 @@ def test_a_run_that_is_given_up_stops_at_its_next_answer_and_goes_on_later(job: 
     plan = prepare(job)
     engine = ScriptedEngine()
     with LazyEngine(lambda: engine) as lazy, GenerationProgress(0) as progress:
-        run = Run(job, plan, lazy, progress, ErrorLimit(1.0))
+        run = Run(job, plan, {}, lazy, progress, ErrorLimit(1.0))
         assert lazy.get() is engine
         lazy.give_up("interrupted")
         with pytest.raises(PipelineError, match="interrupted"):
@@ -193,12 +192,12 @@ def test_duplicate_ids_and_broken_records_are_named(job: Job, tmp_path: Path) ->
 
 def test_one_writer_at_a_time(job: Job) -> None:
     with (
-        single_writer(job.output),
+        single_writer(job.work),
         pytest.raises(PipelineError, match=r"is being written by process \d+ on"),
-        single_writer(job.output),
+        single_writer(job.work),
     ):
         pass
-    with single_writer(job.output):
+    with single_writer(job.work):
         pass
 
 

@@ -23,7 +23,7 @@ def test_paths_start_at_the_manifest(tmp_path: Path, tiny_llama: Path, monkeypat
     path = write_manifest(tmp_path, tiny_llama)
     monkeypatch.chdir("/")
     manifest = load_manifest(path)
-    assert manifest.output_folder == tmp_path / "explanations"
+    assert manifest.output_location == tmp_path / "explanations"
     assert manifest.image_root == tmp_path / "images"
 
 

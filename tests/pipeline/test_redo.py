@@ -1,6 +1,7 @@
 """Top-up and re-cleaning: what is redone, what is kept, and what a run of errors comes to."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,13 @@ import pytest
 from pipeline.engines.protocol import Completion, Request
 from pipeline.errors import PipelineError
 from pipeline.job import Job, open_job
+from pipeline.receipts import ShardReceipt, read_receipt
 from pipeline.reclean import reclean
 from pipeline.redo import NOTHING, Redo, parse_redo
-from pipeline.shard import find_shards, read_provenance, read_rows, write_shard
+from pipeline.shard import list_shards, read_shard, write_shard
 from pipeline.status import Status
 from tests.support.dataset import write_manifest, write_pairs
-from tests.support.generation import all_rows, generate
+from tests.support.generation import all_rows, find_shards, generate, read_provenance
 from tests.support.scripted_engine import ScriptedEngine
 
 COUNT = 30
@@ -105,17 +107,21 @@ def test_what_may_be_redone() -> None:
 def test_recleaning_needs_no_engine(job: Job) -> None:
     generate(job, ScriptedEngine())
     good = all_rows(job.output)
-    path = find_shards(job.output)[0]
-    rows = read_rows(path)
-    spoilt = [row.__class__(**{**_fields(row), "explanation": "old rules", "status": "empty"}) for row in rows]
-    write_shard(path, spoilt, read_provenance(path))
-    assert reclean(job) == {"ok": len(rows)}
+    receipts = _receipts(job)
+    name = list_shards(job.storage)[0].name
+    shard = read_shard(job.storage, name)
+    spoilt = [replace(row, explanation="old rules", status="empty") for row in shard.rows]
+    write_shard(job.storage, name, spoilt, shard.provenance)
+    assert reclean(job) == {"ok": len(spoilt)}
     assert all_rows(job.output) == good
+    assert _receipts(job) == receipts
     assert reclean(job) == {}
 
 
-def _fields(row: object) -> dict[str, object]:
-    return {name: getattr(row, name) for name in row.__slots__}  # type: ignore[attr-defined]
+def _receipts(job: Job) -> list[dict[str, ShardReceipt]]:
+    """What the receipts say of the shards."""
+    receipts = [read_receipt(job.storage, bucket) for bucket in range(job.manifest.num_shards)]
+    return [receipt.shards for receipt in receipts if receipt is not None]
 
 
 def test_a_run_of_errors_stops_early_and_goes_on_later(tmp_path: Path, tiny_llama: Path) -> None:

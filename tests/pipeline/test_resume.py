@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from pipeline.errors import PipelineError
 from pipeline.job import Job, open_job
-from pipeline.shard import find_shards
 from pipeline.spool import read_spool
 from tests.support.dataset import save_records, write_manifest, write_pairs
-from tests.support.generation import all_rows, generate
+from tests.support.generation import all_rows, find_shards, generate
 from tests.support.scripted_engine import ScriptedEngine
 
 COUNT = 12

@@ -8,10 +8,9 @@ import pyarrow.parquet as pq
 
 from pipeline.job import open_job
 from pipeline.schema import SCHEMA, SCHEMA_VERSION
-from pipeline.shard import find_shards
 from pipeline.status import Status
 from tests.support.dataset import write_manifest, write_pairs
-from tests.support.generation import generate
+from tests.support.generation import find_shards, generate
 from tests.support.scripted_engine import ScriptedEngine
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "parquet_schema.md"

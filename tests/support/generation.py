@@ -1,30 +1,55 @@
 """Generation as the flow does it, without Prefect."""
 
+import hashlib
 from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
 
 from pipeline.engines.lazy import LazyEngine
 from pipeline.engines.protocol import Engine
 from pipeline.error_limit import ErrorLimit
 from pipeline.generate import Receipt, make_bucket
 from pipeline.job import Job
-from pipeline.prepare import prepare
+from pipeline.prepare import prepare, shards_there
 from pipeline.progress import GenerationProgress
 from pipeline.redo import NOTHING, Redo
 from pipeline.run import Run
-from pipeline.shard import Row, find_shards, read_rows
+from pipeline.schema import provenance_of
+from pipeline.shard import Row, list_shards, read_shard
+from pipeline.storage import open_storage
 
 
 def generate(job: Job, engine: Engine, limit: int | None = None, redo: Redo = NOTHING) -> list[Receipt]:
     """Bring every bucket of the job up to date, one after the other."""
+    there = shards_there(job)
     plan = prepare(job, limit)
     with LazyEngine(lambda: engine) as lazy, GenerationProgress(0) as progress:
-        run = Run(job, plan, lazy, progress, ErrorLimit(job.manifest.generation.max_error_share), redo)
+        run = Run(job, plan, there, lazy, progress, ErrorLimit(job.manifest.generation.max_error_share), redo)
         return [make_bucket(run, bucket) for bucket in range(plan.num_buckets)]
 
 
-def all_rows(output: Path) -> dict[str, Row]:
-    """Every row of a folder by id; an id that occurs twice fails."""
-    rows = [row for path in find_shards(output) for row in read_rows(path)]
+def all_rows(output: Path | str) -> dict[str, Row]:
+    """Every row of an output by id; an id that occurs twice fails."""
+    storage = open_storage(output)
+    rows = [row for file in list_shards(storage) for row in read_shard(storage, file.name).rows]
     by_id = {row.id: row for row in rows}
     assert len(by_id) == len(rows)
     return by_id
+
+
+def find_shards(output: Path) -> list[Path]:
+    """Paths of all shards of a local output, by name."""
+    return [output / file.name for file in list_shards(open_storage(output))]
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """What the footer of a shard says of its origin."""
+    found = provenance_of(pq.read_schema(path))
+    assert found is not None
+    return found
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -32,7 +32,7 @@ def generate_in_a_process(manifest: Path, asked: Path, seconds: float, news: Con
     """Target of a process: tells `news` when planning begins and when all is done."""
     job = open_job(manifest)
     assert job.model.tokenizer  # loaded before the clock starts: not a moment worth being killed in
-    with single_writer(job.output):
+    with single_writer(job.work):
         news.send("begun")
         generate(job, LoggingEngine(asked, seconds))
     news.send("done")
