@@ -98,7 +98,7 @@ def _is_settled(receipt: BucketReceipt, plan_digest: str, files: list[ShardFile]
 
 def _shard_of(job: Job, name: str) -> Shard:
     shard = read_shard(job.storage, name)
-    check_dataset(name, shard.provenance, job.manifest.name)
+    check_dataset(job.output, name, shard.provenance, job.manifest.name)
     return shard
 
 

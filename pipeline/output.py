@@ -14,7 +14,7 @@ from pipeline.shard import ShardFile
 _LOCK = ".writer.lock"
 
 
-def check_output(shards: Iterable[ShardFile], num_shards: int) -> None:
+def check_output(output: Path | str, shards: Iterable[ShardFile], num_shards: int) -> None:
     """Refuse an output that is cut in another number of shards; whose dataset it is, each bucket checks for itself.
 
     Raises:
@@ -23,12 +23,12 @@ def check_output(shards: Iterable[ShardFile], num_shards: int) -> None:
     for shard in shards:
         if shard.num_shards != num_shards:
             raise PipelineError(
-                f"the output holds shards cut in {shard.num_shards} parts ({shard.name}), the manifest says "
+                f"{output} holds shards cut in {shard.num_shards} parts ({shard.name}), the manifest says "
                 f"{num_shards}; set num_shards back, or choose another output folder"
             )
 
 
-def check_dataset(name: str, provenance: dict[str, Any], dataset: str) -> None:
+def check_dataset(output: Path | str, name: str, provenance: dict[str, Any], dataset: str) -> None:
     """Refuse a shard of another dataset.
 
     Raises:
@@ -36,7 +36,7 @@ def check_dataset(name: str, provenance: dict[str, Any], dataset: str) -> None:
     """
     if provenance["dataset"] != dataset:
         raise PipelineError(
-            f"the output holds shards of dataset {provenance['dataset']!r} ({name}), not of {dataset!r}; "
+            f"{output} holds shards of dataset {provenance['dataset']!r} ({name}), not of {dataset!r}; "
             "set another output folder in the manifest, or move that one away"
         )
 

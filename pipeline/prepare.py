@@ -1,20 +1,22 @@
 """From a job to its plan, and to what is there already."""
 
 from pipeline.job import Job
-from pipeline.output import check_output
+from pipeline.output import check_dataset, check_output
 from pipeline.plan import Plan, plan_pairs, write_plan
 from pipeline.readers import read_pairs
-from pipeline.shard import ShardFile, list_shards
+from pipeline.shard import ShardFile, list_shards, read_shard
 
 
 def shards_there(job: Job) -> dict[int, list[ShardFile]]:
     """The shards of the output by bucket, found in one listing.
 
     Raises:
-        PipelineError: the output is cut in another number of shards.
+        PipelineError: the output is cut in another number of shards, or another dataset's.
     """
     shards = list_shards(job.storage)
-    check_output(shards, job.manifest.num_shards)
+    check_output(job.output, shards, job.manifest.num_shards)
+    for shard in shards[:1]:  # every bucket checks its own; a wrong folder is to show before the plan is made
+        check_dataset(job.output, shard.name, read_shard(job.storage, shard.name).provenance, job.manifest.name)
     by_bucket: dict[int, list[ShardFile]] = {}
     for shard in shards:
         by_bucket.setdefault(shard.number, []).append(shard)

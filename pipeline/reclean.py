@@ -25,7 +25,7 @@ def reclean(job: Job) -> Counter[str]:
         shards = dict(receipt.shards) if receipt else {}
         for file in files:
             shard = read_shard(job.storage, file.name)
-            check_dataset(file.name, shard.provenance, job.manifest.name)
+            check_dataset(job.output, file.name, shard.provenance, job.manifest.name)
             again = [cleaned_again(row) for row in shard.rows]
             changed.update(new.status for old, new in zip(shard.rows, again, strict=True) if old != new)
             if again != shard.rows:

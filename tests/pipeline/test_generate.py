@@ -168,7 +168,7 @@ def test_another_datasets_folder_is_refused(job: Job, tmp_path: Path, tiny_llama
     generate(job, ScriptedEngine())
     before = all_rows(job.output)
     other = open_job(write_manifest(tmp_path, tiny_llama, name="other"))
-    with pytest.raises(PipelineError, match=r"holds shards of dataset 'tiny' \(part-.*\), not of 'other'"):
+    with pytest.raises(PipelineError, match=r"holds shards of dataset 'tiny' \(split=.*\), not of 'other'"):
         generate(other, ScriptedEngine())
     recut = open_job(write_manifest(tmp_path, tiny_llama, num_shards=3))
     with pytest.raises(PipelineError, match=r"cut in 2 parts .* the manifest says 3"):
