@@ -117,7 +117,8 @@ class SplitSettings(_Section):
     test: str = Field(default="test", description="evaluated at the end")
 
 
-Status = Literal["ok", "truncated"]
+# Those that carry an explanation (docs/parquet_schema.md).
+Status = Literal["ok", "truncated", "copied", "off_language", "entity_missing", "over_context"]
 
 
 class DataSettings(_Section):
@@ -127,7 +128,10 @@ class DataSettings(_Section):
     image_root: Path | None = Field(default=None, description="overrides the image root recorded in the shards")
     splits: SplitSettings = Field(default_factory=SplitSettings)
     statuses: tuple[Status, ...] = Field(
-        default=("ok",), min_length=1, description="train on rows whose explanation has one of these statuses"
+        default=("ok", "over_context"),
+        min_length=1,
+        description="train on rows with one of these statuses; over_context is a good explanation whose tail CLIP "
+        "does not read. A row that is left out takes its image and caption along",
     )
     wrong_explanations: bool = Field(
         default=False,

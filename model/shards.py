@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from model.errors import ModelError
 from model.files import digest
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _log = logging.getLogger(__name__)
 

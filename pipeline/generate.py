@@ -10,8 +10,8 @@ from pipeline.engines.protocol import Completion
 from pipeline.job import Job
 from pipeline.output import check_dataset
 from pipeline.receipts import BucketReceipt, ShardReceipt, read_receipt, receipt_name, write_receipt
-from pipeline.resume import BucketWork, divide
-from pipeline.rows import answered_row, better_row, status_of
+from pipeline.resume import BucketWork, divide, spooled_answers
+from pipeline.rows import answered_row, better_row
 from pipeline.run import Run
 from pipeline.shard import Row, Shard, ShardFile, count_statuses, read_shard, shard_name, write_shard
 from pipeline.spool import Session, Spool, read_spool
@@ -59,8 +59,9 @@ def make_bucket(run: Run, bucket: int) -> Receipt:
         run.progress.divided(len(planned), 0)
         return _report(receipt, generated=[], reused=len(planned), seconds=time.monotonic() - began)
     existing = {file.name: _shard_of(job, file.name) for file in files}
-    spooled = [c for s in sessions for c in s.completions if "redo" in s.about or not run.redo.asks_for(status_of(c))]
-    work = divide(job, planned.pairs(), [row for shard in existing.values() for row in shard.rows], spooled, run.redo)
+    pairs = planned.pairs()
+    spooled = spooled_answers(job, pairs, sessions, run.redo)
+    work = divide(job, pairs, [row for shard in existing.values() for row in shard.rows], spooled, run.redo)
     run.progress.divided(len(planned), len(work.requests))
     rows = dict(work.settled)
     answered: list[Completion] = []
@@ -105,7 +106,7 @@ def _shard_of(job: Job, name: str) -> Shard:
 def _place(rows: dict[tuple[str, str], Row], job: Job, work: BucketWork, completion: Completion) -> None:
     for planned in work.waiting[completion.key]:
         place = (planned.pair.split, planned.pair.id)
-        rows[place] = better_row(rows.get(place), answered_row(planned, job.model, completion))
+        rows[place] = better_row(rows.get(place), answered_row(planned, job, completion))
 
 
 def _commit(

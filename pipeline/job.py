@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
+from pipeline.judge import Judge, open_judge
 from pipeline.llm import LanguageModel, find_language_model
 from pipeline.manifest import EngineKind, Manifest, load_manifest
 from pipeline.prompt import PromptTemplate, load_prompt
@@ -19,6 +20,7 @@ class Job:
     manifest: Manifest
     prompt: PromptTemplate
     model: LanguageModel
+    judge: Judge
 
     @property
     def output(self) -> Path | str:
@@ -59,6 +61,7 @@ class Job:
             "prompt": self.prompt.model_dump(),
             "sampling": generation.sampling.model_dump(),
             "max_model_len": generation.max_model_len,
+            "judge": generation.judge.model_dump(),
         }
 
 
@@ -88,4 +91,4 @@ def open_job(manifest_path: Path, *, engine: EngineKind | None = None, output: P
             f"a prompt in generation.max_model_len ({generation.max_model_len})"
         )
     prompt = load_prompt(generation.prompt, manifest.folder)
-    return Job(manifest, prompt, find_language_model(manifest))
+    return Job(manifest, prompt, find_language_model(manifest), open_judge(manifest))

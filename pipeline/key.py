@@ -8,6 +8,7 @@ chat template                       | prompt template's name: its rendered text 
 temperature, top_p, max_tokens,     | engine and its version, batch size, concurrency, timeouts,
   seed (greedy: max_tokens only)    |   URL, threads: they decide when, not what
 key version                         | max_model_len: it decides only whether a row is sent
+                                    | generation.judge: it says what a text is worth, not what it is
 """
 
 import hashlib

@@ -48,6 +48,44 @@ class Sampling(_Strict):
     )
 
 
+Language = Literal["ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "ko", "nl", "pt", "ru", "th", "zh"]
+
+
+class Judging(_Strict):
+    """When an explanation is not `ok`; the rules are in pipeline/judge.py. Not part of any key.
+
+    After a change, `entityclip reclean` judges the rows that are there again, without an LLM.
+    """
+
+    copied_share: float = Field(
+        default=0.8, gt=0, le=1, description="`copied`: at least this share of its words stands in the caption"
+    )
+    min_entities_share: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description="`entity_missing`: less than this share of the caption's names is mentioned; 0 is off, and best "
+        "where captions are in German, which capitalises every noun",
+    )
+    language: Language | None = Field(
+        default=None, description="`off_language`: the explanation is not in this language; null is off"
+    )
+    min_language_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="`off_language`: less than this share of letters in the language's script, or of stop words",
+    )
+    clip_tokenizer: str = Field(
+        default="openai",
+        description="what counts `clip_tokens`: openai (most CLIPs in open_clip), a folder with a tokenizer.json "
+        "relative to the manifest, or a hub name",
+    )
+    clip_context_length: int = Field(
+        default=77, ge=3, description="`over_context`: more tokens than this, start and end included"
+    )
+
+
 class TransformersEngine(_Strict):
     """The embedded default: the model runs in this process."""
 
@@ -84,6 +122,7 @@ class Generation(_Strict):
     max_model_len: int = Field(default=2048, ge=16, description="prompt and explanation together, in tokens")
     sampling: Sampling = Field(default_factory=Sampling)
     engine: Engine = Field(default_factory=TransformersEngine)
+    judge: Judging = Field(default_factory=Judging)
     max_error_share: float = Field(
         default=0.5, gt=0, le=1, description="stop early when more of the answers (of at least 20) are errors"
     )
@@ -191,6 +230,7 @@ def _known_keys() -> list[str]:
         JsonlDataset,
         Generation,
         Sampling,
+        Judging,
         TransformersEngine,
         VllmEngine,
     )

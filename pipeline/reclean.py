@@ -20,16 +20,18 @@ def reclean(job: Job) -> Counter[str]:
         PipelineError: the output is not this dataset's.
     """
     changed: Counter[str] = Counter()
+    thresholds = job.manifest.generation.judge.model_dump()
     for bucket, files in shards_there(job).items():
         receipt = read_receipt(job.storage, bucket)
         shards = dict(receipt.shards) if receipt else {}
         for file in files:
             shard = read_shard(job.storage, file.name)
             check_dataset(job.output, file.name, shard.provenance, job.manifest.name)
-            again = [cleaned_again(row) for row in shard.rows]
+            again = [cleaned_again(row, job.judge) for row in shard.rows]
             changed.update(new.status for old, new in zip(shard.rows, again, strict=True) if old != new)
-            if again != shard.rows:
-                digest, size = write_shard(job.storage, file.name, again, shard.provenance)
+            if again != shard.rows or shard.provenance["judge"] != thresholds:
+                provenance = {**shard.provenance, "judge": thresholds}
+                digest, size = write_shard(job.storage, file.name, again, provenance)
                 shards[file.name] = ShardReceipt(digest, size, len(again), count_statuses(again))
         if receipt is not None and shards != receipt.shards:
             write_receipt(job.storage, replace(receipt, shards=shards))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pipeline.errors import PipelineError
 from pipeline.status import Status
 
-_REDOABLE = (Status.TRUNCATED, Status.EMPTY, Status.ERROR, Status.OK)
+_NEVER_SENT = (Status.EMPTY_CAPTION, Status.TOO_LONG, Status.BAD_IMAGE)
+_REDOABLE = tuple(status for status in Status if status not in _NEVER_SENT)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from pipeline.images import image_problem
 from pipeline.job import Job
 from pipeline.plan import PlannedPair
 from pipeline.redo import NOTHING, Redo
-from pipeline.rows import answered_row, better_row, copied_row, unsent_row
+from pipeline.rows import answered_row, better_row, copied_row, status_of, unsent_row
 from pipeline.shard import Row
+from pipeline.spool import Session
 from pipeline.status import Status
 
 
@@ -66,7 +67,7 @@ def divide(
         elif (problem := _problem(job, planned)) is not None:
             settled[place] = better_row(old, unsent_row(planned, job.model, *problem))  # a text outlives its image
         elif planned.key in fresh:
-            settled[place] = better_row(old, answered_row(planned, job.model, fresh[planned.key]))
+            settled[place] = better_row(old, answered_row(planned, job, fresh[planned.key]))
             reused += 1
         elif planned.key in answers:
             settled[place] = copied_row(planned, answers[planned.key])
@@ -80,6 +81,20 @@ def divide(
     for row in too_long:
         settled.setdefault((row.split, row.id), row)
     return BucketWork(settled, reused, requests, waiting, pending)
+
+
+def spooled_answers(job: Job, bucket: list[PlannedPair], sessions: list[Session], redo: Redo) -> list[Completion]:
+    """The spool's answers to this bucket, without those that are to be redone themselves."""
+    if not redo.statuses:
+        return [completion for session in sessions for completion in session.completions]
+    captions = {planned.key: planned.pair.caption for planned in bucket}
+
+    def counts(completion: Completion, session: Session) -> bool:
+        if "redo" in session.about or completion.key not in captions:
+            return True
+        return not redo.asks_for(status_of(completion, captions[completion.key], job.judge))
+
+    return [c for session in sessions for c in session.completions if counts(c, session)]
 
 
 def _problem(job: Job, planned: PlannedPair) -> tuple[Status, str] | None:

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from pipeline.cleaning import clean
 from pipeline.engines.protocol import Completion
+from pipeline.job import Job
+from pipeline.judge import Judge
 from pipeline.llm import LanguageModel
 from pipeline.plan import PlannedPair
 from pipeline.shard import Row
@@ -15,39 +16,35 @@ def unsent_row(planned: PlannedPair, model: LanguageModel, status: Status, error
     return _row(planned, model, status=status, error=error)
 
 
-def answered_row(planned: PlannedPair, model: LanguageModel, completion: Completion) -> Row:
-    """A row with the engine's answer: raw text, finish_reason and usage as they came, then the cleaned text."""
+def answered_row(planned: PlannedPair, job: Job, completion: Completion) -> Row:
+    """A row with the engine's answer: raw text, finish_reason and usage as they came, then cleaned and judged."""
     if completion.text is None:
-        return _row(planned, model, status=Status.ERROR, error=completion.error or "the engine gave no text")
-    status, explanation = _judged(completion.text, completion.finish_reason)
+        return _row(planned, job.model, status=Status.ERROR, error=completion.error or "the engine gave no text")
+    found = job.judge.judge(planned.pair.caption, completion.text, completion.finish_reason)
     return replace(
-        _row(planned, model, status=status, error=None),
-        explanation=explanation,
+        _row(planned, job.model, status=found.status, error=None),
+        explanation=found.explanation,
         raw_text=completion.text,
         finish_reason=completion.finish_reason,
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
+        clip_tokens=found.clip_tokens,
     )
 
 
-def status_of(completion: Completion) -> Status:
+def status_of(completion: Completion, caption: str, judge: Judge) -> Status:
     """What a row with this answer would be."""
-    return Status.ERROR if completion.text is None else _judged(completion.text, completion.finish_reason)[0]
+    if completion.text is None:
+        return Status.ERROR
+    return judge.judge(caption, completion.text, completion.finish_reason).status
 
 
-def cleaned_again(row: Row) -> Row:
+def cleaned_again(row: Row, judge: Judge) -> Row:
     """The row as its raw text would be cleaned and judged today; rows without a text stay as they are."""
     if row.raw_text is None:
         return row
-    status, explanation = _judged(row.raw_text, row.finish_reason)
-    return replace(row, status=status.value, explanation=explanation)
-
-
-def _judged(raw_text: str, finish_reason: str | None) -> tuple[Status, str | None]:
-    explanation = clean(raw_text)
-    if not explanation:
-        return Status.EMPTY, None
-    return (Status.TRUNCATED if finish_reason == "length" else Status.OK), explanation
+    found = judge.judge(row.caption, row.raw_text, row.finish_reason)
+    return replace(row, status=found.status.value, explanation=found.explanation, clip_tokens=found.clip_tokens)
 
 
 def copied_row(planned: PlannedPair, answer: Row) -> Row:
@@ -78,6 +75,7 @@ def _row(planned: PlannedPair, model: LanguageModel, *, status: Status, error: s
         finish_reason=None,
         prompt_tokens=None,
         completion_tokens=None,
+        clip_tokens=None,
         key=planned.key,
         seed=planned.seed,
         model=model.name,

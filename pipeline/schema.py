@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 
@@ -26,6 +26,7 @@ SCHEMA = pa.schema(
         pa.field("finish_reason", _LABEL),
         pa.field("prompt_tokens", pa.int32()),
         pa.field("completion_tokens", pa.int32()),
+        pa.field("clip_tokens", pa.int32()),
         pa.field("key", pa.string(), nullable=False),
         pa.field("seed", pa.int64(), nullable=False),
         pa.field("model", _LABEL, nullable=False),

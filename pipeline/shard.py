@@ -35,6 +35,7 @@ class Row:
     finish_reason: str | None
     prompt_tokens: int | None
     completion_tokens: int | None
+    clip_tokens: int | None
     key: str
     seed: int
     model: str

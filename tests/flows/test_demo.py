@@ -22,6 +22,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
         "world": {"main_houses": 6, "rare_houses": 2, "test_per_house": 2, "val_per_house": 1},
     }
     manifest["generation"]["model"] = str(MANIFEST.parent / "heraldry" / "llama")
+    manifest["generation"]["judge"]["clip_tokenizer"] = str(CONFIG.parent / "clip")
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     config["towers"]["model"] = f"local-dir:{CONFIG.parent / 'clip'}"
     config["optim"] |= {"steps": 8, "batch_size": 8}

@@ -25,6 +25,7 @@ COLUMNS = [
     ("finish_reason", _LABEL),
     ("prompt_tokens", pa.int32()),
     ("completion_tokens", pa.int32()),
+    ("clip_tokens", pa.int32()),
     ("key", pa.string()),
     ("seed", pa.int64()),
     ("model", _LABEL),
@@ -48,6 +49,7 @@ def row(number: int, split: str, **changes: Any) -> dict[str, Any]:
         "finish_reason": "stop",
         "prompt_tokens": 12,
         "completion_tokens": 5,
+        "clip_tokens": 7,
         "key": f"key of {caption}",
         "seed": number,
         "model": "tiny",
@@ -65,7 +67,7 @@ def write_shard(
     **metadata: Any,
 ) -> Path:
     provenance = {
-        "schema_version": 1,
+        "schema_version": 2,
         "dataset": "toy",
         "split": split,
         "shard": shard,

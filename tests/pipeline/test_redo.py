@@ -96,7 +96,7 @@ def test_what_may_be_redone() -> None:
     assert parse_redo(None, None) == NOTHING
     assert parse_redo("truncated, error", 99) == Redo(frozenset({Status.TRUNCATED, Status.ERROR}), 99)
     for statuses, max_tokens, message in (
-        ("trunkated", None, "choose from truncated, empty, error, ok"),
+        ("trunkated", None, "choose from ok, truncated, copied, .*refused, empty, error"),
         ("bad_image", None, "cannot be redone"),
         (None, 5, "needs statuses to redo"),
     ):
