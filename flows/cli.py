@@ -26,6 +26,7 @@ Limit = Annotated[int | None, typer.Option(min=1, help="only the first so many p
 Output = Annotated[str | None, typer.Option("--out", help="another output folder or URL than the manifest's")]
 
 
+AllowPartial = Annotated[bool, typer.Option("--allow-partial", help="use explanations that are not complete")]
 EngineOption = Annotated[EngineKind | None, typer.Option(help="another engine than the manifest's")]
 
 
@@ -90,6 +91,7 @@ def train(
         list[str] | None, typer.Option("--set", help="change a setting: --set optim.lr=1e-3 (repeatable)")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="replace a finished run in that folder")] = False,
+    allow_partial: AllowPartial = False,
 ) -> None:
     """Train on cached explanations. With --set method.mmae=false --set method.gi_itm=false: plain CLIP."""
     from model.settings_file import load_settings
@@ -98,7 +100,7 @@ def train(
     from flows.show import show_training
     from flows.train import train_entityclip
 
-    show_training(train_entityclip(config, out, override, overwrite))
+    show_training(train_entityclip(config, out, override, overwrite, allow_partial))
 
 
 @app.command()
@@ -106,6 +108,7 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="folder of a training run")],
     split: Annotated[str | None, typer.Option(help="split to measure; by default the settings' test split")] = None,
     explanations: Annotated[Path | None, typer.Option(help="other shards than the run was trained on")] = None,
+    allow_partial: AllowPartial = False,
 ) -> None:
     """Measure retrieval of a trained run and write metrics.json beside it."""
     from model.checkpoint import read_card
@@ -114,7 +117,7 @@ def evaluate(
     from flows.evaluate import evaluate_entityclip
     from flows.show import show_arms
 
-    show_arms({run.name: evaluate_entityclip(run, split, explanations)})
+    show_arms({run.name: evaluate_entityclip(run, split, explanations, allow_partial)})
 
 
 @app.command()

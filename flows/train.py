@@ -10,7 +10,11 @@ from model.training import TrainResult, train
 
 @flow(name="train-entityclip")
 def train_entityclip(
-    config: Path, run: Path, overrides: list[str] | None = None, overwrite: bool = False
+    config: Path,
+    run: Path,
+    overrides: list[str] | None = None,
+    overwrite: bool = False,
+    allow_partial: bool = False,
 ) -> TrainResult:
     """Train EntityCLIP, or plain CLIP with its modules switched off, from explanation shards.
 
@@ -19,5 +23,7 @@ def train_entityclip(
         run: folder for checkpoint, log and record.
         overrides: changed settings, such as `optim.lr=1e-3`.
         overwrite: replace a finished run in that folder.
+        allow_partial: train on what is there of explanations that are not complete, as `data.allow_partial` does.
     """
-    return train(load_settings(config, overrides or []), run, overwrite=overwrite)
+    partial = ["data.allow_partial=true"] if allow_partial else []
+    return train(load_settings(config, [*(overrides or []), *partial]), run, overwrite=overwrite)

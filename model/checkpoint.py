@@ -1,8 +1,9 @@
 """Checkpoints: safetensors and JSON, written whole; the towers come back as plain CLIP.
 
 `RUN/checkpoint/model.safetensors` holds every parameter, `towers.safetensors` the towers alone under
-open_clip's own names, `checkpoint.json` what the parameters belong to. A relative `local-dir:` path in there
-starts at `RUN/checkpoint`, so that a run that brings its own model folder can be moved.
+open_clip's own names, `checkpoint.json` what the parameters belong to, and where they began from a model folder
+`towers/` its configuration and tokenizer: that folder is not needed again. A relative `local-dir:` path in the card
+starts at `RUN/checkpoint`, so that a run can be moved.
 """
 
 import json
@@ -16,11 +17,13 @@ from safetensors.torch import load_file, save_file
 from model.entityclip import EntityCLIP
 from model.errors import ModelError
 from model.files import digest, folder_written_whole, write_json
+from model.open_clip_folder import TowersFolder
 from model.settings import LOCAL_DIR, MethodSettings, TowerSettings
 from model.towers import Towers, load_towers
 
 FORMAT_VERSION = 1
 CHECKPOINT, MODEL, TOWERS, CARD = "checkpoint", "model.safetensors", "towers.safetensors", "checkpoint.json"
+BASE = "towers"
 
 
 def save_checkpoint(
@@ -31,20 +34,33 @@ def save_checkpoint(
     step: int,
     validation: dict[str, Any] | None,
     origin: dict[str, Any] | None = None,
+    trained_with: dict[str, Any] | None = None,
+    base: TowersFolder | None = None,
 ) -> None:
     """Write `run/checkpoint`, replacing an older one only when the new one is complete.
 
-    `origin` says where weights come from that this program did not train.
+    Args:
+        towers: what training began from.
+        origin: where weights come from that this program did not train.
+        trained_with: settings, seed, code and shards of the training.
+        base: the model folder that training began from, to be kept with the checkpoint.
     """
     with folder_written_whole(run / CHECKPOINT) as folder:
         save_file(_on_cpu(model.state_dict()), folder / MODEL)
         save_file(_on_cpu(model.clip.state_dict()), folder / TOWERS)
+        began_from = towers
+        if base is not None:
+            (folder / BASE).mkdir()
+            base.write(folder / BASE)
+            towers = TowerSettings(model=f"{LOCAL_DIR}{BASE}")
         card = {
             "format_version": FORMAT_VERSION,
             "step": step,
             "validation": validation,
             "origin": origin,
             "towers": towers.model_dump(mode="json"),
+            "began_from": began_from.model_dump(mode="json"),
+            "trained_with": trained_with,
             "method": model.method.model_dump(mode="json"),
             "sha256": {name: digest(folder / name) for name in (MODEL, TOWERS)},
         }

@@ -11,7 +11,7 @@ import torch
 from model.checkpoint import CARD, load_trained_towers, read_card
 from model.errors import ModelError
 from model.files import digest, folder_written_whole, write_json
-from model.open_clip_folder import WEIGHTS, write_open_clip_folder
+from model.open_clip_folder import WEIGHTS, write_open_clip_folder, write_tokenizer
 from model.open_clip_import import open_clip
 from model.settings import LOCAL_DIR, TowerSettings
 from model.towers import Towers, load_towers
@@ -41,14 +41,14 @@ def export(checkpoint: Path, out: Path) -> Path:
     clip: Any = towers.clip
     with folder_written_whole(out) as folder:
         model_cfg = open_clip.get_model_config(card["towers"]["model"])
-        _write_tokenizer(towers, model_cfg, folder)
+        write_tokenizer(towers.tokenizer, model_cfg, folder)
         write_open_clip_folder(folder, model_cfg, dict(clip.visual.preprocess_cfg), clip.state_dict())
         record = {
             "made_by": f"entityclip {version('entityclip')}",
             "open_clip": version("open_clip_torch"),
             "step": card["step"],
             "validation": card["validation"],
-            "trained_from": _origin(TowerSettings.model_validate(card["towers"])),
+            "trained_from": _origin(TowerSettings.model_validate(card.get("began_from") or card["towers"])),
             "sha256": {WEIGHTS: digest(folder / WEIGHTS)},
         }
         write_json(folder / RECORD, record)
@@ -69,16 +69,6 @@ def _origin(towers: TowerSettings) -> dict[str, Any]:
     """What training began from; of a folder the name alone, as an export is given away."""
     name = towers.model if towers.folder is None else LOCAL_DIR + towers.folder.name
     return {"model": name, "pretrained": towers.pretrained}
-
-
-def _write_tokenizer(towers: Towers, model_cfg: dict[str, Any], folder: Path) -> None:
-    """Put tokenizer files beside the model; OpenAI's own comes with open_clip."""
-    tokenizer = towers.tokenizer
-    if isinstance(tokenizer, open_clip.tokenizer.HFTokenizer):
-        tokenizer.save_pretrained(folder)
-        model_cfg["text_cfg"]["hf_tokenizer_name"] = "."  # open_clip then looks in the folder itself
-    elif not isinstance(tokenizer, open_clip.tokenizer.SimpleTokenizer):
-        raise ModelError(f"a {type(tokenizer).__name__} cannot be exported: open_clip would not find it in a folder")
 
 
 def _differences(trained: Towers, exported: Towers) -> Iterator[str]:

@@ -38,7 +38,7 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        for file in temporary.iterdir():
+        for file in temporary.rglob("*"):
             _sync(file)
         if folder.exists():
             folder.rename(previous)

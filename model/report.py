@@ -20,7 +20,7 @@ from model.files import written_whole
 from model.images import BadImage, decode
 from model.report_plots import read_log, training_curves
 from model.retrieval import Groups
-from model.settings_file import load_settings
+from model.settings_file import load_run_settings
 from model.shards import Triple, read_split
 
 _QUERIES = 12
@@ -53,9 +53,10 @@ def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
     metrics = {arm: _read_metrics(run) for arm, run in arms.items()}
     split = next(iter(metrics.values()))["split"]
     embeddings = {arm: load_embeddings(run, split) for arm, run in arms.items()}
-    settings = load_settings(next(iter(arms.values())) / "settings.yaml", [])
+    settings = load_run_settings(next(iter(arms.values())) / "settings.yaml")
     folder = settings.data.explanations
-    rows = read_split(folder, split, statuses=None, image_root=settings.data.image_root)
+    partial = any(found.get("allow_partial") for found in metrics.values())
+    rows = read_split(folder, split, statuses=None, image_root=settings.data.image_root, allow_partial=partial)
     by_id = {triple.id: triple for triple in rows.triples}
 
     baseline, *_, ours = embeddings

@@ -1,13 +1,12 @@
 """What a run leaves behind for readers: a line per step while it runs, and at the end what it was made of."""
 
 import json
-import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 
+from model.code_version import code_version
 from model.entityclip import EntityCLIP
 from model.settings import TrainSettings
 from model.triples import TripleSet
@@ -48,35 +47,40 @@ class RunLog:
         print(json.dumps(line, allow_nan=False), file=self._file, flush=True)
 
 
-def describe_run(
-    settings: TrainSettings, device: torch.device, model: EntityCLIP, splits: dict[str, TripleSet]
-) -> dict[str, Any]:
-    """What went into a run: seed, versions, parameters, and the data by use ("train", "val")."""
-    towers = sum(p.numel() for p in model.clip.parameters())
-    packages = {"torch": torch.__version__, "python": platform.python_version()}
-    packages |= {"open_clip": version("open_clip_torch"), "entityclip": version("entityclip")}
+def describe_origin(settings: TrainSettings, splits: dict[str, TripleSet]) -> dict[str, Any]:
+    """What a run is made from, known before its first step: settings, seed, code, shards by use ("train", "val")."""
     return {
+        "settings": settings.as_plain(),
         "seed": settings.seed,
+        "allow_partial": settings.data.allow_partial,
+        "wrong_explanations": settings.data.wrong_explanations,
+        "versions": code_version(),
+        "data": {name: triples.source.record() for name, triples in splits.items()},
+    }
+
+
+def describe_run(
+    origin: dict[str, Any], device: torch.device, model: EntityCLIP, splits: dict[str, TripleSet]
+) -> dict[str, Any]:
+    """The origin of a finished run, and what became of it: device, parameters, and rows by use."""
+    towers = sum(p.numel() for p in model.clip.parameters())
+    return {
+        **origin,
         "device": device.type,
         "threads": torch.get_num_threads(),
-        "versions": packages,
         "parameters": {
             "towers": towers,
             "training_only": sum(p.numel() for p in model.parameters()) - towers,
         },
-        "wrong_explanations": settings.data.wrong_explanations,
-        "data": {name: _describe_split(triples) for name, triples in splits.items()},
+        "data": {name: origin["data"][name] | _describe_rows(triples) for name, triples in splits.items()},
     }
 
 
-def _describe_split(triples: TripleSet) -> dict[str, Any]:
+def _describe_rows(triples: TripleSet) -> dict[str, Any]:
     named = dict(list(triples.failures.items())[:_NAMED_FAILURES])
     return {
         "rows": len(triples),
-        "statuses": triples.statuses,
         "truncated_captions": triples.truncation.captions,
         "truncated_explanations": triples.truncation.explanations,
         "failed_images": {"count": len(triples.failures), "named": named},
-        "shards": triples.digests,
-        "shards_expected": triples.shards_expected,
     }

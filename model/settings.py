@@ -133,6 +133,10 @@ class DataSettings(_Section):
         description="train on rows with one of these statuses; over_context is a good explanation whose tail CLIP "
         "does not read. A row that is left out takes its image and caption along",
     )
+    allow_partial: bool = Field(
+        default=False,
+        description="use what is there of explanations that are not complete; the run's records say what is missing",
+    )
     wrong_explanations: bool = Field(
         default=False,
         description="a control: every training row gets the explanation of another row, with another text",

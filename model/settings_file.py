@@ -23,6 +23,23 @@ def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
     Raises ModelError, naming the file or override and the key, for an unreadable file, an unknown key, a
     wrong value, and a model folder that does not exist.
     """
+    settings, changed = _load(path, overrides)
+    if settings.towers.folder is not None:
+        where = "override towers.model" if "towers.model" in changed else f"{path}: towers.model"
+        _check_model_folder(settings.towers.folder, where)
+    return settings
+
+
+def load_run_settings(path: Path) -> TrainSettings:
+    """Read the settings that a run was trained with; what it began from may be gone.
+
+    Raises ModelError as `load_settings` does, but for the model folder.
+    """
+    return _load(path, [])[0]
+
+
+def _load(path: Path, overrides: list[str]) -> tuple[TrainSettings, set[str]]:
+    """The settings, and the keys that overrides changed."""
     values = _with_absolute_paths(_read(path), path.resolve().parent)
     changed: set[str] = set()
     for override in overrides:
@@ -30,13 +47,9 @@ def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
         changed.add(key)
         values = _merge(values, _with_absolute_paths(change, Path.cwd()))
     try:
-        settings = TrainSettings.model_validate(values)
+        return TrainSettings.model_validate(values), changed
     except ValidationError as error:
         raise ModelError("\n".join(_explain(error, path, changed))) from error
-    if settings.towers.folder is not None:
-        where = "override towers.model" if "towers.model" in changed else f"{path}: towers.model"
-        _check_model_folder(settings.towers.folder, where)
-    return settings
 
 
 def _read(path: Path) -> dict[str, Any]:

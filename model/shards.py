@@ -1,7 +1,6 @@
 """Reads explanation shards (docs/parquet_schema.md): which columns training needs, and what it refuses."""
 
 import json
-import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.errors import ModelError
-from model.files import digest
+from model.receipts import ShardReceipt, check_shards, how_to_make
+from model.shard_source import ShardSource
 
 SCHEMA_VERSION = 2
-
-_log = logging.getLogger(__name__)
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -59,34 +57,41 @@ class SplitRows:
     """The usable rows of a split, and where they come from."""
 
     triples: list[Triple]
-    statuses: dict[str, int]  # rows by status, used or not
-    digests: dict[str, str]  # SHA-256 by shard, named relative to the folder
-    shards_expected: int
+    source: ShardSource
 
 
 def read_split(
-    folder: Path, split: str, *, statuses: tuple[str, ...] | None, image_root: Path | None = None
+    folder: Path,
+    split: str,
+    *,
+    statuses: tuple[str, ...] | None,
+    image_root: Path | None = None,
+    allow_partial: bool = False,
 ) -> SplitRows:
-    """Read `folder/split=SPLIT/part-*.parquet`, shards by name, rows in their order.
+    """Read `folder/split=SPLIT/part-*.parquet`, shards by name, rows in their order, all checked by their receipts.
 
     Args:
         statuses: use only rows with these; None uses every row with a caption, for evaluation, which reads no
             explanation and whose gallery must not depend on an LLM's failures.
         image_root: overrides the one recorded in the shards.
+        allow_partial: read what is there of explanations that are not complete; the source says what is missing.
 
-    Raises ModelError: no shards, a file of another schema, an id that occurs twice, no usable row.
+    Raises ModelError: no shards, explanations that are not complete, a shard that is not what its receipt says, a
+    file of another schema, an id that occurs twice, no usable row.
     """
     paths = sorted((folder / f"split={split}").glob("part-*.parquet"))
     if not paths:
         raise ModelError(_no_shards(folder, split))
+    footers = {path: _footer(path) for path in paths}
+    shards = check_shards(folder, split, paths, schema_version=SCHEMA_VERSION, allow_partial=allow_partial)
     triples: list[Triple] = []
     seen: dict[str, Path] = {}
     counts: Counter[str] = Counter()
-    expected = 0
-    for path in paths:
-        provenance, rows = _read(path)
-        expected = max(expected, int(provenance["num_shards"]))
-        root = image_root or Path(provenance["image_root"])
+    used: Counter[str] = Counter()
+    for path, footer in footers.items():
+        rows = _rows(path)
+        _check_counts(path, rows, footer, shards.receipts.get(str(path.relative_to(folder))))
+        root = image_root or Path(footer["image_root"])
         for row in rows:
             counts[row["status"]] += 1
             if row["id"] in seen:
@@ -97,19 +102,20 @@ def read_split(
                 continue
             if statuses is not None and row["status"] not in statuses:
                 continue
+            used[row["status"]] += 1
             triples.append(_triple(row, root, path, needs_explanation=statuses is not None))
     if not triples:
         found = ", ".join(f"{count} {status}" for status, count in counts.most_common()) or "no rows"
         wanted = " or ".join(statuses) if statuses else "a caption"
         raise ModelError(f"{folder}: split {split!r} has no row with {wanted} (it has {found})")
-    if len(paths) < expected:
-        _log.warning("%s: split %r has %d of %d shards", folder, split, len(paths), expected)
-    digests = {str(path.relative_to(folder)): digest(path) for path in paths}
-    return SplitRows(triples, dict(counts.most_common()), digests, expected)
+    source = ShardSource(
+        split, shards.digests, dict(counts.most_common()), dict(used.most_common()), _made_by(footers), shards.gaps
+    )
+    return SplitRows(triples, source)
 
 
 def _no_shards(folder: Path, split: str) -> str:
-    make = "make them with: entityclip generate MANIFEST"
+    make = f"make them with: {how_to_make()}"
     if not folder.is_dir():
         return f"no explanation folder at {folder}; {make}"
     splits = sorted(p.name.removeprefix("split=") for p in folder.glob("split=*") if any(p.glob("part-*.parquet")))
@@ -117,13 +123,54 @@ def _no_shards(folder: Path, split: str) -> str:
     return f"{folder}: no shards of split {split!r}, {found}; {make}"
 
 
-def _read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _footer(path: Path) -> dict[str, Any]:
     try:
-        file = pq.ParquetFile(path)  # read_table would add a column for the folder's split=
-        provenance = _provenance(file.schema_arrow, path)
-        return provenance, file.read(columns=list(_COLUMNS)).to_pylist()
+        return _provenance(pq.read_schema(path), path)
     except (OSError, pa.ArrowException) as error:
-        raise ModelError(f"{path}: cannot be read as Parquet ({error}); delete it and generate it again") from error
+        raise ModelError(_unreadable(path, error)) from error
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        rows: list[dict[str, Any]] = (
+            pq.ParquetFile(path)  # read_table would add a column for the folder's split=
+            .read(columns=list(_COLUMNS))
+            .to_pylist()
+        )
+        return rows
+    except (OSError, pa.ArrowException) as error:
+        raise ModelError(_unreadable(path, error)) from error
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return f"{path}: cannot be read as Parquet ({error}); delete it and make it again with: {how_to_make()}"
+
+
+def _check_counts(path: Path, rows: list[dict[str, Any]], footer: dict[str, Any], receipt: ShardReceipt | None) -> None:
+    """Rows by status, counted, are what the footer and the receipt say, where they say it."""
+    found = Counter(row["status"] for row in rows)
+    said = {"footer": footer.get("counts"), "receipt": receipt and receipt.statuses}
+    for who, counts in said.items():
+        if counts is not None and Counter(counts) != found:
+            raise ModelError(
+                f"{path}: has rows {dict(found)}, its {who} says {counts}; delete it and make it again with: "
+                f"{how_to_make(footer.get('dataset'))}"
+            )
+    if receipt is not None and receipt.rows != len(rows):
+        raise ModelError(
+            f"{path}: has {len(rows)} rows, its receipt says {receipt.rows}; delete it and make it again with: "
+            f"{how_to_make(footer.get('dataset'))}"
+        )
+
+
+def _made_by(footers: dict[Path, dict[str, Any]]) -> tuple[dict[str, str | None], ...]:
+    """Dataset, model, revision and prompt, each combination once; a footer may lack what training does not need."""
+    found: dict[tuple[str | None, ...], dict[str, str | None]] = {}
+    for footer in footers.values():
+        prompt = footer.get("prompt") or {}
+        made = {name: footer.get(name) for name in ("dataset", "model", "revision")} | {"prompt": prompt.get("name")}
+        found.setdefault(tuple(made.values()), made)
+    return tuple(found.values())
 
 
 def _provenance(schema: pa.Schema, path: Path) -> dict[str, Any]:
@@ -133,10 +180,12 @@ def _provenance(schema: pa.Schema, path: Path) -> dict[str, Any]:
     provenance = json.loads(raw)
     if provenance.get("schema_version") != SCHEMA_VERSION:
         version = provenance.get("schema_version")
-        raise ModelError(f"{path}: has schema version {version}, this program reads {SCHEMA_VERSION}")
-    for entry in ("num_shards", "image_root"):
-        if entry not in provenance:
-            raise ModelError(f"{path}: its `entityclip` metadata lacks {entry!r}")
+        raise ModelError(
+            f"{path}: has schema version {version}, this program reads {SCHEMA_VERSION}; "
+            f"make it anew in another folder with: {how_to_make(provenance.get('dataset'))}"
+        )
+    if "image_root" not in provenance:
+        raise ModelError(f"{path}: its `entityclip` metadata lacks 'image_root'")
     for name, is_right in _COLUMNS.items():
         if name not in schema.names:
             raise ModelError(f"{path}: lacks the column {name!r} (docs/parquet_schema.md)")

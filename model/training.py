@@ -24,12 +24,13 @@ from model.epochs import epoch_batches
 from model.errors import ModelError
 from model.evaluation import METRICS, SETTINGS, retrieval_metrics
 from model.files import write_json, written_whole
+from model.open_clip_folder import TowersFolder, towers_folder
 from model.optimisation import clamp_logit_scale, make_optimizer, set_learning_rate
 from model.progress import Progress
-from model.run_log import RunLog, describe_run
+from model.run_log import RunLog, describe_origin, describe_run
 from model.seeds import seeded
-from model.settings import TrainSettings
-from model.shards import read_split
+from model.settings import DataSettings, TrainSettings
+from model.shards import SplitRows, read_split
 from model.towers import Towers, is_causal, load_towers
 from model.triples import TripleSet
 
@@ -52,8 +53,9 @@ class TrainResult:
 def train(settings: TrainSettings, out: Path, on_step: OnStep | None = None, *, overwrite: bool = False) -> TrainResult:
     """Train EntityCLIP (or plain CLIP) and keep the checkpoint with the best validation mean recall.
 
-    Writes `out/settings.yaml`, `out/log.jsonl` (one line a step or validation), `out/checkpoint/` and, last,
-    `out/train.json`. `on_step(step, losses)` is called after every step, steps counted from 1. The starting
+    Touches no LLM: explanations are read from shards, each checked by its receipt, and said and recorded with the
+    checkpoint. Writes `out/settings.yaml`, `out/log.jsonl` (one line a step or validation), `out/checkpoint/` and,
+    last, `out/train.json`. `on_step(step, losses)` is called after every step, steps counted from 1. The starting
     weights are validated too, as step 0, and kept if training never beats them.
 
     Raises ModelError: settings that cannot be met, unusable data, a finished run in `out` (unless
@@ -64,12 +66,14 @@ def train(settings: TrainSettings, out: Path, on_step: OnStep | None = None, *, 
     devices = [device] if device.type == "cuda" else []
     with torch_threads(settings.threads), torch.random.fork_rng(devices=devices):
         torch.manual_seed(settings.seed)
+        rows = _read_rows(settings.data)  # before the towers: what is missing shows at once
         towers = load_towers(settings.towers)
-        training, validation = _load_data(settings, towers)
+        base = None if settings.towers.folder is None else towers_folder(settings.towers, towers)
+        training, validation = _load_data(settings, towers, *rows)
         model = EntityCLIP(towers.clip, settings.method).to(device)
         with written_whole(out / SETTINGS) as temporary:
             temporary.write_text(yaml.safe_dump(settings.as_plain(), sort_keys=False), encoding="utf-8")
-        return _Run(settings, out, device, model, training, validation, on_step).complete()
+        return _Run(settings, out, device, model, base, training, validation, on_step).complete()
 
 
 class _Run:
@@ -81,12 +85,15 @@ class _Run:
         out: Path,
         device: torch.device,
         model: EntityCLIP,
+        base: TowersFolder | None,
         training: TripleSet,
         validation: TripleSet | None,
         on_step: OnStep | None,
     ) -> None:
-        self.settings, self.out, self.device, self.model = settings, out, device, model
+        self.settings, self.out, self.device, self.model, self.base = settings, out, device, model, base
         self.training, self.validation, self.on_step = training, validation, on_step
+        self.splits = {"train": training} | ({} if validation is None else {"val": validation})
+        self.origin = describe_origin(settings, self.splits)
         self.order = epoch_batches(len(training), settings.optim.batch_size, settings.seed)
         self.optimizer = make_optimizer(model, settings.optim)
         self.best_step = 0
@@ -99,6 +106,10 @@ class _Run:
         progress = Progress(optim.steps, optim.batch_size)
         samples = 0
         with RunLog(self.out) as log, closing(progress):
+            for triples in self.splits.values():
+                progress.say(triples.source.line())
+                if warning := triples.source.warning():
+                    progress.say(warning)
             progress.say(self.training.summary())
             if self.settings.data.wrong_explanations:
                 progress.say("a control: every row trains with the explanation of another")
@@ -125,10 +136,9 @@ class _Run:
             seconds=time.monotonic() - began,
             samples_per_second=samples / self.step_seconds,
         )
-        splits = {"train": self.training} | ({} if self.validation is None else {"val": self.validation})
         record = {name: value for name, value in asdict(result).items() if name != "out"}
         record["validation"] = self.best
-        write_json(self.out / RECORD, {**record, **describe_run(self.settings, self.device, self.model, splits)})
+        write_json(self.out / RECORD, {**record, **describe_run(self.origin, self.device, self.model, self.splits)})
         return result
 
     def next_batch(self) -> Batch:
@@ -173,7 +183,15 @@ class _Run:
     def save(self, step: int) -> None:
         """Write the checkpoint of this step."""
         self.best_step = step
-        save_checkpoint(self.out, self.model, self.settings.towers, step=step, validation=self.best)
+        save_checkpoint(
+            self.out,
+            self.model,
+            self.settings.towers,
+            step=step,
+            validation=self.best,
+            trained_with=self.origin,
+            base=self.base,
+        )
 
 
 def _claim(out: Path, overwrite: bool) -> None:
@@ -187,15 +205,21 @@ def _claim(out: Path, overwrite: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
 
 
-def _load_data(settings: TrainSettings, towers: Towers) -> tuple[TripleSet, TripleSet | None]:
+def _read_rows(data: DataSettings) -> tuple[SplitRows, SplitRows | None]:
+    """Training and validation rows, both read before either is decoded."""
+    how: dict[str, Any] = {"image_root": data.image_root, "allow_partial": data.allow_partial}
+    rows = read_split(data.explanations, data.splits.train, statuses=data.statuses, **how)
+    if data.splits.val is None:
+        return rows, None
+    return rows, read_split(data.explanations, data.splits.val, statuses=None, **how)
+
+
+def _load_data(
+    settings: TrainSettings, towers: Towers, rows: SplitRows, val_rows: SplitRows | None
+) -> tuple[TripleSet, TripleSet | None]:
     data = settings.data
-    # both are read before either is decoded: what is missing shows at once
-    rows = read_split(data.explanations, data.splits.train, statuses=data.statuses, image_root=data.image_root)
     if data.wrong_explanations:
         rows = with_wrong_explanations(rows, settings.seed)
-    val_rows = None
-    if data.splits.val is not None:
-        val_rows = read_split(data.explanations, data.splits.val, statuses=None, image_root=data.image_root)
     training = TripleSet(
         rows,
         towers,

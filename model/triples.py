@@ -41,7 +41,7 @@ class TripleSet:
         self._clip, self._trim = towers.clip, trim
         self._preprocessing = Preprocessing(towers.transform)
         self._triples = rows.triples
-        self.statuses, self.digests, self.shards_expected = rows.statuses, rows.digests, rows.shards_expected
+        self.source = rows.source
         self.failures: dict[str, str] = {}  # id -> why its image cannot be used
         _check_roots(self._triples)
         height, width = image_size(towers.clip)

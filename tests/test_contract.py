@@ -36,6 +36,9 @@ def test_the_model_reads_what_the_pipeline_writes(tmp_path: Path, tiny_llama: Pa
             assert triple.image_path is not None
             assert (triple.image_root / triple.image_path).is_file()
         paths = [path for path in find_shards(job.output) if path.parent.name == f"split={split}"]
-        assert rows.digests == {str(path.relative_to(job.output)): file_digest(path) for path in paths}
-        assert rows.shards_expected == job.manifest.num_shards
-    assert read_split(job.output, "train", statuses=("ok",)).statuses == {"ok": 18, "empty_caption": 1, "bad_image": 1}
+        assert rows.source.digests == {str(path.relative_to(job.output)): file_digest(path) for path in paths}
+        assert rows.source.gaps == ()
+        made_by = {"dataset": "tiny", "model": job.model.name, "revision": job.model.revision, "prompt": "heraldry-v1"}
+        assert rows.source.made_by == (made_by,)
+    source = read_split(job.output, "train", statuses=("ok",)).source
+    assert source.statuses == {"ok": 18, "empty_caption": 1, "bad_image": 1} and source.used == {"ok": 18}

@@ -1,7 +1,9 @@
-"""Writes explanation shards exactly as docs/parquet_schema.md says, without the pipeline."""
+"""Writes explanation shards and receipts exactly as docs/parquet_schema.md says, without the pipeline."""
 
+import hashlib
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
+
+from model.shards import SCHEMA_VERSION
 
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 COLUMNS = [
@@ -67,12 +71,16 @@ def write_shard(
     **metadata: Any,
 ) -> Path:
     provenance = {
-        "schema_version": 2,
+        "schema_version": SCHEMA_VERSION,
         "dataset": "toy",
         "split": split,
         "shard": shard,
         "num_shards": num_shards,
         "image_root": str(image_root),
+        "model": "tiny",
+        "revision": "1",
+        "prompt": {"name": "toy-v1"},
+        "counts": dict(Counter(row["status"] for row in rows)),
         **metadata,
     }
     schema = pa.schema(COLUMNS, metadata={"entityclip": json.dumps(provenance)})
@@ -80,6 +88,32 @@ def write_shard(
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), path)
     return path
+
+
+def write_receipts(folder: Path, num_buckets: int = 1, **changes: Any) -> list[Path]:
+    """A receipt for every bucket, over the shards that are there now."""
+    paths = []
+    for bucket in range(num_buckets):
+        shards = {}
+        for path in sorted(folder.glob(f"split=*/part-{bucket:05d}-of-{num_buckets:05d}.parquet")):
+            statuses = Counter(pq.read_table(path, columns=["status"], partitioning=None)["status"].to_pylist())
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            name = f"{path.parent.name}/{path.name}"
+            shards[name] = {"sha256": sha256, "rows": statuses.total(), "statuses": dict(statuses)}
+        receipt = {
+            "receipt_version": 1,
+            "dataset": "toy",
+            "bucket": bucket,
+            "num_buckets": num_buckets,
+            "schema_version": SCHEMA_VERSION,
+            "shards": shards,
+            "pending": 0,
+            "finished_at": "2026-01-01T10:00:05.000+00:00",
+        } | changes
+        paths.append(folder / "_receipts" / f"bucket-{bucket:05d}.json")
+        paths[-1].parent.mkdir(exist_ok=True)
+        paths[-1].write_text(json.dumps(receipt), encoding="utf-8")
+    return paths
 
 
 def picture(number: int, size: int = 20) -> Image.Image:
@@ -103,4 +137,5 @@ def write_dataset(root: Path, counts: dict[str, int]) -> tuple[Path, Path]:
             picture(number).save(images / split / f"{number}.png")
         for shard in (0, 1):
             write_shard(explanations, split, rows[shard::2], images, shard, 2)
+    write_receipts(explanations, 2)
     return explanations, images

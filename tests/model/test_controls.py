@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from model.controls import with_wrong_explanations
 from model.errors import ModelError
 from model.settings import TrainSettings
+from model.shard_source import ShardSource
 from model.shards import SplitRows, Triple
 from model.training import train
 
@@ -19,7 +20,7 @@ def rows_with(texts: list[str]) -> SplitRows:
         Triple(f"row {i}", None, f"{i}.png", Path(), f"caption {i}", None, text, f"key of {i if i % 2 else text}")
         for i, text in enumerate(texts)
     ]
-    return SplitRows(triples, {}, {}, 1)
+    return SplitRows(triples, ShardSource("train", {}, {}, {}))
 
 
 @given(

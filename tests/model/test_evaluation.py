@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from safetensors.torch import load_file
 from model.checkpoint import load_entityclip, load_trained_towers
 from model.errors import ModelError
 from model.evaluation import evaluate
+from model.export import RECORD, export
 from model.open_clip_import import open_clip
 from model.training import train
 from tests.model.shard_writer import picture
@@ -46,6 +48,30 @@ def test_metrics_are_those_of_plain_open_clip(run, settings):
     assert metrics["by_topic"]["rare"]["queries"] == 5 and metrics["gallery"] == metrics["queries"] == 15
     assert metrics["chance"]["image_to_text"]["R@5"] == pytest.approx(100 * 5 / 15)
     assert json.loads((run / "metrics.json").read_text()) == metrics
+
+
+def test_a_run_needs_nothing_of_what_it_began_from(settings, clip_folder, tmp_path):
+    """The model folder is gone, and the run is somewhere else."""
+    base = shutil.copytree(clip_folder, tmp_path / "base")
+    towers = settings.towers.model_copy(update={"model": f"local-dir:{base}"})
+    train(settings.model_copy(update={"towers": towers}), tmp_path / "run")
+    before = evaluate(tmp_path / "run")
+    shutil.rmtree(base)
+    run = (tmp_path / "run").rename(tmp_path / "moved")
+    assert evaluate(run) == before
+    assert load_entityclip(run)[0].method == settings.method
+    exported = json.loads((export(run, tmp_path / "out") / RECORD).read_text())
+    assert exported["trained_from"]["model"] == "local-dir:base"
+    assert not list(run.glob("checkpoint/towers/*.safetensors"))  # the trained weights are there once
+
+
+def test_partial_explanations_are_measured_only_if_allowed(run, dataset, tmp_path):
+    folder = shutil.copytree(dataset[0], tmp_path / "explanations")
+    (folder / "_receipts" / "bucket-00000.json").unlink()
+    with pytest.raises(ModelError, match="not complete: 1 of 2 buckets"):
+        evaluate(run, explanations=folder)
+    metrics = evaluate(run, explanations=folder, allow_partial=True)
+    assert metrics["gaps"] == ["1 of 2 buckets are finished"] and metrics["allow_partial"] is True
 
 
 def test_the_whole_model_comes_back(run, settings):

@@ -11,7 +11,7 @@ from model.report import describe, write_report
 from model.run_state import is_finished
 from model.settings import TrainSettings
 from model.training import train
-from tests.model.shard_writer import picture, row, write_shard
+from tests.model.shard_writer import picture, row, write_receipts, write_shard
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -45,6 +45,7 @@ def hostile_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "prompt": {"name": "<b>v1</b>"},
         }
         write_shard(root / "explanations", split, rows, root / "images", **extra)
+    write_receipts(root / "explanations")
     return root / "explanations"
 
 

@@ -1,3 +1,5 @@
+import subprocess
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from model.errors import ModelError
 from model.files import digest
 from model.shards import read_split
-from tests.model.shard_writer import row, write_shard
+from tests.model.shard_writer import row, write_receipts, write_shard
 
 OK = ("ok",)
 
@@ -14,10 +16,15 @@ def test_rows_by_status_and_their_provenance(tmp_path):
     rows = [row(0, "train"), row(1, "train", status="error", explanation=None), row(2, "train", status="truncated")]
     first = write_shard(tmp_path, "train", rows, tmp_path / "images", 0, 2)
     write_shard(tmp_path, "train", [row(3, "train", caption=" ")], tmp_path / "images", 1, 2)
+    write_receipts(tmp_path, 2)
     found = read_split(tmp_path, "train", statuses=OK)
     assert [t.id for t in found.triples] == ["train-000", "train-003"]
-    assert found.statuses == {"ok": 2, "error": 1, "truncated": 1} and found.shards_expected == 2
-    assert found.digests["split=train/part-00000-of-00002.parquet"] == digest(first)
+    assert found.source.statuses == {"ok": 2, "error": 1, "truncated": 1} and found.source.used == {"ok": 2}
+    assert found.source.digests["split=train/part-00000-of-00002.parquet"] == digest(first)
+    made_by = {"dataset": "toy", "model": "tiny", "revision": "1", "prompt": "toy-v1"}
+    assert found.source.made_by == (made_by,)
+    listed = subprocess.run("sha256sum split=*/*.parquet | sha256sum", shell=True, cwd=tmp_path, capture_output=True)
+    assert listed.stdout.decode().split()[0] == found.source.digest
     triple = found.triples[0]
     assert triple.image_root == tmp_path / "images" and triple.image_path == "train/0.png"
     assert triple.explanation == "name0 a blue star" and triple.key == "key of lord of name0"
@@ -32,7 +39,7 @@ def test_rows_by_status_and_their_provenance(tmp_path):
 def test_what_is_wrong_is_said(tmp_path):
     def refused(words: str, split: str = "train") -> None:
         with pytest.raises(ModelError, match=words):
-            read_split(tmp_path, split, statuses=OK)
+            read_split(tmp_path, split, statuses=OK, allow_partial=True)  # never excuses any of these
 
     refused(r"no shards of split 'train'.*entityclip generate MANIFEST")
     with pytest.raises(ModelError, match="no explanation folder"):
@@ -43,7 +50,7 @@ def test_what_is_wrong_is_said(tmp_path):
     path.write_bytes(path.read_bytes()[:-20])
     refused("part-00000-of-00001.parquet: cannot be read as Parquet")
     write_shard(tmp_path, "train", [row(0, "train")], tmp_path, schema_version=9)
-    refused("schema version 9, this program reads 2")
+    refused(r"schema version 9, this program reads \d+; make it anew in another folder.*dataset 'toy'")
     table = pq.read_table(write_shard(tmp_path, "train", [row(0, "train")], tmp_path), partitioning=None)
     pq.write_table(table.drop_columns(["key"]), path)
     refused("lacks the column 'key'")

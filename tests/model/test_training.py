@@ -1,13 +1,16 @@
 import json
 import math
+import shutil
 
 import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
 
+from model.code_version import code_version
 from model.entityclip import EntityCLIP, StepOutput
 from model.errors import ModelError
+from model.files import digest
 from model.settings_file import load_settings
 from model.training import train
 
@@ -48,6 +51,35 @@ def test_a_run_and_what_it_leaves(settings, tmp_path):
     )
     assert load_settings(tmp_path / "run" / "settings.yaml", []) == settings
     assert "python" not in yaml.safe_load((tmp_path / "run" / "settings.yaml").read_text())
+
+
+def test_the_checkpoint_says_what_it_was_made_from(settings, dataset, tmp_path, capfd):
+    settings = changed(settings, optim={"steps": 1}, seed=5)
+    train(settings, tmp_path / "run")
+    card = json.loads((tmp_path / "run" / "checkpoint" / "checkpoint.json").read_text())
+    made = card["trained_with"]
+    assert made["settings"] == settings.as_plain() and made["seed"] == 5 and made["allow_partial"] is False
+    assert made["versions"] == code_version() and made["data"]["train"]["gaps"] == []
+    shards = {str(path.relative_to(dataset[0])): digest(path) for path in dataset[0].glob("split=train/*.parquet")}
+    assert made["data"]["train"]["shards"] == shards and made["data"]["train"]["used"] == {"ok": 40}
+    record = json.loads((tmp_path / "run" / "train.json").read_text())
+    assert {name: record[name] for name in made if name != "data"} | {"data": 0} == made | {"data": 0}
+    assert record["data"]["val"].items() >= made["data"]["val"].items()
+    said = capfd.readouterr().err
+    assert "split train: 2 shards, rows used 40 (ok 40), not used 0; dataset toy, explained by tiny" in said
+    assert made["data"]["train"]["shards_sha256"][:16] in said and "PARTIAL" not in said
+
+
+def test_half_made_explanations_need_leave(settings, dataset, tmp_path, capfd):
+    folder = shutil.copytree(dataset[0], tmp_path / "explanations")
+    (folder / "_receipts" / "bucket-00001.json").unlink()
+    settings = changed(settings, optim={"steps": 1}, data={"explanations": folder})
+    with pytest.raises(ModelError, match=r"1 of 2 buckets are finished.*entityclip generate.*--allow-partial"):
+        train(settings, tmp_path / "run")
+    train(changed(settings, data={"allow_partial": True}), tmp_path / "run")
+    assert "PARTIAL: split train is used as it is, explanations are missing: 1 of 2" in capfd.readouterr().err
+    record = json.loads((tmp_path / "run" / "train.json").read_text())
+    assert record["allow_partial"] is True and record["data"]["val"]["gaps"] == ["1 of 2 buckets are finished"]
 
 
 def test_the_same_seed_gives_the_same_weights(settings, tmp_path):

@@ -7,7 +7,7 @@ from model.seeds import seeded
 from model.settings import MethodSettings
 from model.shards import read_split
 from model.triples import TripleSet
-from tests.model.shard_writer import picture, png, row, write_shard
+from tests.model.shard_writer import picture, png, row, write_receipts, write_shard
 from tests.model.tiny_clip import CONTEXT_LENGTH
 
 
@@ -20,6 +20,7 @@ def folder(tmp_path):
     rows[4]["image"] = {"bytes": png(4), "path": None}
     rows[5]["explanation"] = "red " * 30
     write_shard(tmp_path, "train", rows, tmp_path / "images")
+    write_receipts(tmp_path)
     (tmp_path / "images" / "train").mkdir(parents=True)
     for number in (0, 2, 3):
         picture(number).save(tmp_path / "images" / "train" / f"{number}.png")

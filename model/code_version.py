@@ -1,0 +1,55 @@
+"""Which code runs: versions of packages, and the git commit where the code runs from a checkout."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_ROOT = Path(__file__).resolve().parents[1]
+_SECONDS = 20
+
+
+def code_version() -> dict[str, Any]:
+    """Versions by name; "git" is None where the code is installed rather than checked out, or git cannot tell."""
+    return {
+        "entityclip": version("entityclip"),
+        "git": git_state(_ROOT),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "open_clip": version("open_clip_torch"),
+    }
+
+
+def git_state(root: Path) -> dict[str, Any] | None:
+    """`commit`, and whether tracked files differ from it (`dirty`), if `root` is the top of a git work tree.
+
+    A package installed into an environment that lies inside somebody's repository is not that repository's code.
+    """
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if not top or Path(top).resolve() != root.resolve():
+        return None
+    commit, changes = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain", "--untracked-files=no")
+    if not commit or changes is None:
+        return None
+    return {"commit": commit, "dirty": bool(changes)}
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    """What git says, or None. Its variables are left out: they may point at another repository."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            ["git", "--no-optional-locks", "-C", str(root), *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,192 @@
+"""Are the explanations of a split complete, and as they were made? The receipts beside the shards tell.
+
+`FOLDER/_receipts/bucket-00003.json` lists the shards of bucket 3, one a split at most, with their digests and
+rows, and how many planned pairs were left for a later run (docs/parquet_schema.md).
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from tqdm import tqdm
+
+from model.errors import ModelError
+from model.files import digest
+
+RECEIPT_VERSION = 1
+_FOLDER = "_receipts"
+_SHARD = re.compile(r"part-(\d+)-of-(\d+)\.parquet")
+_SECONDS_BEFORE_A_BAR = 3
+_NAMED = 3
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ShardReceipt(_Entry):
+    """One shard as it was when its bucket was finished."""
+
+    sha256: str
+    rows: int = Field(ge=0)
+    statuses: dict[str, int]
+
+
+class BucketReceipt(_Entry):
+    """One finished bucket; `shards` by path relative to the folder."""
+
+    dataset: str
+    bucket: int = Field(ge=0)
+    num_buckets: int = Field(ge=1)
+    schema_version: int
+    shards: dict[str, ShardReceipt]
+    pending: int = Field(ge=0)
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The shards of a split, checked.
+
+    Attributes:
+        digests: SHA-256 by path relative to the folder, by name.
+        receipts: what was promised of them; a shard of an unfinished bucket has none.
+        gaps: what is missing of the dataset's explanations; empty if they are complete.
+    """
+
+    digests: dict[str, str]
+    receipts: dict[str, ShardReceipt]
+    gaps: tuple[str, ...]
+
+
+def how_to_make(dataset: str | None = None) -> str:
+    """The command that makes explanations, as the end of a message."""
+    of = f", with the manifest of dataset {dataset!r}" if dataset else ""
+    return f"entityclip generate MANIFEST{of}"
+
+
+def check_shards(
+    folder: Path, split: str, paths: Iterable[Path], *, schema_version: int, allow_partial: bool = False
+) -> Shards:
+    """Compare the shards of a split, `paths`, with the receipts of their folder, and hash them.
+
+    With `allow_partial` what is missing is only said, in `gaps`: buckets that are not finished, pairs left for
+    later, shards that are listed and gone. What is there must be right all the same.
+
+    Raises ModelError: anything missing (unless `allow_partial`), a shard that is not what its receipt says, a shard
+    that the receipt of its bucket does not know, receipts that cannot be read or do not belong together.
+    """
+    receipts = _read_receipts(folder, schema_version)
+    there = {str(path.relative_to(folder)): path for path in sorted(paths)}
+    listed = {name: shard for receipt in receipts.values() for name, shard in receipt.shards.items()}
+    listed = {name: shard for name, shard in listed.items() if name.startswith(f"split={split}/")}
+    for name in there.keys() - listed.keys():
+        _check_unlisted(folder / name, receipts)
+    gaps = tuple(_gaps(receipts, sorted(listed.keys() - there.keys())))
+    if gaps and not allow_partial:
+        dataset = next((receipt.dataset for receipt in receipts.values()), None)
+        raise ModelError(
+            f"{folder}: its explanations are not complete: {'; '.join(gaps)}. Finish them with: "
+            f"{how_to_make(dataset)}; or use what is there with --allow-partial"
+        )
+    digests = _digests(there)
+    for name, found in digests.items():
+        if name in listed and listed[name].sha256 != found:
+            raise ModelError(
+                f"{folder / name}: is not the shard that was made: its SHA-256 is {found}, its receipt says "
+                f"{listed[name].sha256}; delete it, unless it was being made anew, and run: "
+                f"{how_to_make(next(iter(receipts.values())).dataset)}"
+            )
+    return Shards(digests, {name: shard for name, shard in listed.items() if name in there}, gaps)
+
+
+def _read_receipts(folder: Path, schema_version: int) -> dict[int, BucketReceipt]:
+    """All receipts by bucket."""
+    receipts: dict[int, BucketReceipt] = {}
+    for path in sorted((folder / _FOLDER).glob("bucket-*.json")):
+        receipt = _read(path)
+        if receipt.schema_version != schema_version:
+            raise ModelError(
+                f"{path}: its shards have schema version {receipt.schema_version}, this program reads "
+                f"{schema_version}; make them anew in another folder with: {how_to_make(receipt.dataset)}"
+            )
+        first = next(iter(receipts.values()), receipt)
+        if (receipt.dataset, receipt.num_buckets) != (first.dataset, first.num_buckets):
+            raise ModelError(
+                f"{path}: is of dataset {receipt.dataset!r} in {receipt.num_buckets} buckets, another receipt there of "
+                f"{first.dataset!r} in {first.num_buckets}; keep only one dataset in a folder"
+            )
+        if path.name != f"bucket-{receipt.bucket:05d}.json" or receipt.bucket >= receipt.num_buckets:
+            raise ModelError(f"{path}: is of bucket {receipt.bucket} of {receipt.num_buckets}; {_again(path, receipt)}")
+        receipts[receipt.bucket] = receipt
+    return receipts
+
+
+def _read(path: Path) -> BucketReceipt:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content.get("receipt_version") if isinstance(content, dict) else None
+        if version != RECEIPT_VERSION:
+            raise ModelError(f"{path}: has receipt version {version}, this program reads {RECEIPT_VERSION}")
+        return BucketReceipt.model_validate(content)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in wrong["loc"])
+        raise ModelError(f"{path}: {where}: {wrong['msg']}; {_again(path)}") from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"{path}: cannot be read ({error}); {_again(path)}") from error
+
+
+def _again(path: Path, receipt: BucketReceipt | None = None) -> str:
+    return f"delete {path.name} and make it again with: {how_to_make(receipt.dataset if receipt else None)}"
+
+
+def _check_unlisted(path: Path, receipts: dict[int, BucketReceipt]) -> None:
+    """A shard that no receipt lists is right only where its bucket is not finished."""
+    if not receipts:
+        return
+    first = next(iter(receipts.values()))
+    name = _SHARD.fullmatch(path.name)
+    if name is None or int(name[2]) != first.num_buckets:
+        raise ModelError(f"{path}: does not belong to a dataset in {first.num_buckets} buckets; remove it")
+    if int(name[1]) in receipts:
+        raise ModelError(
+            f"{path}: the receipt of bucket {int(name[1])} does not list this shard; remove it, "
+            f"or make the bucket again with: {how_to_make(first.dataset)}"
+        )
+
+
+def _gaps(receipts: dict[int, BucketReceipt], lost: list[str]) -> Iterable[str]:
+    if not receipts:
+        yield f"no receipt in {_FOLDER} says which shards there should be"
+        return
+    wanted = next(iter(receipts.values())).num_buckets
+    if len(receipts) < wanted:
+        yield f"{len(receipts)} of {wanted} buckets are finished"
+    if pending := sum(receipt.pending for receipt in receipts.values()):
+        yield f"{pending:,} planned pairs were left for a later run"
+    if lost:
+        more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+        yield f"missing: {', '.join(lost[:_NAMED])}{more}"
+
+
+def _digests(there: dict[str, Path]) -> dict[str, str]:
+    digests = {}
+    size = sum(path.stat().st_size for path in there.values())
+    with tqdm(
+        total=size,
+        desc="checking shards",
+        unit="B",
+        unit_scale=True,
+        delay=_SECONDS_BEFORE_A_BAR,
+        disable=None,
+        leave=False,
+    ) as bar:
+        for name, path in there.items():
+            digests[name] = digest(path)
+            bar.update(path.stat().st_size)
+    return digests
