@@ -68,10 +68,17 @@ def how_to_make(dataset: str | None = None) -> str:
 
 
 def check_shards(
-    folder: Path, split: str, paths: Iterable[Path], *, schema_version: int, allow_partial: bool = False
+    folder: Path,
+    split: str,
+    paths: Iterable[Path],
+    *,
+    schema_version: int,
+    dataset: str | None = None,
+    allow_partial: bool = False,
 ) -> Shards:
     """Compare the shards of a split, `paths`, with the receipts of their folder, and hash them.
 
+    `dataset`, whose shards they say they are, is for messages.
     With `allow_partial` what is missing is only said, in `gaps`: buckets that are not finished, pairs left for
     later, shards that are listed and gone. What is there must be right all the same.
 
@@ -86,7 +93,6 @@ def check_shards(
         _check_unlisted(folder / name, receipts)
     gaps = tuple(_gaps(receipts, sorted(listed.keys() - there.keys())))
     if gaps and not allow_partial:
-        dataset = next((receipt.dataset for receipt in receipts.values()), None)
         raise ModelError(
             f"{folder}: its explanations are not complete: {'; '.join(gaps)}. Finish them with: "
             f"{how_to_make(dataset)}; or use what is there with --allow-partial"
@@ -97,7 +103,7 @@ def check_shards(
             raise ModelError(
                 f"{folder / name}: is not the shard that was made: its SHA-256 is {found}, its receipt says "
                 f"{listed[name].sha256}; delete it, unless it was being made anew, and run: "
-                f"{how_to_make(next(iter(receipts.values())).dataset)}"
+                f"{how_to_make(dataset)}"
             )
     return Shards(digests, {name: shard for name, shard in listed.items() if name in there}, gaps)
 

@@ -83,7 +83,14 @@ def read_split(
     if not paths:
         raise ModelError(_no_shards(folder, split))
     footers = {path: _footer(path) for path in paths}
-    shards = check_shards(folder, split, paths, schema_version=SCHEMA_VERSION, allow_partial=allow_partial)
+    shards = check_shards(
+        folder,
+        split,
+        paths,
+        schema_version=SCHEMA_VERSION,
+        dataset=footers[paths[0]].get("dataset"),
+        allow_partial=allow_partial,
+    )
     triples: list[Triple] = []
     seen: dict[str, Path] = {}
     counts: Counter[str] = Counter()

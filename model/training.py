@@ -61,12 +61,13 @@ def train(settings: TrainSettings, out: Path, on_step: OnStep | None = None, *, 
     Raises ModelError: settings that cannot be met, unusable data, a finished run in `out` (unless
     `overwrite`), and a loss that is not finite, naming step and batch ids.
     """
-    _claim(out, overwrite)
+    _refuse_to_lose(out, overwrite)
     device = choose_device(settings.device)
     devices = [device] if device.type == "cuda" else []
     with torch_threads(settings.threads), torch.random.fork_rng(devices=devices):
         torch.manual_seed(settings.seed)
         rows = _read_rows(settings.data)  # before the towers: what is missing shows at once
+        _make_room(out)
         towers = load_towers(settings.towers)
         base = None if settings.towers.folder is None else towers_folder(settings.towers, towers)
         training, validation = _load_data(settings, towers, *rows)
@@ -108,8 +109,7 @@ class _Run:
         with RunLog(self.out) as log, closing(progress):
             for triples in self.splits.values():
                 progress.say(triples.source.line())
-                if warning := triples.source.warning():
-                    progress.say(warning)
+            self.warn(progress)
             progress.say(self.training.summary())
             if self.settings.data.wrong_explanations:
                 progress.say("a control: every row trains with the explanation of another")
@@ -128,6 +128,7 @@ class _Run:
                     self.validate(step, log, progress)
             for triple_id, reason in self.training.failures.items():
                 progress.say(f"left out {triple_id}: {reason}")
+            self.warn(progress)
         result = TrainResult(
             out=self.out,
             steps=optim.steps,
@@ -140,6 +141,12 @@ class _Run:
         record["validation"] = self.best
         write_json(self.out / RECORD, {**record, **describe_run(self.origin, self.device, self.model, self.splits)})
         return result
+
+    def warn(self, progress: Progress) -> None:
+        """Say what is missing of the explanations, before the steps and again after them."""
+        for triples in self.splits.values():
+            if warning := triples.source.warning():
+                progress.say(warning)
 
     def next_batch(self) -> Batch:
         """The next rows with usable images; too few for a contrastive loss are passed over."""
@@ -194,12 +201,15 @@ class _Run:
         )
 
 
-def _claim(out: Path, overwrite: bool) -> None:
-    """Refuse a finished run; what an earlier run says of its weights must not survive beside new ones."""
+def _refuse_to_lose(out: Path, overwrite: bool) -> None:
     if (out / RECORD).exists() and not overwrite:
         raise ModelError(f"{out} holds a finished run; choose another folder, or remove it")
     if out.exists() and not out.is_dir():
         raise ModelError(f"{out} is not a folder")
+
+
+def _make_room(out: Path) -> None:
+    """What an earlier run says of its weights must not survive beside new ones."""
     for stale in (RECORD, METRICS):
         (out / stale).unlink(missing_ok=True)
     out.mkdir(parents=True, exist_ok=True)

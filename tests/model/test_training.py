@@ -77,9 +77,13 @@ def test_half_made_explanations_need_leave(settings, dataset, tmp_path, capfd):
     with pytest.raises(ModelError, match=r"1 of 2 buckets are finished.*entityclip generate.*--allow-partial"):
         train(settings, tmp_path / "run")
     train(changed(settings, data={"allow_partial": True}), tmp_path / "run")
-    assert "PARTIAL: split train is used as it is, explanations are missing: 1 of 2" in capfd.readouterr().err
+    warning = "PARTIAL: split train is used as it is, explanations are missing: 1 of 2"
+    assert capfd.readouterr().err.count(warning) == 2  # before the steps and after them
     record = json.loads((tmp_path / "run" / "train.json").read_text())
     assert record["allow_partial"] is True and record["data"]["val"]["gaps"] == ["1 of 2 buckets are finished"]
+    with pytest.raises(ModelError, match="not complete"):
+        train(settings, tmp_path / "run", overwrite=True)
+    assert json.loads((tmp_path / "run" / "train.json").read_text()) == record  # refused before anything is lost
 
 
 def test_the_same_seed_gives_the_same_weights(settings, tmp_path):
