@@ -102,7 +102,7 @@ def check_shards(
         if name in listed and listed[name].sha256 != found:
             raise ModelError(
                 f"{folder / name}: is not the shard that was made: its SHA-256 is {found}, its receipt says "
-                f"{listed[name].sha256}; delete it, unless it was being made anew, and run: "
+                f"{listed[name].sha256}; delete it and make it again with: "
                 f"{how_to_make(dataset)}"
             )
     return Shards(digests, {name: shard for name, shard in listed.items() if name in there}, gaps)

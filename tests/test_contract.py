@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 import pipeline.schema
 from model import shards
+from model.errors import ModelError
 from model.shards import read_split
 from pipeline.job import open_job
 from tests.support.dataset import save_records, write_manifest, write_pairs
@@ -22,7 +25,7 @@ def test_the_model_reads_what_the_pipeline_writes(tmp_path: Path, tiny_llama: Pa
     generate(job, ScriptedEngine())
     written = all_rows(job.output)
     for split in ("train", "test"):
-        rows = read_split(job.output, split, statuses=("ok",))
+        rows = read_split(Path(job.output), split, statuses=("ok",))
         usable = {i: row for i, row in written.items() if row.split == split and row.status == "ok"}
         assert {t.id for t in rows.triples} == set(usable)
         for triple in rows.triples:
@@ -40,5 +43,27 @@ def test_the_model_reads_what_the_pipeline_writes(tmp_path: Path, tiny_llama: Pa
         assert rows.source.gaps == ()
         made_by = {"dataset": "tiny", "model": job.model.name, "revision": job.model.revision, "prompt": "heraldry-v1"}
         assert rows.source.made_by == (made_by,)
-    source = read_split(job.output, "train", statuses=("ok",)).source
+    source = read_split(Path(job.output), "train", statuses=("ok",)).source
     assert source.statuses == {"ok": 18, "empty_caption": 1, "bad_image": 1} and source.used == {"ok": 18}
+
+
+def test_a_limited_run_is_half_made_until_it_is_finished(tmp_path: Path, tiny_llama: Path) -> None:
+    write_pairs(tmp_path, 12)
+    job = open_job(write_manifest(tmp_path, tiny_llama))
+    generate(job, ScriptedEngine(), limit=7)
+    output = Path(job.output)
+    with pytest.raises(ModelError, match=r"5 planned pairs were left.*with the manifest of dataset 'tiny'"):
+        read_split(output, "train", statuses=("ok",))
+    partial = read_split(output, "train", statuses=("ok",), allow_partial=True)
+    assert 0 < len(partial.triples) < 8 and partial.source.gaps == ("5 planned pairs were left for a later run",)
+
+    generate(job, ScriptedEngine())
+    whole = read_split(output, "train", statuses=("ok",))
+    assert len(whole.triples) == 8 and whole.source.gaps == ()
+    shard = output / next(iter(whole.source.digests))
+    shard.write_bytes(shard.read_bytes() + b" ")
+    with pytest.raises(ModelError, match=r"part-0000\d-of-00002\.parquet"):
+        read_split(output, "train", statuses=("ok",), allow_partial=True)
+    shard.unlink()
+    generate(job, ScriptedEngine())
+    assert read_split(output, "train", statuses=("ok",)).triples == whole.triples
