@@ -182,15 +182,16 @@ def is_off_language(text: str, said: list[str], language: str, share: float) -> 
     (prose has a third; Polish for English), or if some other language has at least 3 of those that no two share,
     and this one less than `share` of as many.
     """
-    letters = _letters_by_script(text)
-    if sum(letters[script] for script in SCRIPTS[language]) < share * letters.total():
-        return True
-    if language not in TELLING_WORDS:
+    if not (text.isascii() and language in STOP_WORDS):  # ASCII letters are Latin
+        letters = _letters_by_script(text)
+        if sum(letters[script] for script in SCRIPTS[language]) < share * letters.total():
+            return True
+    if language not in STOP_WORDS:
         return False
     if len(said) >= 20 and sum([word in STOP_WORDS[language] for word in said]) < len(said) / 10:
         return True
-    hits = {name: sum([word in telling for word in said]) for name, telling in TELLING_WORDS.items()}
-    best = max(hits.values())
+    hits = Counter([TELLING_WORDS[word] for word in said if word in TELLING_WORDS])
+    best = max(hits.values(), default=0)
     return best >= 3 and hits[language] < share * best
 
 
@@ -213,8 +214,11 @@ def misses_entities(text: str, said: list[str], caption: str, share: float) -> b
     if not names:
         return False
     known = set(said)
+    missed = [name for name in names if known.isdisjoint(name)]
+    if not missed:
+        return False
     joined = f" {' '.join(said)}"
-    mentioned = sum([any(w in known or (len(w) > 3 and f" {w}" in joined) for w in name) for name in names])
+    mentioned = len(names) - sum([not any(len(w) > 3 and f" {w}" in joined for w in name) for name in missed])
     return mentioned < share * len(names) and _script(caption) == _script(text)
 
 

@@ -13,7 +13,7 @@ _LONGEST_CACHED = 40  # letters: texts without spaces are one long chunk each, n
 
 def words(text: str) -> list[str]:
     """The text's words without case, diacritics and possessive 's; of Chinese and Japanese, the characters."""
-    return [word for chunk in text.split() for word in words_of_chunk(chunk)]
+    return [w for c in text.split() for w in (_cached(c) if len(c) <= _LONGEST_CACHED else _fold(c))]
 
 
 def words_of_chunk(chunk: str) -> tuple[str, ...]:
@@ -76,10 +76,12 @@ STOP_WORDS: dict[str, frozenset[str]] = {
     ),
 }
 ALL_STOP_WORDS = frozenset().union(*STOP_WORDS.values())
-# Only words of one language tell it from the others.
+# Only words of one language tell it from the others: the language of each such word.
 TELLING_WORDS = {
-    language: listed - frozenset().union(*(other for name, other in STOP_WORDS.items() if name != language))
+    word: language
     for language, listed in STOP_WORDS.items()
+    for word in listed
+    if not any(word in other for name, other in STOP_WORDS.items() if name != language)
 }
 
 SCRIPTS: dict[str, frozenset[str]] = {
