@@ -61,12 +61,18 @@ def generate(
     from pipeline.job import open_job
     from pipeline.redo import parse_redo
 
-    open_job(manifest, engine=engine, output=out)  # mistakes show before Prefect starts
+    job = open_job(manifest, engine=engine, output=out)  # mistakes show before Prefect starts
     parse_redo(redo, redo_max_tokens)
     from flows.generate import generate_explanations
-    from flows.show import show_generation
+    from flows.show import console, next_steps, show_generation
 
-    show_generation(generate_explanations(manifest, limit, engine, out, redo, redo_max_tokens))
+    summary = generate_explanations(manifest, limit, engine, out, redo, redo_max_tokens)
+    show_generation(summary)
+    options = {"--limit": limit, "--engine": engine, "--out": out}
+    given = [word for name, value in options.items() if value is not None for word in (name, str(value))]
+    budget = redo_max_tokens or job.manifest.generation.sampling.max_tokens
+    for line in next_steps(summary, ["entityclip", "generate", str(manifest), *given], budget):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -1,5 +1,7 @@
 """What the command line prints: summaries and tables for people."""
 
+import shlex
+from collections import Counter
 from typing import Any
 
 from rich.console import Console
@@ -9,6 +11,7 @@ from rich.table import Table
 from model.authors_checkpoint import Imported
 from model.training import TrainResult
 from pipeline.check import CheckReport
+from pipeline.status import Status
 from pipeline.summary import GenerationSummary
 
 console = Console()
@@ -33,7 +36,8 @@ def show_check(report: CheckReport) -> None:
 
 def show_generation(summary: GenerationSummary) -> None:
     """Rows by split and status, tokens, rate, and where the shards are."""
-    statuses = sorted({status for by_status in summary.counts.values() for status in by_status})
+    found = {status for by_status in summary.counts.values() for status in by_status}
+    statuses = [status.value for status in Status if status in found]
     table = Table("split", *statuses, title=f"explanations of {summary.dataset}", title_justify="left")
     for split, by_status in summary.counts.items():
         table.add_row(split, *(f"{by_status.get(status, 0):,}" for status in statuses))
@@ -45,6 +49,26 @@ def show_generation(summary: GenerationSummary) -> None:
             f"{summary.engine}: {summary.completion_tokens:,} tokens in {summary.seconds:.1f} s, {rate:,.0f} tokens/s"
         )
     console.print(f"shards: {escape(summary.output)}", soft_wrap=True)
+
+
+def next_steps(summary: GenerationSummary, command: list[str], max_tokens: int) -> list[str]:
+    """What may be done about rows without a good explanation, a line for each status that can be redone.
+
+    Args:
+        command: the words of the command that generated.
+        max_tokens: the budget that was too small for truncated rows.
+    """
+    counts: Counter[str] = Counter()
+    for by_status in summary.counts.values():
+        counts.update(by_status)
+    again = shlex.join(command)
+    lines = {
+        Status.TRUNCATED: f"{again} --redo truncated --redo-max-tokens {2 * max_tokens}",
+        Status.REFUSED: "the same prompt is mostly refused again, so change generation.prompt or generation.model; "
+        f"to ask once more: {again} --redo refused",
+        Status.ERROR: f"{again} --redo error",
+    }
+    return [f"{counts[status]:,} {status.value}: {line}" for status, line in lines.items() if counts[status]]
 
 
 def show_training(result: TrainResult) -> None:

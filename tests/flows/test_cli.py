@@ -1,6 +1,7 @@
 """The command as a person meets it: exit codes, messages without tracebacks."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -97,7 +98,16 @@ def test_generate_then_generate_again(
     assert _run(monkeypatch, "generate", manifest, "--limit", 4) == 0
     assert "generated 4; reused 0; left for later 2" in capsys.readouterr().out
     assert _run(monkeypatch, "generate", manifest) == 0
-    assert "generated 2; reused 4; left for later 0" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "generated 2; reused 4; left for later 0" in out
+    truncated = [row for row in all_rows(tmp_path / "explanations").values() if row.status == "truncated"]
+    hint = f"{len(truncated)} truncated: entityclip "  # the tiny LLM rambles
+    (command,) = [line.removeprefix(hint) for line in out.splitlines() if line.startswith(hint)]
+    assert _run(monkeypatch, *shlex.split(command)) == 0
+    out = capsys.readouterr().out
+    assert f"generated {len(truncated)}; reused {6 - len(truncated)}; left for later 0" in out
+    redone = all_rows(tmp_path / "explanations")
+    assert all((redone[row.id].completion_tokens or 0) > 8 for row in truncated)  # the manifest's budget is 8
     other = write_manifest(tmp_path, tiny_llama, name="other")
     assert _run(monkeypatch, "generate", other) == 2
     assert "holds shards of dataset 'tiny'" in capsys.readouterr().err
