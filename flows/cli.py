@@ -27,6 +27,8 @@ Output = Annotated[str | None, typer.Option("--out", help="another output folder
 
 
 AllowPartial = Annotated[bool, typer.Option("--allow-partial", help="use explanations that are not complete")]
+RedoOption = Annotated[str | None, typer.Option(help="generate rows with these statuses again: truncated,error,empty")]
+RedoMaxTokens = Annotated[int | None, typer.Option(min=1, help="budget of the redone rows, in tokens")]
 EngineOption = Annotated[EngineKind | None, typer.Option(help="another engine than the manifest's")]
 
 
@@ -36,14 +38,22 @@ def check(
     limit: Limit = None,
     engine: EngineOption = None,
     out: Output = None,
+    redo: RedoOption = None,
+    redo_max_tokens: RedoMaxTokens = None,
     sample: Annotated[int, typer.Option(min=0, help="how many images to decode")] = 200,
+    probe: Annotated[
+        int, typer.Option(min=0, help="how many prompts the engine answers for the estimate; 0: none")
+    ] = 64,
 ) -> None:
-    """Look at a manifest and its data before any long work; nothing is generated."""
+    """Look at a manifest and its data before any long work; nothing is written."""
     from flows.show import show_check
     from pipeline.check import check_job
     from pipeline.job import open_job
+    from pipeline.redo import parse_redo
 
-    show_check(check_job(open_job(manifest, engine=engine, output=out), sample=sample, limit=limit))
+    again = parse_redo(redo, redo_max_tokens)
+    job = open_job(manifest, engine=engine, output=out)
+    show_check(check_job(job, sample=sample, limit=limit, redo=again, probe_rows=probe))
 
 
 @app.command()
@@ -52,10 +62,8 @@ def generate(
     limit: Limit = None,
     engine: EngineOption = None,
     out: Output = None,
-    redo: Annotated[
-        str | None, typer.Option(help="generate rows with these statuses again: truncated,error,empty")
-    ] = None,
-    redo_max_tokens: Annotated[int | None, typer.Option(min=1, help="budget of the redone rows, in tokens")] = None,
+    redo: RedoOption = None,
+    redo_max_tokens: RedoMaxTokens = None,
 ) -> None:
     """Generate explanations into Parquet shards; what is there already is kept."""
     from pipeline.job import open_job

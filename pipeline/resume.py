@@ -22,6 +22,7 @@ class BucketWork:
         reused: how many of `settled` carry a text that is there already.
         requests: one per distinct key that has no text yet, or whose text is to be redone.
         waiting: the pairs behind each request, by key; identical prompts are generated once.
+        redone: how many of `requests` replace an answer that is there.
         pending: pairs left for a later run (beyond `limit`).
     """
 
@@ -29,6 +30,7 @@ class BucketWork:
     reused: int
     requests: list[Request]
     waiting: dict[str, list[PlannedPair]]
+    redone: int
     pending: int
 
 
@@ -80,7 +82,7 @@ def divide(
     requests, waiting, too_long = _requests(job, open_pairs, redone, redo.max_tokens)
     for row in too_long:
         settled.setdefault((row.split, row.id), row)
-    return BucketWork(settled, reused, requests, waiting, pending)
+    return BucketWork(settled, reused, requests, waiting, len(redone & waiting.keys()), pending)
 
 
 def spooled_answers(job: Job, bucket: list[PlannedPair], sessions: list[Session], redo: Redo) -> list[Completion]:

@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 
 
-def is_anyone_in(group: int) -> bool:
-    """Whether any living process but this one is in a process group (read from /proc)."""
+def _others_in_group() -> bool:
+    """Whether any living process but this one is in our process group (read from /proc)."""
+    group = os.getpgrp()
     for process in Path("/proc").iterdir():
         if not process.name.isdigit() or int(process.name) == os.getpid():
             continue
@@ -34,7 +35,7 @@ def is_anyone_in(group: int) -> bool:
 def _end_group(grace_seconds: float) -> None:
     os.killpg(0, signal.SIGTERM)
     deadline = time.monotonic() + grace_seconds
-    while is_anyone_in(os.getpgrp()) and time.monotonic() < deadline:
+    while _others_in_group() and time.monotonic() < deadline:
         time.sleep(0.1)
     os.killpg(0, signal.SIGKILL)
 

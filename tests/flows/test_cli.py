@@ -1,6 +1,7 @@
 """The command as a person meets it: exit codes, messages without tracebacks."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -12,9 +13,11 @@ import pytest
 from flows.cli import main
 from pipeline.check import check_job
 from pipeline.job import open_job
+from pipeline.redo import parse_redo
 from pipeline.spool import read_spool
 from tests.support.dataset import write_manifest, write_pairs
-from tests.support.generation import all_rows
+from tests.support.generation import all_rows, generate
+from tests.support.scripted_engine import ScriptedEngine
 
 TRAIN = Path(__file__).parents[2] / "data_manifests" / "heraldry" / "train.yaml"
 
@@ -36,11 +39,23 @@ def test_check_shows_prompts_and_plan_and_writes_nothing(
     before = sorted(tmp_path.rglob("*"))
     assert _run(monkeypatch, "check", manifest) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "pairs: train 6, test 3" in out
-    assert "to generate: 8; there already: 0; a status without a text: 1" in out
+    assert "pairs: train 6, test 3; in 2 shards a split; the plan takes 0." in out
+    assert "to generate: 8, redone 0; there already: 0; a status without a text: 1; left for later: 0" in out
     assert "4.png: no such image" in out
     assert f"caption : {records[0]['caption']} ." in out
+    assert re.search(r"8 prompts took \d+\.\d s: [\d,.]+ rows/s, .* all 8 at this rate: 0:00:\d\d", out)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_check_counts_what_would_be_reused_redone_and_left(tmp_path: Path, tiny_llama: Path) -> None:
+    write_pairs(tmp_path, 9)
+    job = open_job(write_manifest(tmp_path, tiny_llama))
+    generate(job, ScriptedEngine(), limit=5)
+    report = check_job(job, limit=7, redo=parse_redo("ok", None))
+    assert (report.to_generate, report.redone, report.reused, report.pending) == (7, 5, 0, 2)
+    report = check_job(job)
+    assert (report.to_generate, report.redone, report.reused, report.pending) == (4, 0, 5, 0)
+    assert report.probe is None
 
 
 @pytest.mark.parametrize(
