@@ -1,0 +1,44 @@
+"""An engine that answers at once, so that what is left to measure is the pipeline."""
+
+import random
+from collections.abc import Iterable, Iterator
+from typing import Self
+
+from pipeline.engines.protocol import Completion, Request
+
+_WORDS = [
+    "statesman",
+    "in",
+    "a",
+    "dark",
+    "suit",
+    "at",
+    "the",
+    "lectern",
+    "beside",
+    "his",
+    "flag",
+    "under",
+    "grey",
+    "sky",
+]
+_TEXTS = [" ".join(random.Random(seed).choices(_WORDS, k=58)) for seed in range(1000)]
+
+
+class InstantEngine:
+    """Says 60 words that depend on the key alone, the first of them Angela."""
+
+    name = "instant"
+    version = "1"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """See `Engine.complete`."""
+        for request in requests:
+            text = f"Angela {_TEXTS[int(request.key, 16) % len(_TEXTS)]} {request.key}."
+            yield Completion(request.key, text, "stop", request.prompt_tokens, 61)

@@ -1,0 +1,109 @@
+"""What the pipeline costs without an LLM: `python -m benchmarks.pipeline_rate --help`.
+
+The real flow with an engine that answers at once, each measurement in a process of its own: a run that makes every
+row, then one that finds them all there. The rate is rows over the seconds from the flow's first line to its last,
+planning included and Prefect's start excluded; the peak is the process's own, Prefect's temporary server apart.
+`--profile` shows where the time of the first run goes. docs/performance.md says what was found.
+"""
+
+import cProfile
+import json
+import pstats
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+from unittest import mock
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.instant_engine import InstantEngine
+from benchmarks.synthetic_pairs import write_dataset
+
+_LARGEST = 12  # functions shown of a profile
+
+
+def run_once(manifest: Path, profile: bool) -> dict[str, float]:
+    """Generate in this process; rows, seconds and the peak of resident memory in MiB."""
+    began = time.monotonic()
+    from flows import generate
+
+    generated: list[float] = []
+    real = generate.open_job
+
+    def timed_open_job(*arguments: Any, **options: Any) -> Any:
+        generated.append(time.monotonic())  # the flow's body begins
+        return real(*arguments, **options)
+
+    profiler = cProfile.Profile()
+    with (
+        mock.patch.object(generate, "engine_for", lambda job: InstantEngine()),
+        mock.patch.object(generate, "open_job", timed_open_job),
+    ):
+        if profile:
+            profiler.enable()
+        summary = generate.generate_explanations(manifest)
+        profiler.disable()
+    ended = time.monotonic()
+    if profile:
+        pstats.Stats(profiler, stream=sys.stderr).sort_stats("tottime").print_stats(_LARGEST)
+    return {
+        "rows": summary.rows,
+        "generated": summary.generated,
+        "flow_seconds": ended - generated[0],
+        "process_seconds": ended - began,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+    }
+
+
+def measure(manifest: Path, profile: bool = False) -> dict[str, float]:
+    """`run_once` in a process of its own."""
+    arguments = [sys.executable, "-m", "benchmarks.pipeline_rate", "--child", str(manifest)]
+    command = [*arguments, "--profile"] if profile else arguments
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    result: dict[str, float] = json.loads(output.splitlines()[-1])
+    return result
+
+
+def main(
+    rows: Annotated[list[int], typer.Option(help="how many pairs; may be given several times")] = [10_000, 100_000],  # noqa: B006
+    rows_per_shard: Annotated[int, typer.Option(help="pairs in a shard, both splits together")] = 2_500,
+    check_images: Annotated[bool, typer.Option(help="decode every pair's picture first")] = False,
+    profile: Annotated[bool, typer.Option(help="show the functions that take most of the first run")] = False,
+    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
+    child: Annotated[Path | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Measure a run that makes every row, and one that finds them all there."""
+    if child is not None:
+        print(json.dumps(run_once(child, profile)))
+        return
+    table = Table("pairs", "run", "seconds", "rows/s", "whole process, s", "peak MiB")
+    results = []
+    for count in rows:
+        with tempfile.TemporaryDirectory() as folder:
+            manifest = write_dataset(Path(folder), count, rows_per_shard=rows_per_shard, check_images=check_images)
+            for name in ("all made", "all there"):
+                found = measure(manifest, profile and name == "all made")
+                assert found["generated"] == (count if name == "all made" else 0), found
+                results.append({"pairs": count, "run": name, **found})
+                seconds = found["flow_seconds"]
+                table.add_row(
+                    f"{count:,}",
+                    name,
+                    f"{seconds:.1f}",
+                    f"{count / seconds:,.0f}",
+                    f"{found['process_seconds']:.1f}",
+                    f"{found['peak_mib']:.0f}",
+                )
+    Console().print(table)
+    if json_path is not None:
+        json_path.write_text(json.dumps(results, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,57 @@
+"""A dataset of any size that costs nothing to make: news-like captions, few pictures, and a manifest over it."""
+
+import json
+import random
+from pathlib import Path
+
+import yaml
+from PIL import Image
+
+from flows.demo import PROJECT
+
+LLAMA = PROJECT / "data_manifests" / "heraldry" / "llama"
+_PICTURES = 64
+_WORDS = (
+    "president mayor champion singer crowd police bridge harbour cathedral stadium protest speaks arrives leaves "
+    "waves meets opens wins during after before near with the a of in on at her his their".split()
+)
+_NAMES = ["Angela", "Barack", "Carla", "Diego", "Emma", "Fatima", "Goran", "Hana", "Ivan", "Jorge", "Kofi", "Lena"]
+
+
+def write_dataset(folder: Path, rows: int, *, rows_per_shard: int, check_images: bool = False) -> Path:
+    """Write `rows` distinct pairs of about 25 words, and the manifest, whose path is returned.
+
+    Pictures (400 x 300 JPEGs) are shared by the pairs, which are as many as the rows all the same.
+    """
+    rng = random.Random(0)
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    for number in range(_PICTURES):
+        picture = Image.effect_noise((400, 300), 40 + number).convert("RGB")
+        picture.save(folder / "images" / f"{number}.jpg", quality=85)
+    with (folder / "pairs.jsonl").open("w", encoding="utf-8") as file:
+        for number in range(rows):
+            words = [*rng.choices(_NAMES, k=3), *rng.choices(_WORDS, k=22), str(number)]
+            rng.shuffle(words)
+            record = {
+                "id": f"news-{number}",
+                "split": "test" if number % 10 == 0 else "train",
+                "image": f"{number % _PICTURES}.jpg",
+                "caption": " ".join(words),
+            }
+            file.write(json.dumps(record) + "\n")
+    manifest = {
+        "name": "synthetic",
+        "dataset": {"kind": "jsonl", "root": "images", "file": "pairs.jsonl"},
+        "generation": {
+            "model": str(LLAMA),
+            "prompt": "news-v1",
+            "max_model_len": 1024,
+            "sampling": {"temperature": 0.0, "max_tokens": 160},
+        },
+        "output": "explanations",
+        "num_shards": max(1, rows // rows_per_shard),
+        "check_images": check_images,
+    }
+    path = folder / "synthetic.yaml"
+    path.write_text(yaml.safe_dump(manifest), encoding="utf-8")
+    return path
