@@ -111,8 +111,8 @@ _APOLOGY = rf"(?:{_SORRY}|[Ss]orry|I apologi[sz]e|(?:[Mm]y )?[Aa]pologies|Unfort
 _REFUSALS = re.compile(
     "|".join(
         (
-            # an apology, and soon after it what cannot be done
-            rf"{_APOLOGY}\b.{{0,80}}?\b(?:I|we|We)\b.{{0,30}}?"
+            # an apology, and soon after it, with no name between (films begin with Sorry), what cannot be done
+            rf"{_APOLOGY}\b(?:[^A-Z]|AI\b|(?<=[.!] )[A-Z]){{0,80}}?\b(?:I|we|We)\b.{{0,30}}?"
             rf"(?:\b{_CANNOT}|\bunable|\bnot able|(?:\bdo not|\bdon't) (?:have|know)|\bmust decline)\b",
             r"(?:I'm|I am) (?:\w+ )?sorry,? (?:but|I)\b",
             r"I apologi[sz]e,? but\b",
@@ -231,8 +231,8 @@ def names_in(caption: str) -> set[frozenset[str]]:
 
     A name is a run of capitalised words; lower-case particles (of, de, van, the ...) join, punctuation parts. Alone
     at the start of a sentence a capitalised word is none, unless it is all capitals (NATO). Titles, days, months,
-    photo credits, stop words and single letters are not distinctive, and a run without a distinctive word is no name.
-    Nothing is found where case says nothing: captions all lower or all upper case, and scripts without case.
+    photo credits, English stop words and single letters are not distinctive, and a run without a distinctive word is
+    no name. Nothing is found where case says nothing: captions all lower or all upper case, and scripts without case.
     """
     if caption.isupper() or caption.islower():
         return set()
@@ -276,7 +276,7 @@ class _Chunk:
     ends_sentence: bool
 
 
-_NOT_DISTINCTIVE = ALL_STOP_WORDS | PARTICLES | TITLES | CREDITS | AGENCIES
+_NOT_DISTINCTIVE = STOP_WORDS["en"] | PARTICLES | TITLES | CREDITS | AGENCIES
 _PREFIX = re.compile(r"^[a-z]{1,4}['\u2019-](?=[^\W\d_])")  # al-Assad, d'Orsay, anti-Trump
 _EDGES = re.compile(r"^(\W*)(.*?)(\W*)$", re.DOTALL)
 
