@@ -1,0 +1,82 @@
+"""Time and memory of planning: `python -m benchmarks.planning --help`.
+
+Reads the pairs, gives each its key and seed, and writes the plan, as every run begins; each size in a process of its
+own. The tokenizer is loaded beforehand. docs/performance.md says what was found.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.synthetic_pairs import write_dataset
+from pipeline.job import open_job
+from pipeline.prepare import prepare
+
+
+def plan_once(manifest: Path) -> dict[str, float]:
+    """Plan in this process; pairs, seconds, and the peaks of resident memory before and after, in MiB."""
+    job = open_job(manifest)
+    assert job.model.chat_template_digest  # the tokenizer is loaded
+    before = _peak_mib()
+    began = time.monotonic()
+    plan = prepare(job)
+    return {
+        "pairs": sum(plan.pairs.values()),
+        "seconds": time.monotonic() - began,
+        "peak_mib_before": before,
+        "peak_mib": _peak_mib(),
+        "plan_mib": sum(path.stat().st_size for path in plan.folder.rglob("*.parquet")) / 2**20,
+    }
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def main(
+    rows: Annotated[list[int], typer.Option(help="how many pairs; may be given several times")] = [  # noqa: B006
+        10_000,
+        100_000,
+        1_000_000,
+    ],
+    rows_per_shard: Annotated[int, typer.Option(help="pairs in a shard, all splits together")] = 2_500,
+    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
+    child: Annotated[Path | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Plan datasets of several sizes."""
+    if child is not None:
+        print(json.dumps(plan_once(child)))
+        return
+    table = Table("pairs", "seconds", "µs/pair", "peak MiB", "of it before planning", "plan on disk, MiB")
+    results = []
+    for count in rows:
+        with tempfile.TemporaryDirectory() as folder:
+            manifest = write_dataset(Path(folder), count, rows_per_shard=rows_per_shard)
+            command = [sys.executable, "-m", "benchmarks.planning", "--child", str(manifest)]
+            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        found = json.loads(output.splitlines()[-1])
+        results.append(found)
+        table.add_row(
+            f"{count:,}",
+            f"{found['seconds']:.1f}",
+            f"{1e6 * found['seconds'] / count:.0f}",
+            f"{found['peak_mib']:.0f}",
+            f"{found['peak_mib_before']:.0f}",
+            f"{found['plan_mib']:.1f}",
+        )
+    Console().print(table)
+    if json_path is not None:
+        json_path.write_text(json.dumps(results, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
