@@ -219,7 +219,8 @@ def misses_entities(text: str, said: list[str], caption: str, share: float) -> b
         return False
     joined = f" {' '.join(said)}"
     mentioned = len(names) - sum([not any(len(w) > 3 and f" {w}" in joined for w in name) for name in missed])
-    return mentioned < share * len(names) and _script(caption) == _script(text)
+    both_ascii = caption.isascii() and text.isascii()  # Latin, as nearly all are, seen without a look at each letter
+    return mentioned < share * len(names) and (both_ascii or _script(caption) == _script(text))
 
 
 def _script(text: str) -> str:

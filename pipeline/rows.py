@@ -12,23 +12,53 @@ from pipeline.status import Status
 
 
 def unsent_row(planned: PlannedPair, model: LanguageModel, status: Status, error: str | None) -> Row:
-    """A row that does not reach the engine, and why."""
-    return _row(planned, model, status=status, error=error)
+    """A row without a text, and why."""
+    pair = planned.pair
+    return Row(
+        id=pair.id,
+        split=pair.split,
+        image=pair.image,
+        caption=pair.caption,
+        topic=pair.topic,
+        explanation=None,
+        raw_text=None,
+        status=status.value,
+        error=error,
+        finish_reason=None,
+        prompt_tokens=None,
+        completion_tokens=None,
+        clip_tokens=None,
+        key=planned.key,
+        seed=planned.seed,
+        model=model.name,
+        revision=model.revision,
+    )
 
 
 def answered_row(planned: PlannedPair, job: Job, completion: Completion) -> Row:
     """A row with the engine's answer: raw text, finish_reason and usage as they came, then cleaned and judged."""
     if completion.text is None:
-        return _row(planned, job.model, status=Status.ERROR, error=completion.error or "the engine gave no text")
-    found = job.judge.judge(planned.pair.caption, completion.text, completion.finish_reason)
-    return replace(
-        _row(planned, job.model, status=found.status, error=None),
+        return unsent_row(planned, job.model, Status.ERROR, completion.error or "the engine gave no text")
+    pair = planned.pair
+    found = job.judge.judge(pair.caption, completion.text, completion.finish_reason)
+    return Row(
+        id=pair.id,
+        split=pair.split,
+        image=pair.image,
+        caption=pair.caption,
+        topic=pair.topic,
         explanation=found.explanation,
         raw_text=completion.text,
+        status=found.status.value,
+        error=None,
         finish_reason=completion.finish_reason,
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
         clip_tokens=found.clip_tokens,
+        key=planned.key,
+        seed=planned.seed,
+        model=job.model.name,
+        revision=job.model.revision,
     )
 
 
@@ -58,26 +88,3 @@ def better_row(old: Row | None, new: Row) -> Row:
     if old is not None and old.raw_text is not None and new.raw_text is None:
         return old
     return new
-
-
-def _row(planned: PlannedPair, model: LanguageModel, *, status: Status, error: str | None) -> Row:
-    pair = planned.pair
-    return Row(
-        id=pair.id,
-        split=pair.split,
-        image=pair.image,
-        caption=pair.caption,
-        topic=pair.topic,
-        explanation=None,
-        raw_text=None,
-        status=status.value,
-        error=error,
-        finish_reason=None,
-        prompt_tokens=None,
-        completion_tokens=None,
-        clip_tokens=None,
-        key=planned.key,
-        seed=planned.seed,
-        model=model.name,
-        revision=model.revision,
-    )
