@@ -131,7 +131,8 @@ class DataSettings(_Section):
         default=("ok", "over_context"),
         min_length=1,
         description="train on rows with one of these statuses; over_context is a good explanation whose tail CLIP "
-        "does not read. A row that is left out takes its image and caption along",
+        "does not read, entity_missing most often explains something else. A row that is left out takes its image and "
+        "caption along",
     )
     allow_partial: bool = Field(
         default=False,

@@ -4,10 +4,11 @@ import difflib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from pipeline.errors import PipelineError
 from pipeline.storage import is_url
@@ -95,18 +96,53 @@ class TransformersEngine(_Strict):
 
 
 class VllmEngine(_Strict):
-    """A vLLM server: one that runs already (`url`), or one that is started, watched and stopped."""
+    """vLLM servers: some that run already (`urls`), or one that is started, watched, restarted and stopped."""
 
     kind: Literal["vllm"] = "vllm"
-    url: str | None = Field(default=None, description="base URL of a running server, such as http://gpu1:8000/v1")
+    urls: tuple[str, ...] = Field(
+        default=(), description="base URLs of running servers of the model, such as http://gpu1:8000/v1"
+    )
+    api_key_env: str | None = Field(
+        default=None, description="name of the environment variable that holds these servers' API key"
+    )
     python: Path | None = Field(
         default=None,
         description="interpreter that has vllm, relative to the manifest; by default that of the project's .venv-vllm",
     )
-    concurrency: int = Field(default=256, ge=1, description="requests in flight")
-    max_num_seqs: int = Field(default=256, ge=1, description="rows the server runs together")
+    max_num_seqs: int = Field(default=256, ge=1, description="rows a server runs together")
+    concurrency: int | None = Field(
+        default=None, ge=1, description="prompts in flight over all servers; none: 1.5 x max_num_seqs for each"
+    )
+    prompts_per_request: int = Field(
+        default=16, ge=1, le=1024, description="prompts in one HTTP request at temperature 0; sampled ones go alone"
+    )
     startup_timeout: float = Field(default=600.0, gt=0, description="seconds to wait until the server is healthy")
-    request_timeout: float = Field(default=600.0, gt=0, description="seconds to wait for one explanation")
+    request_timeout: float = Field(default=600.0, gt=0, description="seconds to wait for one request's explanations")
+    wait_for_server: float = Field(
+        default=300.0, ge=0, description="seconds without an answer from any server before the run stops"
+    )
+    max_restarts: int = Field(
+        default=3, ge=0, description="how often in a run a server of ours that died is started again"
+    )
+
+    @field_validator("urls")
+    @classmethod
+    def _are_base_urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
+            parts = urlsplit(url)
+            if "@" in url or parts.query:
+                raise ValueError("a URL holds no user, password or key; name the key's variable in api_key_env")
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
+                raise ValueError(f"{url!r} is no base URL such as http://gpu1:8000/v1")
+        if len(set(urls)) < len(urls):
+            raise ValueError("a URL occurs twice")
+        return urls
+
+    @model_validator(mode="after")
+    def _key_has_servers(self) -> Self:
+        if self.api_key_env is not None and not self.urls:
+            raise ValueError("api_key_env is for servers that run already: name them in urls")
+        return self
 
 
 EngineKind = Literal["transformers", "vllm"]

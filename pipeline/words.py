@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import chain
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
@@ -13,7 +14,9 @@ _LONGEST_CACHED = 40  # letters: texts without spaces are one long chunk each, n
 
 def words(text: str) -> list[str]:
     """The text's words without case, diacritics and possessive 's; of Chinese and Japanese, the characters."""
-    return [w for c in text.split() for w in (_cached(c) if len(c) <= _LONGEST_CACHED else _fold(c))]
+    chunks = text.split()
+    fold = _cached if max(map(len, chunks), default=0) <= _LONGEST_CACHED else words_of_chunk
+    return list(chain.from_iterable(map(fold, chunks)))
 
 
 def words_of_chunk(chunk: str) -> tuple[str, ...]:

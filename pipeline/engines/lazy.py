@@ -15,7 +15,6 @@ class LazyEngine:
 
     Attributes:
         opened: the engine, or None before it was needed.
-        about: what the shards say of it: engine, versions, and when this run's generation began.
     """
 
     def __init__(self, make: Callable[[], Engine]) -> None:
@@ -23,7 +22,7 @@ class LazyEngine:
         self._lock = threading.Lock()
         self._lost: str | None = None
         self.opened: Engine | None = None
-        self.about: dict[str, Any] = {}
+        self._about: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -42,13 +41,19 @@ class LazyEngine:
             self.check()
             if self.opened is None:
                 self.opened = self._make().__enter__()
-                self.about = {
+                self._about = {
                     "engine": self.opened.name,
                     "engine_version": self.opened.version,
                     "entityclip_version": version("entityclip"),
                     "began_at": now(),
                 }
             return self.opened
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the shards say of it: engine, versions, when this run's generation began, restarts so far if any."""
+        restarts = self.opened.restarts if self.opened is not None else 0
+        return self._about | ({"server_restarts": restarts} if restarts else {})
 
     def give_up(self, reason: str) -> None:
         """End the run: every bucket stops at its next `check`, with the reason that ended the first one."""

@@ -1,6 +1,7 @@
 """The engine that a job's manifest names."""
 
 from pipeline.engines.protocol import Engine
+from pipeline.engines.supervised_server import SupervisedServer
 from pipeline.engines.transformers_engine import TransformersGeneration
 from pipeline.engines.vllm_client import VllmGeneration
 from pipeline.engines.vllm_server import DEFAULT_PYTHON, VllmServer
@@ -12,16 +13,17 @@ def engine_for(job: Job) -> Engine:
     """An engine ready to be opened with `with`; nothing is loaded or started before that.
 
     Raises:
-        PipelineError: a vLLM server is to be started, and there is no vLLM to start.
+        PipelineError: a vLLM server is to be started, and there is no vLLM to start; or an API key is not set.
     """
     generation = job.manifest.generation
     settings = generation.engine
     if isinstance(settings, TransformersEngine):
         return TransformersGeneration(job.model, generation.sampling, settings)
     server = None
-    if settings.url is None:
+    if not settings.urls:
         # not resolved: an environment's interpreter is a link, and where it points to has no vllm
         python = job.manifest.folder / settings.python if settings.python else DEFAULT_PYTHON
         log = job.work / "_vllm-server.log"
-        server = VllmServer(job.model, generation.max_model_len, settings, python, log)
-    return VllmGeneration(job.model, generation.sampling, settings, server)
+        vllm = VllmServer(job.model, generation.max_model_len, settings, python, log)
+        server = SupervisedServer(vllm, settings.max_restarts)
+    return VllmGeneration(job.model, generation.sampling, settings, generation.max_model_len, server)

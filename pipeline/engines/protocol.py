@@ -49,10 +49,16 @@ class Completion:
 
 
 class Engine(Protocol):
-    """A context manager that generates while it is open. `name` and `version` go into the shards."""
+    """A context manager that generates while it is open. `name` and `version` go into the shards.
+
+    `restarts`: how often what generates died and was brought back so far.
+    """
 
     name: str
     version: str
+
+    @property
+    def restarts(self) -> int: ...
 
     def __enter__(self) -> Self: ...
 

@@ -16,9 +16,8 @@ import time
 from pathlib import Path
 
 
-def _others_in_group() -> bool:
-    """Whether any living process but this one is in our process group (read from /proc)."""
-    group = os.getpgrp()
+def is_anyone_in(group: int) -> bool:
+    """Whether any living process but this one is in a process group (read from /proc)."""
     for process in Path("/proc").iterdir():
         if not process.name.isdigit() or int(process.name) == os.getpid():
             continue
@@ -35,7 +34,7 @@ def _others_in_group() -> bool:
 def _end_group(grace_seconds: float) -> None:
     os.killpg(0, signal.SIGTERM)
     deadline = time.monotonic() + grace_seconds
-    while _others_in_group() and time.monotonic() < deadline:
+    while is_anyone_in(os.getpgrp()) and time.monotonic() < deadline:
         time.sleep(0.1)
     os.killpg(0, signal.SIGKILL)
 

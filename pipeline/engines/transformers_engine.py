@@ -18,6 +18,7 @@ class TransformersGeneration:
     """Batched generation, longest prompts first, so that each batch pads little and memory peaks at once."""
 
     name = "transformers"
+    restarts = 0
 
     def __init__(self, model: LanguageModel, sampling: Sampling, settings: TransformersEngine) -> None:
         make_torchvision_importable()

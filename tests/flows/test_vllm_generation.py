@@ -88,6 +88,6 @@ def test_a_missing_vllm_is_named(tmp_path: Path, tiny_llama: Path, prefect_serve
         installed_vllm(tmp_path / "bin" / "python")
     write_pairs(tmp_path, 2)
     url = "http://127.0.0.1:9/v1"
-    manifest = write_manifest(tmp_path, tiny_llama, generation__engine={"kind": "vllm", "url": url})
-    with pytest.raises(PipelineError, match=r"generation\.engine\.url: no vLLM server answers at"):
+    manifest = write_manifest(tmp_path, tiny_llama, generation__engine={"kind": "vllm", "urls": [url]})
+    with pytest.raises(PipelineError, match=r"generation\.engine\.urls: no vLLM server answers at"):
         generate_explanations(manifest)

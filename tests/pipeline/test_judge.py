@@ -69,6 +69,7 @@ JUDGE = Judge(Judging(), lambda text: len(text.split()) + 2)
         "I'm really sorry. As the caption is about a minor, I won't describe her.",
         "I apologize, but I cannot fulfill your request.",
         "I apologize for any confusion, but as a text model I'm not able to see photographs.",
+        "Sorry, as an AI model I am unable to browse the news.",
         "Sorry, I can't provide details about private individuals.",
         "Unfortunately, I do not have any information on this person.",
         "As an AI language model, I don't have access to images or current events.",
@@ -113,6 +114,8 @@ def test_refused(text: str) -> None:
         "I Can't Breathe is a slogan of Black Lives Matter; protesters carry it on signs.",
         "I Can't Explain is the first single of The Who, four men with guitars and a drum kit.",
         "I'm Sorry is a song by Brenda Lee, a singer with a bouffant hairstyle.",
+        "Sorry We Missed You is a film by Ken Loach; in I, Daniel Blake he cannot find work.",
+        "Unfortunately for Custer, whom I Company could not reach, thousands of Sioux warriors on horses met him.",
         "Sorry is a board game with a square board and coloured pawns.",
         "Kevin Rudd, who said sorry to the Stolen Generations, cannot be missed for his glasses and grey hair.",
         "As an AI researcher, Yoshua Bengio is mostly seen at lecterns; he has curly grey hair.",
@@ -192,6 +195,11 @@ def test_a_language_needs_evidence() -> None:
         ("NATO troops near the U.S. border in May.", ["nato"]),
         ("\u201cHamilton\u201d opens on Broadway in March (Reuters)", ["broadway"]),
         ("Jean-Claude Juncker's speech", ["jean claude juncker"]),  # at a sentence's start, but plainly no common word
+        (
+            "Senator Elizabeth Warren in Iowa City. Credit: Doug Mills/EPA",
+            ["elizabeth warren", "iowa city", "doug mills"],
+        ),
+        ("A villa at Lake Como, in Los Angeles or in Le Mans", ["lake como", "los angeles", "mans"]),
         ("The president speaks on Monday.", []),
         ("lord bertram of valmont on horse", []),
         ("ANGELA MERKEL VISITS PARIS", []),

@@ -12,6 +12,10 @@ from tests.support.dataset import write_manifest, write_pairs
 REPOSITORY = Path(__file__).parents[2]
 
 
+def _vllm(**settings: Any) -> dict[str, Any]:
+    return {"generation__engine": {"kind": "vllm", **settings}}
+
+
 def test_shipped_manifests_name_things_that_exist() -> None:
     manifests = sorted((REPOSITORY / "data_manifests").glob("*.yaml"))
     assert manifests
@@ -40,6 +44,12 @@ def test_paths_start_at_the_manifest(tmp_path: Path, tiny_llama: Path, monkeypat
         ({"generation__model": "images"}, r"generation\.model: .*holds no config\.json"),
         ({"generation__prompt": "news-v99"}, r"'news-v99' is neither shipped \(heraldry-v1, news-v1\) nor a file"),
         ({"generation__sampling__max_tokens": 64}, r"max_tokens \(64\) leaves no room"),
+        (_vllm(url="http://a/v1"), r"engine\.vllm\.url: unknown key; did you mean 'urls'\?"),
+        (_vllm(urls=["http://me:pw@a/v1"]), r"urls: .*a URL holds no user, password or key; name the key's variable"),
+        (_vllm(urls=["http://a/v1?key=pw"]), r"urls: .*a URL holds no user, password or key"),
+        (_vllm(urls=["gpu1:8000/v1"]), r"urls: .*'gpu1:8000/v1' is no base URL such as http://gpu1:8000/v1"),
+        (_vllm(urls=["http://a/v1", "http://a/v1"]), r"urls: .*a URL occurs twice"),
+        (_vllm(api_key_env="KEY"), r"api_key_env is for servers that run already: name them in urls"),
     ],
 )
 def test_a_mistake_is_named_with_its_mending(
@@ -47,8 +57,9 @@ def test_a_mistake_is_named_with_its_mending(
 ) -> None:
     write_pairs(tmp_path, 1)
     path = write_manifest(tmp_path, tiny_llama, **changes)
-    with pytest.raises(PipelineError, match=expected):
+    with pytest.raises(PipelineError, match=expected) as raised:
         open_job(path)
+    assert "pw" not in str(raised.value)  # a message repeats no password
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "name: [", "!!python/object/apply:os.system ['true']"])

@@ -12,6 +12,7 @@ class ScriptedEngine:
 
     name = "scripted"
     version = "1"
+    restarts = 0
 
     def __init__(self, lost_after: int | None = None) -> None:
         self.asked: list[str] = []
