@@ -33,7 +33,7 @@ from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
 from pipeline.manifest import Sampling, VllmEngine
 
-_TRIES = 8  # that reached a server, before a request that others outlive is taken for the cause
+_TRIES = 8  # that reached a server, before a request that others outlive is taken for the cause of its failures
 _CONNECT_SECONDS = 10.0
 _CONNECTIONS = 8  # a client: httpx takes time for each request in proportion to its client's connections
 _SHOWN = 500  # characters of what a server says
@@ -179,8 +179,8 @@ class VllmGeneration:
                     finished.put(completion)
                 return
             tries += outcome.reached
-            blamed = tries >= _TRIES and self._endpoints.answers > answers_before  # others were answered meanwhile
-            if outcome.is_final or blamed:
+            others_are_answered = self._endpoints.answers > answers_before
+            if outcome.is_final or (tries >= _TRIES and (len(batch) > 1 or others_are_answered)):
                 break
         if len(batch) > 1:
             async with asyncio.TaskGroup() as group:
