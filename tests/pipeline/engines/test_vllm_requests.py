@@ -73,11 +73,8 @@ def test_choices_are_matched_by_index_and_counted_one_by_one() -> None:
     assert body_of(batch, "m", Sampling(max_tokens=8))[1]["return_token_ids"] is True
 
 
-@pytest.mark.parametrize(
-    ("header", "low", "high"),
-    [("3", 3, 3), ("0", 0, 0), (formatdate(time() + 60, usegmt=True), 50, 61), (formatdate(0, usegmt=True), 0, 0)],
-)
-def test_both_forms_of_retry_after(header: str, low: float, high: float) -> None:
-    seconds = retry_after(header)
-    assert seconds is not None and low <= seconds <= high
-    assert retry_after(None) is None and retry_after("soon") is None
+def test_both_forms_of_retry_after() -> None:
+    assert [retry_after(text) for text in ("3", "0", None, "soon")] == [3, 0, None, None]
+    in_a_minute = retry_after(formatdate(time() + 60, usegmt=True))
+    assert in_a_minute is not None and 40 < in_a_minute <= 61
+    assert retry_after(formatdate(0, usegmt=True)) == 0
