@@ -49,7 +49,7 @@ def generate_explanations(
     again = parse_redo(redo, redo_max_tokens)
     job = open_job(manifest, engine=engine, output=output)
     with ExitStack() as stack:
-        stack.enter_context(single_writer(job.work))
+        stack.enter_context(single_writer(job.work, job.buckets))
         there = shards_there(job)
         plan = prepare(job, limit)
         began = time.monotonic()
@@ -65,7 +65,7 @@ def generate_explanations(
                 run.engine.give_up(str(error))
                 raise
 
-        buckets = [make.submit(bucket) for bucket in range(plan.num_buckets)]
+        buckets = [make.submit(bucket) for bucket in plan.buckets]
         try:
             receipts = [bucket.result() for bucket in buckets]
         except KeyboardInterrupt:

@@ -106,7 +106,7 @@ def check_job(
             divided = replace(job, manifest=job.manifest.with_changes({"check_images": False}))
         else:
             divided = job
-        for bucket in tqdm(range(plan.num_buckets), desc="check", unit=" buckets", delay=2, disable=None):
+        for bucket in tqdm(plan.buckets, desc="check", unit=" buckets", delay=2, disable=None):
             work = _divided(divided, plan, bucket, there.get(bucket, []), redo)
             for request in work.requests:
                 asked.add(request)

@@ -15,12 +15,17 @@ from pipeline.storage import Storage, is_url, open_storage
 
 @dataclass(frozen=True)
 class Job:
-    """A manifest with everything it names found and checked."""
+    """A manifest with everything it names found and checked.
+
+    Attributes:
+        buckets: those that this process is to make; None: all.
+    """
 
     manifest: Manifest
     prompt: PromptTemplate
     model: LanguageModel
     judge: Judge
+    buckets: range | None = None
 
     @property
     def output(self) -> Path | str:
@@ -40,7 +45,17 @@ class Job:
     @property
     def plan_folder(self) -> Path:
         """Where this run's plan is written."""
-        return self.work / "_plan"
+        return self.work / f"_plan{self._part}"
+
+    @property
+    def server_log(self) -> Path:
+        """Where a server started for this run writes."""
+        return self.work / f"_vllm-server{self._part}.log"
+
+    @property
+    def _part(self) -> str:
+        """Names apart what several processes, each with its buckets, write side by side."""
+        return f"-{self.buckets.start:05d}-{self.buckets.stop:05d}" if self.buckets is not None else ""
 
     def spool_path(self, bucket: int) -> Path:
         """Where the answers of a bucket wait until its shards are written."""
@@ -65,13 +80,20 @@ class Job:
         }
 
 
-def open_job(manifest_path: Path, *, engine: EngineKind | None = None, output: Path | str | None = None) -> Job:
+def open_job(
+    manifest_path: Path,
+    *,
+    engine: EngineKind | None = None,
+    output: Path | str | None = None,
+    buckets: range | None = None,
+) -> Job:
     """Load a manifest and find its prompt and model, before any long work.
 
     Args:
         manifest_path: the YAML file.
         engine: in place of the manifest's engine, at its defaults unless the manifest names the same one.
         output: another output folder, relative to the working directory, or URL.
+        buckets: make only these; several processes may each make theirs.
 
     Raises:
         PipelineError: something named does not exist or does not fit.
@@ -91,4 +113,9 @@ def open_job(manifest_path: Path, *, engine: EngineKind | None = None, output: P
             f"a prompt in generation.max_model_len ({generation.max_model_len})"
         )
     prompt = load_prompt(generation.prompt, manifest.folder)
-    return Job(manifest, prompt, find_language_model(manifest), open_judge(manifest))
+    if buckets is not None and not 0 <= buckets.start < buckets.stop <= manifest.num_shards:
+        raise PipelineError(
+            f"{manifest_path}: buckets {buckets.start} to {buckets.stop - 1} are asked for; "
+            f"num_shards {manifest.num_shards} makes 0 to {manifest.num_shards - 1}"
+        )
+    return Job(manifest, prompt, find_language_model(manifest), open_judge(manifest), buckets)

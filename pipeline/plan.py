@@ -50,10 +50,10 @@ class PlannedPair:
 
 @dataclass(frozen=True)
 class Plan:
-    """What was planned: pairs by split, and where the buckets lie."""
+    """What was planned: pairs by split in these buckets, and where they lie."""
 
     folder: Path
-    num_buckets: int
+    buckets: range
     pairs: dict[str, int]
 
     def bucket(self, number: int) -> "PlannedBucket":
@@ -116,24 +116,29 @@ def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Ite
         raise PipelineError(f"dataset {job.manifest.name} has no pairs")
 
 
-def write_plan(planned: Iterable[PlannedPair], folder: Path, num_buckets: int) -> Plan:
-    """Write the plan to `folder`, replacing an older one only when the new one is complete."""
+def write_plan(planned: Iterable[PlannedPair], folder: Path, num_buckets: int, only: range | None = None) -> Plan:
+    """Write the plan, or these buckets of it, to `folder`, replacing an older one only when the new one is complete."""
+    wanted = only if only is not None else range(num_buckets)
     temporary = folder.with_name(f"{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     buckets: dict[int, list[PlannedPair]] = {}
     counts: dict[str, int] = {}
     held = pieces = 0
     for one in tqdm(planned, desc="plan", unit=" pairs", mininterval=1, disable=None):
-        buckets.setdefault(bucket_of(one.key, num_buckets), []).append(one)
+        bucket = bucket_of(one.key, num_buckets)
+        if bucket not in wanted:
+            continue
+        buckets.setdefault(bucket, []).append(one)
         counts[one.pair.split] = counts.get(one.pair.split, 0) + 1
         held += 1
         if held == _PAIRS_IN_MEMORY:
             _write_pieces(buckets, temporary, pieces)
             buckets, held, pieces = {}, 0, pieces + 1
     _write_pieces(buckets, temporary, pieces)
+    temporary.mkdir(parents=True, exist_ok=True)  # these buckets may have no pairs
     shutil.rmtree(folder, ignore_errors=True)  # the plan is made anew by every run: nothing is lost with it
     temporary.rename(folder)
-    return Plan(folder, num_buckets, counts)
+    return Plan(folder, wanted, counts)
 
 
 def _write_pieces(buckets: dict[int, list[PlannedPair]], folder: Path, number: int) -> None:

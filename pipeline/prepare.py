@@ -24,7 +24,9 @@ def shards_there(job: Job) -> dict[int, list[ShardFile]]:
 
 
 def prepare(job: Job, limit: int | None = None) -> Plan:
-    """Read the pairs and write the plan; every number below `plan.num_buckets` is a bucket to make.
+    """Read the pairs and write the plan of the job's buckets, `plan.buckets`.
+
+    A plan follows from manifest and data alone, so processes that share a dataset each make their part of it.
 
     The caller holds the lock.
 
@@ -32,4 +34,4 @@ def prepare(job: Job, limit: int | None = None) -> Plan:
         PipelineError: the dataset, the model or the output folder is not what the manifest says.
     """
     planned = plan_pairs(read_pairs(job.manifest), job, limit)
-    return write_plan(planned, job.plan_folder, job.manifest.num_shards)
+    return write_plan(planned, job.plan_folder, job.manifest.num_shards, job.buckets)

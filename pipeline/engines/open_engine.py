@@ -23,7 +23,7 @@ def engine_for(job: Job) -> Engine:
     if not settings.urls:
         # not resolved: an environment's interpreter is a link, and where it points to has no vllm
         python = job.manifest.folder / settings.python if settings.python else DEFAULT_PYTHON
-        log = job.work / "_vllm-server.log"
+        log = job.server_log
         vllm = VllmServer(job.model, generation.max_model_len, settings, python, log)
         server = SupervisedServer(vllm, settings.max_restarts)
     return VllmGeneration(job.model, generation.sampling, settings, generation.max_model_len, server)

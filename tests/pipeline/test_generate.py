@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -193,12 +194,34 @@ def test_duplicate_ids_and_broken_records_are_named(job: Job, tmp_path: Path) ->
 def test_one_writer_at_a_time(job: Job) -> None:
     with (
         single_writer(job.work),
-        pytest.raises(PipelineError, match=r"is being written by process \d+ on"),
-        single_writer(job.work),
+        pytest.raises(PipelineError, match=rf"is being written by process {os.getpid()} on \S+$"),
+        single_writer(job.work, range(0, 1)),
     ):
         pass
+    with single_writer(job.work, range(0, 4)), single_writer(job.work, range(4, 9)):
+        for buckets in (range(3, 5), None):
+            with pytest.raises(PipelineError, match=r"\(buckets 0 to 3\); process"), single_writer(job.work, buckets):
+                pass
+        with pytest.raises(PipelineError, match=r"\(buckets 4 to 8\)$"), single_writer(job.work, range(8, 12)):
+            pass
     with single_writer(job.work):
         pass
+
+
+def test_parts_made_side_by_side_are_the_whole(job: Job, tmp_path: Path, tiny_llama: Path) -> None:
+    whole = open_job(write_manifest(tmp_path, tiny_llama, output="whole", num_shards=5))
+    generate(whole, ScriptedEngine())
+    path = write_manifest(tmp_path, tiny_llama, num_shards=5)
+    engine = ScriptedEngine()
+    for buckets in (range(3, 5), range(0, 3)):
+        part = open_job(path, buckets=buckets)
+        with single_writer(part.work, part.buckets):
+            assert {receipt.bucket for receipt in generate(part, engine)} == set(buckets)
+    assert all_rows(part.output) == all_rows(whole.output)
+    generate(open_job(path), engine)
+    assert len(engine.asked) == COUNT  # nothing twice
+    with pytest.raises(PipelineError, match="buckets 4 to 5 are asked for; num_shards 5 makes 0 to 4"):
+        open_job(path, buckets=range(4, 6))
 
 
 def test_a_shard_says_where_it_comes_from(job: Job) -> None:

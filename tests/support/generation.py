@@ -26,7 +26,7 @@ def generate(job: Job, engine: Engine, limit: int | None = None, redo: Redo = NO
     plan = prepare(job, limit)
     with LazyEngine(lambda: engine) as lazy, GenerationProgress(0) as progress:
         run = Run(job, plan, there, lazy, progress, ErrorLimit(job.manifest.generation.max_error_share), redo)
-        return [make_bucket(run, bucket) for bucket in range(plan.num_buckets)]
+        return [make_bucket(run, bucket) for bucket in plan.buckets]
 
 
 def all_rows(output: Path | str) -> dict[str, Row]:
