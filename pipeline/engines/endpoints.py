@@ -41,6 +41,7 @@ class Endpoint:
         self.failing_since: float | None = None
         self.failures = 0
         self.retry_at = 0.0
+        self.rests_until = 0.0  # it is overloaded, and asked to be left alone even if it answers what it has
         self.probed = False  # whether a probe is under way
 
     def is_free(self, now: float) -> bool:
@@ -53,7 +54,10 @@ class Endpoint:
         if url is None:
             return False
         if url != self.url:  # a new server
-            self.url, self.failing_since, self.probed = url, None, False
+            self.url, self.failing_since, self.probed, self.rests_until = url, None, False, 0.0
+        return now >= self.rests_until and self._may_be_tried(now)
+
+    def _may_be_tried(self, now: float) -> bool:
         return self.failing_since is None or (now >= self.retry_at and not self.probed)
 
     @property
@@ -120,8 +124,8 @@ class Endpoints:
         if turn.url == turn.endpoint.url:
             turn.endpoint.failing_since = None
 
-    def failed(self, turn: Turn, why: str, retry_after: float | None) -> None:
-        """The server has not answered, or asked to be left alone for a time."""
+    def failed(self, turn: Turn, why: str, *, overloaded: bool = False, retry_after: float | None = None) -> None:
+        """The server has not answered; an overloaded one, or one that says when to come back, is left alone."""
         endpoint = turn.endpoint
         if turn.url != endpoint.url:
             return  # of a server that is gone
@@ -131,10 +135,12 @@ class Endpoints:
             endpoint.failing_since, endpoint.failures = now, 1
         elif turn.is_probe:
             endpoint.failures += 1
-        elif retry_after is None:
+        elif not (overloaded or retry_after is not None):
             return  # failed together with the one that was counted
-        wait = self._backoff.seconds(endpoint.failures) if retry_after is None else retry_after
-        endpoint.retry_at = max(endpoint.retry_at, now + wait)
+        back_at = now + (self._backoff.seconds(endpoint.failures) if retry_after is None else retry_after)
+        endpoint.retry_at = back_at
+        if overloaded or retry_after is not None:
+            endpoint.rests_until = max(endpoint.rests_until, back_at)
 
     def _seconds_until_next_look(self) -> float:
         """None is free: how long until one may be.
@@ -162,4 +168,5 @@ class Endpoints:
             )
         if probed:
             return 1.0
-        return min(max(min(e.retry_at for e in self._endpoints) - now, 0.0), self._wait_seconds - silent, 1.0) + 0.001
+        earliest = min(max(e.retry_at, e.rests_until) for e in self._endpoints)
+        return max(min(earliest - now, self._wait_seconds - silent, 1.0), 0.0) + 0.001

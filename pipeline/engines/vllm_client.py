@@ -197,7 +197,7 @@ class VllmGeneration:
                 response = await client.post(f"{turn.url}{path}", json=body)
             except httpx.RequestError as error:
                 why = self._key.hidden(f"{type(error).__name__}: {error}")
-                self._failed(turn, why, None)
+                self._failed(turn, why)
                 reached = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 return _Failure(why, reached=reached)
             finally:
@@ -211,8 +211,9 @@ class VllmGeneration:
             except MalformedAnswerError as error:
                 why = self._key.hidden(str(error))[:_SHOWN]
             if response.is_success or is_temporary(response.status_code):
-                self._failed(turn, why, retry_after(response.headers.get("retry-after")))
-                return _Failure(why, reached=response.status_code != 429)
+                overloaded = response.status_code == 429
+                self._failed(turn, why, overloaded, retry_after(response.headers.get("retry-after")))
+                return _Failure(why, reached=not overloaded)
             nobody = why_nobody_is_served(response.status_code)
             if nobody is not None:
                 kept = "What was answered is kept; a re-run goes on from there"
@@ -220,8 +221,8 @@ class VllmGeneration:
             self._endpoints.answered(turn)
             return _Failure(why, is_final=True)
 
-    def _failed(self, turn: Turn, why: str, wait: float | None) -> None:
-        self._endpoints.failed(turn, why, wait)
+    def _failed(self, turn: Turn, why: str, overloaded: bool = False, wait: float | None = None) -> None:
+        self._endpoints.failed(turn, why, overloaded=overloaded, retry_after=wait)
         if self._server is not None:
             self._server.doubt()
 

@@ -122,11 +122,16 @@ def test_a_row_that_breaks_the_server_each_time_becomes_an_error_when_others_are
     assert errors[0].error == "HTTP 500: cannot do this one (8 times, while others were answered)"
 
 
-def test_retry_after_is_honoured(server: FakeVllm) -> None:
+def test_retry_after_is_honoured_though_others_are_answered_meanwhile(server: FakeVllm) -> None:
+    server.seconds = 0.02
     server.faults.append(status(429, Retry_After="1"))
-    with _engine(server, concurrency=1, prompts_per_request=1) as engine:
-        _assert_answered_once(_requests(3), list(engine.complete(_requests(3))))
-    assert server.times[1] - server.times[0] >= 1.0
+    requests = _requests(100)
+    with _engine(server, concurrency=8, prompts_per_request=1) as engine:
+        _assert_answered_once(requests, list(engine.complete(requests)))
+    first = server.times[0]
+    assert server.answered.total() == 100 and server.asked.total() == 101
+    assert len([t for t in server.times if t < first + 0.5]) < 40  # then nobody asks for a second
+    assert not [t for t in server.times if first + 0.5 < t < first + 1.0]
 
 
 def test_all_buckets_share_the_prompts_in_flight(server: FakeVllm) -> None:
