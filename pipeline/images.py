@@ -1,5 +1,6 @@
 """Can this image be used? Asked before any LLM token is spent on its caption."""
 
+import hashlib
 from pathlib import Path
 
 from PIL import Image
@@ -9,8 +10,8 @@ MAX_PIXELS = 178_956_970  # Pillow's own bound: 2**31 bytes / 4 bytes a pixel / 
 
 def image_problem(root: Path, relative: str) -> str | None:
     """Why the image `root/relative` cannot be used, or None. Never reads outside `root`."""
-    path = (root / relative).resolve()
-    if not path.is_relative_to(root.resolve()):
+    path = _below(root, relative)
+    if path is None:
         return f"{relative}: lies outside the image root"
     if not path.is_file():
         return f"{relative}: no such image"
@@ -23,3 +24,25 @@ def image_problem(root: Path, relative: str) -> str | None:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return f"{relative}: cannot be decoded: {error}".replace(str(root), ".")
     return None
+
+
+def image_digest(root: Path, relative: str) -> str:
+    """SHA-256 of an image's bytes, in hex; that of nothing where it cannot be read or lies outside `root`."""
+    path = _below(root, relative)
+    try:
+        if path is not None and path.is_file():
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        pass  # the row becomes a bad_image with the reason
+    return hashlib.sha256().hexdigest()
+
+
+def image_url(root: Path, relative: str) -> str:
+    """The file:// URL of an image, links followed, as a server compares it with the folder it may read."""
+    return (root / relative).resolve().as_uri()
+
+
+def _below(root: Path, relative: str) -> Path | None:
+    path = (root / relative).resolve()
+    return path if path.is_relative_to(root.resolve()) else None

@@ -75,6 +75,8 @@ class Job:
             "chat_template": self.model.chat_template_digest,
             "prompt": self.prompt.model_dump(),
             "sampling": generation.sampling.model_dump(),
+            "engine": generation.engine.model_dump(mode="json"),
+            "send_image": generation.send_image,
             "max_model_len": generation.max_model_len,
             "judge": generation.judge.model_dump(),
         }
@@ -111,6 +113,11 @@ def open_job(
         raise PipelineError(
             f"{manifest_path}: generation.sampling.max_tokens ({generation.sampling.max_tokens}) leaves no room for "
             f"a prompt in generation.max_model_len ({generation.max_model_len})"
+        )
+    if generation.send_image and generation.engine.kind != "vllm":
+        raise PipelineError(
+            f"{manifest_path}: generation.send_image needs generation.engine.kind vllm; the {generation.engine.kind} "
+            "engine reads text only"
         )
     prompt = load_prompt(generation.prompt, manifest.folder)
     if buckets is not None and not 0 <= buckets.start < buckets.stop <= manifest.num_shards:

@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from pipeline.engines.vllm_flags import plain_flag, refused_flag
 from pipeline.errors import PipelineError
 from pipeline.storage import is_url
 from pipeline.worlds.heraldry.settings import WorldSettings
@@ -46,6 +48,9 @@ class Sampling(_Strict):
     max_tokens: int = Field(default=160, ge=1, description="longest explanation, in tokens of the LLM")
     seed: int = Field(
         default=0, ge=0, lt=2**31, description="each row's own seed is derived from it and the row's prompt"
+    )
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), max_length=4, description="up to four texts; an explanation ends before the first that it comes to"
     )
 
 
@@ -87,12 +92,20 @@ class Judging(_Strict):
     )
 
 
+Dtype = Literal["auto", "bfloat16", "float16", "float32"]
+
+
 class TransformersEngine(_Strict):
     """The embedded default: the model runs in this process."""
 
     kind: Literal["transformers"] = "transformers"
+    dtype: Dtype = Field(default="auto", description="of weights and activations; auto: as the weights are stored")
     batch_size: int = Field(default=64, ge=1, description="rows generated together")
     threads: int | None = Field(default=None, ge=1, description="torch threads; none: torch's own choice")
+
+
+ServeScalar = bool | int | float | str
+ServeValue = ServeScalar | list[ServeScalar] | dict[str, Any]
 
 
 class VllmEngine(_Strict):
@@ -108,6 +121,17 @@ class VllmEngine(_Strict):
     python: Path | None = Field(
         default=None,
         description="interpreter that has vllm, relative to the manifest; by default that of the project's .venv-vllm",
+    )
+    dtype: Dtype = Field(default="auto", description="of weights and activations; auto: vLLM's choice")
+    tensor_parallel_size: int = Field(default=1, ge=1, description="GPUs that share each layer")
+    data_parallel_size: int = Field(default=1, ge=1, description="copies of the model, each on GPUs of its own")
+    gpu_memory_utilization: float | None = Field(
+        default=None, gt=0, le=1, description="share of the GPU's memory to take; null: vLLM's default"
+    )
+    serve: dict[str, ServeValue] = Field(
+        default_factory=dict,
+        description="any further flag of `vllm serve`, such as {enable-prefix-caching: true, quantization: fp8}; "
+        "true is --flag, false is --no-flag, a mapping is passed as JSON",
     )
     max_num_seqs: int = Field(default=256, ge=1, description="rows a server runs together")
     concurrency: int | None = Field(
@@ -138,6 +162,27 @@ class VllmEngine(_Strict):
             raise ValueError("a URL occurs twice")
         return urls
 
+    @field_validator("serve")
+    @classmethod
+    def _may_be_passed_through(cls, serve: dict[str, ServeValue]) -> dict[str, ServeValue]:
+        for flag in serve:
+            if not re.fullmatch(r"(--)?[A-Za-z][\w-]*(\.[\w.-]+)?", flag, re.ASCII):
+                raise ValueError(f"{flag!r} is no flag of vllm serve")
+            if (instead := refused_flag(flag)) is not None:
+                raise ValueError(f"{flag} is not passed through: {instead}")
+        plain = {plain_flag(flag): value for flag, value in serve.items()}
+        if len(plain) < len(serve):
+            raise ValueError("a flag occurs twice")
+        return plain
+
+    @model_validator(mode="after")
+    def _running_servers_are_as_they_are(self) -> Self:
+        own = ("dtype", "tensor_parallel_size", "data_parallel_size", "gpu_memory_utilization", "serve")
+        for name in own if self.urls else ():
+            if getattr(self, name) != type(self).model_fields[name].get_default(call_default_factory=True):
+                raise ValueError(f"{name} is for a server that is started here; those at urls have their own settings")
+        return self
+
     @model_validator(mode="after")
     def _key_has_servers(self) -> Self:
         if self.api_key_env is not None and not self.urls:
@@ -156,6 +201,11 @@ class Generation(_Strict):
     revision: str | None = Field(default=None, description="hub revision; a folder's is the digest of its files")
     prompt: str = Field(description="name of a shipped template, or a YAML file relative to the manifest")
     max_model_len: int = Field(default=2048, ge=16, description="prompt and explanation together, in tokens")
+    send_image: bool = Field(
+        default=False,
+        description="show the LLM the picture too: for vision-language models, with the vllm engine; its tokens are "
+        "not counted against max_model_len beforehand",
+    )
     sampling: Sampling = Field(default_factory=Sampling)
     engine: Engine = Field(default_factory=TransformersEngine)
     judge: Judging = Field(default_factory=Judging)
@@ -164,8 +214,8 @@ class Generation(_Strict):
     )
 
     def with_engine(self, kind: EngineKind) -> "Generation":
-        """The same generation by another engine, at that engine's defaults."""
-        return Generation.model_validate({**self.model_dump(), "engine": {"kind": kind}})
+        """The same generation by another engine, at that engine's defaults but for the dtype, which is in the key."""
+        return Generation.model_validate({**self.model_dump(), "engine": {"kind": kind, "dtype": self.engine.dtype}})
 
 
 class Manifest(_Strict):
@@ -186,6 +236,12 @@ class Manifest(_Strict):
     check_images: bool = Field(default=True, description="decode each image first; a bad one costs no LLM tokens")
 
     _folder: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _only_checked_images_are_sent(self) -> Self:
+        if self.generation.send_image and not self.check_images:
+            raise ValueError("generation.send_image needs check_images: only pictures that can be decoded are sent")
+        return self
 
     def resolve(self, path: Path) -> Path:
         """A path of this manifest made absolute: relative ones start at the manifest's own folder."""

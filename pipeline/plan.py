@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from pipeline.errors import PipelineError
+from pipeline.images import image_digest
 from pipeline.job import Job
-from pipeline.key import explanation_key, row_seed
+from pipeline.key import Addresses
 from pipeline.pair import Pair
 
 PLAN_SCHEMA = pa.schema(
@@ -101,16 +102,17 @@ def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Ite
         PipelineError: two pairs of one split share an id, or there are no pairs.
     """
     seen: set[int] = set()
-    sampling = job.manifest.generation.sampling
+    generation = job.manifest.generation
+    addresses = Addresses(job.model, generation.sampling, generation.engine)
     count = 0
     for pair in pairs:
         identity = hash((pair.split, pair.id))
         if identity in seen:
             raise PipelineError(f"dataset {job.manifest.name}: id {pair.id!r} occurs twice in split {pair.split}")
         seen.add(identity)
-        messages = job.prompt.render(pair)
-        key = explanation_key(messages, job.model, sampling)
-        yield PlannedPair(pair, key, row_seed(messages, sampling), limit is None or count < limit)
+        image = image_digest(job.manifest.image_root, pair.image) if generation.send_image else None
+        key, seed = addresses.address(job.prompt.render(pair), image)
+        yield PlannedPair(pair, key, seed, limit is None or count < limit)
         count += 1
     if not count:
         raise PipelineError(f"dataset {job.manifest.name} has no pairs")

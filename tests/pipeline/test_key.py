@@ -2,12 +2,19 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.key import explanation_key, row_seed
+from pipeline.key import Addresses
 from pipeline.llm import LanguageModel, find_language_model
-from pipeline.manifest import Sampling, load_manifest
+from pipeline.manifest import Engine, Sampling, TransformersEngine, VllmEngine, load_manifest
+from pipeline.prompt import Message
 from tests.support.dataset import write_manifest
 
 MESSAGES = [{"role": "system", "content": "you explain"}, {"role": "user", "content": "a caption"}]
+
+
+def _key(
+    messages: list[Message], model: LanguageModel, sampling: Sampling, engine: Engine | None = None, **image: str
+) -> str:
+    return Addresses(model, sampling, engine or TransformersEngine()).address(messages, **image)[0]
 
 
 def _model(tmp_path: Path, tiny_llama: Path) -> LanguageModel:
@@ -20,17 +27,25 @@ def test_everything_that_decides_the_text_is_in_the_key(tmp_path: Path, tiny_lla
     other_template.__dict__["chat_template_digest"] = "another"
     sampling = Sampling(temperature=0.7, max_tokens=8)
     keys = [
-        explanation_key(MESSAGES, model, sampling),
-        explanation_key([*MESSAGES[:1], {"role": "user", "content": "another"}], model, sampling),
-        explanation_key([{"role": "system", "content": "x"}, MESSAGES[1]], model, sampling),
-        explanation_key(MESSAGES[1:], model, sampling),
-        explanation_key(MESSAGES, replace(model, name="other"), sampling),
-        explanation_key(MESSAGES, replace(model, revision="other"), sampling),
-        explanation_key(MESSAGES, other_template, sampling),
+        _key(MESSAGES, model, sampling),
+        _key([*MESSAGES[:1], {"role": "user", "content": "another"}], model, sampling),
+        _key([{"role": "system", "content": "x"}, MESSAGES[1]], model, sampling),
+        _key(MESSAGES[1:], model, sampling),
+        _key(MESSAGES, replace(model, name="other"), sampling),
+        _key(MESSAGES, replace(model, revision="other"), sampling),
+        _key(MESSAGES, other_template, sampling),
         *(
-            explanation_key(MESSAGES, model, sampling.model_copy(update=change))
+            _key(MESSAGES, model, sampling.model_copy(update=change))
             for change in ({"temperature": 0.8}, {"top_p": 0.9}, {"max_tokens": 9}, {"seed": 1}, {"temperature": 0.0})
         ),
+        _key(MESSAGES, model, sampling.model_copy(update={"stop": ("x",)})),
+        _key(MESSAGES, model, Sampling(temperature=0, max_tokens=8, stop=("x",))),
+        _key(MESSAGES, model, sampling, image="0" * 64),
+        _key(MESSAGES, model, sampling, image="1" * 64),
+        _key(MESSAGES, model, sampling, TransformersEngine(dtype="float32")),
+        _key(MESSAGES, model, sampling, VllmEngine(serve={"quantization": "fp8"})),
+        _key(MESSAGES, model, sampling, VllmEngine(dtype="float16", serve={"quantization": "fp8"})),
+        _key(MESSAGES, model, sampling, VllmEngine(serve={"hf_overrides.rope_theta": 1e6})),
     ]
     assert len(set(keys)) == len(keys)
 
@@ -38,10 +53,19 @@ def test_everything_that_decides_the_text_is_in_the_key(tmp_path: Path, tiny_lla
 def test_what_does_not_decide_it_is_not(tmp_path: Path, tiny_llama: Path) -> None:
     model = _model(tmp_path, tiny_llama)
     greedy = Sampling(temperature=0, max_tokens=8)
-    key = explanation_key(MESSAGES, model, greedy)
+    key = _key(MESSAGES, model, greedy)
     moved = shutil.copytree(tiny_llama, tmp_path / "elsewhere" / tiny_llama.name)
-    assert key == explanation_key(MESSAGES, _model(tmp_path, moved), greedy)
-    assert key == explanation_key(MESSAGES, model, greedy.model_copy(update={"seed": 5, "top_p": 0.5}))
+    assert key == _key(MESSAGES, _model(tmp_path, moved), greedy)
+    assert key == _key(MESSAGES, model, greedy.model_copy(update={"seed": 5, "top_p": 0.5}))
+    for engine in (
+        TransformersEngine(batch_size=3, threads=2),
+        VllmEngine(tensor_parallel_size=2, data_parallel_size=2, gpu_memory_utilization=0.5, max_num_seqs=9),
+        VllmEngine(serve={"enable-prefix-caching": True}),
+        VllmEngine(urls=("http://gpu1:8000/v1",), concurrency=3),
+    ):
+        assert key == _key(MESSAGES, model, greedy, engine)
+    in_float16 = _key(MESSAGES, model, greedy, TransformersEngine(dtype="float16"))
+    assert in_float16 == _key(MESSAGES, model, greedy, VllmEngine(dtype="float16"))
 
 
 def test_a_folders_revision_is_its_content(tmp_path: Path, tiny_llama: Path) -> None:
@@ -57,12 +81,13 @@ def test_a_folders_revision_is_its_content(tmp_path: Path, tiny_llama: Path) -> 
     assert _model(tmp_path, copy).revision != before
 
 
-def test_row_seeds_differ_by_prompt_and_by_base_seed() -> None:
-    sampling = Sampling(temperature=1, seed=0)
-    seeds = {
-        row_seed(MESSAGES, sampling),
-        row_seed(MESSAGES[1:], sampling),
-        row_seed(MESSAGES, sampling.model_copy(update={"seed": 1})),
-    }
-    assert len(seeds) == 3
+def test_row_seeds_differ_by_what_is_asked_and_by_base_seed(tmp_path: Path, tiny_llama: Path) -> None:
+    model = _model(tmp_path, tiny_llama)
+    one, other = (Addresses(model, Sampling(temperature=1, seed=seed), TransformersEngine()) for seed in (0, 1))
+    asked = [one.address(MESSAGES), one.address(MESSAGES[1:]), one.address(MESSAGES, "0" * 64), other.address(MESSAGES)]
+    seeds = {seed for _, seed in asked}
+    assert len(seeds) == 4
     assert all(0 <= seed < 2**31 for seed in seeds)
+    assert one.address(MESSAGES) == asked[0]
+    warmer = Addresses(model, Sampling(temperature=2, seed=0), TransformersEngine())
+    assert warmer.address(MESSAGES)[1] == asked[0][1]  # so that arms of a comparison share their noise

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.job import open_job
-from pipeline.manifest import load_manifest
+from pipeline.manifest import VllmEngine, load_manifest
 from pipeline.readers import read_pairs
 from tests.support.dataset import write_manifest, write_pairs
 
@@ -43,6 +43,12 @@ def test_paths_start_at_the_manifest(tmp_path: Path, tiny_llama: Path, monkeypat
         ({"generation__model": "org/name"}, r"org/name is no folder .*set generation\.revision"),
         ({"generation__model": "images"}, r"generation\.model: .*holds no config\.json"),
         ({"generation__prompt": "news-v99"}, r"'news-v99' is neither shipped \(heraldry-v1, news-v1\) nor a file"),
+        ({"generation__sampling__stop": ["a", ""]}, r"sampling\.stop\.1: String should have at least 1 character"),
+        ({"generation__sampling__stop": list("abcde")}, r"sampling\.stop: .* at most 4 items"),
+        ({"generation__engine": {"kind": "vllm", "serve": {"max_model_len": 9}}}, r"set generation\.max_model_len"),
+        ({"generation__engine": {"kind": "vllm", "tensor_paralel_size": 2}}, r"did you mean 'tensor_parallel_size'\?"),
+        ({"generation__engine__dtype": "fp16"}, r"engine\.transformers\.dtype: Input should be 'auto', 'bfloat16'"),
+        ({"generation__send_imag": True}, r"did you mean 'send_image'\?"),
         ({"generation__sampling__max_tokens": 64}, r"max_tokens \(64\) leaves no room"),
         (_vllm(url="http://a/v1"), r"engine\.vllm\.url: unknown key; did you mean 'urls'\?"),
         (_vllm(urls=["http://me:pw@a/v1"]), r"urls: .*a URL holds no user, password or key; name the key's variable"),
@@ -78,3 +84,11 @@ def test_missing_files_are_named(tmp_path: Path, tiny_llama: Path) -> None:
         read_pairs(load_manifest(write_manifest(tmp_path, tiny_llama, dataset__root="nowhere")))
     with pytest.raises(PipelineError, match=r"no file of pairs at .*other\.jsonl"):
         read_pairs(load_manifest(write_manifest(tmp_path, tiny_llama, dataset__file="other.jsonl")))
+
+
+def test_another_engine_keeps_the_dtype_that_is_in_the_key(tmp_path: Path, tiny_llama: Path) -> None:
+    write_pairs(tmp_path, 1)
+    engine = {"kind": "transformers", "dtype": "float32", "batch_size": 3}
+    job = open_job(write_manifest(tmp_path, tiny_llama, generation__engine=engine), engine="vllm")
+    assert job.manifest.generation.engine == VllmEngine(dtype="float32")
+    assert job.provenance("train", 0)["engine"]["dtype"] == "float32"

@@ -56,6 +56,33 @@ def test_greedy_batches_say_what_one_row_at_a_time_says(model: LanguageModel, re
     assert {a.finish_reason for a in answers.values()} == {"stop", "length"}  # the sample shows both
 
 
+def test_a_text_ends_before_a_stop_text(model: LanguageModel, requests: list[Request]) -> None:
+    whole = _complete(model, requests, Sampling(temperature=0), batch_size=7)
+    words = [word for answer in whole.values() for word in (answer.text or "").split()]
+    stop = (f"{words[3]} ", words[40], words[1][-1] + " " + words[2][:2])  # the last begins within a word
+    answers = _complete(model, requests, Sampling(temperature=0, stop=stop), batch_size=7)
+    tokenizer, stopped = model.tokenizer, 0
+    for key, answer in answers.items():
+        ids = tokenizer.convert_tokens_to_ids((whole[key].text or "").split())
+        for length in range(1, len(ids) + 1):  # token by token, as a reader of the stream would
+            text = tokenizer.decode(ids[:length])
+            if any(one in text for one in stop):
+                expected = min((text.split(one)[0] for one in stop if one in text), key=len)
+                assert (answer.text, answer.finish_reason, answer.completion_tokens) == (expected, "stop", length)
+                stopped += 1
+                break
+        else:
+            assert answer == whole[key]
+    assert 3 <= stopped < len(answers)
+
+
+def test_a_dtype_is_kept(model: LanguageModel) -> None:
+    for dtype, expected in (("auto", torch.bfloat16), ("float32", torch.float32)):  # the tiny model is stored in bf16
+        settings = TransformersEngine.model_validate({"dtype": dtype, "threads": 1})
+        with TransformersGeneration(model, Sampling(), settings) as engine:
+            assert engine._loaded.dtype == expected
+
+
 def test_a_sampled_text_depends_on_its_seed_alone(model: LanguageModel, requests: list[Request]) -> None:
     sampling = Sampling(temperature=0.9, top_p=0.95)
     together = _complete(model, requests, sampling, batch_size=24)
