@@ -3,10 +3,16 @@ PYTHON ?= python3
 ENGINE ?= transformers
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint vllm-env models clean
+.PHONY: demo up down test test-slow lint vllm-env models clean
 
 demo: .venv/.installed $(if $(filter vllm,$(ENGINE)),.venv-vllm/.installed)  ## the main job, end to end
 	$(BIN)/entityclip demo --engine $(ENGINE)
+
+up: .venv/.installed  ## Prefect here: server on SQLite, work pool, one process worker, all deployments
+	$(BIN)/python -m flows.local_prefect up
+
+down:  ## stop them
+	$(BIN)/python -m flows.local_prefect down
 
 test: .venv/.installed  ## the default tests
 	$(BIN)/python -m pytest -m "not slow"

@@ -31,7 +31,7 @@ _LARGEST = 12  # functions shown of a profile
 def run_once(manifest: Path, profile: bool) -> dict[str, float]:
     """Generate in this process; rows, seconds and the peak of resident memory in MiB."""
     began = time.monotonic()
-    from flows import generate
+    from flows import generate, make_buckets
 
     generated: list[float] = []
     real = generate.open_job
@@ -42,7 +42,7 @@ def run_once(manifest: Path, profile: bool) -> dict[str, float]:
 
     profiler = cProfile.Profile()
     with (
-        mock.patch.object(generate, "engine_for", lambda job: InstantEngine()),
+        mock.patch.object(make_buckets, "engine_for", lambda job: InstantEngine()),
         mock.patch.object(generate, "open_job", timed_open_job),
     ):
         if profile:

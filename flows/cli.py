@@ -13,9 +13,11 @@ from typing import Annotated
 import typer
 
 from flows.interrupt import stop_soon_on_interrupt
+from flows.project_paths import absolute_overrides
 from model.errors import ModelError
 from pipeline.errors import PipelineError
 from pipeline.manifest import EngineKind
+from pipeline.storage import is_url
 
 _HELP = "Explanations of captions at scale, and the CLIP they train. The README has the two commands to begin with."
 
@@ -74,7 +76,8 @@ def generate(
     from flows.generate import generate_explanations
     from flows.show import console, next_steps, show_generation
 
-    summary = generate_explanations(manifest, limit, engine, out, redo, redo_max_tokens)
+    location = out if out is None or is_url(out) else str(Path(out).absolute())
+    summary = generate_explanations(manifest.absolute(), limit, engine, location, redo, redo_max_tokens)
     show_generation(summary)
     options = {"--limit": limit, "--engine": engine, "--out": out}
     given = [word for name, value in options.items() if value is not None for word in (name, str(value))]
@@ -114,7 +117,8 @@ def train(
     from flows.show import show_training
     from flows.train import train_entityclip
 
-    show_training(train_entityclip(config, out, override, overwrite, allow_partial))
+    overrides = absolute_overrides(override or [], Path.cwd())
+    show_training(train_entityclip(config.absolute(), out.absolute(), overrides, overwrite, allow_partial))
 
 
 @app.command()
@@ -131,7 +135,8 @@ def evaluate(
     from flows.evaluate import evaluate_entityclip
     from flows.show import show_arms
 
-    show_arms({run.name: evaluate_entityclip(run, split, explanations, allow_partial)})
+    other = explanations and explanations.absolute()
+    show_arms({run.name: evaluate_entityclip(run.absolute(), split, other, allow_partial)})
 
 
 @app.command()
@@ -159,6 +164,23 @@ def export(
     from model.export import export
 
     console.print(f"open_clip.create_model_and_transforms('local-dir:{export(checkpoint, out)}')", soft_wrap=True)
+
+
+@app.command()
+def clear_stale_runs(
+    silent: Annotated[
+        float, typer.Option(min=30, help="seconds without a sign of life after which a process elsewhere is dead")
+    ] = 120.0,
+    dry_run: Annotated[bool, typer.Option(help="only say which")] = False,
+) -> None:
+    """Free the slots of flow runs that Prefect believes running although their process is gone."""
+    from flows.show import console
+    from flows.stale_runs import clear_stale_runs as clear
+
+    found = clear(silent, dry_run=dry_run)
+    for run in found:
+        console.print(f"{run.name} ({run.flow_run_id}): {run.why}", markup=False, soft_wrap=True)
+    console.print(f"stale runs {'found' if dry_run else 'cleared'}: {len(found)}")
 
 
 @app.command()

@@ -9,8 +9,10 @@ from pathlib import Path
 from prefect import flow
 from rich.markup import escape
 
+from flows.entityclip import ARMS
 from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
+from flows.project_paths import PROJECT
 from flows.show import console, show_arms, show_generation, show_training
 from flows.train import train_entityclip
 from model.report import Report, write_report
@@ -18,11 +20,8 @@ from model.run_state import is_finished
 from model.settings_file import load_settings
 from pipeline.manifest import EngineKind
 
-PROJECT = Path(__file__).resolve().parents[1]
 MANIFEST = PROJECT / "data_manifests" / "heraldry.yaml"
 CONFIG = PROJECT / "data_manifests" / "heraldry" / "train.yaml"
-# Equal in everything but the method; the plain arm is the baseline.
-ARMS = {"plain": ["method.mmae=false", "method.gi_itm=false"], "entityclip": []}
 
 
 @flow(name="entityclip-demo")
@@ -45,7 +44,7 @@ def run_demo(
     explanations = out / "explanations"
     stages: dict[str, float] = {}
     with _timed(stages, "generate"):
-        show_generation(generate_explanations(manifest, engine=engine, output=explanations))
+        show_generation(generate_explanations(manifest, engine=engine, output=str(explanations)))
     runs = {arm: out / arm for arm in ARMS}
     for arm, run in runs.items():
         overrides = [*ARMS[arm], f"data.explanations={explanations}"]

@@ -1,76 +1,48 @@
-"""The flow that generates explanations: plan, then one task per bucket."""
+"""The flow that generates explanations: all shards in this run, or in ranges on a work pool."""
 
-import time
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect import flow
 
-from pipeline.engines.lazy import LazyEngine
-from pipeline.engines.open_engine import engine_for
-from pipeline.error_limit import ErrorLimit
-from pipeline.errors import PipelineError
-from pipeline.generate import Receipt, make_bucket
+from flows.artifacts import publish_explanations
+from flows.fan_out import generate_in_ranges
+from flows.make_buckets import RUNNER, account, make_buckets
+from flows.parameters import Positive, Ranges, RedoStatuses
+from flows.project_paths import in_project, location_in_project
+from flows.states import completed
 from pipeline.job import open_job
 from pipeline.manifest import EngineKind
-from pipeline.output import single_writer
-from pipeline.prepare import prepare, shards_there
-from pipeline.progress import GenerationProgress
 from pipeline.redo import parse_redo
-from pipeline.run import Run
-from pipeline.summary import GenerationSummary, summarise
-
-# Several buckets at once, so that the tail of one leaves no slot of the engine empty.
-_RUNNER: Any = ThreadPoolTaskRunner(max_workers=4)
+from pipeline.summary import GenerationSummary
 
 
-@flow(name="generate-explanations", task_runner=_RUNNER)
+@flow(name="generate-explanations", task_runner=RUNNER)
 def generate_explanations(
     manifest: Path,
-    limit: int | None = None,
+    limit: Positive | None = None,
     engine: EngineKind | None = None,
-    output: Path | str | None = None,
-    redo: str | None = None,
-    redo_max_tokens: int | None = None,
+    output: str | None = None,
+    redo: RedoStatuses | None = None,
+    redo_max_tokens: Positive | None = None,
+    ranges: Ranges = 1,
 ) -> GenerationSummary:
     """Generate the explanations of a manifest into Parquet shards; what is there already is kept.
 
     Args:
-        manifest: the YAML file that describes dataset, model, prompt and sampling.
+        manifest: YAML file that names dataset, model, prompt and sampling; a relative path starts at the project.
         limit: generate for the first so many pairs only; the others keep what they have.
         engine: another engine than the manifest's, at its defaults.
-        output: another output folder or URL than the manifest's.
+        output: another output folder (a relative path starts at the project) or URL than the manifest's.
         redo: generate rows with these statuses again and keep the rest, such as `truncated,error`.
         redo_max_tokens: longest explanation of the redone rows, in tokens.
+        ranges: split the shards into so many ranges, each a flow run of its own on the work pool.
     """
     again = parse_redo(redo, redo_max_tokens)
-    job = open_job(manifest, engine=engine, output=output)
-    with ExitStack() as stack:
-        stack.enter_context(single_writer(job.work, job.buckets))
-        there = shards_there(job)
-        plan = prepare(job, limit)
-        began = time.monotonic()
-        engine_of_run = stack.enter_context(LazyEngine(lambda: engine_for(job)))
-        progress = stack.enter_context(GenerationProgress(sum(plan.pairs.values())))
-        run = Run(job, plan, there, engine_of_run, progress, ErrorLimit(job.manifest.generation.max_error_share), again)
-
-        @task(name="make-bucket", task_run_name="bucket-{bucket}", cache_policy=NO_CACHE)
-        def make(bucket: int) -> Receipt:
-            try:
-                return make_bucket(run, bucket)
-            except PipelineError as error:
-                run.engine.give_up(str(error))
-                raise
-
-        buckets = [make.submit(bucket) for bucket in plan.buckets]
-        try:
-            receipts = [bucket.result() for bucket in buckets]
-        except KeyboardInterrupt:
-            run.engine.give_up("interrupted")  # or the buckets would go on to their ends
-            raise
-        ran = run.engine.opened
-        described = f"{ran.name} {ran.version}" if ran else None
-        return summarise(job, receipts, described, time.monotonic() - began)
+    job = open_job(in_project(manifest), engine=engine, output=output and location_in_project(output))
+    if ranges == 1:
+        summary = make_buckets(job, limit, again)
+    else:
+        same = {"engine": engine, "output": output, "redo": redo, "redo_max_tokens": redo_max_tokens}
+        summary = generate_in_ranges(job, ranges, limit, {"manifest": str(manifest), "limit": limit, **same})
+    publish_explanations(job, summary)
+    return completed(summary, account(summary))

@@ -4,6 +4,14 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.artifacts import publish_training
+from flows.live_run import LiveRun, Now
+from flows.parameters import Override
+from flows.project_paths import absolute_overrides, in_project
+from flows.remedy import naming_the_manifest
+from flows.states import completed
+from model.errors import ModelError
+from model.report_plots import read_log
 from model.settings_file import load_settings
 from model.training import TrainResult, train
 
@@ -12,18 +20,31 @@ from model.training import TrainResult, train
 def train_entityclip(
     config: Path,
     run: Path,
-    overrides: list[str] | None = None,
+    overrides: list[Override] | None = None,
     overwrite: bool = False,
     allow_partial: bool = False,
 ) -> TrainResult:
     """Train EntityCLIP, or plain CLIP with its modules switched off, from explanation shards.
 
     Args:
-        config: the YAML file of training settings.
-        run: folder for checkpoint, log and record.
-        overrides: changed settings, such as `optim.lr=1e-3`.
+        config: YAML file of training settings; a relative path starts at the project.
+        run: folder for checkpoint, log and record; a relative path starts at the project.
+        overrides: changed settings, such as `optim.lr=1e-3`; relative paths in them start at the project.
         overwrite: replace a finished run in that folder.
         allow_partial: train on what is there of explanations that are not complete, as `data.allow_partial` does.
     """
     partial = ["data.allow_partial=true"] if allow_partial else []
-    return train(load_settings(config, [*(overrides or []), *partial]), run, overwrite=overwrite)
+    settings = load_settings(in_project(config), [*absolute_overrides(overrides or []), *partial])
+    steps = settings.optim.steps
+    with LiveRun("reading the explanations") as live:
+
+        def on_step(step: int, losses: dict[str, float]) -> None:
+            live.describe = lambda: Now(100.0 * step / steps, f"step {step} of {steps}, loss {losses['total']:.4f}")
+
+        try:
+            result = train(settings, in_project(run), on_step, overwrite=overwrite)
+        except ModelError as error:
+            raise ModelError(naming_the_manifest(str(error), settings.data.explanations)) from error
+    publish_training(result, read_log(result.out))
+    best = "" if result.best_mean_recall is None else f", validation mean recall {result.best_mean_recall:.1f} %"
+    return completed(result, f"{result.steps} steps; best step {result.best_step}{best}")

@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from typing import Self
 
 from tqdm import tqdm
@@ -10,6 +11,23 @@ from tqdm import tqdm
 from pipeline.engines.protocol import Completion
 
 _SECONDS_BETWEEN_LINES = 5.0
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """How far generation is: answers of so many requests, tokens of the answers, seconds since the first."""
+
+    rows: int
+    total: int
+    tokens: int
+    seconds: float
+
+    def __str__(self) -> str:
+        left = (self.total - self.rows) * self.seconds / max(self.rows, 1)
+        return (
+            f"{self.rows}/{self.total} rows, {self.rows / self.seconds:.0f} rows/s, "
+            f"{self.tokens / self.seconds:.0f} tokens/s, {left:.0f} s left"
+        )
 
 
 class GenerationProgress:
@@ -54,12 +72,10 @@ class GenerationProgress:
                 self._said = now
                 self._say()
 
+    def now(self) -> Progressed:
+        """How far it is."""
+        seconds = 0.0 if self._began is None else time.monotonic() - self._began
+        return Progressed(self._rows, self._total, self._tokens, max(seconds, 1e-3))
+
     def _say(self) -> None:
-        seconds = max(time.monotonic() - (self._began or 0), 1e-3)
-        left = (self._total - self._rows) * seconds / self._rows
-        print(
-            f"generate: {self._rows}/{self._total} rows, {self._rows / seconds:.0f} rows/s, "
-            f"{self._tokens / seconds:.0f} tokens/s, {left:.0f} s left",
-            file=sys.stderr,
-            flush=True,
-        )
+        print(f"generate: {self.now()}", file=sys.stderr, flush=True)

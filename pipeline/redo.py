@@ -6,7 +6,7 @@ from pipeline.errors import PipelineError
 from pipeline.status import Status
 
 _NEVER_SENT = (Status.EMPTY_CAPTION, Status.TOO_LONG, Status.BAD_IMAGE)
-_REDOABLE = tuple(status for status in Status if status not in _NEVER_SENT)
+REDOABLE = tuple(status for status in Status if status not in _NEVER_SENT)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def parse_redo(statuses: str | None, max_tokens: int | None) -> Redo:
             raise PipelineError("a budget for redone rows needs statuses to redo, such as --redo truncated")
         return NOTHING
     names = [name.strip() for name in statuses.split(",")]
-    known = [status.value for status in _REDOABLE]
+    known = [status.value for status in REDOABLE]
     for name in names:
         if name not in known:
             raise PipelineError(f"rows with status {name!r} cannot be redone; choose from {', '.join(known)}")

@@ -1,0 +1,68 @@
+"""The flow that chains it all for a dataset: explanations, training with and without the method, evaluation, report."""
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows.artifacts import publish_report
+from flows.evaluate import evaluate_entityclip
+from flows.generate import generate_explanations
+from flows.live_run import LiveRun, Now
+from flows.parameters import Override, Positive, Ranges
+from flows.project_paths import absolute_overrides, in_project
+from flows.states import completed
+from flows.train import train_entityclip
+from model.report import Report, write_report
+from model.run_state import is_finished
+from model.settings_file import load_settings
+from pipeline.job import open_job
+from pipeline.manifest import EngineKind
+
+# Equal in everything but the method; the plain arm is the baseline.
+ARMS = {"plain": ["method.mmae=false", "method.gi_itm=false"], "entityclip": []}
+
+
+@flow(name="entityclip")
+def run_entityclip(
+    manifest: Path,
+    config: Path,
+    out: Path,
+    limit: Positive | None = None,
+    engine: EngineKind | None = None,
+    ranges: Ranges = 1,
+    overrides: list[Override] | None = None,
+) -> Report:
+    """Generate a dataset's explanations, train plain CLIP and EntityCLIP on them, evaluate both, write the report.
+
+    What is finished already is kept: explanations by their keys, runs by their settings and shards.
+
+    Args:
+        manifest: YAML file that names dataset, model, prompt and sampling; a relative path starts at the project.
+        config: YAML file of training settings; a relative path starts at the project.
+        out: folder for the runs and the report; a relative path starts at the project.
+        limit: explain the first so many pairs only, and train and evaluate on what there is then.
+        engine: another engine than the manifest's, at its defaults.
+        ranges: split the shards into so many ranges, each a flow run of its own on the work pool.
+        overrides: changed training settings of both arms, such as `optim.lr=1e-3`.
+    """
+    explanations = open_job(in_project(manifest)).output  # mistakes show before the first child
+    folder, allow_partial = in_project(out), limit is not None
+    stages = ["explanations", *(f"{verb} {arm}" for verb in ("train", "evaluate") for arm in ARMS), "report"]
+    done: list[str] = []
+    with LiveRun(stages[0]) as live:
+        live.describe = lambda: Now(100.0 * len(done) / len(stages), f"{stages[min(len(done), len(stages) - 1)]}")
+        generate_explanations(manifest, limit, engine, ranges=ranges)
+        done.append(stages[0])
+        runs = {arm: folder / arm for arm in ARMS}
+        for arm, run in runs.items():
+            changed = [*absolute_overrides(overrides or []), *ARMS[arm], f"data.explanations={explanations}"]
+            partial = ["data.allow_partial=true"] if allow_partial else []
+            if not is_finished(run, load_settings(in_project(config), [*changed, *partial])):
+                train_entityclip(config, run, changed, overwrite=True, allow_partial=allow_partial)
+            done.append(arm)
+        for arm, run in runs.items():
+            evaluate_entityclip(run, allow_partial=allow_partial)
+            done.append(arm)
+        report = write_report(folder, f"EntityCLIP on {in_project(manifest).stem}", runs)
+        publish_report(report.path)
+    return completed(report, report.verdict)

@@ -1,0 +1,47 @@
+"""The flow that makes one range of a dataset's shards, started by `generate-explanations` on a work pool."""
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows.make_buckets import RUNNER, account, make_buckets
+from flows.parameters import Bucket, Positive, RedoStatuses
+from flows.project_paths import in_project, location_in_project
+from flows.states import completed
+from pipeline.job import open_job
+from pipeline.manifest import EngineKind
+from pipeline.redo import parse_redo
+from pipeline.summary import GenerationSummary
+
+
+@flow(name="generate-range", task_runner=RUNNER)
+def generate_range(
+    manifest: Path,
+    first: Bucket,
+    last: Bucket,
+    limit: Positive | None = None,
+    engine: EngineKind | None = None,
+    output: str | None = None,
+    redo: RedoStatuses | None = None,
+    redo_max_tokens: Positive | None = None,
+) -> GenerationSummary:
+    """Make the shards `first` to `last` of a manifest, both included.
+
+    Args:
+        manifest: YAML file that names dataset, model, prompt and sampling; a relative path starts at the project.
+        first: number of the first shard, counted from 0.
+        last: number of the last shard.
+        limit: generate for the first so many pairs of the whole dataset only.
+        engine: another engine than the manifest's, at its defaults.
+        output: another output folder (a relative path starts at the project) or URL than the manifest's.
+        redo: generate rows with these statuses again and keep the rest, such as `truncated,error`.
+        redo_max_tokens: longest explanation of the redone rows, in tokens.
+    """
+    job = open_job(
+        in_project(manifest),
+        engine=engine,
+        output=output and location_in_project(output),
+        buckets=range(first, last + 1),
+    )
+    summary = make_buckets(job, limit, parse_redo(redo, redo_max_tokens))
+    return completed(summary, account(summary))

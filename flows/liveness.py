@@ -1,0 +1,103 @@
+"""Is the process of a flow run still there? Prefect leaves a run *Running* whose worker died with it.
+
+Every flow run of ours has a progress artifact that one thread updates every few seconds (`LiveRun`). Its time of
+update is the sign of life, and its metadata say which process it is: on the same machine that settles the question
+at once, on another one silence does after a while.
+"""
+
+import os
+import socket
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
+from prefect.client.schemas.objects import Artifact, FlowRun
+
+SILENT_SECONDS = 120.0  # updates come every few seconds; this much silence is no slow network
+NEVER_SEEN_SECONDS = 900.0  # from pending to the first sign: an image may have to be pulled before it
+_PAGE = 200
+
+
+def this_process() -> dict[str, str]:
+    """What tells this process from every other one, as metadata of an artifact."""
+    return {**_this_machine(), "pid": str(os.getpid()), "began": began(os.getpid())}
+
+
+def signs_of_life(client: SyncPrefectClient, runs: Iterable[UUID]) -> dict[UUID, Artifact]:
+    """The latest progress artifact of each flow run that has one."""
+    found: dict[UUID, Artifact] = {}
+    ids = list(runs)
+    for start in range(0, len(ids), _PAGE):
+        some = ids[start : start + _PAGE]
+        wanted = ArtifactFilter(
+            flow_run_id=ArtifactFilterFlowRunId(any_=some), type=ArtifactFilterType(any_=["progress"])
+        )
+        for artifact in client.read_artifacts(artifact_filter=wanted, limit=_PAGE):
+            run = artifact.flow_run_id
+            if run is not None and "pid" in (artifact.metadata_ or {}):
+                latest = found.get(run)
+                if latest is None or _updated(artifact) > _updated(latest):
+                    found[run] = artifact
+    return found
+
+
+def why_gone(run: FlowRun, sign: Artifact | None, silent_seconds: float = SILENT_SECONDS) -> str | None:
+    """Why the process of an unfinished run can be taken for dead, or None if it may be alive."""
+    now = datetime.now(UTC)
+    if sign is None:
+        waiting = (now - run.state.timestamp).total_seconds() if run.state is not None else 0.0
+        if waiting > NEVER_SEEN_SECONDS:
+            return f"no process of it has shown itself in {waiting:.0f} s"
+        return None
+    who = sign.metadata_ or {}
+    if {name: who.get(name) for name in _this_machine()} == _this_machine():
+        alive = who.get("began") == began(int(who["pid"]))
+        return None if alive else f"its process {who['pid']} on {who['host']} is gone"
+    silence = (now - _updated(sign)).total_seconds()
+    if silence > silent_seconds:
+        return f"its process {who['pid']} on {who.get('host')} has been silent for {silence:.0f} s"
+    return None
+
+
+def _updated(artifact: Artifact) -> datetime:
+    assert artifact.updated is not None
+    return artifact.updated
+
+
+def _this_machine() -> dict[str, str]:
+    """Host, boot and process namespace: containers may share the first two, and each counts its own processes."""
+    return {"host": socket.gethostname(), "boot": _read("/proc/sys/kernel/random/boot_id"), "pids": _namespace()}
+
+
+def _namespace() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+def began(pid: int) -> str:
+    """When a process began, in its kernel's own count; "gone" where there is none, or only its corpse."""
+    stat = _read(f"/proc/{pid}/stat")
+    if stat:
+        fields = stat.rpartition(")")[2].split()
+        return "gone" if fields[0] in "ZX" else fields[19]
+    if Path("/proc/self/stat").exists():
+        return "gone"
+    try:
+        os.kill(pid, 0)  # no /proc: the number alone has to do
+    except ProcessLookupError:
+        return "gone"
+    except PermissionError:
+        pass
+    return "running"
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,87 @@
+"""Buckets of a job, one Prefect task each: the body of the flows that generate."""
+
+import time
+from contextlib import ExitStack
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.live_run import LiveRun, Now
+from pipeline.engines.lazy import LazyEngine
+from pipeline.engines.open_engine import engine_for
+from pipeline.error_limit import ErrorLimit
+from pipeline.errors import PipelineError
+from pipeline.generate import Receipt, make_bucket
+from pipeline.job import Job
+from pipeline.output import single_writer
+from pipeline.prepare import prepare, shards_there
+from pipeline.progress import GenerationProgress
+from pipeline.redo import Redo
+from pipeline.run import Run
+from pipeline.summary import GenerationSummary, summarise
+
+# Several buckets at once, so that the tail of one leaves no slot of the engine empty.
+RUNNER: Any = ThreadPoolTaskRunner(max_workers=4)
+
+
+def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
+    """Bring the job's buckets up to date; called by a flow with the task runner `RUNNER`.
+
+    Raises:
+        PipelineError: as `make_bucket` does, or a row is not accounted for.
+    """
+    with ExitStack() as stack:
+        live = stack.enter_context(LiveRun("planning"))
+        stack.enter_context(single_writer(job.work, job.buckets))
+        there = shards_there(job)
+        plan = prepare(job, limit)
+        began = time.monotonic()
+        engine = stack.enter_context(LazyEngine(lambda: engine_for(job)))
+        planned = sum(plan.pairs.values())
+        progress = stack.enter_context(GenerationProgress(planned))
+        live.describe = lambda: _describe(progress)
+        run = Run(job, plan, there, engine, progress, ErrorLimit(job.manifest.generation.max_error_share), redo)
+
+        @task(name="make-bucket", task_run_name="bucket-{bucket}", cache_policy=NO_CACHE)
+        def make(bucket: int) -> Receipt:
+            try:
+                return make_bucket(run, bucket)
+            except PipelineError as error:
+                run.engine.give_up(str(error))
+                raise
+
+        buckets = [make.submit(bucket) for bucket in plan.buckets]
+        try:
+            receipts = [bucket.result() for bucket in buckets]
+        except BaseException as end:  # an interrupt or a cancellation: or the buckets would go on to their ends
+            run.engine.give_up(f"the run was ended: {type(end).__name__}")
+            raise
+        ran = run.engine.opened
+        described = f"{ran.name} {ran.version}" if ran else None
+        summary = summarise(job, receipts, described, time.monotonic() - began)
+        if summary.rows + summary.pending != planned:
+            raise PipelineError(
+                f"{job.output}: {planned:,} pairs were planned, and {summary.rows:,} rows and "
+                f"{summary.pending:,} left for later are accounted for; this is a fault of the program"
+            )
+        return summary
+
+
+def _describe(progress: GenerationProgress) -> Now:
+    so_far = progress.now()
+    if not so_far.rows:
+        return Now(0.0, "opening the engine" if so_far.total else "all is there")
+    return Now(100.0 * so_far.rows / max(so_far.total, 1), str(so_far))
+
+
+def account(summary: GenerationSummary) -> str:
+    """`2,790 ok, 3 error; ...`: what a final state says."""
+    counts: dict[str, int] = {}
+    for by_status in summary.counts.values():
+        for status, count in by_status.items():
+            counts[status] = counts.get(status, 0) + count
+    rows = ", ".join(f"{count:,} {status}" for status, count in sorted(counts.items(), key=lambda item: -item[1]))
+    later = f", left for later {summary.pending:,}" if summary.pending else ""
+    return f"{rows or 'no rows'}; generated {summary.generated:,}, reused {summary.reused:,}{later}"
