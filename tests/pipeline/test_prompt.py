@@ -78,6 +78,14 @@ def test_examples_are_turns_before_the_question(tmp_path: Path) -> None:
         load_prompt("shots.yaml", tmp_path)
 
 
+def test_the_documented_template_works(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "prompts.md").read_text(encoding="utf-8")
+    (tmp_path / "own.yaml").write_text(page.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    messages = load_prompt("own.yaml", tmp_path).render(PAIR)
+    assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
+    assert messages[-1]["content"] == f"Section: sport\nCaption: {PAIR.caption}"
+
+
 ESCAPES = [
     "{{ headline }}",
     "{{ ''.__class__.__mro__[1].__subclasses__() }}",
