@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ def test_shipped_manifests_name_things_that_exist() -> None:
     manifests = sorted((REPOSITORY / "data_manifests").glob("*.yaml"))
     assert manifests
     for path in manifests:
-        assert open_job(path).model.is_local
+        model = open_job(path).model  # a folder, or a hub name at one commit
+        assert re.fullmatch(r"sha256:[0-9a-f]{64}" if model.is_local else r"[0-9a-f]{40}", model.revision)
 
 
 def test_paths_start_at_the_manifest(tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
