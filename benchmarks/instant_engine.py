@@ -30,6 +30,7 @@ class InstantEngine:
 
     name = "instant"
     version = "1"
+    restarts = 0
 
     def __enter__(self) -> Self:
         return self
@@ -40,5 +41,5 @@ class InstantEngine:
     def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
         """See `Engine.complete`."""
         for request in requests:
-            text = f"Angela {_TEXTS[int(request.key, 16) % len(_TEXTS)]} {request.key}."
+            text = f"Angela {_TEXTS[int(request.key, 16) % len(_TEXTS)]}."
             yield Completion(request.key, text, "stop", request.prompt_tokens, 61)
