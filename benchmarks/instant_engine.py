@@ -6,22 +6,7 @@ from typing import Self
 
 from pipeline.engines.protocol import Completion, Request
 
-_WORDS = [
-    "statesman",
-    "in",
-    "a",
-    "dark",
-    "suit",
-    "at",
-    "the",
-    "lectern",
-    "beside",
-    "his",
-    "flag",
-    "under",
-    "grey",
-    "sky",
-]
+_WORDS = "statesman in a dark suit at the lectern beside his flag under grey sky".split()
 _TEXTS = [" ".join(random.Random(seed).choices(_WORDS, k=58)) for seed in range(1000)]
 
 

@@ -66,10 +66,18 @@ class LanguageModel:
             some = chats[start : start + _CHATS_AT_ONCE]
             with self.lock:
                 texts = self.tokenizer.apply_chat_template(some, add_generation_prompt=True, tokenize=False)
-                # the template has written the special tokens; a text that is too long becomes a status, not a warning
-                encoded = self.tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)
-            ids += encoded["input_ids"]
+                ids += self._tokenised(texts)
         return ids
+
+    def _tokenised(self, texts: list[str]) -> list[list[int]]:
+        """Token ids of rendered chats: the template has written the special tokens."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is None:  # a tokenizer in Python; a text that is too long becomes a status, not a warning
+            encoded = self.tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)
+            return list(encoded["input_ids"])
+        backend.no_truncation()
+        backend.no_padding()
+        return [encoding.ids for encoding in backend.encode_batch_fast(texts, add_special_tokens=False)]
 
 
 def find_language_model(manifest: Manifest) -> LanguageModel:
