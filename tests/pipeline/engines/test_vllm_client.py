@@ -56,10 +56,11 @@ def test_prompts_travel_together_only_where_none_needs_a_seed_of_its_own(server:
     redone = [Request(f"r{i}", [], [8, i], seed=0, max_tokens=16) for i in range(3)]
     with _engine(server) as engine:
         _assert_answered_once(requests + redone, list(engine.complete(requests + redone)))
-    assert [len(body["prompt"]) for body in server.bodies] == [TOGETHER] * (COUNT // TOGETHER) + [3]
+    sizes = sorted(len(body["prompt"]) for body in server.bodies)  # they may arrive in any order
+    assert sizes == [3] + [TOGETHER] * (COUNT // TOGETHER)
     assert {len(b["prompt"]): b["max_tokens"] for b in server.bodies} == {TOGETHER: 8, 3: 16}
-    sent = [prompt for body in server.bodies for prompt in body["prompt"]]
-    assert set(map(tuple, sent[:COUNT])) == {tuple(r.prompt_token_ids) for r in requests}
+    sent = [prompt for body in server.bodies if body["max_tokens"] == 8 for prompt in body["prompt"]]
+    assert sorted(map(tuple, sent)) == sorted(tuple(r.prompt_token_ids) for r in requests)
     for body in server.bodies:  # a common prefix stays together: the second token changes 5 times, not 40
         assert body["prompt"] == sorted(body["prompt"])
         assert body["repetition_penalty"] == 1.0 and body["top_k"] == 0  # not the server's own defaults
