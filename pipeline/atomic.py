@@ -7,13 +7,14 @@ from pathlib import Path
 
 
 @contextmanager
-def committed(path: Path) -> Iterator[Path]:
+def committed(path: Path, *, one_writer: bool = False) -> Iterator[Path]:
     """Yield a temporary path to write to; `path` appears, complete, when the block ends without an error.
 
-    The temporary name starts with a dot, so no reader of a folder takes it for a shard.
+    The temporary name starts with a dot, so no reader of a folder takes it for a shard. With `one_writer` (the caller
+    holds a lock) it is always the same, and the next writer takes the place of one that was killed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp" if one_writer else f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
         with temporary.open("rb+") as written:

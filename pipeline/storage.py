@@ -33,7 +33,7 @@ class Storage(Protocol):
         ...
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file in place, or replace it, in one step."""
+        """Put a file in place, or replace it, in one step. The caller is the only writer of that name."""
         ...
 
     def delete(self, name: str) -> None:
@@ -60,7 +60,7 @@ class LocalFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """See `Storage.write`."""
-        with committed(self._root / name) as temporary:
+        with committed(self._root / name, one_writer=True) as temporary:
             temporary.write_bytes(content)
 
     def delete(self, name: str) -> None:

@@ -4,6 +4,7 @@ import multiprocessing
 import random
 import resource
 import shutil
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,7 +20,7 @@ from pipeline.job import Job, open_job
 from pipeline.spool import Spool, read_spool
 from tests.support.dataset import write_manifest, write_pairs
 from tests.support.generation import all_rows, find_shards, generate
-from tests.support.killable_generation import generate_in_a_process
+from tests.support.killable_generation import Moment, generate_in_a_process, generate_until
 from tests.support.scripted_engine import ScriptedEngine
 
 KILLS = 25
@@ -68,6 +69,33 @@ def test_killed_at_seeded_moments(tmp_path: Path, tiny_llama: Path) -> None:
     assert set(times) == {row.key for row in rows.values()}
     assert sum(times.values()) - len(times) <= kills  # this engine has one request in flight
     assert not list((output / "_spool").iterdir())
+
+
+@pytest.mark.slow
+def test_killed_at_each_kind_of_moment(tmp_path: Path, tiny_llama: Path) -> None:
+    write_pairs(tmp_path, 60)
+    undisturbed = open_job(write_manifest(tmp_path, tiny_llama, output="undisturbed", num_shards=4))
+    generate(undisturbed, ScriptedEngine())
+    expected = all_rows(tmp_path / "undisturbed")
+    manifest = write_manifest(tmp_path, tiny_llama, num_shards=4)
+    output = tmp_path / "explanations"
+    for moment in Moment:
+        for number in (1, 2, 4):
+            asked = tmp_path / f"{moment.name}-{number}.log"
+            process = FORKS.Process(target=generate_until, args=(manifest, asked, moment, number))
+            process.start()
+            process.join()
+            assert process.exitcode == -signal.SIGKILL, (moment, number)
+            before = asked.read_text().split() if asked.exists() else []
+            rest = ScriptedEngine()
+            generate(open_job(manifest), rest)
+            times = Counter([*before, *rest.asked])
+            in_flight = moment is Moment.MID_SPOOL and number > 1  # the first line is the session's
+            assert sorted(times.values()) == [1] * (len(times) - in_flight) + [2] * in_flight, (moment, number)
+            assert all_rows(output) == expected, (moment, number)
+            assert not list((output / "_spool").iterdir())
+            assert not list(output.rglob("*.tmp"))  # what was written under a temporary name is gone
+            shutil.rmtree(output)
 
 
 def _is_done(news: Connection) -> bool:
