@@ -4,22 +4,20 @@ import json
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from benchmarks.steps import Variant
 from benchmarks.training_step import main
 from model.open_clip_import import open_clip
+from tests.benchmarks.commands import command_of
 from tests.model.tiny_clip import config
 
 
 def test_the_command_measures_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "tiny", config()["model_cfg"])
-    app = typer.Typer()
-    app.command()(main)
     arguments = ["--model", "tiny", "--batch", "3", "--rounds", "2", "--caption-tokens", "6", "--no-memory"]
     arguments += ["--explanation-tokens", "9", "--peak-tflops", "0.1", "--bf16", "--json", str(tmp_path / "out.json")]
-    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    result = CliRunner().invoke(command_of(main), arguments, catch_exceptions=False)
     assert result.exit_code == 0 and "bf16 autocast, CPU, 1 thread(s)" in result.stdout
 
     written = json.loads((tmp_path / "out.json").read_text())

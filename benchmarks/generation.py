@@ -1,0 +1,234 @@
+"""Our generation beside vLLM's own ways, on the same prompts: `python -m benchmarks.generation --help`.
+
+The demo world's captions, its Llama and the real vLLM (`make vllm-env`), at temperature 0:
+
+- `LLM.generate`: in process, over token ids; what the engine can do where nothing is served;
+- run-batch: vLLM's own batch runner; its seconds for all prompts less its seconds for 16 of them, since it loads the
+  model itself;
+- bench serve: vLLM's own benchmark client against `vllm serve`, as many prompts in flight as ours has;
+- ours: the flow, from the first prompt sent to the last shard written, against the same server;
+- ours again: every explanation is there already.
+
+The client and ours alternate, and the server's prefix cache is emptied before each, so that neither warms it for the
+other. docs/performance.md says what was found.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from flows.demo import MANIFEST
+from pipeline.engines.vllm_server import DEFAULT_PYTHON, VllmServer
+from pipeline.job import Job, open_job
+from pipeline.manifest import VllmEngine
+from pipeline.readers import read_pairs
+
+_FEW = 16  # prompts of the run-batch whose seconds count as its start
+_IN_FLIGHT = 1.5  # x max_num_seqs, as the vllm engine's own default
+
+
+class Bench:
+    """One job's prompts, and the ways to have them answered. Seconds are wall time."""
+
+    def __init__(self, folder: Path, prompts: int, max_num_seqs: int, rounds: int) -> None:
+        self.folder = folder
+        self.rounds = rounds
+        self.settings = VllmEngine(max_num_seqs=max_num_seqs)
+        self.prompts = prompts
+        self.job = self.job_with({"kind": "vllm"}, "unused")
+        pairs = read_pairs(self.job.manifest)
+        self.chats = [self.job.prompt.render(pair) for pair, _ in zip(pairs, range(prompts), strict=False)]
+        self.ids = self.job.model.encode(self.chats)
+        self.server = VllmServer(
+            self.job.model, self.generation["max_model_len"], self.settings, DEFAULT_PYTHON, folder / "server.log"
+        )
+
+    @property
+    def generation(self) -> dict[str, Any]:
+        """The manifest's generation."""
+        return self.job.manifest.generation.model_dump()
+
+    def manifest_with(self, engine: dict[str, Any], output: str) -> Path:
+        """The demo's manifest over this folder, with another engine and output."""
+        content = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
+        content["dataset"]["root"] = str(self.folder / "world")
+        content["generation"]["model"] = str(MANIFEST.parent / content["generation"]["model"])
+        content["generation"]["judge"]["clip_tokenizer"] = str(
+            MANIFEST.parent / content["generation"]["judge"]["clip_tokenizer"]
+        )
+        content["generation"]["engine"] = engine
+        content["output"] = output
+        path = self.folder / f"{output}.yaml"
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        return path
+
+    def job_with(self, engine: dict[str, Any], output: str) -> Job:
+        """A job over that manifest."""
+        return open_job(self.manifest_with(engine, output))
+
+    def raw(self) -> list[float]:
+        """Seconds of each round of `LLM.generate`."""
+        given = {
+            "prompts": self.ids,
+            "max_tokens": self.generation["sampling"]["max_tokens"],
+            "rounds": self.rounds,
+            "out": str(self.folder / "raw.json"),
+        }
+        (self.folder / "prompts.json").write_text(json.dumps(given), encoding="utf-8")
+        script = Path(__file__).with_name("vllm_raw.py")
+        self._in_vllm([str(script), str(self.folder / "prompts.json"), *self._engine_flags()], "raw.log")
+        rounds: list[float] = json.loads((self.folder / "raw.json").read_text(encoding="utf-8"))["rounds"]
+        return rounds
+
+    def run_batch(self) -> list[float]:
+        """Seconds of each round of vLLM's batch runner, its start taken off."""
+        return [self._run_batch(len(self.chats)) - self._run_batch(_FEW) for _ in range(self.rounds)]
+
+    def _run_batch(self, count: int) -> float:
+        requests, answers = self.folder / "batch.jsonl", self.folder / "batch.out.jsonl"
+        body = {
+            "model": self.job.model.name,
+            "temperature": 0,
+            "max_tokens": self.generation["sampling"]["max_tokens"],
+        }
+        lines = [
+            {"custom_id": str(i), "method": "POST", "url": "/v1/chat/completions", "body": {**body, "messages": chat}}
+            for i, chat in enumerate(self.chats[:count])
+        ]
+        requests.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        module = ["-m", "vllm.entrypoints.openai.run_batch", "-i", str(requests), "-o", str(answers)]
+        began = time.monotonic()
+        self._in_vllm([*module, *self._engine_flags(), "--served-model-name", self.job.model.name], "run_batch.log")
+        seconds = time.monotonic() - began
+        assert sum('"status_code":200' in line for line in answers.read_text().splitlines()) == count
+        return seconds
+
+    def client(self, url: str) -> float:
+        """Seconds of vLLM's benchmark client."""
+        dataset, result = self.folder / "client.jsonl", self.folder / "client.json"
+        with self.job.model.lock:
+            texts = self.job.model.tokenizer.apply_chat_template(self.chats, add_generation_prompt=True, tokenize=False)
+        dataset.write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts), encoding="utf-8")
+        arguments = ["--backend", "openai", "--base-url", url.removesuffix("/v1"), "--dataset-name", "custom"]
+        arguments += ["--model", self.job.model.name, "--tokenizer", self.job.model.source]
+        arguments += ["--dataset-path", str(dataset), "--num-prompts", str(len(texts)), "--skip-chat-template"]
+        arguments += ["--custom-output-len", str(self.generation["sampling"]["max_tokens"]), "--temperature", "0"]
+        arguments += ["--max-concurrency", str(self.in_flight), "--save-result"]
+        arguments += ["--result-dir", str(result.parent), "--result-filename", result.name, "--disable-tqdm"]
+        self._in_vllm([str(Path(__file__).with_name("vllm_bench_client.py")), *arguments], "client.log")
+        found = json.loads(result.read_text(encoding="utf-8"))
+        assert found["completed"] == len(texts)
+        return float(found["duration"])
+
+    @property
+    def in_flight(self) -> int:
+        """Prompts under way at once, the client's as ours."""
+        return round(_IN_FLIGHT * self.settings.max_num_seqs)
+
+    def ours(self, url: str, output: str) -> tuple[float, float]:
+        """Seconds of generating as the flow's summary says, and of the flow's whole process."""
+        engine = {"kind": "vllm", "urls": [url], "max_num_seqs": self.settings.max_num_seqs}
+        manifest = self.manifest_with(engine, output)
+        program = (
+            "import sys; from pathlib import Path; from flows.generate import generate_explanations as g; "
+            "s = g(Path(sys.argv[1]), limit=int(sys.argv[2])); Path(sys.argv[3]).write_text(f'{s.rows} {s.seconds}')"
+        )
+        said = self.folder / "ours.txt"
+        command = [sys.executable, "-c", program, str(manifest), str(self.prompts), str(said)]
+        began = time.monotonic()
+        self._run(command, "ours.log")
+        whole = time.monotonic() - began
+        rows, seconds = said.read_text().split()
+        assert int(rows) == len(self.chats)
+        return float(seconds), whole
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """A server that can be told to forget its prefix cache; yields its base URL."""
+        os.environ["VLLM_SERVER_DEV_MODE"] = "1"
+        self.server.start(threading.Event())
+        try:
+            yield self.server.url
+        finally:
+            self.server.stop()
+
+    def _engine_flags(self) -> list[str]:
+        """What the server is started with, without what only a server has."""
+        flags = self.server._command(port=0)[3:]
+        for name in ("--served-model-name", "--host", "--port"):
+            where = flags.index(name)
+            del flags[where : where + 2]
+        return flags
+
+    def _in_vllm(self, arguments: list[str], log: str) -> None:
+        self._run([str(DEFAULT_PYTHON), *arguments], log, self.server._environment())
+
+    def _run(self, command: list[str], log: str, environment: dict[str, str] | None = None) -> None:
+        path = self.folder / log
+        with path.open("ab") as file:
+            ended = subprocess.run(command, check=False, stdout=file, stderr=file, env=environment)
+        if ended.returncode:
+            sys.exit(f"{command[:3]} failed:\n{path.read_text(errors='replace')[-3000:]}")
+
+
+def main(
+    prompts: Annotated[int, typer.Option(help="how many of the demo world's captions")] = 2_000,
+    max_num_seqs: Annotated[int, typer.Option(help="rows that vLLM runs together")] = 256,
+    rounds: Annotated[int, typer.Option(help="how often each is measured")] = 3,
+    with_run_batch: Annotated[bool, typer.Option(help="measure vLLM's batch runner, two starts a round")] = True,
+    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
+) -> None:
+    """Measure all of them one after the other in one run."""
+    seconds: dict[str, list[float]] = {"bench serve": [], "ours": [], "ours, whole process": [], "ours again": []}
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), prompts, max_num_seqs, rounds)
+        print(f"{len(bench.chats)} prompts, {bench.in_flight} in flight", file=sys.stderr, flush=True)
+        with bench.served() as url:
+            for number in range(rounds + 1):  # the first round warms the server up and is thrown away
+                _forget_prefixes(url)
+                client = bench.client(url)
+                _forget_prefixes(url)
+                ours, whole = bench.ours(url, f"ours-{number}")
+                again = bench.ours(url, f"ours-{number}")[1]
+                print(f"round {number}: client {client:.1f} s, ours {ours:.1f} s", file=sys.stderr, flush=True)
+                if number:
+                    for name, value in zip(seconds, (client, ours, whole, again), strict=True):
+                        seconds[name].append(value)
+        seconds["LLM.generate"] = bench.raw()
+        if with_run_batch:
+            seconds["run-batch"] = bench.run_batch()
+        rates = {name: [len(bench.chats) / value for value in values] for name, values in seconds.items()}
+        best = max(statistics.median(rates[name]) for name in ("bench serve", "run-batch") if name in rates)
+        table = Table("", "rows/s, median", "range", "of vLLM's best served or batch", "of LLM.generate")
+        for name, values in rates.items():
+            median = statistics.median(values)
+            of_raw = median / statistics.median(rates["LLM.generate"])
+            span = f"{min(values):.1f} to {max(values):.1f}"
+            table.add_row(name, f"{median:.1f}", span, f"{median / best:.2f}", f"{of_raw:.2f}")
+        Console().print(table)
+        if json_path is not None:
+            record = {"prompts": len(bench.chats), "in_flight": bench.in_flight, "seconds": seconds}
+            json_path.write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+
+def _forget_prefixes(url: str) -> None:
+    httpx.post(f"{url.removesuffix('/v1')}/reset_prefix_cache", timeout=60).raise_for_status()
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,27 @@
+"""`vllm bench serve` in vLLM's environment, its dataset read without pandas; started by benchmarks/generation.py."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+
+def _load_data(self: Any) -> None:
+    lines = Path(self.dataset_path).read_text(encoding="utf-8").splitlines()
+    self.data = [json.loads(line) for line in lines]
+
+
+def main() -> None:
+    """Take the client's own arguments."""
+    from vllm.benchmarks.datasets.datasets import CustomDataset
+    from vllm.benchmarks.serve import add_cli_args
+    from vllm.benchmarks.serve import main as bench_serve
+
+    CustomDataset.load_data = _load_data
+    parser = argparse.ArgumentParser()
+    add_cli_args(parser)
+    bench_serve(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The benchmarks of planning and of the pipeline run and say what they measured; memory is asserted, no time is."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks import pipeline_rate, planning
+from tests.benchmarks.commands import command_of
+
+
+def test_planning_measures_each_size(tmp_path: Path) -> None:
+    arguments = ["--rows", "30", "--rows", "60", "--rows-per-shard", "20", "--json", str(tmp_path / "out.json")]
+    result = CliRunner().invoke(command_of(planning.main), arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert [size["pairs"] for size in found] == [30, 60]
+    assert all(0 < size["peak_mib_before"] <= size["peak_mib"] and size["plan_mib"] > 0 for size in found)
+
+
+@pytest.mark.slow
+def test_ten_times_the_rows_take_the_same_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+    arguments = ["--json", str(tmp_path / "out.json")]
+    result = CliRunner().invoke(command_of(pipeline_rate.main), arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    found = {(run["pairs"], run["run"]): run for run in json.loads((tmp_path / "out.json").read_text())}
+    for run in ("all made", "all there"):
+        assert found[10_000, run]["rows"] == 10_000 and found[100_000, run]["rows"] == 100_000
+        assert found[100_000, run]["peak_mib"] <= 1.2 * found[10_000, run]["peak_mib"]
+    assert found[100_000, "all there"]["peak_mib"] < 1024
