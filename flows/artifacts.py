@@ -100,7 +100,7 @@ def publish_report(path: Path) -> None:
 def _link(target: Path | str, key: str, text: str) -> None:
     """A file link opens where the browser sees the same disk; elsewhere it still says where the thing is."""
     link = target.resolve().as_uri() if isinstance(target, Path) else target
-    create_link_artifact(link=link, link_text=text, key=key, description=plain(str(target)))
+    create_link_artifact(link=link, link_text=text, key=key, description=f"`{target}`")
 
 
 def _first_rows(job: Job) -> list[Row]:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.account import account, rows_by_status
 from flows.artifacts import publish_explanations
 from flows.fan_out import generate_in_ranges
-from flows.make_buckets import RUNNER, account, make_buckets
+from flows.make_buckets import RUNNER, make_buckets
 from flows.parameters import Positive, Ranges, RedoStatuses
 from flows.project_paths import in_project, location_in_project
 from flows.states import completed
@@ -41,8 +42,10 @@ def generate_explanations(
     job = open_job(in_project(manifest), engine=engine, output=output and location_in_project(output))
     if ranges == 1:
         summary = make_buckets(job, limit, again)
+        message = account(summary)
     else:
         same = {"engine": engine, "output": output, "redo": redo, "redo_max_tokens": redo_max_tokens}
         summary = generate_in_ranges(job, ranges, limit, {"manifest": str(manifest), "limit": limit, **same})
+        message = f"{rows_by_status(summary)}; made in ranges"
     publish_explanations(job, summary)
-    return completed(summary, account(summary))
+    return completed(summary, message)

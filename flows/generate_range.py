@@ -4,7 +4,8 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.make_buckets import RUNNER, account, make_buckets
+from flows.account import account
+from flows.make_buckets import RUNNER, make_buckets
 from flows.parameters import Bucket, Positive, RedoStatuses
 from flows.project_paths import in_project, location_in_project
 from flows.states import completed

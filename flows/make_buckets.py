@@ -74,14 +74,3 @@ def _describe(progress: GenerationProgress) -> Now:
     if not so_far.rows:
         return Now(0.0, "opening the engine" if so_far.total else "all is there")
     return Now(100.0 * so_far.rows / max(so_far.total, 1), str(so_far))
-
-
-def account(summary: GenerationSummary) -> str:
-    """`2,790 ok, 3 error; ...`: what a final state says."""
-    counts: dict[str, int] = {}
-    for by_status in summary.counts.values():
-        for status, count in by_status.items():
-            counts[status] = counts.get(status, 0) + count
-    rows = ", ".join(f"{count:,} {status}" for status, count in sorted(counts.items(), key=lambda item: -item[1]))
-    later = f", left for later {summary.pending:,}" if summary.pending else ""
-    return f"{rows or 'no rows'}; generated {summary.generated:,}, reused {summary.reused:,}{later}"
