@@ -1,4 +1,4 @@
-"""What a flow run leaves in Prefect's UI: tables, a sample of triples, curves and links. Summaries, never rows."""
+"""What generation leaves in Prefect's UI: rows by status, a sample of triples, a link. Summaries, never rows."""
 
 import re
 from collections import Counter
@@ -8,7 +8,6 @@ from typing import Any
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from model.training import TrainResult
 from pipeline.job import Job
 from pipeline.shard import Row, list_shards, read_shard
 from pipeline.status import Status
@@ -16,7 +15,6 @@ from pipeline.summary import GenerationSummary
 
 _SAMPLED = 10
 _LONGEST = 400  # characters of a text in the sample
-_CURVE_POINTS = 20
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
@@ -31,12 +29,12 @@ def publish_explanations(job: Job, summary: GenerationSummary) -> None:
         {"split": split, **{status: by_status.get(status, 0) for status in statuses}}
         for split, by_status in summary.counts.items()
     ]
-    key = _key("explanations", summary.dataset)
+    key = artifact_key("explanations", summary.dataset)
     create_table_artifact(table=rows, key=f"{key}-by-status", description=f"Rows of {summary.dataset} by status")
     create_markdown_artifact(
         markdown=sample_of(_first_rows(job)), key=f"{key}-sample", description=f"Some triples of {summary.dataset}"
     )
-    _link(job.output, f"{key}-shards", "shards")
+    link_to(job.output, f"{key}-shards", "shards")
 
 
 def sample_of(rows: list[Row]) -> str:
@@ -56,49 +54,8 @@ def plain(text: str) -> str:
     return _PUNCTUATION.sub(lambda found: _ENTITIES.get(found[0]) or f"\\{found[0]}", text)
 
 
-def publish_training(result: TrainResult, log: list[dict[str, Any]]) -> None:
-    """The training curve as a table, what the run came to, and a link to its checkpoint."""
-    steps = [line for line in log if line["kind"] == "step"]
-    every = max(1, -(-len(steps) // _CURVE_POINTS))
-    recalls = {line["step"]: line["metrics"]["mean_recall"] for line in log if line["kind"] == "validation"}
-    chosen = {line["step"]: line["losses"] for line in steps[every - 1 :: every]}
-    names = list(steps[0]["losses"]) if steps else []
-    curve: list[dict[str, Any]] = [
-        {
-            "step": step,
-            **{name: f"{chosen[step][name]:.4f}" if step in chosen else "" for name in names},
-            "validation mean recall %": f"{recalls[step]:.2f}" if step in recalls else "",
-        }
-        for step in sorted(chosen.keys() | recalls.keys())
-    ]
-    key = _key("training", result.out.name)
-    create_table_artifact(table=curve, key=f"{key}-curve", description=f"Losses and validation of {result.out.name}")
-    _link(result.out / "checkpoint", f"{key}-checkpoint", "checkpoint")
-
-
-def publish_metrics(run: Path, metrics: dict[str, Any]) -> None:
-    """Retrieval of a run, both ways and by chance."""
-    names = ("R@1", "R@5", "R@10", "median_rank", "mean_rank")
-    ways = {"image_to_text": "image", "text_to_image": "caption"}
-    rows: list[dict[str, Any]] = [
-        {"query": query, **{name: round(metrics[way][name], 2) for name in names}} for way, query in ways.items()
-    ]
-    rows.append({"query": "by chance", **{n: round(v, 2) for n, v in metrics["chance"]["image_to_text"].items()}})
-    create_table_artifact(
-        table=rows,
-        key=_key("retrieval", run.name),
-        description=f"{run.name} on the {metrics['split']} split, {metrics['gallery']:,} candidates; "
-        f"mean recall {metrics['mean_recall']:.2f} %",
-    )
-
-
-def publish_report(path: Path) -> None:
-    """A link to the HTML report."""
-    _link(path, _key("report", path.parent.name), "report")
-
-
-def _link(target: Path | str, key: str, text: str) -> None:
-    """A file link opens where the browser sees the same disk; elsewhere it still says where the thing is."""
+def link_to(target: Path | str, key: str, text: str) -> None:
+    """Publish a link. One to a file opens where the browser sees the same disk; elsewhere it says where the file is."""
     link = target.resolve().as_uri() if isinstance(target, Path) else target
     create_link_artifact(link=link, link_text=text, key=key, description=f"`{target}`")
 
@@ -108,6 +65,6 @@ def _first_rows(job: Job) -> list[Row]:
     return list(islice((row for row in rows if row.explanation), _SAMPLED))
 
 
-def _key(*words: str) -> str:
-    """An artifact's key: lower-case letters, digits and dashes."""
+def artifact_key(*words: str) -> str:
+    """The key of an artifact: lower-case letters, digits and dashes."""
     return "-".join(re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") or "run" for word in words)

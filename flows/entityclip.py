@@ -4,7 +4,6 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.artifacts import publish_report
 from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
 from flows.live_run import LiveRun, Now
@@ -12,6 +11,7 @@ from flows.parameters import Override, Positive, Ranges
 from flows.project_paths import absolute_overrides, in_project
 from flows.states import completed
 from flows.train import train_entityclip
+from flows.training_artifacts import publish_report
 from model.report import Report, write_report
 from model.run_state import is_finished
 from model.settings_file import load_settings

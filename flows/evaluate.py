@@ -5,10 +5,10 @@ from typing import Any
 
 from prefect import flow
 
-from flows.artifacts import publish_metrics
 from flows.live_run import LiveRun
 from flows.project_paths import in_project
 from flows.states import completed
+from flows.training_artifacts import publish_metrics
 from model.evaluation import evaluate
 
 

@@ -160,8 +160,8 @@ class RangeRuns:
             attempt.run = self._start(attempt.buckets, attempt.number)
 
     def _clear_if_gone(self, run: FlowRun) -> bool:
-        if run.state is None or run.state.is_scheduled():
-            return False
+        if run.state is None or run.state.is_scheduled() or run.state.is_pending():
+            return False  # it may wait for its machine, and would start beside another
         why = why_gone(run, signs_of_life(self._client, [run.id]).get(run.id))
         if why is None:
             return False

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.artifacts import publish_training
 from flows.live_run import LiveRun, Now
 from flows.parameters import Override
 from flows.project_paths import absolute_overrides, in_project
 from flows.remedy import naming_the_manifest
 from flows.states import completed
+from flows.training_artifacts import publish_training
 from model.errors import ModelError
 from model.report_plots import read_log
 from model.settings_file import load_settings

@@ -26,6 +26,7 @@ def test_a_process_of_this_machine_is_looked_up() -> None:
     its = {"pid": str(child.pid), "began": began(child.pid)}
     assert why_gone(_run(Running()), _sign(9999, **its)) is None, "silent, but there"
     child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet buried
     assert "is gone" in (why_gone(_run(Running()), _sign(0, **its)) or ""), "a corpse is no process"
     child.wait()
     assert f"process {child.pid}" in (why_gone(_run(Running()), _sign(0, **its)) or "")

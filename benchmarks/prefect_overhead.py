@@ -1,0 +1,237 @@
+"""What Prefect itself costs: `python -m benchmarks.prefect_overhead --help`.
+
+The real flow over shards of a few rows, with an engine that answers at once. Each measurement is a process of its own:
+the buckets in a plain loop over as many threads, then as tasks of the flow on a temporary server; the difference is
+the shard tasks. Then ranges as child runs of a real worker, over shards that are all there. API calls are
+counted in the process of the flow. docs/prefect.md says what was found and what follows for the size of a shard.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from unittest import mock
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.instant_engine import InstantEngine
+from benchmarks.synthetic_pairs import write_dataset
+
+_THREADS = 4  # as many buckets at once as the flow makes
+Way = Literal["loop", "flow"]
+
+
+def run_once(manifest: Path, way: Way) -> dict[str, float]:
+    """Make the manifest's shards in this process: seconds of the whole and of the work, and API calls."""
+    began = time.monotonic()
+    calls: Counter[str] = Counter()
+    if way == "loop":
+        work_seconds = _loop(manifest)
+    else:
+        from flows import generate, make_buckets
+
+        with (
+            mock.patch.object(make_buckets, "engine_for", lambda job: InstantEngine()),
+            _counted(calls),
+            _timed_body(generate) as body,
+        ):
+            generate.generate_explanations(manifest)
+        work_seconds = body[1] - body[0]
+    return {"process_seconds": time.monotonic() - began, "seconds": work_seconds, "api_calls": calls.total()}
+
+
+def run_children(manifest: Path, children: int) -> dict[str, float]:
+    """All shards are there: seconds of a parent with so many child runs on a real worker, and its API calls."""
+    calls: Counter[str] = Counter()
+    from flows.generate import generate_explanations
+
+    with ExitStack() as stack:
+        stack.enter_context(_server_and_worker(manifest))
+        stack.enter_context(_counted(calls))
+        began = time.monotonic()
+        generate_explanations(manifest, ranges=children)
+        return {"seconds": time.monotonic() - began, "api_calls": calls.total()}
+
+
+def _loop(manifest: Path) -> float:
+    from pipeline.engines.lazy import LazyEngine
+    from pipeline.error_limit import ErrorLimit
+    from pipeline.generate import make_bucket
+    from pipeline.job import open_job
+    from pipeline.output import single_writer
+    from pipeline.prepare import prepare, shards_there
+    from pipeline.progress import GenerationProgress
+    from pipeline.run import Run
+
+    began = time.monotonic()
+    job = open_job(manifest)
+    with single_writer(job.work), LazyEngine(InstantEngine) as engine, GenerationProgress(0) as progress:
+        run = Run(job, prepare(job), shards_there(job), engine, progress, ErrorLimit(1.0))
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(lambda bucket: make_bucket(run, bucket), run.plan.buckets))
+    return time.monotonic() - began
+
+
+@contextmanager
+def _counted(calls: Counter[str]) -> Iterator[None]:
+    """Count the HTTP requests to Prefect's server, whoever in this process sends them."""
+    sync_send, async_send = httpx.Client.send, httpx.AsyncClient.send
+
+    def send(client: httpx.Client, request: httpx.Request, **options: Any) -> httpx.Response:
+        calls[request.url.path] += 1
+        return sync_send(client, request, **options)
+
+    async def asend(client: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
+        calls[request.url.path] += 1
+        return await async_send(client, request, **options)
+
+    with mock.patch.object(httpx.Client, "send", send), mock.patch.object(httpx.AsyncClient, "send", asend):
+        yield
+
+
+@contextmanager
+def _timed_body(generate: Any) -> Iterator[list[float]]:
+    """When the flow's body begins, and when its shards are made."""
+    moments: list[float] = []
+    open_job, publish = generate.open_job, generate.publish_explanations
+
+    def opened(*arguments: Any, **options: Any) -> Any:
+        moments.append(time.monotonic())
+        return open_job(*arguments, **options)
+
+    def published(*arguments: Any, **options: Any) -> Any:
+        moments.append(time.monotonic())
+        return publish(*arguments, **options)
+
+    with (
+        mock.patch.object(generate, "open_job", opened),
+        mock.patch.object(generate, "publish_explanations", published),
+    ):
+        yield moments
+
+
+@contextmanager
+def _server_and_worker(manifest: Path) -> Iterator[None]:
+    """A temporary server with the deployment `generate-range/synthetic`, and one process worker that is ready."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.settings import PREFECT_API_URL
+    from prefect.testing.utilities import prefect_test_harness
+
+    from flows.generate_range import generate_range
+    from flows.project_paths import PROJECT
+
+    with prefect_test_harness(server_startup_timeout=120), get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name="overhead", type="process"))
+        client.create_deployment(
+            flow_id=client.create_flow(generate_range),
+            name="synthetic",
+            entrypoint="flows/generate_range.py:generate_range",
+            pull_steps=[{"flows.project_paths.enter_project": {}}],
+            work_pool_name="overhead",
+            parameters={"manifest": str(manifest)},
+        )
+        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "overhead"]
+        environment = {
+            **os.environ,
+            "PREFECT_API_URL": str(PREFECT_API_URL.value()),
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PYTHONPATH": str(PROJECT),
+        }
+        worker = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        try:
+            assert worker.stdout is not None
+            next(line for line in worker.stdout if "started!" in line)
+            yield
+        finally:
+            worker.terminate()
+            worker.communicate()
+
+
+def _measure(manifest: Path, *arguments: str) -> dict[str, float]:
+    """This program in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.prefect_overhead", "--manifest", str(manifest), *arguments]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    found: dict[str, float] = json.loads(output.splitlines()[-1])
+    return found
+
+
+def measure(shards: list[int], children: list[int], rows_per_shard: int) -> dict[str, list[dict[str, float]]]:
+    """All measurements, by what is measured."""
+    results: dict[str, list[dict[str, float]]] = {"shards": [], "children": []}
+    with tempfile.TemporaryDirectory() as folder:
+        for count in shards:
+            manifests = {
+                way: write_dataset(
+                    Path(folder) / f"{way}-{count}", count * rows_per_shard, rows_per_shard=rows_per_shard
+                )
+                for way in ("loop", "flow")
+            }
+            loop, flow = (_measure(manifests[way], "--way", way) for way in ("loop", "flow"))
+            results["shards"].append(
+                {
+                    "shards": count,
+                    "loop_seconds": loop["seconds"],
+                    "flow_seconds": flow["seconds"],
+                    "task_milliseconds": 1000 * (flow["seconds"] - loop["seconds"]) / count,
+                    "process_overhead_seconds": flow["process_seconds"]
+                    - flow["seconds"]
+                    - (loop["process_seconds"] - loop["seconds"]),
+                    "api_calls": flow["api_calls"],
+                }
+            )
+        for count in children:
+            manifest = write_dataset(
+                Path(folder) / f"children-{count}", count * rows_per_shard, rows_per_shard=rows_per_shard
+            )
+            _measure(manifest, "--way", "loop")
+            results["children"].append({"children": count, **_measure(manifest, "--run-children", str(count))})
+    return results
+
+
+def main(
+    shards: Annotated[list[int], typer.Option(help="how many shards; may be given several times")] = [10, 100, 1000],  # noqa: B006
+    children: Annotated[list[int], typer.Option(help="how many child runs of one worker")] = [2, 8],  # noqa: B006
+    rows_per_shard: Annotated[int, typer.Option(help="pairs in a shard")] = 2,
+    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
+    manifest: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    way: Annotated[str, typer.Option(hidden=True)] = "flow",
+    run_children_: Annotated[int, typer.Option("--run-children", hidden=True)] = 0,
+) -> None:
+    """Measure a flow on a temporary server, its shard tasks, and child runs on a worker."""
+    if manifest is not None:
+        found = (
+            run_children(manifest, run_children_)
+            if run_children_
+            else run_once(manifest, "loop" if way == "loop" else "flow")
+        )
+        print(json.dumps(found))
+        return
+    results = measure(shards, children, rows_per_shard)
+    for name, rows in results.items():
+        if rows:
+            table = Table(*rows[0], title=name, title_justify="left")
+            for row in rows:
+                table.add_row(
+                    *(f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" for value in row.values())
+                )
+            Console().print(table)
+    if json_path is not None:
+        json_path.write_text(json.dumps(results, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
