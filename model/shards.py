@@ -68,7 +68,9 @@ def read_split(
     image_root: Path | None = None,
     allow_partial: bool = False,
 ) -> SplitRows:
-    """Read `folder/split=SPLIT/part-*.parquet`, shards by name, rows in their order, all checked by their receipts.
+    """Read `folder/split=SPLIT/part-*.parquet`, all checked by their receipts; rows in the order of their ids.
+
+    So the same explanations give the same training, whatever shards their keys put them in.
 
     Args:
         statuses: use only rows with these; None uses every row with a caption, for evaluation, which reads no
@@ -115,6 +117,7 @@ def read_split(
         found = ", ".join(f"{count} {status}" for status, count in counts.most_common()) or "no rows"
         wanted = " or ".join(statuses) if statuses else "a caption"
         raise ModelError(f"{folder}: split {split!r} has no row with {wanted} (it has {found})")
+    triples.sort(key=lambda triple: triple.id)
     source = ShardSource(
         split, shards.digests, dict(counts.most_common()), dict(used.most_common()), _made_by(footers), shards.gaps
     )
