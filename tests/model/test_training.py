@@ -98,9 +98,8 @@ def test_the_same_seed_gives_the_same_weights(settings, tmp_path):
 
 
 def test_training_lowers_every_loss(settings, tmp_path):
-    train(
-        changed(settings, optim={"steps": 120, "batch_size": 16, "lr": 3e-3}, evaluation={"every": 120}), tmp_path / "run"
-    )
+    optim = {"steps": 120, "batch_size": 16, "lr": 3e-3}
+    train(changed(settings, optim=optim, evaluation={"every": 120}), tmp_path / "run")
     steps = [line["losses"] for line in lines(tmp_path / "run") if line["kind"] == "step"]
     for name, share in {"vtc": 0.5, "mmae": 0.5, "itm": 1.0}.items():  # the drawn negatives grow harder
         first, last = (sum(losses[name] for losses in part) / 10 for part in (steps[:10], steps[-10:]))
