@@ -49,6 +49,7 @@ def main(
         1_000_000,
     ],
     rows_per_shard: Annotated[int, typer.Option(help="pairs in a shard, all splits together")] = 2_500,
+    visualnews: Annotated[bool, typer.Option(help="pairs in the shape of VisualNews' data.json")] = False,
     json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
     child: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:
@@ -60,7 +61,7 @@ def main(
     results = []
     for count in rows:
         with tempfile.TemporaryDirectory() as folder:
-            manifest = write_dataset(Path(folder), count, rows_per_shard=rows_per_shard)
+            manifest = write_dataset(Path(folder), count, rows_per_shard=rows_per_shard, visualnews=visualnews)
             command = [sys.executable, "-m", "benchmarks.planning", "--child", str(manifest)]
             output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         found = json.loads(output.splitlines()[-1])

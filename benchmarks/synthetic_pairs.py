@@ -18,30 +18,33 @@ _WORDS = (
 _NAMES = ["Angela", "Barack", "Carla", "Diego", "Emma", "Fatima", "Goran", "Hana", "Ivan", "Jorge", "Kofi", "Lena"]
 
 
-def write_dataset(folder: Path, rows: int, *, rows_per_shard: int, check_images: bool = False) -> Path:
+def write_dataset(
+    folder: Path, rows: int, *, rows_per_shard: int, check_images: bool = False, visualnews: bool = False
+) -> Path:
     """Write `rows` distinct pairs of about 25 words, and the manifest, whose path is returned.
 
-    Pictures (400 x 300 JPEGs) are shared by the pairs, which are as many as the rows all the same.
+    Pictures (400 x 300 JPEGs) are shared by the pairs, which are as many as the rows all the same; with `visualnews`
+    the pairs are a data.json in the shape of that release, without pictures.
     """
     rng = random.Random(0)
     (folder / "images").mkdir(parents=True, exist_ok=True)
     for number in range(_PICTURES):
         picture = Image.effect_noise((400, 300), 40 + number).convert("RGB")
         picture.save(folder / "images" / f"{number}.jpg", quality=85)
-    with (folder / "pairs.jsonl").open("w", encoding="utf-8") as file:
-        for number in range(rows):
-            words = [*rng.choices(_NAMES, k=3), *rng.choices(_WORDS, k=22), str(number)]
-            rng.shuffle(words)
-            record = {
-                "id": f"news-{number}",
-                "split": "test" if number % 10 == 0 else "train",
-                "image": f"{number % _PICTURES}.jpg",
-                "caption": " ".join(words),
-            }
-            file.write(json.dumps(record) + "\n")
+    if visualnews:
+        dataset = {"kind": "visualnews", "root": "."}
+        with (folder / "data.json").open("w", encoding="utf-8") as file:
+            for number in range(rows):
+                file.write(f"{', ' if number else '['}{json.dumps(_visualnews(number, _caption(rng, number)))}")
+            file.write("]")
+    else:
+        dataset = {"kind": "jsonl", "root": "images", "file": "pairs.jsonl"}
+        with (folder / "pairs.jsonl").open("w", encoding="utf-8") as file:
+            for number in range(rows):
+                file.write(json.dumps(_record(number, _caption(rng, number))) + "\n")
     manifest = {
         "name": "synthetic",
-        "dataset": {"kind": "jsonl", "root": "images", "file": "pairs.jsonl"},
+        "dataset": dataset,
         "generation": {
             "model": str(LLAMA),
             "prompt": "news-v1",
@@ -55,3 +58,26 @@ def write_dataset(folder: Path, rows: int, *, rows_per_shard: int, check_images:
     path = folder / "synthetic.yaml"
     path.write_text(yaml.safe_dump(manifest), encoding="utf-8")
     return path
+
+
+def _caption(rng: random.Random, number: int) -> str:
+    words = [*rng.choices(_NAMES, k=3), *rng.choices(_WORDS, k=22), str(number)]
+    rng.shuffle(words)
+    return " ".join(words)
+
+
+def _record(number: int, caption: str) -> dict[str, str]:
+    split = "test" if number % 10 == 0 else "train"
+    return {"id": f"news-{number}", "split": split, "image": f"{number % _PICTURES}.jpg", "caption": caption}
+
+
+def _visualnews(number: int, caption: str) -> dict[str, str | int]:
+    source = ("guardian", "bbc", "usa_today", "washington_post")[number // 3 % 4]
+    return {
+        "id": number,
+        "caption": caption,
+        "topic": "law_crime",
+        "source": source,
+        "image_path": f"./{source}/images/{number // 1000:04d}/{number % 1000:03d}.jpg",
+        "article_path": f"./{source}/articles/{number // 3}.txt",
+    }

@@ -24,6 +24,8 @@ def show_check(report: CheckReport) -> None:
     splits = ", ".join(f"{split} {count:,}" for split, count in report.pairs.items())
     size = report.plan_bytes / 2**20
     console.print(f"pairs: {splits}; in {report.num_shards:,} shards a split; the plan takes {size:,.1f} MiB")
+    for line in report.reading:
+        console.print(line, markup=False, soft_wrap=True)
     console.print(f"to generate: {report.to_generate:,}, redone {report.redone:,}", end="")
     console.print(f"; there already: {report.reused:,}; a status without a text: {report.settled:,}", end="")
     console.print(f"; left for later: {report.pending:,}")

@@ -17,6 +17,7 @@ from pipeline.prepare import shards_there
 from pipeline.probe import Probe, probe_engine
 from pipeline.prompt import Message
 from pipeline.readers import read_pairs
+from pipeline.readers.notes import ReaderNotes
 from pipeline.redo import NOTHING, Redo
 from pipeline.resume import BucketWork, divide, spooled_answers
 from pipeline.shard import ShardFile, read_shard
@@ -40,7 +41,7 @@ class CheckReport:
     """What `entityclip check` shows.
 
     Attributes:
-        pairs: by split.
+        pairs: by split; reading: what their reader cleaned or passed over, in words.
         num_shards: a split's; plan_bytes: size of the plan as it would be written.
         images_checked: how many images were decoded; problems: what was wrong with them, and with captions.
         prompts: the first three that would be sent.
@@ -53,6 +54,7 @@ class CheckReport:
     """
 
     pairs: dict[str, int]
+    reading: list[str]
     num_shards: int
     plan_bytes: int
     images_checked: int
@@ -87,6 +89,7 @@ def check_job(
     asked: _Sample[Request] = _Sample(probe_rows)
     first: list[PlannedPair] = []
     empty = 0
+    notes = ReaderNotes()
 
     def looked_at(planned: Iterable[PlannedPair]) -> Iterator[PlannedPair]:
         nonlocal empty
@@ -99,7 +102,7 @@ def check_job(
 
     to_generate = redone = prompt_tokens = longest = reused = settled = pending = 0
     with tempfile.TemporaryDirectory() as folder:
-        pairs = looked_at(plan_pairs(read_pairs(job.manifest), job, limit))
+        pairs = looked_at(plan_pairs(read_pairs(job.manifest, notes), job, limit))
         plan = write_plan(pairs, Path(folder) / "plan", job.manifest.num_shards)
         plan_bytes = sum(path.stat().st_size for path in plan.folder.rglob("*.parquet"))
         if sum(plan.pairs.values()) > sample:  # a run decodes every image, this only the sample
@@ -125,6 +128,7 @@ def check_job(
     tokens = [len(ids) for ids in job.model.encode(chats)]
     return CheckReport(
         pairs=plan.pairs,
+        reading=notes.lines(),
         num_shards=job.manifest.num_shards,
         plan_bytes=plan_bytes,
         images_checked=len(images.items),

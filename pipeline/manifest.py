@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
@@ -28,6 +28,11 @@ class HeraldryDataset(_Strict):
     root: Path = Field(description="folder of the rendered world, relative to the manifest")
     world: WorldSettings = Field(default_factory=WorldSettings, description="seed and sizes of the world")
 
+    @property
+    def image_folder(self) -> Path:
+        """The image root, relative to the manifest."""
+        return self.root / "images"
+
 
 class JsonlDataset(_Strict):
     """Anybody's own pairs: one JSON object a line with id, split, image, caption and perhaps topic."""
@@ -36,8 +41,55 @@ class JsonlDataset(_Strict):
     root: Path = Field(description="image root, relative to the manifest")
     file: Path = Field(description="the JSON-lines file, relative to the manifest")
 
+    @property
+    def image_folder(self) -> Path:
+        """The image root, relative to the manifest."""
+        return self.root
 
-Dataset = Annotated[HeraldryDataset | JsonlDataset, Field(discriminator="kind")]
+
+class _NewsDataset(_Strict):
+    root: Path = Field(description="folder of the published files, relative to the manifest")
+    images: Path | None = Field(default=None, description="image root, relative to the manifest; null: as published")
+
+    _published: ClassVar[str]
+
+    @property
+    def image_folder(self) -> Path:
+        """The image root, relative to the manifest."""
+        return self.images if self.images is not None else self.root / self._published
+
+
+class N24NewsDataset(_NewsDataset):
+    """N24News as published: `news/nytimes_{train,dev,test}.json`, and `imgs/` with `{image_id}.jpg`."""
+
+    kind: Literal["n24news"]
+    _published = "imgs"
+
+
+class VisualNewsDataset(_NewsDataset):
+    """VisualNews: `data.json`, or the authors' `{train,val,test}.json`; images where these say, such as `bbc/images/`.
+
+    `data.json` has no splits: 1 article in 100 is `val` and 1 in 100 `test`, by a hash of its `article_path`.
+    """
+
+    kind: Literal["visualnews"]
+    _published = "."
+
+
+class GoodNewsDataset(_NewsDataset):
+    """GoodNews: `captioning_dataset.json` with `img_splits.json`, or the authors' `new_goodnews_capim_{split}.json`.
+
+    Images are `images/{article_id}_{n}.jpg`; those that `broken_images.txt` lists, where it is there, are passed over.
+    """
+
+    kind: Literal["goodnews"]
+    _published = "images"
+
+
+Dataset = Annotated[
+    HeraldryDataset | JsonlDataset | N24NewsDataset | VisualNewsDataset | GoodNewsDataset,
+    Field(discriminator="kind"),
+]
 
 
 class Sampling(_Strict):
@@ -261,8 +313,7 @@ class Manifest(_Strict):
     @property
     def image_root(self) -> Path:
         """The folder under which every image path of the dataset lies."""
-        root = self.resolve(self.dataset.root)
-        return root / "images" if isinstance(self.dataset, HeraldryDataset) else root
+        return self.resolve(self.dataset.image_folder)
 
     @property
     def output_location(self) -> Path | str:
@@ -320,6 +371,9 @@ def _known_keys() -> list[str]:
         HeraldryDataset,
         WorldSettings,
         JsonlDataset,
+        N24NewsDataset,
+        VisualNewsDataset,
+        GoodNewsDataset,
         Generation,
         Sampling,
         Judging,

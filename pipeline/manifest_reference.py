@@ -11,12 +11,15 @@ from pydantic.fields import FieldInfo
 
 from pipeline.manifest import (
     Generation,
+    GoodNewsDataset,
     HeraldryDataset,
     JsonlDataset,
     Judging,
     Manifest,
+    N24NewsDataset,
     Sampling,
     TransformersEngine,
+    VisualNewsDataset,
     VllmEngine,
 )
 from pipeline.prompt import PromptExample, PromptTemplate
@@ -25,6 +28,9 @@ from pipeline.worlds.heraldry.settings import WorldSettings
 SECTIONS: dict[str, type[BaseModel]] = {
     "The manifest": Manifest,
     "`dataset`, kind `jsonl`": JsonlDataset,
+    "`dataset`, kind `n24news`": N24NewsDataset,
+    "`dataset`, kind `visualnews`": VisualNewsDataset,
+    "`dataset`, kind `goodnews`": GoodNewsDataset,
     "`dataset`, kind `heraldry`": HeraldryDataset,
     "`dataset.world`": WorldSettings,
     "`generation`": Generation,

@@ -1,9 +1,14 @@
 """From a job to its plan, and to what is there already."""
 
+import sys
+
+from tqdm import tqdm
+
 from pipeline.job import Job
 from pipeline.output import check_dataset, check_output
 from pipeline.plan import Plan, plan_pairs, write_plan
 from pipeline.readers import read_pairs
+from pipeline.readers.notes import ReaderNotes
 from pipeline.shard import ShardFile, list_shards, read_shard
 
 
@@ -24,7 +29,7 @@ def shards_there(job: Job) -> dict[int, list[ShardFile]]:
 
 
 def prepare(job: Job, limit: int | None = None) -> Plan:
-    """Read the pairs and write the plan of the job's buckets, `plan.buckets`.
+    """Read the pairs and write the plan of the job's buckets, `plan.buckets`; say on stderr what the reader cleaned.
 
     A plan follows from manifest and data alone, so processes that share a dataset each make their part of it.
 
@@ -33,5 +38,9 @@ def prepare(job: Job, limit: int | None = None) -> Plan:
     Raises:
         PipelineError: the dataset, the model or the output folder is not what the manifest says.
     """
-    planned = plan_pairs(read_pairs(job.manifest), job, limit)
-    return write_plan(planned, job.plan_folder, job.manifest.num_shards, job.buckets)
+    notes = ReaderNotes()
+    planned = plan_pairs(read_pairs(job.manifest, notes), job, limit)
+    plan = write_plan(planned, job.plan_folder, job.manifest.num_shards, job.buckets)
+    for line in notes.lines():
+        tqdm.write(line, file=sys.stderr)
+    return plan

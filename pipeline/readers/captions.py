@@ -1,0 +1,75 @@
+"""News captions made clean. Pure, and every change has a name, so that readers can count what they did."""
+
+import html
+import re
+import unicodedata
+from html.entities import html5
+
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_RETURN = re.compile(r"\s*\r\s*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_JOINERS = "\u200c\u200d"  # without width, but they decide how letters and emoji join
+
+BROKEN = "characters that are not UTF-8"
+ENTITIES = "HTML entities"
+CONTROLS = "control characters"
+RETURNS = "carriage returns"
+SPACE = "white space"
+KINDS = (BROKEN, ENTITIES, CONTROLS, RETURNS, SPACE)
+
+
+def clean_caption(text: str) -> tuple[str, frozenset[str]]:
+    """A caption on one line, and the kinds of changes that it took. Idempotent.
+
+    In this order, again until nothing changes (`&amp;quot;` is a quotation mark): what no UTF-8 file can hold becomes
+    U+FFFD; HTML entities that end in a semicolon become their characters; carriage returns become
+    spaces, with the white space around them; control and
+    format characters (NUL, bidirectional marks, soft hyphens, byte-order marks) go, but for joiners; white space is
+    folded to single spaces.
+    """
+    changes: set[str] = set()
+    while True:
+        before = text
+        for kind, change in _CHANGES:
+            changed = change(text)
+            if changed != text:
+                changes.add(kind)
+                text = changed
+        if text == before:
+            return text, frozenset(changes)
+
+
+def _without_surrogates(text: str) -> str:
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+def _without_entities(text: str) -> str:
+    return _ENTITY.sub(_character, text) if "&" in text else text
+
+
+def _character(entity: re.Match[str]) -> str:
+    whole = entity[0]  # `html.unescape` would read `&nothing;` as `&not` and `hing;`
+    return html.unescape(whole) if whole[1] == "#" else html5.get(whole[1:], whole)
+
+
+def _without_returns(text: str) -> str:
+    return _RETURN.sub(" ", text).strip(" ") if "\r" in text else text
+
+
+def _without_controls(text: str) -> str:
+    if text.isprintable():  # true of nearly all, and much faster than a look at every character
+        return text
+    return "".join(c for c in text if c.isspace() or c in _JOINERS or unicodedata.category(c) not in ("Cc", "Cf"))
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split())
+
+
+_CHANGES = (
+    (BROKEN, _without_surrogates),
+    (ENTITIES, _without_entities),
+    (RETURNS, _without_returns),
+    (CONTROLS, _without_controls),
+    (SPACE, _folded),
+)

@@ -1,0 +1,88 @@
+"""GoodNews: captions of the New York Times, several images an article."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field
+
+from pipeline.errors import PipelineError
+from pipeline.pair import Pair
+from pipeline.readers.json_stream import object_items
+from pipeline.readers.notes import ReaderNotes
+from pipeline.readers.records import Layout, PairMaker, Record, find_layout, record_of, records_of
+
+_SPLITS = ("train", "val", "test")
+_ARTICLES, _IMAGE_SPLITS = "captioning_dataset.json", "img_splits.json"
+
+
+class _Article(Record):
+    images: dict[str, str | None]
+
+
+class _Image(Record):
+    image_id: str = Field(min_length=1)
+    captioning: str | None = None
+
+
+def read_goodnews(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
+    """Stream the pairs of the authors' `new_goodnews_capim_{train,val,test}.json`, or else of the release.
+
+    Ids are `{article_id}_{n}` in both. Images that `broken_images.txt` lists, where it is there, make no pair, nor do
+    those of the release that `img_splits.json` gives no split; both are counted.
+
+    Raises:
+        PipelineError: the files are not there, or a record is not what it should be.
+    """
+    layouts = [
+        Layout(f"the authors' form in {root}", {s: root / f"new_goodnews_capim_{s}.json" for s in _SPLITS}),
+        Layout(f"the release in {root}", {"articles": root / _ARTICLES, "splits": root / _IMAGE_SPLITS}),
+    ]
+    layout = find_layout("GoodNews", layouts)
+    stream = _release if "articles" in layout.files else _authors
+    return stream(layout, _broken_images(root / "broken_images.txt"), notes)
+
+
+def _authors(layout: Layout, broken: set[str], notes: ReaderNotes) -> Iterator[Pair]:
+    notes.layout = layout.name
+    maker = PairMaker(notes)
+    for split, path in layout.files.items():
+        for record in records_of(path, _Image):
+            id_ = record.image_id.removesuffix(".jpg")
+            if id_ in broken:
+                notes.passed_over["in broken_images.txt"] += 1
+                continue
+            yield maker.pair(id_, split, f"{id_}.jpg", record.captioning)
+
+
+def _release(layout: Layout, broken: set[str], notes: ReaderNotes) -> Iterator[Pair]:
+    notes.layout = layout.name
+    maker = PairMaker(notes)
+    splits = _splits(layout.files["splits"])
+    for article_id, content in object_items(layout.files["articles"]):
+        article = record_of(_Article, content, f"{layout.files['articles']}, article {article_id}")
+        for number, caption in article.images.items():
+            id_ = f"{article_id}_{number}"
+            if id_ in broken:
+                notes.passed_over["in broken_images.txt"] += 1
+            elif id_ not in splits:
+                notes.passed_over[f"without a split in {_IMAGE_SPLITS}"] += 1
+            else:
+                yield maker.pair(id_, splits[id_], f"{id_}.jpg", caption)
+
+
+def _splits(path: Path) -> dict[str, str]:
+    """Split by image; half a million of them take 80 MB."""
+    names = {split: split for split in _SPLITS}  # one text a split, not one an image
+    splits = {}
+    for id_, split in object_items(path):
+        if split not in names:
+            raise PipelineError(f"{path}: image {id_!r} has the split {split!r}; known are {', '.join(_SPLITS)}")
+        splits[id_.removesuffix(".jpg")] = names[split]
+    return splits
+
+
+def _broken_images(path: Path) -> set[str]:
+    if not path.is_file():
+        return set()
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return {line.strip().removesuffix(".jpg") for line in lines if line.strip()}

@@ -1,0 +1,133 @@
+"""JSON files of any size, read record by record: memory is bounded by the longest record."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from pipeline.errors import PipelineError
+
+LONGEST_RECORD = 16 * 2**20
+_CHUNK = 2**20
+_SPACE = re.compile(r"[ \t\n\r]*")
+_decode = json.JSONDecoder().raw_decode
+
+
+def array_items(path: Path) -> Iterator[Any]:
+    """The elements of the list that a file holds.
+
+    Bytes that are not UTF-8 come as lone surrogates (`surrogateescape`).
+
+    Raises:
+        PipelineError: the file holds no list, ends early, or is not JSON; or an element is longer than 16 Mi
+            characters.
+    """
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        text = _Text(path, file)
+        text.expect("[", "a list")
+        if text.skip("]"):
+            return text.expect_end()
+        while True:
+            yield text.value()
+            if text.skip("]"):
+                return text.expect_end()
+            text.expect(",", "a comma or the list's end")
+
+
+def object_items(path: Path) -> Iterator[tuple[str, Any]]:
+    """The names and values of the object that a file holds; otherwise as `array_items`.
+
+    Raises:
+        PipelineError: as `array_items` does, for an object.
+    """
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        text = _Text(path, file)
+        text.expect("{", "an object")
+        if text.skip("}"):
+            return text.expect_end()
+        while True:
+            name = text.value()
+            if not isinstance(name, str):
+                raise text.error(f"expected a name, found {type(name).__name__}")
+            text.expect(":", "a colon")
+            yield name, text.value()
+            if text.skip("}"):
+                return text.expect_end()
+            text.expect(",", "a comma or the object's end")
+
+
+class _Text:
+    """A window that moves over a file."""
+
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self._path = path
+        self._file = file
+        self._window = ""
+        self._at = 0
+        self._before = 0  # characters of the file before the window
+        self._values = 0
+        self._ended = False
+
+    def skip(self, character: str) -> bool:
+        """Whether `character` comes next, white space apart; if so it is passed over."""
+        if self._next() != character:
+            return False
+        self._at += 1
+        return True
+
+    def expect(self, character: str, meaning: str) -> None:
+        """Pass over `character`."""
+        if not self.skip(character):
+            found = self._next()
+            raise self.error(f"expected {meaning}, found {found!r}" if found else f"the file ends before {meaning}")
+
+    def expect_end(self) -> None:
+        """Nothing but white space is left."""
+        if found := self._next():
+            raise self.error(f"expected the file's end, found {found!r}")
+
+    def value(self) -> Any:
+        """The JSON value that comes next."""
+        self._next()
+        more = _CHUNK
+        while True:
+            try:
+                value, end = _decode(self._window, self._at)
+                if end + len("e+") < len(self._window) or self._ended:  # or a number may go on after the window
+                    self._at = end
+                    self._values += 1
+                    return value
+                problem = "the value is too long"
+            except (ValueError, RecursionError) as error:
+                problem = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+                if isinstance(error, RecursionError) or self._ended:
+                    raise self.error(problem) from error
+            if len(self._window) - self._at > LONGEST_RECORD:  # or the rest of a broken file would be read for nothing
+                raise self.error(f"{problem} (or this record is longer than {LONGEST_RECORD:,} characters)")
+            self._read(more)
+            more *= 2  # so that a long record is not looked at from its start a thousand times
+
+    def error(self, problem: str) -> PipelineError:
+        """What is wrong, and where."""
+        return PipelineError(
+            f"{self._path}: not the JSON that is expected here: {problem}, at character {self._before + self._at:,}, "
+            f"after {self._values:,} values"
+        )
+
+    def _next(self) -> str:
+        """The next character that is not white space; empty at the end."""
+        while True:
+            match = _SPACE.match(self._window, self._at)
+            assert match is not None
+            self._at = match.end()
+            if self._at < len(self._window) or self._ended:
+                return self._window[self._at : self._at + 1]
+            self._read(_CHUNK)
+
+    def _read(self, count: int) -> None:
+        read = self._file.read(count)
+        self._ended = not read
+        self._before += self._at
+        self._window = self._window[self._at :] + read
+        self._at = 0

@@ -1,0 +1,40 @@
+"""N24News: captions of the New York Times in 24 sections."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field
+
+from pipeline.pair import Pair
+from pipeline.readers.notes import ReaderNotes
+from pipeline.readers.records import Layout, PairMaker, Record, find_layout, records_of
+
+_FILES = {"train": "nytimes_train.json", "val": "nytimes_dev.json", "test": "nytimes_test.json"}
+
+
+class _Record(Record):
+    image_id: str = Field(min_length=1)
+    caption: str | None = None
+    section: str | None = None
+
+
+def read_n24news(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
+    """Stream the pairs of `news/nytimes_{train,dev,test}.json` (`dev` is our `val`); the topic is the section.
+
+    Raises:
+        PipelineError: the files are not there, or a record is not what it should be.
+    """
+    folders = (root / "news", root)
+    layout = find_layout(
+        "N24News",
+        [Layout(f"the release in {folder}", {s: folder / name for s, name in _FILES.items()}) for folder in folders],
+    )
+    return _stream(layout, notes)
+
+
+def _stream(layout: Layout, notes: ReaderNotes) -> Iterator[Pair]:
+    notes.layout = layout.name
+    maker = PairMaker(notes)
+    for split, path in layout.files.items():
+        for record in records_of(path, _Record):
+            yield maker.pair(record.image_id, split, f"{record.image_id}.jpg", record.caption, record.section)

@@ -1,0 +1,51 @@
+"""VisualNews: captions of The Guardian, the BBC, USA Today and The Washington Post."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field
+
+from pipeline.pair import Pair
+from pipeline.readers.notes import ReaderNotes
+from pipeline.readers.records import Layout, PairMaker, Record, find_layout, records_of
+
+_WHOLE = "data"
+
+
+class _Record(Record):
+    id: str = Field(min_length=1)
+    image_path: str = Field(min_length=1)
+    caption: str | None = None
+    topic: str | None = None
+    article_path: str | None = None
+
+
+def read_visualnews(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
+    """Stream the pairs of `{train,val,test}.json`, the authors' splits, or else of the release's `data.json`.
+
+    The release has no splits: `hash_split` of a record's article (or its id, where it names none) gives one.
+
+    Raises:
+        PipelineError: the files are not there, or a record is not what it should be.
+    """
+    layouts = [
+        Layout(f"the authors' splits in {root}", {split: root / f"{split}.json" for split in ("train", "val", "test")}),
+        Layout(f"the release in {root}, 1 article in 100 as val and 1 as test by a hash", {_WHOLE: root / "data.json"}),
+    ]
+    return _stream(find_layout("VisualNews", layouts), notes)
+
+
+def hash_split(name: str) -> str:
+    """`val` for 1 name in 100, `test` for 1 in 100, `train` for the rest; the same wherever and whenever asked."""
+    place = int.from_bytes(hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()) % 100
+    return {0: "val", 1: "test"}.get(place, "train")
+
+
+def _stream(layout: Layout, notes: ReaderNotes) -> Iterator[Pair]:
+    notes.layout = layout.name
+    maker = PairMaker(notes)
+    for name, path in layout.files.items():
+        for record in records_of(path, _Record):
+            split = hash_split(record.article_path or record.id) if name == _WHOLE else name
+            yield maker.pair(record.id, split, record.image_path.removeprefix("./"), record.caption, record.topic)
