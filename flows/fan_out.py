@@ -28,26 +28,27 @@ def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dic
         parameters: of `generate-range`, but for the range.
 
     Raises:
-        PipelineError: there is no such deployment, a range failed for good, or a shard is not accounted for.
+        PipelineError: there is no such deployment, ranges of an earlier run go on, a range failed for good, or a
+            shard is not accounted for.
     """
     began = time.monotonic()
-    with LiveRun("planning") as live:
+    with LiveRun("planning") as live, get_client(sync_client=True) as client:
+        deployment = f"generate-range/{job.manifest.name}"
+        try:
+            found = client.read_deployment_by_name(deployment)
+        except ObjectNotFound as error:
+            raise PipelineError(
+                f"ranges: there is no deployment {deployment}; add it to prefect.yaml as for heraldry and run "
+                "`prefect deploy --all`, or set ranges to 1"
+            ) from error
+        runs = RangeRuns(client, deployment, found.id, cut(job.manifest.num_shards, ranges), parameters)
+        runs.refuse_beside_others()
         with single_writer(job.work):
             shards_there(job)
             plan = prepare(job, limit)
             expected = Expected({bucket: plan.bucket(bucket).digest for bucket in plan.buckets}, limit is not None)
-        deployment = f"generate-range/{job.manifest.name}"
-        with get_client(sync_client=True) as client:
-            try:
-                found = client.read_deployment_by_name(deployment)
-            except ObjectNotFound as error:
-                raise PipelineError(
-                    f"ranges: there is no deployment {deployment}; add it to prefect.yaml as for heraldry and run "
-                    "`prefect deploy --all`, or set ranges to 1"
-                ) from error
-            runs = RangeRuns(client, deployment, found.id, cut(job.manifest.num_shards, ranges), parameters)
-            live.describe = lambda: Now(100.0 * runs.finished / len(runs.ranges), runs.describe())
-            runs.complete()
+        live.describe = lambda: Now(100.0 * runs.finished / len(runs.ranges), runs.describe())
+        runs.complete()
         counts, pending = reconcile(job, expected)
     return GenerationSummary(
         dataset=job.manifest.name,

@@ -48,6 +48,7 @@ def up() -> None:
     _prefect("work-pool", "create", POOL, "--type", "process", "--overwrite")
     _prefect("--no-prompt", "deploy", "--all")
     if not _runs("worker"):
+        _run("-m", "flows.cli", "clear-stale-runs")  # `down` leaves the runs that it stops Running
         _start("worker", ["worker", "start", "--pool", POOL, "--name", "local"])
         _wait("worker", lambda: "started!" in _log("worker").read_text(encoding="utf-8", errors="replace"))
     print(f"Prefect: {url.removesuffix('/api')} (logs in {_FOLDER.name}/); export PREFECT_API_URL={url}")
@@ -60,11 +61,13 @@ def down() -> None:
 
 
 def _prefect(*arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", *arguments], cwd=PROJECT, capture_output=True, text=True, check=False
-    )
+    _run("-m", "prefect", *arguments)
+
+
+def _run(*arguments: str) -> None:
+    done = subprocess.run([sys.executable, *arguments], cwd=PROJECT, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise PipelineError(f"prefect {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+        raise PipelineError(f"python {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
 
 
 def _start(name: str, arguments: list[str]) -> None:

@@ -78,9 +78,8 @@ class RangeRuns:
         """Start all ranges and wait until each is made or given up; whatever ends this ends the runs too.
 
         Raises:
-            PipelineError: runs of an earlier fan-out go on, or some ranges could not be made.
+            PipelineError: some ranges could not be made.
         """
-        self._refuse_beside_others()
         try:
             for buckets in self.ranges:
                 self._attempts.append(_Attempt(buckets, self._start(buckets, 1)))
@@ -104,8 +103,12 @@ class RangeRuns:
                 "Run it again: what is finished is kept"
             )
 
-    def _refuse_beside_others(self) -> None:
-        """Ranges of a parent that died may still run; those whose process is gone are set to Crashed."""
+    def refuse_beside_others(self) -> None:
+        """Ranges of a parent that died may still run; those whose process is gone are set to Crashed.
+
+        Raises:
+            PipelineError: naming those that go on.
+        """
         alive = [run.name for run in self._unfinished() if not self._clear_if_gone(run)]
         if alive:
             raise PipelineError(

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from flows.demo import CONFIG, MANIFEST, run_demo
+from flows.entityclip import ARMS, run_entityclip
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -55,3 +56,17 @@ def test_demo_end_to_end_and_again(small: tuple[Path, Path, Path], capsys: pytes
     printed = capsys.readouterr().out
     assert "generated 0" in printed and printed.count("trained already") == 2
     assert again.metrics == report.metrics
+
+
+@pytest.mark.slow
+def test_the_chain_of_a_dataset_on_some_of_its_pairs(small: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    manifest, config, _ = small
+    content = yaml.safe_load(manifest.read_text())
+    limited = manifest.with_name("limited.yaml")
+    limited.write_text(yaml.safe_dump({**content, "output": str(tmp_path / "explanations"), "num_shards": 2}))
+    state = run_entityclip(limited, config, tmp_path, limit=60, overrides=["optim.steps=4"], return_state=True)
+    assert state.is_completed() and state.message == state.result().verdict
+    records = {arm: json.loads((tmp_path / arm / "train.json").read_text()) for arm in ARMS}
+    assert records["plain"]["parameters"]["training_only"] == 0 < records["entityclip"]["parameters"]["training_only"]
+    assert all(record["steps"] == 4 and record["allow_partial"] for record in records.values())
+    assert (tmp_path / "report.html").is_file()
