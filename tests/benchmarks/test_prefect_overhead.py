@@ -6,11 +6,8 @@ from benchmarks.prefect_overhead import measure
 
 
 @pytest.mark.slow
-def test_at_small_sizes() -> None:
-    results = measure(shards=[3, 6], children=[2], rows_per_shard=2)
-    few, more = results["shards"]
-    assert (few["shards"], more["shards"]) == (3, 6)
-    assert few["process_overhead_seconds"] > 0 < few["flow_seconds"]
-    assert more["api_calls"] >= few["api_calls"] > 0
-    (children,) = results["children"]
-    assert children["children"] == 2 and children["seconds"] > 0 < children["api_calls"]
+def test_at_a_small_size() -> None:
+    (found,) = measure(shards=[3], children=[], rows_per_shard=2)["shards"]
+    assert found["shards"] == 3
+    assert found["process_overhead_seconds"] > 0 < found["flow_seconds"]
+    assert found["api_calls"] > 10

@@ -68,7 +68,7 @@ def test_the_commands_do_what_the_readme_says(tmp_path: Path) -> None:
     limited, rest, trained, evaluated = (message for _, message in states)
     assert re.fullmatch(r"200 ok; left for later [\d,]+; generated 200, reused 0", limited)
     assert re.fullmatch(r"[\d,]+ ok; generated [\d,]+, reused 200", rest)
-    assert trained.startswith("60 steps; best step")
+    assert trained.startswith("30 steps; best step")
     assert evaluated.startswith("mean recall ") and "1,200 candidates" in evaluated
     artifacts = {artifact["key"]: artifact for artifact in seen_there["artifacts"] if artifact["key"]}
     wanted = {"explanations-heraldry-by-status", "explanations-heraldry-sample", "explanations-heraldry-shards"}
