@@ -101,6 +101,24 @@ def reclean(manifest: ManifestPath, out: Output = None) -> None:
 
 
 @app.command()
+def import_explanations(
+    manifest: ManifestPath,
+    files: Annotated[list[Path], typer.Argument(help="all the released files: JSON, from an image's path to a text")],
+    model: Annotated[str, typer.Option(help="the LLM that wrote the texts, as far as known")] = "unknown",
+    out: Annotated[str | None, typer.Option("--out", help="default: the manifest's output, -imported added")] = None,
+) -> None:
+    """Write released explanations into Parquet shards, without an LLM."""
+    from flows.show import console
+    from pipeline.import_explanations import import_explanations as import_texts
+
+    summary = import_texts(manifest, files, model=model, output=out)
+    for line in summary.lines():
+        console.print(line, markup=False, soft_wrap=True)
+    if summary.missing:
+        console.print("pairs without a text are left out; training takes the rest with --allow-partial")
+
+
+@app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="YAML file of training settings")],
     out: Annotated[Path, typer.Option("--out", help="folder for checkpoint, log and record")],

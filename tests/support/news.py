@@ -102,6 +102,27 @@ def write_goodnews_authors(root: Path) -> None:
     (root / "broken_images.txt").write_text(f"{broken}\n", encoding="utf-8")
 
 
+def write_explanations(root: Path, kind: str, images: dict[str, list[str]]) -> list[Path]:
+    """The authors' released explanations, named and keyed as theirs, for images (paths below the root) by split."""
+    names = {
+        "n24news": "news/CapDsc_mistral_{}.json",
+        "visualnews": "CapDsc_mistral_{}.json",
+        "goodnews": "train_cap_individual/New_Corr_CapDsc_mistral_{}.json",
+    }
+    folder = "/home/somebody/data/VisualNews/origin/" if kind == "visualnews" else ""
+    files = []
+    for split, of_split in images.items():
+        path = root / names[kind].format("dev" if kind == "n24news" and split == "val" else split)
+        _save(path, {f"{folder}{image}": explanation_of(image) for image in of_split})
+        files.append(path)
+    return files
+
+
+def explanation_of(image: str) -> str:
+    """The text that goes with an image."""
+    return f"A person of public life is shown outdoors, in front of building number {image[-7:-4]}."
+
+
 def _picture(path: Path, number: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (8, 8), (number % 256, number // 256 % 256, 77)).save(path)
