@@ -9,12 +9,14 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.images import image_problem
+from pipeline.job import open_job
 from pipeline.manifest import Manifest, load_manifest
 from pipeline.pair import Pair
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
 from pipeline.readers.visualnews import hash_split
 from tests.support.dataset import write_manifest
+from tests.support.generation import all_rows, generate
 from tests.support.news import (
     caption_of,
     visualnews_record,
@@ -23,6 +25,7 @@ from tests.support.news import (
     write_n24news,
     write_visualnews,
 )
+from tests.support.scripted_engine import ScriptedEngine
 
 
 def _manifest(folder: Path, kind: str, **more: Any) -> Manifest:
@@ -115,6 +118,16 @@ def test_goodnews_release_and_the_authors_form_give_the_same_pairs(tmp_path: Pat
     assert sorted(derived, key=lambda p: p.id) == [p for p in sorted(released, key=lambda p: p.id) if p.id != broken]
     assert "the authors' form" in notes[0]
     assert notes[2:] == ["passed over: 1 in broken_images.txt"]
+
+
+def test_generation_says_what_was_cleaned(tmp_path: Path, tiny_llama: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_goodnews(tmp_path / "release")
+    dataset = {"kind": "goodnews", "root": "release"}
+    job = open_job(write_manifest(tmp_path, tiny_llama, dataset=dataset))
+    generate(job, ScriptedEngine())
+    assert "captions cleaned: 6 of 11 (6 carriage returns)" in capsys.readouterr().err
+    rows = all_rows(job.output)
+    assert rows["4fd200000000000000000000_0"].caption == caption_of(0)
 
 
 @pytest.mark.parametrize(
