@@ -69,6 +69,7 @@ def _loop(manifest: Path) -> float:
     from pipeline.error_limit import ErrorLimit
     from pipeline.generate import make_bucket
     from pipeline.job import open_job
+    from pipeline.judge_process import JudgeProcess
     from pipeline.output import single_writer
     from pipeline.prepare import prepare, shards_there
     from pipeline.progress import GenerationProgress
@@ -76,8 +77,9 @@ def _loop(manifest: Path) -> float:
 
     began = time.monotonic()
     job = open_job(manifest)
-    with single_writer(job.work), LazyEngine(InstantEngine) as engine, GenerationProgress(0) as progress:
-        run = Run(job, prepare(job), shards_there(job), engine, progress, ErrorLimit(1.0))
+    judging = JudgeProcess(job.judge, job.manifest.folder)
+    with single_writer(job.work), LazyEngine(InstantEngine) as engine, judging, GenerationProgress(0) as progress:
+        run = Run(job, prepare(job), shards_there(job), engine, judging, progress, ErrorLimit(1.0))
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(lambda bucket: make_bucket(run, bucket), run.plan.buckets))
     return time.monotonic() - began

@@ -15,6 +15,7 @@ from pipeline.error_limit import ErrorLimit
 from pipeline.errors import PipelineError
 from pipeline.generate import Receipt, make_bucket
 from pipeline.job import Job
+from pipeline.judge_process import JudgeProcess
 from pipeline.output import single_writer
 from pipeline.prepare import prepare, shards_there
 from pipeline.progress import GenerationProgress
@@ -42,7 +43,10 @@ def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
         planned = sum(plan.pairs.values())
         progress = stack.enter_context(GenerationProgress(planned))
         live.describe = lambda: _describe(progress)
-        run = Run(job, plan, there, engine, progress, ErrorLimit(job.manifest.generation.max_error_share), redo)
+        judging = stack.enter_context(JudgeProcess(job.judge, job.manifest.folder))
+        run = Run(
+            job, plan, there, engine, judging, progress, ErrorLimit(job.manifest.generation.max_error_share), redo
+        )
 
         @task(name="make-bucket", task_run_name="bucket-{bucket}", cache_policy=NO_CACHE)
         def make(bucket: int) -> Receipt:

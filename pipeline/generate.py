@@ -73,8 +73,8 @@ def make_bucket(run: Run, bucket: int) -> Receipt:
                 run.progress.answered(completion)
                 run.errors.count(completion)
                 answered.append(completion)
-                _place(rows, job, work, completion)
                 run.engine.check()
+        _place(rows, run, work, answered)
         sessions.append(Session(run.about(), answered))
     made = BucketReceipt(
         dataset=job.manifest.name,
@@ -103,10 +103,15 @@ def _shard_of(job: Job, name: str) -> Shard:
     return shard
 
 
-def _place(rows: dict[tuple[str, str], Row], job: Job, work: BucketWork, completion: Completion) -> None:
-    for planned in work.waiting[completion.key]:
+def _place(rows: dict[tuple[str, str], Row], run: Run, work: BucketWork, answered: list[Completion]) -> None:
+    """Turn answers into rows, each judged with the caption it explains."""
+    placed = [(planned, completion) for completion in answered for planned in work.waiting[completion.key]]
+    texts = [(p.pair.caption, c.text, c.finish_reason) for p, c in placed if c.text is not None]
+    judgements = iter(run.judging.judge_all(texts))
+    for planned, completion in placed:
+        found = next(judgements) if completion.text is not None else None
         place = (planned.pair.split, planned.pair.id)
-        rows[place] = better_row(rows.get(place), answered_row(planned, job, completion))
+        rows[place] = better_row(rows.get(place), answered_row(planned, run.job.model, completion, found))
 
 
 def _commit(

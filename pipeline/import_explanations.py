@@ -15,6 +15,7 @@ from pipeline.generate import Receipt, make_bucket
 from pipeline.imported_texts import ImportedTexts, imported_key
 from pipeline.job import Job
 from pipeline.judge import open_judge
+from pipeline.judge_process import JudgeProcess
 from pipeline.llm import LanguageModel
 from pipeline.manifest import load_manifest
 from pipeline.output import single_writer
@@ -177,8 +178,9 @@ def _import(job: ImportJob, texts: ImportedTexts) -> ImportSummary:
                 f"the files name images like {texts.example!r}, the dataset like {image!r}"
             )
         progress = GenerationProgress(sum(plan.pairs.values()))
-        with LazyEngine(lambda: ImportedEngine(texts)) as engine, progress:
-            run = Run(job, plan, there, engine, progress, ErrorLimit(1.0))
+        judging = JudgeProcess(job.judge, job.manifest.folder)
+        with LazyEngine(lambda: ImportedEngine(texts)) as engine, judging, progress:
+            run = Run(job, plan, there, engine, judging, progress, ErrorLimit(1.0))
             receipts = [make_bucket(run, bucket) for bucket in plan.buckets]
     return ImportSummary(
         output=str(job.output),

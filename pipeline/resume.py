@@ -7,7 +7,7 @@ from pipeline.images import image_problem, image_url
 from pipeline.job import Job
 from pipeline.plan import PlannedPair
 from pipeline.redo import NOTHING, Redo
-from pipeline.rows import answered_row, better_row, copied_row, status_of, unsent_row
+from pipeline.rows import answered_row, better_row, copied_row, judged, status_of, unsent_row
 from pipeline.shard import Row
 from pipeline.spool import Session
 from pipeline.status import Status
@@ -69,7 +69,8 @@ def divide(
         elif (problem := _problem(job, planned)) is not None:
             settled[place] = better_row(old, unsent_row(planned, job.model, *problem))  # a text outlives its image
         elif planned.key in fresh:
-            settled[place] = better_row(old, answered_row(planned, job, fresh[planned.key]))
+            found = judged(fresh[planned.key], planned.pair.caption, job.judge)
+            settled[place] = better_row(old, answered_row(planned, job.model, fresh[planned.key], found))
             reused += 1
         elif planned.key in answers:
             settled[place] = copied_row(planned, answers[planned.key])

@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from pipeline.engines.protocol import Completion
-from pipeline.job import Job
-from pipeline.judge import Judge
+from pipeline.judge import Judge, Judgement
 from pipeline.llm import LanguageModel
 from pipeline.plan import PlannedPair
 from pipeline.shard import Row
@@ -35,12 +34,14 @@ def unsent_row(planned: PlannedPair, model: LanguageModel, status: Status, error
     )
 
 
-def answered_row(planned: PlannedPair, job: Job, completion: Completion) -> Row:
-    """A row with the engine's answer: raw text, finish_reason and usage as they came, then cleaned and judged."""
-    if completion.text is None:
-        return unsent_row(planned, job.model, Status.ERROR, completion.error or "the engine gave no text")
+def answered_row(planned: PlannedPair, model: LanguageModel, completion: Completion, found: Judgement | None) -> Row:
+    """A row with the engine's answer: raw text, finish_reason and usage as they came, cleaned and judged as `found`.
+
+    `found` is None where the completion has no text.
+    """
+    if found is None:
+        return unsent_row(planned, model, Status.ERROR, completion.error or "the engine gave no text")
     pair = planned.pair
-    found = job.judge.judge(pair.caption, completion.text, completion.finish_reason)
     return Row(
         id=pair.id,
         split=pair.split,
@@ -57,16 +58,22 @@ def answered_row(planned: PlannedPair, job: Job, completion: Completion) -> Row:
         clip_tokens=found.clip_tokens,
         key=planned.key,
         seed=planned.seed,
-        model=job.model.name,
-        revision=job.model.revision,
+        model=model.name,
+        revision=model.revision,
     )
+
+
+def judged(completion: Completion, caption: str, judge: Judge) -> Judgement | None:
+    """What an answer to this caption is worth; None where it has no text."""
+    if completion.text is None:
+        return None
+    return judge.judge(caption, completion.text, completion.finish_reason)
 
 
 def status_of(completion: Completion, caption: str, judge: Judge) -> Status:
     """What a row with this answer would be."""
-    if completion.text is None:
-        return Status.ERROR
-    return judge.judge(caption, completion.text, completion.finish_reason).status
+    found = judged(completion, caption, judge)
+    return Status.ERROR if found is None else found.status
 
 
 def cleaned_again(row: Row, judge: Judge) -> Row:

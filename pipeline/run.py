@@ -6,6 +6,7 @@ from typing import Any
 from pipeline.engines.lazy import LazyEngine
 from pipeline.error_limit import ErrorLimit
 from pipeline.job import Job
+from pipeline.judge_process import JudgeProcess
 from pipeline.plan import Plan
 from pipeline.progress import GenerationProgress
 from pipeline.redo import NOTHING, Redo
@@ -14,12 +15,13 @@ from pipeline.shard import ShardFile
 
 @dataclass(frozen=True)
 class Run:
-    """A job with its plan, the shards that were there, its engine, and those who watch."""
+    """A job with its plan, the shards that were there, its engine, its judge, and those who watch."""
 
     job: Job
     plan: Plan
     there: dict[int, list[ShardFile]]
     engine: LazyEngine
+    judging: JudgeProcess
     progress: GenerationProgress
     errors: ErrorLimit
     redo: Redo = NOTHING

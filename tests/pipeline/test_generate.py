@@ -11,6 +11,7 @@ from pipeline.error_limit import ErrorLimit
 from pipeline.errors import PipelineError
 from pipeline.generate import make_bucket
 from pipeline.job import Job, open_job
+from pipeline.judge_process import JudgeProcess
 from pipeline.output import single_writer
 from pipeline.prepare import prepare
 from pipeline.progress import GenerationProgress
@@ -154,7 +155,7 @@ def test_a_run_that_is_given_up_stops_at_its_next_answer_and_goes_on_later(job: 
     plan = prepare(job)
     engine = ScriptedEngine()
     with LazyEngine(lambda: engine) as lazy, GenerationProgress(0) as progress:
-        run = Run(job, plan, {}, lazy, progress, ErrorLimit(1.0))
+        run = Run(job, plan, {}, lazy, JudgeProcess(job.judge, job.manifest.folder), progress, ErrorLimit(1.0))
         assert lazy.get() is engine
         lazy.give_up("interrupted")
         with pytest.raises(PipelineError, match="interrupted"):

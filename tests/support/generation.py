@@ -11,6 +11,7 @@ from pipeline.engines.protocol import Engine
 from pipeline.error_limit import ErrorLimit
 from pipeline.generate import Receipt, make_bucket
 from pipeline.job import Job
+from pipeline.judge_process import JudgeProcess
 from pipeline.prepare import prepare, shards_there
 from pipeline.progress import GenerationProgress
 from pipeline.redo import NOTHING, Redo
@@ -24,8 +25,9 @@ def generate(job: Job, engine: Engine, limit: int | None = None, redo: Redo = NO
     """Bring every bucket of the job up to date, one after the other."""
     there = shards_there(job)
     plan = prepare(job, limit)
-    with LazyEngine(lambda: engine) as lazy, GenerationProgress(0) as progress:
-        run = Run(job, plan, there, lazy, progress, ErrorLimit(job.manifest.generation.max_error_share), redo)
+    judge = JudgeProcess(job.judge, job.manifest.folder)
+    with LazyEngine(lambda: engine) as lazy, GenerationProgress(0) as progress, judge as judging:
+        run = Run(job, plan, there, lazy, judging, progress, ErrorLimit(job.manifest.generation.max_error_share), redo)
         return [make_bucket(run, bucket) for bucket in plan.buckets]
 
 
