@@ -62,9 +62,8 @@ class JudgeProcess:
 
     def _pipes(self) -> tuple[IO[str], IO[str]]:
         if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
-            )
+            command = [sys.executable, "-P", "-m", __name__]  # -P: not a `pipeline` of the working directory
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
             assert self._process.stdin is not None
             settings = {"judging": self._judge.settings.model_dump(), "folder": str(self._folder)}
             _write(self._process.stdin, settings)
