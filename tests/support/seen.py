@@ -8,12 +8,13 @@ import httpx
 
 
 def main(url: str, file: str) -> None:
-    """Write flow runs, the oldest first, and artifacts."""
+    """Write flow runs and artifacts, the oldest first: the latest of a key comes last."""
     found = {
         name: httpx.post(f"{url}/{path}/filter", json={}, timeout=30).raise_for_status().json()
         for name, path in {"runs": "flow_runs", "artifacts": "artifacts"}.items()
     }
-    found["runs"].sort(key=lambda run: run["created"])
+    for items in found.values():
+        items.sort(key=lambda item: item["created"])
     Path(file).write_text(json.dumps(found), encoding="utf-8")
 
 
