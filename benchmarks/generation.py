@@ -10,7 +10,7 @@ The demo world's captions, its Llama and the real vLLM (`make vllm-env`), at tem
 - ours again: every explanation is there already.
 
 The client and ours alternate, and the server's prefix cache is emptied before each, so that neither warms it for the
-other. docs/performance.md says what was found.
+other. docs/generation_performance.md says what was found.
 """
 
 import json

@@ -1,15 +1,16 @@
 """What the pipeline costs without an LLM: `python -m benchmarks.pipeline_rate --help`.
 
-The real flow with an engine that answers at once, each measurement in a process of its own: a run that makes every
-row, then one that finds them all there. The rate is rows over the seconds from the flow's first line to its last,
-planning included and Prefect's start excluded; the peak is the process's own, Prefect's temporary server apart.
-`--profile` shows where the time of the first run goes. docs/performance.md says what was found.
+With an engine that answers at once, each measurement in a process of its own: the buckets in a plain loop without
+Prefect, the real flow making every row, then the flow finding them all there. The rate is rows over seconds, planning
+included, Prefect's start excluded; the peak is the process's own, Prefect's temporary server and the judge apart.
+`--profile` shows where the time of the first run goes. docs/generation_performance.md says what was found.
 """
 
 import cProfile
 import json
 import pstats
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -61,10 +62,29 @@ def run_once(manifest: Path, profile: bool) -> dict[str, float]:
     }
 
 
-def measure(manifest: Path, profile: bool = False) -> dict[str, float]:
-    """`run_once` in a process of its own."""
-    arguments = [sys.executable, "-m", "benchmarks.pipeline_rate", "--child", str(manifest)]
-    command = [*arguments, "--profile"] if profile else arguments
+def run_plain(manifest: Path) -> dict[str, float]:
+    """Generate in this process without Prefect; the tokenizer is loaded before the clock starts."""
+    from benchmarks.plain_loop import make_all
+    from pipeline.job import open_job
+
+    start = time.monotonic()
+    job = open_job(manifest)
+    assert job.model.chat_template_digest
+    began = time.monotonic()
+    receipts = make_all(job)
+    ended = time.monotonic()
+    return {
+        "rows": sum(sum(by_status.values()) for receipt in receipts for by_status in receipt.counts.values()),
+        "generated": sum(receipt.generated for receipt in receipts),
+        "flow_seconds": ended - began,
+        "process_seconds": ended - start,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+    }
+
+
+def measure(manifest: Path, *flags: str) -> dict[str, float]:
+    """`run_once`, or with `--plain` `run_plain`, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.pipeline_rate", "--child", str(manifest), *flags]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     result: dict[str, float] = json.loads(output.splitlines()[-1])
     return result
@@ -77,19 +97,26 @@ def main(
     profile: Annotated[bool, typer.Option(help="show the functions that take most of the first run")] = False,
     json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
     child: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    plain: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Measure a run that makes every row, and one that finds them all there."""
     if child is not None:
-        print(json.dumps(run_once(child, profile)))
+        print(json.dumps(run_plain(child) if plain else run_once(child, profile)))
         return
     table = Table("pairs", "run", "seconds", "rows/s", "whole process, s", "peak MiB")
     results = []
     for count in rows:
         with tempfile.TemporaryDirectory() as folder:
             manifest = write_dataset(Path(folder), count, rows_per_shard=rows_per_shard, check_images=check_images)
-            for name in ("all made", "all there"):
-                found = measure(manifest, profile and name == "all made")
-                assert found["generated"] == (count if name == "all made" else 0), found
+            for name, flags in {
+                "without Prefect": ["--plain"],
+                "all made": ["--profile"] if profile else [],
+                "all there": [],
+            }.items():
+                if name == "all made":
+                    shutil.rmtree(manifest.parent / "explanations")
+                found = measure(manifest, *flags)
+                assert found["generated"] == (0 if name == "all there" else count), found
                 results.append({"pairs": count, "run": name, **found})
                 seconds = found["flow_seconds"]
                 table.add_row(

@@ -1,7 +1,7 @@
 """Time and memory of planning: `python -m benchmarks.planning --help`.
 
 Reads the pairs, gives each its key and seed, and writes the plan, as every run begins; each size in a process of its
-own. The tokenizer is loaded beforehand. docs/performance.md says what was found.
+own. The tokenizer is loaded beforehand. docs/generation_performance.md says what was found.
 """
 
 import json

@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -65,23 +64,11 @@ def run_children(manifest: Path, children: int) -> dict[str, float]:
 
 
 def _loop(manifest: Path) -> float:
-    from pipeline.engines.lazy import LazyEngine
-    from pipeline.error_limit import ErrorLimit
-    from pipeline.generate import make_bucket
+    from benchmarks.plain_loop import make_all
     from pipeline.job import open_job
-    from pipeline.judge_process import JudgeProcess
-    from pipeline.output import single_writer
-    from pipeline.prepare import prepare, shards_there
-    from pipeline.progress import GenerationProgress
-    from pipeline.run import Run
 
     began = time.monotonic()
-    job = open_job(manifest)
-    judging = JudgeProcess(job.judge, job.manifest.folder)
-    with single_writer(job.work), LazyEngine(InstantEngine) as engine, judging, GenerationProgress(0) as progress:
-        run = Run(job, prepare(job), shards_there(job), engine, judging, progress, ErrorLimit(1.0))
-        with ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(lambda bucket: make_bucket(run, bucket), run.plan.buckets))
+    make_all(open_job(manifest))
     return time.monotonic() - began
 
 

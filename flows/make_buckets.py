@@ -13,6 +13,7 @@ from pipeline.engines.lazy import LazyEngine
 from pipeline.engines.open_engine import engine_for
 from pipeline.error_limit import ErrorLimit
 from pipeline.errors import PipelineError
+from pipeline.garbage import rare_collections
 from pipeline.generate import Receipt, make_bucket
 from pipeline.job import Job
 from pipeline.judge_process import JudgeProcess
@@ -35,6 +36,7 @@ def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
     """
     with ExitStack() as stack:
         live = stack.enter_context(LiveRun("planning"))
+        stack.enter_context(rare_collections())
         stack.enter_context(single_writer(job.work, job.buckets))
         there = shards_there(job)
         plan = prepare(job, limit)

@@ -66,8 +66,10 @@ class GenerationProgress:
                 self._began = self._said = now
             self._rows += 1
             self._tokens += completion.completion_tokens or 0
-            self._bar.set_postfix_str(f"{self._tokens / max(now - self._began, 1e-3):.0f} tokens/s", refresh=False)
-            self._bar.update()
+            if not self._bar.disable:
+                rate = self._tokens / max(now - self._began, 1e-3)
+                self._bar.set_postfix_str(f"{rate:.0f} tokens/s", refresh=False)
+                self._bar.update()
             if self._bar.disable and now - self._said >= _SECONDS_BETWEEN_LINES:
                 self._said = now
                 self._say()

@@ -1,0 +1,27 @@
+"""The pipeline without Prefect: the buckets of a job over as many threads as the flow has."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from benchmarks.instant_engine import InstantEngine
+from pipeline.engines.lazy import LazyEngine
+from pipeline.error_limit import ErrorLimit
+from pipeline.garbage import rare_collections
+from pipeline.generate import Receipt, make_bucket
+from pipeline.job import Job
+from pipeline.judge_process import JudgeProcess
+from pipeline.output import single_writer
+from pipeline.prepare import prepare, shards_there
+from pipeline.progress import GenerationProgress
+from pipeline.run import Run
+
+_THREADS = 4
+
+
+def make_all(job: Job) -> list[Receipt]:
+    """Plan, and bring every bucket up to date with an engine that answers at once."""
+    judging = JudgeProcess(job.judge, job.manifest.folder)
+    with single_writer(job.work), rare_collections(), LazyEngine(InstantEngine) as engine, judging:
+        plan = prepare(job)
+        with GenerationProgress(sum(plan.pairs.values())) as progress, ThreadPoolExecutor(_THREADS) as pool:
+            run = Run(job, plan, shards_there(job), engine, judging, progress, ErrorLimit(1.0))
+            return list(pool.map(lambda bucket: make_bucket(run, bucket), plan.buckets))
