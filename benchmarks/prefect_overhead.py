@@ -27,7 +27,6 @@ from rich.table import Table
 from benchmarks.instant_engine import InstantEngine
 from benchmarks.synthetic_pairs import write_dataset
 
-_THREADS = 4  # as many buckets at once as the flow makes
 Way = Literal["loop", "flow"]
 
 
