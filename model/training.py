@@ -3,7 +3,6 @@
 Deterministic given the settings: new weights, batch order and hard negatives each have their own generator.
 """
 
-import math
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -19,7 +18,7 @@ from model.checkpoint import save_checkpoint
 from model.controls import with_wrong_explanations
 from model.device import choose_device, torch_threads
 from model.embedding import embed_split
-from model.entityclip import EntityCLIP, StepOutput
+from model.entityclip import EntityCLIP
 from model.epochs import epoch_batches
 from model.errors import ModelError
 from model.evaluation import METRICS, SETTINGS, retrieval_metrics
@@ -28,10 +27,10 @@ from model.open_clip_folder import TowersFolder, towers_folder
 from model.optimisation import clamp_logit_scale, make_optimizer, set_learning_rate
 from model.progress import Progress
 from model.run_log import RunLog, describe_origin, describe_run
-from model.seeds import seeded
 from model.settings import DataSettings, TrainSettings
 from model.shards import SplitRows, read_split
 from model.towers import Towers, is_causal, load_towers
+from model.training_step import TrainingStep
 from model.triples import TripleSet
 
 RECORD = "train.json"
@@ -97,6 +96,7 @@ class _Run:
         self.origin = describe_origin(settings, self.splits)
         self.order = epoch_batches(len(training), settings.optim.batch_size, settings.seed)
         self.optimizer = make_optimizer(model, settings.optim)
+        self.training_step = TrainingStep(model, settings.seed)
         self.best_step = 0
         self.best: dict[str, Any] | None = None
         self.step_seconds = 0.0
@@ -153,24 +153,15 @@ class _Run:
         while True:
             batch, rows = self.training.batch(next(self.order))
             if len(rows) >= 2:
-                return batch.to(self.device)
+                return batch
 
     def step(self, step: int, batch: Batch) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
         """One optimiser step: loss terms, report and learning rates."""
         rates = set_learning_rate(self.optimizer, step - 1, self.settings.optim)
-        generator = seeded(self.settings.seed, "hard negatives", step, self.device)
-        output: StepOutput = self.model(batch, generator=generator)
-        losses = {name: value.item() for name, value in output.losses.items()}
-        if not all(math.isfinite(value) for value in losses.values()):
-            raise ModelError(
-                f"step {step}: the loss is not finite ({losses}); lower optim.lr or look at this batch: "
-                + ", ".join(batch.ids)
-            )
-        self.optimizer.zero_grad(set_to_none=True)
-        output.losses["total"].backward()
+        values = self.training_step.gradients(step, batch)
         self.optimizer.step()
         clamp_logit_scale(self.model)
-        return losses, {name: value.item() for name, value in output.report.items()}, rates
+        return values.losses, values.report, rates
 
     def validate(self, step: int, log: RunLog, progress: Progress) -> None:
         """Measure retrieval; save a checkpoint if this is the best so far (without a split: at the last step)."""
