@@ -11,7 +11,7 @@ from flows.remedy import naming_the_manifest
 from flows.states import completed
 from flows.training_artifacts import publish_training
 from model.errors import ModelError
-from model.report_plots import read_log
+from model.run_log import read_log
 from model.settings_file import load_settings
 from model.training import TrainResult, train
 
@@ -45,6 +45,6 @@ def train_entityclip(
             result = train(settings, in_project(run), on_step, overwrite=overwrite)
         except ModelError as error:
             raise ModelError(naming_the_manifest(str(error), settings.data.explanations)) from error
-    publish_training(result, read_log(result.out))
+    publish_training(result, list(read_log(result.out)))
     best = "" if result.best_mean_recall is None else f", validation mean recall {result.best_mean_recall:.1f} %"
     return completed(result, f"{result.steps} steps; best step {result.best_step}{best}")

@@ -18,8 +18,9 @@ from model.comparison import Comparison, RunEmbeddings, compare, load_embeddings
 from model.errors import ModelError
 from model.files import written_whole
 from model.images import BadImage, decode
-from model.report_plots import read_log, training_curves
+from model.report_plots import training_curves
 from model.retrieval import Groups
+from model.run_log import read_log
 from model.settings_file import load_run_settings
 from model.shards import Triple, read_split
 
@@ -71,7 +72,7 @@ def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
         verdict=verdict,
         metrics=metrics,
         records={arm: json.loads((run / "train.json").read_text(encoding="utf-8")) for arm, run in arms.items()},
-        curves=_data_uri("image/svg+xml", training_curves({a: read_log(r) for a, r in arms.items()}).encode()),
+        curves=_data_uri("image/svg+xml", training_curves({a: list(read_log(r)) for a, r in arms.items()}).encode()),
         generation=_generation(folder),
         queries=_queries(triples, embeddings),
         top=_TOP,

@@ -1,19 +1,12 @@
 """The report's plots, as SVG text."""
 
 import io
-import json
-from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
 _COLOURS = ("#6b7280", "#2563eb", "#d97706", "#059669")
-
-
-def read_log(run: Path) -> list[dict[str, Any]]:
-    """The lines of a run's log."""
-    return [json.loads(line) for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def training_curves(logs: dict[str, list[dict[str, Any]]]) -> str:

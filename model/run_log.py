@@ -1,6 +1,7 @@
 """What a run leaves behind for readers: a line per step while it runs, and at the end what it was made of."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -8,25 +9,35 @@ import torch
 
 from model.code_version import code_version
 from model.entityclip import EntityCLIP
+from model.errors import ModelError
+from model.files import written_whole
 from model.settings import TrainSettings
+from model.trackers import Trackers
 from model.triples import TripleSet
 
-LOG = "log.jsonl"
+METRICS_LOG = "metrics.jsonl"
 _NAMED_FAILURES = 100
 
 
 class RunLog:
-    """`RUN/log.jsonl`: JSON lines, `kind` "step" or "validation", flushed as they come."""
+    """`RUN/metrics.jsonl`: JSON lines, `kind` "step" or "validation", flushed as they come; the trackers get the same.
 
-    def __init__(self, run: Path) -> None:
-        self._path = run / LOG
+    A resumed run goes on in the same file: lines of steps after the one that it resumes from belong to work that is
+    done again, so they are taken out first. The lines of that step itself stay, its validation included.
+    """
+
+    def __init__(self, run: Path, trackers: Trackers, *, resumed_from: int | None = None) -> None:
+        """`resumed_from`: the last step whose work is kept; None begins a new log."""
+        self._path, self._trackers, self._resumed_from = run / METRICS_LOG, trackers, resumed_from
 
     def __enter__(self) -> Self:
-        self._file = self._path.open("w", encoding="utf-8")
+        truncate_log(self._path, -1 if self._resumed_from is None else self._resumed_from)
+        self._file = self._path.open("a", encoding="utf-8")
         return self
 
     def __exit__(self, *error: object) -> None:
         self._file.close()
+        self._trackers.close(failed=error[0] is not None)
 
     def step(
         self,
@@ -45,6 +56,33 @@ class RunLog:
 
     def _write(self, line: dict[str, Any]) -> None:
         print(json.dumps(line, allow_nan=False), file=self._file, flush=True)
+        self._trackers.write(line)
+
+
+def read_log(run: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a run's log, in order; a last line that a killed run left half-written is passed over.
+
+    Raises ModelError if there is no log, or one that is damaged elsewhere.
+    """
+    path = run / METRICS_LOG
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith("\n"):
+                    return
+                try:
+                    yield json.loads(line)
+                except ValueError as error:
+                    raise ModelError(f"{path}, line {number}: is no JSON ({error}); the file is damaged") from None
+    except FileNotFoundError:
+        raise ModelError(f"{path} does not exist; is {run} the folder of a training run?") from None
+
+
+def truncate_log(path: Path, last_step: int) -> None:
+    """Keep the lines of steps up to and with `last_step`; a file without any line if there is none."""
+    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        if last_step >= 0 and path.exists():
+            file.writelines(f"{json.dumps(line)}\n" for line in read_log(path.parent) if line["step"] <= last_step)
 
 
 def describe_origin(settings: TrainSettings, splits: dict[str, TripleSet]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from model.run_log import RunLog, describe_origin, describe_run
 from model.settings import DataSettings, TrainSettings
 from model.shards import SplitRows, read_split
 from model.towers import Towers, is_causal, load_towers
+from model.trackers import open_trackers
 from model.training_step import TrainingStep
 from model.triples import TripleSet
 
@@ -53,7 +54,7 @@ def train(settings: TrainSettings, out: Path, on_step: OnStep | None = None, *, 
     """Train EntityCLIP (or plain CLIP) and keep the checkpoint with the best validation mean recall.
 
     Touches no LLM: explanations are read from shards, each checked by its receipt, and said and recorded with the
-    checkpoint. Writes `out/settings.yaml`, `out/log.jsonl` (one line a step or validation), `out/checkpoint/` and,
+    checkpoint. Writes `out/settings.yaml`, `out/metrics.jsonl` (one line a step or validation), `out/checkpoint/` and,
     last, `out/train.json`. `on_step(step, losses)` is called after every step, steps counted from 1. The starting
     weights are validated too, as step 0, and kept if training never beats them.
 
@@ -106,7 +107,7 @@ class _Run:
         optim, began = self.settings.optim, time.monotonic()
         progress = Progress(optim.steps, optim.batch_size)
         samples = 0
-        with RunLog(self.out) as log, closing(progress):
+        with closing(progress), RunLog(self.out, open_trackers(self.out, progress.say)) as log:
             for triples in self.splits.values():
                 progress.say(triples.source.line())
             self.warn(progress)

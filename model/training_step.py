@@ -8,6 +8,7 @@ from typing import NamedTuple
 from model.batch import Batch
 from model.entityclip import EntityCLIP, StepOutput
 from model.errors import ModelError
+from model.scalars import measured, to_floats
 from model.seeds import seeded
 
 
@@ -37,7 +38,7 @@ class TrainingStep:
         generator = seeded(self.seed, "hard negatives", step, device)
         with self.autocast():
             output: StepOutput = self.model(batch, generator=generator)
-        losses = {name: value.item() for name, value in output.losses.items()}
+        losses, report = to_floats(output.losses, output.report)
         if not all(math.isfinite(value) for value in losses.values()):
             raise ModelError(
                 f"step {step}: the loss is not finite ({losses}); lower optim.lr or look at this batch: "
@@ -45,4 +46,4 @@ class TrainingStep:
             )
         self.model.zero_grad(set_to_none=True)
         output.losses["total"].backward()
-        return StepValues(losses, {name: value.item() for name, value in output.report.items()})
+        return StepValues(losses, measured(report))

@@ -56,7 +56,7 @@ def test_a_run_says_that_its_explanations_are_wrong(settings, tmp_path):
         plain["data"]["wrong_explanations"] = wrong
         train(TrainSettings.model_validate(plain), run)
         assert json.loads((run / "train.json").read_text())["wrong_explanations"] is wrong
-        losses[wrong] = json.loads((run / "log.jsonl").read_text().splitlines()[1])["losses"]
+        losses[wrong] = json.loads((run / "metrics.jsonl").read_text().splitlines()[1])["losses"]
     assert losses[True]["vtc"] == losses[False]["vtc"] and losses[True]["mmae"] != losses[False]["mmae"]
     plain["method"] |= {"mmae": False, "gi_itm": False}
     with pytest.raises(ValidationError, match="these method settings read no explanation"):

@@ -25,7 +25,7 @@ def changed(settings, **sections):
 
 
 def lines(run):
-    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
 def test_a_run_and_what_it_leaves(settings, tmp_path):
@@ -147,4 +147,4 @@ def test_a_finished_run_is_not_overwritten_by_accident(settings, tmp_path):
 def test_too_few_rows_are_named_before_training(settings, tmp_path):
     with pytest.raises(ModelError, match=r"40 usable training rows are fewer than optim\.batch_size=64"):
         train(changed(settings, optim={"batch_size": 64}), tmp_path / "run")
-    assert not (tmp_path / "run" / "log.jsonl").exists()
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()

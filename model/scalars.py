@@ -1,0 +1,18 @@
+"""Numbers of a step on their way from the device to people, in one transfer."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def to_floats(*groups: dict[str, Tensor]) -> list[dict[str, float]]:
+    """Scalars by name as Python floats, group by group; the device is waited for once, not once for each scalar."""
+    values = [value.detach().double() for group in groups for value in group.values()]
+    plain = iter(torch.stack(values).tolist() if values else [])
+    return [{name: next(plain) for name in group} for group in groups]
+
+
+def measured(report: dict[str, float]) -> dict[str, float]:
+    """The report without what this step had nothing to measure by (0 / 0 is NaN); JSON has no NaN."""
+    return {name: value for name, value in report.items() if math.isfinite(value)}
