@@ -21,6 +21,7 @@ from model.matching import (
     possible_negatives,
 )
 from model.settings import MethodSettings
+from model.step_report import expert_names, gate_usage, matching_accuracy
 from model.towers import (
     TokenFeatures,
     at_position,
@@ -98,9 +99,12 @@ class EntityCLIP(nn.Module):
         if features.explanation is not None and self.method.shared_experts:
             explanation = as_context(features.explanation, features.explanation_readable)
         outputs = self.experts(features, explanation)
+        x_v_names, x_t_names = expert_names(outputs)
         if self.image_gate is not None and self.text_gate is not None:
-            _, v_star = self.image_gate(features.v_cls, outputs.x_v)
-            _, t_star = self.text_gate(features.t_eot, outputs.x_t)
+            image_weights, v_star = self.image_gate(features.v_cls, outputs.x_v)
+            text_weights, t_star = self.text_gate(features.t_eot, outputs.x_t)
+            report |= gate_usage("image_gate", image_weights, x_v_names)
+            report |= gate_usage("text_gate", text_weights, x_t_names)
             losses["mmae"], _ = contrastive_loss(v_star, t_star, scale)
             losses["total"] = losses["total"] + self.method.aux_weight * losses["mmae"]
         if self.matching is not None:
@@ -109,7 +113,7 @@ class EntityCLIP(nn.Module):
             passes = self.match(features, outputs, explanation, negatives)
             losses["itm"], itm_report = _itm_loss(passes, negatives, self.method.probability_epsilon)
             losses["total"] = losses["total"] + self.method.itm_weight * losses["itm"]
-            report |= itm_report
+            report |= itm_report | gate_usage("matching_gate", passes[0].gate, x_v_names + x_t_names)
         return StepOutput(losses, report)
 
     def token_features(self, batch: Batch) -> TokenFeatures:
@@ -191,9 +195,7 @@ def _itm_loss(
     }
     loss = torch.stack(list(terms.values())).sum() / 3
     report = {name: term.detach() for name, term in terms.items()}
-    rejected = torch.cat([wrong_text, wrong_image]).argmax(dim=-1) == NO_MATCH
+    report |= matching_accuracy(positive, wrong_text, wrong_image, negatives)
     drawn = torch.cat([negatives.text_exists, negatives.image_exists])
-    right = (positive.argmax(dim=-1) == MATCH).sum() + (rejected & drawn).sum()
-    report["itm_accuracy"] = right / (len(positive) + drawn.sum())
     report["rows_with_negatives"] = drawn.float().mean()
     return loss, report

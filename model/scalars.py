@@ -8,7 +8,7 @@ from torch import Tensor
 
 def to_floats(*groups: dict[str, Tensor]) -> list[dict[str, float]]:
     """Scalars by name as Python floats, group by group; the device is waited for once, not once for each scalar."""
-    values = [value.detach().double() for group in groups for value in group.values()]
+    values = [value.detach() for group in groups for value in group.values()]
     plain = iter(torch.stack(values).tolist() if values else [])
     return [{name: next(plain) for name in group} for group in groups]
 

@@ -1,0 +1,52 @@
+"""What a step says beside its losses: how the gates use their experts, and how often GI-ITM is right.
+
+All of it stays on the device as scalars; the training loop brings them over in one transfer.
+"""
+
+import torch
+from torch import Tensor
+
+from model.experts import ExpertOutputs
+from model.losses import MATCH, NO_MATCH
+from model.matching import HardNegatives
+
+
+def expert_names(outputs: ExpertOutputs) -> tuple[list[str], list[str]]:
+    """Names of the rows of X_v and X_t in their order: `image_1`, ..., `image_shared_1`, ...; `text_1`, ..."""
+    sides = [("image", outputs.image), ("image_shared", outputs.image_shared)]
+    sides += [("text", outputs.text), ("text_shared", outputs.text_shared)]
+    names = [[f"{side}_{row}" for row in range(1, rows.shape[1] + 1)] for side, rows in sides]
+    return names[0] + names[1], names[2] + names[3]
+
+
+def gate_usage(gate: str, weights: Tensor, names: list[str]) -> dict[str, Tensor]:
+    """Scalars on the device of a gate's weights (B, n): `gate/NAME` and `gate/effective_experts`.
+
+    The first are the means over the batch, which sum to 1: an expert near 0 is never used. The last is exp of the mean
+    entropy of the rows, from 1 (every pair reads one expert) to n (all alike): how many experts a pair draws on.
+    """
+    weights = weights.detach().float()
+    entropy = torch.special.entr(weights).sum(dim=-1).mean()
+    usage = zip(names, weights.mean(dim=0), strict=True)
+    return {f"{gate}/{name}": mean for name, mean in usage} | {f"{gate}/effective_experts": entropy.exp()}
+
+
+def matching_accuracy(
+    positive: Tensor, wrong_text: Tensor, wrong_image: Tensor, negatives: HardNegatives
+) -> dict[str, Tensor]:
+    """Share of right answers of GI-ITM, by pass and over all; logits (B, 2) of the three passes.
+
+    Over all, two of three answers are "no match", so saying nothing else is right in 67 %: look at the passes one by
+    one. NaN for a pass in which no row has a negative.
+    """
+    everyone = torch.ones_like(negatives.text_exists)
+    passes = {
+        "positive": (positive, MATCH, everyone),
+        "wrong_text": (wrong_text, NO_MATCH, negatives.text_exists),
+        "wrong_image": (wrong_image, NO_MATCH, negatives.image_exists),
+    }
+    right = {name: ((logits.argmax(dim=-1) == label) & rows).sum() for name, (logits, label, rows) in passes.items()}
+    asked = {name: rows.sum() for name, (_, _, rows) in passes.items()}
+    accuracy = {f"itm_accuracy_{name}": right[name] / asked[name] for name in passes}
+    overall = torch.stack(list(right.values())).sum() / torch.stack(list(asked.values())).sum()
+    return {"itm_accuracy": overall, **accuracy}
