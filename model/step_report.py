@@ -22,13 +22,13 @@ def expert_names(outputs: ExpertOutputs) -> tuple[list[str], list[str]]:
 def gate_usage(gate: str, weights: Tensor, names: list[str]) -> dict[str, Tensor]:
     """Scalars on the device of a gate's weights (B, n): `gate/NAME` and `gate/effective_experts`.
 
-    The first are the means over the batch, which sum to 1: an expert near 0 is never used. The last is exp of the mean
-    entropy of the rows, from 1 (every pair reads one expert) to n (all alike): how many experts a pair draws on.
+    All are means over the batch's rows. The first sum to 1: an expert near 0 is never used. The last is exp of a row's
+    entropy, from 1 (every pair reads one expert) to n (all alike): how many experts a pair draws on.
     """
     weights = weights.detach().float()
-    entropy = torch.special.entr(weights).sum(dim=-1).mean()
+    effective = torch.special.entr(weights).sum(dim=-1).exp().mean()
     usage = zip(names, weights.mean(dim=0), strict=True)
-    return {f"{gate}/{name}": mean for name, mean in usage} | {f"{gate}/effective_experts": entropy.exp()}
+    return {f"{gate}/{name}": mean for name, mean in usage} | {f"{gate}/effective_experts": effective}
 
 
 def matching_accuracy(

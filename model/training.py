@@ -171,13 +171,15 @@ class _Run:
                 self.save(step)
             return
         batch_size = self.settings.evaluation.batch_size
-        embeddings = embed_split(self.model.clip, self.validation, batch_size, self.device)
-        metrics = retrieval_metrics(embeddings)
+        with progress.aside("validating"):
+            embeddings = embed_split(self.model.clip, self.validation, batch_size, self.device)
+            metrics = retrieval_metrics(embeddings)
         log.validation(step, metrics, self.step_seconds)
         progress.say(f"step {step}: validation mean recall {metrics['mean_recall']:.2f}")
         if self.best is None or metrics["mean_recall"] > self.best["mean_recall"]:
             self.best = metrics
-            self.save(step)
+            with progress.aside("saving"):
+                self.save(step)
 
     def save(self, step: int) -> None:
         """Write the checkpoint of this step."""
