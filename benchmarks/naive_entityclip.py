@@ -93,12 +93,12 @@ class NaiveEntityCLIP(nn.Module):
             text_tokens(self.clip, batch.explanations),
         )
         v_cls, t_eot = triples.image[:, 0], at_position(triples.text, triples.eot)
-        vtc, logits = contrastive_loss(v_cls, t_eot, scale)
+        vtc, per_image, per_text = contrastive_loss(v_cls, t_eot, scale)
         x_v, x_t = self.read(triples)
         v_star, t_star = _mix(self.image_gate(v_cls), x_v), _mix(self.text_gate(t_eot), x_t)
-        mmae, _ = contrastive_loss(v_star, t_star, scale)
+        mmae = contrastive_loss(v_star, t_star, scale).loss
         if negatives is None:
-            negatives = draw_hard_negatives(logits, possible_negatives(batch))
+            negatives = draw_hard_negatives(per_image, per_text, possible_negatives(batch.groups))
         positive = self.match(triples)
         wrong_text = self.match(triples.wrong_texts(negatives.text_index))
         wrong_image = self.match(triples.wrong_images(negatives.image_index))

@@ -22,6 +22,24 @@ class Batch:
     caption_group: Tensor  # (B,)
     key_group: Tensor  # (B,)
 
+    @property
+    def groups(self) -> Tensor:
+        """The three groups, (3, B)."""
+        return torch.stack([self.image_group, self.caption_group, self.key_group])
+
+    def rows(self, rows: slice) -> "Batch":
+        """Some neighbouring rows, their texts as long as they were."""
+        explanations = None if self.explanations is None else self.explanations[rows]
+        return Batch(
+            ids=self.ids[rows],
+            images=self.images[rows],
+            captions=self.captions[rows],
+            explanations=explanations,
+            image_group=self.image_group[rows],
+            caption_group=self.caption_group[rows],
+            key_group=self.key_group[rows],
+        )
+
     def to(self, device: torch.device) -> "Batch":
         """Return the same batch on `device`."""
         explanations = None if self.explanations is None else self.explanations.to(device)

@@ -31,6 +31,7 @@ from model.towers import (
     image_tokens,
     text_tokens,
 )
+from model.whole_batch import WholeBatch
 
 
 class StepOutput(NamedTuple):
@@ -77,20 +78,46 @@ class EntityCLIP(nn.Module):
         *,
         generator: torch.Generator | None = None,
         negatives: HardNegatives | None = None,
+        whole: WholeBatch | None = None,
+    ) -> StepOutput:
+        """Step 1 and what `losses` makes of it, with its arguments.
+
+        Raises ModelError as `token_features` and `losses` do.
+        """
+        features = self.token_features(batch)
+        return self.losses(features, batch.groups, generator=generator, negatives=negatives, whole=whole)
+
+    def losses(
+        self,
+        features: TokenFeatures,
+        groups: Tensor,
+        *,
+        generator: torch.Generator | None = None,
+        negatives: HardNegatives | None = None,
+        whole: WholeBatch | None = None,
     ) -> StepOutput:
         """Step 5: L = L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm.
 
         With `bridge_weight`, our own lambda_b [L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot)] is added.
-        `generator` draws the hard negatives; `negatives` gives them instead. Raises ModelError if GI-ITM is
-        on and the batch has fewer than 2 rows, and if the settings need explanations that it lacks.
+
+        Args:
+            features: of b triples, as `token_features` gives them.
+            groups: (3, b), as `Batch.groups`.
+            generator: draws the hard negatives.
+            negatives: given instead of drawn.
+            whole: the batch of B rows that these b are of; None: they are all of it. Otherwise losses are
+                shares: their sum over the processes is the whole batch's. The report is of the whole batch.
+
+        Raises ModelError if GI-ITM is on and the whole batch has fewer than 2 rows.
         """
         assert isinstance(self.clip.logit_scale, Tensor)
+        whole = whole or WholeBatch(len(features.image))
         scale = self.clip.logit_scale.exp()
-        features = self.token_features(batch)
-        vtc, logits = contrastive_loss(features.v_cls, features.t_eot, scale)
-        losses, report = {"total": vtc, "vtc": vtc}, {"logit_scale": scale.detach()}
+        main = contrastive_loss(features.v_cls, features.t_eot, scale, whole)
+        losses = {"total": main.loss, "vtc": main.loss}
+        report = {"logit_scale": scale.detach()}
         if self.method.bridge_weight:
-            losses["bridge"] = bridge_loss(features.v_cls, features.t_eot, features.e_eot, scale)
+            losses["bridge"] = bridge_loss(features.v_cls, features.t_eot, features.e_eot, scale, whole)
             losses["total"] = losses["total"] + self.method.bridge_weight * losses["bridge"]
         if self.experts is None:
             return StepOutput(losses, report)
@@ -103,21 +130,24 @@ class EntityCLIP(nn.Module):
         if self.image_gate is not None and self.text_gate is not None:
             image_weights, v_star = self.image_gate(features.v_cls, outputs.x_v)
             text_weights, t_star = self.text_gate(features.t_eot, outputs.x_t)
-            report |= gate_usage("image_gate", image_weights, x_v_names)
-            report |= gate_usage("text_gate", text_weights, x_t_names)
-            losses["mmae"], _ = contrastive_loss(v_star, t_star, scale)
+            report |= gate_usage("image_gate", image_weights, x_v_names, whole)
+            report |= gate_usage("text_gate", text_weights, x_t_names, whole)
+            losses["mmae"] = contrastive_loss(v_star, t_star, scale, whole).loss
             losses["total"] = losses["total"] + self.method.aux_weight * losses["mmae"]
         if self.matching is not None:
             if negatives is None:
-                negatives = draw_hard_negatives(logits, possible_negatives(batch), generator)
-            passes = self.match(features, outputs, explanation, negatives)
-            losses["itm"], itm_report = _itm_loss(passes, negatives, self.method.probability_epsilon)
+                allowed = possible_negatives(whole.gather(groups.T).T, groups)
+                negatives = draw_hard_negatives(main.per_image, main.per_text, allowed, generator, whole)
+            passes = self.match(features, outputs, explanation, negatives, whole)
+            losses["itm"], itm_report = _itm_loss(passes, negatives, self.method.probability_epsilon, whole)
             losses["total"] = losses["total"] + self.method.itm_weight * losses["itm"]
-            report |= itm_report | gate_usage("matching_gate", passes[0].gate, x_v_names + x_t_names)
+            report |= itm_report | gate_usage("matching_gate", passes[0].gate, x_v_names + x_t_names, whole)
         return StepOutput(losses, report)
 
     def token_features(self, batch: Batch) -> TokenFeatures:
         """Step 1: V, T and, if anything reads it, E, from the same text tower.
+
+        Where no experts read the others, only V_cls, T_eot and E_eot, as tokens of their own.
 
         Raises ModelError if something reads explanations and the batch has none.
         """
@@ -128,7 +158,7 @@ class EntityCLIP(nn.Module):
             explanation = text_tokens(self.clip, batch.explanations)
             explanation_eot = eot_position(self.clip, batch.explanations)
             explanation_readable = self._readable(batch.explanations)
-        return TokenFeatures(
+        features = TokenFeatures(
             image=image_tokens(self.clip, batch.images),
             text=text_tokens(self.clip, batch.captions),
             text_eot=eot_position(self.clip, batch.captions),
@@ -137,6 +167,7 @@ class EntityCLIP(nn.Module):
             explanation_eot=explanation_eot,
             explanation_readable=explanation_readable,
         )
+        return features if self.experts is not None else features.pooled()
 
     def _readable(self, tokens: Tensor) -> Tensor | None:
         """(B, Lt) bool: up to the end-of-text token; None if experts read padding as published."""
@@ -151,6 +182,7 @@ class EntityCLIP(nn.Module):
         outputs: ExpertOutputs,
         explanation: Context | None,
         negatives: HardNegatives,
+        whole: WholeBatch | None = None,
     ) -> tuple[MatchingOutput, MatchingOutput, MatchingOutput]:
         """Step 4: GI-ITM on the true triples, on wrong texts for the images, on wrong images for the texts.
 
@@ -159,43 +191,50 @@ class EntityCLIP(nn.Module):
         EOT (with `reference_compat` at the true text's, as the authors' code does).
 
         Args:
-            features, outputs: of the B true triples.
-            explanation: E (B, Lt, D) as the shared experts read it; None where there are none.
-            negatives: rows of the batch, (B,) each way; a row without one is computed too, and not counted.
+            features, outputs: of the b true triples.
+            explanation: E (b, Lt, D) as the shared experts read it; None where there are none.
+            negatives: rows of the whole batch, (b,) each way; a row without one is computed too, and not counted.
+            whole: as in `losses`.
         """
         assert self.experts is not None and self.matching is not None
+        whole = whole or WholeBatch(len(features.image))
         v_cls, t_eot = features.v_cls, features.t_eot
         positive = self.matching(v_cls, t_eot, outputs.x_v, outputs.x_t)
 
-        wrong = negatives.text_index
+        wrong = whole.rows(negatives.text_index)
         wrong_explanation = None if explanation is None else explanation.rows(wrong)
         shared = self.experts.on_explanation(v_cls, wrong_explanation)
         x_v = torch.cat([outputs.image, shared], dim=1)
         if self.method.reference_compat:
-            text = features.text[wrong]
+            text = wrong.of_texts(features.text)
             query = at_position(text, features.text_eot)
             wrong_text = self.matching(v_cls, query, x_v, self.experts.on_text(query, text, wrong_explanation))
         else:
-            wrong_text = self.matching(v_cls, t_eot[wrong], x_v, outputs.x_t[wrong])
-        wrong = negatives.image_index
-        shared = self.experts.on_explanation(v_cls[wrong], explanation)
-        wrong_image = self.matching(v_cls[wrong], t_eot, torch.cat([outputs.image[wrong], shared], dim=1), outputs.x_t)
+            wrong_text = self.matching(v_cls, wrong.of(t_eot), x_v, wrong.of(outputs.x_t))
+        wrong = whole.rows(negatives.image_index)
+        wrong_v_cls = wrong.of(v_cls)
+        x_v = torch.cat([wrong.of(outputs.image), self.experts.on_explanation(wrong_v_cls, explanation)], dim=1)
+        wrong_image = self.matching(wrong_v_cls, t_eot, x_v, outputs.x_t)
         return positive, wrong_text, wrong_image
 
 
 def _itm_loss(
-    passes: tuple[MatchingOutput, MatchingOutput, MatchingOutput], negatives: HardNegatives, epsilon: float
+    passes: tuple[MatchingOutput, MatchingOutput, MatchingOutput],
+    negatives: HardNegatives,
+    epsilon: float,
+    whole: WholeBatch,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """L_itm = (CE(positive) + CE(wrong text) + CE(wrong image)) / 3, and what to report of it."""
     positive, wrong_text, wrong_image = (one.logits for one in passes)
+    texts, images = whole.sum(torch.stack([negatives.text_exists.sum(), negatives.image_exists.sum()]))
     terms = {
-        "itm_positive": matching_loss(positive, MATCH, epsilon=epsilon),
-        "itm_wrong_text": matching_loss(wrong_text, NO_MATCH, negatives.text_exists, epsilon=epsilon),
-        "itm_wrong_image": matching_loss(wrong_image, NO_MATCH, negatives.image_exists, epsilon=epsilon),
+        "itm_positive": matching_loss(positive, MATCH, epsilon=epsilon, count=whole.size),
+        "itm_wrong_text": matching_loss(wrong_text, NO_MATCH, negatives.text_exists, epsilon=epsilon, count=texts),
+        "itm_wrong_image": matching_loss(wrong_image, NO_MATCH, negatives.image_exists, epsilon=epsilon, count=images),
     }
     loss = torch.stack(list(terms.values())).sum() / 3
-    report = {name: term.detach() for name, term in terms.items()}
-    report |= matching_accuracy(positive, wrong_text, wrong_image, negatives)
-    drawn = torch.cat([negatives.text_exists, negatives.image_exists])
-    report["rows_with_negatives"] = drawn.float().mean()
+    of_all = whole.sum(torch.stack(list(terms.values())))
+    report = dict(zip(terms, of_all, strict=True))
+    report |= matching_accuracy(positive, wrong_text, wrong_image, negatives, whole)
+    report["rows_with_negatives"] = (texts + images) / (2 * whole.size)
     return loss, report

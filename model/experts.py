@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from model.precision import at_least_fp32, fine_matmul
 from model.towers import TokenFeatures
+from model.whole_batch import Rows
 
 
 class Context(NamedTuple):
@@ -22,9 +23,9 @@ class Context(NamedTuple):
     tokens: Tensor  # (B, L, D), normalised over D, without any expert's affine part
     readable: Tensor | None  # (B, L) bool; None: all
 
-    def rows(self, index: Tensor) -> "Context":
-        """The context of other rows of the batch."""
-        return Context(self.tokens[index], None if self.readable is None else self.readable[index])
+    def rows(self, rows: Rows) -> "Context":
+        """The context of other rows of the whole batch."""
+        return Context(rows.of_texts(self.tokens), None if self.readable is None else rows.of_texts(self.readable))
 
 
 def as_context(tokens: Tensor, readable: Tensor | None) -> Context:

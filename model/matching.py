@@ -5,19 +5,19 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.batch import Batch
 from model.errors import ModelError
 from model.experts import ExpertGate
 from model.precision import at_least_fp32
+from model.whole_batch import WholeBatch
 
 
 class HardNegatives(NamedTuple):
-    """One wrong text for every image and one wrong image for every text, where the batch has one."""
+    """One wrong text for every own image and one wrong image for every own text, where the whole batch has one."""
 
-    text_index: Tensor  # (B,) for image b: row of a wrong (caption, explanation)
-    text_exists: Tensor  # (B,) bool
-    image_index: Tensor  # (B,) for text b: row of a wrong image
-    image_exists: Tensor  # (B,) bool
+    text_index: Tensor  # (b,) for own image: row, in the whole batch, of a wrong (caption, explanation)
+    text_exists: Tensor  # (b,) bool
+    image_index: Tensor  # (b,) for own text: row, in the whole batch, of a wrong image
+    image_exists: Tensor  # (b,) bool
 
 
 class MatchingOutput(NamedTuple):
@@ -44,46 +44,59 @@ class GatedMatching(nn.Module):
         return MatchingOutput(experts, gate, fused, self.head(fused))
 
 
-def possible_negatives(batch: Batch) -> Tensor:
-    """(B, B) bool: rows i and j share neither image, nor caption, nor explanation key. Symmetric."""
-    groups = torch.stack([batch.image_group, batch.caption_group, batch.key_group])
-    return (groups[:, :, None] != groups[:, None, :]).all(dim=0)
+def possible_negatives(groups: Tensor, own: Tensor | None = None) -> Tensor:
+    """(b, B) bool: own row i and row j share neither image, nor caption, nor explanation key.
+
+    Args:
+        groups: (3, B) of the whole batch, as `Batch.groups`.
+        own: (3, b) of the rows asked about; None: all, and the result is symmetric.
+    """
+    own = groups if own is None else own
+    return (own[:, :, None] != groups[:, None, :]).all(dim=0)
 
 
 def draw_hard_negatives(
-    logits_per_image: Tensor, allowed: Tensor, generator: torch.Generator | None = None
+    per_image: Tensor,
+    per_text: Tensor,
+    allowed: Tensor,
+    generator: torch.Generator | None = None,
+    whole: WholeBatch | None = None,
 ) -> HardNegatives:
     """Draw once per row from softmax(similarity), masked before the softmax.
 
     Args:
-        logits_per_image: (B, B) similarities of the main loss, image rows and text columns; detached here.
-        allowed: (B, B) bool, symmetric, False on the diagonal (see `possible_negatives`).
-        generator: on the device of the logits; a seeded one makes the draw repeatable.
+        per_image, per_text: (b, B) similarities of the main loss, own images over all texts and own texts over
+            all images; detached here.
+        allowed: (b, B) bool, False where an own row meets itself (see `possible_negatives`).
+        generator: on the device of the similarities; a seeded one makes the draw repeatable. All processes seed it
+            alike, and draw what one process would.
+        whole: the batch that these rows are of; None: they are all of it.
 
     A row of `allowed` with no True gets no negative (`*_exists` False, index 0). A similarity that is not
     finite is never drawn; the loss that it belongs to is not finite either, which stops the training run.
 
     Raises ModelError for B < 2.
     """
-    size = len(logits_per_image)
+    own, size = per_image.shape
     if size < 2:
         raise ModelError(f"hard negatives need a batch of at least 2 pairs, this one has {size}")
-    chances = negative_chances(logits_per_image, allowed)
+    first = 0 if whole is None else whole.first
+    chances = negative_chances(torch.cat([per_image, per_text]), torch.cat([allowed, allowed]))
     exists = chances.any(dim=1)
-    # multinomial refuses a row without any chance
-    drawn = torch.multinomial(torch.where(exists[:, None], chances, 1.0), 1, generator=generator)[:, 0]
-    index = torch.where(exists, drawn, 0)
-    return HardNegatives(index[:size], exists[:size], index[size:], exists[size:])
+    # torch.multinomial of one draw, written out so that each process can take its own rows of the same noise
+    noise = chances.new_empty(2, size, size).exponential_(generator=generator)[:, first : first + own].flatten(0, 1)
+    index = (chances / noise.clamp(min=torch.finfo(noise.dtype).tiny)).argmax(dim=1)
+    index = torch.where(exists, index, 0)
+    return HardNegatives(index[:own], exists[:own], index[own:], exists[own:])
 
 
-def negative_chances(logits_per_image: Tensor, allowed: Tensor) -> Tensor:
-    """(2B, B) chances of a draw, at least fp32: B images choosing texts, then B texts choosing images.
+def negative_chances(similarity: Tensor, allowed: Tensor) -> Tensor:
+    """Chances (n, B) of a draw by n rows over B columns, at least fp32, of similarities and what is allowed (n, B).
 
     Masked before the softmax, so a row sums to 1 however small its allowed similarities are beside the
-    others; a row with nothing to choose is all zeros. Arguments as in `draw_hard_negatives`.
+    others; a row with nothing to choose is all zeros.
     """
-    similarity = at_least_fp32(logits_per_image.detach())
-    scores = torch.cat([similarity, similarity.T])
-    open_to = torch.cat([allowed, allowed.T]) & scores.isfinite()
-    chances = scores.masked_fill(~open_to, float("-inf")).softmax(dim=1)
+    similarity = at_least_fp32(similarity.detach())
+    open_to = allowed & similarity.isfinite()
+    chances = similarity.masked_fill(~open_to, float("-inf")).softmax(dim=1)
     return torch.where(open_to, chances, 0.0)  # a row with nothing to choose comes out of softmax as NaN

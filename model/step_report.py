@@ -9,6 +9,7 @@ from torch import Tensor
 from model.experts import ExpertOutputs
 from model.losses import MATCH, NO_MATCH
 from model.matching import HardNegatives
+from model.whole_batch import WholeBatch
 
 
 def expert_names(outputs: ExpertOutputs) -> tuple[list[str], list[str]]:
@@ -19,8 +20,8 @@ def expert_names(outputs: ExpertOutputs) -> tuple[list[str], list[str]]:
     return names[0] + names[1], names[2] + names[3]
 
 
-def gate_usage(gate: str, weights: Tensor, names: list[str]) -> dict[str, Tensor]:
-    """Scalars on the device of a gate's weights (B, n): `gate/NAME` and `gate/effective_experts`.
+def gate_usage(gate: str, weights: Tensor, names: list[str], whole: WholeBatch | None = None) -> dict[str, Tensor]:
+    """Scalars on the device of a gate's weights (b, n): `gate/NAME` and `gate/effective_experts`, of the whole batch.
 
     All are means over the batch's rows. The first sum to 1: an expert near 0 is never used. The last is exp of a row's
     entropy, from 1 (every pair reads one expert) to n (all alike): how many experts a pair draws on.
@@ -32,21 +33,25 @@ def gate_usage(gate: str, weights: Tensor, names: list[str]) -> dict[str, Tensor
 
 
 def matching_accuracy(
-    positive: Tensor, wrong_text: Tensor, wrong_image: Tensor, negatives: HardNegatives
+    positive: Tensor,
+    wrong_text: Tensor,
+    wrong_image: Tensor,
+    negatives: HardNegatives,
+    whole: WholeBatch | None = None,
 ) -> dict[str, Tensor]:
-    """Share of right answers of GI-ITM, by pass and over all; logits (B, 2) of the three passes.
+    """Share of right answers of GI-ITM, by pass and over all, in the whole batch; logits (b, 2) of the three passes.
 
     Over all, two of three answers are "no match", so saying nothing else is right in 67 %: look at the passes one by
     one. NaN for a pass in which no row has a negative.
     """
+    whole = whole or WholeBatch(len(positive))
     everyone = torch.ones_like(negatives.text_exists)
     passes = {
         "positive": (positive, MATCH, everyone),
         "wrong_text": (wrong_text, NO_MATCH, negatives.text_exists),
         "wrong_image": (wrong_image, NO_MATCH, negatives.image_exists),
     }
-    right = {name: ((logits.argmax(dim=-1) == label) & rows).sum() for name, (logits, label, rows) in passes.items()}
-    asked = {name: rows.sum() for name, (_, _, rows) in passes.items()}
-    accuracy = {f"itm_accuracy_{name}": right[name] / asked[name] for name in passes}
-    overall = torch.stack(list(right.values())).sum() / torch.stack(list(asked.values())).sum()
-    return {"itm_accuracy": overall, **accuracy}
+    right = torch.stack([((logits.argmax(dim=-1) == label) & rows).sum() for logits, label, rows in passes.values()])
+    right, asked = whole.sum(torch.stack([right, torch.stack([rows.sum() for _, _, rows in passes.values()])]))
+    accuracy = {f"itm_accuracy_{name}": share for name, share in zip(passes, right / asked, strict=True)}
+    return {"itm_accuracy": right.sum() / asked.sum(), **accuracy}

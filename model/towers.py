@@ -65,6 +65,19 @@ class TokenFeatures(NamedTuple):
         assert self.explanation is not None and self.explanation_eot is not None
         return at_position(self.explanation, self.explanation_eot)
 
+    def pooled(self) -> "TokenFeatures":
+        """V_cls, T_eot and, where there is one, E_eot alone, each as its row's only token."""
+        start = torch.zeros_like(self.text_eot)
+        return TokenFeatures(
+            image=self.image[:, :1],
+            text=self.t_eot[:, None],
+            text_eot=start,
+            text_readable=None,
+            explanation=None if self.explanation is None else self.e_eot[:, None],
+            explanation_eot=None if self.explanation is None else start,
+            explanation_readable=None,
+        )
+
 
 def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers:
     """Load a CLIP, its inference transform and its tokenizer.

@@ -181,9 +181,9 @@ def _outputs(reference: Reference, model: EntityCLIP, form: str) -> Iterator[Err
             f"fusion_{name}": one.fused,
             f"itm_logits_{name}": one.logits,
         }
-    size = len(main_logits)
-    chances = negative_chances(main_logits, ~torch.eye(size, dtype=torch.bool)).split(size)
-    for name, chance, logits in zip(("i2t", "t2i"), chances, (main_logits, main_logits.T), strict=True):
+    allowed = ~torch.eye(len(main_logits), dtype=torch.bool)
+    for name, logits in (("i2t", main_logits), ("t2i", main_logits.T)):
+        chance = negative_chances(logits, allowed)
         # theirs are taken out after the softmax: what is left of a row sums to 1 less the partner's chance
         left = 1 - logits.softmax(dim=1).diagonal()[:, None]
         ours[f"sample_weights_{name}"] = chance * left + AUTHORS_CHANCE

@@ -13,7 +13,7 @@ def test_contrastive_loss_by_hand():
     scores = np.exp(scale * cosines)
     pick = np.diag(scores)
     expected = -(np.log(pick / scores.sum(axis=1)) + np.log(pick / scores.sum(axis=0))).mean() / 2
-    loss, logits = contrastive_loss(torch.tensor(image), torch.tensor(text), torch.tensor(scale))
+    loss, logits, _ = contrastive_loss(torch.tensor(image), torch.tensor(text), torch.tensor(scale))
     assert math.isclose(float(loss), expected, rel_tol=1e-5)
     np.testing.assert_allclose(logits.numpy(), scale * cosines, rtol=1e-4)
 

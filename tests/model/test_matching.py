@@ -45,8 +45,8 @@ def similarities(draw, size: int) -> torch.Tensor:
 def test_a_negative_shares_nothing_with_its_row(batch, seed, data):
     size = len(batch.ids)
     logits = data.draw(similarities(size))
-    allowed = possible_negatives(batch)
-    drawn = draw_hard_negatives(logits, allowed, seeded(seed, "draw"))
+    allowed = possible_negatives(batch.groups)
+    drawn = draw_hard_negatives(logits, logits.T, allowed, seeded(seed, "draw"))
     groups = list(zip(batch.image_group.tolist(), batch.caption_group.tolist(), batch.key_group.tolist(), strict=True))
 
     def alike(i: int, j: int) -> bool:
@@ -58,15 +58,15 @@ def test_a_negative_shares_nothing_with_its_row(batch, seed, data):
                 assert not alike(i, int(index[i]))
             else:
                 assert all(alike(i, j) for j in range(size))
-    again = draw_hard_negatives(logits, allowed, seeded(seed, "draw"))
+    again = draw_hard_negatives(logits, logits.T, allowed, seeded(seed, "draw"))
     assert all(torch.equal(a, b) for a, b in zip(drawn, again, strict=True))
 
 
 @given(batches(), st.data())
 def test_chances_are_the_softmax_over_what_is_allowed(batch, data):
     size = len(batch.ids)
-    logits, allowed = data.draw(similarities(size)), possible_negatives(batch)
-    chances = negative_chances(logits, allowed)
+    logits, allowed = data.draw(similarities(size)), possible_negatives(batch.groups)
+    chances = negative_chances(torch.cat([logits, logits.T]), torch.cat([allowed, allowed]))
     assert chances.dtype == torch.float32 and chances.isfinite().all()
     exact = logits.double()
     for row, of_row in enumerate((*exact, *exact.T)):
@@ -76,21 +76,22 @@ def test_chances_are_the_softmax_over_what_is_allowed(batch, data):
             torch.testing.assert_close(chances[row, choice].double(), of_row[choice].softmax(0), rtol=1e-4, atol=1e-6)
 
 
-def test_both_directions_are_one_draw(monkeypatch):
-    calls, multinomial = [], torch.multinomial
-    monkeypatch.setattr(torch, "multinomial", lambda *a, **how: calls.append(a) or multinomial(*a, **how))
-    draw_hard_negatives(torch.zeros(64, 64), ~torch.eye(64, dtype=torch.bool), seeded(0, "test"))
-    assert len(calls) == 1
+def test_a_draw_is_torchs_multinomial_of_both_directions():
+    allowed, logits = ~torch.eye(64, dtype=torch.bool), torch.randn(64, 64, generator=seeded(0, "logits"))
+    drawn = draw_hard_negatives(logits, logits.T, allowed, seeded(0, "draw"))
+    chances = negative_chances(torch.cat([logits, logits.T]), torch.cat([allowed, allowed]))
+    expected = torch.multinomial(chances, 1, generator=seeded(0, "draw"))[:, 0]
+    assert torch.equal(torch.cat([drawn.text_index, drawn.image_index]), expected)
 
 
 def test_draws_follow_the_masked_softmax_of_their_direction():
     size, repeats = 4, 4000
     batch = batch_with([0, 1, 2, 0], [0, 1, 2, 3], [0, 1, 2, 3])  # rows 0 and 3 show the same image
     logits = torch.tensor([[9.0, 1.0, 0.0, 9.0], [0.5, 9.0, 2.0, 0.0], [0.0, 0.0, 9.0, 1.0], [9.0, -1.0, 1.0, 9.0]])
-    allowed, generator = possible_negatives(batch), seeded(0, "test")
+    allowed, generator = possible_negatives(batch.groups), seeded(0, "test")
     counts = torch.zeros(2, size, size)
     for _ in range(repeats):
-        drawn = draw_hard_negatives(logits, allowed, generator)
+        drawn = draw_hard_negatives(logits, logits.T, allowed, generator)
         counts[0, torch.arange(size), drawn.text_index] += 1
         counts[1, torch.arange(size), drawn.image_index] += 1
     for direction, scores in enumerate((logits, logits.T)):
@@ -101,11 +102,11 @@ def test_draws_follow_the_masked_softmax_of_their_direction():
 
 def test_similarities_that_are_not_finite_are_never_drawn():
     logits = torch.tensor([[0.0, float("nan"), 1.0], [0.0, 0.0, float("inf")], [0.0, 0.0, 0.0]])
-    drawn = draw_hard_negatives(logits, ~torch.eye(3, dtype=torch.bool), seeded(0, "test"))
+    drawn = draw_hard_negatives(logits, logits.T, ~torch.eye(3, dtype=torch.bool), seeded(0, "test"))
     assert drawn.text_index.tolist()[:2] == [2, 0] and drawn.text_exists.all()
 
 
 @pytest.mark.parametrize("size", [0, 1])
 def test_fewer_than_two_pairs_have_no_negative(size):
     with pytest.raises(ModelError, match=f"at least 2 pairs, this one has {size}"):
-        draw_hard_negatives(torch.zeros(size, size), torch.zeros(size, size, dtype=torch.bool))
+        draw_hard_negatives(*torch.zeros(2, size, size), torch.zeros(size, size, dtype=torch.bool))
