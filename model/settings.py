@@ -154,6 +154,12 @@ class OptimSettings(_Section):
 
     steps: int = Field(ge=1, description="optimiser steps")
     batch_size: int = Field(ge=2, description="pairs a step; hard negatives need at least 2")
+    micro_batch_size: int | None = Field(
+        default=None,
+        ge=1,
+        description="pairs that pass the towers together, in each process: the same gradients in less memory and a "
+        "third more time; null: all at once",
+    )
     lr: float = Field(default=1e-5, gt=0, description="peak learning rate of the towers")
     new_lr: float = Field(default=1e-4, gt=0, description="peak learning rate of the training-only modules")
     weight_decay: float = Field(
