@@ -97,7 +97,7 @@ class _Run:
         self.origin = describe_origin(settings, self.splits)
         self.order = epoch_batches(len(training), settings.optim.batch_size, settings.seed)
         self.optimizer = make_optimizer(model, settings.optim)
-        self.training_step = TrainingStep(model, settings.seed)
+        self.training_step = TrainingStep(model, settings.seed, micro_batch_size=settings.optim.micro_batch_size)
         self.best_step = 0
         self.best: dict[str, Any] | None = None
         self.step_seconds = 0.0

@@ -148,3 +148,13 @@ def test_too_few_rows_are_named_before_training(settings, tmp_path):
     with pytest.raises(ModelError, match=r"40 usable training rows are fewer than optim\.batch_size=64"):
         train(changed(settings, optim={"batch_size": 64}), tmp_path / "run")
     assert not (tmp_path / "run" / "metrics.jsonl").exists()
+
+
+def test_micro_batches_train_the_same_model(settings, tmp_path):
+    splits = settings.data.splits.model_copy(update={"val": None})
+    settings = changed(settings, data={"splits": splits})
+    train(settings, tmp_path / "whole")
+    train(changed(settings, optim={"micro_batch_size": 3}), tmp_path / "pieces")
+    whole, pieces = (load_file(tmp_path / name / "checkpoint" / "model.safetensors") for name in ("whole", "pieces"))
+    for name in whole:  # Adam's steps are of about lr whatever the gradient's size, so rounding shows as a part of lr
+        torch.testing.assert_close(pieces[name], whole[name], rtol=0, atol=0.1 * settings.optim.lr)
