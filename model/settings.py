@@ -177,6 +177,17 @@ class EvaluationSettings(_Section):
     batch_size: int = Field(default=256, ge=1, description="pairs encoded together")
 
 
+class LogSettings(_Section):
+    """Who is told the numbers of a run, beside its own log and TensorBoard."""
+
+    trackers: tuple[Literal["wandb", "mlflow"], ...] = Field(
+        default=(), description="each must be installed; where to is said by their own environment variables"
+    )
+    every: int = Field(
+        default=1, ge=1, description="steps between points in TensorBoard and in trackers; metrics.jsonl has them all"
+    )
+
+
 class TrainSettings(_Section):
     """Everything that decides a training run."""
 
@@ -185,6 +196,7 @@ class TrainSettings(_Section):
     data: DataSettings
     optim: OptimSettings
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
     seed: int = Field(default=0, ge=0, lt=2**31, description="of new weights, batch order and hard negatives")
     threads: int | None = Field(default=None, ge=1, description="torch threads; null: torch's own choice")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU if there is one")

@@ -30,7 +30,7 @@ from model.run_log import RunLog, describe_origin, describe_run
 from model.settings import DataSettings, TrainSettings
 from model.shards import SplitRows, read_split
 from model.towers import Towers, is_causal, load_towers
-from model.trackers import open_trackers
+from model.trackers import check_trackers, open_trackers
 from model.training_step import TrainingStep
 from model.triples import TripleSet
 
@@ -62,6 +62,7 @@ def train(settings: TrainSettings, out: Path, on_step: OnStep | None = None, *, 
     `overwrite`), and a loss that is not finite, naming step and batch ids.
     """
     _refuse_to_lose(out, overwrite)
+    check_trackers(settings.log)
     device = choose_device(settings.device)
     devices = [device] if device.type == "cuda" else []
     with torch_threads(settings.threads), torch.random.fork_rng(devices=devices):
@@ -107,7 +108,7 @@ class _Run:
         optim, began = self.settings.optim, time.monotonic()
         progress = Progress(optim.steps, optim.batch_size)
         samples = 0
-        with closing(progress), RunLog(self.out, open_trackers(self.out, progress.say)) as log:
+        with closing(progress), RunLog(self.out, open_trackers(self.out, self.settings, progress.say)) as log:
             for triples in self.splits.values():
                 progress.say(triples.source.line())
             self.warn(progress)

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from model.run_log import RunLog, read_log
-from model.trackers import TENSORBOARD, Trackers, as_scalars, open_trackers
+from model.settings import TrainSettings
+from model.trackers import TENSORBOARD, Trackers, as_scalars, open_trackers, reason
 
 
 def tensorboard_points(run: Path) -> dict[str, dict[int, float]]:
@@ -14,9 +16,9 @@ def tensorboard_points(run: Path) -> dict[str, dict[int, float]]:
     return {tag: {point.step: point.value for point in events.Scalars(tag)} for tag in events.Tags()["scalars"]}
 
 
-def write(run: Path, steps: range, loss: float, resumed_from: int | None = None) -> None:
+def write(run: Path, settings: TrainSettings, steps: range, loss: float, resumed_from: int | None = None) -> None:
     run.mkdir(exist_ok=True)
-    with RunLog(run, open_trackers(run, print, resumed_from=resumed_from), resumed_from=resumed_from) as log:
+    with RunLog(run, open_trackers(run, settings, print, resumed_from=resumed_from), resumed_from=resumed_from) as log:
         for step in steps:
             log.step(step, {"total": loss}, {"image_gate/image_1": 0.25, "logit_scale": 14.0}, {"towers": 1e-3}, 0.0)
             if step % 2 == 0:
@@ -24,11 +26,11 @@ def write(run: Path, steps: range, loss: float, resumed_from: int | None = None)
                 log.validation(step, metrics | {"gallery": 12, "interval": [1.0, 2.0]}, 0.0)
 
 
-def test_tensorboard_reads_what_the_log_has_after_a_resume_too(tmp_path: Path) -> None:
+def test_tensorboard_reads_what_the_log_has_after_a_resume_too(tmp_path: Path, settings: TrainSettings) -> None:
     run = tmp_path / "run"
-    write(run, range(1, 4), loss=9.0)
-    write(run, range(1, 7), loss=1.0)  # begun anew in the same folder
-    write(run, range(5, 9), loss=2.0, resumed_from=4)  # steps 5 and 6 are made again
+    write(run, settings, range(1, 4), loss=9.0)
+    write(run, settings, range(1, 7), loss=1.0)  # begun anew in the same folder
+    write(run, settings, range(5, 9), loss=2.0, resumed_from=4)  # steps 5 and 6 are made again
     expected: dict[str, dict[int, float]] = {}
     for line in read_log(run):
         for name, value in as_scalars(line):
@@ -76,3 +78,10 @@ def test_a_tracker_that_fails_is_said_once_and_ends_nothing(tmp_path: Path) -> N
             log.step(step, {"total": 1.0}, {}, {}, 0.0)
     assert broken.told == 3 and len(list(read_log(tmp_path))) == 5
     assert said == ["Broken gets no more numbers of this run: ConnectionError: no route to host"]
+
+
+def test_a_reason_gives_no_secret_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "abc123def")
+    error = ConnectionError("POST https://me:pass@host/api?x=1:\n refused for abc123def " + "x" * 500)
+    said = reason(error)
+    assert said.startswith("ConnectionError: POST https://***@host/api?x=1: refused for *** xxx") and len(said) < 330
