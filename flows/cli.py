@@ -142,19 +142,22 @@ def train(
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="folder of a training run")],
-    split: Annotated[str | None, typer.Option(help="split to measure; by default the settings' test split")] = None,
+    split: Annotated[
+        list[str] | None, typer.Option(help="split to measure (repeatable); by default the settings' test split")
+    ] = None,
     explanations: Annotated[Path | None, typer.Option(help="other shards than the run was trained on")] = None,
     allow_partial: AllowPartial = False,
 ) -> None:
-    """Measure retrieval of a trained run and write metrics.json beside it."""
+    """Measure retrieval of a trained run, with intervals, and write metrics.json beside it."""
     from model.checkpoint import read_card
 
     read_card(run)  # mistakes show before Prefect starts
     from flows.evaluate import evaluate_entityclip
-    from flows.show import show_arms
+    from flows.show_retrieval import show_arms
 
     other = explanations and explanations.absolute()
-    show_arms({run.name: evaluate_entityclip(run.absolute(), split, other, allow_partial)})
+    for metrics in evaluate_entityclip(run.absolute(), split, other, allow_partial).values():
+        show_arms({run.name: metrics})
 
 
 @app.command()

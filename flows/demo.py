@@ -13,7 +13,8 @@ from flows.entityclip import ARMS
 from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
 from flows.project_paths import PROJECT
-from flows.show import console, show_arms, show_generation, show_training
+from flows.show import console, show_generation, show_training
+from flows.show_retrieval import show_arms
 from flows.train import train_entityclip
 from model.report import Report, write_report
 from model.run_state import is_finished

@@ -14,13 +14,13 @@ from model.evaluation import evaluate
 
 @flow(name="evaluate-entityclip")
 def evaluate_entityclip(
-    run: Path, split: str | None = None, explanations: Path | None = None, allow_partial: bool = False
-) -> dict[str, Any]:
-    """Measure a run's checkpoint on a split and write `metrics.json` beside it.
+    run: Path, splits: list[str] | None = None, explanations: Path | None = None, allow_partial: bool = False
+) -> dict[str, dict[str, Any]]:
+    """Measure a run's checkpoint on splits and write `metrics.json` beside it; returns their metrics, by split.
 
     Args:
         run: folder of a training run; a relative path starts at the project.
-        split: the split; by default the test split of the run's settings.
+        splits: by default the test split of the run's settings.
         explanations: other shards than the run's settings name (an imported checkpoint names none); a relative path
             starts at the project.
         allow_partial: measure on what is there of explanations that are not complete.
@@ -28,7 +28,10 @@ def evaluate_entityclip(
     folder = in_project(run)
     with LiveRun("measuring"):
         other = explanations and in_project(explanations)
-        metrics = evaluate(folder, split, explanations=other, allow_partial=allow_partial)
-    publish_metrics(folder, metrics)
-    where = f"the {metrics['split']} split, {metrics['gallery']:,} candidates"
-    return completed(metrics, f"mean recall {metrics['mean_recall']:.1f} % on {where}")
+        by_split = evaluate(folder, splits or (), explanations=other, allow_partial=allow_partial)
+    publish_metrics(folder, by_split)
+    found = [
+        f"{metrics['mean_recall']:.1f} % on the {split} split, {metrics['gallery']:,} candidates"
+        for split, metrics in by_split.items()
+    ]
+    return completed(by_split, f"mean recall {'; '.join(found)}")

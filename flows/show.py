@@ -3,7 +3,6 @@
 import shlex
 from collections import Counter
 from datetime import timedelta
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -106,22 +105,3 @@ def show_import(imported: Imported) -> None:
     """What an imported checkpoint is, and what was assumed of it."""
     for line in imported.lines():
         console.print(line, markup=False, soft_wrap=True)
-
-
-def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
-    """The retrieval table, two rows an arm, and what chance would give."""
-    first = next(iter(metrics.values()))
-    title = f"retrieval on the {first['split']} split, {first['gallery']:,} candidates"
-    table = Table("arm", "query", title=title, title_justify="left")
-    names = {"R@1": "R@1 %", "R@5": "R@5 %", "R@10": "R@10 %", "median_rank": "median\nrank", "mean_rank": "mean\nrank"}
-    for name in (*names.values(), "mean\nrecall %"):
-        table.add_column(name, justify="right")
-    ways = {"image_to_text": "image", "text_to_image": "caption"}
-    for arm, found in metrics.items():
-        for way, query in ways.items():
-            values = [f"{found[way][name]:.1f}" for name in names]
-            table.add_row(escape(arm), query, *values, f"{found['mean_recall']:.1f}" if query == "image" else "")
-        table.add_section()
-    chance = first["chance"]["image_to_text"]
-    table.add_row("by chance", "either", *(f"{chance[n]:.1f}" if n in chance else "" for n in names), "", style="dim")
-    console.print(table)

@@ -31,20 +31,29 @@ def publish_training(result: TrainResult, log: list[dict[str, Any]]) -> None:
     link_to(result.out / "checkpoint", f"{key}-checkpoint", "checkpoint")
 
 
-def publish_metrics(run: Path, metrics: dict[str, Any]) -> None:
-    """Retrieval of a run, both ways and by chance."""
-    names = ("R@1", "R@5", "R@10", "median_rank", "mean_rank")
-    ways = {"image_to_text": "image", "text_to_image": "caption"}
-    rows: list[dict[str, Any]] = [
-        {"query": query, **{name: round(metrics[way][name], 2) for name in names}} for way, query in ways.items()
+def publish_metrics(run: Path, by_split: dict[str, dict[str, Any]]) -> None:
+    """Retrieval of a run on its splits, both ways with intervals, and by chance."""
+    rows: list[dict[str, Any]] = []
+    for split, metrics in by_split.items():
+        for way, query in {"image_to_text": "image", "text_to_image": "caption"}.items():
+            ends = (metrics["intervals"] or {}).get(way, {})
+            cells = {name: _with_interval(value, ends.get(name)) for name, value in metrics[way].items()}
+            rows.append({"split": split, "query": query, **cells})
+        chance = {name: _with_interval(value, None) for name, value in metrics["chance"]["image_to_text"].items()}
+        rows.append({"split": split, "query": "by chance", **chance})
+    found = [
+        f"{metrics['mean_recall']:.2f} % on the {split} split, {metrics['gallery']:,} candidates"
+        for split, metrics in by_split.items()
     ]
-    rows.append({"query": "by chance", **{n: round(v, 2) for n, v in metrics["chance"]["image_to_text"].items()}})
     create_table_artifact(
         table=rows,
         key=artifact_key("retrieval", run.name),
-        description=f"{run.name} on the {metrics['split']} split, {metrics['gallery']:,} candidates; "
-        f"mean recall {metrics['mean_recall']:.2f} %",
+        description=f"{run.name}: mean recall {'; '.join(found)}. In brackets: 95 % bootstrap intervals over queries",
     )
+
+
+def _with_interval(value: float, ends: list[float] | None) -> str:
+    return f"{value:.4g}" + (f" ({ends[0]:.4g} to {ends[1]:.4g})" if ends else "")
 
 
 def publish_report(path: Path) -> None:

@@ -8,9 +8,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from model.bootstrap import draws, interval
+from model.clusters import Groups, cluster_labels
 from model.errors import ModelError
-from model.retrieval import RECALLS, Groups, ranks
-from model.seeds import seeded
+from model.retrieval import CHOOSING, ranks
 
 _RESAMPLES = 2000
 
@@ -56,22 +57,22 @@ def load_embeddings(run: Path, split: str) -> RunEmbeddings:
 def compare(ours: RunEmbeddings, baseline: RunEmbeddings, groups: Groups) -> Comparison:
     """Mean recall of `ours` less that of `baseline`, on the pairs both were evaluated on.
 
+    Paired: a resample draws the same clusters of pairs (`model.bootstrap`) for both.
     Raises ModelError if those pairs are not the same.
     """
     if ours.ids != baseline.ids:
         raise ModelError("the runs were evaluated on different pairs; evaluate both on the same shards")
     difference = _hits(ours, groups) - _hits(baseline, groups)
-    generator = seeded(0, "bootstrap", 0)
-    count = len(difference)
-    means = torch.stack(
-        [difference[torch.randint(count, (count,), generator=generator)].mean() for _ in range(_RESAMPLES)]
-    )
-    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=means.dtype)).tolist()
+    members = cluster_labels(groups)
+    sums = torch.zeros(int(members.max()) + 1, 2, dtype=torch.float64)  # of differences, and how many they are
+    sums.index_add_(0, members, torch.stack([difference, torch.ones_like(difference)], dim=1))
+    totals = torch.cat([times @ sums for times in draws(len(sums), _RESAMPLES)])
+    low, high = interval(totals[:, 0] / totals[:, 1])
     return Comparison(difference.mean().item(), low, high)
 
 
 def _hits(run: RunEmbeddings, groups: Groups) -> Tensor:
     """(N,) fp64: the mean of the six recalls of one pair, its image and its caption as queries, in percent."""
-    both = [ranks(run.image, run.text, groups)[0], ranks(run.text, run.image, groups)[0]]
-    hits = [(found <= k).double() for found in both for k in RECALLS]
+    found = ranks(run.image, run.text, groups)
+    hits = [(one <= k).double() for one in (found.image_to_text, found.text_to_image) for k in CHOOSING]
     return 100 * torch.stack(hits).mean(dim=0)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from model.retrieval import Groups
+from model.clusters import Groups
 from model.triples import TripleSet
 
 

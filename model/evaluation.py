@@ -1,6 +1,8 @@
-"""Retrieval of a trained model on a split: what the paper reports, by the towers alone."""
+"""Retrieval of a trained model on splits: what the paper reports, by the towers alone."""
 
+import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -8,25 +10,26 @@ import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from model.checkpoint import load_trained_towers, read_card
+from model.checkpoint import TOWERS, load_trained_towers, read_card
 from model.code_version import code_version
 from model.device import choose_device, torch_threads
-from model.embedding import SplitEmbeddings, embed_split
+from model.embedding import embed_split
 from model.errors import ModelError
 from model.files import write_json, written_whole
-from model.retrieval import by_chance, mean_recall, ranks, summarise
 from model.settings import DataSettings, EvaluationSettings
 from model.settings_file import load_run_settings
-from model.shards import read_split
+from model.shards import SplitRows, read_split
+from model.split_metrics import retrieval_metrics
+from model.towers import Towers
 from model.triples import TripleSet
 
 SETTINGS, METRICS = "settings.yaml", "metrics.json"
 
 
 def evaluate(
-    run: Path, split: str | None = None, *, explanations: Path | None = None, allow_partial: bool = False
-) -> dict[str, Any]:
-    """Measure `run/checkpoint` on a split (None: the settings' test split), the whole split as the gallery.
+    run: Path, splits: Sequence[str] = (), *, explanations: Path | None = None, allow_partial: bool = False
+) -> dict[str, dict[str, Any]]:
+    """Measure `run/checkpoint` on splits (none named: the settings' test split), each with itself as the gallery.
 
     `explanations` names another folder of shards than the run's settings do; an imported checkpoint has no
     settings, so it needs one. Every row with a caption and a usable image takes part, whatever became of its
@@ -34,46 +37,38 @@ def evaluate(
     measures on what is there of explanations that are not complete. A model folder that training began from is not
     needed any more.
 
-    Writes `run/metrics.json` (also returned), `run/{split}_embeddings.safetensors` with `image` and `text` (N, D)
-    fp32 normalised, and `run/{split}_ids.json`, their ids in order. Another split's metrics replace the first's.
+    Returns the metrics by split, and writes them into `run/metrics.json`, whose "splits" keeps what these weights were
+    measured on before. Of each split `run/{split}_embeddings.safetensors` has `image` and `text` (N, D), fp32 and
+    normalised, with the digest of the weights in its metadata; `run/{split}_ids.json` has their ids in order.
 
     Raises ModelError for a run without a checkpoint or data that cannot be used.
     """
     card = read_card(run)
     plan = _plan(run, explanations)
-    split = split or plan.data.splits.test
+    weights = card["sha256"][TOWERS]
+    allow_partial = allow_partial or plan.data.allow_partial
     with torch_threads(plan.threads):
-        allow_partial = allow_partial or plan.data.allow_partial
-        rows = read_split(
-            plan.data.explanations,
-            split,
-            statuses=None,
-            image_root=plan.data.image_root,
-            allow_partial=allow_partial,
-        )
-        for line in (rows.source.line(), rows.source.warning()):
-            if line:
-                tqdm.write(line, file=sys.stderr)
+        rows = {split: _read(plan.data, split, allow_partial) for split in splits or [plan.data.splits.test]}
         towers = load_trained_towers(run)
-        device = choose_device(plan.device)
-        triples = TripleSet(rows, towers, explanations=False, cache_mib=0)
-        embeddings = embed_split(towers.clip.to(device), triples, plan.evaluation.batch_size, device)
-        metrics = {
-            "split": split,
-            "step": card["step"],
-            **retrieval_metrics(embeddings),
-            "failed_images": triples.failures,
-            "truncated_captions": triples.truncation.captions,
-            "allow_partial": allow_partial,
-            "gaps": list(rows.source.gaps),
-            "shards": rows.source.digests,
-            "shards_sha256": rows.source.digest,
-            "evaluated_with": code_version(),
-        }
-    with written_whole(run / f"{split}_embeddings.safetensors") as temporary:
-        save_file({"image": embeddings.image, "text": embeddings.text}, temporary)
-    write_json(run / f"{split}_ids.json", embeddings.ids)
-    write_json(run / METRICS, metrics)
+        measured: dict[str, dict[str, Any]] = {}
+        for split, split_rows in rows.items():
+            measured[split] = _measure(run, split_rows, towers, plan, weights) | {"allow_partial": allow_partial}
+            written = {"step": card["step"], "towers_sha256": weights}
+            write_json(run / METRICS, {**written, "splits": _measured_before(run, weights) | measured})
+    return measured
+
+
+def read_metrics(run: Path) -> dict[str, Any]:
+    """The contents of `run/metrics.json`. Raises ModelError if there is none, or it is one of an older make."""
+    path = run / METRICS
+    try:
+        metrics = dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ModelError(f"{run} was not evaluated; do it with: entityclip evaluate {run}") from None
+    except ValueError as error:
+        raise ModelError(f"{path}: cannot be read ({error}); make it with: entityclip evaluate {run}") from error
+    if "splits" not in metrics:
+        raise ModelError(f"{path}: was written by an older version; make it again with: entityclip evaluate {run}")
     return metrics
 
 
@@ -94,26 +89,39 @@ def _plan(run: Path, explanations: Path | None) -> _Plan:
     return _Plan(other_data or settings.data, settings.evaluation, settings.threads, settings.device)
 
 
-def retrieval_metrics(embeddings: SplitEmbeddings) -> dict[str, Any]:
-    """Recalls in percent, median and mean rank, both ways, over all and by topic, and what chance would give."""
-    both = {
-        "image_to_text": ranks(embeddings.image, embeddings.text, embeddings.groups),
-        "text_to_image": ranks(embeddings.text, embeddings.image, embeddings.groups),
-    }
-    gallery = len(embeddings.ids)
-    topics: dict[str, list[int]] = {}
-    for row, topic in enumerate(embeddings.topics):
-        if topic is not None:
-            topics.setdefault(topic, []).append(row)
+def _read(data: DataSettings, split: str, allow_partial: bool) -> SplitRows:
+    """The rows of a split; all splits are read before any is encoded, so that what is missing shows at once."""
+    rows = read_split(data.explanations, split, statuses=None, image_root=data.image_root, allow_partial=allow_partial)
+    for line in (rows.source.line(), rows.source.warning()):
+        if line:
+            tqdm.write(line, file=sys.stderr)
+    return rows
+
+
+def _measure(run: Path, rows: SplitRows, towers: Towers, plan: _Plan, weights: str) -> dict[str, Any]:
+    split, device = rows.source.split, choose_device(plan.device)
+    triples = TripleSet(rows, towers, explanations=False, cache_mib=0)
+    embeddings = embed_split(towers.clip.to(device), triples, plan.evaluation.batch_size, device)
+    with written_whole(run / f"{split}_embeddings.safetensors") as temporary:
+        tensors: dict[str, torch.Tensor] = {"image": embeddings.image, "text": embeddings.text}
+        save_file(tensors, temporary, metadata={"split": split, "towers_sha256": weights})
+    write_json(run / f"{split}_ids.json", embeddings.ids)
     return {
-        "gallery": gallery,
-        **_directions(both, torch.arange(gallery)),
-        "chance": {name: by_chance(right, gallery) for name, (_, right) in both.items()},
-        "by_topic": {topic: _directions(both, torch.tensor(rows)) for topic, rows in sorted(topics.items())},
+        "split": split,
+        **retrieval_metrics(embeddings, with_intervals=True),
+        "failed_images": triples.failures,
+        "truncated_captions": triples.truncation.captions,
+        "gaps": list(rows.source.gaps),
+        "shards": rows.source.digests,
+        "shards_sha256": rows.source.digest,
+        "evaluated_with": code_version(),
     }
 
 
-def _directions(both: dict[str, tuple[torch.Tensor, torch.Tensor]], rows: torch.Tensor) -> dict[str, Any]:
-    metrics: dict[str, Any] = {name: summarise(found[rows]) for name, (found, _) in both.items()}
-    mean = mean_recall(metrics["image_to_text"], metrics["text_to_image"])
-    return {"queries": len(rows), "mean_recall": mean, **metrics}
+def _measured_before(run: Path, weights: str) -> dict[str, Any]:
+    """Metrics of other splits by the same weights; those of other weights are dropped."""
+    try:
+        before = read_metrics(run)
+    except ModelError:
+        return {}
+    return dict(before["splits"]) if before.get("towers_sha256") == weights else {}

@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 import torch
 from PIL import Image
 
+from model.clusters import Groups
 from model.comparison import Comparison, RunEmbeddings, compare, load_embeddings
 from model.errors import ModelError
+from model.evaluation import read_metrics
 from model.files import written_whole
 from model.images import BadImage, decode
 from model.report_plots import training_curves
-from model.retrieval import Groups
 from model.run_log import read_log
 from model.settings_file import load_run_settings
 from model.shards import Triple, read_split
@@ -35,7 +36,7 @@ class Report:
     """What the page says, for the terminal too.
 
     Attributes:
-        metrics: contents of each arm's `metrics.json`, by arm.
+        metrics: each arm's metrics of the test split, as its `metrics.json` has them.
         comparison: the last arm against the first.
         verdict: that in a sentence.
     """
@@ -51,10 +52,10 @@ def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
 
     Raises ModelError if a run was not evaluated, or the runs do not belong together.
     """
-    metrics = {arm: _read_metrics(run) for arm, run in arms.items()}
-    split = next(iter(metrics.values()))["split"]
-    embeddings = {arm: load_embeddings(run, split) for arm, run in arms.items()}
     settings = load_run_settings(next(iter(arms.values())) / "settings.yaml")
+    split = settings.data.splits.test
+    metrics = {arm: _metrics_of(run, split) for arm, run in arms.items()}
+    embeddings = {arm: load_embeddings(run, split) for arm, run in arms.items()}
     folder = settings.data.explanations
     partial = any(found.get("allow_partial") for found in metrics.values())
     rows = read_split(folder, split, statuses=None, image_root=settings.data.image_root, allow_partial=partial)
@@ -96,11 +97,11 @@ def describe(ours: str, baseline: str, metrics: dict[str, dict[str, Any]], compa
     return f"{ours} is {better} than {baseline} by {size} ({recalls}; {interval}). {caution}"
 
 
-def _read_metrics(run: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads((run / "metrics.json").read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise ModelError(f"{run} was not evaluated; do it with: entityclip evaluate {run}") from None
+def _metrics_of(run: Path, split: str) -> dict[str, Any]:
+    splits = read_metrics(run)["splits"]
+    if split not in splits:
+        raise ModelError(f"{run} was not evaluated on split {split!r}; do it with: entityclip evaluate {run}")
+    return dict(splits[split])
 
 
 def _groups(triples: list[Triple]) -> Groups:

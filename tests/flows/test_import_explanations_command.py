@@ -52,7 +52,7 @@ def test_import_train_evaluate(
     config.write_text(yaml.safe_dump(settings))
     assert _run(monkeypatch, "train", config, "--out", run) == 0
     assert _run(monkeypatch, "evaluate", run) == 0
-    assert json.loads((run / "metrics.json").read_text())["gallery"] == 8
+    assert json.loads((run / "metrics.json").read_text())["splits"]["test"]["gallery"] == 8
 
 
 def test_check_says_what_was_cleaned(tmp_path: Path, tiny_llama: Path) -> None:

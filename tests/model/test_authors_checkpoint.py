@@ -13,7 +13,7 @@ from model.authors_names import shapes_at_authors, state_from_authors
 from model.checkpoint import load_entityclip, load_trained_towers, read_card
 from model.entityclip import EntityCLIP
 from model.errors import ModelError
-from model.evaluation import evaluate
+from model.evaluation import evaluate, read_metrics
 from model.open_clip_import import open_clip
 from model.settings import MethodSettings
 from tests.model.parity import FOLDER, OUTPUTS, build, load
@@ -149,8 +149,8 @@ def test_an_imported_run_is_evaluated_and_can_be_moved(dataset, tmp_path):
 
     with pytest.raises(ModelError, match="name some with --explanations"):
         evaluate(run)
-    metrics = evaluate(run, "test", explanations=dataset[0])
-    assert metrics["queries"] == 15 and metrics["step"] == 0
+    metrics = evaluate(run, ["test"], explanations=dataset[0])["test"]
+    assert metrics["queries"] == 15 and read_metrics(run)["step"] == 0
     loaded, _, transform = open_clip.create_model_and_transforms(f"local-dir:{run / 'clip'}")
     assert all(torch.equal(tensor, clip.state_dict()[name]) for name, tensor in loaded.state_dict().items())
     assert json.loads((run / "clip" / "open_clip_config.json").read_text())["model_cfg"]["quick_gelu"] is True

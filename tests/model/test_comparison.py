@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
+from model.clusters import Groups
 from model.comparison import Comparison, RunEmbeddings, compare, load_embeddings
 from model.errors import ModelError
-from model.retrieval import Groups, mean_recall, ranks, summarise
+from model.retrieval import mean_recall, ranks, summarise
 
 
 def _run(count: int, noise: float, seed: int) -> RunEmbeddings:
@@ -24,8 +25,8 @@ def _alone(count: int) -> Groups:
 
 
 def _mean_recall(run: RunEmbeddings, groups: Groups) -> float:
-    both = (ranks(run.image, run.text, groups)[0], ranks(run.text, run.image, groups)[0])
-    return mean_recall(*(summarise(found) for found in both))
+    found = ranks(run.image, run.text, groups)
+    return mean_recall(summarise(found.image_to_text), summarise(found.text_to_image))
 
 
 def test_the_difference_is_that_of_the_mean_recalls_and_the_interval_holds_it() -> None:

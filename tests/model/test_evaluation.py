@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from model.checkpoint import load_entityclip, load_trained_towers
 from model.errors import ModelError
-from model.evaluation import evaluate
+from model.evaluation import evaluate, read_metrics
 from model.export import RECORD, export
 from model.open_clip_import import open_clip
 from model.training import train
@@ -23,7 +23,7 @@ def run(settings, tmp_path):
 
 def test_metrics_are_those_of_plain_open_clip(run, settings):
     """Loads the towers into open_clip by itself, encodes one pair at a time, ranks by sorting."""
-    metrics = evaluate(run)
+    metrics = evaluate(run)["test"]
     clip, _, transform = open_clip.create_model_and_transforms(settings.towers.model)
     clip.load_state_dict(load_file(run / "checkpoint" / "towers.safetensors"))
     clip.eval()
@@ -44,10 +44,14 @@ def test_metrics_are_those_of_plain_open_clip(run, settings):
         for k in (1, 5, 10):
             assert metrics[name][f"R@{k}"] == pytest.approx(100 * (places < k).float().mean().item())
         main = places[[i for i, n in enumerate(numbers) if n % 3]]
-        assert metrics["by_topic"]["main"][name]["mean_rank"] == pytest.approx(1 + main.float().mean().item())
+        assert metrics["by_topic"]["main"][name]["MeanR"] == pytest.approx(1 + main.float().mean().item())
     assert metrics["by_topic"]["rare"]["queries"] == 5 and metrics["gallery"] == metrics["queries"] == 15
     assert metrics["chance"]["image_to_text"]["R@5"] == pytest.approx(100 * 5 / 15)
-    assert json.loads((run / "metrics.json").read_text()) == metrics
+    assert metrics["intervals"]["clusters"] == 15
+    for name in ("mean_recall", "image_to_text"):
+        low, high = metrics["intervals"][name] if name == "mean_recall" else metrics["intervals"][name]["MRR"]
+        assert low < (metrics[name] if name == "mean_recall" else metrics[name]["MRR"]) < high
+    assert read_metrics(run)["splits"] == {"test": metrics}
 
 
 def test_a_run_needs_nothing_of_what_it_began_from(settings, clip_folder, tmp_path):
@@ -70,8 +74,27 @@ def test_partial_explanations_are_measured_only_if_allowed(run, dataset, tmp_pat
     (folder / "_receipts" / "bucket-00000.json").unlink()
     with pytest.raises(ModelError, match="not complete: 1 of 2 buckets"):
         evaluate(run, explanations=folder)
-    metrics = evaluate(run, explanations=folder, allow_partial=True)
+    metrics = evaluate(run, explanations=folder, allow_partial=True)["test"]
     assert metrics["gaps"] == ["1 of 2 buckets are finished"] and metrics["allow_partial"] is True
+
+
+def test_one_split_does_not_overwrite_another_of_the_same_weights(run):
+    """And what other weights were measured on does not stay."""
+    both = evaluate(run, ["val", "test"])
+    assert list(both) == ["val", "test"] and both["val"]["gallery"] == 12
+    before = read_metrics(run)
+    assert evaluate(run, ["val"])["val"] == both["val"]
+    assert read_metrics(run) == before and set(before["splits"]) == {"val", "test"}
+    assert {path.name for path in run.glob("*_embeddings.safetensors")} == {
+        "val_embeddings.safetensors",
+        "test_embeddings.safetensors",
+    }
+    (run / "metrics.json").write_text(json.dumps(before | {"towers_sha256": "of other weights"}))
+    evaluate(run, ["val"])
+    assert set(read_metrics(run)["splits"]) == {"val"}
+    (run / "metrics.json").write_text(json.dumps(before["splits"]["test"]))
+    with pytest.raises(ModelError, match="written by an older version"):
+        read_metrics(run)
 
 
 def test_the_whole_model_comes_back(run, settings):
@@ -87,7 +110,7 @@ def test_what_is_missing_or_damaged_is_named(run, tmp_path):
     with pytest.raises(ModelError, match="no checkpoint at"):
         evaluate(tmp_path / "elsewhere")
     with pytest.raises(ModelError, match="no shards of split 'dev', it has test, train, val"):
-        evaluate(run, "dev")
+        evaluate(run, ["dev"])
     towers = run / "checkpoint" / "towers.safetensors"
     towers.write_bytes(towers.read_bytes()[:100])
     with pytest.raises(ModelError, match=r"towers\.safetensors: cannot be read"):

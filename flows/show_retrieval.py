@@ -1,0 +1,70 @@
+"""Retrieval metrics as tables in a terminal of 80 columns."""
+
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from flows.show import console
+
+_QUERIES = {"image_to_text": "image", "text_to_image": "caption"}
+_METRICS = ("R@1", "R@5", "R@10", "R@50", "R@100", "MedR", "MeanR", "MRR")
+
+
+def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
+    """Arms on the same split: each metric with its interval below it, what chance gives, and parts of the split.
+
+    `metrics` is what `metrics.json` says of that split, by arm.
+    """
+    first = next(iter(metrics.values()))
+    title = f"retrieval on the {first['split']} split, {first['gallery']:,} candidates; recalls in percent"
+    table = _table(title, "arm", "query", *_METRICS, "mean")
+    for arm, found in metrics.items():
+        ends = found["intervals"] or {}
+        for way, query in _QUERIES.items():
+            cells = [_cell(name, found[way][name], ends.get(way, {}).get(name)) for name in _METRICS]
+            mean = _cell("mean", found["mean_recall"], ends.get("mean_recall")) if query == "image" else ""
+            table.add_row(escape(arm) if query == "image" else "", query, *cells, mean)
+        table.add_section()
+    chance = first["chance"]["image_to_text"]
+    table.add_row("by chance", "", *(_value(n, chance[n]) if n in chance else "" for n in _METRICS), "", style="dim")
+    console.print(table)
+    sure = first["intervals"]
+    below = f"below: {sure['level']} % interval, bootstrap over {sure['clusters']:,} queries both ways" if sure else ""
+    console.print(f"mean: of R@1, R@5, R@10 both ways; {below}".rstrip("; "), style="dim")
+    _show_parts("topic", "by_topic", metrics)
+    _show_parts("training captions with the rarest name", "by_entity_frequency", metrics)
+
+
+def _show_parts(title: str, key: str, metrics: dict[str, dict[str, Any]]) -> None:
+    first = next(iter(metrics.values())).get(key)
+    if not first:
+        return
+    table = _table(f"mean recall by {title}", "", "queries", *(escape(arm) for arm in metrics))
+    for part in first:
+        cells = []
+        for found in metrics.values():
+            one = found[key][part]
+            ends = (one["intervals"] or {}).get("mean_recall")
+            cells.append(f"{one['mean_recall']:.1f}" + (f" [dim]{ends[0]:.1f} to {ends[1]:.1f}[/dim]" if ends else ""))
+        table.add_row(escape(part), f"{first[part]['queries']:,}", *cells)
+    console.print(table)
+
+
+def _table(title: str, *names: str) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in names:
+        table.add_column(name, justify="left" if name in ("arm", "query", "") else "right", no_wrap=True)
+    return table
+
+
+def _cell(name: str, value: float, ends: list[float] | None) -> str:
+    below = "".join(f"\n[dim]{_value(name, end)}[/dim]" for end in ends or ())
+    return _value(name, value) + below
+
+
+def _value(name: str, value: float) -> str:
+    if name == "MRR":
+        return f"{value:.3f}"
+    return f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
