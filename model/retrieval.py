@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
@@ -39,88 +40,93 @@ def ranks(image: Tensor, text: Tensor, groups: Groups, *, tile: int = _TILE) -> 
 
     Raises ModelError for embeddings that are not finite: no comparison with NaN holds, so they would rank first.
     """
-    count = len(image)
     if not (bool(image.isfinite().all()) and bool(text.isfinite().all())):
         raise ModelError("embeddings are not finite; the model's weights are broken")
-    labels = cluster_labels(groups)
-    order = labels.argsort(stable=True)
-    tile = min(tile, _multiple(count, 64))
-    scores = _Scores(
-        _filled(image, order, tile),
-        _filled(text, order, tile),
-        groups["image"][order].to(image.device),
-        groups["caption"][order].to(image.device),
-        tile,
-    )
-    cluster = labels[order]
-    first, last = cluster[::tile].tolist(), [int(cluster[min(end, count) - 1]) for end in _ends(count, tile)]
-    shared = {
-        (r, c) for r in range(len(first)) for c in _overlapping(first, last, r)
-    }  # tiles that may hold right answers; all others hold none
-
-    best = [torch.full((count,), float("-inf"), device=image.device) for _ in WAYS]
-    for r, c in sorted(shared):
-        found, right = scores.of(r, c), scores.right(r, c)
-        found = found.masked_fill(~right, float("-inf"))
-        for way, place in enumerate((scores.place(r), scores.place(c))):
-            best[way][place] = torch.maximum(best[way][place], found.amax(dim=1 - way))
-
-    better = [torch.zeros(count, dtype=torch.int64, device=image.device) for _ in WAYS]
-    for r in tqdm(range(len(first)), desc="ranking", unit="row of tiles", disable=None, leave=False):
-        for c in range(len(first)):
-            found = scores.of(r, c)
-            for way, place in enumerate((scores.place(r), scores.place(c))):
-                beaten = found >= best[way][place].unsqueeze(1 - way)
-                if (r, c) in shared:
-                    beaten &= ~scores.right(r, c)
-                better[way][place] += beaten.sum(dim=1 - way)
-    image_to_text, text_to_image = ((1 + counted).cpu()[order.argsort()] for counted in better)
+    with torch.autocast(image.device.type, enabled=False):
+        image_to_text, text_to_image = _ranks(image, text, groups, tile)
     return Ranks(image_to_text, text_to_image, _right_answers(groups))
 
 
-class _Scores(NamedTuple):
-    """Tiles of the (N, N) scores of images and texts, in clustered order."""
+def _ranks(image: Tensor, text: Tensor, groups: Groups, tile: int) -> list[Tensor]:
+    """(N,) both ways."""
+    clusters = cluster_labels(groups)
+    order = clusters.argsort(stable=True)
+    scores = _Scores(image, text, groups, order, min(tile, _multiple(len(order), 64)))
+    shared = _tiles_with_right_answers(clusters[order], scores.tile)
 
-    image: Tensor  # (M, D), M the next multiple of the tile
-    text: Tensor
-    image_group: Tensor  # (N,)
-    caption_group: Tensor
-    tile: int
+    best = [torch.full((len(order),), float("-inf"), device=image.device) for _ in WAYS]
+    for r, c in shared:
+        found = scores.of(r, c).masked_fill(~scores.right(r, c), float("-inf"))
+        for way, place in enumerate((scores.place(r), scores.place(c))):
+            best[way][place] = torch.maximum(best[way][place], found.amax(dim=1 - way))
+
+    better = [torch.zeros(len(order), dtype=torch.int64, device=image.device) for _ in WAYS]
+    for r in tqdm(range(scores.tiles), desc="ranking", unit="row of tiles", disable=None, leave=False):
+        for c in range(scores.tiles):
+            found = scores.of(r, c)
+            if (r, c) in shared:
+                found.masked_fill_(scores.right(r, c), float("-inf"))
+            for way, place in enumerate((scores.place(r), scores.place(c))):
+                beaten = found >= best[way][place].unsqueeze(1 - way)
+                # torch adds bytes to int32 several times as fast as it adds booleans
+                better[way][place] += beaten.view(torch.uint8).sum(dim=1 - way, dtype=torch.int32)
+    return [(1 + counted).cpu()[order.argsort()] for counted in better]
+
+
+class _Scores:
+    """Tiles of the (N, N) scores of images and texts, in an order."""
+
+    def __init__(self, image: Tensor, text: Tensor, groups: Groups, order: Tensor, tile: int) -> None:
+        self.count, self.tile = len(order), tile
+        self.tiles = -(-self.count // tile)
+        self._image, self._text = (_filled(embeddings, order, tile) for embeddings in (image, text))
+        self._groups = [numbers[order].to(image.device) for numbers in (groups["image"], groups["caption"])]
 
     def place(self, number: int) -> slice:
         """The pairs of a row or column of tiles."""
-        return slice(number * self.tile, min((number + 1) * self.tile, len(self.image_group)))
+        return slice(number * self.tile, min((number + 1) * self.tile, self.count))
 
     def of(self, r: int, c: int) -> Tensor:
         """Scores of a tile; of the last ones, without what they were filled up with."""
         rows, columns = (slice(number * self.tile, (number + 1) * self.tile) for number in (r, c))
-        found = self.image[rows] @ self.text[columns].T
-        return found[: len(self.image_group) - rows.start, : len(self.image_group) - columns.start]
+        scores = product(self._image[rows], self._text[columns])
+        return scores[: self.count - rows.start, : self.count - columns.start]
 
     def right(self, r: int, c: int) -> Tensor:
         """Which scores of a tile are those of right answers."""
         rows, columns = self.place(r), self.place(c)
-        right = self.image_group[rows, None] == self.image_group[None, columns]
-        return right | (self.caption_group[rows, None] == self.caption_group[None, columns])
+        same_image, same_caption = (numbers[rows, None] == numbers[None, columns] for numbers in self._groups)
+        return same_image | same_caption
+
+
+def _tiles_with_right_answers(clusters: Tensor, tile: int) -> set[tuple[int, int]]:
+    """All (row, column) whose clusters overlap: as these are sorted, the diagonal and perhaps some beside it."""
+    first = clusters[::tile].tolist()
+    last = [*clusters[tile - 1 :: tile].tolist(), int(clusters[-1])]
+    found = set()
+    for r in range(len(first)):
+        c = r
+        while c < len(first) and first[c] <= last[r]:
+            found |= {(r, c), (c, r)}
+            c += 1
+    return found
+
+
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """left @ right.T, (A, D) and (B, D) to (A, B), in true fp32.
+
+    On a CPU as a 1 x 1 convolution over 16 rows of pixels: torch gives that to oneDNN, and a matrix product to MKL,
+    which on AMD's processors leaves half of the vector units idle. (On a GPU a convolution would be TF32.)
+    """
+    if left.device.type != "cpu" or len(left) % 16:
+        return left @ right.T
+    pixels = left.view(16, 1, -1, left.shape[1]).permute(0, 3, 1, 2)
+    filters = right.view(-1, 1, 1, right.shape[1]).permute(0, 3, 1, 2)
+    return F.conv2d(pixels, filters).permute(0, 2, 3, 1).reshape(len(left), len(right))
 
 
 def _multiple(count: int, of: int) -> int:
     return of * max(1, -(-count // of))
-
-
-def _ends(count: int, tile: int) -> range:
-    return range(tile, _multiple(count, tile) + 1, tile)
-
-
-def _overlapping(first: list[int], last: list[int], row: int) -> list[int]:
-    """Tiles whose clusters, which are sorted, overlap with those of a tile: its neighbours."""
-    low = row
-    while low > 0 and last[low - 1] >= first[row]:
-        low -= 1
-    high = row
-    while high + 1 < len(first) and first[high + 1] <= last[row]:
-        high += 1
-    return list(range(low, high + 1))
 
 
 def _filled(embeddings: Tensor, order: Tensor, tile: int) -> Tensor:
