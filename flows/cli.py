@@ -42,20 +42,24 @@ def check(
     out: Output = None,
     redo: RedoOption = None,
     redo_max_tokens: RedoMaxTokens = None,
-    sample: Annotated[int, typer.Option(min=0, help="how many images to decode")] = 200,
+    sample: Annotated[int, typer.Option(min=0, help="how many images to decode, seeded")] = 1000,
+    full: Annotated[bool, typer.Option("--full", help="decode and hash every image")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="threads that decode; by default one a core")] = None,
+    languages: Annotated[bool, typer.Option("--languages", help="count captions by language")] = False,
     probe: Annotated[
         int, typer.Option(min=0, help="how many prompts the engine answers for the estimate; 0: none")
     ] = 64,
+    strict: Annotated[bool, typer.Option("--strict", help="exit code 1 where there are warnings")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="the same as JSON, and nothing else on stdout")] = False,
 ) -> None:
-    """Look at a manifest and its data before any long work; nothing is written."""
-    from flows.show import show_check
-    from pipeline.check import check_job
-    from pipeline.job import open_job
+    """Look at a manifest and its data before any long work; nothing is written. Exit code 2 where there are errors."""
+    from flows.check import run_check
+    from pipeline.check import CheckOptions
     from pipeline.redo import parse_redo
 
     again = parse_redo(redo, redo_max_tokens)
-    job = open_job(manifest, engine=engine, output=out)
-    show_check(check_job(job, sample=sample, limit=limit, redo=again, probe_rows=probe))
+    options = CheckOptions(sample, full, workers, languages, limit, again, probe)
+    raise typer.Exit(run_check(manifest, options, engine=engine, output=out, strict=strict, as_json=as_json))
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 import shlex
 from collections import Counter
-from datetime import timedelta
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,48 +9,10 @@ from rich.table import Table
 
 from model.authors_checkpoint import Imported
 from model.training import TrainResult
-from pipeline.check import CheckReport
-from pipeline.probe import Probe
 from pipeline.status import Status
 from pipeline.summary import GenerationSummary
 
 console = Console()
-
-
-def show_check(report: CheckReport) -> None:
-    """Counts, what would be done, problems, and the first rendered prompts."""
-    splits = ", ".join(f"{split} {count:,}" for split, count in report.pairs.items())
-    size = report.plan_bytes / 2**20
-    console.print(f"pairs: {splits}; in {report.num_shards:,} shards a split; the plan takes {size:,.1f} MiB")
-    for line in report.reading:
-        console.print(line, markup=False, soft_wrap=True)
-    console.print(f"to generate: {report.to_generate:,}, redone {report.redone:,}", end="")
-    console.print(f"; there already: {report.reused:,}; a status without a text: {report.settled:,}", end="")
-    console.print(f"; left for later: {report.pending:,}")
-    if report.to_generate:
-        mean = report.prompt_tokens / report.to_generate
-        console.print(f"prompts: {mean:,.0f} tokens on average, {report.longest_prompt:,} at most")
-    console.print(f"images decoded: {report.images_checked:,}; problems: {len(report.problems)}")
-    for problem in report.problems[:10]:
-        console.print(f"  {escape(problem)}")
-    if len(report.problems) > 10:
-        console.print(f"  ... and {len(report.problems) - 10} more")
-    for prompt in report.prompts:
-        console.rule(f"prompt of {escape(prompt.id)}, {prompt.tokens} tokens", align="left")
-        for message in prompt.messages:
-            console.print(f"[bold]{message['role']}[/bold]: {escape(message['content'])}")
-    if report.probe is not None:
-        _show_estimate(report.probe)
-
-
-def _show_estimate(probe: Probe) -> None:
-    console.rule("estimate", align="left")
-    errors = f", {probe.errors} of them errors" if probe.errors else ""
-    rates = f"{probe.rows / probe.seconds:,.1f} rows/s, {probe.completion_tokens / probe.seconds:,.0f} tokens/s"
-    console.print(f"{probe.rows} prompts took {probe.seconds:.1f} s{errors}: {rates}")
-    console.print(f"opening the engine took {probe.opening_seconds:.1f} s")
-    duration = timedelta(seconds=round(probe.estimated_seconds))
-    console.print(f"all {probe.to_generate:,} at this rate: {duration}")
 
 
 def show_generation(summary: GenerationSummary) -> None:

@@ -1,169 +1,208 @@
-"""A look at a job before any long work: what would happen, and what is wrong. Writes nothing but a demo world."""
+"""A look at a manifest and its data before any long work: what would happen, and what is wrong.
 
-import random
+Writes nothing but a demo world. A step that cannot be taken is a finding; steps that do not need it are taken all the
+same.
+"""
+
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Literal, TypeVar
 
-from tqdm import tqdm
-
-from pipeline.engines.protocol import Request
-from pipeline.images import image_problem
-from pipeline.job import Job
-from pipeline.plan import Plan, PlannedPair, plan_pairs, write_plan
-from pipeline.prepare import shards_there
-from pipeline.probe import Probe, probe_engine
-from pipeline.prompt import Message
+from pipeline.checks import dataset_findings as of_dataset
+from pipeline.checks.image_findings import image_counts, image_findings
+from pipeline.checks.image_look import ImageLook, choose, look_at_images
+from pipeline.checks.languages import language_of
+from pipeline.checks.leak_findings import leak_findings, leaked_content_findings
+from pipeline.checks.progress import Progress
+from pipeline.checks.repeat_findings import repeat_findings, repeated_content_findings
+from pipeline.checks.repeats import first_rows, later_rows
+from pipeline.checks.report import SEVERITIES, CheckReport, Code, Estimate, Finding, Languages, Lengths, status_of
+from pipeline.checks.samples import rendered_prompts, samples_of
+from pipeline.checks.survey import NOTHING, Survey, survey
+from pipeline.checks.work import PlannedWork, length_findings, plan_work
+from pipeline.errors import PipelineError
+from pipeline.garbage import rare_collections
+from pipeline.job import Job, open_job
+from pipeline.judge import open_judge
+from pipeline.manifest import EngineKind, Manifest, load_manifest
+from pipeline.probe import estimate_findings, probe_engine
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
-from pipeline.redo import NOTHING, Redo
-from pipeline.resume import BucketWork, divide, spooled_answers
-from pipeline.shard import ShardFile, read_shard
-from pipeline.spool import read_spool
+from pipeline.redo import NOTHING as NO_REDO
+from pipeline.redo import Redo
 
-_PROMPTS = 3
-_Item = TypeVar("_Item")
-
-
-@dataclass(frozen=True)
-class RenderedPrompt:
-    """A pair's chat and its length in the LLM's tokens."""
-
-    id: str
-    messages: list[Message]
-    tokens: int
+_Result = TypeVar("_Result")
+_Step = Literal["open", "read", "plan", "probe"]
+_FAILED: dict[_Step, Code] = {
+    "open": "cannot_open",
+    "read": "cannot_read",
+    "plan": "cannot_plan",
+    "probe": "cannot_probe",
+}
 
 
 @dataclass(frozen=True)
-class CheckReport:
-    """What `entityclip check` shows.
+class CheckOptions:
+    """How far to look.
 
     Attributes:
-        pairs: by split; reading: what their reader cleaned or passed over, in words.
-        num_shards: a split's; plan_bytes: size of the plan as it would be written.
-        images_checked: how many images were decoded; problems: what was wrong with them, and with captions.
-        prompts: the first three that would be sent.
-        to_generate: distinct prompts to be sent, of which `redone` replace a text that is there.
-        prompt_tokens: of all prompts to be sent, together; longest_prompt: the longest of them.
-        reused: rows whose text is there.
-        settled: rows that will be a status without a text.
-        pending: pairs left out by the limit.
-        probe: what the engine did with a few of the prompts, where it was asked.
+        sample: how many images to decode; full: all of them; workers: threads that do so, None: one a core.
+        languages: tell the captions' languages.
+        limit: of a run, only the first so many pairs; redo: statuses that a run would redo.
+        probe: how many prompts the engine is asked; 0 leaves it alone.
     """
 
-    pairs: dict[str, int]
-    reading: list[str]
-    num_shards: int
-    plan_bytes: int
-    images_checked: int
-    problems: list[str]
-    prompts: list[RenderedPrompt]
-    to_generate: int
-    redone: int
-    prompt_tokens: int
-    longest_prompt: int
-    reused: int
-    settled: int
-    pending: int
-    probe: Probe | None
+    sample: int = 1000
+    full: bool = False
+    workers: int | None = None
+    languages: bool = False
+    limit: int | None = None
+    redo: Redo = NO_REDO
+    probe: int = 0
 
 
-def check_job(
-    job: Job, *, sample: int = 200, limit: int | None = None, redo: Redo = NOTHING, probe_rows: int = 0
+def check_manifest(
+    path: Path,
+    options: CheckOptions | None = None,
+    *,
+    engine: EngineKind | None = None,
+    output: Path | str | None = None,
 ) -> CheckReport:
-    """Plan without writing, decode a seeded sample of images, divide every bucket, and ask the engine a few prompts.
+    """Read all pairs, compare them, decode images, plan without writing, and ask the engine a few prompts.
 
     Args:
-        sample: how many images to decode; a run decodes each before it sends the caption.
-        limit: only the first so many pairs.
-        redo: statuses that a run would redo.
-        probe_rows: how many prompts the engine is asked; 0 leaves it alone.
+        engine, output: in place of the manifest's, as `open_job` takes them.
 
     Raises:
-        PipelineError: as generating would.
+        PipelineError: the manifest itself cannot be read.
     """
-    there = shards_there(job)
-    images: _Sample[PlannedPair] = _Sample(sample)
-    asked: _Sample[Request] = _Sample(probe_rows)
-    first: list[PlannedPair] = []
-    empty = 0
+    manifest = load_manifest(path)
+    options = options if options is not None else CheckOptions()
+    steps = _Steps()
     notes = ReaderNotes()
+    look = planned = estimate = lengths = languages = None
+    with rare_collections(), tempfile.TemporaryDirectory(prefix="entityclip-check-") as folder:
+        job = steps.take("open", lambda: open_job(path, engine=engine, output=output))
+        data = steps.take("read", lambda: _read(manifest, options, notes, Path(folder) / "rows.arrow"))
+        if data is not None and len(data.rows):
+            with steps.timed("compare"):
+                lengths, languages = _compare(data, manifest, steps.findings)
+            with steps.timed("images"):
+                look = _look(data, manifest, options, steps.findings)
+            if job is not None:
+                planned = steps.take("plan", lambda: _plan(job, data, look, options, Path(folder), steps.findings))
+            if planned is not None and planned.requests and status_of(steps.findings) != "error":
+                estimate = steps.take("probe", lambda: _probe(planned, steps.findings))
+        elif data is not None:
+            steps.findings.append(of_dataset.no_pairs())
+        return CheckReport(
+            manifest=str(path),
+            dataset=manifest.name,
+            status=status_of(steps.findings),
+            full=options.full,
+            reading=notes.lines(),
+            splits=of_dataset.split_counts(data) if data is not None else {},
+            images=image_counts(look, len(first_rows(data.images))) if data is not None and look is not None else None,
+            caption_tokens=lengths,
+            prompt_tokens=planned.prompt_tokens if planned is not None else None,
+            languages=languages,
+            findings=sorted(steps.findings, key=lambda finding: SEVERITIES.index(finding.severity)),
+            samples=samples_of(data.rows, manifest, planned.job if planned else None) if data is not None else [],
+            prompts=rendered_prompts(data.rows, planned.job) if data is not None and planned is not None else [],
+            work=planned.work if planned is not None else None,
+            estimate=estimate,
+            seconds=steps.seconds,
+        )
 
-    def looked_at(planned: Iterable[PlannedPair]) -> Iterator[PlannedPair]:
-        nonlocal empty
-        for one in planned:
-            empty += not one.pair.caption.strip()
-            if len(first) < _PROMPTS and one.pair.caption.strip():
-                first.append(one)
-            images.add(one)
-            yield one
 
-    to_generate = redone = prompt_tokens = longest = reused = settled = pending = 0
-    with tempfile.TemporaryDirectory() as folder:
-        pairs = looked_at(plan_pairs(read_pairs(job.manifest, notes), job, limit))
-        plan = write_plan(pairs, Path(folder) / "plan", job.manifest.num_shards)
-        plan_bytes = sum(path.stat().st_size for path in plan.folder.rglob("*.parquet"))
-        if sum(plan.pairs.values()) > sample:  # a run decodes every image, this only the sample
-            divided = replace(job, manifest=job.manifest.with_changes({"check_images": False}))
-        else:
-            divided = job
-        for bucket in tqdm(plan.buckets, desc="check", unit=" buckets", delay=2, disable=None):
-            work = _divided(divided, plan, bucket, there.get(bucket, []), redo)
-            for request in work.requests:
-                asked.add(request)
-                prompt_tokens += request.prompt_tokens
-                longest = max(longest, request.prompt_tokens)
-            to_generate += len(work.requests)
-            redone += work.redone
-            reused += work.reused
-            settled += sum(row.raw_text is None for row in work.settled.values())
-            pending += work.pending
-    found = (image_problem(job.manifest.image_root, one.pair.image) for one in images.items)
-    problems = [problem for problem in found if problem is not None]
-    if empty:
-        problems.append(f"{empty} captions are empty")
-    chats = [job.prompt.render(p.pair) for p in first]
-    tokens = [len(ids) for ids in job.model.encode(chats)]
-    return CheckReport(
-        pairs=plan.pairs,
-        reading=notes.lines(),
-        num_shards=job.manifest.num_shards,
-        plan_bytes=plan_bytes,
-        images_checked=len(images.items),
-        problems=problems,
-        prompts=[RenderedPrompt(p.pair.id, c, n) for p, c, n in zip(first, chats, tokens, strict=True)],
-        to_generate=to_generate,
-        redone=redone,
-        prompt_tokens=prompt_tokens,
-        longest_prompt=longest,
-        reused=reused,
-        settled=settled,
-        pending=pending,
-        probe=probe_engine(job, asked.items, to_generate) if asked.items else None,
+def unreadable_manifest(path: Path, error: PipelineError) -> CheckReport:
+    """The report of a manifest that cannot be read, with this one finding."""
+    finding = of_dataset.failed("cannot_load", error)
+    return CheckReport(manifest=str(path), status="error", findings=[finding])
+
+
+class _Steps:
+    """What has been found so far, and how long each step took."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Time a step."""
+        began = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - began
+
+    def take(self, name: _Step, step: Callable[[], _Result]) -> _Result | None:
+        """A step's result; None if it cannot be taken, which becomes a finding."""
+        with self.timed(name):
+            try:
+                return step()
+            except PipelineError as error:
+                self.findings.append(of_dataset.failed(_FAILED[name], error))
+                return None
+
+
+def _read(manifest: Manifest, options: CheckOptions, notes: ReaderNotes, file: Path) -> Survey:
+    judge = open_judge(manifest)
+    with Progress("read", "pairs") as progress:
+        return survey(
+            progress.over(read_pairs(manifest, notes)),
+            file,
+            count_clip_tokens=judge.count_tokens,
+            context_length=judge.settings.clip_context_length,
+            language_of=language_of if options.languages else None,
+        )
+
+
+def _compare(data: Survey, manifest: Manifest, findings: list[Finding]) -> tuple[Lengths | None, Languages | None]:
+    judging = manifest.generation.judge
+    lengths, long_captions = of_dataset.caption_lengths(data, judging.clip_context_length)
+    languages, other_languages = of_dataset.caption_languages(data, judging.language)
+    findings += of_dataset.split_findings(data)
+    findings += of_dataset.empty_caption_findings(data)
+    findings += repeat_findings(data)
+    findings += leak_findings(data)
+    findings += long_captions
+    findings += other_languages
+    return lengths, languages
+
+
+def _look(data: Survey, manifest: Manifest, options: CheckOptions, findings: list[Finding]) -> ImageLook:
+    distinct = first_rows(data.images)
+    chosen = distinct if options.full else choose(distinct, options.sample)
+    look = look_at_images(data.rows, chosen, manifest.image_root, options.workers)
+    findings += image_findings(look, data.rows)
+    findings += repeated_content_findings(data, look)
+    findings += leaked_content_findings(data, look)
+    return look
+
+
+def _plan(
+    job: Job, data: Survey, look: ImageLook, options: CheckOptions, folder: Path, findings: list[Finding]
+) -> PlannedWork:
+    repeated = set(later_rows(data.ids).tolist())
+    unusable = set(data.images[look.rows[look.contents == NOTHING]].tolist())
+    planned = plan_work(
+        job,
+        (pair for row, pair in enumerate(data.rows.pairs()) if row not in repeated),
+        folder,
+        limit=options.limit,
+        redo=options.redo,
+        requests=options.probe,
+        image_problem=lambda image: "cannot be used" if hash(image) in unusable else None,
     )
+    findings += length_findings(planned.prompt_tokens)
+    return planned
 
 
-def _divided(job: Job, plan: Plan, bucket: int, files: list[ShardFile], redo: Redo) -> BucketWork:
-    existing = [row for file in files for row in read_shard(job.storage, file.name).rows]
-    pairs = plan.bucket(bucket).pairs()
-    return divide(job, pairs, existing, spooled_answers(job, pairs, read_spool(job.spool_path(bucket)), redo), redo)
-
-
-class _Sample(Generic[_Item]):
-    """A uniform sample of a stream, seeded (reservoir sampling)."""
-
-    def __init__(self, size: int) -> None:
-        self.items: list[_Item] = []
-        self._size = size
-        self._seen = 0
-        self._rng = random.Random(0)
-
-    def add(self, item: _Item) -> None:
-        """Perhaps keep an item."""
-        self._seen += 1
-        if len(self.items) < self._size:
-            self.items.append(item)
-        elif (place := self._rng.randrange(self._seen)) < self._size:
-            self.items[place] = item
+def _probe(planned: PlannedWork, findings: list[Finding]) -> Estimate:
+    estimate = probe_engine(planned.job, planned.requests, planned.work.to_generate)
+    findings += estimate_findings(estimate)
+    return estimate

@@ -1,6 +1,7 @@
 """Can this image be used? Asked before any LLM token is spent on its caption."""
 
 import hashlib
+from enum import StrEnum
 from pathlib import Path
 
 from PIL import Image
@@ -8,22 +9,42 @@ from PIL import Image
 MAX_PIXELS = 178_956_970  # Pillow's own bound: 2**31 bytes / 4 bytes a pixel / 3
 
 
-def image_problem(root: Path, relative: str) -> str | None:
-    """Why the image `root/relative` cannot be used, or None. Never reads outside `root`."""
+class ImageFault(StrEnum):
+    """Why an image cannot be used."""
+
+    OUTSIDE = "outside"
+    MISSING = "missing"
+    TOO_LARGE = "too_large"
+    UNDECODABLE = "undecodable"
+
+
+def image_fault(root: Path, relative: str) -> tuple[ImageFault, str] | None:
+    """Why the image `root/relative` cannot be used, in kind and in words, or None. Never reads outside `root`."""
     path = _below(root, relative)
     if path is None:
-        return f"{relative}: lies outside the image root"
+        return ImageFault.OUTSIDE, f"{relative}: lies outside the image root"
     if not path.is_file():
-        return f"{relative}: no such image"
+        return ImageFault.MISSING, f"{relative}: no such image"
     try:
         with Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:
-                return f"{relative}: {image.width}x{image.height} pixels is more than {MAX_PIXELS}"
+                return (
+                    ImageFault.TOO_LARGE,
+                    f"{relative}: {image.width}x{image.height} pixels is more than {MAX_PIXELS}",
+                )
             image.draft("RGB", (64, 64))  # JPEG: a cheap pass over the whole file, so truncation shows
             image.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return f"{relative}: cannot be decoded: {error}".replace(str(root), ".")
+    except Image.DecompressionBombError as error:
+        return ImageFault.TOO_LARGE, f"{relative}: cannot be decoded: {error}"
+    except (OSError, ValueError, SyntaxError) as error:
+        return ImageFault.UNDECODABLE, f"{relative}: cannot be decoded: {error}".replace(str(root), ".")
     return None
+
+
+def image_problem(root: Path, relative: str) -> str | None:
+    """Why the image `root/relative` cannot be used, in words, or None."""
+    found = image_fault(root, relative)
+    return None if found is None else found[1]
 
 
 def image_digest(root: Path, relative: str) -> str:

@@ -2,39 +2,19 @@
 
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from pipeline.checks.report import Estimate, Finding
 from pipeline.engines.open_engine import engine_for
 from pipeline.engines.protocol import Request
 from pipeline.job import Job
 
 
-@dataclass(frozen=True)
-class Probe:
-    """What the engine did with a few of the requests.
-
-    Attributes:
-        rows: requests sent; errors: how many came back as errors; seconds: from the first sent to the last answer.
-        opening_seconds: to load the model or to start the server.
-        to_generate: requests of the whole job.
-    """
-
-    rows: int
-    errors: int
-    completion_tokens: int
-    seconds: float
-    opening_seconds: float
-    to_generate: int
-
-    @property
-    def estimated_seconds(self) -> float:
-        """Of the whole job at the probe's rate. A server with more in flight than a probe has is faster."""
-        return self.opening_seconds + self.to_generate * self.seconds / self.rows
-
-
-def probe_engine(job: Job, requests: list[Request], to_generate: int) -> Probe:
+def probe_engine(job: Job, requests: list[Request], to_generate: int) -> Estimate:
     """Open the job's engine, let it answer `requests` (at least one), and close it.
+
+    The estimate is of the whole job at the probe's rate. A server with more in flight than a probe has is faster.
 
     Raises:
         PipelineError: the engine cannot be opened, or is lost.
@@ -46,11 +26,27 @@ def probe_engine(job: Job, requests: list[Request], to_generate: int) -> Probe:
             opened = time.monotonic()
             completions = list(engine.complete(requests))
             seconds = time.monotonic() - opened
-    return Probe(
-        rows=len(requests),
+    return Estimate(
+        prompts=len(requests),
         errors=sum(completion.error is not None for completion in completions),
         completion_tokens=sum(completion.completion_tokens or 0 for completion in completions),
         seconds=seconds,
         opening_seconds=opened - began,
         to_generate=to_generate,
+        estimated_seconds=opened - began + to_generate * seconds / len(requests),
     )
+
+
+def estimate_findings(estimate: Estimate) -> list[Finding]:
+    """Prompts that the engine answered with an error."""
+    if not estimate.errors:
+        return []
+    return [
+        Finding(
+            code="engine_errors",
+            severity="error" if estimate.errors == estimate.prompts else "warning",
+            count=estimate.errors,
+            what=f"prompts were answered with an error (of {estimate.prompts} tried)",
+            mend="see the engine's log; rows like these have the status error",
+        )
+    ]

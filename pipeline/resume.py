@@ -1,5 +1,6 @@
 """Resume as a pure function of (plan bucket, existing shards, spool): what is kept, what is left to generate."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.engines.protocol import Completion, Request
@@ -22,6 +23,7 @@ class BucketWork:
         reused: how many of `settled` carry a text that is there already.
         requests: one per distinct key that has no text yet, or whose text is to be redone.
         waiting: the pairs behind each request, by key; identical prompts are generated once.
+        too_long: lengths in tokens of the prompts that do not fit the model's context, by key.
         redone: how many of `requests` replace an answer that is there.
         pending: pairs left for a later run (beyond `limit`).
     """
@@ -30,6 +32,7 @@ class BucketWork:
     reused: int
     requests: list[Request]
     waiting: dict[str, list[PlannedPair]]
+    too_long: dict[str, int]
     redone: int
     pending: int
 
@@ -40,8 +43,11 @@ def divide(
     existing: list[Row],
     spooled: list[Completion],
     redo: Redo = NOTHING,
+    problem_of: Callable[[str], str | None] | None = None,
 ) -> BucketWork:
     """Divide a bucket against what is on disk.
+
+    `problem_of` says why an image cannot be used, where that is known; otherwise each that counts is decoded.
 
     Rows are matched by key, never by position. A row that was never sent (its image was missing, say) is judged
     anew, because the cause may have been mended since; an error of the engine stays until `error` is to be redone.
@@ -66,7 +72,7 @@ def divide(
             pending += old is None
             if old is not None:
                 settled[place] = copied_row(planned, old)
-        elif (problem := _problem(job, planned)) is not None:
+        elif (problem := _problem(job, planned, problem_of)) is not None:
             settled[place] = better_row(old, unsent_row(planned, job.model, *problem))  # a text outlives its image
         elif planned.key in fresh:
             found = judged(fresh[planned.key], planned.pair.caption, job.judge)
@@ -80,10 +86,10 @@ def divide(
                 settled[place] = old  # kept unless redoing it succeeds
                 redone.add(planned.key)
             open_pairs.append(planned)
-    requests, waiting, too_long = _requests(job, open_pairs, redone, redo.max_tokens)
-    for row in too_long:
+    requests, waiting, unsent, too_long = _requests(job, open_pairs, redone, redo.max_tokens)
+    for row in unsent:
         settled.setdefault((row.split, row.id), row)
-    return BucketWork(settled, reused, requests, waiting, len(redone & waiting.keys()), pending)
+    return BucketWork(settled, reused, requests, waiting, too_long, len(redone & waiting.keys()), pending)
 
 
 def spooled_answers(job: Job, bucket: list[PlannedPair], sessions: list[Session], redo: Redo) -> list[Completion]:
@@ -100,11 +106,14 @@ def spooled_answers(job: Job, bucket: list[PlannedPair], sessions: list[Session]
     return [c for session in sessions for c in session.completions if counts(c, session)]
 
 
-def _problem(job: Job, planned: PlannedPair) -> tuple[Status, str] | None:
+def _problem(
+    job: Job, planned: PlannedPair, problem_of: Callable[[str], str | None] | None
+) -> tuple[Status, str] | None:
     if not planned.pair.caption.strip():
         return Status.EMPTY_CAPTION, "the caption is empty"
     if job.manifest.check_images:
-        problem = image_problem(job.manifest.image_root, planned.pair.image)
+        image = planned.pair.image
+        problem = problem_of(image) if problem_of is not None else image_problem(job.manifest.image_root, image)
         if problem is not None:
             return Status.BAD_IMAGE, problem
     return None
@@ -112,8 +121,8 @@ def _problem(job: Job, planned: PlannedPair) -> tuple[Status, str] | None:
 
 def _requests(
     job: Job, open_pairs: list[PlannedPair], redone: set[str], redo_max_tokens: int | None
-) -> tuple[list[Request], dict[str, list[PlannedPair]], list[Row]]:
-    """Requests for the pairs that fit the model's context, and rows for those that do not."""
+) -> tuple[list[Request], dict[str, list[PlannedPair]], list[Row], dict[str, int]]:
+    """Requests for the pairs that fit the model's context, with the pairs; rows for those that do not, with lengths."""
     waiting: dict[str, list[PlannedPair]] = {}
     for planned in open_pairs:
         waiting.setdefault(planned.key, []).append(planned)
@@ -121,7 +130,8 @@ def _requests(
     encoded = dict(zip(chats, job.model.encode(list(chats.values())), strict=True))
     generation = job.manifest.generation
     requests: list[Request] = []
-    too_long: list[Row] = []
+    unsent: list[Row] = []
+    too_long: dict[str, int] = {}
     for key, chat in chats.items():
         max_tokens = generation.sampling.max_tokens
         if key in redone and redo_max_tokens is not None:
@@ -137,5 +147,6 @@ def _requests(
             f"the prompt has {len(ids)} tokens; max_model_len {generation.max_model_len} less "
             f"max_tokens {max_tokens} leaves {room}"
         )
-        too_long.extend(unsent_row(p, job.model, Status.TOO_LONG, reason) for p in waiting.pop(key))
-    return requests, waiting, too_long
+        unsent.extend(unsent_row(p, job.model, Status.TOO_LONG, reason) for p in waiting.pop(key))
+        too_long[key] = len(ids)
+    return requests, waiting, unsent, too_long

@@ -1,7 +1,6 @@
 """The command as a person meets it: exit codes, messages without tracebacks."""
 
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -11,13 +10,10 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
-from pipeline.check import check_job
-from pipeline.job import open_job
-from pipeline.redo import parse_redo
+from pipeline.check import check_manifest
 from pipeline.spool import read_spool
 from tests.support.dataset import write_manifest, write_pairs
-from tests.support.generation import all_rows, generate
-from tests.support.scripted_engine import ScriptedEngine
+from tests.support.generation import all_rows
 
 TRAIN = Path(__file__).parents[2] / "data_manifests" / "heraldry" / "train.yaml"
 
@@ -28,34 +24,6 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     with pytest.raises(SystemExit) as exit_:
         main()
     return int(exit_.value.code or 0)
-
-
-def test_check_shows_prompts_and_plan_and_writes_nothing(
-    tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    records = write_pairs(tmp_path, 9)
-    (tmp_path / "images" / "4.png").unlink()
-    manifest = write_manifest(tmp_path, tiny_llama)
-    before = sorted(tmp_path.rglob("*"))
-    assert _run(monkeypatch, "check", manifest) == 0
-    out = " ".join(capsys.readouterr().out.split())
-    assert "pairs: train 6, test 3; in 2 shards a split; the plan takes 0." in out
-    assert "to generate: 8, redone 0; there already: 0; a status without a text: 1; left for later: 0" in out
-    assert "4.png: no such image" in out
-    assert f"caption : {records[0]['caption']} ." in out
-    assert re.search(r"8 prompts took \d+\.\d s: [\d,.]+ rows/s, .* all 8 at this rate: 0:00:\d\d", out)
-    assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_check_counts_what_would_be_reused_redone_and_left(tmp_path: Path, tiny_llama: Path) -> None:
-    write_pairs(tmp_path, 9)
-    job = open_job(write_manifest(tmp_path, tiny_llama))
-    generate(job, ScriptedEngine(), limit=5)
-    report = check_job(job, limit=7, redo=parse_redo("ok", None))
-    assert (report.to_generate, report.redone, report.reused, report.pending) == (7, 5, 0, 2)
-    report = check_job(job)
-    assert (report.to_generate, report.redone, report.reused, report.pending) == (4, 0, 5, 0)
-    assert report.probe is None
 
 
 @pytest.mark.parametrize(
@@ -146,4 +114,6 @@ def test_an_interrupt_ends_soon_and_keeps_what_was_answered(tmp_path: Path, tiny
     kept = sum(len(session.completions) for path in spools for session in read_spool(path))
     kept += len(all_rows(tmp_path / "explanations"))
     assert 0 < kept < 500
-    assert check_job(open_job(manifest)).to_generate == 500 - kept
+    work = check_manifest(manifest).work
+    assert work is not None
+    assert work.to_generate == 500 - kept

@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from flows.cli import main
-from pipeline.check import check_job
-from pipeline.job import open_job
+from pipeline.check import check_manifest
 from pipeline.manifest import load_manifest
 from pipeline.readers import read_pairs
 from tests.model.tiny_clip import make_tiny_clip
@@ -58,6 +57,6 @@ def test_import_train_evaluate(
 def test_check_says_what_was_cleaned(tmp_path: Path, tiny_llama: Path) -> None:
     write_n24news(tmp_path / "release")
     manifest = write_manifest(tmp_path, tiny_llama, dataset={"kind": "n24news", "root": "release"})
-    report = check_job(open_job(manifest))
+    report = check_manifest(manifest)
     assert report.reading[1:] == ["captions cleaned: 3 of 12 (3 HTML entities)"]
-    assert report.problems == []
+    assert report.findings == []

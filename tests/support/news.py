@@ -80,7 +80,7 @@ def write_goodnews(root: Path, articles: int = 6) -> None:
             "images": {"0": caption_of(2 * number) + "\r\n", "1": caption_of(2 * number + 1)},
         }
         for image in "01":
-            _picture(root / "images" / f"{article_id}_{image}.jpg", number)
+            _picture(root / "images" / f"{article_id}_{image}.jpg", 2 * number + int(image))
             splits[f"{article_id}_{image}"] = ("train", "val", "test")[number % 3]
     splits.popitem()
     _save(root / "captioning_dataset.json", content)
@@ -125,7 +125,12 @@ def explanation_of(image: str) -> str:
 
 def _picture(path: Path, number: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 8), (number % 256, number // 256 % 256, 77)).save(path)
+    """Four squares that say the number, so that no two pictures are the same file."""
+    picture = Image.new("RGB", (16, 16))
+    for place in range(4):
+        digit = number >> 3 * place & 7
+        picture.paste((32 * digit, 255 - 32 * digit, 99), (place % 2 * 8, place // 2 * 8, place % 2 * 8 + 8, 16))
+    picture.save(path)
 
 
 def _save(path: Path, content: Any) -> None:

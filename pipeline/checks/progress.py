@@ -1,0 +1,52 @@
+"""How far a long step of a check is: a bar on a terminal, elsewhere a line every few seconds; always on stderr."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Self, TypeVar
+
+from tqdm import tqdm
+
+_SECONDS_BETWEEN_LINES = 5.0
+_Item = TypeVar("_Item")
+
+
+class Progress:
+    """Counts units of a step, with rate and, where the total is known, time left."""
+
+    def __init__(self, step: str, unit: str, total: int | None = None) -> None:
+        self._bar = tqdm(total=total, desc=step, unit=f" {unit}", disable=None, delay=1.0, dynamic_ncols=True)
+        self._step, self._unit, self._total = step, unit, total
+        self._done = 0
+        self._began = self._said = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._bar.close()
+
+    def add(self, units: int = 1) -> None:
+        """So many more are done."""
+        self._done += units
+        if not self._bar.disable:
+            self._bar.update(units)
+            return
+        now = time.monotonic()
+        if now - self._said >= _SECONDS_BETWEEN_LINES:
+            self._said = now
+            print(self._line(now - self._began), file=sys.stderr, flush=True)
+
+    def over(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        """Count items as they pass."""
+        for item in items:
+            yield item
+            self.add()
+
+    def _line(self, seconds: float) -> str:
+        rate = self._done / seconds
+        if self._total is None:
+            return f"{self._step}: {self._done:,} {self._unit}, {rate:,.0f}/s"
+        left = (self._total - self._done) / rate
+        return f"{self._step}: {self._done:,}/{self._total:,} {self._unit}, {rate:,.0f}/s, {left:,.0f} s left"

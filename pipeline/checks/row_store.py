@@ -1,0 +1,72 @@
+"""Pairs kept on disk in their own order, so that a finding can name its rows without holding any in memory."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+
+from pipeline.pair import Pair
+
+_SCHEMA = pa.schema([(field.name, pa.string()) for field in fields(Pair)])
+_ROWS_A_BATCH = 4096
+
+
+class RowStore:
+    """Written once, row by row; then read in order or by row. A temporary file: nothing of it is kept."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._waiting: list[Pair] = []
+        self._rows = 0
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        self._writer = pa.ipc.new_file(str(path), _SCHEMA, options=options)
+        self._reader: pa.ipc.RecordBatchFileReader | None = None
+        self._held: tuple[int, list[Pair]] = (-1, [])
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.finish()
+
+    def append(self, pair: Pair) -> None:
+        """Add a row."""
+        self._waiting.append(pair)
+        self._rows += 1
+        if len(self._waiting) == _ROWS_A_BATCH:
+            self._flush()
+
+    def finish(self) -> None:
+        """No more rows come; from now on they can be read."""
+        self._flush()
+        self._writer.close()
+        self._reader = pa.ipc.open_file(pa.memory_map(str(self._path)))
+
+    def pairs(self) -> Iterator[Pair]:
+        """All pairs, in order."""
+        for batch in range(-(-self._rows // _ROWS_A_BATCH)):
+            yield from self._read(batch)
+
+    def pair(self, row: int) -> Pair:
+        """The pair of a row; neighbouring rows are cheap one after another."""
+        batch, place = divmod(int(row), _ROWS_A_BATCH)
+        if self._held[0] != batch:
+            self._held = (batch, self._read(batch))
+        return self._held[1][place]
+
+    def _read(self, batch: int) -> list[Pair]:
+        assert self._reader is not None, "finish() comes first"
+        columns = [column.to_pylist() for column in self._reader.get_batch(batch).columns]
+        return [Pair(*values) for values in zip(*columns, strict=True)]
+
+    def _flush(self) -> None:
+        if self._waiting:
+            columns = [[getattr(pair, name) for pair in self._waiting] for name in _SCHEMA.names]
+            self._writer.write_batch(pa.record_batch(columns, schema=_SCHEMA))
+            self._waiting = []
