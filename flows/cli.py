@@ -1,7 +1,7 @@
 """The `entityclip` command: the human face of the flows.
 
-Exit codes: 0 done; 1 failed; 2 something in the user's hands is wrong (the message says what and how to mend it);
-130 interrupted.
+Exit codes: 0 done, or stopped by SIGTERM with its work saved; 1 failed; 2 something in the user's hands is wrong (the
+message says what and how to mend it); 130 interrupted.
 Prefect and torch take seconds to import, so each command imports its own flow.
 """
 
@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from flows.interrupt import stop_soon_on_interrupt
+from flows.interrupt import a_stop_is_no_failure, stop_soon_on_interrupt
 from flows.project_paths import absolute_overrides
 from model.errors import ModelError
 from pipeline.errors import PipelineError
@@ -129,10 +129,13 @@ def train(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="change a setting: --set optim.lr=1e-3 (repeatable)")
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="replace a finished run in that folder")] = False,
+    overwrite: Annotated[bool, typer.Option(help="begin anew, whatever run is in that folder")] = False,
     allow_partial: AllowPartial = False,
 ) -> None:
-    """Train on cached explanations. With --set method.mmae=false --set method.gi_itm=false: plain CLIP."""
+    """Train on cached explanations; an unfinished run in the folder goes on from its last saved state.
+
+    With --set method.mmae=false --set method.gi_itm=false: plain CLIP.
+    """
     from model.settings_file import load_settings
 
     load_settings(config, override or [])  # mistakes show before Prefect starts
@@ -140,7 +143,8 @@ def train(
     from flows.train import train_entityclip
 
     overrides = absolute_overrides(override or [], Path.cwd())
-    show_training(train_entityclip(config.absolute(), out.absolute(), overrides, overwrite, allow_partial))
+    with a_stop_is_no_failure():
+        show_training(train_entityclip(config.absolute(), out.absolute(), overrides, overwrite, allow_partial))
 
 
 @app.command()
@@ -216,7 +220,8 @@ def demo(
     """The whole job on the demo world: generate, train both arms, evaluate, report."""
     from flows.demo import run_demo
 
-    run_demo(engine=engine, out=out)
+    with a_stop_is_no_failure():
+        run_demo(engine=engine, out=out)
 
 
 def main() -> None:

@@ -15,9 +15,10 @@ from flows.generate import generate_explanations
 from flows.project_paths import PROJECT
 from flows.show import console, show_generation, show_training
 from flows.show_retrieval import show_arms
+from flows.states import stops_with_its_child
 from flows.train import train_entityclip
 from model.report import Report, write_report
-from model.run_state import is_finished
+from model.run_state import can_go_on, is_finished
 from model.settings_file import load_settings
 from pipeline.manifest import EngineKind
 
@@ -26,12 +27,14 @@ CONFIG = PROJECT / "data_manifests" / "heraldry" / "train.yaml"
 
 
 @flow(name="entityclip-demo")
+@stops_with_its_child
 def run_demo(
     engine: EngineKind = "transformers", out: Path | None = None, manifest: Path = MANIFEST, config: Path = CONFIG
 ) -> Report:
     """Generate explanations, train both arms on them with the same budget, evaluate, and write the report.
 
-    What is finished already is kept: explanations by their keys, runs by their settings and shards.
+    What is finished already is kept: explanations by their keys, runs by their settings and shards; so is what a run
+    has saved that was interrupted.
 
     Args:
         engine: who generates the explanations.
@@ -50,11 +53,13 @@ def run_demo(
     for arm, run in runs.items():
         overrides = [*ARMS[arm], f"data.explanations={explanations}"]
         with _timed(stages, f"train {arm}"):
-            if is_finished(run, load_settings(config, overrides)):
+            settings = load_settings(config, overrides)
+            if is_finished(run, settings):
                 console.print(f"{arm}: trained already with these settings on these shards")
             else:
                 console.rule(f"training {arm}", align="left")
-                show_training(train_entityclip(config, run, overrides, overwrite=True))
+                anew = not can_go_on(run, settings)
+                show_training(train_entityclip(config, run, overrides, overwrite=anew))
     for arm, run in runs.items():
         with _timed(stages, f"evaluate {arm}"):
             evaluate_entityclip(run)

@@ -9,11 +9,11 @@ from flows.generate import generate_explanations
 from flows.live_run import LiveRun, Now
 from flows.parameters import Override, Positive, Ranges
 from flows.project_paths import absolute_overrides, in_project
-from flows.states import completed
+from flows.states import completed, stops_with_its_child
 from flows.train import train_entityclip
 from flows.training_artifacts import publish_report
 from model.report import Report, write_report
-from model.run_state import is_finished
+from model.run_state import can_go_on, is_finished
 from model.settings_file import load_settings
 from pipeline.job import open_job
 from pipeline.manifest import EngineKind
@@ -23,6 +23,7 @@ ARMS = {"plain": ["method.mmae=false", "method.gi_itm=false"], "entityclip": []}
 
 
 @flow(name="entityclip")
+@stops_with_its_child
 def run_entityclip(
     manifest: Path,
     config: Path,
@@ -57,8 +58,10 @@ def run_entityclip(
         for arm, run in runs.items():
             changed = [*absolute_overrides(overrides or []), *ARMS[arm], f"data.explanations={explanations}"]
             partial = ["data.allow_partial=true"] if allow_partial else []
-            if not is_finished(run, load_settings(in_project(config), [*changed, *partial])):
-                train_entityclip(config, run, changed, overwrite=True, allow_partial=allow_partial)
+            settings = load_settings(in_project(config), [*changed, *partial])
+            if not is_finished(run, settings):
+                anew = not can_go_on(run, settings)
+                train_entityclip(config, run, changed, overwrite=anew, allow_partial=allow_partial)
             done.append(arm)
         for arm, run in runs.items():
             evaluate_entityclip(run, allow_partial=allow_partial)

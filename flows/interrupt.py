@@ -1,9 +1,11 @@
-"""Ctrl-C on the command line: stop soon, and say what is kept."""
+"""Ctrl-C and SIGTERM on the command line: stop soon, and say what is kept."""
 
 import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 _GRACE_SECONDS = 5.0
@@ -33,3 +35,15 @@ def stop_soon_on_interrupt() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, on_interrupt)
+
+
+@contextmanager
+def a_stop_is_no_failure() -> Iterator[None]:
+    """A flow that was asked to stop and saved its work ends the command with exit code 0 and a word about going on."""
+    from prefect.exceptions import CancelledRun  # seconds to import, so only where a flow has been
+
+    try:
+        yield
+    except CancelledRun as stop:
+        print(stop, file=sys.stderr)
+        sys.exit(0)

@@ -1,12 +1,34 @@
 """Final states that say something."""
 
-from typing import TypeVar, cast
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
 
-from prefect.states import Completed
+from prefect.exceptions import CancelledRun
+from prefect.states import Cancelled, Completed
 
+P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def completed(result: R, message: str) -> R:
     """What a flow returns so that its final state carries a message; whoever called the flow gets the result."""
     return cast(R, Completed(message=message, data=result))
+
+
+def stopped(message: str) -> Any:
+    """What a flow returns that was asked to stop and saved its work; whoever called it meets CancelledRun."""
+    return Cancelled(message=message)
+
+
+def stops_with_its_child(work: Callable[P, R]) -> Callable[P, R]:
+    """For a flow of flows: where one of them stopped, it has stopped too, and has not failed."""
+
+    @wraps(work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return work(*args, **kwargs)
+        except CancelledRun as child:
+            return cast(R, stopped(str(child)))
+
+    return run

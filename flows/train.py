@@ -8,11 +8,12 @@ from flows.live_run import LiveRun, Now
 from flows.parameters import Override
 from flows.project_paths import absolute_overrides, in_project
 from flows.remedy import naming_the_manifest
-from flows.states import completed
+from flows.states import completed, stopped
 from flows.training_artifacts import publish_training
 from model.errors import ModelError
 from model.run_log import read_log
 from model.settings_file import load_settings
+from model.stop_signal import Stopped
 from model.training import TrainResult, train
 
 
@@ -26,11 +27,13 @@ def train_entityclip(
 ) -> TrainResult:
     """Train EntityCLIP, or plain CLIP with its modules switched off, from explanation shards.
 
+    An unfinished run in the folder goes on from its last saved state. Asked to stop, it saves and ends as cancelled.
+
     Args:
         config: YAML file of training settings; a relative path starts at the project.
         run: folder for checkpoint, log and record; a relative path starts at the project.
         overrides: changed settings, such as `optim.lr=1e-3`; relative paths in them start at the project.
-        overwrite: replace a finished run in that folder.
+        overwrite: begin anew, whatever run is in that folder.
         allow_partial: train on what is there of explanations that are not complete, as `data.allow_partial` does.
     """
     partial = ["data.allow_partial=true"] if allow_partial else []
@@ -45,6 +48,8 @@ def train_entityclip(
             result = train(settings, in_project(run), on_step, overwrite=overwrite)
         except ModelError as error:
             raise ModelError(naming_the_manifest(str(error), settings.data.explanations)) from error
+        except Stopped as stop:
+            return stopped(str(stop))
     publish_training(result, list(read_log(result.out)))
     best = "" if result.best_mean_recall is None else f", validation mean recall {result.best_mean_recall:.1f} %"
     return completed(result, f"{result.steps} steps; best step {result.best_step}{best}")

@@ -28,11 +28,12 @@ def written_whole(path: Path) -> Iterator[Path]:
 def folder_written_whole(folder: Path) -> Iterator[Path]:
     """Yield a new folder; it replaces `folder` when the block ends without an error.
 
-    The old folder is moved aside first, as a folder cannot be renamed onto another, and removed last.
+    The old folder is moved aside first, as a folder cannot be renamed onto another, and removed last; who is killed
+    in between leaves that to the next `finish_folder`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    previous = folder.with_name(f".{folder.name}.previous")
+    finish_folder(folder)
+    temporary, previous = _beside(folder)
     for leftover in (temporary, previous):
         shutil.rmtree(leftover, ignore_errors=True)
     temporary.mkdir()
@@ -49,6 +50,22 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
+def finish_folder(folder: Path) -> None:
+    """Give `folder` its name if its writer was killed after moving the old one aside, so after writing all of it."""
+    temporary, previous = _beside(folder)
+    if previous.exists() and temporary.exists() and not folder.exists():
+        temporary.rename(folder)
+
+
+def remove_whole(folder: Path) -> None:
+    """Remove a folder, if it is there, so that nobody ever meets half of it under its name."""
+    aside = folder.with_name(f".{folder.name}.removed")
+    shutil.rmtree(aside, ignore_errors=True)
+    if folder.exists():
+        folder.rename(aside)
+        shutil.rmtree(aside)
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as JSON, whole; NaN is refused, as other readers of JSON refuse it."""
     with written_whole(path) as temporary:
@@ -60,6 +77,11 @@ def digest(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _beside(folder: Path) -> tuple[Path, Path]:
+    """Where a folder is written, and where the old one is moved."""
+    return folder.with_name(f".{folder.name}.tmp"), folder.with_name(f".{folder.name}.previous")
 
 
 def _sync(path: Path) -> None:

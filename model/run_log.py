@@ -1,6 +1,7 @@
 """What a run leaves behind for readers: a line per step while it runs, and at the end what it was made of."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +13,7 @@ from model.entityclip import EntityCLIP
 from model.errors import ModelError
 from model.files import written_whole
 from model.settings import TrainSettings
+from model.shards import SplitRows
 from model.trackers import Trackers
 from model.triples import TripleSet
 
@@ -23,15 +25,19 @@ class RunLog:
     """`RUN/metrics.jsonl`: JSON lines, `kind` "step" or "validation", flushed as they come; the trackers get the same.
 
     A resumed run goes on in the same file: lines of steps after the one that it resumes from belong to work that is
-    done again, so they are taken out first. The lines of that step itself stay, its validation included.
+    done again, so they are taken out first. The lines of that step itself stay, its validation included unless that
+    has to be done again too.
     """
 
-    def __init__(self, run: Path, trackers: Trackers, *, resumed_from: int | None = None) -> None:
-        """`resumed_from`: the last step whose work is kept; None begins a new log."""
-        self._path, self._trackers, self._resumed_from = run / METRICS_LOG, trackers, resumed_from
+    def __init__(
+        self, run: Path, trackers: Trackers, *, resumed_from: int | None = None, validated: bool = True
+    ) -> None:
+        """`resumed_from`: the last step whose work is kept; None begins a new log. `validated`: its validation too."""
+        self._path, self._trackers = run / METRICS_LOG, trackers
+        self._resumed_from, self._validated = resumed_from, validated
 
     def __enter__(self) -> Self:
-        truncate_log(self._path, -1 if self._resumed_from is None else self._resumed_from)
+        truncate_log(self._path, -1 if self._resumed_from is None else self._resumed_from, validated=self._validated)
         self._file = self._path.open("a", encoding="utf-8")
         return self
 
@@ -53,6 +59,10 @@ class RunLog:
     def validation(self, step: int, metrics: dict[str, Any], seconds: float) -> None:
         """Retrieval on the validation split."""
         self._write({"kind": "validation", "step": step, "metrics": metrics, "seconds": seconds})
+
+    def sync(self) -> None:
+        """Everything so far is on disk."""
+        os.fsync(self._file.fileno())
 
     def _write(self, line: dict[str, Any]) -> None:
         print(json.dumps(line, allow_nan=False), file=self._file, flush=True)
@@ -78,22 +88,29 @@ def read_log(run: Path) -> Iterator[dict[str, Any]]:
         raise ModelError(f"{path} does not exist; is {run} the folder of a training run?") from None
 
 
-def truncate_log(path: Path, last_step: int) -> None:
-    """Keep the lines of steps up to and with `last_step`; a file without any line if there is none."""
+def truncate_log(path: Path, last_step: int, *, validated: bool = True) -> None:
+    """Keep the lines of steps up to and with `last_step`; a file without any line if there is none.
+
+    The validation of `last_step` itself is kept if it is `validated`.
+    """
     with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         if last_step >= 0 and path.exists():
-            file.writelines(f"{json.dumps(line)}\n" for line in read_log(path.parent) if line["step"] <= last_step)
+            for line in read_log(path.parent):
+                again = line["kind"] == "validation" and line["step"] == last_step and not validated
+                if line["step"] <= last_step and not again:
+                    file.write(f"{json.dumps(line)}\n")
 
 
-def describe_origin(settings: TrainSettings, splits: dict[str, TripleSet]) -> dict[str, Any]:
+def describe_origin(settings: TrainSettings, rows: SplitRows, val_rows: SplitRows | None) -> dict[str, Any]:
     """What a run is made from, known before its first step: settings, seed, code, shards by use ("train", "val")."""
+    splits = {"train": rows} | ({} if val_rows is None else {"val": val_rows})
     return {
         "settings": settings.as_plain(),
         "seed": settings.seed,
         "allow_partial": settings.data.allow_partial,
         "wrong_explanations": settings.data.wrong_explanations,
         "versions": code_version(),
-        "data": {name: triples.source.record() for name, triples in splits.items()},
+        "data": {use: split.source.record() for use, split in splits.items()},
     }
 
 

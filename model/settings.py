@@ -188,6 +188,14 @@ class LogSettings(_Section):
     )
 
 
+class CheckpointSettings(_Section):
+    """When the whole state of a run is saved, to go on from; whichever comes first. The best weights are kept apart."""
+
+    every: int | None = Field(default=500, ge=1, description="steps between saved states; null: by minutes only")
+    minutes: float | None = Field(default=10, gt=0, description="minutes between saved states; null: by steps only")
+    keep: int = Field(default=2, ge=1, description="how many of the last states are kept")
+
+
 class TrainSettings(_Section):
     """Everything that decides a training run."""
 
@@ -197,6 +205,7 @@ class TrainSettings(_Section):
     optim: OptimSettings
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    checkpoint: CheckpointSettings = Field(default_factory=CheckpointSettings)
     seed: int = Field(default=0, ge=0, lt=2**31, description="of new weights, batch order and hard negatives")
     threads: int | None = Field(default=None, ge=1, description="torch threads; null: torch's own choice")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU if there is one")

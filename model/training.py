@@ -1,12 +1,14 @@
 """The training loop: AdamW on the module's total loss, validated by retrieval, the best checkpoint kept.
 
-Deterministic given the settings: new weights, batch order and hard negatives each have their own generator.
+Deterministic given the settings: new weights, batch order and hard negatives each have their own generator. A run
+that was interrupted goes on from its last saved state, and ends as it would have ended.
 """
 
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +16,29 @@ import torch
 import yaml
 
 from model.batch import Batch
-from model.checkpoint import save_checkpoint
-from model.controls import with_wrong_explanations
 from model.device import choose_device, torch_threads
 from model.embedding import embed_split
 from model.entityclip import EntityCLIP
 from model.epochs import epoch_batches
-from model.errors import ModelError
-from model.evaluation import METRICS, SETTINGS, retrieval_metrics
+from model.evaluation import SETTINGS, retrieval_metrics
 from model.files import write_json, written_whole
-from model.open_clip_folder import TowersFolder, towers_folder
+from model.keeping import Keeper
+from model.open_clip_folder import towers_folder
 from model.optimisation import clamp_logit_scale, make_optimizer, set_learning_rate
 from model.progress import Progress
+from model.random_state import own_random_numbers
+from model.resume import check_resumable
+from model.run_folder import RECORD, make_room, only_trainer, refuse_to_lose
 from model.run_log import RunLog, describe_origin, describe_run
-from model.settings import DataSettings, TrainSettings
-from model.shards import SplitRows, read_split
-from model.towers import Towers, is_causal, load_towers
+from model.settings import TrainSettings
+from model.stop_signal import Stopped, StopSignal
+from model.towers import load_towers
 from model.trackers import check_trackers, open_trackers
+from model.train_state import Position, TrainState, newest_state
+from model.training_data import load_splits, read_rows
 from model.training_step import TrainingStep
 from model.triples import TripleSet
 
-RECORD = "train.json"
 OnStep = Callable[[int, dict[str, float]], None]
 
 
@@ -54,28 +58,36 @@ def train(settings: TrainSettings, out: Path, on_step: OnStep | None = None, *, 
     """Train EntityCLIP (or plain CLIP) and keep the checkpoint with the best validation mean recall.
 
     Touches no LLM: explanations are read from shards, each checked by its receipt, and said and recorded with the
-    checkpoint. Writes `out/settings.yaml`, `out/metrics.jsonl` (one line a step or validation), `out/checkpoint/` and,
-    last, `out/train.json`. `on_step(step, losses)` is called after every step, steps counted from 1. The starting
-    weights are validated too, as step 0, and kept if training never beats them.
+    checkpoint. Writes `out/settings.yaml`, `out/metrics.jsonl` (one line a step or validation), `out/checkpoint/`,
+    `out/state/` and, last, `out/train.json`. `on_step(step, losses)` is called after every step, steps counted from
+    1. The starting weights are validated too, as step 0, and kept if training never beats them.
+
+    An unfinished run in `out` goes on from its last saved state, unless `overwrite`, and ends with the weights and
+    the log of a run that was never interrupted (to the bit on the same kind of CPU and threads).
 
     Raises ModelError: settings that cannot be met, unusable data, a finished run in `out` (unless
-    `overwrite`), and a loss that is not finite, naming step and batch ids.
+    `overwrite`), an unfinished one of other settings or data, and a loss that is not finite, naming step and batch
+    ids. Raises Stopped after SIGTERM, the state saved; after SIGINT whatever the handler before us raises.
     """
-    _refuse_to_lose(out, overwrite)
+    refuse_to_lose(out, overwrite)
     check_trackers(settings.log)
     device = choose_device(settings.device)
-    devices = [device] if device.type == "cuda" else []
-    with torch_threads(settings.threads), torch.random.fork_rng(devices=devices):
-        torch.manual_seed(settings.seed)
-        rows = _read_rows(settings.data)  # before the towers: what is missing shows at once
-        _make_room(out)
-        towers = load_towers(settings.towers)
+    with torch_threads(settings.threads), own_random_numbers(settings.seed, device), ExitStack() as held:
+        rows = read_rows(settings.data)  # before the towers: what is missing shows at once
+        held.enter_context(only_trainer(out))
+        origin = describe_origin(settings, *rows)
+        state = None if overwrite else newest_state(out)
+        remarks = [] if state is None else check_resumable(out, state.origin, origin, settings)
+        if state is None:
+            make_room(out)
+        towers = load_towers(settings.towers, load_weights=state is None)
         base = None if settings.towers.folder is None else towers_folder(settings.towers, towers)
-        training, validation = _load_data(settings, towers, *rows)
+        splits = load_splits(settings, towers, *rows)
         model = EntityCLIP(towers.clip, settings.method).to(device)
         with written_whole(out / SETTINGS) as temporary:
             temporary.write_text(yaml.safe_dump(settings.as_plain(), sort_keys=False), encoding="utf-8")
-        return _Run(settings, out, device, model, base, training, validation, on_step).complete()
+        keeper = Keeper(out, settings, origin, model, make_optimizer(model, settings.optim), splits, base)
+        return _Run(settings, device, splits, keeper, on_step).complete(state, remarks)
 
 
 class _Run:
@@ -84,65 +96,116 @@ class _Run:
     def __init__(
         self,
         settings: TrainSettings,
-        out: Path,
         device: torch.device,
-        model: EntityCLIP,
-        base: TowersFolder | None,
-        training: TripleSet,
-        validation: TripleSet | None,
+        splits: dict[str, TripleSet],
+        keeper: Keeper,
         on_step: OnStep | None,
     ) -> None:
-        self.settings, self.out, self.device, self.model, self.base = settings, out, device, model, base
-        self.training, self.validation, self.on_step = training, validation, on_step
-        self.splits = {"train": training} | ({} if validation is None else {"val": validation})
-        self.origin = describe_origin(settings, self.splits)
-        self.order = epoch_batches(len(training), settings.optim.batch_size, settings.seed)
-        self.optimizer = make_optimizer(model, settings.optim)
-        self.training_step = TrainingStep(model, settings.seed, micro_batch_size=settings.optim.micro_batch_size)
-        self.best_step = 0
-        self.best: dict[str, Any] | None = None
-        self.step_seconds = 0.0
+        self.settings, self.device, self.splits, self.keeper, self.on_step = settings, device, splits, keeper, on_step
+        self.model, self.optimizer = keeper.model, keeper.optimizer
+        self.training, self.validation = splits["train"], splits.get("val")
+        self.order = epoch_batches(len(self.training), settings.optim.batch_size, settings.seed)
+        self.training_step = TrainingStep(self.model, settings.seed, micro_batch_size=settings.optim.micro_batch_size)
+        self.at = Position()
 
-    def complete(self) -> TrainResult:
-        """All steps, the validations between them, and the record at the end."""
+    def complete(self, state: TrainState | None, remarks: list[str]) -> TrainResult:
+        """All steps that are left, the validations between them, and the record at the end."""
         optim, began = self.settings.optim, time.monotonic()
-        progress = Progress(optim.steps, optim.batch_size)
-        samples = 0
-        with closing(progress), RunLog(self.out, open_trackers(self.out, self.settings, progress.say)) as log:
-            for triples in self.splits.values():
-                progress.say(triples.source.line())
-            self.warn(progress)
-            progress.say(self.training.summary())
-            if self.settings.data.wrong_explanations:
-                progress.say("a control: every row trains with the explanation of another")
-            self.validate(0, log, progress)
-            for step in range(1, optim.steps + 1):
-                step_began = time.monotonic()
-                batch = self.next_batch()
-                losses, report, rates = self.step(step, batch)
-                samples += len(batch.ids)
-                self.step_seconds += time.monotonic() - step_began
-                log.step(step, losses, report, rates, self.step_seconds)
-                progress.step(step, losses)
-                if self.on_step is not None:
-                    self.on_step(step, losses)
-                if step % self.settings.evaluation.every == 0 or step == optim.steps:
-                    self.validate(step, log, progress)
+        if state is not None:
+            self.at = self.keeper.restore(state, self.device)
+            self.order = islice(self.order, self.at.batches, None)
+        earlier_seconds = self.at.seconds
+        stop = StopSignal()
+        resumed_from = None if state is None else self.at.step
+        progress = Progress(optim.steps, optim.batch_size, self.at.step)
+        trackers = open_trackers(self.keeper.run, self.settings, progress.say, resumed_from=resumed_from)
+        log = RunLog(self.keeper.run, trackers, resumed_from=resumed_from, validated=self.at.validated)
+        with closing(progress), log, stop:
+            self.say_what_is_read(progress)
+            if state is not None:
+                progress.say(f"resumed from step {self.at.step} of {optim.steps}, saved in {state.folder}")
+            for remark in remarks:
+                progress.say(remark)
+            while True:
+                if not self.at.validated:
+                    self.validate_if_due(log, progress, stop)
+                self.at.seconds = earlier_seconds + time.monotonic() - began
+                if stop.asked is not None or self.keeper.state_is_due(self.at):
+                    log.sync()
+                    with progress.aside("saving"):
+                        progress.say(self.keeper.save_state(self.at, self.device))
+                if stop.asked is not None or self.at.step == optim.steps:
+                    break
+                self.step(log, progress)
             for triple_id, reason in self.training.failures.items():
                 progress.say(f"left out {triple_id}: {reason}")
             self.warn(progress)
-        result = TrainResult(
-            out=self.out,
-            steps=optim.steps,
-            best_step=self.best_step,
-            best_mean_recall=None if self.best is None else self.best["mean_recall"],
-            seconds=time.monotonic() - began,
-            samples_per_second=samples / self.step_seconds,
-        )
-        record = {name: value for name, value in asdict(result).items() if name != "out"}
-        record["validation"] = self.best
-        write_json(self.out / RECORD, {**record, **describe_run(self.origin, self.device, self.model, self.splits)})
-        return result
+        if stop.asked is not None:
+            stop.hand_over()
+            raise Stopped(
+                f"{stop.asked.name}: stopped after step {self.at.step} of {optim.steps}; the state is saved in "
+                f"{self.keeper.run}, the same command goes on from there"
+            )
+        return self.finish()
+
+    def step(self, log: RunLog, progress: Progress) -> None:
+        """One optimiser step."""
+        began = time.monotonic()
+        step = self.at.step + 1
+        batch = self.next_batch()
+        rates = set_learning_rate(self.optimizer, step - 1, self.settings.optim)
+        values = self.training_step.gradients(step, batch)
+        self.optimizer.step()
+        clamp_logit_scale(self.model)
+        self.at.step, self.at.validated = step, False
+        self.at.samples += len(batch.ids)
+        self.at.step_seconds += time.monotonic() - began
+        log.step(step, values.losses, values.report, rates, self.at.step_seconds)
+        progress.step(step, values.losses)
+        if self.on_step is not None:
+            self.on_step(step, values.losses)
+
+    def next_batch(self) -> Batch:
+        """The next rows with usable images; too few for a contrastive loss are passed over."""
+        while True:
+            self.at.batches += 1
+            batch, rows = self.training.batch(next(self.order))
+            if len(rows) >= 2:
+                return batch
+
+    def validate_if_due(self, log: RunLog, progress: Progress, stop: StopSignal) -> None:
+        """Measure retrieval; save a checkpoint if this is the best so far (without a split: at the last step)."""
+        step, last = self.at.step, self.at.step == self.settings.optim.steps
+        if self.validation is None:
+            if last:
+                self.keeper.save_checkpoint(self.at)
+        elif last or step % self.settings.evaluation.every == 0:
+            with progress.aside("validating"):
+                metrics = stop.unless_stopped(self.measure)
+            if metrics is None:
+                return
+            log.validation(step, metrics, self.at.step_seconds)
+            progress.say(f"step {step}: validation mean recall {metrics['mean_recall']:.2f}")
+            if self.at.best is None or metrics["mean_recall"] > self.at.best["mean_recall"]:
+                self.at.best = metrics
+                with progress.aside("saving"):
+                    self.keeper.save_checkpoint(self.at)
+        self.at.validated = True
+
+    def measure(self) -> dict[str, Any]:
+        """Retrieval on the validation split; changes nothing."""
+        assert self.validation is not None
+        batch_size = self.settings.evaluation.batch_size
+        return retrieval_metrics(embed_split(self.model.clip, self.validation, batch_size, self.device))
+
+    def say_what_is_read(self, progress: Progress) -> None:
+        """What is trained on, in a few lines."""
+        for triples in self.splits.values():
+            progress.say(triples.source.line())
+        self.warn(progress)
+        progress.say(self.training.summary())
+        if self.settings.data.wrong_explanations:
+            progress.say("a control: every row trains with the explanation of another")
 
     def warn(self, progress: Progress) -> None:
         """Say what is missing of the explanations, before the steps and again after them."""
@@ -150,88 +213,18 @@ class _Run:
             if warning := triples.source.warning():
                 progress.say(warning)
 
-    def next_batch(self) -> Batch:
-        """The next rows with usable images; too few for a contrastive loss are passed over."""
-        while True:
-            batch, rows = self.training.batch(next(self.order))
-            if len(rows) >= 2:
-                return batch
-
-    def step(self, step: int, batch: Batch) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-        """One optimiser step: loss terms, report and learning rates."""
-        rates = set_learning_rate(self.optimizer, step - 1, self.settings.optim)
-        values = self.training_step.gradients(step, batch)
-        self.optimizer.step()
-        clamp_logit_scale(self.model)
-        return values.losses, values.report, rates
-
-    def validate(self, step: int, log: RunLog, progress: Progress) -> None:
-        """Measure retrieval; save a checkpoint if this is the best so far (without a split: at the last step)."""
-        if self.validation is None:
-            if step == self.settings.optim.steps:
-                self.save(step)
-            return
-        batch_size = self.settings.evaluation.batch_size
-        with progress.aside("validating"):
-            embeddings = embed_split(self.model.clip, self.validation, batch_size, self.device)
-            metrics = retrieval_metrics(embeddings)
-        log.validation(step, metrics, self.step_seconds)
-        progress.say(f"step {step}: validation mean recall {metrics['mean_recall']:.2f}")
-        if self.best is None or metrics["mean_recall"] > self.best["mean_recall"]:
-            self.best = metrics
-            with progress.aside("saving"):
-                self.save(step)
-
-    def save(self, step: int) -> None:
-        """Write the checkpoint of this step."""
-        self.best_step = step
-        save_checkpoint(
-            self.out,
-            self.model,
-            self.settings.towers,
-            step=step,
-            validation=self.best,
-            trained_with=self.origin,
-            base=self.base,
+    def finish(self) -> TrainResult:
+        """The record of a run that has made all its steps; from now on it is finished."""
+        result = TrainResult(
+            out=self.keeper.run,
+            steps=self.at.step,
+            best_step=self.at.best_step,
+            best_mean_recall=None if self.at.best is None else self.at.best["mean_recall"],
+            seconds=self.at.seconds,
+            samples_per_second=self.at.samples / self.at.step_seconds,
         )
-
-
-def _refuse_to_lose(out: Path, overwrite: bool) -> None:
-    if (out / RECORD).exists() and not overwrite:
-        raise ModelError(f"{out} holds a finished run; choose another folder, or remove it")
-    if out.exists() and not out.is_dir():
-        raise ModelError(f"{out} is not a folder")
-
-
-def _make_room(out: Path) -> None:
-    """What an earlier run says of its weights must not survive beside new ones."""
-    for stale in (RECORD, METRICS):
-        (out / stale).unlink(missing_ok=True)
-    out.mkdir(parents=True, exist_ok=True)
-
-
-def _read_rows(data: DataSettings) -> tuple[SplitRows, SplitRows | None]:
-    """Training and validation rows, both read before either is decoded."""
-    how: dict[str, Any] = {"image_root": data.image_root, "allow_partial": data.allow_partial}
-    rows = read_split(data.explanations, data.splits.train, statuses=data.statuses, **how)
-    if data.splits.val is None:
-        return rows, None
-    return rows, read_split(data.explanations, data.splits.val, statuses=None, **how)
-
-
-def _load_data(
-    settings: TrainSettings, towers: Towers, rows: SplitRows, val_rows: SplitRows | None
-) -> tuple[TripleSet, TripleSet | None]:
-    data = settings.data
-    if data.wrong_explanations:
-        rows = with_wrong_explanations(rows, settings.seed)
-    training = TripleSet(
-        rows,
-        towers,
-        explanations=settings.method.reads_explanations,
-        cache_mib=data.cache_mib,
-        trim=is_causal(towers.clip) and not settings.method.reads_padding,
-    )
-    if val_rows is None:
-        return training, None
-    return training, TripleSet(val_rows, towers, explanations=False, cache_mib=data.cache_mib)
+        record = {name: value for name, value in asdict(result).items() if name != "out"}
+        record["validation"] = self.at.best
+        record |= describe_run(self.keeper.origin, self.device, self.model, self.splits)
+        write_json(self.keeper.run / RECORD, record)
+        return result
