@@ -31,7 +31,7 @@ def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
     table.add_row("by chance", "", *(_value(n, chance[n]) if n in chance else "" for n in _METRICS), "", style="dim")
     console.print(table)
     sure = first["intervals"]
-    below = f"below: {sure['level']} % interval, bootstrap over {sure['clusters']:,} queries both ways" if sure else ""
+    below = f"below: {sure['level']} % interval, bootstrap of {sure['clusters']:,} clusters of pairs" if sure else ""
     console.print(f"mean: of R@1, R@5, R@10 both ways; {below}".rstrip("; "), style="dim")
     _show_parts("topic", "by_topic", metrics)
     _show_parts("training captions with the rarest name", "by_entity_frequency", metrics)

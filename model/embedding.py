@@ -1,8 +1,9 @@
-"""Step 6 of the method, inference: a split through the two towers alone."""
+"""Step 6 of the method, inference: a split through the two towers alone, by one process or shared by several."""
 
 from typing import Any, NamedTuple
 
 import torch
+import torch.distributed
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -18,29 +19,57 @@ class SplitEmbeddings(NamedTuple):
     ids: list[str]
     topics: list[str | None]
     groups: Groups
+    failures: dict[str, str]  # id -> why its image cannot be used, of all processes
+
+
+class _EncodedBatch(NamedTuple):
+    image: Tensor
+    text: Tensor
+    rows: list[int]  # those of the batch whose image could be used
 
 
 @torch.inference_mode()
-def embed_split(clip: nn.Module, triples: TripleSet, batch_size: int, device: torch.device) -> SplitEmbeddings:
-    """Encode images and captions in batches. Raises ModelError if more than half of the images fail."""
+def embed_split(
+    clip: nn.Module,
+    triples: TripleSet,
+    batch_size: int,
+    device: torch.device,
+    *,
+    rank: int = 0,
+    world: int = 1,
+) -> SplitEmbeddings:
+    """Encode images and captions in batches. Raises ModelError if more than half of the images fail.
+
+    Of several processes, `world` in all, each encodes every `world`-th batch and gets the whole: all of them have to
+    call it, in a process group of torch.distributed (`gloo` or `nccl`). A batch has the same rows however many
+    processes there are, so the result is the same to the bit on processors of the same kind.
+    """
     towers: Any = clip
-    images, texts, kept = [], [], []
     was_training = towers.training
     towers.eval()
-    starts = range(0, len(triples), batch_size)
-    for start in tqdm(starts, desc="encoding", unit="batch", disable=None, leave=False):
+    encoded: list[_EncodedBatch] = []
+    starts = range(rank * batch_size, len(triples), world * batch_size)
+    for start in tqdm(starts, desc="encoding", unit="batch", disable=True if rank else None, leave=False):
         batch, rows = triples.batch(list(range(start, min(start + batch_size, len(triples)))))
         if not rows:
             continue
         batch = batch.to(device)
-        images.append(towers.encode_image(batch.images, normalize=True).float().cpu())
-        texts.append(towers.encode_text(batch.captions, normalize=True).float().cpu())
-        kept.extend(rows)
+        image = towers.encode_image(batch.images, normalize=True).float().cpu()
+        text = towers.encode_text(batch.captions, normalize=True).float().cpu()
+        encoded.append(_EncodedBatch(image, text, rows))
     towers.train(was_training)
+    failures = dict(triples.failures)
+    if world > 1:
+        parts: list[Any] = [None] * world
+        torch.distributed.all_gather_object(parts, (encoded, failures))
+        encoded = sorted((batch for part, _ in parts for batch in part), key=lambda batch: batch.rows[0])
+        failures = {row_id: why for _, found in parts for row_id, why in found.items()}
+    kept = [row for batch in encoded for row in batch.rows]
     return SplitEmbeddings(
-        image=torch.cat(images),
-        text=torch.cat(texts),
+        image=torch.cat([batch.image for batch in encoded]),
+        text=torch.cat([batch.text for batch in encoded]),
         ids=[triples.ids[row] for row in kept],
         topics=[triples.topics[row] for row in kept],
         groups=Groups(image=triples.image_group[kept], caption=triples.caption_group[kept]),
+        failures=failures,
     )

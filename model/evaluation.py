@@ -14,8 +14,10 @@ from model.checkpoint import TOWERS, load_trained_towers, read_card
 from model.code_version import code_version
 from model.device import choose_device, torch_threads
 from model.embedding import embed_split
+from model.entity_frequency import buckets, frequencies
 from model.errors import ModelError
 from model.files import write_json, written_whole
+from model.names import names_in
 from model.settings import DataSettings, EvaluationSettings
 from model.settings_file import load_run_settings
 from model.shards import SplitRows, read_split
@@ -51,8 +53,10 @@ def evaluate(
         rows = {split: _read(plan.data, split, allow_partial) for split in splits or [plan.data.splits.test]}
         towers = load_trained_towers(run)
         measured: dict[str, dict[str, Any]] = {}
+        rarest = _rarest_names(plan.data, rows, allow_partial)
         for split, split_rows in rows.items():
-            measured[split] = _measure(run, split_rows, towers, plan, weights) | {"allow_partial": allow_partial}
+            found = _measure(run, split_rows, towers, plan, weights, rarest[split])
+            measured[split] = found | {"allow_partial": allow_partial}
             written = {"step": card["step"], "towers_sha256": weights}
             write_json(run / METRICS, {**written, "splits": _measured_before(run, weights) | measured})
     return measured
@@ -98,7 +102,35 @@ def _read(data: DataSettings, split: str, allow_partial: bool) -> SplitRows:
     return rows
 
 
-def _measure(run: Path, rows: SplitRows, towers: Towers, plan: _Plan, weights: str) -> dict[str, Any]:
+def _rarest_names(
+    data: DataSettings, rows: dict[str, SplitRows], allow_partial: bool
+) -> dict[str, dict[str, int | None] | None]:
+    """Of each split, by a row's id, in how many training captions its rarest name is (None: it has no name).
+
+    None for all splits where there are no training captions to count in; that is said.
+    """
+    train = data.splits.train
+    try:
+        how: dict[str, Any] = {"image_root": data.image_root, "allow_partial": allow_partial}
+        training = read_split(data.explanations, train, statuses=data.statuses, **how)
+    except ModelError as error:
+        tqdm.write(f"no metrics by entity frequency: {error}", file=sys.stderr)
+        return dict.fromkeys(rows)
+    names = {
+        (split, triple.id): names_in(triple.caption, triple.explanation)
+        for split, split_rows in rows.items()
+        for triple in split_rows.triples
+    }
+    found = frequencies(list(names.values()), (triple.caption for triple in training.triples))
+    by_split: dict[str, dict[str, int | None] | None] = {split: {} for split in rows}
+    for (split, row_id), frequency in zip(names, found, strict=True):
+        by_split[split][row_id] = frequency  # type: ignore[index]
+    return by_split
+
+
+def _measure(
+    run: Path, rows: SplitRows, towers: Towers, plan: _Plan, weights: str, rarest: dict[str, int | None] | None
+) -> dict[str, Any]:
     split, device = rows.source.split, choose_device(plan.device)
     triples = TripleSet(rows, towers, explanations=False, cache_mib=0)
     embeddings = embed_split(towers.clip.to(device), triples, plan.evaluation.batch_size, device)
@@ -108,8 +140,12 @@ def _measure(run: Path, rows: SplitRows, towers: Towers, plan: _Plan, weights: s
     write_json(run / f"{split}_ids.json", embeddings.ids)
     return {
         "split": split,
-        **retrieval_metrics(embeddings, with_intervals=True),
-        "failed_images": triples.failures,
+        **retrieval_metrics(
+            embeddings,
+            with_intervals=True,
+            buckets=None if rarest is None else buckets([rarest[row_id] for row_id in embeddings.ids]),
+        ),
+        "failed_images": embeddings.failures,
         "truncated_captions": triples.truncation.captions,
         "gaps": list(rows.source.gaps),
         "shards": rows.source.digests,

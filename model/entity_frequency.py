@@ -1,0 +1,54 @@
+"""How often training has met what a caption names, so that rare and frequent names can be measured apart.
+
+The frequency of a name is the number of training captions that contain all of its words; that of a caption, the least
+of its names': one name that training never met is enough to make it hard. Training captions are those of rows that may
+be trained on (their status is one of the settings' `data.statuses`), each once a row.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from model.names import Name, words
+
+# By the least number of training captions in a bucket. Fixed, so that runs and data sets can be compared: quantiles
+# would mean something else in each of them.
+BUCKETS = {"unseen": 0, "1-4": 1, "5-19": 5, "20 or more": 20}
+NO_NAME = "no name found"
+
+
+def frequencies(names: Sequence[set[Name]], training_captions: Iterable[str]) -> list[int | None]:
+    """For each caption's names, in how many training captions the rarest occurs; None for a caption without names.
+
+    Memory is one number for each time that a training caption has a word of one of the names.
+    """
+    wanted = {word for of_caption in names for name in of_caption for word in name}
+    places: dict[str, list[int]] = {word: [] for word in wanted}
+    for number, caption in enumerate(training_captions):
+        for word in wanted.intersection(words(caption)):
+            places[word].append(number)
+    postings = {word: np.array(found, dtype=np.int64) for word, found in places.items()}
+    counts = {name: _captions_with(name, postings) for name in set().union(*names)}
+    return [min((counts[name] for name in of_caption), default=None) for of_caption in names]
+
+
+def buckets(found: Sequence[int | None]) -> dict[str, list[int]]:
+    """Rows by bucket, the rarest first, captions without a name last; buckets may be empty."""
+    rows: dict[str, list[int]] = {name: [] for name in [*BUCKETS, NO_NAME]}
+    for row, frequency in enumerate(found):
+        if frequency is None:
+            rows[NO_NAME].append(row)
+        else:
+            rows[[name for name, least in BUCKETS.items() if least <= frequency][-1]].append(row)
+    return rows
+
+
+def _captions_with(name: Name, postings: dict[str, np.ndarray]) -> int:
+    """How many captions have all words of a name, from the sorted numbers of the captions that have each."""
+    rarest, *others = sorted((postings[word] for word in name), key=len)
+    for other in others:
+        if not len(rarest):
+            break
+        at = np.searchsorted(other, rarest)
+        rarest = rarest[(at < len(other)) & (other[np.minimum(at, len(other) - 1)] == rarest)]
+    return len(rarest)
