@@ -26,10 +26,11 @@ def gate_usage(gate: str, weights: Tensor, names: list[str], whole: WholeBatch |
     All are means over the batch's rows. The first sum to 1: an expert near 0 is never used. The last is exp of a row's
     entropy, from 1 (every pair reads one expert) to n (all alike): how many experts a pair draws on.
     """
+    whole = whole or WholeBatch(len(weights))
     weights = weights.detach().float()
-    effective = torch.special.entr(weights).sum(dim=-1).exp().mean()
-    usage = zip(names, weights.mean(dim=0), strict=True)
-    return {f"{gate}/{name}": mean for name, mean in usage} | {f"{gate}/effective_experts": effective}
+    effective = torch.special.entr(weights).sum(dim=-1, keepdim=True).exp()
+    means = whole.sum(torch.cat([weights, effective], dim=-1).sum(dim=0)) / whole.size
+    return {f"{gate}/{name}": mean for name, mean in zip([*names, "effective_experts"], means, strict=True)}
 
 
 def matching_accuracy(

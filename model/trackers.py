@@ -1,4 +1,4 @@
-"""Where the numbers of a run go beside its own log: TensorBoard always, others if asked for.
+"""Where the numbers of a run go beside its own log.
 
 A tracker gets what `RUN/metrics.jsonl` gets, as plain scalars under names such as `loss/total`, `lr/towers`,
 `image_gate/image_1` and `validation/text_to_image/R@1`.
@@ -6,19 +6,9 @@ A tracker gets what `RUN/metrics.jsonl` gets, as plain scalars under names such 
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Protocol
 
-from torch.utils.tensorboard import SummaryWriter
-
-from model.errors import ModelError
-from model.settings import LogSettings, TrainSettings
-
-TENSORBOARD = "tensorboard"
-_FLUSH_SECONDS = 10
 _LONGEST_REASON = 300  # characters
 _SECRET = re.compile("KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _NOT_TRACKED = ("by_topic", "by_frequency", "chance")  # tables rather than curves; the log has them
@@ -64,71 +54,6 @@ class Trackers:
             except Exception as error:  # whatever a tracker raises, training is worth more
                 self._trackers.remove(tracker)
                 self._say(f"{tracker.name} gets no more numbers of this run: {reason(error)}")
-
-
-class TensorBoard:
-    """Event files under `RUN/tensorboard`; a resumed run takes back the points that it will make again."""
-
-    name = "TensorBoard"
-
-    def __init__(self, run: Path, resumed_from: int | None) -> None:
-        folder = run / TENSORBOARD
-        if resumed_from is None:
-            shutil.rmtree(folder, ignore_errors=True)  # an earlier run's curves must not mix with these
-        purge = None if resumed_from is None else resumed_from + 1
-        self._writer = SummaryWriter(str(folder), purge_step=purge, flush_secs=_FLUSH_SECONDS)
-
-    def log(self, step: int, scalars: dict[str, float]) -> None:
-        """Write them; on disk within seconds."""
-        for name, value in scalars.items():
-            self._writer.add_scalar(name, value, step)
-
-    def close(self, *, failed: bool) -> None:
-        """Flush the event file."""
-        self._writer.close()
-
-
-def check_trackers(settings: LogSettings) -> None:
-    """Before any long work. Raises ModelError for a tracker that is asked for and not installed."""
-    for name in settings.trackers:
-        if find_spec(name) is None:
-            raise ModelError(f"log.trackers names {name}, which is not installed: pip install {name}, or leave it out")
-
-
-def open_trackers(run: Path, settings: TrainSettings, say: Say, *, resumed_from: int | None = None) -> Trackers:
-    """The trackers of a run.
-
-    Args:
-        run: folder of the run.
-        settings: which trackers, and what they note as the run's configuration.
-        say: prints a line for people.
-        resumed_from: the last step whose work is kept; None for a new run.
-
-    Raises ModelError if a new run's tracker cannot be opened. A resumed run goes on without it, and says so.
-    """
-    opened: list[Tracker] = [TensorBoard(run, resumed_from)]
-    for name in settings.log.trackers:
-        try:
-            opened.append(_open(name, run, settings.as_plain(), resumed=resumed_from is not None))
-        except Exception as error:  # each has errors of its own: no login, no server, no such project
-            if resumed_from is None:
-                advice = "mend it, or leave it out of log.trackers"
-                raise ModelError(f"{name} cannot be used: {reason(error)}; {advice}") from error
-            say(f"{name} gets no numbers of this resumed run: {reason(error)}")
-    return Trackers(opened, say, every=settings.log.every)
-
-
-def _open(name: str, run: Path, config: dict[str, Any], *, resumed: bool) -> Tracker:
-    # numbers go to the user's own server; about use and errors nobody is told unless they say so
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    if name == "wandb":
-        from model.wandb_tracker import WeightsAndBiases  # imported only if asked for: it may not be installed
-
-        return WeightsAndBiases(run, config, resumed=resumed)
-    from model.mlflow_tracker import MLflow
-
-    return MLflow(run, config, resumed=resumed)
 
 
 def reason(error: Exception) -> str:

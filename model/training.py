@@ -33,7 +33,7 @@ from model.run_log import RunLog, describe_origin, describe_run
 from model.settings import TrainSettings
 from model.stop_signal import Stopped, StopSignal
 from model.towers import load_towers
-from model.trackers import check_trackers, open_trackers
+from model.tracker_opening import check_trackers, open_trackers
 from model.train_state import Position, TrainState, newest_state
 from model.training_data import load_splits, read_rows
 from model.training_step import TrainingStep

@@ -11,14 +11,15 @@ import pytest
 
 from model.errors import ModelError
 from model.run_log import read_log
-from model.trackers import as_scalars, check_trackers
+from model.tracker_opening import check_trackers
+from model.trackers import as_scalars
 
 RUN = """
 import sys
 from pathlib import Path
 from model.run_log import RunLog
 from model.settings_file import load_run_settings
-from model.trackers import open_trackers
+from model.tracker_opening import open_trackers
 run, first, last, resumed_from = Path(sys.argv[1]), *map(int, sys.argv[2:])
 resumed_from = None if resumed_from < 0 else resumed_from
 trackers = open_trackers(run, load_run_settings(run / "settings.yaml"), print, resumed_from=resumed_from)
@@ -146,6 +147,6 @@ def test_a_server_that_is_not_there_is_said_without_the_password(run, settings):
 
 def test_a_tracker_that_is_not_installed_is_named_at_the_start(settings, monkeypatch):
     log = settings.log.model_copy(update={"trackers": ("wandb",)})
-    monkeypatch.setattr("model.trackers.find_spec", lambda name: None)
+    monkeypatch.setattr("model.tracker_opening.find_spec", lambda name: None)
     with pytest.raises(ModelError, match="names wandb, which is not installed: pip install wandb"):
         check_trackers(log)

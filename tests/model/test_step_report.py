@@ -9,6 +9,7 @@ from model.scalars import measured, to_floats
 from model.seeds import seeded
 from model.settings import MethodSettings
 from model.step_report import gate_usage, matching_accuracy
+from model.whole_batch import WholeBatch
 from tests.model.test_entityclip import some_batch
 
 
@@ -26,6 +27,21 @@ def test_effective_experts_counts_what_a_pair_draws_on():
             "g/effective_experts": effective
         }
         assert usage == pytest.approx(expected)
+
+
+def test_usage_is_of_the_whole_batch_wherever_its_rows_are():
+    weights = torch.rand(6, 3, generator=torch.Generator().manual_seed(0)).softmax(dim=-1)
+    sums = []
+
+    class Part(WholeBatch):
+        def sum(self, x):
+            sums.append(x)
+            return sum(sums)
+
+    gate_usage("g", weights[:2], list("abc"), Part(6))
+    (found,) = to_floats(gate_usage("g", weights[2:], list("abc"), Part(6)))
+    (expected,) = to_floats(gate_usage("g", weights, list("abc")))
+    assert found == pytest.approx(expected)
 
 
 def test_matching_accuracy_is_counted_row_by_row():

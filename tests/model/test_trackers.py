@@ -7,7 +7,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from model.run_log import RunLog, read_log
 from model.settings import TrainSettings
-from model.trackers import TENSORBOARD, Trackers, as_scalars, open_trackers, reason
+from model.tensorboard_tracker import TENSORBOARD
+from model.tracker_opening import open_trackers
+from model.trackers import Trackers, as_scalars, reason
 
 
 def tensorboard_points(run: Path) -> dict[str, dict[int, float]]:
