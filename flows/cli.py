@@ -16,8 +16,8 @@ from flows.interrupt import a_stop_is_no_failure, stop_soon_on_interrupt
 from flows.project_paths import absolute_overrides
 from model.errors import ModelError
 from pipeline.errors import PipelineError
+from pipeline.locations import is_url
 from pipeline.manifest import EngineKind
-from pipeline.storage import is_url
 
 _HELP = "Explanations of captions at scale, and the CLIP they train. The README has the two commands to begin with."
 

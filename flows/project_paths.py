@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from model.settings import LOCAL_DIR
-from pipeline.storage import is_url
+from pipeline.locations import is_url
 
 PROJECT = Path(__file__).resolve().parents[1]
 _PATH_SETTINGS = ("data.explanations", "data.image_root")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
+# Not EPS, for which Pillow starts Ghostscript, nor the many formats that nobody keeps photographs in.
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 178_956_970  # Pillow's own bound: 2**31 bytes / 4 bytes a pixel / 3
 
 
@@ -20,24 +22,28 @@ class ImageFault(StrEnum):
 
 def image_fault(root: Path, relative: str) -> tuple[ImageFault, str] | None:
     """Why the image `root/relative` cannot be used, in kind and in words, or None. Never reads outside `root`."""
+    if not relative:
+        return ImageFault.MISSING, "the record names no image"
     path = _below(root, relative)
+    shown = _shown(relative)
     if path is None:
-        return ImageFault.OUTSIDE, f"{relative}: lies outside the image root"
-    if not path.is_file():
-        return ImageFault.MISSING, f"{relative}: no such image"
+        return ImageFault.OUTSIDE, f"{shown}: lies outside the image root"
     try:
-        with Image.open(path) as image:
+        if not path.is_file():
+            return ImageFault.MISSING, f"{shown}: no such image"
+        with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 return (
                     ImageFault.TOO_LARGE,
-                    f"{relative}: {image.width}x{image.height} pixels is more than {MAX_PIXELS}",
+                    f"{shown}: {image.width}x{image.height} pixels is more than {MAX_PIXELS}",
                 )
             image.draft("RGB", (64, 64))  # JPEG: a cheap pass over the whole file, so truncation shows
             image.load()
     except Image.DecompressionBombError as error:
-        return ImageFault.TOO_LARGE, f"{relative}: cannot be decoded: {error}"
-    except (OSError, ValueError, SyntaxError) as error:
-        return ImageFault.UNDECODABLE, f"{relative}: cannot be decoded: {error}".replace(str(root), ".")
+        return ImageFault.TOO_LARGE, f"{shown}: cannot be decoded: {error}"
+    except Exception as error:  # Pillow's decoders raise whatever Python can; a bad image is a bad row and no more
+        said = str(error)[:500] or type(error).__name__
+        return ImageFault.UNDECODABLE, f"{shown}: cannot be decoded: {said}".replace(str(root), ".")
     return None
 
 
@@ -65,5 +71,14 @@ def image_url(root: Path, relative: str) -> str:
 
 
 def _below(root: Path, relative: str) -> Path | None:
-    path = (root / relative).resolve()
-    return path if path.is_relative_to(root.resolve()) else None
+    """The path, links followed; None if it leads out of `root` or can be no path."""
+    try:
+        path = (root / relative).resolve()
+        return path if path.is_relative_to(root.resolve()) else None
+    except (OSError, ValueError, RuntimeError):  # a NUL, or links that go round in a circle
+        return None
+
+
+def _shown(relative: str) -> str:
+    """A path in a message: what would move a terminal's cursor is spelt out."""
+    return relative if relative.isprintable() and len(relative) < 300 else ascii(relative[:300])

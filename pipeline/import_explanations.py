@@ -17,6 +17,7 @@ from pipeline.job import Job
 from pipeline.judge import open_judge
 from pipeline.judge_process import JudgeProcess
 from pipeline.llm import LanguageModel
+from pipeline.locations import is_url
 from pipeline.manifest import load_manifest
 from pipeline.output import single_writer
 from pipeline.plan import PlannedPair, plan_pairs, write_plan
@@ -26,7 +27,6 @@ from pipeline.prompt import Message, PromptTemplate
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
 from pipeline.run import Run
-from pipeline.storage import is_url
 
 IMPORTED = "imported"
 UNKNOWN = "unknown"

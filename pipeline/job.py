@@ -8,9 +8,10 @@ from typing import Any
 from pipeline.errors import PipelineError
 from pipeline.judge import Judge, open_judge
 from pipeline.llm import LanguageModel, find_language_model
+from pipeline.locations import is_url
 from pipeline.manifest import EngineKind, Manifest, load_manifest
 from pipeline.prompt import PromptTemplate, load_prompt
-from pipeline.storage import Storage, is_url, open_storage
+from pipeline.storage import Storage, open_storage
 
 
 @dataclass(frozen=True)

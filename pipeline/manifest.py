@@ -5,94 +5,33 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from pipeline.datasets import (
+    Columns,
+    CsvDataset,
+    Dataset,
+    FolderDataset,
+    GoodNewsDataset,
+    HeraldryDataset,
+    JsonlDataset,
+    N24NewsDataset,
+    OwnDataset,
+    ParquetDataset,
+    Strict,
+    VisualNewsDataset,
+)
 from pipeline.engines.vllm_flags import plain_flag, refused_flag
 from pipeline.errors import PipelineError
-from pipeline.storage import is_url
+from pipeline.locations import fixed_folder, is_url
 from pipeline.worlds.heraldry.settings import WorldSettings
+from pipeline.yaml_file import load_yaml
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class HeraldryDataset(_Strict):
-    """The demo world: rendered into `root` when it is not there yet."""
-
-    kind: Literal["heraldry"]
-    root: Path = Field(description="folder of the rendered world, relative to the manifest")
-    world: WorldSettings = Field(default_factory=WorldSettings, description="seed and sizes of the world")
-
-    @property
-    def image_folder(self) -> Path:
-        """The image root, relative to the manifest."""
-        return self.root / "images"
-
-
-class JsonlDataset(_Strict):
-    """Anybody's own pairs: one JSON object a line with id, split, image, caption and perhaps topic."""
-
-    kind: Literal["jsonl"]
-    root: Path = Field(description="image root, relative to the manifest")
-    file: Path = Field(description="the JSON-lines file, relative to the manifest")
-
-    @property
-    def image_folder(self) -> Path:
-        """The image root, relative to the manifest."""
-        return self.root
-
-
-class _NewsDataset(_Strict):
-    root: Path = Field(description="folder of the published files, relative to the manifest")
-    images: Path | None = Field(default=None, description="image root, relative to the manifest; null: as published")
-
-    _published: ClassVar[str]
-
-    @property
-    def image_folder(self) -> Path:
-        """The image root, relative to the manifest."""
-        return self.images if self.images is not None else self.root / self._published
-
-
-class N24NewsDataset(_NewsDataset):
-    """N24News as published: `news/nytimes_{train,dev,test}.json`, and `imgs/` with `{image_id}.jpg`."""
-
-    kind: Literal["n24news"]
-    _published = "imgs"
-
-
-class VisualNewsDataset(_NewsDataset):
-    """VisualNews: `data.json`, or the authors' `{train,val,test}.json`; images where these say, such as `bbc/images/`.
-
-    `data.json` has no splits: 1 article in 100 is `val` and 1 in 100 `test`, by a hash of its `article_path`.
-    """
-
-    kind: Literal["visualnews"]
-    _published = "."
-
-
-class GoodNewsDataset(_NewsDataset):
-    """GoodNews: `captioning_dataset.json` with `img_splits.json`, or the authors' `new_goodnews_capim_{split}.json`.
-
-    Images are `images/{article_id}_{n}.jpg`; those that `broken_images.txt` lists, where it is there, are passed over.
-    """
-
-    kind: Literal["goodnews"]
-    _published = "images"
-
-
-Dataset = Annotated[
-    HeraldryDataset | JsonlDataset | N24NewsDataset | VisualNewsDataset | GoodNewsDataset,
-    Field(discriminator="kind"),
-]
-
-
-class Sampling(_Strict):
+class Sampling(Strict):
     """How the LLM samples. Part of every explanation's key."""
 
     temperature: float = Field(default=0.0, ge=0.0, le=2.0, description="0 is greedy")
@@ -109,7 +48,7 @@ class Sampling(_Strict):
 Language = Literal["ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "ko", "nl", "pt", "ru", "th", "zh"]
 
 
-class Judging(_Strict):
+class Judging(Strict):
     """When an explanation is not `ok`; the rules are in pipeline/judge.py. Not part of any key.
 
     After a change, `entityclip reclean` judges the rows that are there again, without an LLM.
@@ -147,7 +86,7 @@ class Judging(_Strict):
 Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 
 
-class TransformersEngine(_Strict):
+class TransformersEngine(Strict):
     """The embedded default: the model runs in this process."""
 
     kind: Literal["transformers"] = "transformers"
@@ -160,7 +99,7 @@ ServeScalar = bool | int | float | str
 ServeValue = ServeScalar | list[ServeScalar] | dict[str, Any]
 
 
-class VllmEngine(_Strict):
+class VllmEngine(Strict):
     """vLLM servers: some that run already (`urls`), or one that is started, watched, restarted and stopped."""
 
     kind: Literal["vllm"] = "vllm"
@@ -246,7 +185,7 @@ EngineKind = Literal["transformers", "vllm"]
 Engine = Annotated[TransformersEngine | VllmEngine, Field(discriminator="kind")]
 
 
-class Generation(_Strict):
+class Generation(Strict):
     """How explanations are made."""
 
     model: str = Field(description="a folder relative to the manifest, or a hub name")
@@ -270,7 +209,7 @@ class Generation(_Strict):
         return Generation.model_validate({**self.model_dump(), "engine": {"kind": kind, "dtype": self.engine.dtype}})
 
 
-class Manifest(_Strict):
+class Manifest(Strict):
     """One dataset and how its explanations are generated."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="the dataset's name, written into every shard")
@@ -296,8 +235,17 @@ class Manifest(_Strict):
         return self
 
     def resolve(self, path: Path) -> Path:
-        """A path of this manifest made absolute: relative ones start at the manifest's own folder."""
-        return (self._folder / path).resolve()
+        """A path of this manifest made absolute: relative ones start at the manifest's own folder.
+
+        Raises:
+            PipelineError: it can be no path on this system.
+        """
+        try:
+            whole = (self._folder / path).resolve()
+            whole.exists()  # raises where a name is too long
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links that go round in a circle
+            raise PipelineError(f"{str(path)[:100]!r} can be no path: {error}"[:400]) from error
+        return whole
 
     def with_changes(self, changes: dict[str, Any]) -> "Manifest":
         """A copy with other values in some fields; paths still resolve against the same folder."""
@@ -312,8 +260,25 @@ class Manifest(_Strict):
 
     @property
     def image_root(self) -> Path:
-        """The folder under which every image path of the dataset lies."""
-        return self.resolve(self.dataset.image_folder)
+        """The local folder under which every image path of the dataset lies.
+
+        It is the dataset's own, or, for images that lie inside the files or below a URL, where they are put.
+        """
+        if not isinstance(self.dataset, OwnDataset):
+            return self.resolve(self.dataset.image_folder)
+        if (root := self.dataset_root) is None or is_url(root):
+            return self.resolve(self.dataset.images or Path(".work") / f"{self.name}-images")
+        return Path(root)
+
+    @property
+    def dataset_root(self) -> str | None:
+        """Where the image paths of anybody's own data start: an absolute folder, a URL, or None for images inside."""
+        if isinstance(self.dataset, FolderDataset | ParquetDataset | JsonlDataset | CsvDataset):
+            root = self.dataset.root
+            if root is None and isinstance(self.dataset, JsonlDataset | CsvDataset):
+                root = fixed_folder(self.dataset.file)
+            return root if root is None or is_url(root) else str(self.resolve(Path(root)))
+        return None
 
     @property
     def output_location(self) -> Path | str:
@@ -338,10 +303,7 @@ def load_manifest(path: Path) -> Manifest:
     """
     if not path.is_file():
         raise PipelineError(f"no manifest at {path}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PipelineError(f"{path}: not valid YAML: {error}") from error
+    content = load_yaml(path)
     if not isinstance(content, dict):
         raise PipelineError(f"{path}: a manifest is a mapping with the keys {', '.join(Manifest.model_fields)}")
     try:
@@ -370,10 +332,14 @@ def _known_keys() -> list[str]:
         Manifest,
         HeraldryDataset,
         WorldSettings,
-        JsonlDataset,
         N24NewsDataset,
         VisualNewsDataset,
         GoodNewsDataset,
+        JsonlDataset,
+        CsvDataset,
+        ParquetDataset,
+        FolderDataset,
+        Columns,
         Generation,
         Sampling,
         Judging,

@@ -9,25 +9,28 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from pipeline.manifest import (
-    Generation,
+from pipeline.datasets import (
+    Columns,
+    CsvDataset,
+    FolderDataset,
     GoodNewsDataset,
     HeraldryDataset,
     JsonlDataset,
-    Judging,
-    Manifest,
     N24NewsDataset,
-    Sampling,
-    TransformersEngine,
+    ParquetDataset,
     VisualNewsDataset,
-    VllmEngine,
 )
+from pipeline.manifest import Generation, Judging, Manifest, Sampling, TransformersEngine, VllmEngine
 from pipeline.prompt import PromptExample, PromptTemplate
 from pipeline.worlds.heraldry.settings import WorldSettings
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "The manifest": Manifest,
     "`dataset`, kind `jsonl`": JsonlDataset,
+    "`dataset`, kind `csv` or `tsv`": CsvDataset,
+    "`dataset`, kind `parquet`": ParquetDataset,
+    "`dataset`, kind `folder`": FolderDataset,
+    "`dataset.columns`": Columns,
     "`dataset`, kind `n24news`": N24NewsDataset,
     "`dataset`, kind `visualnews`": VisualNewsDataset,
     "`dataset`, kind `goodnews`": GoodNewsDataset,
@@ -44,8 +47,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
 _HEAD = """# Every field of a manifest
 
 Made from the code by `python -m pipeline.manifest_reference`; a test compares. Unknown fields are refused, and relative
-paths start at the manifest's own folder. [vllm.md](vllm.md) says more about servers,
-[prompts.md](prompts.md) about templates.
+paths start at the manifest's own folder. [your_data.md](your_data.md) says more about your own data,
+[vllm.md](vllm.md) about servers, [prompts.md](prompts.md) about templates.
 """
 _BOUNDS = {"ge": ">= {}", "gt": "> {}", "le": "<= {}", "lt": "< {}", "max_length": "at most {}", "pattern": "`{}`"}
 _NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path", NoneType: "null"}

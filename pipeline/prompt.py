@@ -7,13 +7,13 @@ from typing import Any
 
 import jinja2
 import jinja2.meta
-import yaml
 from jinja2.runtime import Context
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import PipelineError
 from pipeline.pair import Pair
 from pipeline.sandbox import PromptSandbox
+from pipeline.yaml_file import load_yaml, parse_yaml
 
 Message = dict[str, str]
 
@@ -121,18 +121,18 @@ def load_prompt(name_or_path: str, base: Path) -> PromptTemplate:
     shipped = files("pipeline") / "prompts"
     known = sorted(entry.name.removesuffix(".yaml") for entry in shipped.iterdir() if entry.name.endswith(".yaml"))
     if name_or_path in known:
-        source, text = name_or_path, (shipped / f"{name_or_path}.yaml").read_text(encoding="utf-8")
+        source = name_or_path
+        content: Any = parse_yaml((shipped / f"{name_or_path}.yaml").read_text(encoding="utf-8"))
     else:
         path = base / name_or_path
         if not path.is_file():
             raise PipelineError(
                 f"prompt template {name_or_path!r} is neither shipped ({', '.join(known)}) nor a file at {path}"
             )
-        source, text = str(path), path.read_text(encoding="utf-8")
+        source, content = str(path), load_yaml(path)
     try:
-        content: Any = yaml.safe_load(text)
         template = PromptTemplate.model_validate(content)
         template._turns  # noqa: B018 - a mistake in it shows now, not at the first row
-    except (yaml.YAMLError, ValidationError, PipelineError) as error:
+    except (ValidationError, PipelineError) as error:
         raise PipelineError(f"prompt template {source}: {error}") from error
     return template

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
-import pyarrow as pa
 import pyarrow.fs as pa_fs
 
 from pipeline.atomic import committed
-from pipeline.errors import PipelineError
+from pipeline.locations import is_url, open_file_system
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,33 +98,12 @@ class ObjectStorage:
             self._filesystem.delete_file(f"{self._prefix}/{name}")
 
 
-def is_url(location: str) -> bool:
-    """Whether this names object storage rather than a local folder."""
-    return "://" in location
-
-
 def open_storage(location: Path | str) -> Storage:
     """The storage at a local folder or a URL, such as `s3://bucket/prefix`.
 
-    pyarrow's own file systems serve s3 and gs, fsspec's whatever else is installed. Endpoint and region may stand
-    in the URL (`s3://bucket/prefix?endpoint_override=http://minio:9000&region=eu-west-1`); credentials come from
-    the environment, as that file system's documentation says, never from the URL.
-
     Raises:
-        PipelineError: the URL holds credentials, or no installed file system knows its scheme.
+        PipelineError: as `open_file_system` does.
     """
     if not is_url(str(location)):
         return LocalFolder(Path(location))
-    url = str(location)
-    if "@" in urlsplit(url).netloc:
-        raise PipelineError("output: the URL holds credentials; leave them out and set them in the environment")
-    try:
-        return ObjectStorage(*pa_fs.FileSystem.from_uri(url))
-    except pa.ArrowInvalid as unknown:
-        import fsspec
-
-        try:
-            filesystem, prefix = fsspec.core.url_to_fs(url)
-        except (ValueError, ImportError) as error:
-            raise PipelineError(f"output: {url} cannot be opened: {unknown}; {error}") from error
-        return ObjectStorage(pa_fs.PyFileSystem(pa_fs.FSSpecHandler(filesystem)), prefix)
+    return ObjectStorage(*open_file_system(str(location), "output"))

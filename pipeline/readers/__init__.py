@@ -2,19 +2,40 @@
 
 from collections.abc import Iterator
 
+from pipeline.datasets import (
+    AnyOwnDataset,
+    Columns,
+    CsvDataset,
+    FolderDataset,
+    GoodNewsDataset,
+    HeraldryDataset,
+    JsonlDataset,
+    N24NewsDataset,
+    OwnDataset,
+    VisualNewsDataset,
+)
 from pipeline.errors import PipelineError
-from pipeline.manifest import GoodNewsDataset, HeraldryDataset, JsonlDataset, Manifest, N24NewsDataset
+from pipeline.image_store import ImageStore
+from pipeline.locations import is_url
+from pipeline.manifest import Manifest
 from pipeline.pair import Pair
+from pipeline.readers.columns import PairsOfRecords, Record
+from pipeline.readers.csv_rows import read_csv
+from pipeline.readers.folder import read_folder
 from pipeline.readers.goodnews import read_goodnews
 from pipeline.readers.jsonl import read_jsonl
 from pipeline.readers.n24news import read_n24news
 from pipeline.readers.notes import ReaderNotes
+from pipeline.readers.parquet_rows import read_parquet
+from pipeline.readers.sources import Source, find_sources
 from pipeline.readers.visualnews import read_visualnews
 from pipeline.worlds.heraldry.world import PAIRS, build_world
 
 
 def read_pairs(manifest: Manifest, notes: ReaderNotes | None = None) -> Iterator[Pair]:
     """All pairs of the manifest's dataset, in its own order.
+
+    Images that lie inside the dataset's files are put below the image root on the way.
 
     Args:
         notes: filled, while the pairs are read, with what was cleaned or passed over.
@@ -25,9 +46,13 @@ def read_pairs(manifest: Manifest, notes: ReaderNotes | None = None) -> Iterator
     dataset = manifest.dataset
     if isinstance(dataset, HeraldryDataset):
         build_world(dataset.world, manifest.resolve(dataset.root))
-    pairs = _reader(manifest, notes if notes is not None else ReaderNotes())
-    if not manifest.image_root.is_dir():
-        key = "root" if isinstance(dataset, HeraldryDataset | JsonlDataset) else "images"
+    notes = notes if notes is not None else ReaderNotes()
+    pairs = _own(manifest, dataset, notes) if isinstance(dataset, OwnDataset) else _published(manifest, notes)
+    root = manifest.dataset_root
+    if isinstance(dataset, OwnDataset) and (root is None or is_url(root)):
+        manifest.image_root.mkdir(parents=True, exist_ok=True)
+    elif not manifest.image_root.is_dir():
+        key = "root" if isinstance(dataset, HeraldryDataset | OwnDataset) else "images"
         raise PipelineError(
             f"dataset {manifest.name}: no image root at {manifest.image_root}; "
             f"set dataset.{key} in the manifest to the folder that holds the images"
@@ -35,15 +60,40 @@ def read_pairs(manifest: Manifest, notes: ReaderNotes | None = None) -> Iterator
     return pairs
 
 
-def _reader(manifest: Manifest, notes: ReaderNotes) -> Iterator[Pair]:
+def _published(manifest: Manifest, notes: ReaderNotes) -> Iterator[Pair]:
     dataset = manifest.dataset
+    assert not isinstance(dataset, OwnDataset)
     root = manifest.resolve(dataset.root)
-    if isinstance(dataset, HeraldryDataset):
-        return read_jsonl(root / PAIRS)
-    if isinstance(dataset, JsonlDataset):
-        return read_jsonl(manifest.resolve(dataset.file))
     if isinstance(dataset, N24NewsDataset):
         return read_n24news(root, notes)
     if isinstance(dataset, GoodNewsDataset):
         return read_goodnews(root, notes)
-    return read_visualnews(root, notes)
+    if isinstance(dataset, VisualNewsDataset):
+        return read_visualnews(root, notes)
+    records = read_jsonl([Source(str(root / PAIRS), None)])
+    making = PairsOfRecords(Columns(), notes, root=str(manifest.image_root), store=None, held_out=1)
+    return making.pairs(records)
+
+
+def _own(manifest: Manifest, dataset: AnyOwnDataset, notes: ReaderNotes) -> Iterator[Pair]:
+    records = _records(manifest, dataset, notes)
+    root = manifest.dataset_root
+    store = ImageStore(manifest.image_root) if root is None else None
+    columns = Columns() if isinstance(dataset, FolderDataset) else dataset.columns
+    making = PairsOfRecords(columns, notes, root=root, store=store, held_out=dataset.held_out)
+    return making.pairs(records)
+
+
+def _records(manifest: Manifest, dataset: AnyOwnDataset, notes: ReaderNotes) -> Iterator[Record]:
+    if isinstance(dataset, FolderDataset):
+        assert manifest.dataset_root is not None
+        notes.layout = f"a folder, {manifest.dataset_root}"
+        return read_folder(manifest.dataset_root, dataset, notes)
+    sources = find_sources(dataset.file, manifest.folder)
+    more = f" and {len(sources) - 1:,} more" if len(sources) > 1 else ""
+    notes.layout = f"{dataset.kind}, {sources[0].location.partition('?')[0]}{more}"
+    if isinstance(dataset, JsonlDataset):
+        return read_jsonl(sources)
+    if isinstance(dataset, CsvDataset):
+        return read_csv(sources, dataset, notes)
+    return read_parquet(sources, dataset.columns)

@@ -1,6 +1,5 @@
 """VisualNews: captions of The Guardian, the BBC, USA Today and The Washington Post."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from pydantic import Field
 from pipeline.pair import Pair
 from pipeline.readers.notes import ReaderNotes
 from pipeline.readers.records import Layout, PairMaker, Record, find_layout, records_of
+from pipeline.readers.splits import hash_split
 
 _WHOLE = "data"
 
@@ -34,12 +34,6 @@ def read_visualnews(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
         Layout(f"the release in {root}, 1 article in 100 as val and 1 as test by a hash", {_WHOLE: root / "data.json"}),
     ]
     return _stream(find_layout("VisualNews", layouts), notes)
-
-
-def hash_split(name: str) -> str:
-    """`val` for 1 name in 100, `test` for 1 in 100, `train` for the rest; the same wherever and whenever asked."""
-    place = int.from_bytes(hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()) % 100
-    return {0: "val", 1: "test"}.get(place, "train")
 
 
 def _stream(layout: Layout, notes: ReaderNotes) -> Iterator[Pair]:

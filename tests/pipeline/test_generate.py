@@ -13,6 +13,8 @@ from pipeline.generate import make_bucket
 from pipeline.job import Job, open_job
 from pipeline.judge_process import JudgeProcess
 from pipeline.output import single_writer
+from pipeline.pair import Pair
+from pipeline.plan import plan_pairs
 from pipeline.prepare import prepare
 from pipeline.progress import GenerationProgress
 from pipeline.run import Run
@@ -178,12 +180,16 @@ def test_another_datasets_folder_is_refused(job: Job, tmp_path: Path, tiny_llama
     assert all_rows(job.output) == before
 
 
-def test_duplicate_ids_and_broken_records_are_named(job: Job, tmp_path: Path) -> None:
+def test_broken_records_are_named(job: Job, tmp_path: Path) -> None:
     record = {"id": "a", "split": "train", "image": "0.png", "caption": "ba"}
-    save_records(tmp_path, [record, record])
+    twice = Pair("a", "train", "0.png", "ba")
     with pytest.raises(PipelineError, match="id 'a' occurs twice in split train"):
-        generate(job, ScriptedEngine())
-    for line, reason in (("{", "line 2: not a pair"), ('{"id": "b"}', "split: Field required"), ("[1]", "line 2")):
+        list(plan_pairs([twice, twice], job))
+    for line, reason in (
+        ("{", "line 2: not a pair"),
+        ('{"id": "b"}', "line 2: no column with images"),
+        ("[1]", "line 2"),
+    ):
         (tmp_path / "pairs.jsonl").write_text(json.dumps(record) + "\n" + line + "\n")
         with pytest.raises(PipelineError, match=reason):
             generate(job, ScriptedEngine())

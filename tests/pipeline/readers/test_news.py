@@ -14,7 +14,7 @@ from pipeline.manifest import Manifest, load_manifest
 from pipeline.pair import Pair
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
-from pipeline.readers.visualnews import hash_split
+from pipeline.readers.splits import hash_split
 from tests.support.dataset import write_manifest
 from tests.support.generation import all_rows, generate
 from tests.support.news import (

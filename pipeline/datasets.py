@@ -1,0 +1,165 @@
+"""The manifest's `dataset` section: one model a kind."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.worlds.heraldry.settings import WorldSettings
+
+
+class Strict(BaseModel):
+    """A section of a manifest: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HeraldryDataset(Strict):
+    """The demo world: rendered into `root` when it is not there yet."""
+
+    kind: Literal["heraldry"]
+    root: Path = Field(description="folder of the rendered world, relative to the manifest")
+    world: WorldSettings = Field(default_factory=WorldSettings, description="seed and sizes of the world")
+
+    @property
+    def image_folder(self) -> Path:
+        """The image root, relative to the manifest."""
+        return self.root / "images"
+
+
+class _NewsDataset(Strict):
+    root: Path = Field(description="folder of the published files, relative to the manifest")
+    images: Path | None = Field(default=None, description="image root, relative to the manifest; null: as published")
+
+    _published: ClassVar[str]
+
+    @property
+    def image_folder(self) -> Path:
+        """The image root, relative to the manifest."""
+        return self.images if self.images is not None else self.root / self._published
+
+
+class N24NewsDataset(_NewsDataset):
+    """N24News as published: `news/nytimes_{train,dev,test}.json`, and `imgs/` with `{image_id}.jpg`."""
+
+    kind: Literal["n24news"]
+    _published = "imgs"
+
+
+class VisualNewsDataset(_NewsDataset):
+    """VisualNews: `data.json`, or the authors' `{train,val,test}.json`; images where these say, such as `bbc/images/`.
+
+    `data.json` has no splits: 1 article in 100 is `val` and 1 in 100 `test`, by a hash of its `article_path`.
+    """
+
+    kind: Literal["visualnews"]
+    _published = "."
+
+
+class GoodNewsDataset(_NewsDataset):
+    """GoodNews: `captioning_dataset.json` with `img_splits.json`, or the authors' `new_goodnews_capim_{split}.json`.
+
+    Images are `images/{article_id}_{n}.jpg`; those that `broken_images.txt` lists, where it is there, are passed over.
+    """
+
+    kind: Literal["goodnews"]
+    _published = "images"
+
+
+class Columns(Strict):
+    """Which of the data's columns are what; those left out are found by their usual names (docs/your_data.md)."""
+
+    id: str | None = Field(default=None, min_length=1, description="column of the ids")
+    caption: str | None = Field(
+        default=None, min_length=1, description="column of the captions: a text, or a list of texts"
+    )
+    image: str | None = Field(
+        default=None, min_length=1, description="column of the images: a path, bytes, or a list of them"
+    )
+    split: str | None = Field(default=None, min_length=1, description="column of the splits")
+    topic: str | None = Field(default=None, min_length=1, description="column of the topics")
+
+
+Location = Annotated[str, Field(min_length=1, max_length=4096)]
+Locations = Location | tuple[Location, ...]
+
+
+class OwnDataset(Strict):
+    """What all kinds for anybody's own data have in common."""
+
+    held_out: int = Field(
+        default=1,
+        ge=1,
+        le=40,
+        description="percent of the images that go into val, and as many into test, by a hash of the image; only where "
+        "the data names no splits",
+    )
+    images: Path | None = Field(
+        default=None,
+        description="local folder, relative to the manifest, for images that lie inside the files or below a URL; "
+        "null: `.work/NAME-images` beside the manifest",
+    )
+
+
+class _Files(OwnDataset):
+    file: Locations | dict[str, Locations] = Field(
+        description="file, URL or pattern (`*`, `**`, `{a,b}`, `{000..127}`), a list of them, or a mapping of splits "
+        "to them; relative to the manifest; .gz is unpacked on the way"
+    )
+    columns: Columns = Field(default_factory=Columns, description="which columns are what; a dot goes into an object")
+
+
+class _FilesWithPaths(_Files):
+    root: Location | None = Field(
+        default=None,
+        description="folder or URL at which image paths start, relative to the manifest; null: the folder of `file`, "
+        "up to the first part with a pattern",
+    )
+
+
+class JsonlDataset(_FilesWithPaths):
+    """JSON lines: one object a line."""
+
+    kind: Literal["jsonl"]
+
+
+class CsvDataset(_FilesWithPaths):
+    """CSV or TSV in UTF-8, with the column names in the first line."""
+
+    kind: Literal["csv", "tsv"]
+    header: tuple[str, ...] | None = Field(default=None, description="column names, for files without a line of them")
+    delimiter: str | None = Field(
+        default=None, min_length=1, max_length=1, description="null: a comma in csv, a tab in tsv"
+    )
+    quotes: bool | None = Field(
+        default=None,
+        description='whether "..." may hold delimiters and line breaks; null: in csv yes, in tsv no',
+    )
+
+
+class ParquetDataset(_Files):
+    """Parquet: images as bytes or as structs of bytes and path, as Hugging Face has them, or as paths."""
+
+    kind: Literal["parquet"]
+    root: Location | None = Field(
+        default=None,
+        description="folder or URL at which image paths start, relative to the manifest; null: the images are inside",
+    )
+
+
+class FolderDataset(OwnDataset):
+    """A folder of images, each with a text file of its name beside it."""
+
+    kind: Literal["folder"]
+    root: Location = Field(description="the folder or its URL, relative to the manifest")
+    sidecar: str = Field(default=".txt", pattern=r"^\.[A-Za-z0-9_.]+$", description="what the text files' names end in")
+    captions: Literal["lines", "whole"] = Field(
+        default="lines", description="lines: each line of a text file is a caption; whole: the file is one"
+    )
+
+
+AnyOwnDataset = JsonlDataset | CsvDataset | ParquetDataset | FolderDataset
+Dataset = Annotated[
+    HeraldryDataset | N24NewsDataset | VisualNewsDataset | GoodNewsDataset | AnyOwnDataset,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,54 @@
+"""Images that lie inside the data's files, put below the image root under a name that follows from their bytes.
+
+So the same image is one file however often it occurs, and everything after the reader (decoding, vision models,
+training) sees a path below an image root, as it does for datasets that come with one. Memory: one image.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+LARGEST = 256 * 2**20  # bytes
+_MAGIC = (
+    (b"\xff\xd8\xff", ".jpg"),
+    (b"\x89PNG\r\n\x1a\n", ".png"),
+    (b"GIF8", ".gif"),
+    (b"BM", ".bmp"),
+    (b"II*\0", ".tif"),
+    (b"MM\0*", ".tif"),
+)
+
+
+class ImageStore:
+    """Writes images into a folder. Several processes may do so at once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, content: bytes) -> str:
+        """Where the image is, relative to the root, with forward slashes; written unless it is there.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        digest = hashlib.sha256(content).hexdigest()[:40]
+        relative = f"{digest[:2]}/{digest[2:]}{_ending(content)}"
+        path = self._root / relative
+        try:
+            if path.stat().st_size == len(content):
+                return relative
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(path)  # not synced: a file that a power cut left short has another size, and is replaced
+        finally:
+            temporary.unlink(missing_ok=True)
+        return relative
+
+
+def _ending(content: bytes) -> str:
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return ".webp"
+    return next((ending for magic, ending in _MAGIC if content.startswith(magic)), ".img")

@@ -1,0 +1,230 @@
+"""From the data's own columns to pairs: which column is what, lists, ids, splits, images inside or below a root."""
+
+import hashlib
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline.datasets import Columns
+from pipeline.errors import PipelineError
+from pipeline.image_store import LARGEST, ImageStore
+from pipeline.pair import Pair
+from pipeline.readers.notes import ReaderNotes
+from pipeline.readers.records import PairMaker
+from pipeline.readers.splits import MOST_SPLITS, hash_split, split_name
+
+USUAL = {
+    "id": ("id", "uid", "key"),
+    "caption": ("caption", "captions", "text", "txt", "sentences", "json.caption", "json.captions", "json.text"),
+    "image": (
+        "image image_path images img file_name filename filepath image_file path jpg jpeg png webp gif bmp tif tiff"
+    ).split(),
+    "split": ("split", "json.split"),
+    "topic": ("topic", "section", "json.topic", "json.section"),
+}
+LONGEST_CAPTION = 100_000  # characters
+MOST_IN_LIST = 1_000
+_LONGEST_ID = 512
+_LOOKED_AT = 1_000  # records, until a column that none of them has is a mistake
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of somebody's data, as its reader found it.
+
+    Attributes:
+        where: file and row, for errors.
+        fields: values by column; a caption is a text or a list of them, an image a path, bytes, a struct of both, or
+            a list of these.
+        id: what to call the record where it has no id of its own; None: a hash of image and caption.
+        split: which split its file belongs to, if that is known.
+    """
+
+    where: tuple[str, str, int]
+    fields: Mapping[str, Any]
+    id: str | None = None
+    split: str | None = None
+
+    def error(self, problem: str) -> PipelineError:
+        """A problem with this record, with its place."""
+        location, what, number = self.where
+        return PipelineError(f"{location}, {what} {number:,}: {problem}")
+
+
+class PairsOfRecords:
+    """Makes the pairs of a dataset's records."""
+
+    def __init__(
+        self, columns: Columns, notes: ReaderNotes, *, root: str | None, store: ImageStore | None, held_out: int
+    ) -> None:
+        """Images are paths below `root`, or are put into `store`; one of the two is None."""
+        self._given: dict[str, str | None] = dict(columns)
+        self._never_seen = {role for role, column in self._given.items() if column is not None} | {"caption"}
+        self._notes = notes
+        self._maker = PairMaker(notes)
+        self._root = root
+        self._store = store
+        self._held_out = held_out
+        self._splits: set[str] = set()
+
+    def pairs(self, records: Iterable[Record]) -> Iterator[Pair]:
+        """The pairs: of each record, every image with every caption.
+
+        Raises:
+            PipelineError: a record has no column for images, or a value of a wrong kind; no record has a column that
+                the manifest names.
+        """
+        count = 0
+        for record in records:
+            count += 1
+            yield from self._pairs(record)
+            if count == _LOOKED_AT:
+                self._check_columns(f"the first {count:,} records", record)
+        if 0 < count < _LOOKED_AT:
+            self._check_columns("the records", record)
+
+    def _pairs(self, record: Record) -> Iterator[Pair]:
+        found_image, image = self._value(record, "image")
+        if not found_image:
+            raise record.error(f"no column with images; {self._hint(record, 'image')}")
+        _, caption = self._value(record, "caption")
+        split = self._split(record)
+        if split == "":
+            self._notes.passed_over["without a split"] += 1
+            return
+        id_ = self._text(record, "id") or record.id
+        topic = self._text(record, "topic") or None
+        images = [self._image(record, one) for one in self._list(record, image, "images")]
+        captions = [self._caption(record, one) for one in self._list(record, caption, "captions")]
+        split = split or self._checked(record, hash_split(images[0] if images else "", self._held_out))
+        if not images or not captions:
+            self._notes.passed_over[f"without {'images' if not images else 'captions'}"] += 1
+        lists = (isinstance(image, list), isinstance(caption, list))
+        for (i, one_image), (c, one_caption) in itertools.product(enumerate(images), enumerate(captions)):
+            numbers = "".join(f"_{n}" for n, listed in zip((i, c), lists, strict=True) if listed)
+            own = f"{id_}{numbers}" if id_ is not None else _hashed(one_image, one_caption)
+            yield self._maker.pair(self._sound_id(own), split, one_image, one_caption, topic)
+
+    def _value(self, record: Record, role: str) -> tuple[bool, Any]:
+        """Whether the record has a column for this, and the value."""
+        given = self._given[role]
+        for column in USUAL[role] if given is None else (given,):
+            found, value = _lookup(record.fields, column)
+            if found:
+                self._never_seen.discard(role)
+                return True, None if isinstance(value, float) and math.isnan(value) else value
+        return False, None
+
+    def _text(self, record: Record, role: str) -> str:
+        value = self._value(record, role)[1]
+        return self._as_text(record, value, role).strip()[: LONGEST_CAPTION + 1]
+
+    def _as_text(self, record: Record, value: Any, role: str) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, str):
+            return value
+        if isinstance(value, bytes):
+            return value.decode("utf-8", "surrogateescape")
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        raise record.error(f"the {role} is no text but {type(value).__name__}; {self._hint(record, role)}")
+
+    def _caption(self, record: Record, value: Any) -> str:
+        text = self._as_text(record, value, "caption")
+        if len(text) > LONGEST_CAPTION:
+            self._notes.cut += 1
+            text = text[:LONGEST_CAPTION]
+        return text
+
+    def _list(self, record: Record, value: Any, what: str) -> list[Any]:
+        if not isinstance(value, list):
+            return [value]
+        if len(value) > MOST_IN_LIST:
+            raise record.error(f"{len(value):,} {what}; {MOST_IN_LIST:,} are the most")
+        return value
+
+    def _split(self, record: Record) -> str | None:
+        """The record's split; empty: its column is; None: nothing says."""
+        found, value = self._value(record, "split")
+        if not found:
+            if record.split is not None:
+                self._notes.splits.add("splits by file or folder")
+                return self._checked(record, record.split)
+            percent = self._held_out
+            self._notes.splits.add(f"{percent} in 100 images as val and as many as test by a hash")
+            return None
+        self._notes.splits.add("splits from a column")
+        given = self._as_text(record, value, "split")
+        if not given.strip():
+            return ""
+        split = split_name(given)
+        if split is None:
+            raise record.error(f"{given[:100]!r} can be no split's name, such as train, val or test")
+        return self._checked(record, split)
+
+    def _checked(self, record: Record, split: str) -> str:
+        self._splits.add(split)
+        if len(self._splits) > MOST_SPLITS:
+            raise record.error(f"more than {MOST_SPLITS} different splits; {self._hint(record, 'split')}")
+        return split
+
+    def _image(self, record: Record, value: Any) -> str:
+        """The image's path below the root; empty where there is none, which becomes a row with a status."""
+        path: Any = None
+        if isinstance(value, dict):
+            value, path = value.get("bytes"), value.get("path")
+        if isinstance(value, bytes | bytearray | memoryview) and self._store is not None:
+            if len(value) > LARGEST:
+                self._notes.large_images += 1
+                return ""
+            return self._store.put(bytes(value))
+        if isinstance(value, bytes) and path is None:
+            raise record.error("the image is bytes; leave dataset.root out, so that images are taken from the files")
+        text = self._as_text(record, value if isinstance(value, str) else path, "image")
+        if text and self._root is None:
+            raise record.error(f"the image is a path, {text[:100]!r}; say in dataset.root where such paths start")
+        return _below(text, self._root or "")
+
+    def _sound_id(self, id_: str) -> str:
+        if id_.isprintable() and len(id_) <= _LONGEST_ID:
+            return id_
+        self._notes.hashed_ids += 1
+        return _hashed(id_)
+
+    def _hint(self, record: Record, role: str) -> str:
+        names = [str(name)[:60] for name in itertools.islice(record.fields, 30)]
+        return f"it has {', '.join(names) or 'none'}; name the right one in dataset.columns.{role}"
+
+    def _check_columns(self, what: str, last: Record) -> None:
+        for role in sorted(self._never_seen):
+            named = self._given[role]
+            column = f"the column {named!r}" if named is not None else "a column with captions"
+            raise PipelineError(f"{last.where[0]}: none of {what} has {column}; {self._hint(last, role)}")
+
+
+def _lookup(fields: Mapping[str, Any], column: str) -> tuple[bool, Any]:
+    """A column by its name, or below an object by names with dots between."""
+    if column in fields:
+        return True, fields[column]
+    first, dot, rest = column.partition(".")
+    inside = fields.get(first) if dot else None
+    return _lookup(inside, rest) if isinstance(inside, Mapping) else (False, None)
+
+
+def _below(path: str, root: str) -> str:
+    """A path as it starts at the root; one that leads elsewhere stays as it is, and becomes a row with a status."""
+    if not path:
+        return ""
+    pure = PurePosixPath(path)
+    if pure.is_absolute() and root and pure.is_relative_to(root):
+        pure = pure.relative_to(root)
+    return str(pure)
+
+
+def _hashed(*texts: str) -> str:
+    joined = "\0".join(texts).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(joined, digest_size=10).hexdigest()

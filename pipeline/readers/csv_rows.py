@@ -1,0 +1,85 @@
+"""Records from CSV and TSV."""
+
+import csv
+from collections.abc import Iterator
+
+from pipeline.datasets import CsvDataset
+from pipeline.errors import PipelineError
+from pipeline.readers.columns import Record
+from pipeline.readers.notes import ReaderNotes
+from pipeline.readers.sources import Source
+from pipeline.readers.text_lines import text_lines
+
+LONGEST_ROW = 16 * 2**20  # characters
+
+
+def read_csv(sources: list[Source], dataset: CsvDataset, notes: ReaderNotes) -> Iterator[Record]:
+    """Stream the rows of the files. A row with more fields than there are columns is passed over, and counted.
+
+    Raises:
+        PipelineError: the column names are missing or not distinct, or a row is longer than 16 Mi characters, as one
+            is that begins with a quotation mark which nothing closes.
+    """
+    comma = dataset.kind == "csv"
+    csv.field_size_limit(LONGEST_ROW)  # of the whole process; Python's own is 128 Ki, less than some captions
+    for source in sources:
+        lines = _Lines(source)
+        rows = csv.reader(
+            lines,
+            delimiter=dataset.delimiter or ("," if comma else "\t"),
+            quoting=csv.QUOTE_MINIMAL if (comma if dataset.quotes is None else dataset.quotes) else csv.QUOTE_NONE,
+        )
+        header = list(dataset.header) if dataset.header is not None else None
+        try:
+            for row in rows:
+                began, lines.began, lines.held = lines.began, lines.number + 1, 0
+                if not row:
+                    continue
+                if header is None:
+                    header = row
+                    _check(header, source)
+                elif len(row) > len(header):
+                    notes.passed_over["rows with more fields than columns"] += 1
+                else:
+                    fields = dict(zip(header, row, strict=False))
+                    for missing in header[len(row) :]:
+                        fields[missing] = ""
+                    yield Record((source.location, "line", began), fields, split=source.split)
+        except csv.Error as error:
+            raise PipelineError(f"{source.location}, line {lines.began:,}: {error}") from error
+        if header is None:
+            raise PipelineError(f"{source.location}: empty; its first line is to name the columns")
+
+
+def _check(header: list[str], source: Source) -> None:
+    twice = sorted({name for name in header if header.count(name) > 1})[:5] if len(header) <= 10_000 else ["..."]
+    if twice:
+        raise PipelineError(
+            f"{source.location}, line 1: column names that occur twice: {', '.join(map(repr, twice))}; the first line "
+            "is to name the columns, or dataset.header where no line does"
+        )
+
+
+class _Lines:
+    """The lines of a file, of which one row may take so many."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._lines = text_lines(source)
+        self.number = 0  # of the last line given
+        self.began = 1  # the line with which the row begins
+        self.held = 0  # characters of the row
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.number += 1
+        self.held += len(line)
+        if self.held > LONGEST_ROW:
+            raise PipelineError(
+                f"{self._source.location}, line {self.began:,}: this row is longer than {LONGEST_ROW:,} characters; "
+                'is a quotation mark left open? (dataset.quotes: false reads " as any other character)'
+            )
+        return line

@@ -1,0 +1,158 @@
+"""Records from a folder of images, each with a text file beside it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.fs as pa_fs
+
+from pipeline.datasets import FolderDataset
+from pipeline.errors import PipelineError
+from pipeline.locations import is_url, open_file_system
+from pipeline.readers.columns import Record
+from pipeline.readers.notes import ReaderNotes
+from pipeline.readers.splits import splits_of_files
+
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+LONGEST_SIDECAR = 2**20  # bytes
+_DEEPEST = 64
+
+
+def read_folder(root: str, dataset: FolderDataset, notes: ReaderNotes) -> Iterator[Record]:
+    """Stream the images that have a sidecar, folder by folder, each in the order of names.
+
+    The id is the image's path without its ending. Folders below the root that name a split give it, if all do.
+    Images without a sidecar, sidecars without an image, and folders that are links are passed over, and counted.
+
+    Raises:
+        PipelineError: the folder cannot be listed, or some of its folders name a split and some do not.
+    """
+    tree: _Tree = _RemoteTree(root) if is_url(root) else _LocalTree(Path(root))
+    files, folders = tree.listing("")
+    splits = None
+    if folders and not any(name.lower().endswith(IMAGE_ENDINGS) for name in files):
+        splits = splits_of_files(folders)
+    yield from _folder(tree, "", files, dataset, notes, None)
+    for place, name in enumerate(folders):
+        yield from _walk(tree, name, dataset, notes, splits[place] if splits is not None else None, 1)
+    if tree.links:
+        notes.passed_over["folders that are links"] += tree.links
+
+
+def _walk(
+    tree: "_Tree", folder: str, dataset: FolderDataset, notes: ReaderNotes, split: str | None, depth: int
+) -> Iterator[Record]:
+    files, folders = tree.listing(folder)
+    yield from _folder(tree, folder, files, dataset, notes, split)
+    if depth == _DEEPEST:
+        notes.passed_over[f"folders more than {_DEEPEST} deep"] += len(folders)
+        return
+    for name in folders:
+        yield from _walk(tree, f"{folder}/{name}", dataset, notes, split, depth + 1)
+
+
+def _folder(
+    tree: "_Tree", folder: str, files: list[str], dataset: FolderDataset, notes: ReaderNotes, split: str | None
+) -> Iterator[Record]:
+    names = set(files)
+    prefix = f"{folder}/" if folder else ""
+    images = [name for name in files if name.lower().endswith(IMAGE_ENDINGS)]
+    used = set()
+    for number, name in enumerate(images, start=1):
+        stem = name.rpartition(".")[0]
+        sidecar = f"{stem}{dataset.sidecar}"
+        if sidecar not in names:
+            notes.passed_over[f"images without a {dataset.sidecar} file"] += 1
+            continue
+        used.add(sidecar)
+        content = tree.content(f"{prefix}{sidecar}")
+        if isinstance(content, str):
+            notes.passed_over[content] += 1
+            continue
+        text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+        caption: str | list[str] = text
+        if dataset.captions == "lines":
+            lines = [line for line in text.splitlines() if line.strip()]
+            caption = lines if len(lines) > 1 else "".join(lines)
+        fields = {"image": f"{prefix}{name}", "caption": caption}
+        yield Record((tree.name, f"{prefix}{name}, image", number), fields, id=f"{prefix}{stem}", split=split)
+    if alone := sum(name.endswith(dataset.sidecar) for name in files) - len(used):
+        notes.passed_over[f"{dataset.sidecar} files without an image"] += alone
+
+
+class _Tree:
+    """A folder with what lies below it; `name` for errors."""
+
+    name: str
+    links = 0
+
+    def listing(self, folder: str) -> tuple[list[str], list[str]]:
+        """Names of the files and of the folders in a folder, sorted."""
+        raise NotImplementedError
+
+    def content(self, file: str) -> bytes | str:
+        """A text file's bytes, or why it is passed over."""
+        raise NotImplementedError
+
+
+class _LocalTree(_Tree):
+    def __init__(self, root: Path) -> None:
+        self.name = str(root)
+        self._root = root.resolve()
+
+    def listing(self, folder: str) -> tuple[list[str], list[str]]:
+        files, folders = [], []
+        try:
+            with os.scandir(self._root / folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.name)
+                    elif entry.is_symlink() and (self._root / folder / entry.name).is_dir():  # False for a circle
+                        self.links += 1
+                    else:
+                        files.append(entry.name)
+        except OSError as error:
+            raise PipelineError(f"{self._root / folder}: cannot be listed: {error}") from error
+        return sorted(files), sorted(folders)
+
+    def content(self, file: str) -> bytes | str:
+        try:
+            path = (self._root / file).resolve()
+            if not path.is_relative_to(self._root):
+                return "text files that are links out of the folder"
+            if not path.is_file():
+                return "text files that are none"
+            with path.open("rb") as opened:
+                content = opened.read(LONGEST_SIDECAR + 1)
+        except (OSError, RuntimeError):
+            return "text files that cannot be read"
+        return content if len(content) <= LONGEST_SIDECAR else "text files of more than 1 MiB"
+
+
+class _RemoteTree(_Tree):
+    def __init__(self, root: str) -> None:
+        self.name = root
+        self._filesystem, path = open_file_system(root, "dataset.root")
+        self._path = path.rstrip("/")
+
+    def listing(self, folder: str) -> tuple[list[str], list[str]]:
+        try:
+            found = self._filesystem.get_file_info(pa_fs.FileSelector(f"{self._path}/{folder}".rstrip("/")))
+        except (OSError, pa.ArrowException, NotImplementedError) as error:
+            raise PipelineError(f"{self.name}/{folder}: cannot be listed: {error}") from error
+        inside = [one for one in found if not one.base_name.startswith(".")]
+        return (
+            sorted(one.base_name for one in inside if one.type == pa_fs.FileType.File),
+            sorted(one.base_name for one in inside if one.type == pa_fs.FileType.Directory),
+        )
+
+    def content(self, file: str) -> bytes | str:
+        try:
+            with self._filesystem.open_input_stream(f"{self._path}/{file}") as stream:
+                content = bytes(stream.read(LONGEST_SIDECAR + 1))
+        except (OSError, pa.ArrowException):
+            return "text files that cannot be read"
+        return content if len(content) <= LONGEST_SIDECAR else "text files of more than 1 MiB"

@@ -1,0 +1,171 @@
+"""The files of a dataset: patterns become files, each opened as a stream of bytes, unpacked on the way."""
+
+import fnmatch
+import glob
+import io
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+import pyarrow.fs as pa_fs
+
+from pipeline.errors import PipelineError
+from pipeline.locations import PATTERN, fixed_folder, is_url, open_file_system
+from pipeline.readers.gunzip import Gunzip
+from pipeline.readers.splits import split_name, splits_of_files
+
+MOST_FILES = 100_000
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_RANGE = re.compile(r"(\d{1,9})\.\.(\d{1,9})")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of a dataset.
+
+    Attributes:
+        location: absolute path or URL.
+        split: which split all of it belongs to, if file or manifest says so.
+    """
+
+    location: str
+    split: str | None
+
+    @property
+    def name(self) -> str:
+        """The file's own name, without folders and without its last endings: `part-0001` of `data/part-0001.tar.gz`."""
+        return self.location.partition("?")[0].rsplit("/", 1)[-1].removesuffix(".gz").rsplit(".", 1)[0]
+
+    def open_raw(self) -> BinaryIO:
+        """The file as it lies there, with random access.
+
+        Raises:
+            PipelineError: it cannot be opened.
+        """
+        try:
+            if not is_url(self.location):
+                return Path(self.location).open("rb")
+            filesystem, path = open_file_system(self.location, "dataset.file")
+            return cast(BinaryIO, io.BufferedReader(filesystem.open_input_file(path), 2**20))
+        except (OSError, pa.ArrowException) as error:
+            raise PipelineError(f"{self.location}: cannot be opened: {error}") from error
+
+    def open(self) -> BinaryIO:
+        """The file as a stream, unpacked if its name ends in .gz.
+
+        Raises:
+            PipelineError: it cannot be opened.
+        """
+        raw = self.open_raw()
+        if not self.location.partition("?")[0].endswith(".gz"):
+            return raw
+        return cast(BinaryIO, io.BufferedReader(Gunzip(raw, self.location), 2**20))
+
+
+def find_sources(
+    file: str | tuple[str, ...] | dict[str, str | tuple[str, ...]], folder: Path, infer: bool = True
+) -> list[Source]:
+    """The files that a manifest's `file` names, in a fixed order: as listed, and by name within a pattern.
+
+    Args:
+        folder: the manifest's own; relative paths start there.
+        infer: take splits from the files' names where the manifest names none, and all files do.
+
+    Raises:
+        PipelineError: a pattern matches nothing, a split's name is none, or splits cannot be told.
+    """
+    sources: list[Source] = []
+    for given, patterns in file.items() if isinstance(file, dict) else [(None, file)]:
+        split = None if given is None else split_name(given)
+        if given is not None and split is None:
+            raise PipelineError(f"dataset.file: {given!r} can be no split's name, such as train, val or test")
+        for pattern in (patterns,) if isinstance(patterns, str) else patterns:
+            sources += [Source(location, split) for location in _matches(pattern, folder)]
+            if len(sources) > MOST_FILES:
+                raise PipelineError(f"dataset.file: more than {MOST_FILES:,} files")
+    if not sources:
+        raise PipelineError("dataset.file names no file")
+    if isinstance(file, dict) or not infer:
+        return sources
+    base = fixed_folder(file)
+    base = base if is_url(base) else str((folder / base).resolve())
+    splits = splits_of_files(source.location.removeprefix(base.partition("?")[0]) for source in sources)
+    if splits is None:
+        return sources
+    return [Source(source.location, split) for source, split in zip(sources, splits, strict=True)]
+
+
+def _matches(pattern: str, folder: Path) -> list[str]:
+    found: list[str] = []
+    for one in _without_braces(pattern):
+        matched = _matches_of_url(one) if is_url(one) else _matches_of_path(one, folder)
+        if not matched:
+            raise PipelineError(f"no file of pairs at {one if is_url(one) else folder / one}")
+        found += matched
+    return found
+
+
+def _matches_of_path(pattern: str, folder: Path) -> list[str]:
+    path = folder / pattern
+    try:
+        if path.is_file():
+            return [str(path.resolve())]
+        if not any(character in pattern for character in PATTERN):
+            return []
+        names = glob.iglob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207 - `Path.glob` takes no absolute one
+        found = [folder / name for name in itertools.islice(names, MOST_FILES + 1)]
+        return sorted(str(match.absolute()) for match in found if match.is_file())
+    except (OSError, ValueError, RuntimeError) as error:
+        raise PipelineError(f"dataset.file: {pattern[:100]!r} can be no path: {error}"[:400]) from error
+
+
+def _matches_of_url(url: str) -> list[str]:
+    address, _, query = url.partition("?")
+    if not any(character in address for character in PATTERN):
+        return [url]  # whether it is there shows when it is opened; a server of https cannot list a folder
+    base = fixed_folder(url)
+    filesystem, path = open_file_system(base, "dataset.file")
+    prefix = base.partition("?")[0]
+    rest = address.removeprefix(prefix).lstrip("/")
+    try:
+        selector = pa_fs.FileSelector(path, recursive="/" in rest)
+        names = [i.path for i in filesystem.get_file_info(selector) if i.type == pa_fs.FileType.File]
+    except (OSError, pa.ArrowException, NotImplementedError) as error:
+        raise PipelineError(f"dataset.file: {base} cannot be listed: {error}") from error
+    inside = [name.removeprefix(path.rstrip("/") + "/") for name in names]
+    fitting = sorted(name for name in inside if _fits(name.split("/"), rest.split("/")))
+    tail = f"?{query}" if query else ""
+    return [f"{prefix.rstrip('/')}/{name}{tail}" for name in fitting]
+
+
+def _fits(parts: list[str], patterns: list[str]) -> bool:
+    if not patterns or not parts:
+        return not patterns and not parts
+    if patterns[0] == "**":
+        return _fits(parts, patterns[1:]) or _fits(parts[1:], patterns)
+    return fnmatch.fnmatchcase(parts[0], patterns[0]) and _fits(parts[1:], patterns[1:])
+
+
+def _without_braces(pattern: str) -> Iterator[str]:
+    """`{a,b}` and `{000..127}` written out, as shells and WebDataset do."""
+    parts: list[list[str]] = []
+    count, end = 1, 0
+    for match in _BRACES.finditer(pattern):
+        if (bounds := _RANGE.fullmatch(match[1])) is not None:
+            first, last = int(bounds[1]), int(bounds[2])
+            count *= max(last - first + 1, 0)
+            width = len(bounds[1])
+            choices = [f"{n:0{width}d}" for n in range(first, last + 1)] if count <= MOST_FILES else []
+        else:
+            choices = match[1].split(",")
+            count *= len(choices)
+        if count > MOST_FILES:
+            raise PipelineError(f"dataset.file: {pattern[:100]} stands for more than {MOST_FILES:,} files")
+        parts += [[pattern[end : match.start()]], choices]
+        end = match.end()
+    for choice in itertools.product(*parts, [pattern[end:]]):
+        yield "".join(choice)

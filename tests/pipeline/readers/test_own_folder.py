@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.images import image_problem
+from pipeline.pair import Pair
+from tests.support.own_data import own_manifest, pairs_of, picture, put
+
+FOLDER = {"kind": "folder", "root": "pictures"}
+
+
+def test_images_with_texts_beside_them(tmp_path: Path) -> None:
+    root = tmp_path / "pictures"
+    for name in ("b/two.PNG", "a.png", "alone.png", "b/.hidden.png"):
+        put(root / name, picture(1))
+    put(root / "a.txt", "\ufeffAnn at Ascot\n\nAnn, again\n")
+    put(root / "b" / "two.txt", "Kofi\n")
+    put(root / "b" / "nothing.txt", "x")
+    pairs, notes = pairs_of(tmp_path, {**FOLDER, "held_out": 1})
+    assert pairs == [
+        Pair("a_0", "train", "a.png", "Ann at Ascot"),
+        Pair("a_1", "train", "a.png", "Ann, again"),
+        Pair("b/two", "train", "b/two.PNG", "Kofi"),
+    ]
+    assert "passed over: 1 images without a .txt file" in notes
+    assert "passed over: 1 .txt files without an image" in notes
+    manifest = own_manifest(tmp_path, FOLDER)
+    assert [image_problem(manifest.image_root, pair.image) for pair in pairs] == [None] * 3
+    whole, _ = pairs_of(tmp_path, {**FOLDER, "captions": "whole"})
+    assert whole[0] == Pair("a", "train", "a.png", "Ann at Ascot Ann, again")
+
+
+def test_folders_name_splits(tmp_path: Path) -> None:
+    for folder in ("train/x", "dev", "test"):
+        put(tmp_path / "pictures" / folder / "1.jpg", picture(1, "JPEG"))
+        put(tmp_path / "pictures" / folder / "1.caption", f"In {folder}")
+    pairs, notes = pairs_of(tmp_path, {**FOLDER, "sidecar": ".caption"})
+    assert [(p.id, p.split) for p in pairs] == [("dev/1", "val"), ("test/1", "test"), ("train/x/1", "train")]
+    assert notes[0].endswith("splits by file or folder")
+    (tmp_path / "pictures" / "more").mkdir()
+    with pytest.raises(PipelineError, match="some files name a split, but more names none"):
+        pairs_of(tmp_path, FOLDER)
+
+
+def test_links_lead_nowhere(tmp_path: Path) -> None:
+    root = tmp_path / "pictures"
+    put(root / "a.png", picture(1))
+    put(tmp_path / "secret.txt", "a secret")
+    (root / "a.txt").symlink_to(tmp_path / "secret.txt")
+    put(root / "b.png", picture(1))
+    (root / "b.txt").symlink_to("b.txt")
+    (root / "loop").symlink_to(root)
+    pairs, notes = pairs_of(tmp_path, FOLDER)
+    assert pairs == []
+    assert notes[2:] == [
+        "passed over: 1 text files that are links out of the folder",
+        "passed over: 1 text files that cannot be read",
+        "passed over: 1 folders that are links",
+    ]
+    with pytest.raises(PipelineError, match=r"no image root at .*nowhere; set dataset\.root"):
+        pairs_of(tmp_path, {"kind": "folder", "root": "nowhere"})

@@ -1,0 +1,60 @@
+"""docs/your_data.md: each of its examples, run on data as it says."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.images import image_problem
+from pipeline.readers.columns import USUAL
+from tests.support.own_data import own_manifest, pairs_of, picture, put, put_parquet
+
+PAGE = (Path(__file__).parents[3] / "docs" / "your_data.md").read_text(encoding="utf-8")
+EXAMPLES: list[dict[str, Any]] = [
+    yaml.safe_load(text)["dataset"] for text in re.findall(r"```yaml\n(.*?)```", PAGE, re.S)
+]
+
+
+def _csv(folder: Path) -> None:
+    put(folder / "data" / "a.png", picture(1))
+    put(folder / "data" / "pairs.csv", "id,image,caption,split,topic\n1,a.png,Ann at Ascot,train,royals\n")
+
+
+def _jsonl(folder: Path) -> None:
+    put(folder / "images" / "a.png", picture(1))
+    put(folder / "pairs.jsonl", '{"id": 1, "split": "train", "image": "a.png", "caption": "Ann at Ascot"}\n')
+
+
+def _parquet(folder: Path) -> None:
+    for split in ("train", "validation", "test"):
+        file = folder / "parquet" / f"{split}-00000-of-00001.parquet"
+        put_parquet(file, {"image": [picture(1)], "sentence": ["Ann at Ascot"]})
+
+
+def _folder(folder: Path) -> None:
+    for name in ("a", "b/c"):
+        put(folder / "pictures" / f"{name}.png", picture(1))
+        put(folder / "pictures" / f"{name}.txt", "Ann at Ascot\n")
+
+
+MAKERS: dict[str, Callable[[Path], None]] = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet, "folder": _folder}
+
+
+@pytest.mark.parametrize("dataset", EXAMPLES, ids=lambda dataset: dataset["kind"])
+def test_example(dataset: dict[str, Any], tmp_path: Path) -> None:
+    MAKERS[dataset["kind"]](tmp_path)
+    moved = {k: v.replace("/data/mine", str(tmp_path)) if isinstance(v, str) else v for k, v in dataset.items()}
+    pairs, _ = pairs_of(tmp_path, moved)
+    assert {pair.caption for pair in pairs} == {"Ann at Ascot"}
+    root = own_manifest(tmp_path, moved).image_root
+    assert [image_problem(root, pair.image) for pair in pairs] == [None] * len(pairs)
+
+
+def test_every_kind_has_an_example_and_every_usual_name_is_there() -> None:
+    assert {dataset["kind"] for dataset in EXAMPLES} == set(MAKERS)
+    for role, names in USUAL.items():
+        (row,) = re.findall(rf"^\| `{role}` \| (.*) \|$", PAGE, re.M)
+        assert set(re.findall(r"`(\w+)`", row)) - {"json"} == {name.removeprefix("json.") for name in names}
