@@ -69,7 +69,7 @@ class GoodNewsDataset(_NewsDataset):
 class Columns(Strict):
     """Which of the data's columns are what; those left out are found by their usual names (docs/your_data.md)."""
 
-    id: str | None = Field(default=None, min_length=1, description="column of the ids")
+    id: str | None = Field(default=None, min_length=1, description="column of the ids; null, if written: ids are made")
     caption: str | None = Field(
         default=None, min_length=1, description="column of the captions: a text, or a list of texts"
     )

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from pipeline.datasets import OwnDataset
 from pipeline.errors import PipelineError
 from pipeline.images import image_digest
 from pipeline.job import Job
@@ -108,7 +109,8 @@ def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Ite
     for pair in pairs:
         identity = hash((pair.split, pair.id))
         if identity in seen:
-            raise PipelineError(f"dataset {job.manifest.name}: id {pair.id!r} occurs twice in split {pair.split}")
+            hint = "; columns: {id: null} makes ids" if isinstance(job.manifest.dataset, OwnDataset) else ""
+            raise PipelineError(f"dataset {job.manifest.name}: id {pair.id!r} occurs twice in split {pair.split}{hint}")
         seen.add(identity)
         image = image_digest(job.manifest.image_root, pair.image) if generation.send_image else None
         key, seed = addresses.address(job.prompt.render(pair), image)

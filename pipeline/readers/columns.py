@@ -63,6 +63,7 @@ class PairsOfRecords:
         """Images are paths below `root`, or are put into `store`; one of the two is None."""
         self._given: dict[str, str | None] = dict(columns)
         self._never_seen = {role for role, column in self._given.items() if column is not None} | {"caption"}
+        self._has_ids = columns.id is not None or "id" not in columns.model_fields_set
         self._notes = notes
         self._maker = PairMaker(notes)
         self._root = root
@@ -95,7 +96,8 @@ class PairsOfRecords:
         if split == "":
             self._notes.passed_over["without a split"] += 1
             return
-        id_ = self._text(record, "id") or record.id
+        own_id = self._text(record, "id") if self._has_ids else ""
+        id_ = own_id or record.id
         topic = self._text(record, "topic") or None
         images = [self._image(record, one) for one in self._list(record, image, "images")]
         captions = [self._caption(record, one) for one in self._list(record, caption, "captions")]
@@ -105,8 +107,9 @@ class PairsOfRecords:
         lists = (isinstance(image, list), isinstance(caption, list))
         for (i, one_image), (c, one_caption) in itertools.product(enumerate(images), enumerate(captions)):
             numbers = "".join(f"_{n}" for n, listed in zip((i, c), lists, strict=True) if listed)
-            own = f"{id_}{numbers}" if id_ is not None else _hashed(one_image, one_caption)
-            yield self._maker.pair(self._sound_id(own), split, one_image, one_caption, topic)
+            name = self._sound_id(f"{id_}{numbers}" if id_ is not None else _hashed(one_image, one_caption))
+            make = self._maker.pair_as_it_is if own_id else self._maker.pair
+            yield make(name, split, one_image, one_caption, topic)
 
     def _value(self, record: Record, role: str) -> tuple[bool, Any]:
         """Whether the record has a column for this, and the value."""

@@ -97,4 +97,10 @@ class PairMaker:
             self._notes.renamed += 1
             id_ = f"{id_}#{self._repeats[split, id_] + 1}"
         self._seen.add(identity)
-        return Pair(id_, split, encodable(image), self._notes.clean(caption), encodable(topic) if topic else None)
+        return self.pair_as_it_is(id_, split, image, caption, topic)
+
+    def pair_as_it_is(self, id_: str, split: str, image: str, caption: str | None, topic: str | None = None) -> Pair:
+        """A pair with this very id, which no other may have: whoever plans the pairs refuses another."""
+        return Pair(
+            encodable(id_), split, encodable(image), self._notes.clean(caption), encodable(topic) if topic else None
+        )

@@ -110,12 +110,21 @@ def test_several_captions_an_image_and_several_images_a_caption(tmp_path: Path) 
         ("2_1", "c.png", "C"),
         ("3_0_0", "d.png", "D"),
         ("3_0_1", "d.png", "E"),
-        ("1_0#2", "z.png", "G"),
+        ("1_0", "z.png", "G"),
     ]
-    assert notes[2:] == [
-        "passed over: 1 without images",
-        "ids that occurred before in their split, and got a number: 1",
-    ]
+    assert notes[2:] == ["passed over: 1 without images"]
+
+
+def test_ids_that_stand_for_images_are_made_anew_if_asked(tmp_path: Path) -> None:
+    rows = [{"id": 7, "image": "a.png", "caption": caption} for caption in ("A", "B", "A")]
+    dataset = _write(tmp_path, "csv", rows)
+    assert [pair.id for pair in pairs_of(tmp_path, dataset)[0]] == ["7", "7", "7"]  # which no plan takes
+    pairs, notes = pairs_of(tmp_path, {**dataset, "columns": {"id": None}})
+    first, second, third = (pair.id for pair in pairs)
+    assert len(first) == len(second) == 20
+    assert first != second
+    assert third == f"{first}#2"
+    assert notes[-1] == "ids that occurred before in their split, and got a number: 1"
 
 
 def test_images_inside_parquet_become_files_once(tmp_path: Path) -> None:
