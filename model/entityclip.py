@@ -28,6 +28,7 @@ from model.towers import (
     check_towers,
     embed_width,
     eot_position,
+    image_size,
     image_tokens,
     text_tokens,
 )
@@ -151,6 +152,8 @@ class EntityCLIP(nn.Module):
 
         Raises ModelError if something reads explanations and the batch has none.
         """
+        if not batch.ids:  # one process's part of a larger batch may have lost all its rows
+            return self.token_features(_one_blank_row(self.clip, batch)).first(0)
         explanation, explanation_eot, explanation_readable = None, None, None
         if self.reads_explanations:
             if batch.explanations is None:
@@ -216,6 +219,14 @@ class EntityCLIP(nn.Module):
         x_v = torch.cat([wrong.of(outputs.image), self.experts.on_explanation(wrong_v_cls, explanation)], dim=1)
         wrong_image = self.matching(wrong_v_cls, t_eot, x_v, outputs.x_t)
         return positive, wrong_text, wrong_image
+
+
+def _one_blank_row(clip: nn.Module, batch: Batch) -> Batch:
+    """A row for a batch without any, since the towers need one."""
+    images = batch.images.new_zeros(1, 3, *image_size(clip))
+    text = batch.captions.new_zeros(1, 1)
+    group = batch.image_group.new_zeros(1)
+    return Batch([""], images, text, None if batch.explanations is None else text, group, group, group)
 
 
 def _itm_loss(

@@ -52,6 +52,7 @@ class GradientCache:
         """Send every micro-batch through `encode` without gradient, on `device`."""
         self._micro_batches, self._device = micro_batches, device
         self._states: list[RandomState] = []
+        self._gradients: list[Tensor | None] = []
         parts = []
         with torch.no_grad():
             for batch in micro_batches:
@@ -59,23 +60,21 @@ class GradientCache:
                 parts.append(encode(batch.to(device)))
         self.features = _as_leaves(_joined(parts))
 
-    def backward(self, encode: Encode, encode_last: Encode | None = None) -> None:
-        """Add the gradients of everything before the features; `features` must have theirs.
-
-        `encode_last` takes the place of `encode` for the last micro-batch. The features are given up.
-        """
-        gradients = [None if leaf is None else leaf.grad for leaf in _differentiable(self.features)]
+    def keep_gradients(self) -> None:
+        """Give the features up for their gradients, which they have by now."""
+        self._gradients = [None if leaf is None else leaf.grad for leaf in _differentiable(self.features)]
         del self.features
-        start = 0
-        for number, batch in enumerate(self._micro_batches):
-            last = number == len(self._micro_batches) - 1
+
+    def backward(self, encode: Encode, micro_batches: slice = slice(None)) -> None:
+        """Add the gradients of everything before the features, for some of the micro-batches."""
+        for number in range(len(self._micro_batches))[micro_batches]:
+            batch = self._micro_batches[number]
+            start = sum(len(before.ids) for before in self._micro_batches[:number])
             with self._states[number].again(self._device):
-                part = (encode_last if last and encode_last else encode)(batch.to(self._device))
-            rows = slice(start, start + len(batch.ids))
-            start = rows.stop
+                part = encode(batch.to(self._device))
             given = {
-                tokens: gradient[rows, : tokens.shape[1]]
-                for tokens, gradient in zip(_differentiable(part), gradients, strict=True)
+                tokens: gradient[start : start + len(batch.ids), : tokens.shape[1]]
+                for tokens, gradient in zip(_differentiable(part), self._gradients, strict=True)
                 if tokens is not None and gradient is not None and tokens.requires_grad
             }
             if given:

@@ -65,6 +65,10 @@ class TokenFeatures(NamedTuple):
         assert self.explanation is not None and self.explanation_eot is not None
         return at_position(self.explanation, self.explanation_eot)
 
+    def first(self, rows: int) -> "TokenFeatures":
+        """The first so many rows."""
+        return TokenFeatures(*(None if x is None else x[:rows] for x in self))  # type: ignore[arg-type]
+
     def pooled(self) -> "TokenFeatures":
         """V_cls, T_eot and, where there is one, E_eot alone, each as its row's only token."""
         start = torch.zeros_like(self.text_eot)

@@ -8,12 +8,14 @@ from typing import NamedTuple
 import torch
 
 from model.batch import Batch
+from model.distributed import AveragedGradients, Processes
 from model.entityclip import EntityCLIP, StepOutput
 from model.errors import ModelError
 from model.gradient_cache import GradientCache, check_rows_are_independent, split, trimmed
 from model.scalars import measured, to_floats
 from model.seeds import seeded
 from model.towers import TokenFeatures, is_causal
+from model.whole_batch import WholeBatch
 
 
 class StepValues(NamedTuple):
@@ -33,41 +35,65 @@ class TrainingStep:
         autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
         *,
         micro_batch_size: int | None = None,
+        processes: Processes | None = None,
     ) -> None:
         """`autocast` makes the context of each forward pass; backward passes run outside of it.
 
-        With `micro_batch_size`, larger batches pass the towers in pieces of at most so many rows: the same gradients
-        in less memory (`model.gradient_cache`). Raises ModelError for towers in which that would change them.
+        With `micro_batch_size`, batches pass the towers in pieces of at most so many rows: the same gradients in less
+        memory (`model.gradient_cache`). With `processes`, each has some rows of the batch and all get the gradients of
+        the whole (`model.distributed`). Raises ModelError for towers in which either would change the gradients.
         """
         if micro_batch_size is not None:
             check_rows_are_independent(model, f"optim.micro_batch_size={micro_batch_size}")
+        if processes is not None:
+            check_rows_are_independent(model, f"{processes.count} processes")
         self.model, self.seed, self.autocast, self.micro_batch_size = model, seed, autocast, micro_batch_size
+        self.processes, self._averaged = processes, None if processes is None else AveragedGradients(model)
+        self._device = next(model.parameters()).device
 
     def gradients(self, step: int, batch: Batch) -> StepValues:
-        """Replace the gradients. Raises ModelError, naming step and ids, if a loss is not finite."""
-        if self.micro_batch_size is None or len(batch.ids) <= self.micro_batch_size:
-            return self._at_once(step, batch)
-        return self._in_pieces(step, batch, self.micro_batch_size)
+        """Replace the gradients by those of the batch, or of the whole batch that these rows are of.
 
-    def _at_once(self, step: int, batch: Batch) -> StepValues:
+        Raises ModelError, naming step and ids, if a loss is not finite.
+        """
+        rows = len(batch.ids)
+        if self.processes is not None:
+            texts = batch.captions if batch.explanations is None else batch.explanations
+            whole: WholeBatch = self.processes.share(rows, texts.shape[1])
+            with self.processes.own_random_numbers(self.seed, step):
+                return self._compute(step, batch, whole, self.micro_batch_size)
+        size = self.micro_batch_size
+        return self._compute(step, batch, WholeBatch(rows), None if size is None or rows <= size else size)
+
+    def _compute(self, step: int, batch: Batch, whole: WholeBatch, size: int | None) -> StepValues:
+        return self._at_once(step, batch, whole) if size is None else self._in_pieces(step, batch, whole, size)
+
+    def _at_once(self, step: int, batch: Batch, whole: WholeBatch) -> StepValues:
+        model = self._averaged or self.model
         with self.autocast():
-            output: StepOutput = self.model(batch.to(self._device), generator=self._generator(step))
-        values = self._values(step, batch, output)
+            output: StepOutput = model(batch.to(self._device), generator=self._generator(step), whole=whole)
+        values = self._values(step, batch, whole, output)
         self.model.zero_grad(set_to_none=True)
-        output.losses["total"].backward()
+        self._backward(output, whole)
         return values
 
-    def _in_pieces(self, step: int, batch: Batch, size: int) -> StepValues:
+    def _in_pieces(self, step: int, batch: Batch, whole: WholeBatch, size: int) -> StepValues:
         cache = GradientCache(self._micro_batches(batch, size), self._encode, self._device)
         with self.autocast():
             groups = batch.groups.to(self._device)
-            output = self.model.losses(cache.features, groups, generator=self._generator(step))
-        values = self._values(step, batch, output)
+            output = self.model.losses(cache.features, groups, generator=self._generator(step), whole=whole)
+        values = self._values(step, batch, whole, output)
         self.model.zero_grad(set_to_none=True)
-        output.losses["total"].backward()
-        del output
-        cache.backward(self._encode)
+        with nullcontext() if self._averaged is None else self._averaged.not_yet():
+            self._backward(output, whole)
+            del output
+            cache.keep_gradients()
+            cache.backward(self._encode, slice(None, -1))
+        cache.backward(self._encode if self._averaged is None else self._encode_last, slice(-1, None))
         return values
+
+    def _backward(self, output: StepOutput, whole: WholeBatch) -> None:
+        (output.losses["total"] * whole.processes).backward()  # shares add up; what follows is a mean over processes
 
     def _micro_batches(self, batch: Batch, size: int) -> list[Batch]:
         parts = split(batch, size)
@@ -81,18 +107,21 @@ class TrainingStep:
         with self.autocast():
             return self.model.token_features(batch)
 
-    def _values(self, step: int, batch: Batch, output: StepOutput) -> StepValues:
-        losses, report = to_floats(output.losses, output.report)
+    def _encode_last(self, batch: Batch) -> TokenFeatures:
+        assert self._averaged is not None
+        with self.autocast():
+            return self._averaged.token_features(batch)
+
+    def _values(self, step: int, batch: Batch, whole: WholeBatch, output: StepOutput) -> StepValues:
+        of_all = whole.sum(torch.stack(list(output.losses.values())))
+        losses, report = to_floats(dict(zip(output.losses, of_all, strict=True)), output.report)
         if not all(math.isfinite(value) for value in losses.values()):
+            every = [batch.ids] if self.processes is None else self.processes.together(batch.ids)
             raise ModelError(
                 f"step {step}: the loss is not finite ({losses}); lower optim.lr or look at this batch: "
-                + ", ".join(batch.ids)
+                + ", ".join(triple_id for ids in every for triple_id in ids)
             )
         return StepValues(losses, measured(report))
 
     def _generator(self, step: int) -> torch.Generator:
         return seeded(self.seed, "hard negatives", step, self._device)
-
-    @property
-    def _device(self) -> torch.device:
-        return next(self.model.parameters()).device
