@@ -48,12 +48,17 @@ def _huggingface_features() -> dict[str, Any]:
     return {"info": {"features": features}}
 
 
+def huggingface_metadata() -> dict[bytes, bytes]:
+    """Metadata of a schema that lets dataset viewers show pictures."""
+    return {b"huggingface": json.dumps(_huggingface_features()).encode()}
+
+
 def schema_with(provenance: dict[str, Any]) -> pa.Schema:
     """The schema with a shard's provenance, and the features that let dataset viewers show pictures."""
     return SCHEMA.with_metadata(
         {
             _METADATA_KEY: json.dumps({"schema_version": SCHEMA_VERSION, **provenance}, ensure_ascii=False),
-            b"huggingface": json.dumps(_huggingface_features()),
+            **huggingface_metadata(),
         }
     )
 

@@ -1,0 +1,184 @@
+"""Two generations of the same pairs, compared."""
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.errors import PipelineError
+from pipeline.inspect.origin import Origin
+from pipeline.inspect.rows import RANDOM, SHARD, Rows, bracketed
+from pipeline.inspect.summary import Summary
+from pipeline.visible_text import visible
+
+_WORDS_COMPARED = 2_000  # of a text: the comparison is quadratic
+
+Piece = tuple[str, str]  # "=", "-" or "+", and words
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One pair whose explanation or status differs.
+
+    Attributes:
+        one, other: its rows.
+        words: the explanation as pieces that both have ("="), only the one ("-"), only the other ("+").
+    """
+
+    one: dict[str, Any]
+    other: dict[str, Any]
+    words: list[Piece]
+
+
+@dataclass(frozen=True)
+class Diff:
+    """How the rows of the other generation differ.
+
+    Attributes:
+        other: where it lies.
+        both: pairs that both have, by split and id; of these
+        explanations, statuses, captions, keys: how many differ in it.
+        only_here, only_there: pairs that the one or the other lacks.
+        changes: statuses from and to, and how many pairs, most first; equal ones are left out.
+        made: what differs in provenance, by dotted name: here and there.
+        samples: some of those that differ in explanation or status.
+    """
+
+    other: str
+    both: int
+    explanations: int
+    statuses: int
+    captions: int
+    keys: int
+    only_here: int
+    only_there: int
+    changes: tuple[tuple[str, str, int], ...]
+    made: dict[str, tuple[Any, Any]]
+    samples: tuple[Difference, ...]
+
+    def as_plain(self) -> dict[str, Any]:
+        """For JSON."""
+        texts = ("explanation", "status", "model", "revision")
+        return {
+            "other": self.other,
+            "pairs_in_both": self.both,
+            "explanations_differ": self.explanations,
+            "statuses_differ": self.statuses,
+            "captions_differ": self.captions,
+            "keys_differ": self.keys,
+            "only_here": self.only_here,
+            "only_there": self.only_there,
+            "status_changes": [{"from": a, "to": b, "pairs": n} for a, b, n in self.changes],
+            "provenance_differs": {name: {"here": a, "there": b} for name, (a, b) in self.made.items()},
+            "samples": [
+                {
+                    "id": sample.one["id"],
+                    "split": sample.one["split"],
+                    "caption": sample.one["caption"],
+                    "here": {name: sample.one.get(name) for name in texts},
+                    "there": {name: sample.other.get(name) for name in texts},
+                    "words": [list(piece) for piece in sample.words],
+                }
+                for sample in self.samples
+            ],
+        }
+
+
+def compare(rows: Rows, one: Summary, other: Summary, *, where: str | None = None, sample: int = 3) -> Diff:
+    """Compare the tables `rows` and `other`; with `where`, only those pairs whose row here meets it.
+
+    Raises:
+        PipelineError: no pair is in both.
+    """
+    rows.keep(_PAIRS, _matched(where))
+    counted = ", ".join(f"count(*) FILTER ({condition}) AS {name}" for name, condition in _COUNTED.items())
+    count = rows.query(f"SELECT {counted} FROM {_PAIRS}").to_pylist()[0]
+    if not count["both"]:
+        raise PipelineError(
+            f"{visible(other.found.location)}: no pair, by split and id, is there and in {visible(one.found.location)}"
+        )
+    changes = rows.query(
+        f"SELECT here_status, there_status, count(*) AS pairs FROM {_PAIRS} WHERE {_COUNTED['statuses']} "
+        "GROUP BY ALL ORDER BY pairs DESC, here_status, there_status"
+    ).to_pylist()
+    picked = rows.query(
+        f"SELECT * FROM {_PAIRS} WHERE {_COUNTED['statuses']} OR {_COUNTED['explanations']} "
+        f"ORDER BY {RANDOM}, split, id LIMIT {sample}"
+    )
+    return Diff(
+        other=other.found.location,
+        **count,
+        changes=tuple((change["here_status"], change["there_status"], change["pairs"]) for change in changes),
+        made=_made_differently(one.origins, other.origins),
+        samples=tuple(_samples(rows, picked)),
+    )
+
+
+_PAIRS = "pairs"
+_BOTH = "here_shard IS NOT NULL AND there_shard IS NOT NULL"
+_COUNTED = {
+    "both": _BOTH,
+    "explanations": f"{_BOTH} AND here_text IS DISTINCT FROM there_text",
+    "statuses": f"{_BOTH} AND here_status <> there_status",
+    "captions": f"{_BOTH} AND here_caption <> there_caption",
+    "keys": f"{_BOTH} AND here_key <> there_key",
+    "only_here": "there_shard IS NULL",
+    "only_there": "here_shard IS NULL",
+}
+
+
+def _matched(where: str | None) -> str:
+    """SQL of what is compared of each pair: of texts their hashes, which fit in memory."""
+
+    def side(table: str, name: str) -> str:
+        chosen = f"WHERE {bracketed(where)}" if where is not None and table == "rows" else ""
+        return (
+            f"(SELECT split, id, {SHARD} AS {name}_shard, status AS {name}_status, hash(caption) AS {name}_caption, "
+            f"hash(key) AS {name}_key, if(explanation IS NULL, NULL, hash(explanation)) AS {name}_text "
+            f"FROM {table} {chosen})"
+        )
+
+    join = "FULL JOIN" if where is None else "LEFT JOIN"
+    return f"SELECT * FROM {side('rows', 'here')} {join} {side('other', 'there')} USING (split, id)"
+
+
+def _samples(rows: Rows, picked: pa.Table) -> list[Difference]:
+    sides = {}
+    for table, shard in (("rows", "here_shard"), ("other", "there_shard")):
+        chosen = pa.table({SHARD: picked[shard], "id": picked["id"]})
+        sides[table] = {(row["split"], row["id"]): row for row in rows.rows(chosen, table)}
+    keys = [key for key in sides["rows"] if key in sides["other"]]
+    return [_difference(sides["rows"][key], sides["other"][key]) for key in keys]
+
+
+def _difference(one: dict[str, Any], other: dict[str, Any]) -> Difference:
+    return Difference(one, other, word_diff(one["explanation"] or "", other["explanation"] or ""))
+
+
+def word_diff(one: str, other: str) -> list[Piece]:
+    """What became of the words, in order; the words of "=" and "-" are those of `one`, of "=" and "+" of `other`."""
+    before, after = (text.split()[:_WORDS_COMPARED] for text in (one, other))
+    pieces: list[Piece] = []
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if tag == "equal":
+            pieces.append(("=", " ".join(before[a:b])))
+            continue
+        pieces += [(sign, " ".join(words)) for sign, words in (("-", before[a:b]), ("+", after[c:d])) if words]
+    return pieces
+
+
+def _made_differently(one: tuple[Origin, ...], other: tuple[Origin, ...]) -> dict[str, tuple[Any, Any]]:
+    """Of the origins with most rows."""
+    if not one or not other:
+        return {}
+    here, there = (_flat({**side[0].made, "engines": list(side[0].engines)}) for side in (one, other))
+    names = [*here, *(name for name in there if name not in here)]
+    return {name: (here.get(name), there.get(name)) for name in names if here.get(name) != there.get(name)}
+
+
+def _flat(made: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in made.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat

@@ -1,0 +1,90 @@
+"""Rows as a file for other programs: CSV for spreadsheets, JSON lines and Parquet as they are."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.atomic import committed
+from pipeline.errors import PipelineError
+from pipeline.inspect.rows import ROW_SCHEMA, Rows
+from pipeline.visible_text import visible
+
+Format = Literal["csv", "jsonl", "parquet"]
+
+# What a spreadsheet takes for the beginning of a formula, full-width forms included; tab and line ends are stripped
+# from a cell by some before they look.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_ROWS_AT_ONCE = 1_000
+
+
+def export_rows(rows: Rows, picked: pa.Table, path: Path, form: Format) -> int:
+    """Write the picked rows to a new file, which appears when it is whole; the number of rows.
+
+    In CSV a text that a spreadsheet would run as a formula has an apostrophe before it, and pictures' bytes are left
+    out. Memory does not grow with the rows, but for their ids.
+
+    Raises:
+        PipelineError: the file exists.
+    """
+    if path.exists():
+        raise PipelineError(f"{path}: exists already; choose another name, or remove it")
+    tables = (table for _, table in rows.tables(picked))
+    with committed(path) as temporary:
+        return _WRITERS[form](temporary, tables)
+
+
+def _csv(path: Path, tables: Iterator[pa.Table]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8-sig", newline="") as file:  # the mark tells spreadsheets that it is UTF-8
+        writer = csv.writer(file)
+        writer.writerow(ROW_SCHEMA.names)
+        for row in _plain_rows(tables):
+            row["image"] = (row["image"] or {}).get("path")
+            writer.writerow([_cell(value) for value in row.values()])
+            count += 1
+    return count
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _jsonl(path: Path, tables: Iterator[pa.Table]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for row in _plain_rows(tables):
+            row["image"] = (row["image"] or {}).get("path")
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def _parquet(path: Path, tables: Iterator[pa.Table]) -> int:
+    count = 0
+    with pq.ParquetWriter(path, ROW_SCHEMA, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table)
+            count += len(table)
+    return count
+
+
+_WRITERS: dict[Format, Callable[[Path, Iterator[pa.Table]], int]] = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}
+
+
+def _plain_rows(tables: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:
+    for table in tables:
+        for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
+            yield from batch.to_pylist()
+
+
+def check_out(path: Path | None, form: Format | None) -> None:
+    """Refuse one without the other. Raises PipelineError."""
+    if form is not None and path is None:
+        raise PipelineError(f"--export {form}: say with --out which file to write")
+    if path is not None and form is None:
+        raise PipelineError(f"--out {visible(str(path))}: say with --export whether csv, jsonl or parquet")

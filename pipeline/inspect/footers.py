@@ -1,0 +1,147 @@
+"""One look at a shard: its footer, and the few narrow columns that histograms are made of; no text is read."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from pipeline.inspect.find import Found
+from pipeline.schema import provenance_of
+from pipeline.storage import StoredFile
+from pipeline.visible_text import visible
+
+_LABELS = ("split", "status", "finish_reason")
+_NUMBERS = ("completion_tokens", "clip_tokens")
+_AT_ONCE = 8
+_SECONDS_BEFORE_A_BAR = 2
+
+Tally = Counter[Any]  # rows by value; None counts the rows without one
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A file that is not as it should be.
+
+    Attributes:
+        shown: its rows take part all the same; foreign: it was never one of our shards.
+    """
+
+    name: str
+    why: str
+    shown: bool = False
+    foreign: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one shard says of itself.
+
+    Attributes:
+        provenance: the footer's `entityclip` entry.
+        columns: their names.
+        counts: rows by split and status.
+        tallies: rows by value of `finish_reason`, `completion_tokens` and `clip_tokens`; of a column it lacks, none.
+    """
+
+    name: str
+    size: int
+    rows: int
+    provenance: dict[str, Any]
+    columns: tuple[str, ...]
+    counts: Counter[tuple[str, str]]
+    tallies: dict[str, Tally] = field(default_factory=dict)
+
+
+def look_at_shards(found: Found) -> tuple[list[Look], list[Fault]]:
+    """All shards in order of their names, several at once; as faults those that cannot be read or are none of ours."""
+    looks: list[Look] = []
+    faults: list[Fault] = []
+    for outcome in each(lambda shard: _try_look(found, shard), found.shards, "shards"):
+        (looks if isinstance(outcome, Look) else faults).append(outcome)  # type: ignore[arg-type]
+    return looks, faults
+
+
+def each(function: Callable[[T], R], items: Iterable[T], what: str) -> Iterator[R]:
+    """The function of every item, in order, several at once; a bar on a terminal if it takes long."""
+    items = list(items)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        yield from tqdm(
+            pool.map(function, items), what, len(items), leave=False, delay=_SECONDS_BEFORE_A_BAR, disable=None
+        )
+
+
+def unreadable(error: Exception) -> str:
+    """Why a file cannot be read, in one short line."""
+    return f"cannot be read as Parquet ({visible(str(error), 200)})"
+
+
+def _try_look(found: Found, shard: StoredFile) -> Look | Fault:
+    try:
+        with found.filesystem.open_input_file(found.path(shard.name)) as file, pq.ParquetFile(file) as parquet:
+            return _look(shard, parquet)
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        return Fault(shard.name, unreadable(error))
+    except _NoShardError as error:
+        return Fault(shard.name, str(error), foreign=True)
+
+
+class _NoShardError(Exception):
+    pass
+
+
+def _look(shard: StoredFile, parquet: pq.ParquetFile) -> Look:
+    schema = parquet.schema_arrow
+    provenance = _provenance(schema)
+    narrow = parquet.read([name for name in (*_LABELS, *_NUMBERS) if name in schema.names], use_threads=False)
+    tallies = {name: _tally(narrow[name]) for name in ("finish_reason", *_NUMBERS) if name in narrow.column_names}
+    return Look(
+        name=shard.name,
+        size=shard.size,
+        rows=parquet.metadata.num_rows,
+        provenance=provenance,
+        columns=tuple(schema.names),
+        counts=_by_split_and_status(narrow),
+        tallies=tallies,
+    )
+
+
+def _provenance(schema: pa.Schema) -> dict[str, Any]:
+    try:
+        provenance = provenance_of(schema)
+    except ValueError as error:
+        raise _NoShardError(f"its `entityclip` metadata is no JSON ({visible(str(error), 100)})") from error
+    if provenance is None:
+        raise _NoShardError("is no explanation shard: its metadata has no `entityclip` entry")
+    missing = [name for name in ("id", "split", "status") if name not in schema.names]
+    if not isinstance(provenance, dict) or missing:
+        raise _NoShardError(f"is no explanation shard: it lacks {', '.join(missing) or 'provenance'}")
+    return provenance
+
+
+def _by_split_and_status(table: pa.Table) -> Counter[tuple[str, str]]:
+    labels = pa.table({name: _plain(table[name]) for name in ("split", "status")})
+    grouped = labels.group_by(["split", "status"], use_threads=False).aggregate([([], "count_all")])
+    return Counter({(row["split"], row["status"]): row["count_all"] for row in grouped.to_pylist()})
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def _tally(column: pa.ChunkedArray) -> Tally:
+    counted = pc.value_counts(_plain(column))
+    return Counter(dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)))
+
+
+def read_json(found: Found, name: str) -> Any:
+    """A JSON file beside the shards. Raises OSError, or ValueError where it is none."""
+    return json.loads(found.read(name))

@@ -1,0 +1,137 @@
+"""One look at explanations as a person asks for it: the summary, and rows, a comparison or an extract beside it."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import PipelineError
+from pipeline.inspect.diff import Diff, compare
+from pipeline.inspect.export_rows import Format, check_out, export_rows
+from pipeline.inspect.footers import Fault
+from pipeline.inspect.rows import Rows, bracketed
+from pipeline.inspect.summary import Summary, summarise
+from pipeline.visible_text import visible
+
+_SAMPLES, _DIFFERENCES = 5, 3
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to see beside the summary.
+
+    Attributes:
+        where: a condition in DuckDB's SQL; every other wish is about the rows that meet it.
+        sample: so many rows, at random; or differences, with `diff`; or rows in the file, with `export`.
+        diff: another generation of the same pairs.
+        export: format of the file `out`.
+    """
+
+    where: str | None = None
+    sample: int | None = None
+    ids: tuple[str, ...] = ()
+    diff: str | None = None
+    export: Format | None = None
+    out: Path | None = None
+
+    def __bool__(self) -> bool:
+        return self != Wanted()
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found.
+
+    Attributes:
+        matching: rows that meet the condition, by split and status; None without one.
+        samples: whole rows; None where none were asked for.
+        exported: rows in the file.
+    """
+
+    summary: Summary
+    matching: dict[str, dict[str, int]] | None = None
+    samples: list[dict[str, Any]] | None = None
+    diff: Diff | None = None
+    exported: int | None = None
+
+    def as_plain(self) -> dict[str, Any]:
+        """For JSON; docs/inspect.md lists the keys."""
+        plain = self.summary.as_plain()
+        if self.matching is not None:
+            plain["matching"] = self.matching
+        if self.samples is not None:
+            plain["samples"] = [_without_bytes(row) for row in self.samples]
+        if self.diff is not None:
+            plain["diff"] = self.diff.as_plain()
+        if self.exported is not None:
+            plain["exported_rows"] = self.exported
+        return plain
+
+
+def inspect_explanations(summary: Summary, wanted: Wanted) -> Inspection:
+    """Get what is wanted; shards that turn out damaged are added to the summary's faults.
+
+    Raises:
+        PipelineError: a condition that is none, an id that is not there, nothing to compare with, or a file in the way.
+    """
+    check_out(wanted.out, wanted.export)
+    if wanted.diff and (wanted.ids or wanted.export):
+        raise PipelineError("--diff goes with --where and --sample; ask for rows or a file in another command")
+    if not wanted:
+        return Inspection(summary)
+    other = None
+    if wanted.diff is not None:
+        other = summarise(wanted.diff)
+        if other is None:
+            raise PipelineError(f"{visible(wanted.diff)}: holds no explanations to compare with")
+    with Rows(summary, other) as rows:
+        if wanted.where is not None:
+            rows.check_where(wanted.where)
+        if other is not None:
+            sample = _DIFFERENCES if wanted.sample is None else wanted.sample
+            found = Inspection(summary, diff=compare(rows, summary, other, where=wanted.where, sample=sample))
+        else:
+            found = _pick(summary, rows, wanted)
+        faults = list(rows.faults["rows"])
+        if other is not None:
+            faults += [
+                replace(fault, name=f"{other.found.location}: {fault.name}")
+                for fault in (*other.faults, *rows.faults["other"])
+            ]
+    return replace(found, summary=_with_faults(summary, faults))
+
+
+def _pick(summary: Summary, rows: Rows, wanted: Wanted) -> Inspection:
+    matching = None if wanted.where is None else _matching(rows, wanted.where)
+    if wanted.export is not None:
+        assert wanted.out is not None, "checked"
+        picked = rows.pick(wanted.where, wanted.sample, wanted.ids)
+        return Inspection(summary, matching, exported=export_rows(rows, picked, wanted.out, wanted.export))
+    sample = _SAMPLES if wanted.sample is None and not wanted.ids else wanted.sample
+    picked = rows.pick(wanted.where, sample, wanted.ids)
+    missing = sorted(set(wanted.ids) - set(picked["id"].to_pylist()))
+    if missing and wanted.where is None and sample is None:
+        raise PipelineError(
+            f"{visible(summary.found.location)}: no row has the id {', '.join(visible(one, 80) for one in missing[:5])}"
+        )
+    return Inspection(summary, matching, samples=rows.rows(picked))
+
+
+def _matching(rows: Rows, where: str) -> dict[str, dict[str, int]]:
+    sql = (
+        f"SELECT split, status, count(*) AS rows FROM rows WHERE {bracketed(where)} "
+        "GROUP BY ALL ORDER BY split, rows DESC, status"
+    )
+    counts: dict[str, dict[str, int]] = {}
+    for row in rows.query(sql).to_pylist():
+        counts.setdefault(row["split"], {})[row["status"]] = row["rows"]
+    return counts
+
+
+def _with_faults(summary: Summary, faults: list[Fault]) -> Summary:
+    return replace(summary, faults=(*summary.faults, *faults))
+
+
+def _without_bytes(row: dict[str, Any]) -> dict[str, Any]:
+    image = row["image"] or {}
+    size = None if image.get("bytes") is None else len(image["bytes"])
+    return {**row, "image": {"path": image.get("path"), "bytes": size}}

@@ -1,0 +1,77 @@
+"""What made the shards, as their footers say: each combination once."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.inspect.footers import Look
+
+_SAME = ("schema_version", "dataset", "model", "revision", "prompt", "sampling", "chat_template", "max_model_len")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Provenance that shards have in common.
+
+    Attributes:
+        made: `schema_version`, `dataset`, `model`, `revision`, `prompt`, `sampling` and more, as in the footers.
+        engines: names and versions of the engines that generated rows, each once.
+        began_at, finished_at: of the first and the last run that generated rows, UTC; None where not recorded.
+        context: the longest explanation that the judge takes, in CLIP's tokens; None where not recorded.
+    """
+
+    made: dict[str, Any]
+    shards: int
+    rows: int
+    engines: tuple[str, ...]
+    image_roots: tuple[str, ...]
+    began_at: str | None
+    finished_at: str | None
+    context: int | None
+
+    def as_plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            **self.made,
+            "engines": list(self.engines),
+            "image_roots": list(self.image_roots),
+            "began_at": self.began_at,
+            "finished_at": self.finished_at,
+            "shards": self.shards,
+            "rows": self.rows,
+        }
+
+
+def origins(looks: list[Look]) -> list[Origin]:
+    """Each combination with its shards, the one with most rows first."""
+    groups: dict[str, list[Look]] = {}
+    for look in looks:
+        made = {name: look.provenance.get(name) for name in _SAME}
+        groups.setdefault(json.dumps(made, sort_keys=True), []).append(look)
+    found = [_origin(json.loads(made), group) for made, group in groups.items()]
+    return sorted(found, key=lambda origin: -origin.rows)
+
+
+def _origin(made: dict[str, Any], looks: list[Look]) -> Origin:
+    runs = [run for look in looks for run in _dicts(look.provenance.get("generations"))]
+    engines = {f"{run.get('engine')} {run.get('engine_version')}": None for run in runs}
+    contexts = {
+        judge["clip_context_length"]
+        for look in looks
+        for judge in _dicts([look.provenance.get("judge")])
+        if isinstance(judge.get("clip_context_length"), int)
+    }
+    return Origin(
+        made=made,
+        shards=len(looks),
+        rows=sum(look.rows for look in looks),
+        engines=tuple(engines),
+        image_roots=tuple({str(look.provenance.get("image_root")): None for look in looks}),
+        began_at=min((str(run["began_at"]) for run in runs if run.get("began_at")), default=None),
+        finished_at=max((str(run["finished_at"]) for run in runs if run.get("finished_at")), default=None),
+        context=contexts.pop() if len(contexts) == 1 else None,
+    )
+
+
+def _dicts(items: Any) -> list[dict[str, Any]]:
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []

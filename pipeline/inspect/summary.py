@@ -1,0 +1,154 @@
+"""What shards are, in numbers: from footers, receipts and narrow columns."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import PipelineError
+from pipeline.inspect.find import Found, find_shards
+from pipeline.inspect.footers import Fault, Look, Tally, look_at_shards
+from pipeline.inspect.histogram import Histogram, histogram
+from pipeline.inspect.how_far import Made, how_far
+from pipeline.inspect.origin import Origin, origins
+from pipeline.schema import SCHEMA_VERSION
+from pipeline.status import Status
+from pipeline.visible_text import visible
+
+_SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """See `as_plain`, and docs/inspect.md, for what it holds.
+
+    Attributes:
+        counts: rows by split and status.
+        completion_tokens: length of the explanations in the LLM's tokens; clip_tokens: in CLIP's.
+        finish_reasons: rows by the engine's reason; None counts rows that have none.
+        notes: what a reader should know before the numbers.
+    """
+
+    found: Found
+    looks: tuple[Look, ...]
+    faults: tuple[Fault, ...]
+    made: Made
+    origins: tuple[Origin, ...]
+    counts: dict[str, dict[str, int]]
+    completion_tokens: Histogram | None
+    clip_tokens: Histogram | None
+    finish_reasons: dict[str | None, int]
+    notes: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows in the shards that can be read."""
+        return sum(look.rows for look in self.looks)
+
+    @property
+    def state(self) -> str:
+        """How far the output has come, in one word; `unknown` of a part of an output."""
+        if self.found.kind != "explanations":
+            return "unknown"
+        return "complete" if self.made.complete else "half-made"
+
+    def as_plain(self) -> dict[str, Any]:
+        """For JSON; keys are added, never renamed, as long as `inspect_version` stays."""
+        made = self.made
+        return {
+            "inspect_version": 1,
+            "kind": self.found.kind,
+            "location": self.found.location,
+            "state": self.state,
+            "schema_versions": sorted({str(look.provenance.get("schema_version")) for look in self.looks}),
+            "rows": self.rows,
+            "shards": len(self.looks),
+            "bytes": sum(look.size for look in self.looks),
+            "counts": self.counts,
+            "finish_reasons": {"unknown" if k is None else k: n for k, n in self.finish_reasons.items()},
+            "completion_tokens": self.completion_tokens and self.completion_tokens.as_plain(),
+            "clip_tokens": self.clip_tokens and self.clip_tokens.as_plain(),
+            "provenance": [origin.as_plain() for origin in self.origins],
+            "buckets": {
+                "all": made.buckets,
+                "finished": made.receipts,
+                "unfinished": list(made.unfinished),
+                "pending_pairs": made.pending,
+                "unsent_rows": made.unsent,
+                "spooled_answers": made.spooled,
+            },
+            "missing_shards": list(made.missing),
+            "unlisted_shards": list(made.unlisted),
+            "half_written": list(made.half_written),
+            "writers": list(made.writers),
+            "damaged": [{"file": fault.name, "why": fault.why, "rows_shown": fault.shown} for fault in self.faults],
+            "notes": list(self.notes),
+        }
+
+
+def summarise(location: Path | str) -> Summary | None:
+    """Look at everything but the texts; None for a folder that is no output of generation.
+
+    Raises:
+        PipelineError: there is nothing at `location`, or it is a file that is no explanation shard.
+    """
+    found = find_shards(location)
+    if found is None:
+        return None
+    looks, faults = look_at_shards(found)
+    foreign = [fault for fault in faults if fault.foreign]
+    if found.shards and len(foreign) == len(found.shards):
+        if found.kind == "folder of shards":
+            return None
+        raise PipelineError(f"{visible(str(location))}: {foreign[0].why}")
+    made, not_as_listed = how_far(found, looks, faults)
+    kinds = origins(looks)
+    contexts = {origin.context for origin in kinds}
+    context = contexts.pop() if len(contexts) == 1 else None
+    return Summary(
+        found=found,
+        looks=tuple(looks),
+        faults=(*faults, *not_as_listed),
+        made=made,
+        origins=tuple(kinds),
+        counts=_counts(looks),
+        completion_tokens=histogram(_together(looks, "completion_tokens")),
+        clip_tokens=histogram(_together(looks, "clip_tokens"), context),
+        finish_reasons=dict(_together(looks, "finish_reason").most_common()),
+        notes=tuple(_notes(looks)),
+    )
+
+
+def _counts(looks: list[Look]) -> dict[str, dict[str, int]]:
+    """By split and status, in the order that they are known in; others after them."""
+    total: Counter[tuple[str, str]] = Counter()
+    for look in looks:
+        total.update(look.counts)
+    order = {name: n for n, name in enumerate((*_SPLITS, *(status.value for status in Status)))}
+    counts: dict[str, dict[str, int]] = {}
+    for split, status in sorted(total, key=lambda one: [(order.get(name, len(order)), name) for name in one]):
+        counts.setdefault(split, {})[status] = total[split, status]
+    return counts
+
+
+def _together(looks: list[Look], column: str) -> Tally:
+    """Rows by value; a shard without the column has none."""
+    total: Tally = Counter()
+    for look in looks:
+        total.update(look.tallies.get(column, Counter({None: look.rows})))
+    return total
+
+
+def _notes(looks: list[Look]) -> list[str]:
+    notes = []
+    versions = {look.provenance.get("schema_version") for look in looks}
+    if other := versions - {SCHEMA_VERSION}:
+        notes.append(
+            f"schema version {', '.join(sorted(visible(str(v), 40) for v in other))} is there, this program writes "
+            f"{SCHEMA_VERSION}: generate and train refuse it"
+        )
+    if len({look.provenance.get("num_shards") for look in looks}) > 1:
+        notes.append("shards of several layouts lie here (another num_shards): rows may be there twice")
+    if len({look.provenance.get("dataset") for look in looks}) > 1:
+        notes.append("shards of several datasets lie here")
+    return notes
