@@ -8,7 +8,7 @@ Prefect and torch take seconds to import, so each command imports its own flow.
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -31,6 +31,7 @@ Output = Annotated[str | None, typer.Option("--out", help="another output folder
 AllowPartial = Annotated[bool, typer.Option("--allow-partial", help="use explanations that are not complete")]
 RedoOption = Annotated[str | None, typer.Option(help="generate rows with these statuses again: truncated,error,empty")]
 RedoMaxTokens = Annotated[int | None, typer.Option(min=1, help="budget of the redone rows, in tokens")]
+ExportFormat = Literal["csv", "jsonl", "parquet"]
 EngineOption = Annotated[EngineKind | None, typer.Option(help="another engine than the manifest's")]
 
 
@@ -193,6 +194,26 @@ def export(
     from model.export import export
 
     console.print(f"open_clip.create_model_and_transforms('local-dir:{export(checkpoint, out)}')", soft_wrap=True)
+
+
+@app.command()
+def inspect(
+    path: Annotated[str, typer.Argument(help="explanations, a split or shard of them, a run; a folder, file or URL")],
+    sample: Annotated[int | None, typer.Option(min=1, help="so many rows, at random but always the same")] = None,
+    where: Annotated[str | None, typer.Option(help="only rows that meet this, such as status = 'truncated'")] = None,
+    row_id: Annotated[list[str] | None, typer.Option("--id", help="the row with this id (repeatable)")] = None,
+    diff: Annotated[str | None, typer.Option(help="another generation of the same pairs, to compare with")] = None,
+    export: Annotated[ExportFormat | None, typer.Option(help="write the rows to a file, named with --out")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="the new file")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON and nothing else on stdout")] = False,
+) -> None:
+    """Look into explanations or a training run: what it is, counts, lengths, rows. Nothing there is changed."""
+    from flows.inspect import inspect as look
+    from pipeline.inspect.inspection import Wanted
+
+    wanted = Wanted(where, sample, tuple(row_id or ()), diff, export, out)
+    if not look(path, wanted, as_json=as_json):
+        raise typer.Exit(1)
 
 
 @app.command()

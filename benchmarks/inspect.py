@@ -1,0 +1,184 @@
+"""Time and memory of `entityclip inspect` on many rows: `python -m benchmarks.inspect --help`.
+
+Shards of generation's own schema, footers and receipts, with texts of the length that news captions and their
+explanations have; each command runs in a process of its own, as a person starts it. docs/inspect.md has the results.
+"""
+
+import hashlib
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.receipts import BucketReceipt, ShardReceipt, write_receipt
+from pipeline.schema import SCHEMA, schema_with
+from pipeline.shard import shard_name
+from pipeline.storage import open_storage
+
+_SPLITS = {"train": 18, "val": 1, "test": 1}
+_TEXTS, _WORDS = 20_000, 30_000
+_COMMANDS = {
+    "summary": [],
+    "summary --json": ["--json"],
+    "--sample 3": ["--sample", "3"],
+    "--sample 3 --where": ["--sample", "3", "--where", "status = 'truncated' AND clip_tokens > 77"],
+    "--where on a text": ["--sample", "3", "--where", "explanation ILIKE '% et%ta %'"],
+    "--id": ["--id", "pair-00000042"],
+    "--diff": ["--diff", "{folder}"],
+    "--export csv, 5 % of the rows": ["--where", "status = 'truncated'", "--export", "csv", "--out", "{out}.csv"],
+    "--export parquet, all rows": ["--export", "parquet", "--out", "{out}.parquet"],
+}
+
+
+def write_shards(folder: Path, rows: int, rows_per_bucket: int) -> None:
+    """A finished output of `rows` rows: shards of three splits, and the receipts."""
+    rng = random.Random(0)
+    texts = _make_texts(rng)
+    buckets = max(1, rows // rows_per_bucket)
+    storage = open_storage(folder)
+    for bucket in range(buckets):
+        numbers = list(range(bucket, rows, buckets))
+        shards = {}
+        for split, part in _parts(numbers):
+            name = shard_name(split, bucket, buckets)
+            columns = _columns(part, split, texts)
+            counts = dict(Counter(columns["status"]))
+            about = _provenance(split, bucket, buckets, counts)
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(pa.table(columns, schema=schema_with(about)), path, compression="zstd")
+            content = path.read_bytes()
+            shards[name] = ShardReceipt(hashlib.sha256(content).hexdigest(), len(content), len(part), counts)
+        write_receipt(storage, BucketReceipt("synthetic", bucket, buckets, shards, 0, 0, ""))
+
+
+def _make_texts(rng: random.Random) -> list[str]:
+    """Texts of 20 to 100 made-up words, the few frequent as in a language, so that they compress as texts do."""
+    letters = "etaoinshrdlcumwfgypbvk"
+    words = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(_WORDS)]
+    frequencies = [1 / (rank + 3) for rank in range(_WORDS)]
+    return [" ".join(rng.choices(words, frequencies, k=rng.randint(20, 100))) for _ in range(_TEXTS)]
+
+
+def _parts(numbers: list[int]) -> Iterator[tuple[str, list[int]]]:
+    begin = 0
+    for split, share in _SPLITS.items():
+        end = begin + len(numbers) * share // sum(_SPLITS.values())
+        yield split, numbers[begin:end] if split != "test" else numbers[begin:]
+        begin = end
+
+
+def _columns(numbers: list[int], split: str, texts: list[str]) -> dict[str, list[Any]]:
+    cut = [n % 20 == 7 for n in numbers]
+    explanations = [f"{texts[(n * 7919) % _TEXTS]} {n}" for n in numbers]
+    lengths = [len(text.split()) for text in explanations]
+    tokens = [min(159, length * 3 // 2) for length in lengths]
+    same = len(numbers)
+    columns: dict[str, list[Any]] = {
+        "id": [f"pair-{n:08d}" for n in numbers],
+        "split": [split] * same,
+        "image": [{"bytes": None, "path": f"images/{n % 1000:03d}/{n:08d}.jpg"} for n in numbers],
+        "caption": [f"{texts[(n * 104729) % _TEXTS][:150]} {n}" for n in numbers],
+        "topic": [("politics", "sport", "arts")[n % 3] for n in numbers],
+        "explanation": explanations,
+        "raw_text": explanations,
+        "status": ["truncated" if one else "ok" for one in cut],
+        "error": [None] * same,
+        "finish_reason": ["length" if one else "stop" for one in cut],
+        "prompt_tokens": [80 + n % 60 for n in numbers],
+        "completion_tokens": [160 if one else count for one, count in zip(cut, tokens, strict=True)],
+        "clip_tokens": [length * 4 // 3 for length in lengths],
+        "key": [hashlib.blake2b(str(n).encode(), digest_size=16).hexdigest() for n in numbers],
+        "seed": numbers,
+        "model": ["mistralai/Mistral-7B-Instruct-v0.3"] * same,
+        "revision": ["e0bc86c23ce5aae1db576c8cca6f06f1f73af2db"] * same,
+    }
+    return {name: columns[name] for name in SCHEMA.names}
+
+
+def _provenance(split: str, bucket: int, buckets: int, counts: dict[str, int]) -> dict[str, Any]:
+    run = {"engine": "vllm", "engine_version": "0.32.0", "requests": sum(counts.values())}
+    times = {"began_at": f"2026-01-01T{bucket % 24:02d}:00:00.000+00:00", "finished_at": "2026-01-02T00:00:00+00:00"}
+    prompt = {"name": "news-v1", "system": "You know the news.", "user": "{{ caption }}" + " who is it?" * 100}
+    return {
+        "dataset": "synthetic",
+        "split": split,
+        "shard": bucket,
+        "num_shards": buckets,
+        "image_root": "/data/images",
+        "model": "mistralai/Mistral-7B-Instruct-v0.3",
+        "revision": "e0bc86c23ce5aae1db576c8cca6f06f1f73af2db",
+        "chat_template": "0" * 64,
+        "prompt": {**prompt, "examples": []},
+        "sampling": {"temperature": 0.7, "top_p": 0.95, "max_tokens": 160, "seed": 0, "stop": []},
+        "engine": {"kind": "vllm"},
+        "send_image": False,
+        "max_model_len": 2048,
+        "judge": {"clip_context_length": 77},
+        "generations": [{**run, **times}],
+        "counts": counts,
+    }
+
+
+def measure(arguments: list[str]) -> dict[str, float]:
+    """Run the command; wall seconds, and its peak of resident memory in MiB."""
+    program = "import resource, sys; from flows.cli import main\ntry: main()\nfinally: " + (
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+    )
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", program, "inspect", *arguments], capture_output=True, text=True, check=False
+    )
+    seconds = time.monotonic() - began
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return {"seconds": seconds, "peak_mib": int(done.stderr.splitlines()[-1]) / 2**10}
+
+
+def main(
+    rows: Annotated[int, typer.Option(help="how many rows")] = 1_000_000,
+    rows_per_bucket: Annotated[int, typer.Option(help="rows in the shards of one number, all splits together")] = 2_500,
+    repeat: Annotated[int, typer.Option(min=1, help="runs of each command; the fastest and the slowest are said")] = 3,
+    keep: Annotated[Path | None, typer.Option(help="make the shards here, or use those that are here")] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
+) -> None:
+    """Make shards and look into them."""
+    console = Console()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = keep or Path(temporary) / "explanations"
+        if not folder.exists():
+            write_shards(folder, rows, rows_per_bucket)
+        files = list(folder.rglob("*.parquet"))
+        size = sum(file.stat().st_size for file in files) / 2**20
+        console.print(f"{rows:,} rows in {len(files):,} shards, {size:,.0f} MiB")
+        table = Table("command", "seconds", "peak MiB")
+        results = []
+        for name, arguments in _COMMANDS.items():
+            found = []
+            for attempt in range(repeat):
+                places = {"folder": str(folder), "out": f"{temporary}/out-{attempt}"}
+                found.append(measure([str(folder), *(argument.format(**places) for argument in arguments)]))
+            seconds = [one["seconds"] for one in found]
+            peak = max(one["peak_mib"] for one in found)
+            table.add_row(name, f"{min(seconds):.1f} to {max(seconds):.1f}", f"{peak:,.0f}")
+            results.append({"command": name, "seconds": seconds, "peak_mib": peak})
+        console.print(table)
+    if json_path is not None:
+        content = {"rows": rows, "shards": len(files), "mib": size, "runs": results}
+        json_path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)

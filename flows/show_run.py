@@ -1,0 +1,94 @@
+"""What `entityclip inspect` prints of a training run."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from flows.terminal import fields, heading
+from model.run_overview import RunOverview
+from pipeline.visible_text import visible
+
+
+def show_run(console: Console, run: RunOverview) -> None:
+    """What it is, how far it has come, how well it does, and what it was made from."""
+    console.print(Text(f"training run: {visible(str(run.location))}", style="bold"), soft_wrap=True)
+    console.print(Text(run.state, style="green" if run.state == "finished" else "yellow"))
+    for name, why in run.damaged.items():
+        console.print(Text(f"damaged: {name}: cannot be read ({visible(why, 200)})", style="red"))
+    fields(console, _settings(run), 300)
+    heading(console, "how far, how well")
+    fields(console, _progress(run), 300)
+    trained_with = run.record or _mapping(run.checkpoint.get("trained_with"))
+    for use, data in _mapping(trained_with.get("data")).items():
+        heading(console, f"rows for {use}")
+        fields(console, _data(data), 300)
+
+
+def _settings(run: RunOverview) -> list[tuple[str, str]]:
+    settings = run.settings
+    method, optim = _mapping(settings.get("method")), _mapping(settings.get("optim"))
+    parts = [name for name, key in (("MMAE", "mmae"), ("GI-ITM", "gi_itm")) if method.get(key)]
+    weight = method.get("bridge_weight")
+    parts += [f"bridge {weight}"] if weight else []
+    towers = _mapping(settings.get("towers"))
+    origin = run.checkpoint.get("origin")
+    found = {
+        "method": (", ".join(parts) or "plain CLIP") if method else None,
+        "towers": " ".join(str(towers[key]) for key in ("model", "pretrained") if towers.get(key)),
+        "steps": optim.get("steps"),
+        "batch": optim.get("batch_size"),
+        "learning rate": f"{optim['lr']} towers, {optim.get('new_lr')} new modules" if "lr" in optim else None,
+        "seed": settings.get("seed"),
+        "explanations": run.explanations,
+        "came from": origin if origin else None,
+        "code": _versions(_mapping(run.record.get("versions"))),
+    }
+    return [(name, str(value)) for name, value in found.items() if value not in (None, "")]
+
+
+def _progress(run: RunOverview) -> list[tuple[str, str]]:
+    steps = _mapping(run.settings.get("optim")).get("steps")
+    last = run.last_step
+    losses = ", ".join(f"{name} {value:.3f}" for name, value in _mapping(last.get("losses")).items())
+    seconds, rate = run.record.get("seconds"), run.record.get("samples_per_second")
+    evaluation = run.evaluation
+    found = {
+        "last step": f"{last.get('step')} of {steps}: {losses}" if last else None,
+        "took": f"{seconds:,.1f} s, {rate:,.0f} samples/s" if seconds and rate else None,
+        "checkpoint": f"of step {run.checkpoint.get('step')}" if run.checkpoint else "none yet",
+        "validation": _retrieval(_mapping(run.checkpoint.get("validation"))),
+        f"{evaluation.get('split')} split": _retrieval(evaluation),
+    }
+    if not evaluation:
+        found["evaluation"] = "none yet; entityclip evaluate makes one"
+    return [(name, value) for name, value in found.items() if value]
+
+
+def _retrieval(metrics: dict[str, Any]) -> str | None:
+    if "mean_recall" not in metrics:
+        return None
+    ways = {"image_to_text": "image to text", "text_to_image": "text to image"}
+    each = [f"{name} R@1 {_mapping(metrics.get(way)).get('R@1', float('nan')):.1f} %" for way, name in ways.items()]
+    mean = f"mean recall {metrics['mean_recall']:.1f} %"
+    return f"{mean} ({', '.join(each)}; {metrics.get('gallery', 0):,} candidates)"
+
+
+def _data(data: dict[str, Any]) -> list[tuple[str, str]]:
+    used = _mapping(data.get("used"))
+    made = data.get("made_by") or []
+    found = {
+        "split": data.get("split"),
+        "rows used": ", ".join(f"{status} {count:,}" for status, count in used.items()),
+        "made by": "; ".join(f"{m.get('model')}, prompt {m.get('prompt')}" for m in made),
+        "missing": "; ".join(data.get("gaps") or []),
+    }
+    return [(name, str(value)) for name, value in found.items() if value]
+
+
+def _versions(versions: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in versions.items() if isinstance(value, str))
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
