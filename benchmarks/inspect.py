@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,8 +69,8 @@ def _make_texts(rng: random.Random) -> list[str]:
     """Texts of 20 to 100 made-up words, the few frequent as in a language, so that they compress as texts do."""
     letters = "etaoinshrdlcumwfgypbvk"
     words = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(_WORDS)]
-    frequencies = [1 / (rank + 3) for rank in range(_WORDS)]
-    return [" ".join(rng.choices(words, frequencies, k=rng.randint(20, 100))) for _ in range(_TEXTS)]
+    frequencies = list(accumulate(1 / (rank + 3) for rank in range(_WORDS)))
+    return [" ".join(rng.choices(words, cum_weights=frequencies, k=rng.randint(20, 100))) for _ in range(_TEXTS)]
 
 
 def _parts(numbers: list[int]) -> Iterator[tuple[str, list[int]]]:
@@ -151,6 +152,7 @@ def main(
     rows: Annotated[int, typer.Option(help="how many rows")] = 1_000_000,
     rows_per_bucket: Annotated[int, typer.Option(help="rows in the shards of one number, all splits together")] = 2_500,
     repeat: Annotated[int, typer.Option(min=1, help="runs of each command; the fastest and the slowest are said")] = 3,
+    only: Annotated[list[str] | None, typer.Option(help="measure only these commands, as the table names them")] = None,
     keep: Annotated[Path | None, typer.Option(help="make the shards here, or use those that are here")] = None,
     json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
 ) -> None:
@@ -166,6 +168,8 @@ def main(
         table = Table("command", "seconds", "peak MiB")
         results = []
         for name, arguments in _COMMANDS.items():
+            if only and name not in only:
+                continue
             found = []
             for attempt in range(repeat):
                 places = {"folder": str(folder), "out": f"{temporary}/out-{attempt}"}

@@ -52,15 +52,17 @@ def _progress(run: RunOverview) -> list[tuple[str, str]]:
     last = run.last_step
     losses = ", ".join(f"{name} {value:.3f}" for name, value in _mapping(last.get("losses")).items())
     seconds, rate = run.record.get("seconds"), run.record.get("samples_per_second")
-    evaluation = run.evaluation
+    splits = _mapping(run.evaluation.get("splits"))
+    of = ", of other weights than the checkpoint's" if run.evaluation.get("stale") else ""
     found = {
         "last step": f"{last.get('step')} of {steps}: {losses}" if last else None,
         "took": f"{seconds:,.1f} s, {rate:,.0f} samples/s" if seconds and rate else None,
         "checkpoint": f"of step {run.checkpoint.get('step')}" if run.checkpoint else "none yet",
         "validation": _retrieval(_mapping(run.checkpoint.get("validation"))),
-        f"{evaluation.get('split')} split": _retrieval(evaluation),
+        "resumable": f"from step {run.resumable[-1]}" if run.resumable and not run.record else None,
+        **{f"{name} split{of}": _retrieval(_mapping(metrics)) for name, metrics in splits.items()},
     }
-    if not evaluation:
+    if not splits:
         found["evaluation"] = "none yet; entityclip evaluate makes one"
     return [(name, value) for name, value in found.items() if value]
 
@@ -70,7 +72,9 @@ def _retrieval(metrics: dict[str, Any]) -> str | None:
         return None
     ways = {"image_to_text": "image to text", "text_to_image": "text to image"}
     each = [f"{name} R@1 {_mapping(metrics.get(way)).get('R@1', float('nan')):.1f} %" for way, name in ways.items()]
-    mean = f"mean recall {metrics['mean_recall']:.1f} %"
+    interval = _mapping(metrics.get("intervals")).get("mean_recall")
+    between = f" ({interval[0]:.1f} to {interval[1]:.1f})" if interval else ""
+    mean = f"mean recall {metrics['mean_recall']:.1f}{between} %"
     return f"{mean} ({', '.join(each)}; {metrics.get('gallery', 0):,} candidates)"
 
 

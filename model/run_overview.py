@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-# As `checkpoint`, `training`, `run_log` and `evaluation` name them; those import torch, which takes seconds.
+# As `checkpoint`, `run_folder`, `run_log`, `evaluation` and `train_state` name them; those import torch: seconds.
 _CARD, _RECORD, _LOG, _SETTINGS, _METRICS = (
     "checkpoint/checkpoint.json",
     "train.json",
@@ -15,6 +15,7 @@ _CARD, _RECORD, _LOG, _SETTINGS, _METRICS = (
     "settings.yaml",
     "metrics.json",
 )
+_TOWERS, _STATE = "towers.safetensors", "state"
 _TAIL = 1 << 18
 
 
@@ -26,8 +27,9 @@ class RunOverview:
         state: "finished", "unfinished" (it goes on, or was stopped), or "imported checkpoint".
         settings: those of the run, plain.
         last_step: the last line of the log about a step: its number, losses and learning rates.
-        validation: of the checkpoint that is kept: step and retrieval in percent.
-        evaluation: the last one: split, gallery and retrieval in percent.
+        checkpoint: the card of the checkpoint that is kept: its step, and what validation found in percent.
+        evaluation: `metrics.json`: by split gallery and retrieval in percent; `stale` if measured on other weights.
+        resumable: steps whose whole state is saved, so that training can go on from them.
         record: what the finished run says of itself: seconds, rows by use, versions.
         damaged: files that cannot be read, and why.
     """
@@ -38,6 +40,7 @@ class RunOverview:
     last_step: dict[str, Any]
     checkpoint: dict[str, Any]
     evaluation: dict[str, Any]
+    resumable: tuple[int, ...]
     record: dict[str, Any]
     damaged: dict[str, str]
 
@@ -59,6 +62,7 @@ class RunOverview:
             "last_step": self.last_step,
             "checkpoint": self.checkpoint,
             "evaluation": self.evaluation,
+            "resumable_steps": list(self.resumable),
             "record": self.record,
             "damaged": [{"file": name, "why": why} for name, why in self.damaged.items()],
         }
@@ -94,7 +98,22 @@ def overview(run: Path) -> RunOverview:
         state = "unfinished"
     else:
         state = "imported checkpoint"
-    return RunOverview(run, state, settings, last_step, card, evaluation, record, damaged)
+    if evaluation:
+        weights = card.get("sha256")
+        measured = evaluation.get("towers_sha256")
+        evaluation["stale"] = isinstance(weights, dict) and weights.get(_TOWERS) != measured
+    resumable = tuple(sorted(int(folder.name[5:]) for folder in (run / _STATE).glob("step-[0-9]*") if folder.is_dir()))
+    return RunOverview(
+        location=run,
+        state=state,
+        settings=settings,
+        last_step=last_step,
+        checkpoint=card,
+        evaluation=evaluation,
+        resumable=resumable,
+        record=record,
+        damaged=damaged,
+    )
 
 
 def _last_step(log: Path) -> dict[str, Any]:
