@@ -14,7 +14,7 @@ from model.run_overview import RunOverview, is_training_run, overview
 from pipeline.errors import PipelineError
 from pipeline.inspect.inspection import Inspection, Wanted, inspect_explanations
 from pipeline.inspect.summary import summarise
-from pipeline.storage import is_url
+from pipeline.locations import is_url
 from pipeline.visible_text import visible
 
 _EXPLANATIONS = "explanations"  # in the folder of a demo run, or of the flow that chains all
