@@ -54,6 +54,12 @@ def schedule(step: int, steps: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
 
 
+def gradient_norm(model: torch.nn.Module) -> float:
+    """Length of all gradients together."""
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients).item()
+
+
 @torch.no_grad()
 def clamp_logit_scale(model: EntityCLIP) -> None:
     """Keep exp(logit_scale) between 1 and 100, in place."""

@@ -188,6 +188,18 @@ class LogSettings(_Section):
     )
 
 
+class DivergenceSettings(_Section):
+    """What stops a run before it spoils its weights; losses and gradients that are not finite always do."""
+
+    loss_factor: float | None = Field(
+        default=10, gt=1, description="the total loss over its recent median, or over 1 if that is less; null: off"
+    )
+    gradient_factor: float | None = Field(
+        default=1000, gt=1, description="the same of the gradient's length, before clipping; null: off"
+    )
+    window: int = Field(default=100, ge=1, description="how many steps are recent")
+
+
 class CheckpointSettings(_Section):
     """When the whole state of a run is saved, to go on from; whichever comes first. The best weights are kept apart."""
 
@@ -206,6 +218,7 @@ class TrainSettings(_Section):
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     checkpoint: CheckpointSettings = Field(default_factory=CheckpointSettings)
+    divergence: DivergenceSettings = Field(default_factory=DivergenceSettings)
     seed: int = Field(default=0, ge=0, lt=2**31, description="of new weights, batch order and hard negatives")
     threads: int | None = Field(default=None, ge=1, description="torch threads; null: torch's own choice")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU if there is one")

@@ -111,6 +111,21 @@ def keep_last(run: Path, count: int) -> None:
         remove_whole(old)
 
 
+def saved_steps(run: Path) -> list[int]:
+    """Steps whose state is there, the last first."""
+    return [int(folder.name.removeprefix("step-")) for folder in _folders(run)]
+
+
+def set_aside(run: Path, step: int) -> Path | None:
+    """Take the state of a step out of those that a run goes on from, if there is one; where it is now."""
+    folder = run / STATE / f"step-{step:08d}"
+    if not folder.exists():
+        return None
+    aside = folder.with_name(f"spoiled-{folder.name}")
+    remove_whole(aside)
+    return folder.rename(aside)
+
+
 def newest_state(run: Path) -> TrainState | None:
     """The last saved state of a run; None where there is none.
 

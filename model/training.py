@@ -17,6 +17,7 @@ import yaml
 
 from model.batch import Batch
 from model.device import choose_device, torch_threads
+from model.divergence import DivergenceGuard
 from model.embedding import embed_split
 from model.entityclip import EntityCLIP
 from model.epochs import epoch_batches
@@ -24,12 +25,12 @@ from model.evaluation import SETTINGS, retrieval_metrics
 from model.files import write_json, written_whole
 from model.keeping import Keeper
 from model.open_clip_folder import towers_folder
-from model.optimisation import clamp_logit_scale, make_optimizer, set_learning_rate
+from model.optimisation import clamp_logit_scale, gradient_norm, make_optimizer, set_learning_rate
 from model.progress import Progress
 from model.random_state import own_random_numbers
 from model.resume import check_resumable
 from model.run_folder import RECORD, make_room, only_trainer, refuse_to_lose
-from model.run_log import RunLog, describe_origin, describe_run
+from model.run_log import RunLog, describe_origin, describe_run, read_log
 from model.settings import TrainSettings
 from model.stop_signal import Stopped, StopSignal
 from model.towers import load_towers
@@ -66,8 +67,9 @@ def train(settings: TrainSettings, out: Path, on_step: OnStep | None = None, *, 
     the log of a run that was never interrupted (to the bit on the same kind of CPU and threads).
 
     Raises ModelError: settings that cannot be met, unusable data, a finished run in `out` (unless
-    `overwrite`), an unfinished one of other settings or data, and a loss that is not finite, naming step and batch
-    ids. Raises Stopped after SIGTERM, the state saved; after SIGINT whatever the handler before us raises.
+    `overwrite`), an unfinished one of other settings or data, and, as DivergenceError, a loss or gradient that is not
+    finite or far above what it was (`model.divergence`). Raises Stopped after SIGTERM, the state saved; after SIGINT
+    whatever the handler before us raises.
     """
     refuse_to_lose(out, overwrite)
     check_trackers(settings.log)
@@ -121,6 +123,7 @@ class _Run:
         trackers = open_trackers(self.keeper.run, self.settings, progress.say, resumed_from=resumed_from)
         log = RunLog(self.keeper.run, trackers, resumed_from=resumed_from, validated=self.at.validated)
         with closing(progress), log, stop:
+            self.guard = DivergenceGuard(self.keeper.run, self.settings.divergence, read_log(self.keeper.run))
             self.say_what_is_read(progress)
             if state is not None:
                 progress.say(f"resumed from step {self.at.step} of {optim.steps}, saved in {state.folder}")
@@ -155,12 +158,14 @@ class _Run:
         batch = self.next_batch()
         rates = set_learning_rate(self.optimizer, step - 1, self.settings.optim)
         values = self.training_step.gradients(step, batch)
+        norm = gradient_norm(self.model)
+        self.guard.check(step, values.losses, norm, rates=rates, ids=lambda: self.training_step.ids(batch))
         self.optimizer.step()
         clamp_logit_scale(self.model)
         self.at.step, self.at.validated = step, False
         self.at.samples += len(batch.ids)
         self.at.step_seconds += time.monotonic() - began
-        log.step(step, values.losses, values.report, rates, self.at.step_seconds)
+        log.step(step, values.losses, values.report | {"grad_norm": norm}, rates, self.at.step_seconds)
         progress.step(step, values.losses)
         if self.on_step is not None:
             self.on_step(step, values.losses)

@@ -1,6 +1,5 @@
 """From a batch to gradients: the part of a step between reading data and moving weights."""
 
-import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
@@ -10,7 +9,6 @@ import torch
 from model.batch import Batch
 from model.distributed import AveragedGradients, Processes
 from model.entityclip import EntityCLIP, StepOutput
-from model.errors import ModelError
 from model.gradient_cache import GradientCache, check_rows_are_independent, split, trimmed
 from model.scalars import measured, to_floats
 from model.seeds import seeded
@@ -54,7 +52,7 @@ class TrainingStep:
     def gradients(self, step: int, batch: Batch) -> StepValues:
         """Replace the gradients by those of the batch, or of the whole batch that these rows are of.
 
-        Raises ModelError, naming step and ids, if a loss is not finite.
+        What they and the losses are worth is for `model.divergence` to say.
         """
         rows = len(batch.ids)
         if self.processes is not None:
@@ -65,6 +63,11 @@ class TrainingStep:
         size = self.micro_batch_size
         return self._compute(step, batch, WholeBatch(rows), None if size is None or rows <= size else size)
 
+    def ids(self, batch: Batch) -> list[str]:
+        """The ids of the whole batch; every process has to ask."""
+        every = [batch.ids] if self.processes is None else self.processes.together(batch.ids)
+        return [triple_id for ids in every for triple_id in ids]
+
     def _compute(self, step: int, batch: Batch, whole: WholeBatch, size: int | None) -> StepValues:
         return self._at_once(step, batch, whole) if size is None else self._in_pieces(step, batch, whole, size)
 
@@ -72,7 +75,7 @@ class TrainingStep:
         model = self._averaged or self.model
         with self.autocast():
             output: StepOutput = model(batch.to(self._device), generator=self._generator(step), whole=whole)
-        values = self._values(step, batch, whole, output)
+        values = self._values(whole, output)
         self.model.zero_grad(set_to_none=True)
         self._backward(output, whole)
         return values
@@ -82,7 +85,7 @@ class TrainingStep:
         with self.autocast():
             groups = batch.groups.to(self._device)
             output = self.model.losses(cache.features, groups, generator=self._generator(step), whole=whole)
-        values = self._values(step, batch, whole, output)
+        values = self._values(whole, output)
         self.model.zero_grad(set_to_none=True)
         with nullcontext() if self._averaged is None else self._averaged.not_yet():
             self._backward(output, whole)
@@ -112,15 +115,9 @@ class TrainingStep:
         with self.autocast():
             return self._averaged.token_features(batch)
 
-    def _values(self, step: int, batch: Batch, whole: WholeBatch, output: StepOutput) -> StepValues:
+    def _values(self, whole: WholeBatch, output: StepOutput) -> StepValues:
         of_all = whole.sum(torch.stack(list(output.losses.values())))
         losses, report = to_floats(dict(zip(output.losses, of_all, strict=True)), output.report)
-        if not all(math.isfinite(value) for value in losses.values()):
-            every = [batch.ids] if self.processes is None else self.processes.together(batch.ids)
-            raise ModelError(
-                f"step {step}: the loss is not finite ({losses}); lower optim.lr or look at this batch: "
-                + ", ".join(triple_id for ids in every for triple_id in ids)
-            )
         return StepValues(losses, measured(report))
 
     def _generator(self, step: int) -> torch.Generator:
