@@ -28,6 +28,7 @@ Limit = Annotated[int | None, typer.Option(min=1, help="only the first so many p
 Output = Annotated[str | None, typer.Option("--out", help="another output folder or URL than the manifest's")]
 
 
+Precision = Literal["fp32", "fp16"]
 AllowPartial = Annotated[bool, typer.Option("--allow-partial", help="use explanations that are not complete")]
 RedoOption = Annotated[str | None, typer.Option(help="generate rows with these statuses again: truncated,error,empty")]
 RedoMaxTokens = Annotated[int | None, typer.Option(min=1, help="budget of the redone rows, in tokens")]
@@ -214,6 +215,50 @@ def inspect(
     wanted = Wanted(where, sample, tuple(row_id or ()), diff, export, out)
     if not look(path, wanted, as_json=as_json):
         raise typer.Exit(1)
+
+
+@app.command()
+def index(
+    model: Annotated[Path, typer.Argument(help="a run folder, or an export")],
+    out: Annotated[Path, typer.Argument(help="new folder; an earlier index is replaced")],
+    split: Annotated[list[str] | None, typer.Option(help="repeatable; by default the settings' test split")] = None,
+    explanations: Annotated[Path | None, typer.Option(help="shards; an export has no settings that name some")] = None,
+    precision: Annotated[Precision, typer.Option(help="of the saved embeddings; fp16 takes half the room")] = "fp32",
+    allow_partial: AllowPartial = False,
+) -> None:
+    """Embed the images of splits into a folder that `search` reads."""
+    from flows.show import console
+    from model.index import build_index
+
+    made = build_index(
+        model, out, splits=split or (), explanations=explanations, precision=precision, allow_partial=allow_partial
+    )
+    console.print(f"{len(made):,} images in {out}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def search(
+    index: Annotated[Path, typer.Argument(help="folder that `index` made")],
+    queries: Annotated[list[str] | None, typer.Argument(help="what to look for, each query in quotation marks")] = None,
+    image: Annotated[list[Path] | None, typer.Option(help="an image file as a query (repeatable)")] = None,
+    top: Annotated[int, typer.Option(min=1, help="images a query")] = 10,
+    model: Annotated[Path | None, typer.Option(help="where the index's model is now, if it was moved")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
+) -> None:
+    """Find images with a trained model."""
+    from flows.show_search import show_found
+    from model.index import load_model_of, open_index
+    from model.search import embed_queries
+    from model.search import search as find
+
+    if not queries and not image:
+        raise ModelError("nothing to look for; give a query, or --image FILE")
+    opened = open_index(index)
+    texts, images = queries or [], image or []
+    vectors, remarks = embed_queries(load_model_of(opened, model), texts, images)
+    for remark in remarks:
+        print(remark, file=sys.stderr)
+    show_found([*texts, *map(str, images)], find(opened, vectors, top), as_json=as_json)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from model.clusters import Groups
+from model.errors import ModelError
 from model.triples import TripleSet
 
 
@@ -26,6 +27,27 @@ class _EncodedBatch(NamedTuple):
     image: Tensor
     text: Tensor
     rows: list[int]  # those of the batch whose image could be used
+
+
+@torch.inference_mode()
+def embed_images(
+    clip: nn.Module, triples: TripleSet, rows: list[int], batch_size: int, device: torch.device
+) -> tuple[Tensor, list[int]]:
+    """Encode the images of some rows: (M, D) fp32, L2-normalised, on the CPU, and the rows whose image could be used.
+
+    Raises ModelError if too many images cannot be used, or all.
+    """
+    towers: Any = clip
+    towers.eval()
+    found, kept = [], []
+    for start in tqdm(range(0, len(rows), batch_size), desc="encoding", unit="batch", disable=None, leave=False):
+        batch, usable = triples.batch(rows[start : start + batch_size])
+        if usable:
+            found.append(towers.encode_image(batch.to(device).images, normalize=True).float().cpu())
+            kept.extend(usable)
+    if not found:
+        raise ModelError("none of the images can be used")
+    return torch.cat(found), kept
 
 
 @torch.inference_mode()

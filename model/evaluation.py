@@ -41,16 +41,16 @@ def evaluate(
 
     Returns the metrics by split, and writes them into `run/metrics.json`, whose "splits" keeps what these weights were
     measured on before. Of each split `run/{split}_embeddings.safetensors` has `image` and `text` (N, D), fp32 and
-    normalised, with the digest of the weights in its metadata; `run/{split}_ids.json` has their ids in order.
+    normalised, with the digests of weights and shards in its metadata; `run/{split}_ids.json` has their ids in order.
 
     Raises ModelError for a run without a checkpoint or data that cannot be used.
     """
     card = read_card(run)
-    plan = _plan(run, explanations)
+    plan = evaluation_plan(run, explanations)
     weights = card["sha256"][TOWERS]
     allow_partial = allow_partial or plan.data.allow_partial
     with torch_threads(plan.threads):
-        rows = {split: _read(plan.data, split, allow_partial) for split in splits or [plan.data.splits.test]}
+        rows = {split: read_rows(plan.data, split, allow_partial) for split in splits or [plan.data.splits.test]}
         towers = load_trained_towers(run)
         measured: dict[str, dict[str, Any]] = {}
         rarest = _rarest_names(plan.data, rows, allow_partial)
@@ -76,24 +76,30 @@ def read_metrics(run: Path) -> dict[str, Any]:
     return metrics
 
 
-class _Plan(NamedTuple):
+class Plan(NamedTuple):
+    """What a run's settings say of evaluation."""
+
     data: DataSettings
     evaluation: EvaluationSettings = EvaluationSettings()
     threads: int | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
-def _plan(run: Path, explanations: Path | None) -> _Plan:
+def evaluation_plan(run: Path, explanations: Path | None) -> Plan:
+    """As the run was trained, but on the shards in `explanations` if given.
+
+    Raises ModelError for a run without settings (an import, an export) if none are given.
+    """
     other_data = None if explanations is None else DataSettings(explanations=explanations.resolve())
     if not (run / SETTINGS).exists():
         if other_data is None:
             raise ModelError(f"{run} has no settings, so no data of its own; name some with --explanations FOLDER")
-        return _Plan(other_data)
+        return Plan(other_data)
     settings = load_run_settings(run / SETTINGS)
-    return _Plan(other_data or settings.data, settings.evaluation, settings.threads, settings.device)
+    return Plan(other_data or settings.data, settings.evaluation, settings.threads, settings.device)
 
 
-def _read(data: DataSettings, split: str, allow_partial: bool) -> SplitRows:
+def read_rows(data: DataSettings, split: str, allow_partial: bool) -> SplitRows:
     """The rows of a split; all splits are read before any is encoded, so that what is missing shows at once."""
     rows = read_split(data.explanations, split, statuses=None, image_root=data.image_root, allow_partial=allow_partial)
     for line in (rows.source.line(), rows.source.warning()):
@@ -129,14 +135,16 @@ def _rarest_names(
 
 
 def _measure(
-    run: Path, rows: SplitRows, towers: Towers, plan: _Plan, weights: str, rarest: dict[str, int | None] | None
+    run: Path, rows: SplitRows, towers: Towers, plan: Plan, weights: str, rarest: dict[str, int | None] | None
 ) -> dict[str, Any]:
     split, device = rows.source.split, choose_device(plan.device)
     triples = TripleSet(rows, towers, explanations=False, cache_mib=0)
     embeddings = embed_split(towers.clip.to(device), triples, plan.evaluation.batch_size, device)
     with written_whole(run / f"{split}_embeddings.safetensors") as temporary:
         tensors: dict[str, torch.Tensor] = {"image": embeddings.image, "text": embeddings.text}
-        save_file(tensors, temporary, metadata={"split": split, "towers_sha256": weights})
+        save_file(
+            tensors, temporary, metadata={"split": split, "towers_sha256": weights, "shards_sha256": rows.source.digest}
+        )
     write_json(run / f"{split}_ids.json", embeddings.ids)
     return {
         "split": split,

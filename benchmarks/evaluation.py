@@ -1,0 +1,175 @@
+"""Time and memory of ranking a split both ways: `python -m benchmarks.evaluation --help`.
+
+Beside ours (`model.retrieval.ranks`), on the same embeddings and in the same process, in turns:
+
+- per-row argsort, as the authors' code does it: all scores as one matrix, each row sorted in full, and the place of the
+  right answer looked up in the order;
+- the same with one row of scores at a time, for whom the matrix is too large; measured on a sample of rows.
+
+The floor is the time that the scores alone would take, 2 N^2 D operations once for both directions, at the best rate at
+which this machine multiplies fp32 matrices in the same run. docs/performance.md says what was found.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import typer
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from model.clusters import Groups
+from model.retrieval import product, ranks
+
+
+def embeddings(pairs: int, width: int) -> tuple[Tensor, Tensor]:
+    """(N, D) images and texts, normalised: texts are noisy copies of their images, so that ranks spread widely."""
+    generator = torch.Generator().manual_seed(0)
+    image = F.normalize(torch.randn(pairs, width, generator=generator), dim=-1)
+    text = torch.randn(pairs, width, generator=generator).mul_(6 / width**0.5).add_(image)
+    return image, F.normalize(text, dim=-1)
+
+
+def ours(image: Tensor, text: Tensor) -> list[np.ndarray]:
+    """Ranks (N,) both ways."""
+    alone = torch.arange(len(image))
+    found = ranks(image, text, Groups(image=alone, caption=alone))
+    return [found.image_to_text.numpy(), found.text_to_image.numpy()]
+
+
+def argsort_rows(image: Tensor, text: Tensor) -> list[np.ndarray]:
+    """The same by the whole matrix, row by row."""
+    found = []
+    for queries, gallery in ((image, text), (text, image)):
+        scores = (queries @ gallery.T).numpy()
+        places = np.empty(len(scores), dtype=np.int64)
+        for row in range(len(scores)):
+            places[row] = np.where(np.argsort(scores[row])[::-1] == row)[0][0]
+        found.append(1 + places)
+    return found
+
+
+def argsort_single_rows(image: Tensor, text: Tensor, sample: int) -> list[np.ndarray]:
+    """The same for `sample` rows of each direction, scores made one row at a time."""
+    found = []
+    for queries, gallery in ((image, text), (text, image)):
+        rows = np.linspace(0, len(queries) - 1, sample).astype(int).tolist()
+        places = [np.where(np.argsort((gallery @ queries[row]).numpy())[::-1] == row)[0][0] for row in rows]
+        found.append(1 + np.array(places))
+    return found
+
+
+def multiply_rate(width: int) -> dict[str, float]:
+    """fp32 operations a second of a product of two (1024, D), the best of 30 each: by torch's `mm`, by `product`."""
+    left, right = (torch.randn(1024, width) for _ in range(2))
+    work = 2 * 1024 * 1024 * width
+    ways: dict[str, Callable[[], Tensor]] = {"mm": lambda: left @ right.T, "product": lambda: product(left, right)}
+    return {name: work / min(_seconds(multiply)[0] for _ in range(30)) for name, multiply in ways.items()}
+
+
+def measure(pairs: int, width: int, rounds: int, sample: int) -> dict[str, Any]:
+    """All ways in turns; seconds are medians of the rounds, by the wall."""
+    image, text = embeddings(pairs, width)
+    ours(image[:2000], text[:2000])  # threads are there, code is loaded
+    times: dict[str, list[float]] = {"ours": [], "argsort": [], "argsort, row by row": []}
+    rates: list[dict[str, float]] = []
+    different = 0
+    for _ in range(rounds):
+        rates.append(multiply_rate(width))
+        seconds, found = _seconds(lambda: ours(image, text))
+        times["ours"].append(seconds)
+        seconds, expected = _seconds(lambda: argsort_rows(image, text))
+        times["argsort"].append(seconds)
+        different = sum(int((a != b).sum()) for a, b in zip(found, expected, strict=True))
+        seconds, _unused = _seconds(lambda: argsort_single_rows(image, text, min(sample, pairs)))
+        times["argsort, row by row"].append(seconds * pairs / min(sample, pairs))
+        rates.append(multiply_rate(width))
+    rate = {name: max(one[name] for one in rates) for name in rates[0]}
+    return {
+        "pairs": pairs,
+        "width": width,
+        "threads": torch.get_num_threads(),
+        "rounds": rounds,
+        "seconds": times,
+        "median_seconds": {name: median(values) for name, values in times.items()},
+        "gflops": {name: value / 1e9 for name, value in rate.items()},
+        "floor_seconds": 2 * pairs**2 * width / max(rate.values()),
+        "argsort_to_ours": median(a / b for a, b in zip(times["argsort"], times["ours"], strict=True)),
+        "different_ranks": different,
+        "sampled_rows": min(sample, pairs),
+    }
+
+
+def measure_alone(pairs: int, width: int) -> dict[str, float]:
+    """Ours in this process: seconds, and the peak of resident memory in MiB, before and after."""
+    image, text = embeddings(pairs, width)
+    before = _peak_mib()
+    seconds, _ = _seconds(lambda: ours(image, text))
+    return {"pairs": pairs, "seconds": seconds, "peak_mib_before": before, "peak_mib": _peak_mib()}
+
+
+def _seconds(call: Callable[[], Any]) -> tuple[float, Any]:
+    began = time.perf_counter()
+    result = call()
+    return time.perf_counter() - began, result
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def main(
+    pairs: Annotated[list[int], typer.Option(help="pairs to rank; may be given several times")] = [5_000, 20_000],  # noqa: B006
+    width: Annotated[int, typer.Option(help="D, width of the embeddings")] = 512,
+    threads: Annotated[int, typer.Option(help="torch threads")] = 2,
+    rounds: Annotated[int, typer.Option(help="how often each way is measured")] = 3,
+    sample: Annotated[int, typer.Option(help="rows a direction of the way that makes one row at a time")] = 500,
+    alone: Annotated[list[int], typer.Option(help="pairs for ours alone, in a process of its own, for memory")] = [],  # noqa: B006
+    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
+    child: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Rank synthetic embeddings both ways, and compare with sorting every row."""
+    torch.set_num_threads(threads)
+    if child is not None:
+        print(json.dumps(measure_alone(child, width)))
+        return
+    results: dict[str, Any] = {"alone": [], "compared": []}
+    console, table = Console(), Table("pairs", "way", "seconds (median)", "min-max", "to ours", "to the floor")
+    for count in alone:
+        command = [sys.executable, "-m", "benchmarks.evaluation", "--child", str(count)]
+        options = ["--width", str(width), "--threads", str(threads)]
+        output = subprocess.run([*command, *options], check=True, stdout=subprocess.PIPE, text=True).stdout
+        found = json.loads(output.splitlines()[-1])
+        results["alone"].append(found)
+        console.print(f"{count:,} alone: {found['seconds']:.1f} s, peak {found['peak_mib']:,.0f} MiB", end="")
+        console.print(f", {found['peak_mib_before']:,.0f} before")
+    for count in pairs:
+        found = measure(count, width, rounds, sample)
+        results["compared"].append(found)
+        for name, values in found["seconds"].items():
+            seconds = found["median_seconds"][name]
+            ratio = seconds / found["median_seconds"]["ours"]
+            span = f"{min(values):.2f}-{max(values):.2f}"
+            floor = f"{seconds / found['floor_seconds']:.2f}"
+            table.add_row(f"{count:,}", name, f"{seconds:.2f}", span, f"{ratio:.1f}", floor)
+        gflops = ", ".join(f"{name} {value:.0f}" for name, value in found["gflops"].items())
+        table.add_row("", "floor", f"{found['floor_seconds']:.2f}", f"GFLOP/s: {gflops}", end_section=True)
+        console.print(f"{count:,}: {found['different_ranks']} of {2 * count:,} ranks differ from argsort's", end="; ")
+        console.print(f"row by row measured on {found['sampled_rows']:,} rows a direction")
+    console.print(table)
+    if json_path is not None:
+        json_path.write_text(json.dumps(results, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
