@@ -52,6 +52,7 @@ def check(
         int, typer.Option(min=0, help="how many prompts the engine answers for the estimate; 0: none")
     ] = 64,
     strict: Annotated[bool, typer.Option("--strict", help="exit code 1 where there are warnings")] = False,
+    pictures: Annotated[bool, typer.Option("--pictures", help="put the images into the Parquet file")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="the same as JSON, and nothing else on stdout")] = False,
 ) -> None:
     """Look at a manifest and its data before any long work; nothing is written. Exit code 2 where there are errors."""
@@ -206,13 +207,14 @@ def inspect(
     diff: Annotated[str | None, typer.Option(help="another generation of the same pairs, to compare with")] = None,
     export: Annotated[ExportFormat | None, typer.Option(help="write the rows to a file, named with --out")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="the new file")] = None,
+    pictures: Annotated[bool, typer.Option("--pictures", help="put the images into the Parquet file")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON and nothing else on stdout")] = False,
 ) -> None:
     """Look into explanations or a training run: what it is, counts, lengths, rows. Nothing there is changed."""
     from flows.inspect import inspect as look
     from pipeline.inspect.inspection import Wanted
 
-    wanted = Wanted(where, sample, tuple(row_id or ()), diff, export, out)
+    wanted = Wanted(where, sample, tuple(row_id or ()), diff, export, out, pictures)
     if not look(path, wanted, as_json=as_json):
         raise typer.Exit(1)
 

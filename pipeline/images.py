@@ -65,6 +65,15 @@ def image_digest(root: Path, relative: str) -> str:
     return hashlib.sha256().hexdigest()
 
 
+def read_image(root: Path, relative: str) -> bytes | None:
+    """An image's file, undecoded; None where it cannot be read or lies outside `root`."""
+    path = _below(root, relative)
+    try:
+        return path.read_bytes() if path is not None and path.is_file() else None
+    except OSError:
+        return None
+
+
 def image_url(root: Path, relative: str) -> str:
     """The file:// URL of an image, links followed, as a server compares it with the folder it may read."""
     return (root / relative).resolve().as_uri()

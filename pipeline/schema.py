@@ -16,7 +16,8 @@ SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         pa.field("split", _LABEL, nullable=False),  # as readers infer it from the folder `split=train`: they agree
-        pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())]), nullable=False),
+        # Never null; but `datasets` takes a field for a picture only where it is declared as it declares its own.
+        pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
         pa.field("caption", pa.string(), nullable=False),
         pa.field("topic", pa.string()),
         pa.field("explanation", pa.string()),

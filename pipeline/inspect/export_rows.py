@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline.atomic import committed
 from pipeline.errors import PipelineError
+from pipeline.inspect.pictures import with_pictures
 from pipeline.inspect.rows import ROW_SCHEMA, Rows
 from pipeline.visible_text import visible
 
@@ -22,18 +23,23 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 _ROWS_AT_ONCE = 1_000
 
 
-def export_rows(rows: Rows, picked: pa.Table, path: Path, form: Format) -> int:
+def export_rows(rows: Rows, picked: pa.Table, path: Path, form: Format, *, pictures: bool = False) -> int:
     """Write the picked rows to a new file, which appears when it is whole; the number of rows.
 
     In CSV a text that a spreadsheet would run as a formula has an apostrophe before it, and pictures' bytes are left
     out. Memory does not grow with the rows, but for their ids.
+
+    Args:
+        pictures: put the files of the images into the rows, from the image roots that the shards name; Parquet only.
 
     Raises:
         PipelineError: the file exists.
     """
     if path.exists():
         raise PipelineError(f"{path}: exists already; choose another name, or remove it")
-    tables = (table for _, table in rows.tables(picked))
+    tables: Iterator[pa.Table] = (table for _, table in rows.tables(picked))
+    if pictures:
+        tables = with_pictures((rows.image_root(shard), table) for shard, table in rows.tables(picked))
     with committed(path) as temporary:
         return _WRITERS[form](temporary, tables)
 
@@ -82,8 +88,10 @@ def _plain_rows(tables: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:
             yield from batch.to_pylist()
 
 
-def check_out(path: Path | None, form: Format | None) -> None:
+def check_out(path: Path | None, form: Format | None, pictures: bool) -> None:
     """Refuse one without the other. Raises PipelineError."""
+    if pictures and form != "parquet":
+        raise PipelineError("--pictures goes with --export parquet")
     if form is not None and path is None:
         raise PipelineError(f"--export {form}: say with --out which file to write")
     if path is not None and form is None:

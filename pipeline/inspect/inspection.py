@@ -23,7 +23,7 @@ class Wanted:
         where: a condition in DuckDB's SQL; every other wish is about the rows that meet it.
         sample: so many rows, at random; or differences, with `diff`; or rows in the file, with `export`.
         diff: another generation of the same pairs.
-        export: format of the file `out`.
+        export: format of the file `out`; with `pictures` the images' bytes are in it.
     """
 
     where: str | None = None
@@ -32,6 +32,7 @@ class Wanted:
     diff: str | None = None
     export: Format | None = None
     out: Path | None = None
+    pictures: bool = False
 
     def __bool__(self) -> bool:
         return self != Wanted()
@@ -73,7 +74,7 @@ def inspect_explanations(summary: Summary, wanted: Wanted) -> Inspection:
     Raises:
         PipelineError: a condition that is none, an id that is not there, nothing to compare with, or a file in the way.
     """
-    check_out(wanted.out, wanted.export)
+    check_out(wanted.out, wanted.export, wanted.pictures)
     if wanted.diff and (wanted.ids or wanted.export):
         raise PipelineError("--diff goes with --where and --sample; ask for rows or a file in another command")
     if not wanted:
@@ -105,7 +106,8 @@ def _pick(summary: Summary, rows: Rows, wanted: Wanted) -> Inspection:
     if wanted.export is not None:
         assert wanted.out is not None, "checked"
         picked = rows.pick(wanted.where, wanted.sample, wanted.ids)
-        return Inspection(summary, matching, exported=export_rows(rows, picked, wanted.out, wanted.export))
+        written = export_rows(rows, picked, wanted.out, wanted.export, pictures=wanted.pictures)
+        return Inspection(summary, matching, exported=written)
     sample = _SAMPLES if wanted.sample is None and not wanted.ids else wanted.sample
     picked = rows.pick(wanted.where, sample, wanted.ids)
     missing = sorted(set(wanted.ids) - set(picked["id"].to_pylist()))

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -46,6 +47,7 @@ class Rows:
     def __init__(self, summary: Summary, other: Summary | None = None) -> None:
         self._tables = {"rows": summary} | ({} if other is None else {"other": other})
         self.faults: dict[str, list[Fault]] = {name: [] for name in self._tables}
+        self._image_roots = {look.name: Path(str(look.provenance.get("image_root"))) for look in summary.looks}
         self._spill = tempfile.TemporaryDirectory(prefix="entityclip-inspect-")
         self._database: duckdb.DuckDBPyConnection | None = None
 
@@ -124,6 +126,10 @@ class Rows:
             found |= {(shard, row["id"]): {**row, SHARD: shard} for row in part.to_pylist()}
         keys = zip(picked[SHARD].to_pylist(), picked["id"].to_pylist(), strict=True)
         return [found[key] for key in keys if key in found]
+
+    def image_root(self, shard: str) -> Path:
+        """The folder that the images of this shard of `rows` are below."""
+        return self._image_roots[shard]
 
     def _read(self, table: str, shard: str, ids: pa.ChunkedArray) -> pa.Table:
         """Only the row groups that hold a wanted id are read whole."""
