@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from model.errors import ModelError
@@ -18,14 +19,13 @@ def with_wrong_explanations(rows: SplitRows, seed: int) -> SplitRows:
 
     Raises ModelError if there are fewer than two distinct explanations.
     """
-    first = {(triple.explanation or "").strip(): triple for triple in reversed(rows.triples)}
-    texts = list(first)
-    if len(texts) < 2:
+    text = rows.triples.groups("explanation").numpy()  # (N,) which text a row has
+    _, first = np.unique(text, return_index=True)  # of each text, the first row that has it
+    _, last = np.unique(text[::-1], return_index=True)
+    if len(first) < 2:
         raise ModelError("data.wrong_explanations: the training split has only one explanation to choose from")
-    order = torch.randperm(len(texts), generator=seeded(seed, "wrong explanations")).tolist()
-    donor = {texts[one]: first[texts[other]] for one, other in zip(order, order[1:] + order[:1], strict=True)}
-    triples = []
-    for triple in rows.triples:
-        other = donor[(triple.explanation or "").strip()]
-        triples.append(replace(triple, explanation=other.explanation, key=other.key))
-    return replace(rows, triples=triples)
+    texts = np.argsort(last)  # in the order in which they are met from the last row on
+    circle = texts[torch.randperm(len(texts), generator=seeded(seed, "wrong explanations")).numpy()]
+    donor = np.empty(len(texts), np.int64)
+    donor[circle] = first[np.roll(circle, -1)]
+    return replace(rows, triples=rows.triples.with_explanations_of(donor[text]))

@@ -60,7 +60,7 @@ def embed_split(
     rank: int = 0,
     world: int = 1,
 ) -> SplitEmbeddings:
-    """Encode images and captions in batches. Raises ModelError if more than half of the images fail.
+    """Encode images and captions in batches. Raises ModelError if too many images fail.
 
     Of several processes, `world` in all, each encodes every `world`-th batch and gets the whole: all of them have to
     call it, in a process group of torch.distributed (`gloo` or `nccl`). A batch has the same rows however many
@@ -70,12 +70,11 @@ def embed_split(
     was_training = towers.training
     towers.eval()
     encoded: list[_EncodedBatch] = []
-    starts = range(rank * batch_size, len(triples), world * batch_size)
-    for start in tqdm(starts, desc="encoding", unit="batch", disable=True if rank else None, leave=False):
-        batch, rows = triples.batch(list(range(start, min(start + batch_size, len(triples)))))
+    mine = list(triples.in_reading_order(batch_size))[rank::world]
+    how: dict[str, Any] = {"desc": "encoding", "unit": "batch", "disable": True if rank else None, "leave": False}
+    for batch, rows in tqdm(triples.batches(mine, device), total=len(mine), **how):
         if not rows:
             continue
-        batch = batch.to(device)
         image = towers.encode_image(batch.images, normalize=True).float().cpu()
         text = towers.encode_text(batch.captions, normalize=True).float().cpu()
         encoded.append(_EncodedBatch(image, text, rows))
@@ -84,12 +83,14 @@ def embed_split(
     if world > 1:
         parts: list[Any] = [None] * world
         torch.distributed.all_gather_object(parts, (encoded, failures))
-        encoded = sorted((batch for part, _ in parts for batch in part), key=lambda batch: batch.rows[0])
+        encoded = [batch for part, _ in parts for batch in part]
         failures = {row_id: why for _, found in parts for row_id, why in found.items()}
-    kept = [row for batch in encoded for row in batch.rows]
+    read = torch.tensor([row for batch in encoded for row in batch.rows])
+    by_row = read.argsort()
+    kept = read[by_row].tolist()
     return SplitEmbeddings(
-        image=torch.cat([batch.image for batch in encoded]),
-        text=torch.cat([batch.text for batch in encoded]),
+        image=torch.cat([batch.image for batch in encoded])[by_row],
+        text=torch.cat([batch.text for batch in encoded])[by_row],
         ids=[triples.ids[row] for row in kept],
         topics=[triples.topics[row] for row in kept],
         groups=Groups(image=triples.image_group[kept], caption=triples.caption_group[kept]),

@@ -138,7 +138,14 @@ def _measure(
     run: Path, rows: SplitRows, towers: Towers, plan: Plan, weights: str, rarest: dict[str, int | None] | None
 ) -> dict[str, Any]:
     split, device = rows.source.split, choose_device(plan.device)
-    triples = TripleSet(rows, towers, explanations=False, cache_mib=0)
+    triples = TripleSet(
+        rows,
+        towers,
+        explanations=False,
+        cache_mib=0,
+        workers=plan.data.workers,
+        max_bad_images=plan.data.max_bad_images,
+    )
     embeddings = embed_split(towers.clip.to(device), triples, plan.evaluation.batch_size, device)
     with written_whole(run / f"{split}_embeddings.safetensors") as temporary:
         tensors: dict[str, torch.Tensor] = {"image": embeddings.image, "text": embeddings.text}

@@ -1,15 +1,23 @@
-"""From an image in a shard to pixels: safe decoding, and the model's own preprocessing in two halves."""
+"""From an image in a shard to pixels: safe decoding, and the model's own preprocessing in two halves.
+
+Pixels are taken as they are stored, as open_clip and the authors' code take them: an EXIF orientation is not applied.
+"""
 
 import io
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from model.errors import ModelError
-from model.shards import Triple
+from model.row_store import Triple
+
+DRAFT_FACTOR = 2  # a JPEG is not decoded to less than this times the size that is wanted
 
 
 class BadImage(ValueError):  # noqa: N818
@@ -17,27 +25,53 @@ class BadImage(ValueError):  # noqa: N818
 
 
 def decode(triple: Triple) -> Image.Image:
-    """Decode a row's image to RGB, from its bytes or from its path below the image root.
+    """Decode a row's image to RGB, from its bytes or from its path below the image root. Raises BadImage."""
+    if triple.packed is not None:
+        return decode_bytes(triple.packed.read())
+    if triple.image_path is not None:
+        return decode_file(triple.image_root, triple.image_path)
+    raise BadImage("neither bytes nor a path")
 
-    Raises BadImage: missing, outside the root (also through a link), not decodable, or so large that Pillow
-    takes it for a decompression bomb (beyond 179 million pixels).
+
+def decode_file(root: Path, path: str, wanted: int | None = None) -> Image.Image:
+    """Decode the image at `path` below `root` to RGB; `wanted` as for `decode_bytes`.
+
+    Raises BadImage: missing, outside the root (also through a link), or as `decode_bytes` does.
     """
-    source: Any
-    if triple.image_bytes is not None:
-        source = io.BytesIO(triple.image_bytes)
-    elif triple.image_path is not None:
-        source = (triple.image_root / triple.image_path).resolve()
-        if not source.is_relative_to(triple.image_root.resolve()):
-            raise BadImage(f"{triple.image_path} lies outside the image root")
-        if not source.is_file():
-            raise BadImage(f"no file {triple.image_path} below the image root")
-    else:
-        raise BadImage("neither bytes nor a path")
+    whole_root = _resolved(root)
+    source = (whole_root / path).resolve()
+    if not source.is_relative_to(whole_root):
+        raise BadImage(f"{path} lies outside the image root")
+    if not source.is_file():
+        raise BadImage(f"no file {path} below the image root")
+    return _decoded(source, wanted)
+
+
+def decode_bytes(data: bytes, wanted: int | None = None) -> Image.Image:
+    """Decode an image file's bytes to RGB.
+
+    With `wanted`, a JPEG that is far larger is decoded at a half, a quarter or an eighth of its size, as long as no
+    side falls below DRAFT_FACTOR times that many pixels.
+
+    Raises BadImage: not decodable, or so large that Pillow takes it for a decompression bomb (beyond 179 million
+    pixels).
+    """
+    return _decoded(io.BytesIO(data), wanted)
+
+
+def _decoded(source: Any, wanted: int | None) -> Image.Image:
     try:
         with Image.open(source) as image:
+            if wanted is not None:
+                image.draft("RGB", (DRAFT_FACTOR * wanted, DRAFT_FACTOR * wanted))  # nothing but for JPEG
             return image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise BadImage(f"cannot be decoded: {error}") from error
+
+
+@lru_cache(maxsize=64)
+def _resolved(root: Path) -> Path:
+    return root.resolve()
 
 
 class Preprocessing:
@@ -49,18 +83,17 @@ class Preprocessing:
     def __init__(self, transform: Callable[[Any], Tensor]) -> None:
         """Cut an open_clip inference transform. Raises ModelError for one of another make."""
         steps = getattr(transform, "transforms", [])
-        if not steps or type(steps[-1]).__name__ != "Normalize":
-            raise ModelError(f"the model's image transform does not end with Normalize: {transform}")
-        self._geometry: list[Callable[[Any], Any]] = steps[:-1]
+        if [type(step).__name__.removeprefix("Maybe") for step in steps[-2:]] != ["ToTensor", "Normalize"]:
+            raise ModelError(f"the model's image transform does not end with ToTensor and Normalize: {transform}")
+        self._geometry: list[Callable[[Any], Any]] = steps[:-2]
         self._normalize: Callable[[Tensor], Tensor] = steps[-1]
 
     def pixels(self, image: Image.Image) -> Tensor:
         """RGB image -> (3, H, W) uint8, resized and cropped."""
-        value: Any = image
         for step in self._geometry:
-            value = step(value)
-        return (value * 255).round().to(torch.uint8)
+            image = step(image)
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
     def normalised(self, pixels: Tensor) -> Tensor:
-        """(B, 3, H, W) uint8 -> what the image tower reads, float32."""
+        """(B, 3, H, W) uint8 -> what the image tower reads, float32, on the same device."""
         return self._normalize(pixels.float() / 255)

@@ -21,9 +21,10 @@ from model.evaluation import read_metrics
 from model.files import written_whole
 from model.images import BadImage, decode
 from model.report_plots import training_curves
+from model.row_store import Triple
 from model.run_log import read_log
 from model.settings_file import load_run_settings
-from model.shards import Triple, read_split
+from model.shards import read_split
 
 _QUERIES = 12
 _TOP = 5

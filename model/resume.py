@@ -19,6 +19,8 @@ FREE: dict[str, str] = {
     "data.allow_partial": EXACT,  # what was used of the shards is compared
     "data.splits.test": EXACT,
     "data.cache_mib": EXACT,
+    "data.workers": EXACT,
+    "data.max_bad_images": EXACT,
     "checkpoint.every": EXACT,
     "checkpoint.minutes": EXACT,
     "checkpoint.keep": EXACT,

@@ -147,6 +147,19 @@ class DataSettings(_Section):
         ge=0,
         description="a split whose preprocessed images fit in this is decoded once, at the start",
     )
+    workers: int | None = Field(
+        default=None,
+        ge=0,
+        description="processes that decode images ahead of the training loop; null: one for each core, 16 at most; "
+        "0: the training process decodes. Changes time, not results",
+    )
+    max_bad_images: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="share of a split's rows, rounded up, whose image may turn out unusable before the run stops; "
+        "those that the shards call bad_image do not count",
+    )
 
 
 class OptimSettings(_Section):

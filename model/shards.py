@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 
 from model.errors import ModelError
 from model.receipts import ShardReceipt, check_shards, how_to_make
+from model.row_groups import RowReading, unreadable
+from model.row_store import RowStore
 from model.shard_source import ShardSource
 
 SCHEMA_VERSION = 2
@@ -38,25 +40,11 @@ _COLUMNS: dict[str, Callable[[pa.DataType], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Triple:
-    """One usable row."""
-
-    id: str
-    image_bytes: bytes | None
-    image_path: str | None  # relative to image_root
-    image_root: Path
-    caption: str
-    topic: str | None
-    explanation: str | None
-    key: str
-
-
 @dataclass(frozen=True)
 class SplitRows:
     """The usable rows of a split, and where they come from."""
 
-    triples: list[Triple]
+    triples: RowStore
     source: ShardSource
 
 
@@ -93,35 +81,23 @@ def read_split(
         dataset=footers[paths[0]].get("dataset"),
         allow_partial=allow_partial,
     )
-    triples: list[Triple] = []
-    seen: dict[str, Path] = {}
-    counts: Counter[str] = Counter()
-    used: Counter[str] = Counter()
-    for path, footer in footers.items():
-        rows = _rows(path)
-        _check_counts(path, rows, footer, shards.receipts.get(str(path.relative_to(folder))))
-        root = image_root or Path(footer["image_root"])
-        for row in rows:
-            counts[row["status"]] += 1
-            if row["id"] in seen:
-                both = f"{seen[row['id']].name} and {path.name}"
-                raise ModelError(f"{path.parent}: id {row['id']!r} is in {both}; remove the shards of one layout")
-            seen[row["id"]] = path
-            if statuses is None and not row["caption"].strip():
-                continue
-            if statuses is not None and row["status"] not in statuses:
-                continue
-            used[row["status"]] += 1
-            triples.append(_triple(row, root, path, needs_explanation=statuses is not None))
-    if not triples:
-        found = ", ".join(f"{count} {status}" for status, count in counts.most_common()) or "no rows"
+    reading = RowReading(statuses)
+    for number, (path, footer) in enumerate(footers.items()):
+        counts = reading.read(number, path, image_root or Path(footer["image_root"]))
+        _check_counts(path, counts, footer, shards.receipts.get(str(path.relative_to(folder))))
+    if not reading.used:
+        found = ", ".join(f"{count} {status}" for status, count in reading.counts.most_common()) or "no rows"
         wanted = " or ".join(statuses) if statuses else "a caption"
         raise ModelError(f"{folder}: split {split!r} has no row with {wanted} (it has {found})")
-    triples.sort(key=lambda triple: triple.id)
     source = ShardSource(
-        split, shards.digests, dict(counts.most_common()), dict(used.most_common()), _made_by(footers), shards.gaps
+        split,
+        shards.digests,
+        dict(reading.counts.most_common()),
+        dict(reading.used.most_common()),
+        _made_by(footers),
+        shards.gaps,
     )
-    return SplitRows(triples, source)
+    return SplitRows(reading.rows(paths), source)
 
 
 def _no_shards(folder: Path, split: str) -> str:
@@ -137,28 +113,11 @@ def _footer(path: Path) -> dict[str, Any]:
     try:
         return _provenance(pq.read_schema(path), path)
     except (OSError, pa.ArrowException) as error:
-        raise ModelError(_unreadable(path, error)) from error
+        raise ModelError(unreadable(path, error)) from error
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        rows: list[dict[str, Any]] = (
-            pq.ParquetFile(path)  # read_table would add a column for the folder's split=
-            .read(columns=list(_COLUMNS))
-            .to_pylist()
-        )
-        return rows
-    except (OSError, pa.ArrowException) as error:
-        raise ModelError(_unreadable(path, error)) from error
-
-
-def _unreadable(path: Path, error: Exception) -> str:
-    return f"{path}: cannot be read as Parquet ({error}); delete it and make it again with: {how_to_make()}"
-
-
-def _check_counts(path: Path, rows: list[dict[str, Any]], footer: dict[str, Any], receipt: ShardReceipt | None) -> None:
+def _check_counts(path: Path, found: Counter[str], footer: dict[str, Any], receipt: ShardReceipt | None) -> None:
     """Rows by status, counted, are what the footer and the receipt say, where they say it."""
-    found = Counter(row["status"] for row in rows)
     said = {"footer": footer.get("counts"), "receipt": receipt and receipt.statuses}
     for who, counts in said.items():
         if counts is not None and Counter(counts) != found:
@@ -166,9 +125,9 @@ def _check_counts(path: Path, rows: list[dict[str, Any]], footer: dict[str, Any]
                 f"{path}: has rows {dict(found)}, its {who} says {counts}; delete it and make it again with: "
                 f"{how_to_make(footer.get('dataset'))}"
             )
-    if receipt is not None and receipt.rows != len(rows):
+    if receipt is not None and receipt.rows != found.total():
         raise ModelError(
-            f"{path}: has {len(rows)} rows, its receipt says {receipt.rows}; delete it and make it again with: "
+            f"{path}: has {found.total()} rows, its receipt says {receipt.rows}; delete it and make it again with: "
             f"{how_to_make(footer.get('dataset'))}"
         )
 
@@ -203,19 +162,3 @@ def _provenance(schema: pa.Schema, path: Path) -> dict[str, Any]:
             kind = schema.field(name).type
             raise ModelError(f"{path}: column {name!r} has type {kind} (docs/parquet_schema.md)")
     return dict(provenance)
-
-
-def _triple(row: dict[str, Any], root: Path, path: Path, *, needs_explanation: bool) -> Triple:
-    if needs_explanation and row["explanation"] is None:
-        raise ModelError(f"{path}: row {row['id']!r} has status {row['status']} but no explanation")
-    image = row["image"]
-    return Triple(
-        id=row["id"],
-        image_bytes=image["bytes"],
-        image_path=image["path"],
-        image_root=root,
-        caption=row["caption"],
-        topic=row["topic"],
-        explanation=row["explanation"],
-        key=row["key"],
-    )

@@ -164,7 +164,12 @@ def text_tokens(clip: nn.Module, tokens: Tensor) -> Tensor:
 
 def eot_position(clip: nn.Module, tokens: Tensor) -> Tensor:
     """Position (B,) of the token that the text tower's own pooling keeps."""
-    pool_type, eos_id = text_pool(clip)
+    return end_position(text_pool(clip), tokens)
+
+
+def end_position(pool: tuple[str, int], tokens: Tensor) -> Tensor:
+    """The same for a text tower whose `text_pool` is `pool`."""
+    pool_type, eos_id = pool
     return tokens.argmax(dim=-1) if pool_type == "argmax" else (tokens == eos_id).int().argmax(dim=-1)
 
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from model.device import choose_device, torch_threads
 from model.divergence import DivergenceGuard
 from model.embedding import embed_split
 from model.entityclip import EntityCLIP
-from model.epochs import epoch_batches
 from model.evaluation import SETTINGS, retrieval_metrics
 from model.files import write_json, written_whole
 from model.keeping import Keeper
@@ -106,7 +104,7 @@ class _Run:
         self.settings, self.device, self.splits, self.keeper, self.on_step = settings, device, splits, keeper, on_step
         self.model, self.optimizer = keeper.model, keeper.optimizer
         self.training, self.validation = splits["train"], splits.get("val")
-        self.order = epoch_batches(len(self.training), settings.optim.batch_size, settings.seed)
+        self.order = self.training.order(settings.optim.batch_size, settings.seed)
         self.training_step = TrainingStep(self.model, settings.seed, micro_batch_size=settings.optim.micro_batch_size)
         self.at = Position()
 
@@ -115,7 +113,7 @@ class _Run:
         optim, began = self.settings.optim, time.monotonic()
         if state is not None:
             self.at = self.keeper.restore(state, self.device)
-            self.order = islice(self.order, self.at.batches, None)
+        self.batches = self.training.batches(self.order.starting_at(self.at.batches), self.device)
         earlier_seconds = self.at.seconds
         stop = StopSignal()
         resumed_from = None if state is None else self.at.step
@@ -140,8 +138,8 @@ class _Run:
                 if stop.asked is not None or self.at.step == optim.steps:
                     break
                 self.step(log, progress)
-            for triple_id, reason in self.training.failures.items():
-                progress.say(f"left out {triple_id}: {reason}")
+            for line in self.training.failures.lines():
+                progress.say(line)
             self.warn(progress)
         if stop.asked is not None:
             stop.hand_over()
@@ -174,7 +172,7 @@ class _Run:
         """The next rows with usable images; too few for a contrastive loss are passed over."""
         while True:
             self.at.batches += 1
-            batch, rows = self.training.batch(next(self.order))
+            batch, rows = next(self.batches)
             if len(rows) >= 2:
                 return batch
 

@@ -23,15 +23,20 @@ def load_splits(
 ) -> dict[str, TripleSet]:
     """By use: "train", and "val" where the settings name a validation split."""
     data = settings.data
+    how: dict[str, Any] = {
+        "cache_mib": data.cache_mib,
+        "workers": data.workers,
+        "max_bad_images": data.max_bad_images,
+    }
     if data.wrong_explanations:
         rows = with_wrong_explanations(rows, settings.seed)
     training = TripleSet(
         rows,
         towers,
         explanations=settings.method.reads_explanations,
-        cache_mib=data.cache_mib,
         trim=is_causal(towers.clip) and not settings.method.reads_padding,
+        **how,
     )
     if val_rows is None:
         return {"train": training}
-    return {"train": training, "val": TripleSet(val_rows, towers, explanations=False, cache_mib=data.cache_mib)}
+    return {"train": training, "val": TripleSet(val_rows, towers, explanations=False, **how)}

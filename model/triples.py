@@ -1,23 +1,38 @@
-"""Triples for training and evaluation: rows of the shards as tokens, pixels and groups.
+"""Triples for training and evaluation: rows of the shards as tokens, pixels and groups, batch by batch.
 
-Texts are tokenised once. Images are decoded once, at the start, if the whole split fits in `cache_mib` as
-preprocessed bytes; otherwise per batch. An image that cannot be used costs its row and is reported.
+In memory are the rows' order, places and groups. Texts are read from a memory-mapped file and tokenised where they are
+used; images are decoded by worker processes. Where a split is small, its tokens and its pixels are kept: that changes
+time, never a batch. An image that cannot be used costs its row and is reported.
 """
 
-import hashlib
-from collections.abc import Hashable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from model.bad_images import DEFAULT_LIMIT, BadImages
 from model.batch import Batch
+from model.epochs import BatchOrder
 from model.errors import ModelError
-from model.images import BadImage, Preprocessing, decode
-from model.shards import SplitRows, Triple
-from model.tokens import tokenize
-from model.towers import Towers, eot_position, image_size
+from model.kept_rows import KeptRows
+from model.loading import ReadAhead, begin_server, loaded_by_workers, workers_here
+from model.packed_images import PackedImages
+from model.row_loader import Loaded, Request, RowLoader
+from model.row_store import RowStore
+from model.seeds import seeded
+from model.shards import SplitRows
+from model.towers import Towers
+
+TRUNCATION_SAMPLE = 20_000  # rows; of a sample of so many, a share is off by less than 0.7 points (95 %)
+WINDOW = 8192  # rows of packed images that are shuffled together; two windows are in memory, about 20 KB a row
+_CHUNK = 64  # rows that a worker loads at a time
+_FEW = 4096  # rows that are loaded sooner than workers have started
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -26,120 +41,202 @@ class Truncation:
 
     captions: float  # share
     explanations: float | None  # share; None where explanations are not read
+    rows: int  # that were counted: all, or a sample
 
 
 class TripleSet:
-    """A split in memory: tokens, groups, topics, and images as bytes or as references."""
+    """A split, ready to be read in any order: groups, topics, and batches."""
 
     def __init__(
-        self, rows: SplitRows, towers: Towers, *, explanations: bool, cache_mib: int, trim: bool = False
+        self,
+        rows: SplitRows,
+        towers: Towers,
+        *,
+        explanations: bool,
+        cache_mib: int,
+        trim: bool = False,
+        workers: int | None = 0,
+        max_bad_images: float = DEFAULT_LIMIT,
     ) -> None:
-        """Tokenise, and decode what fits. Raises ModelError if more than half of the images fail.
+        """Count truncated texts, and decode all images if their pixels fit in `cache_mib`.
 
-        With `trim`, the texts of a batch are cut to its longest; the caller knows that nothing reads padding.
+        Args:
+            trim: cut the texts of a batch to its longest; the caller knows that nothing reads padding.
+            workers: processes that load batches; 0: this one, None: one a core.
+            max_bad_images: share of the rows, rounded up, whose image may be unusable.
+
+        Raises ModelError: no image root, too many bad images, a tokenizer that does not belong to the towers.
         """
-        self._clip, self._trim = towers.clip, trim
-        self._preprocessing = Preprocessing(towers.transform)
-        self._triples = rows.triples
+        self._rows: RowStore = rows.triples
+        self._trim, self._workers = trim, workers_here(workers)
+        self._loader = RowLoader(self._rows.texts, towers, explanations=explanations)
+        self._kept: KeptRows | None = None
+        self._images = self._rows.images
         self.source = rows.source
-        self.failures: dict[str, str] = {}  # id -> why its image cannot be used
-        _check_roots(self._triples)
-        height, width = image_size(towers.clip)
-        self._cache: list[Tensor] | None = None
-        if len(self._triples) * 3 * height * width <= cache_mib * 2**20:
-            self._triples, self._cache = self._decode_all()
-        self.ids = [t.id for t in self._triples]
-        self.topics = [t.topic for t in self._triples]
-        self.image_group = _groups([_image_identity(t) for t in self._triples])
-        self.caption_group = _groups([t.caption.strip() for t in self._triples])
-        self.key_group = _groups([t.key for t in self._triples])
-        self._captions, cut = tokenize(towers, [t.caption for t in self._triples], "captions")
-        self._explanations, cut_explanations = None, 0
-        if explanations:
-            texts = [t.explanation or "" for t in self._triples]
-            self._explanations, cut_explanations = tokenize(towers, texts, "explanations")
-        count = len(self._triples)
-        self.truncation = Truncation(cut / count, cut_explanations / count if explanations else None)
+        self.failures = BadImages(len(self._rows), max_bad_images, expected=int(self._rows.places.known_bad.sum()))
+        _check_roots(self._rows)
+        self.ids = self._rows.column("id")
+        self.topics = self._rows.column("topic")
+        self.image_group = self._rows.picture_groups()
+        self.caption_group = self._rows.groups("caption")
+        self.key_group = self._rows.groups("key")
+        self.truncation = self._count_truncated(explanations)
+        height, width = self._loader.image_size
+        if len(self) * 3 * height * width <= cache_mib * 2**20:
+            self._kept = self._load_all()
+        elif self._workers:
+            begin_server()
 
     def __len__(self) -> int:
-        return len(self._triples)
+        return len(self._rows)
 
     def summary(self) -> str:
         """One line about what there is to train on."""
-        parts = [f"{len(self)} pairs", f"{100 * self.truncation.captions:.1f} % of captions truncated"]
+        cut = f"{100 * self.truncation.captions:.1f} % of captions"
         if self.truncation.explanations is not None:
-            parts.append(f"{100 * self.truncation.explanations:.1f} % of explanations truncated")
-        if self.failures:
-            parts.append(f"{len(self.failures)} images could not be used")
-        return ", ".join(parts)
+            cut += f" and {100 * self.truncation.explanations:.1f} % of explanations"
+        cut += " truncated" + (
+            f" (in a sample of {self.truncation.rows:,})" if self.truncation.rows < len(self) else ""
+        )
+        bad = [f"{len(self.failures)} images could not be used"] if self.failures else []
+        return ", ".join([f"{len(self)} pairs", cut, *bad])
+
+    def order(self, batch_size: int, seed: int) -> BatchOrder:
+        """The order to train in: every row once an epoch. Raises ModelError if the rows do not fill a batch.
+
+        Any order of all rows, whatever shards they are in; but packed images are read by row group, each once an
+        epoch, and their rows meet within windows of WINDOW rows.
+        """
+        if not self._rows.places.packed.any():
+            return BatchOrder(len(self), batch_size, seed)
+        return BatchOrder(len(self), batch_size, seed, self._blocks(), WINDOW)
+
+    def in_reading_order(self, batch_size: int) -> Iterator[list[int]]:
+        """All rows once, in the order in which they are read fastest: that of their ids, or as they are packed."""
+        by_place = np.arange(len(self))
+        if self._rows.places.packed.any():
+            by_place = np.argsort(self._blocks(), kind="stable")
+        for start in range(0, len(self), batch_size):
+            yield by_place[start : start + batch_size].tolist()
+
+    def batches(self, numbers: Iterable[list[int]], device: torch.device = _CPU) -> Iterator[tuple[Batch, list[int]]]:
+        """The batches of these lists of rows, in their order, loaded ahead by the workers; each as `batch` gives it.
+
+        On `device`; for a GPU through pinned memory. Raises ModelError as `batch` does.
+        """
+        lists = iter(numbers)
+        first = next(lists, None)
+        if first is None:
+            return
+        coming: deque[list[int]] = deque()
+        images = self._rows.images.keeping(2 * WINDOW)  # of its own: a thread reads it
+
+        def requests() -> Iterator[Request]:
+            for rows in chain([first], lists):
+                coming.append(rows)
+                for chunk in _chunks(rows):
+                    yield self._request(chunk, images)
+
+        ahead = 2 * len(_chunks(first))  # two batches of this size
+        parts: list[Loaded] = []
+        for part in self._loaded(requests(), ahead, pin=device.type == "cuda"):
+            parts.append(part)
+            if sum(len(p.rows) + len(p.failures) for p in parts) == len(coming[0]):
+                coming.popleft()
+                yield self._finished(parts, device)
+                parts = []
 
     def batch(self, rows: list[int]) -> tuple[Batch, list[int]]:
-        """Load some rows; returns the batch and which rows are in it, those whose image could be used.
+        """Load some rows here; returns the batch and which rows are in it, those whose image could be used.
 
-        Raises ModelError once more than half of all images have failed.
+        Raises ModelError once more images have failed than may.
         """
-        pixels = {row: self._pixels(row) for row in rows}
-        kept = [row for row in rows if pixels[row] is not None]
-        size = (0, 3, 1, 1)
-        stacked = torch.stack([p for p in pixels.values() if p is not None]) if kept else torch.zeros(size)
-        explanations = None if self._explanations is None else self._texts(self._explanations[kept])
-        batch = Batch(
-            ids=[self.ids[row] for row in kept],
-            images=self._preprocessing.normalised(stacked),
-            captions=self._texts(self._captions[kept]),
-            explanations=explanations,
-            image_group=self.image_group[kept],
-            caption_group=self.caption_group[kept],
-            key_group=self.key_group[kept],
+        loader = self._kept or self._loader
+        return self._finished([loader[self._request(chunk, self._images)] for chunk in _chunks(rows)], _CPU)
+
+    @property
+    def _is_packed(self) -> bool:
+        return bool(self._rows.places.packed.any())
+
+    def _blocks(self) -> np.ndarray:
+        """(N,) the row groups of the rows, numbered as they lie."""
+        places = self._rows.places
+        return np.unique(places.shard.astype(np.int64) << 32 | places.group, return_inverse=True)[1]
+
+    def _loaded(self, requests: Iterator[Request], ahead: int, *, pin: bool) -> Iterator[Loaded]:
+        if self._kept is not None:
+            return loaded_by_workers(self._kept, requests, workers=0, ahead=0, pin=pin)
+        if self._is_packed:
+            requests = iter(ReadAhead(requests, ahead))
+        return loaded_by_workers(self._loader, requests, workers=self._workers, ahead=ahead, pin=pin)
+
+    def _request(self, rows: list[int], images: PackedImages) -> Request:
+        store, places = self._rows, self._rows.places
+        return Request(
+            rows,
+            store.order[rows].tolist(),
+            store.told[rows].tolist(),
+            [
+                images.read(int(places.shard[row]), int(places.group[row]), int(places.row[row]))
+                if places.packed[row] and self._kept is None
+                else store.roots[places.root[row]]
+                for row in rows
+            ],
         )
-        return batch, kept
 
-    def _texts(self, tokens: Tensor) -> Tensor:
-        tokens = tokens.long()
+    def _finished(self, parts: list[Loaded], device: torch.device) -> tuple[Batch, list[int]]:
+        rows = [row for part in parts for row in part.rows]
+        self._note_failures(parts)
+        pixels = torch.cat([part.pixels.to(device, non_blocking=True) for part in parts])
+        explanations = [part.explanations for part in parts if part.explanations is not None]
+        batch = Batch(
+            ids=[self.ids[row] for row in rows],
+            images=self._loader.preprocessing.normalised(pixels),
+            captions=self._texts([part.captions for part in parts], device),
+            explanations=self._texts(explanations, device) if explanations else None,
+            image_group=self.image_group[rows].to(device),
+            caption_group=self.caption_group[rows].to(device),
+            key_group=self.key_group[rows].to(device),
+        )
+        return batch, rows
+
+    def _texts(self, parts: list[Tensor], device: torch.device) -> Tensor:
+        tokens = torch.cat(parts)
         if self._trim and len(tokens):
-            tokens = tokens[:, : int(eot_position(self._clip, tokens).max()) + 1]
-        return tokens
+            tokens = tokens[:, : int(self._loader.read.end_position(tokens).max()) + 1]
+        return tokens.to(device).long()
 
-    def _pixels(self, row: int) -> Tensor | None:
-        return self._cache[row] if self._cache is not None else self._decode(self._triples[row])
+    def _note_failures(self, parts: list[Loaded]) -> None:
+        for part in parts:
+            for row, why in part.failures:
+                self.failures.add(self.ids[row], why)
 
-    def _decode(self, triple: Triple) -> Tensor | None:
-        if triple.id in self.failures:
-            return None
-        try:
-            return self._preprocessing.pixels(decode(triple))
-        except BadImage as error:
-            self.failures[triple.id] = str(error)
-            if 2 * len(self.failures) > len(self._triples):
-                raise ModelError(
-                    f"more than half of {len(self._triples)} images cannot be used; the last one, "
-                    f"{triple.id!r}: {error} (image root {triple.image_root})"
-                ) from error
-            return None
+    def _count_truncated(self, explanations: bool) -> Truncation:
+        rows: list[int] = list(range(len(self)))
+        if len(rows) > TRUNCATION_SAMPLE:
+            rows = torch.randperm(len(rows), generator=seeded(0, "truncation sample"))[:TRUNCATION_SAMPLE].tolist()
+        cut = self._loader.tokens("caption", self._rows.order[rows].tolist())[1]
+        cut_too = self._loader.tokens("explanation", self._rows.told[rows].tolist())[1] if explanations else None
+        return Truncation(cut / len(rows), None if cut_too is None else cut_too / len(rows), len(rows))
 
-    def _decode_all(self) -> tuple[list[Triple], list[Tensor]]:
-        triples, cache = [], []
-        for triple in tqdm(self._triples, desc="images", unit="image", disable=None, leave=False):
-            pixels = self._decode(triple)
-            if pixels is not None:
-                triples.append(triple)
-                cache.append(pixels)
-        return triples, cache
+    def _load_all(self) -> KeptRows:
+        kept = KeptRows()
+        requests = (self._request(rows, self._images) for rows in self.in_reading_order(_CHUNK))
+        workers = self._workers if len(self) > _FEW else 0
+        with tqdm(total=len(self), desc="images", unit="image", disable=None, leave=False) as bar:
+            for part in loaded_by_workers(self._loader, requests, workers=workers, ahead=0):
+                self._note_failures([part])
+                kept.keep(part)
+                bar.update(len(part.rows) + len(part.failures))
+        return kept
 
 
-def _check_roots(triples: list[Triple]) -> None:
-    for root in {t.image_root for t in triples if t.image_bytes is None}:
+def _chunks(rows: list[int]) -> list[list[int]]:
+    return [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)] or [[]]
+
+
+def _check_roots(rows: RowStore) -> None:
+    places = rows.places
+    for root in {rows.roots[number] for number in np.unique(places.root[~places.packed])}:
         if not root.is_dir():
             raise ModelError(f"no image root at {root}; set data.image_root to where the images are")
-
-
-def _image_identity(triple: Triple) -> Hashable:
-    if triple.image_path is not None:
-        return triple.image_root, triple.image_path
-    return hashlib.sha256(triple.image_bytes or b"").digest()
-
-
-def _groups(identities: list[Hashable]) -> Tensor:
-    """(N,) int64, equal exactly where identities are."""
-    numbers: dict[Hashable, int] = {}
-    return torch.tensor([numbers.setdefault(identity, len(numbers)) for identity in identities])

@@ -1,19 +1,13 @@
 import struct
 import zlib
-from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
 from model.errors import ModelError
-from model.images import BadImage, Preprocessing, decode
-from model.shards import Triple
+from model.images import BadImage, Preprocessing, decode_bytes, decode_file
 from tests.model.shard_writer import picture, png
-
-
-def triple(root: Path, path: str | None = None, data: bytes | None = None) -> Triple:
-    return Triple("x", data, path, root, "caption", None, None, "key")
 
 
 def huge_png(width: int, height: int) -> bytes:
@@ -26,12 +20,12 @@ def huge_png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
-def test_bytes_come_before_the_path(tmp_path):
+def test_images_become_rgb(tmp_path):
     picture(1).save(tmp_path / "1.png")
-    assert decode(triple(tmp_path, "1.png")).tobytes() == picture(1).tobytes()
-    assert decode(triple(tmp_path, "1.png", png(2))).tobytes() == picture(2).tobytes()
+    assert decode_file(tmp_path, "1.png").tobytes() == picture(1).tobytes()
+    assert decode_bytes(png(2)).tobytes() == picture(2).tobytes()
     picture(3).convert("P").save(tmp_path / "p.png")
-    assert decode(triple(tmp_path, "p.png")).mode == "RGB"
+    assert decode_file(tmp_path, "p.png").mode == "RGB"
 
 
 @pytest.mark.parametrize(
@@ -45,7 +39,6 @@ def test_bytes_come_before_the_path(tmp_path):
         (None, png(0)[:60], "cannot be decoded"),
         (None, huge_png(20_000, 10_000), "exceeds limit"),
         (None, huge_png(60_000, 60_000), "exceeds limit"),
-        (None, None, "neither bytes nor a path"),
     ],
 )
 def test_bad_images_are_named(tmp_path, path, data, words):
@@ -55,7 +48,7 @@ def test_bad_images_are_named(tmp_path, path, data, words):
     (root / "link.png").symlink_to(tmp_path / "secret.png")
     (root / "text.png").write_text("no picture")
     with pytest.raises(BadImage, match=words):
-        decode(triple(root, path, data))
+        decode_bytes(data) if path is None else decode_file(root, path)
 
 
 @pytest.mark.parametrize("size", [(16, 16), (40, 23), (9, 30)])
@@ -68,5 +61,5 @@ def test_both_halves_equal_the_whole_transform(towers, size):
 
 
 def test_other_transforms_are_refused():
-    with pytest.raises(ModelError, match="does not end with Normalize"):
+    with pytest.raises(ModelError, match="does not end with ToTensor and Normalize"):
         Preprocessing(lambda image: image)

@@ -34,8 +34,8 @@ def load(folder, towers, cache_mib, explanations=True):
 
 def test_cached_or_not_the_batch_is_the_same(folder, towers):
     cached, lazy = load(folder, towers, 1), load(folder, towers, 0)
-    assert (len(cached), len(lazy)) == (5, 6)
-    one, rows = cached.batch([4, 0, 2])
+    assert len(cached) == len(lazy) == 6
+    one, rows = cached.batch([4, 0, 5, 2])
     two, _ = lazy.batch([4, 5, 0, 2])
     assert rows == [4, 0, 2] and one.ids == two.ids == ["train-004", "train-000", "train-002"]
     for name in ("images", "captions", "explanations"):
@@ -72,11 +72,23 @@ def test_groups_and_truncation(folder, towers):
 
 
 @pytest.mark.parametrize("cache_mib", [0, 1])
-def test_more_than_half_bad_images_are_an_error(folder, towers, cache_mib):
-    for number in (0, 2, 3):
+@pytest.mark.parametrize("workers", [0, 2])
+def test_too_many_bad_images_are_an_error(folder, towers, cache_mib, workers):
+    for number in (2, 3):
         (folder / "images" / "train" / f"{number}.png").unlink()
-    with pytest.raises(ModelError, match="more than half of 6 images"):
-        load(folder, towers, cache_mib).batch(list(range(6)))
+
+    def read(limit):
+        rows = read_split(folder, "train", statuses=("ok",))
+        how = {"cache_mib": cache_mib, "workers": workers, "max_bad_images": limit}
+        triples = TripleSet(rows, towers, explanations=True, **how)
+        return triples, [*triples.batches([[0, 5], [1, 2], [4, 3]])]
+
+    with pytest.raises(ModelError, match=r"2 of 6 images cannot be used.*=0\.1 .*'train-00[23]'.*image_root"):
+        read(0.1)
+    triples, batches = read(0.5)
+    assert [rows for _, rows in batches] == [[0], [1], [4]]
+    assert set(triples.failures) == {"train-002", "train-003", "train-005"}
+    assert [batch.ids for batch, _ in batches] == [["train-000"], ["train-001"], ["train-004"]]
 
 
 def test_a_missing_root_is_noticed_first(folder, towers):

@@ -1,0 +1,69 @@
+"""Image bytes inside the shards, read by row group: whole groups are read, and the last few are kept."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_KEPT = 2048  # rows, where nobody asks for more; about 20 KB each
+_OPEN = 64  # shards
+
+
+class PackedImages:
+    """Reads the column `image.bytes` of some shards.
+
+    A row group is read once as long as it is among the last ones that were asked for, which have `kept` rows together.
+    """
+
+    def __init__(self, shards: Sequence[Path], kept: int = _KEPT) -> None:
+        self._shards = tuple(shards)
+        self._kept = kept
+        self._groups: OrderedDict[tuple[int, int], pa.Array] = OrderedDict()
+        self._files: OrderedDict[int, pq.ParquetFile] = OrderedDict()
+        self.groups_read = 0
+
+    def keeping(self, rows: int) -> "PackedImages":
+        """A reader of the same shards that keeps row groups of as many rows."""
+        return PackedImages(self._shards, rows)
+
+    def read(self, shard: int, group: int, row: int) -> bytes:
+        """The bytes of one row, by its place: number of the shard, row group in it, row in that."""
+        key = (shard, group)
+        if key not in self._groups:
+            self._groups[key] = self._read_group(shard, group)
+            while len(self._groups) > 1 and sum(map(len, self._groups.values())) > self._kept:
+                self._groups.popitem(last=False)
+        self._groups.move_to_end(key)
+        return bytes(self._groups[key][row].as_py())
+
+    def _read_group(self, shard: int, group: int) -> pa.Array:
+        self.groups_read += 1
+        table = self._open(shard).read_row_group(group, columns=["image.bytes"], use_threads=False)
+        images = table.column("image").combine_chunks()
+        return images.field("bytes")
+
+    def _open(self, shard: int) -> pq.ParquetFile:
+        """Footers are kept for a few shards: a shuffled epoch goes back and forth between them."""
+        if shard not in self._files:
+            self._files[shard] = pq.ParquetFile(self._shards[shard])
+            if len(self._files) > _OPEN:
+                self._files.popitem(last=False)[1].close()
+        self._files.move_to_end(shard)
+        return self._files[shard]
+
+
+@dataclass(frozen=True, slots=True)
+class PackedImage:
+    """One packed image, read when it is needed."""
+
+    images: PackedImages
+    shard: int
+    group: int
+    row: int
+
+    def read(self) -> bytes:
+        """Its bytes."""
+        return self.images.read(self.shard, self.group, self.row)
