@@ -10,7 +10,9 @@ import torch
 
 from model.checkpoint import CARD, load_trained_towers, read_card
 from model.errors import ModelError
+from model.evaluation import METRICS, read_metrics
 from model.files import digest, folder_written_whole, write_json
+from model.model_card import README, model_card
 from model.open_clip_folder import WEIGHTS, write_open_clip_folder, write_tokenizer
 from model.open_clip_import import open_clip
 from model.settings import LOCAL_DIR, TowerSettings
@@ -24,8 +26,9 @@ def export(checkpoint: Path, out: Path) -> Path:
     """Write the trained towers as a folder for `open_clip.create_model_and_transforms("local-dir:OUT")`.
 
     `open_clip.get_tokenizer` takes the same name. Configuration (with the activation), preprocessing, weights and
-    tokenizer are all in the folder. Before it gets its name it is loaded again by open_clip and compared with
-    the run: modules, weights, preprocessing, token ids, and embeddings to the bit.
+    tokenizer are all in the folder, and a README that says what it is (`model.model_card`). Before it gets its name it
+    is loaded again by open_clip and compared with the run: modules, weights, preprocessing, token ids, and
+    embeddings to the bit.
 
     Args:
         checkpoint: a run folder, or its checkpoint folder.
@@ -52,6 +55,8 @@ def export(checkpoint: Path, out: Path) -> Path:
             "sha256": {WEIGHTS: digest(folder / WEIGHTS)},
         }
         write_json(folder / RECORD, record)
+        metrics = read_metrics(run) if (run / METRICS).exists() else None
+        (folder / README).write_text(model_card(card, metrics, out.name, clip.context_length), encoding="utf-8")
         different = ", ".join(_differences(towers, load_towers(TowerSettings(model=f"{LOCAL_DIR}{folder}"))))
         if different:
             raise ModelError(f"{out}: not written; open_clip would not load what was trained, but other {different}")

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 _LONGEST_REASON = 300  # characters
 _SECRET = re.compile("KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
-_NOT_TRACKED = ("by_topic", "by_frequency", "chance")  # tables rather than curves; the log has them
+_NOT_TRACKED = ("by_topic", "by_entity_frequency", "chance")  # tables rather than curves; the log has them
 
 Say = Callable[[str], None]
 
