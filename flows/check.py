@@ -4,7 +4,8 @@ import contextlib
 import sys
 from pathlib import Path
 
-from flows.show import console
+from rich.console import Console
+
 from flows.show_check import show_check
 from pipeline.check import CheckOptions, check_manifest, unreadable_manifest
 from pipeline.checks.report import exit_code
@@ -36,5 +37,5 @@ def run_check(
     if as_json:
         print(report.model_dump_json(indent=1))
     else:
-        show_check(report, console)
+        show_check(report, Console())
     return exit_code(report, strict=strict)

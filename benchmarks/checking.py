@@ -1,0 +1,81 @@
+"""Time and memory of `entityclip check`: `python -m benchmarks.checking --help`.
+
+The command itself, in a process of its own, over pairs in the shape of VisualNews' data.json. docs/check.md says what
+was found.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.synthetic_pairs import write_dataset
+
+
+def check_once(rows: int, pictures: int, *, full: bool) -> dict[str, Any]:
+    """Check so many pairs of which the first have pictures; seconds by step, and the peak of resident memory in MiB."""
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = write_dataset(Path(folder), rows, rows_per_shard=2_500, visualnews=True, check_images=True)
+        _link_pictures(Path(folder), pictures)
+        command = [sys.executable, "-m", "flows.cli", "check", str(manifest), "--json", "--probe", "0"]
+        began = time.monotonic()
+        with subprocess.Popen([*command, *(["--full"] if full else [])], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            report = json.loads(process.stdout.read())
+            _, _, usage = os.wait4(process.pid, 0)
+            process.returncode = 0  # it has been waited for
+    return {
+        "pairs": sum(split["pairs"] for split in report["splits"].values()),
+        "images": report["images"],
+        "seconds": report["seconds"],
+        "whole_process": time.monotonic() - began,
+        "peak_mib": usage.ru_maxrss / 2**10,
+        "findings": {finding["code"]: finding["count"] for finding in report["findings"]},
+    }
+
+
+def _link_pictures(folder: Path, count: int) -> None:
+    """The dataset's few pictures under the names that its first pairs say."""
+    pictures = sorted((folder / "images").iterdir())
+    with (folder / "data.json").open(encoding="utf-8") as file:
+        records = iter(json.load(file)) if count else iter(())
+    for number in range(count):
+        path = folder / next(records)["image_path"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.hardlink_to(pictures[number % len(pictures)])
+
+
+def main(
+    rows: Annotated[list[int], typer.Option(help="how many pairs; may be given several times")] = [  # noqa: B006
+        10_000,
+        100_000,
+        1_200_000,
+    ],
+    pictures: Annotated[int, typer.Option(help="how many of them have a picture (400 x 300 JPEG)")] = 1_000,
+    full: Annotated[bool, typer.Option("--full", help="look at all of them")] = False,
+    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
+) -> None:
+    """Check datasets of several sizes."""
+    results = [check_once(count, min(pictures, count), full=full) for count in rows]
+    steps = list(results[0]["seconds"])
+    table = Table("pairs", "images", *(f"{step}, s" for step in steps), "process, s", "peak MiB")
+    for found in results:
+        seconds = (f"{found['seconds'].get(step, 0):.1f}" for step in steps)
+        process = f"{found['whole_process']:.1f}"
+        looked_at = f"{found['images']['looked_at']:,}"
+        table.add_row(f"{found['pairs']:,}", looked_at, *seconds, process, f"{found['peak_mib']:.0f}")
+    Console().print(table)
+    if json_path is not None:
+        json_path.write_text(json.dumps(results, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
