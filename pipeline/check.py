@@ -54,6 +54,7 @@ class CheckOptions:
         languages: tell the captions' languages.
         limit: of a run, only the first so many pairs; redo: statuses that a run would redo.
         probe: how many prompts the engine is asked; 0 leaves it alone.
+        generation: whether to look at what an LLM would be asked at all.
     """
 
     sample: int = 1000
@@ -63,6 +64,7 @@ class CheckOptions:
     limit: int | None = None
     redo: Redo = NO_REDO
     probe: int = 0
+    generation: bool = True
 
 
 def check_manifest(
@@ -86,7 +88,7 @@ def check_manifest(
     notes = ReaderNotes()
     look = planned = estimate = lengths = languages = None
     with rare_collections(), tempfile.TemporaryDirectory(prefix="entityclip-check-") as folder:
-        job = steps.take("open", lambda: open_job(path, engine=engine, output=output))
+        job = steps.take("open", lambda: open_job(path, engine=engine, output=output)) if options.generation else None
         data = steps.take("read", lambda: _read(manifest, options, notes, Path(folder) / "rows.arrow"))
         if data is not None and len(data.rows):
             with steps.timed("compare"):
@@ -193,6 +195,7 @@ def _plan(
         job,
         (pair for row, pair in enumerate(data.rows.pairs()) if row not in repeated),
         folder,
+        total=len(data.rows) - len(repeated),
         limit=options.limit,
         redo=options.redo,
         requests=options.probe,

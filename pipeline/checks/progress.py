@@ -13,10 +13,15 @@ _Item = TypeVar("_Item")
 
 
 class Progress:
-    """Counts units of a step, with rate and, where the total is known, time left."""
+    """Counts units of a step, with rate and, where the total is known, time left.
 
-    def __init__(self, step: str, unit: str, total: int | None = None) -> None:
-        self._bar = tqdm(total=total, desc=step, unit=f" {unit}", disable=None, delay=1.0, dynamic_ncols=True)
+    With `bar` false only the lines: where the step itself has a bar on a terminal.
+    """
+
+    def __init__(self, step: str, unit: str, total: int | None = None, *, bar: bool = True) -> None:
+        self._lines = not sys.stderr.isatty()
+        shown = bar and not self._lines
+        self._bar = tqdm(total=total, desc=step, unit=f" {unit}", disable=not shown, delay=1.0, dynamic_ncols=True)
         self._step, self._unit, self._total = step, unit, total
         self._done = 0
         self._began = self._said = time.monotonic()
@@ -30,8 +35,8 @@ class Progress:
     def add(self, units: int = 1) -> None:
         """So many more are done."""
         self._done += units
-        if not self._bar.disable:
-            self._bar.update(units)
+        self._bar.update(units)
+        if not self._lines:
             return
         now = time.monotonic()
         if now - self._said >= _SECONDS_BETWEEN_LINES:

@@ -35,6 +35,7 @@ def plan_work(
     pairs: Iterable[Pair],
     folder: Path,
     *,
+    total: int,
     limit: int | None,
     redo: Redo,
     requests: int,
@@ -43,7 +44,7 @@ def plan_work(
     """Plan and divide.
 
     Args:
-        pairs: without repeated ids.
+        pairs: without repeated ids; total: how many.
         folder: a temporary one, for the plan.
         requests: how many to keep for a probe.
         image_problem: why an image cannot be used, as far as known.
@@ -52,7 +53,9 @@ def plan_work(
         PipelineError: as generating would.
     """
     there = shards_there(job)
-    plan = write_plan(plan_pairs(pairs, job, limit), folder / "plan", job.manifest.num_shards)
+    with Progress("plan", "pairs", total, bar=False) as progress:
+        planned_pairs = progress.over(plan_pairs(pairs, job, limit))
+        plan = write_plan(planned_pairs, folder / "plan", job.manifest.num_shards)
     asked: Reservoir[Request] = Reservoir(requests)
     lengths: Counter[int] = Counter()
     to_generate = redone = prompt_tokens = longest = reused = settled = pending = 0
