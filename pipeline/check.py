@@ -1,7 +1,7 @@
 """A look at a manifest and its data before any long work: what would happen, and what is wrong.
 
-Writes nothing but a demo world. A step that cannot be taken is a finding; steps that do not need it are taken all the
-same.
+Writes nothing but what reading writes: a demo world, images that lie inside files. A step that cannot be taken is a
+finding; steps that do not need it are taken all the same.
 """
 
 import tempfile

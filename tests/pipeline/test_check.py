@@ -1,6 +1,8 @@
 """A check against a slow and simple look at the same data."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from pipeline.check import CheckOptions, check_manifest
 from pipeline.checks.report import CheckReport, exit_code
 from tests.support.dataset import save_records, write_manifest, write_pairs
 from tests.support.faults import counted_slowly, write_faulty
+from tests.support.own_data import picture, put_parquet
 
 
 def _counts(report: CheckReport) -> dict[str, int]:
@@ -142,3 +145,37 @@ def test_steps_that_cannot_be_taken_are_findings_and_the_others_are_taken(tmp_pa
     hopeless = check_manifest(write_manifest(tmp_path, tiny_llama), CheckOptions(probe=3))
     assert _counts(hopeless)["missing_images"] == 6
     assert (hopeless.status, hopeless.estimate) == ("error", None)
+
+
+def test_images_inside_files_are_looked_at_too(tmp_path: Path, tiny_llama: Path) -> None:
+    contents = [picture(0), picture(1), b"<html>404</html>", picture(3), picture(0), picture(5)]
+    records = {"image": contents, "caption": [f"ban bar {number}" for number in range(6)], "id": list("abcdef")}
+    for split, rows in {"train": slice(0, 3), "test": slice(3, 6)}.items():
+        put_parquet(tmp_path / f"{split}-00000-of-00001.parquet", {name: list(v)[rows] for name, v in records.items()})
+    manifest = write_manifest(tmp_path, tiny_llama, dataset={"kind": "parquet", "file": "*.parquet"})
+    report = check_manifest(manifest, CheckOptions(full=True))
+    assert _counts(report) == {"absent_split": 1, "undecodable_images": 1, "leaked_images": 1}
+    (leak,) = (finding for finding in report.findings if finding.code == "leaked_images")
+    assert [example.id for example in leak.examples] == ["e"]
+    assert "see train a (row " in leak.examples[0].detail
+
+
+@pytest.mark.slow
+def test_memory_hardly_grows_with_rows(tmp_path: Path) -> None:
+    """From 60,000 rows, of which planning holds 50,000, to 360,000: at most 400 bytes a row."""
+    numbers = tmp_path / "numbers.json"
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.checking",
+        "--rows",
+        "60000",
+        "--rows",
+        "360000",
+        "--json",
+        str(numbers),
+    ]
+    subprocess.run(command, check=True, timeout=1200, cwd=Path(__file__).parents[2])
+    few, many = json.loads(numbers.read_text())
+    assert many["pairs"] == 260_000
+    assert many["peak_mib"] - few["peak_mib"] < 200_000 * 400 / 2**20
