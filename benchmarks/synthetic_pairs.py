@@ -71,13 +71,22 @@ def _record(number: int, caption: str) -> dict[str, str]:
     return {"id": f"news-{number}", "split": split, "image": f"{number % _PICTURES}.jpg", "caption": caption}
 
 
+def visualnews_image(number: int) -> str:
+    """Where data.json says that a pair's image is."""
+    return f"./{_source(number)}/images/{number // 1000:04d}/{number % 1000:03d}.jpg"
+
+
 def _visualnews(number: int, caption: str) -> dict[str, str | int]:
-    source = ("guardian", "bbc", "usa_today", "washington_post")[number // 3 % 4]
+    source = _source(number)
     return {
         "id": number,
         "caption": caption,
         "topic": "law_crime",
         "source": source,
-        "image_path": f"./{source}/images/{number // 1000:04d}/{number % 1000:03d}.jpg",
+        "image_path": visualnews_image(number),
         "article_path": f"./{source}/articles/{number // 3}.txt",
     }
+
+
+def _source(number: int) -> str:
+    return ("guardian", "bbc", "usa_today", "washington_post")[number // 3 % 4]

@@ -9,6 +9,7 @@ from rich.text import Text
 from pipeline.checks.report import CheckReport, Estimate, Finding, Lengths
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+_UNCOUNTED = ("cannot_", "no_", "absent_")  # there is one of each
 _TITLES = {"error": "errors", "warning": "warnings", "info": "to know"}
 
 
@@ -130,7 +131,8 @@ def _show_estimate(estimate: Estimate, console: Console) -> None:
 
 
 def _show_finding(finding: Finding, console: Console) -> None:
-    _line(console, f"{finding.count:,} {finding.what}  [{finding.code}]", _STYLES[finding.severity])
+    counted = "" if finding.code.startswith(_UNCOUNTED) else f": {finding.count:,}"
+    _line(console, f"{finding.what}{counted}  [{finding.code}]", _STYLES[finding.severity])
     for example in finding.examples:
         _line(console, f"{example.split} {example.id} (row {example.row}): {example.detail}", indent=4)
     _line(console, f"mend: {finding.mend}", "dim", indent=2)

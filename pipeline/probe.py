@@ -46,7 +46,7 @@ def estimate_findings(estimate: Estimate) -> list[Finding]:
             code="engine_errors",
             severity="error" if estimate.errors == estimate.prompts else "warning",
             count=estimate.errors,
-            what=f"prompts were answered with an error (of {estimate.prompts} tried)",
+            what=f"prompts answered with an error (of {estimate.prompts} tried)",
             mend="see the engine's log; rows like these have the status error",
         )
     ]

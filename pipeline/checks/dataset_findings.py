@@ -67,7 +67,7 @@ def empty_caption_findings(survey: Survey) -> list[Finding]:
             code="empty_captions",
             severity="error" if every else "warning",
             count=len(empty),
-            what="pairs have an empty caption" + (": all of them" if every else ""),
+            what="pairs with an empty caption" + (": all of them" if every else ""),
             mend="they get a status and no explanation: drop them, or see whether the right field is read",
             examples=[example(survey.rows, int(r), f"image {survey.rows.pair(r).image}") for r in empty[:EXAMPLES]],
         )
@@ -83,7 +83,7 @@ def caption_lengths(survey: Survey, context_length: int) -> tuple[Lengths | None
         code="captions_over_context",
         severity="warning",
         count=lengths.over_limit,
-        what=f"captions have more than {context_length} tokens for CLIP",
+        what=f"captions with more than {context_length} tokens for CLIP",
         mend="CLIP reads only their beginning: shorten them, or train a CLIP with a longer context",
         examples=captions(survey.rows, survey.long_captions),
     )
@@ -104,7 +104,7 @@ def caption_languages(survey: Survey, expected: str | None) -> tuple[Languages |
         code="other_languages",
         severity="warning",
         count=sum(others.values()),
-        what=f"captions seem to be in another language than generation.judge.language, {expected}",
+        what=f"captions that seem to be in another language than generation.judge.language, {expected}",
         mend="leave them out, or set generation.judge.language to null, so that explanations may be in any",
         examples=captions(survey.rows, some),
     )

@@ -9,16 +9,20 @@ from pipeline.images import ImageFault
 _WORDS: dict[ImageFault, tuple[Code, str, str]] = {
     ImageFault.MISSING: (
         "missing_images",
-        "images are missing",
+        "images missing",
         "put them below the image root, or name the right folder",
     ),
     ImageFault.OUTSIDE: (
         "outside_images",
-        "images lie outside the image root",
+        "images outside the image root",
         "paths are relative to it, and links out of it are not followed: copy the images, or set another root",
     ),
-    ImageFault.TOO_LARGE: ("too_large_images", "images have too many pixels", "make them smaller"),
-    ImageFault.UNDECODABLE: ("undecodable_images", "images cannot be decoded", "fetch them again, or drop their pairs"),
+    ImageFault.TOO_LARGE: ("too_large_images", "images with too many pixels", "make them smaller"),
+    ImageFault.UNDECODABLE: (
+        "undecodable_images",
+        "images that cannot be decoded",
+        "fetch them again, or drop their pairs",
+    ),
 }
 
 

@@ -22,21 +22,21 @@ def leak_findings(survey: Survey) -> list[Finding]:
             survey,
             leaks(survey.images, survey.split),
             "leaked_images",
-            "pairs have an image (by its path) of an earlier split",
+            "pairs with an image (by its path) of an earlier split",
             lambda pair, _: f"image {pair.image}",
         ),
         *_finding(
             survey,
             by_caption,
             "leaked_captions",
-            "pairs have a caption of an earlier split",
+            "pairs with a caption of an earlier split",
             lambda pair, _: quoted(pair.caption),
         ),
         *_finding(
             survey,
             _without(leaks(survey.plain_captions, survey.split), by_caption),
             "leaked_similar_captions",
-            "more pairs have a caption of an earlier split, but for case, spaces and punctuation",
+            "further pairs with a caption of an earlier split, but for case, spaces and punctuation",
             lambda pair, other: f"{quoted(pair.caption)} like {quoted(other.caption)}",
         ),
     ]
@@ -49,7 +49,7 @@ def leaked_content_findings(survey: Survey, look: ImageLook) -> list[Finding]:
         survey,
         _without(by_content, leaks(survey.images, survey.split)),
         "leaked_image_bytes",
-        "more pairs have an image of an earlier split, byte for byte, under another path",
+        "further pairs with an image of an earlier split, byte for byte, under another path",
         lambda pair, other: f"image {pair.image} is {other.image}",
     )
 

@@ -23,8 +23,8 @@ class Progress:
         shown = bar and not self._lines
         self._bar = tqdm(total=total, desc=step, unit=f" {unit}", disable=not shown, delay=1.0, dynamic_ncols=True)
         self._step, self._unit, self._total = step, unit, total
-        self._done = 0
-        self._began = self._said = time.monotonic()
+        self._done = self._first = 0
+        self._began = self._said = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -34,11 +34,13 @@ class Progress:
 
     def add(self, units: int = 1) -> None:
         """So many more are done."""
-        self._done += units
         self._bar.update(units)
         if not self._lines:
             return
         now = time.monotonic()
+        self._done += units
+        if not self._began:  # what comes before the first, such as loading a tokenizer, says nothing of the rest
+            self._began, self._said, self._first = now, now, self._done
         if now - self._said >= _SECONDS_BETWEEN_LINES:
             self._said = now
             print(self._line(now - self._began), file=sys.stderr, flush=True)
@@ -50,7 +52,7 @@ class Progress:
             self.add()
 
     def _line(self, seconds: float) -> str:
-        rate = self._done / seconds
+        rate = (self._done - self._first) / seconds
         if self._total is None:
             return f"{self._step}: {self._done:,} {self._unit}, {rate:,.0f}/s"
         left = (self._total - self._done) / rate

@@ -99,7 +99,7 @@ def length_findings(lengths: Lengths | None) -> list[Finding]:
             code="prompts_over_context",
             severity="error" if lengths.over_limit == lengths.texts else "warning",
             count=lengths.over_limit,
-            what=f"prompts have more than {lengths.limit:,} tokens, which is max_model_len less max_tokens",
+            what=f"prompts with more than {lengths.limit:,} tokens, which is max_model_len less max_tokens",
             mend="they get the status too_long: raise generation.max_model_len, or shorten captions or prompt",
         )
     ]

@@ -1,5 +1,6 @@
 """`entityclip check` as a person and as a script meet it."""
 
+import io
 import json
 import re
 import subprocess
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from rich.console import Console
 
 from flows.cli import main
+from flows.show_check import show_check
 from pipeline.check import CheckOptions, check_manifest
-from pipeline.checks.report import CheckReport, Code
+from pipeline.checks.report import CheckReport, Code, Example, Finding, Sample
 from pipeline.job import open_job
 from pipeline.redo import parse_redo
 from tests.support.dataset import save_records, write_manifest, write_pairs
@@ -50,7 +53,7 @@ def test_it_shows_data_prompts_and_plan_and_writes_nothing(tmp_path: Path, tiny_
     assert "9 of 9 images decoded in 0." in said
     assert "2 shards a split; the plan takes 0." in said
     assert "to generate: 8, redone 0; there already: 0; a status without a text: 1; left for later: 0" in said
-    assert "1 images are missing (of 9 looked at) [missing_images] train p4 (row 4): 4.png: no such image" in said
+    assert "images missing (of 9 looked at): 1 [missing_images] train p4 (row 4): 4.png: no such image" in said
     assert f"caption : {records[0]['caption']} ." in said
     assert re.search(r"8 prompts took \d+\.\d s: [\d,.]+ rows/s, .* all 8 at this rate: 0:00:\d\d", said)
     assert "2 warnings (seconds:" in said  # the other: there is no split val
@@ -68,7 +71,7 @@ def test_exit_codes(tmp_path: Path, tiny_llama: Path, run: Run) -> None:
     save_records(tmp_path, [*records, records[0]])
     code, out = run(manifest)
     assert code == 2
-    assert "1 pairs have an id that an earlier pair of their split has" in " ".join(out.split())
+    assert "pairs with an id that an earlier pair of their split has: 1 [repeated_ids]" in " ".join(out.split())
     assert "prompts took" not in out  # the engine is left alone where a run could not start
 
 
@@ -101,15 +104,19 @@ def test_json_of_a_manifest_that_cannot_be_read(tmp_path: Path, run: Run) -> Non
     assert "not valid YAML" in finding["what"]
 
 
-def test_what_a_caption_holds_does_not_steer_the_terminal(tmp_path: Path, tiny_llama: Path, run: Run) -> None:
-    records = write_pairs(tmp_path, 3)
-    for number, record in enumerate(records):
-        record |= {"caption": f"[red]ba[/red] \x1b[31m\u202e {number} [/nothing]", "id": f"[bold]\x1b{number}"}
-    save_records(tmp_path, records)
-    code, out = run(write_manifest(tmp_path, tiny_llama), "--probe", 0)
-    assert code == 0
-    assert "[red]ba[/red] \ufffd[31m\ufffd 0 [/nothing]" in out
-    assert not {"\x1b", "\u202e"} & set(out)
+def test_what_the_data_holds_does_not_steer_the_terminal() -> None:
+    hostile = "[red]ba[/red] \x1b[31m\u202e\r [/nothing]"
+    lengths = {"row": 0, "clip_tokens": 3, "prompt_tokens": None}
+    sample = Sample(split="train", id=hostile, image=hostile, caption=hostile, topic=hostile, **lengths)
+    example = Example(row=0, split="train", id=hostile, detail=hostile)
+    finding = Finding(code="cannot_read", severity="error", count=1, what=hostile, mend="x", examples=[example])
+    report = CheckReport(
+        manifest="x", dataset="x", status="error", reading=[hostile], samples=[sample], findings=[finding]
+    )
+    out = io.StringIO()
+    show_check(report, Console(file=out, width=200, force_terminal=False))
+    assert out.getvalue().count("[red]ba[/red] \ufffd[31m\ufffd\ufffd [/nothing]") == 8
+    assert not {"\x1b", "\u202e", "\r"} & set(out.getvalue())
 
 
 def test_it_counts_what_would_be_reused_redone_and_left(tmp_path: Path, tiny_llama: Path) -> None:
