@@ -41,15 +41,15 @@ def curves_of(history: History) -> list[Panel]:
     """What draws each panel of curves on its axes."""
     losses = {name: name.removeprefix("loss/") for name in history.names("loss/")}
     rates = {name: name.removeprefix("lr/") for name in history.names("lr/")}
-    norms = {name: name.removeprefix("report/") for name in history.names("report/grad_norm")}
+    norms = {"report/grad_norm": "length of the gradient"}
     scale = {"report/logit_scale": "exp(logit_scale)"}
     wanted: list[tuple[dict[str, str], Panel]] = [
         (losses, partial(_curves, history, losses, "losses (training)", "nats")),
         (_RECALLS, partial(_recalls, history)),
         (_ACCURACIES, partial(_curves, history, _ACCURACIES, "GI-ITM accuracy (training)", "%", factor=100.0)),
-        (rates, partial(_curves, history, rates, "learning rates", "per step", smoothed=False)),
+        (rates, partial(_curves, history, rates, "learning rates", "per step", smoothed=False, dashed=True)),
         (scale, partial(_curves, history, scale, "logit scale", "factor of the cosine", smoothed=False)),
-        (norms, partial(_curves, history, norms, "gradient norm", "")),
+        (norms, partial(_curves, history, norms, "gradient norm (before clipping)", "")),
     ]
     return [draw for names, draw in wanted if any(history.bins(name) for name in names)]
 
@@ -63,8 +63,12 @@ def _curves(
     *,
     factor: float = 1.0,
     smoothed: bool = True,
+    dashed: bool = False,
 ) -> None:
-    """Curves by name, with what they are called: faint as measured, strong as a running mean."""
+    """Curves by name, with what they are called: faint as measured, strong as a running mean.
+
+    `dashed`: all but the first, so that curves that lie on each other are seen to.
+    """
     shown = {label: bins for name, label in names.items() if (bins := history.bins(name))}
     for colour, (label, bins) in zip(COLOURS * 3, shown.items(), strict=False):
         steps, values = means(bins)
@@ -73,7 +77,8 @@ def _curves(
             axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
             values = running_mean(values, max(2, len(values) // SMOOTHED))
         marker = "o" if len(bins) <= _FEW else None
-        axes.plot(steps, values, color=colour, label=label, linewidth=1.6, marker=marker, markersize=3.5)
+        line = "--" if dashed and colour != COLOURS[0] else "-"
+        axes.plot(steps, values, line, color=colour, label=label, linewidth=1.6, marker=marker, markersize=3.5)
     if _is_wide([b for bins in shown.values() for b in bins]):
         axes.set_yscale("log")
     elif unit == "%":

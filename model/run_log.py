@@ -54,6 +54,9 @@ class RunLog:
         seconds: float,
     ) -> None:
         """One optimiser step; `seconds` since the start, validations not counted."""
+        report = {
+            name: float(f"{value:.5g}") for name, value in report.items()
+        }  # half the line's length, and read by eye
         self._write({"kind": "step", "step": step, "losses": losses, "report": report, "lr": rates, "seconds": seconds})
 
     def validation(self, step: int, metrics: dict[str, Any], seconds: float) -> None:

@@ -196,8 +196,11 @@ class LogSettings(_Section):
     trackers: tuple[Literal["wandb", "mlflow"], ...] = Field(
         default=(), description="each must be installed; where to is said by their own environment variables"
     )
-    every: int = Field(
-        default=1, ge=1, description="steps between points in TensorBoard and in trackers; metrics.jsonl has them all"
+    every: int | None = Field(
+        default=None,
+        ge=1,
+        description="steps between points in TensorBoard, learning curves and trackers; null: as gives at most 20,000 "
+        "points; metrics.jsonl has every step",
     )
 
 

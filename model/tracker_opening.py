@@ -11,6 +11,8 @@ from model.settings import LogSettings, TrainSettings
 from model.tensorboard_tracker import TensorBoard
 from model.trackers import Say, Tracker, Trackers, reason
 
+_MOST_POINTS = 20_000
+
 
 def check_trackers(settings: LogSettings) -> None:
     """Before any long work. Raises ModelError for a tracker that is asked for and not installed."""
@@ -19,13 +21,16 @@ def check_trackers(settings: LogSettings) -> None:
             raise ModelError(f"log.trackers names {name}, which is not installed: pip install {name}, or leave it out")
 
 
-def open_trackers(run: Path, settings: TrainSettings, say: Say, *, resumed_from: int | None = None) -> Trackers:
+def open_trackers(
+    run: Path, settings: TrainSettings, say: Say, *, steps: int, resumed_from: int | None = None
+) -> Trackers:
     """The trackers of a run.
 
     Args:
         run: folder of the run.
         settings: which trackers, and what they note as the run's configuration.
         say: prints a line for people.
+        steps: of the whole run.
         resumed_from: the last step whose work is kept; None for a new run.
 
     Raises ModelError if a new run's tracker cannot be opened. A resumed run goes on without it, and says so.
@@ -39,7 +44,7 @@ def open_trackers(run: Path, settings: TrainSettings, say: Say, *, resumed_from:
                 advice = "mend it, or leave it out of log.trackers"
                 raise ModelError(f"{name} cannot be used: {reason(error)}; {advice}") from error
             say(f"{name} gets no numbers of this resumed run: {reason(error)}")
-    return Trackers(opened, say, every=settings.log.every)
+    return Trackers(opened, say, every=settings.log.every or -(-steps // _MOST_POINTS))
 
 
 def _open(name: str, run: Path, config: dict[str, Any], *, resumed: bool) -> Tracker:

@@ -118,7 +118,9 @@ class _Run:
         stop = StopSignal()
         resumed_from = None if state is None else self.at.step
         progress = Progress(optim.steps, optim.batch_size, self.at.step)
-        trackers = open_trackers(self.keeper.run, self.settings, progress.say, resumed_from=resumed_from)
+        trackers = open_trackers(
+            self.keeper.run, self.settings, progress.say, steps=optim.steps, resumed_from=resumed_from
+        )
         log = RunLog(self.keeper.run, trackers, resumed_from=resumed_from, validated=self.at.validated)
         with closing(progress), log, stop:
             self.guard = DivergenceGuard(self.keeper.run, self.settings.divergence, read_log(self.keeper.run))
@@ -188,8 +190,10 @@ class _Run:
             if metrics is None:
                 return
             log.validation(step, metrics, self.at.step_seconds)
-            progress.say(f"step {step}: validation mean recall {metrics['mean_recall']:.2f}")
-            if self.at.best is None or metrics["mean_recall"] > self.at.best["mean_recall"]:
+            best = self.at.best is None or metrics["mean_recall"] > self.at.best["mean_recall"]
+            said = f"step {step}: validation mean recall {metrics['mean_recall']:.2f} %"
+            progress.say(f"{said}, the best so far" if best and step else said)
+            if best:
                 self.at.best = metrics
                 with progress.aside("saving"):
                     self.keeper.save_checkpoint(self.at)

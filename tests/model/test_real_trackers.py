@@ -22,7 +22,7 @@ from model.settings_file import load_run_settings
 from model.tracker_opening import open_trackers
 run, first, last, resumed_from = Path(sys.argv[1]), *map(int, sys.argv[2:])
 resumed_from = None if resumed_from < 0 else resumed_from
-trackers = open_trackers(run, load_run_settings(run / "settings.yaml"), print, resumed_from=resumed_from)
+trackers = open_trackers(run, load_run_settings(run / "settings.yaml"), print, steps=9, resumed_from=resumed_from)
 with RunLog(run, trackers, resumed_from=resumed_from) as log:
     for step in range(first, last + 1):
         log.step(step, {"total": 1 / step}, {"image_gate/image_1": 0.5}, {"towers": 1e-3}, 0.0)

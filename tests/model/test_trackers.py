@@ -20,7 +20,9 @@ def tensorboard_points(run: Path) -> dict[str, dict[int, float]]:
 
 def write(run: Path, settings: TrainSettings, steps: range, loss: float, resumed_from: int | None = None) -> None:
     run.mkdir(exist_ok=True)
-    with RunLog(run, open_trackers(run, settings, print, resumed_from=resumed_from), resumed_from=resumed_from) as log:
+    with RunLog(
+        run, open_trackers(run, settings, print, steps=8, resumed_from=resumed_from), resumed_from=resumed_from
+    ) as log:
         for step in steps:
             log.step(step, {"total": loss}, {"image_gate/image_1": 0.25, "logit_scale": 14.0}, {"towers": 1e-3}, 0.0)
             if step % 2 == 0:
