@@ -34,6 +34,7 @@ from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
 from pipeline.redo import NOTHING as NO_REDO
 from pipeline.redo import Redo
+from pipeline.remote_images import fetch_images
 
 _Result = TypeVar("_Result")
 _Step = Literal["open", "read", "plan", "probe"]
@@ -179,6 +180,7 @@ def _compare(data: Survey, manifest: Manifest, findings: list[Finding]) -> tuple
 def _look(data: Survey, manifest: Manifest, options: CheckOptions, findings: list[Finding]) -> ImageLook:
     distinct = first_rows(data.images)
     chosen = distinct if options.full else choose(distinct, options.sample)
+    fetch_images(manifest, (data.rows.pair(row).image for row in chosen))
     look = look_at_images(data.rows, chosen, manifest.image_root, options.workers)
     findings += image_findings(look, data.rows)
     findings += repeated_content_findings(data, look)

@@ -158,7 +158,32 @@ class FolderDataset(OwnDataset):
     )
 
 
-AnyOwnDataset = JsonlDataset | CsvDataset | ParquetDataset | FolderDataset
+class WebDataset(_Files):
+    """WebDataset tars: members that share a name up to its first dot, such as `0001.jpg` and `0001.txt`, are a pair."""
+
+    kind: Literal["webdataset"]
+
+
+class HuggingFaceDataset(OwnDataset):
+    """A Hugging Face dataset; needs the package `datasets` (`pip install -c constraints.txt 'entityclip[hf]'`)."""
+
+    kind: Literal["huggingface"]
+    path: Location = Field(
+        description="folder that `save_to_disk` wrote, or that `load_dataset` reads, relative to the manifest; or a "
+        "dataset of the hub"
+    )
+    config: str | None = Field(default=None, description="name of the dataset's configuration, if it has several")
+    revision: str | None = Field(default=None, description="commit or tag; required for a dataset of the hub")
+    splits: tuple[str, ...] | None = Field(default=None, description="which of its splits; null: all")
+    columns: Columns = Field(default_factory=Columns, description="which columns are what; a dot goes into an object")
+    root: Location | None = Field(
+        default=None,
+        description="folder or URL at which image paths start, relative to the manifest; null: the images are inside, "
+        "or files below `path`",
+    )
+
+
+AnyOwnDataset = JsonlDataset | CsvDataset | ParquetDataset | FolderDataset | WebDataset | HuggingFaceDataset
 Dataset = Annotated[
     HeraldryDataset | N24NewsDataset | VisualNewsDataset | GoodNewsDataset | AnyOwnDataset,
     Field(discriminator="kind"),

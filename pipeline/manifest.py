@@ -17,12 +17,14 @@ from pipeline.datasets import (
     FolderDataset,
     GoodNewsDataset,
     HeraldryDataset,
+    HuggingFaceDataset,
     JsonlDataset,
     N24NewsDataset,
     OwnDataset,
     ParquetDataset,
     Strict,
     VisualNewsDataset,
+    WebDataset,
 )
 from pipeline.engines.vllm_flags import plain_flag, refused_flag
 from pipeline.errors import PipelineError
@@ -273,12 +275,13 @@ class Manifest(Strict):
     @property
     def dataset_root(self) -> str | None:
         """Where the image paths of anybody's own data start: an absolute folder, a URL, or None for images inside."""
-        if isinstance(self.dataset, FolderDataset | ParquetDataset | JsonlDataset | CsvDataset):
-            root = self.dataset.root
-            if root is None and isinstance(self.dataset, JsonlDataset | CsvDataset):
-                root = fixed_folder(self.dataset.file)
-            return root if root is None or is_url(root) else str(self.resolve(Path(root)))
-        return None
+        dataset = self.dataset
+        if not isinstance(dataset, OwnDataset) or isinstance(dataset, WebDataset):
+            return None
+        root = dataset.root
+        if root is None and isinstance(dataset, JsonlDataset | CsvDataset):
+            root = fixed_folder(dataset.file)
+        return root if root is None or is_url(root) else str(self.resolve(Path(root)))
 
     @property
     def output_location(self) -> Path | str:
@@ -339,6 +342,8 @@ def _known_keys() -> list[str]:
         CsvDataset,
         ParquetDataset,
         FolderDataset,
+        WebDataset,
+        HuggingFaceDataset,
         Columns,
         Generation,
         Sampling,

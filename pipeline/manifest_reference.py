@@ -15,10 +15,12 @@ from pipeline.datasets import (
     FolderDataset,
     GoodNewsDataset,
     HeraldryDataset,
+    HuggingFaceDataset,
     JsonlDataset,
     N24NewsDataset,
     ParquetDataset,
     VisualNewsDataset,
+    WebDataset,
 )
 from pipeline.manifest import Generation, Judging, Manifest, Sampling, TransformersEngine, VllmEngine
 from pipeline.prompt import PromptExample, PromptTemplate
@@ -30,6 +32,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "`dataset`, kind `csv` or `tsv`": CsvDataset,
     "`dataset`, kind `parquet`": ParquetDataset,
     "`dataset`, kind `folder`": FolderDataset,
+    "`dataset`, kind `webdataset`": WebDataset,
+    "`dataset`, kind `huggingface`": HuggingFaceDataset,
     "`dataset.columns`": Columns,
     "`dataset`, kind `n24news`": N24NewsDataset,
     "`dataset`, kind `visualnews`": VisualNewsDataset,

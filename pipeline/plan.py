@@ -21,6 +21,7 @@ from pipeline.images import image_digest
 from pipeline.job import Job
 from pipeline.key import Addresses
 from pipeline.pair import Pair
+from pipeline.remote_images import with_images
 
 PLAN_SCHEMA = pa.schema(
     [
@@ -106,7 +107,7 @@ def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Ite
     generation = job.manifest.generation
     addresses = Addresses(job.model, generation.sampling, generation.engine)
     count = 0
-    for pair in pairs:
+    for pair in with_images(pairs, job.manifest) if generation.send_image else pairs:
         identity = hash((pair.split, pair.id))
         if identity in seen:
             hint = "; columns: {id: null} makes ids" if isinstance(job.manifest.dataset, OwnDataset) else ""

@@ -8,6 +8,7 @@ from pipeline.images import image_problem, image_url
 from pipeline.job import Job
 from pipeline.plan import PlannedPair
 from pipeline.redo import NOTHING, Redo
+from pipeline.remote_images import fetch_images
 from pipeline.rows import answered_row, better_row, copied_row, judged, status_of, unsent_row
 from pipeline.shard import Row
 from pipeline.spool import Session
@@ -60,6 +61,8 @@ def divide(
     open_pairs: list[PlannedPair] = []
     redone: set[str] = set()  # keys
     reused = pending = 0
+    if problem_of is None and job.manifest.check_images:
+        fetch_images(job.manifest, (planned.pair.image for planned in bucket if planned.selected))
     for planned in bucket:
         place = (planned.pair.split, planned.pair.id)
         old = had.get(place)

@@ -1,6 +1,7 @@
 """Readers: a dataset as it lies on disk becomes a stream of pairs."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipeline.datasets import (
     AnyOwnDataset,
@@ -9,10 +10,12 @@ from pipeline.datasets import (
     FolderDataset,
     GoodNewsDataset,
     HeraldryDataset,
+    HuggingFaceDataset,
     JsonlDataset,
     N24NewsDataset,
     OwnDataset,
     VisualNewsDataset,
+    WebDataset,
 )
 from pipeline.errors import PipelineError
 from pipeline.image_store import ImageStore
@@ -23,12 +26,14 @@ from pipeline.readers.columns import PairsOfRecords, Record
 from pipeline.readers.csv_rows import read_csv
 from pipeline.readers.folder import read_folder
 from pipeline.readers.goodnews import read_goodnews
+from pipeline.readers.hugging_face import read_hugging_face
 from pipeline.readers.jsonl import read_jsonl
 from pipeline.readers.n24news import read_n24news
 from pipeline.readers.notes import ReaderNotes
 from pipeline.readers.parquet_rows import read_parquet
 from pipeline.readers.sources import Source, find_sources
 from pipeline.readers.visualnews import read_visualnews
+from pipeline.readers.webdataset import read_webdataset
 from pipeline.worlds.heraldry.world import PAIRS, build_world
 
 
@@ -80,7 +85,8 @@ def _own(manifest: Manifest, dataset: AnyOwnDataset, notes: ReaderNotes) -> Iter
     root = manifest.dataset_root
     store = ImageStore(manifest.image_root) if root is None else None
     columns = Columns() if isinstance(dataset, FolderDataset) else dataset.columns
-    making = PairsOfRecords(columns, notes, root=root, store=store, held_out=dataset.held_out)
+    inside = manifest.resolve(Path(dataset.path)) if isinstance(dataset, HuggingFaceDataset) else None
+    making = PairsOfRecords(columns, notes, root=root, store=store, held_out=dataset.held_out, inside=inside)
     return making.pairs(records)
 
 
@@ -89,6 +95,9 @@ def _records(manifest: Manifest, dataset: AnyOwnDataset, notes: ReaderNotes) -> 
         assert manifest.dataset_root is not None
         notes.layout = f"a folder, {manifest.dataset_root}"
         return read_folder(manifest.dataset_root, dataset, notes)
+    if isinstance(dataset, HuggingFaceDataset):
+        notes.layout = f"huggingface, {dataset.path}"
+        return read_hugging_face(dataset, manifest.folder)
     sources = find_sources(dataset.file, manifest.folder)
     more = f" and {len(sources) - 1:,} more" if len(sources) > 1 else ""
     notes.layout = f"{dataset.kind}, {sources[0].location.partition('?')[0]}{more}"
@@ -96,4 +105,6 @@ def _records(manifest: Manifest, dataset: AnyOwnDataset, notes: ReaderNotes) -> 
         return read_jsonl(sources)
     if isinstance(dataset, CsvDataset):
         return read_csv(sources, dataset, notes)
+    if isinstance(dataset, WebDataset):
+        return read_webdataset(sources, dataset.columns, notes)
     return read_parquet(sources, dataset.columns)

@@ -2,10 +2,10 @@
 
 import hashlib
 import itertools
-import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline.datasets import Columns
@@ -28,6 +28,8 @@ USUAL = {
 LONGEST_CAPTION = 100_000  # characters
 MOST_IN_LIST = 1_000
 _LONGEST_ID = 512
+_SIGNATURES = 1_000
+_UNUSUAL = re.compile(r"^/|//|(^|/)\.(/|$)|/$")
 _LOOKED_AT = 1_000  # records, until a column that none of them has is a mistake
 
 
@@ -58,9 +60,19 @@ class PairsOfRecords:
     """Makes the pairs of a dataset's records."""
 
     def __init__(
-        self, columns: Columns, notes: ReaderNotes, *, root: str | None, store: ImageStore | None, held_out: int
+        self,
+        columns: Columns,
+        notes: ReaderNotes,
+        *,
+        root: str | None,
+        store: ImageStore | None,
+        held_out: int,
+        inside: Path | None = None,
     ) -> None:
-        """Images are paths below `root`, or are put into `store`; one of the two is None."""
+        """Images are paths below `root`, or are put into `store`; one of the two is None.
+
+        What is put into the store is bytes, or files below the folder `inside`, if there is one.
+        """
         self._given: dict[str, str | None] = dict(columns)
         self._never_seen = {role for role, column in self._given.items() if column is not None} | {"caption"}
         self._has_ids = columns.id is not None or "id" not in columns.model_fields_set
@@ -68,8 +80,10 @@ class PairsOfRecords:
         self._maker = PairMaker(notes)
         self._root = root
         self._store = store
+        self._inside = inside
         self._held_out = held_out
         self._splits: set[str] = set()
+        self._candidates: dict[tuple[str, ...], dict[str, list[str]]] = {}
 
     def pairs(self, records: Iterable[Record]) -> Iterator[Pair]:
         """The pairs: of each record, every image with every caption.
@@ -113,13 +127,31 @@ class PairsOfRecords:
 
     def _value(self, record: Record, role: str) -> tuple[bool, Any]:
         """Whether the record has a column for this, and the value."""
-        given = self._given[role]
-        for column in USUAL[role] if given is None else (given,):
-            found, value = _lookup(record.fields, column)
+        fields = record.fields
+        signature = tuple(fields)
+        if (candidates := self._candidates.get(signature)) is None:
+            if len(self._candidates) > _SIGNATURES:
+                self._candidates.clear()
+            candidates = self._candidates[signature] = self._candidates_of(fields)
+        for column in candidates[role]:
+            if column in fields:
+                found, value = True, fields[column]
+            else:
+                found, value = _lookup(fields, column)
             if found:
-                self._never_seen.discard(role)
-                return True, None if isinstance(value, float) and math.isnan(value) else value
+                if self._never_seen:
+                    self._never_seen.discard(role)
+                return True, None if value != value else value  # not a number, as pandas writes what is missing
         return False, None
+
+    def _candidates_of(self, fields: Mapping[str, Any]) -> dict[str, list[str]]:
+        """By role, the columns that records with these fields may have, the first one first."""
+        return {
+            role: [
+                c for c in (USUAL[role] if given is None else (given,)) if c in fields or c.partition(".")[0] in fields
+            ]
+            for role, given in self._given.items()
+        }
 
     def _text(self, record: Record, role: str) -> str:
         value = self._value(record, role)[1]
@@ -160,8 +192,10 @@ class PairsOfRecords:
             percent = self._held_out
             self._notes.splits.add(f"{percent} in 100 images as val and as many as test by a hash")
             return None
-        self._notes.splits.add("splits from a column")
         given = self._as_text(record, value, "split")
+        self._notes.splits.add("splits from a column")
+        if given in self._splits:  # as nearly all are
+            return given
         if not given.strip():
             return ""
         split = split_name(given)
@@ -188,9 +222,24 @@ class PairsOfRecords:
         if isinstance(value, bytes) and path is None:
             raise record.error("the image is bytes; leave dataset.root out, so that images are taken from the files")
         text = self._as_text(record, value if isinstance(value, str) else path, "image")
+        if text and self._store is not None and self._inside is not None:
+            return self._copied(text, self._inside)
         if text and self._root is None:
             raise record.error(f"the image is a path, {text[:100]!r}; say in dataset.root where such paths start")
         return _below(text, self._root or "")
+
+    def _copied(self, path: str, folder: Path) -> str:
+        """A file below the dataset's own folder, put into the store; empty where there is none."""
+        assert self._store is not None
+        try:
+            whole = (folder / path).resolve()
+            if not whole.is_relative_to(folder.resolve()):
+                self._notes.outside += 1
+            elif whole.is_file() and whole.stat().st_size <= LARGEST:
+                return self._store.put(whole.read_bytes())
+        except (OSError, ValueError, RuntimeError):
+            pass  # the row says that there is no image
+        return ""
 
     def _sound_id(self, id_: str) -> str:
         if id_.isprintable() and len(id_) <= _LONGEST_ID:
@@ -215,13 +264,13 @@ def _lookup(fields: Mapping[str, Any], column: str) -> tuple[bool, Any]:
         return True, fields[column]
     first, dot, rest = column.partition(".")
     inside = fields.get(first) if dot else None
-    return _lookup(inside, rest) if isinstance(inside, Mapping) else (False, None)
+    return _lookup(inside, rest) if isinstance(inside, dict) else (False, None)
 
 
 def _below(path: str, root: str) -> str:
     """A path as it starts at the root; one that leads elsewhere stays as it is, and becomes a row with a status."""
-    if not path:
-        return ""
+    if not _UNUSUAL.search(path):
+        return path
     pure = PurePosixPath(path)
     if pure.is_absolute() and root and pure.is_relative_to(root):
         pure = pure.relative_to(root)

@@ -82,4 +82,7 @@ class _Lines:
                 f"{self._source.location}, line {self.began:,}: this row is longer than {LONGEST_ROW:,} characters; "
                 'is a quotation mark left open? (dataset.quotes: false reads " as any other character)'
             )
+        if "\r" in line[:-2]:  # within a field, where `csv` takes it for the end of a line: white space instead
+            end = "\r\n" if line.endswith("\r\n") else ""
+            return line.removesuffix(end).replace("\r", "\v") + end
         return line

@@ -7,7 +7,7 @@ from typing import BinaryIO
 from pipeline.errors import PipelineError
 
 _CHUNK = 2**16
-_HARMLESS = 64 * 2**20  # so much may come of anything
+_HARMLESS = 16 * 2**20  # so much may come of anything
 HIGHEST_RATIO = 200  # text shrinks 3 to 20 times; gzip can shrink zeros 1,032 times
 
 

@@ -16,6 +16,7 @@ class ReaderNotes:
         renamed: pairs whose id had occurred before in their split.
         cut: captions that were longer than any caption is.
         large_images: images inside files that were too large to be taken out.
+        outside: paths of images that lead out of the dataset's folder.
         hashed_ids: ids with control characters, or longer than any id is, in whose place a hash of them stands.
     """
 
@@ -29,6 +30,7 @@ class ReaderNotes:
         self.renamed = 0
         self.cut = 0
         self.large_images = 0
+        self.outside = 0
         self.hashed_ids = 0
 
     def clean(self, caption: str | None) -> str:
@@ -55,6 +57,8 @@ class ReaderNotes:
             lines.append(f"captions cut at 100,000 characters: {self.cut:,}")
         if self.large_images:
             lines.append(f"images of more than 256 MiB, not taken out of their files: {self.large_images:,}")
+        if self.outside:
+            lines.append(f"paths of images that lead out of the dataset's folder, not followed: {self.outside:,}")
         if self.hashed_ids:
             lines.append(f"ids with control characters or of more than 512, replaced by a hash: {self.hashed_ids:,}")
         return lines

@@ -1,0 +1,92 @@
+"""Records from a Hugging Face dataset: one saved to disk, a folder that `datasets` can load, or one of the hub."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.datasets import HuggingFaceDataset
+from pipeline.errors import PipelineError
+from pipeline.readers.arrow_rows import rows_of
+from pipeline.readers.columns import USUAL, Record
+from pipeline.readers.splits import split_name
+
+_ROWS = 100
+
+
+def read_hugging_face(dataset: HuggingFaceDataset, folder: Path) -> Iterator[Record]:
+    """Stream the rows of every split, or of those that the manifest names.
+
+    `folder` is where a relative path starts, if it is one. Nothing is decoded by `datasets`: images stay bytes.
+
+    Raises:
+        PipelineError: `datasets` is not installed, or cannot load this, or a hub name comes without a revision.
+    """
+    try:
+        import datasets
+    except ImportError as error:
+        raise PipelineError(
+            "dataset.kind huggingface needs the package datasets: pip install -c constraints.txt 'entityclip[hf]'"
+        ) from error
+    try:
+        found = _load(datasets, dataset, folder)
+    except PipelineError:
+        raise
+    except Exception as error:  # builders raise whatever they like
+        raise PipelineError(f"dataset.path: {dataset.path} cannot be loaded: {str(error)[:500]}") from error
+    splits = found if isinstance(found, dict) else {str(found.split or "train"): found}
+    names = dataset.splits or tuple(splits)
+    if missing := [name for name in names if name not in splits]:
+        raise PipelineError(f"dataset.splits: {dataset.path} has {', '.join(splits)}, not {', '.join(missing)}")
+    for name in names:
+        yield from _rows(datasets, dataset, name, splits[name], isinstance(found, dict) or found.split is not None)
+
+
+def _load(datasets: Any, dataset: HuggingFaceDataset, folder: Path) -> Any:
+    path = folder / dataset.path
+    if (path / "dataset_dict.json").is_file() or (path / "dataset_info.json").is_file():
+        return datasets.load_from_disk(str(path))
+    if path.is_dir():
+        return datasets.load_dataset(str(path), dataset.config, streaming=True)
+    if dataset.path.startswith((".", "/")) or dataset.path.count("/") > 1:
+        raise PipelineError(f"dataset.path: no folder at {path}")
+    if dataset.revision is None:
+        raise PipelineError(
+            f"dataset.path: {dataset.path} is no folder at {path}; if it is a dataset of the hub, set dataset.revision "
+            "to a commit or tag, so that the run can be repeated"
+        )
+    return datasets.load_dataset(dataset.path, dataset.config, revision=dataset.revision, streaming=True)
+
+
+def _rows(datasets: Any, dataset: HuggingFaceDataset, split: str, rows: Any, has_splits: bool) -> Iterator[Record]:
+    location = f"{dataset.path}, split {split}"
+    ours = split_name(split) if has_splits else None
+    if has_splits and ours is None:
+        raise PipelineError(f"{location}: can be no split's name here; choose with dataset.splits")
+    labels = {
+        name: list(feature.names)
+        for name, feature in (rows.features or {}).items()
+        if isinstance(feature, datasets.ClassLabel)
+    }
+    wanted = {column for role, given in dict(dataset.columns).items() for column in ([given] if given else USUAL[role])}
+    number = 0
+    try:
+        if rows.features:
+            chosen = [name for name in rows.features if name in wanted or any(w.startswith(f"{name}.") for w in wanted)]
+            rows = rows.select_columns(chosen) if chosen else rows
+        for table in rows.with_format("arrow").iter(batch_size=_ROWS):
+            for batch in table.to_batches():
+                for fields in rows_of(batch, location):
+                    number += 1
+                    for name in labels.keys() & fields.keys():
+                        fields[name] = _label(labels[name], fields[name])
+                    yield Record((location, "row", number), fields, split=ours)
+    except PipelineError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, pa.ArrowException, MemoryError) as error:
+        raise PipelineError(f"{location}, after row {number:,}: cannot be read: {str(error)[:500]}") from error
+
+
+def _label(names: list[str], value: Any) -> Any:
+    return names[value] if isinstance(value, int) and 0 <= value < len(names) else None

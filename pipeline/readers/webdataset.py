@@ -1,0 +1,105 @@
+"""Records from WebDataset tars: members that share a name up to its first dot, one after the other, are a record."""
+
+import json
+import tarfile
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.datasets import Columns
+from pipeline.errors import PipelineError
+from pipeline.image_store import LARGEST
+from pipeline.readers.columns import USUAL, Record
+from pipeline.readers.notes import ReaderNotes
+from pipeline.readers.sources import Source
+
+LONGEST_TEXT = 2**20  # bytes of a member that is no image
+_MOST_MEMBERS = 64  # of one record
+
+
+def read_webdataset(sources: list[Source], columns: Columns, notes: ReaderNotes) -> Iterator[Record]:
+    """Stream the records of the tars; the id is the tar's name without its ending, a slash, and the record's key.
+
+    Members are read, never unpacked: their names are no paths to us. Those that are no files (links, devices) are
+    passed over, and counted.
+
+    Raises:
+        PipelineError: a tar is none, or cut off.
+    """
+    wanted = _wanted(columns)
+    for source in sources:
+        number = 0
+        key: str | None = None
+        fields: dict[str, Any] = {}
+        for name, content in _members(source, wanted, notes):
+            own_key, ending = _key(name)
+            if own_key != key:
+                if fields:
+                    number += 1
+                    yield _record(source, key, number, fields)
+                key, fields = own_key, {}
+            if len(fields) == _MOST_MEMBERS:
+                raise PipelineError(f"{source.location}, record {number + 1:,}: more than {_MOST_MEMBERS} members")
+            fields[ending] = content
+        if fields:
+            yield _record(source, key, number + 1, fields)
+
+
+def _record(source: Source, key: str | None, number: int, fields: dict[str, Any]) -> Record:
+    return Record(
+        (source.location, "record", number), {"__key__": key, **fields}, id=f"{source.name}/{key}", split=source.split
+    )
+
+
+def _wanted(columns: Columns) -> set[str]:
+    named = dict(columns)
+    columns_of_roles = [column for role, given in named.items() for column in ([given] if given else USUAL[role])]
+    return {column.partition(".")[0] for column in columns_of_roles} | set(columns_of_roles)
+
+
+def _key(name: str) -> tuple[str, str]:
+    folder, slash, own = name.rpartition("/")
+    stem, _, ending = own.partition(".")
+    return f"{folder}{slash}{stem}".removeprefix("./"), ending.lower()
+
+
+def _members(source: Source, wanted: set[str], notes: ReaderNotes) -> Iterator[tuple[str, Any]]:
+    """Names and contents of the members that may matter: bytes, or what a .json holds."""
+    count = 0
+    try:
+        with source.open() as file, tarfile.open(fileobj=file, mode="r|") as tar:
+            for member in tar:
+                tar.members = []  # type: ignore[attr-defined]  # or they are all kept
+                count += 1
+                if member.isdir():
+                    continue
+                if not member.isreg() or member.issparse():
+                    notes.passed_over["tar members that are no files"] += 1
+                    continue
+                _, ending = _key(member.name)
+                if ending not in wanted:
+                    continue
+                if member.size > (LARGEST if ending in USUAL["image"] else LONGEST_TEXT):
+                    if ending in USUAL["image"]:
+                        notes.large_images += 1
+                    else:
+                        notes.passed_over["tar members of text of more than 1 MiB"] += 1
+                    yield member.name, None
+                    continue
+                opened = tar.extractfile(member)
+                content = opened.read() if opened is not None else b""
+                yield member.name, _decoded(content, notes) if ending.split(".")[-1] == "json" else content
+    except (tarfile.TarError, OSError, EOFError, zlib.error, RecursionError, pa.ArrowException) as error:
+        raise PipelineError(f"{source.location}, after member {count:,}: cannot be read as tar: {error}") from error
+    if not count:
+        raise PipelineError(f"{source.location}: an empty tar")
+
+
+def _decoded(content: bytes, notes: ReaderNotes) -> Any:
+    try:
+        return json.loads(content.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError):
+        notes.passed_over["json members that are none"] += 1
+        return None
