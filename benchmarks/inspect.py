@@ -83,7 +83,8 @@ def _parts(numbers: list[int]) -> Iterator[tuple[str, list[int]]]:
 
 def _columns(numbers: list[int], split: str, texts: list[str]) -> dict[str, list[Any]]:
     cut = [n % 20 == 7 for n in numbers]
-    explanations = [f"{texts[(n * 7919) % _TEXTS]} {n}" for n in numbers]
+    rng = random.Random(f"{split} {numbers[:1]}")
+    explanations = [f"{rng.choice(texts)} {n}" for n in numbers]
     lengths = [len(text.split()) for text in explanations]
     tokens = [min(159, length * 3 // 2) for length in lengths]
     same = len(numbers)
@@ -91,7 +92,7 @@ def _columns(numbers: list[int], split: str, texts: list[str]) -> dict[str, list
         "id": [f"pair-{n:08d}" for n in numbers],
         "split": [split] * same,
         "image": [{"bytes": None, "path": f"images/{n % 1000:03d}/{n:08d}.jpg"} for n in numbers],
-        "caption": [f"{texts[(n * 104729) % _TEXTS][:150]} {n}" for n in numbers],
+        "caption": [f"{rng.choice(texts)[:150]} {n}" for n in numbers],
         "topic": [("politics", "sport", "arts")[n % 3] for n in numbers],
         "explanation": explanations,
         "raw_text": explanations,
@@ -134,9 +135,15 @@ def _provenance(split: str, bucket: int, buckets: int, counts: dict[str, int]) -
 
 
 def measure(arguments: list[str]) -> dict[str, float]:
-    """Run the command; wall seconds, and its peak of resident memory in MiB."""
-    program = "import resource, sys; from flows.cli import main\ntry: main()\nfinally: " + (
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+    """Run the command; wall and processor seconds, and its peak of resident memory in MiB."""
+    program = (
+        "import resource, sys\n"
+        "from flows.cli import main\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        "    used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "    print(used.ru_maxrss, used.ru_utime + used.ru_stime, file=sys.stderr)"
     )
     began = time.monotonic()
     done = subprocess.run(
@@ -145,7 +152,8 @@ def measure(arguments: list[str]) -> dict[str, float]:
     seconds = time.monotonic() - began
     if done.returncode:
         raise RuntimeError(done.stderr)
-    return {"seconds": seconds, "peak_mib": int(done.stderr.splitlines()[-1]) / 2**10}
+    peak_kib, cpu_seconds = done.stderr.splitlines()[-1].split()
+    return {"seconds": seconds, "cpu_seconds": float(cpu_seconds), "peak_mib": int(peak_kib) / 2**10}
 
 
 def main(
@@ -165,7 +173,7 @@ def main(
         files = list(folder.rglob("*.parquet"))
         size = sum(file.stat().st_size for file in files) / 2**20
         console.print(f"{rows:,} rows in {len(files):,} shards, {size:,.0f} MiB")
-        table = Table("command", "seconds", "peak MiB")
+        table = Table("command", "seconds", "CPU seconds", "peak MiB")
         results = []
         for name, arguments in _COMMANDS.items():
             if only and name not in only:
@@ -174,10 +182,11 @@ def main(
             for attempt in range(repeat):
                 places = {"folder": str(folder), "out": f"{temporary}/out-{attempt}"}
                 found.append(measure([str(folder), *(argument.format(**places) for argument in arguments)]))
-            seconds = [one["seconds"] for one in found]
+            seconds, cpu = ([one[what] for one in found] for what in ("seconds", "cpu_seconds"))
             peak = max(one["peak_mib"] for one in found)
-            table.add_row(name, f"{min(seconds):.1f} to {max(seconds):.1f}", f"{peak:,.0f}")
-            results.append({"command": name, "seconds": seconds, "peak_mib": peak})
+            ranges = [f"{min(times):.1f} to {max(times):.1f}" for times in (seconds, cpu)]
+            table.add_row(name, *ranges, f"{peak:,.0f}")
+            results.append({"command": name, "seconds": seconds, "cpu_seconds": cpu, "peak_mib": peak})
         console.print(table)
     if json_path is not None:
         content = {"rows": rows, "shards": len(files), "mib": size, "runs": results}

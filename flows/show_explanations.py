@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.terminal import bars, fields, heading, plural, print_lines, share
+from flows.terminal import bars, fields, heading, plural, print_lines, say, share
 from pipeline.inspect.histogram import Histogram
 from pipeline.inspect.origin import Origin
 from pipeline.inspect.summary import Summary
@@ -23,7 +23,7 @@ def show_summary(console: Console, summary: Summary) -> None:
         heading(console, f"made by{of}" if number == 0 else f"and by{of}")
         fields(console, _origin(origin), 300)
     if len(summary.origins) > _NAMED:
-        console.print(f"... and {len(summary.origins) - _NAMED} more combinations")
+        say(console, f"... and {len(summary.origins) - _NAMED} more combinations")
     if not summary.rows:
         return
     heading(console, "rows by status and split")
@@ -42,19 +42,21 @@ def show_header(console: Console, summary: Summary) -> None:
     versions = ", ".join(sorted({visible(str(origin.made["schema_version"]), 40) for origin in summary.origins}))
     size = sum(look.size for look in summary.looks) / 2**20
     about = f"{plural(summary.rows, 'row')} in {plural(len(summary.looks), 'shard')}, {size:,.1f} MiB"
-    console.print(f"{about}; schema version {versions}" if versions else about)
+    say(console, f"{about}; schema version {versions}" if versions else about)
     if found.kind == "explanations":
-        buckets = f"{made.receipts:,} of {'unknown' if made.buckets is None else f'{made.buckets:,}'} buckets finished"
-        console.print(Text(f"{summary.state}: {buckets}", style="green" if made.complete else "yellow"))
+        buckets = (
+            "no bucket finished" if made.buckets is None else f"{made.receipts:,} of {made.buckets:,} buckets finished"
+        )
+        say(console, f"{summary.state}: {buckets}", "green" if made.complete else "yellow")
         for line in _half_made(summary):
-            console.print(Text(f"  {line}", style="yellow"))
+            say(console, f"  {line}", "yellow")
     for note in summary.notes:
-        console.print(Text(f"note: {note}", style="yellow"))
+        say(console, f"note: {note}", "yellow")
     for fault in summary.faults[:_NAMED_FAULTS]:
         counted = "its rows are counted all the same" if fault.shown else "left out"
-        console.print(Text(f"damaged: {visible(fault.name)}: {fault.why}; {counted}", style="red"))
+        say(console, f"damaged: {visible(fault.name)}: {fault.why}; {counted}", "red")
     if len(summary.faults) > _NAMED_FAULTS:
-        console.print(Text(f"damaged: {len(summary.faults) - _NAMED_FAULTS:,} more; --json names all", style="red"))
+        say(console, f"damaged: {len(summary.faults) - _NAMED_FAULTS:,} more; --json names all", "red")
 
 
 def _half_made(summary: Summary) -> list[str]:
@@ -78,7 +80,7 @@ def _half_made(summary: Summary) -> list[str]:
             lines.append(f"... and {len(names) - _NAMED} more")
     lines += [f"being written by {writer}, or was when that was killed" for writer in made.writers[:_NAMED]]
     if not made.complete:
-        lines.append("the same entityclip generate goes on from here; train takes it as it is with --allow-partial")
+        lines.append("entityclip generate goes on; train takes what is there with --allow-partial")
     return lines
 
 
@@ -142,11 +144,11 @@ def _histogram(console: Console, title: str, found: Histogram | None) -> None:
     heading(console, title)
     bars(console, (_bin(bin.low, bin.high, bin.rows) for bin in found.bins), found.rows, numbers=True)
     shares = ", ".join(f"{round(100 * part)} % at most {found.quantiles[part]:,}" for part in (0.5, 0.95, 0.99))
-    console.print(f"{found.least:,} to {found.most:,}, mean {found.mean:,.1f}; {shares}")
+    say(console, f"{found.least:,} to {found.most:,}, mean {found.mean:,.1f}; {shares}")
     if found.context is not None and found.over is not None:
-        console.print(f"longer than CLIP's {found.context}: {found.over:,} ({share(found.over, found.rows)})")
+        say(console, f"longer than CLIP's {found.context}: {found.over:,} ({share(found.over, found.rows)})")
     if found.unknown:
-        console.print(f"not known of {plural(found.unknown, 'row')}")
+        say(console, f"not known of {plural(found.unknown, 'row')}")
 
 
 def _bin(low: int, high: int | None, rows: int) -> tuple[str, int]:

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from flows.terminal import fields, heading
+from flows.terminal import fields, heading, say
 from model.run_overview import RunOverview
 from pipeline.visible_text import visible
 
@@ -13,9 +13,9 @@ from pipeline.visible_text import visible
 def show_run(console: Console, run: RunOverview) -> None:
     """What it is, how far it has come, how well it does, and what it was made from."""
     console.print(Text(f"training run: {visible(str(run.location))}", style="bold"), soft_wrap=True)
-    console.print(Text(run.state, style="green" if run.state == "finished" else "yellow"))
+    say(console, run.state, "green" if run.state == "finished" else "yellow")
     for name, why in run.damaged.items():
-        console.print(Text(f"damaged: {name}: cannot be read ({visible(why, 200)})", style="red"))
+        say(console, f"damaged: {name}: cannot be read ({visible(why, 200)})", "red")
     fields(console, _settings(run), 300)
     heading(console, "how far, how well")
     fields(console, _progress(run), 300)

@@ -15,7 +15,12 @@ _BAR = 28
 def heading(console: Console, text: str) -> None:
     """A line that begins a section, after an empty one."""
     console.print()
-    console.print(Text(visible(text), style="bold"))
+    say(console, visible(text), "bold")
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """A line of text that is fit for a terminal; what does not fit in the width goes on below."""
+    print_lines(console, Text(text, style))
 
 
 def fields(console: Console, pairs: Iterable[tuple[str, str]], limit: int | None = None) -> None:

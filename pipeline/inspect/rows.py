@@ -10,7 +10,6 @@ from typing import Any, Self, TypeVar
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as pa_dataset
 import pyarrow.parquet as pq
 
 from pipeline.errors import PipelineError
@@ -151,7 +150,9 @@ class Rows:
             self._database.execute("SET enable_external_access = false; SET lock_configuration = true")
         return self._database
 
-    def _dataset(self, table: str, summary: Summary) -> pa_dataset.Dataset:
+    def _dataset(self, table: str, summary: Summary) -> Any:
+        import pyarrow.dataset as pa_dataset  # brings pandas where that is installed: half a second
+
         aside = {fault.name for fault in self.faults[table]}
         names = [look.name for look in summary.looks if look.name not in aside]
         if not names:

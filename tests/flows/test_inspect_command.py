@@ -114,6 +114,7 @@ def test_damage_is_exit_code_1_and_the_rest_is_shown(
     for arguments in ([], ["--sample", 3], ["--where", "status = 'ok'"], ["--export", "jsonl", "--out", "rows.jsonl"]):
         assert _run(monkeypatch, "out", *arguments) == 1
         shown = capsys.readouterr().out
+        _is_harmless(shown)
         assert f"damaged: {shard.relative_to(tmp_path / 'out')}" in shown and "in 8 shards" in shown
     assert (tmp_path / "rows.jsonl").read_text(encoding="utf-8").count("\n") > 50
 
