@@ -15,6 +15,22 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
+def device_of_process(name: str, number: int, count: int) -> torch.device:
+    """The device of process `number` of `count` on this machine: each has its own GPU, or all have the CPU.
+
+    Raises ModelError where there are GPUs, but fewer than processes, and as `choose_device` does.
+    """
+    device = choose_device(name)
+    if device.type == "cpu":
+        return device
+    if torch.cuda.device_count() < count:
+        raise ModelError(
+            f"{count} processes need a GPU each, torch finds {torch.cuda.device_count()} here; start fewer, or set "
+            "device=cpu"
+        )
+    return torch.device("cuda", number)
+
+
 @contextmanager
 def torch_threads(count: int | None) -> Iterator[None]:
     """Use `count` torch threads (None: as before) until the block ends."""

@@ -16,34 +16,37 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from model.one_process import OneProcess
 from model.precision import at_least_fp32
 from model.seeds import seeded
 from model.whole_batch import Rows, WholeBatch
 
 
-class Processes:
+class Processes(OneProcess):
     """The processes of a run, started by torchrun, as seen from one of them."""
 
+    device: torch.device
+
     def __init__(self, device: torch.device) -> None:
+        """`device` is this process's own; torch.distributed is initialised."""
         self.device = device
         self.rank, self.count = dist.get_rank(), dist.get_world_size()
 
     def slice_of(self, rows: list[int]) -> list[int]:
-        """This process's part of a batch's rows; the parts in order are the batch."""
         return rows[len(rows) * self.rank // self.count : len(rows) * (self.rank + 1) // self.count]
 
-    def numbers(self, *own: int) -> list[list[int]]:
-        """A few whole numbers of every process, in their order."""
-        mine = torch.tensor(own, device=self.device)
-        return [row.tolist() for row in _all_gathered(mine)]
-
     def share(self, rows: int, texts: int) -> "SharedBatch":
-        """The whole batch, of which this process has `rows`, their explanations `texts` tokens long."""
         every = self.numbers(rows, texts)
         return SharedBatch(self.rank, [count for count, _ in every], max(length for _, length in every))
 
+    def numbers(self, *own: int) -> list[list[int]]:
+        mine = torch.tensor(own, device=self.device)
+        return [row.tolist() for row in _all_gathered(mine)]
+
+    def wait(self) -> None:
+        self.numbers(0)
+
     def together(self, own: Any) -> list[Any]:
-        """What every process has to say, in their order: anything that JSON can hold."""
         said = torch.frombuffer(bytearray(json.dumps(own).encode()), dtype=torch.uint8).to(self.device)
         longest = max(size for (size,) in self.numbers(len(said)))
         padded = F.pad(said, (0, longest - len(said)), value=ord(" "))
@@ -51,7 +54,6 @@ class Processes:
 
     @contextmanager
     def own_random_numbers(self, seed: int, step: int) -> Iterator[None]:
-        """Dropout of its own for each process and step, so that no two drop the same of different rows."""
         on_gpu = self.device.type == "cuda"
         with torch.random.fork_rng(devices=[self.device] if on_gpu else []):
             torch.manual_seed(seeded(seed, f"process {self.rank}", step).initial_seed())

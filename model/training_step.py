@@ -7,9 +7,10 @@ from typing import NamedTuple
 import torch
 
 from model.batch import Batch
-from model.distributed import AveragedGradients, Processes
+from model.distributed import AveragedGradients
 from model.entityclip import EntityCLIP, StepOutput
 from model.gradient_cache import GradientCache, check_rows_are_independent, split, trimmed
+from model.one_process import OneProcess
 from model.scalars import measured, to_floats
 from model.seeds import seeded
 from model.towers import TokenFeatures, is_causal
@@ -33,7 +34,7 @@ class TrainingStep:
         autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
         *,
         micro_batch_size: int | None = None,
-        processes: Processes | None = None,
+        processes: OneProcess | None = None,
     ) -> None:
         """`autocast` makes the context of each forward pass; backward passes run outside of it.
 
@@ -43,10 +44,11 @@ class TrainingStep:
         """
         if micro_batch_size is not None:
             check_rows_are_independent(model, f"optim.micro_batch_size={micro_batch_size}")
-        if processes is not None:
-            check_rows_are_independent(model, f"{processes.count} processes")
+        self.processes = processes or OneProcess()
+        if self.processes.count > 1:
+            check_rows_are_independent(model, f"{self.processes.count} processes")
         self.model, self.seed, self.autocast, self.micro_batch_size = model, seed, autocast, micro_batch_size
-        self.processes, self._averaged = processes, None if processes is None else AveragedGradients(model)
+        self._averaged = AveragedGradients(model) if self.processes.count > 1 else None
         self._device = next(model.parameters()).device
 
     def gradients(self, step: int, batch: Batch) -> StepValues:
@@ -54,24 +56,19 @@ class TrainingStep:
 
         What they and the losses are worth is for `model.divergence` to say.
         """
-        rows = len(batch.ids)
-        if self.processes is not None:
-            texts = batch.captions if batch.explanations is None else batch.explanations
-            whole: WholeBatch = self.processes.share(rows, texts.shape[1])
-            with self.processes.own_random_numbers(self.seed, step):
-                return self._compute(step, batch, whole, self.micro_batch_size)
-        size = self.micro_batch_size
-        return self._compute(step, batch, WholeBatch(rows), None if size is None or rows <= size else size)
+        rows, size = len(batch.ids), self.micro_batch_size
+        texts = batch.captions if batch.explanations is None else batch.explanations
+        whole = self.processes.share(rows, texts.shape[1])
+        with self.processes.own_random_numbers(self.seed, step):
+            if size is None or (rows <= size and self.processes.count == 1):  # several have to go the same way
+                return self._at_once(batch, whole, step)
+            return self._in_pieces(batch, whole, step, size)
 
     def ids(self, batch: Batch) -> list[str]:
         """The ids of the whole batch; every process has to ask."""
-        every = [batch.ids] if self.processes is None else self.processes.together(batch.ids)
-        return [triple_id for ids in every for triple_id in ids]
+        return [triple_id for ids in self.processes.together(batch.ids) for triple_id in ids]
 
-    def _compute(self, step: int, batch: Batch, whole: WholeBatch, size: int | None) -> StepValues:
-        return self._at_once(step, batch, whole) if size is None else self._in_pieces(step, batch, whole, size)
-
-    def _at_once(self, step: int, batch: Batch, whole: WholeBatch) -> StepValues:
+    def _at_once(self, batch: Batch, whole: WholeBatch, step: int) -> StepValues:
         model = self._averaged or self.model
         with self.autocast():
             output: StepOutput = model(batch.to(self._device), generator=self._generator(step), whole=whole)
@@ -80,7 +77,7 @@ class TrainingStep:
         self._backward(output, whole)
         return values
 
-    def _in_pieces(self, step: int, batch: Batch, whole: WholeBatch, size: int) -> StepValues:
+    def _in_pieces(self, batch: Batch, whole: WholeBatch, step: int, size: int) -> StepValues:
         cache = GradientCache(self._micro_batches(batch, size), self._encode, self._device)
         with self.autocast():
             groups = batch.groups.to(self._device)
