@@ -14,7 +14,7 @@ import typer
 
 from flows.interrupt import a_stop_is_no_failure, stop_soon_on_interrupt
 from flows.project_paths import absolute_overrides
-from model.errors import ModelError
+from model.errors import ModelError, ProcessError
 from pipeline.errors import PipelineError
 from pipeline.locations import is_url
 from pipeline.manifest import EngineKind
@@ -134,6 +134,7 @@ def train(
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="begin anew, whatever run is in that folder")] = False,
     allow_partial: AllowPartial = False,
+    nproc: Annotated[int, typer.Option(min=1, help="processes that share every batch, each with its own GPU")] = 1,
 ) -> None:
     """Train on cached explanations; an unfinished run in the folder goes on from its last saved state.
 
@@ -147,7 +148,8 @@ def train(
 
     overrides = absolute_overrides(override or [], Path.cwd())
     with a_stop_is_no_failure():
-        show_training(train_entityclip(config.absolute(), out.absolute(), overrides, overwrite, allow_partial))
+        run = train_entityclip(config.absolute(), out.absolute(), overrides, overwrite, allow_partial, nproc)
+        show_training(run)
 
 
 @app.command()
@@ -303,7 +305,7 @@ def main() -> None:
     except (PipelineError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except OSError as error:  # no space, no permission: what is committed stays, a re-run goes on
+    except (OSError, ProcessError) as error:  # no space, no permission: what is committed stays, a re-run goes on
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
 

@@ -32,6 +32,7 @@ def run_entityclip(
     engine: EngineKind | None = None,
     ranges: Ranges = 1,
     overrides: list[Override] | None = None,
+    nproc: Positive = 1,
 ) -> Report:
     """Generate a dataset's explanations, train plain CLIP and EntityCLIP on them, evaluate both, write the report.
 
@@ -45,6 +46,7 @@ def run_entityclip(
         engine: another engine than the manifest's, at its defaults.
         ranges: split the shards into so many ranges, each a flow run of its own on the work pool.
         overrides: changed training settings of both arms, such as `optim.lr=1e-3`.
+        nproc: processes on this machine that share every batch of a training.
     """
     explanations = open_job(in_project(manifest)).output  # mistakes show before the first child
     folder, allow_partial = in_project(out), limit is not None
@@ -61,7 +63,7 @@ def run_entityclip(
             settings = load_settings(in_project(config), [*changed, *partial])
             if not is_finished(run, settings):
                 anew = not can_go_on(run, settings)
-                train_entityclip(config, run, changed, overwrite=anew, allow_partial=allow_partial)
+                train_entityclip(config, run, changed, anew, allow_partial, nproc)
             done.append(arm)
         for arm, run in runs.items():
             evaluate_entityclip(run, allow_partial=allow_partial)

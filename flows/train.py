@@ -5,7 +5,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.live_run import LiveRun, Now
-from flows.parameters import Override
+from flows.parameters import Override, Positive
 from flows.project_paths import absolute_overrides, in_project
 from flows.remedy import naming_the_manifest
 from flows.states import completed, stopped
@@ -13,8 +13,9 @@ from flows.training_artifacts import publish_training
 from model.errors import ModelError
 from model.run_log import read_log
 from model.settings_file import load_settings
+from model.several_processes import train_in_processes
 from model.stop_signal import Stopped
-from model.training import TrainResult, train
+from model.training import TrainResult
 
 
 @flow(name="train-entityclip")
@@ -24,6 +25,7 @@ def train_entityclip(
     overrides: list[Override] | None = None,
     overwrite: bool = False,
     allow_partial: bool = False,
+    nproc: Positive = 1,
 ) -> TrainResult:
     """Train EntityCLIP, or plain CLIP with its modules switched off, from explanation shards.
 
@@ -35,6 +37,7 @@ def train_entityclip(
         overrides: changed settings, such as `optim.lr=1e-3`; relative paths in them start at the project.
         overwrite: begin anew, whatever run is in that folder.
         allow_partial: train on what is there of explanations that are not complete, as `data.allow_partial` does.
+        nproc: processes on this machine that share every batch, each with a GPU of its own where there are GPUs.
     """
     partial = ["data.allow_partial=true"] if allow_partial else []
     settings = load_settings(in_project(config), [*absolute_overrides(overrides or []), *partial])
@@ -45,7 +48,7 @@ def train_entityclip(
             live.describe = lambda: Now(100.0 * step / steps, f"step {step} of {steps}, loss {losses['total']:.4f}")
 
         try:
-            result = train(settings, in_project(run), on_step, overwrite=overwrite)
+            result = train_in_processes(settings, in_project(run), nproc, on_step, overwrite=overwrite)
         except ModelError as error:
             raise ModelError(naming_the_manifest(str(error), settings.data.explanations)) from error
         except Stopped as stop:

@@ -1,4 +1,4 @@
-"""The one error of this package that the user can mend."""
+"""The errors of this package that have a message for people."""
 
 
 class ModelError(ValueError):
@@ -6,3 +6,7 @@ class ModelError(ValueError):
 
     The command line prints it without a traceback.
     """
+
+
+class ProcessError(Exception):
+    """One of a run's processes died or failed and took the run down; the message says which, how, and how to go on."""

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from model.device import device_of_process
-from model.errors import ModelError
+from model.errors import ModelError, ProcessError
 from model.launch import FINISHED, MISTAKE, STOPPED
 from model.one_process import OneProcess
 from model.run_folder import RECORD, refuse_to_lose
@@ -25,10 +25,6 @@ from model.training import OnStep, TrainResult, train
 _LOOK_SECONDS = 0.5
 _TIME_TO_SAVE = 300  # seconds from a signal to SIGKILL: a step, and writing the state
 _TAIL_BYTES = 1 << 16
-
-
-class ProcessError(RuntimeError):
-    """A process died or failed, and took the run down; the message says which, how, and how to go on."""
 
 
 def train_in_processes(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 from prefect.settings import PREFECT_API_URL
@@ -77,6 +78,43 @@ def test_sigterm_exits_with_0_and_ctrl_c_with_130_both_with_the_state_saved(
         assert (f"resumed from step {reached} of {MANY}" in said) == (reached > 0)
         assert _steps(run) == list(range(1, _saved(run) + 1)), "every step once, and all of them saved"
         reached = _saved(run)
+
+
+@pytest.mark.slow
+def test_several_processes_go_down_with_one_and_go_on_together(
+    config: Path, prefect_server: None, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "flows.cli", "train", str(config), "--out", str(run), "--nproc", "2"]
+    command += ["--set", "checkpoint.every=10"]
+    environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value() or "", "PYTHONPATH": str(ROOT)}
+    reached = 0
+    for code, word in (
+        (1, "error: a run of 2 processes on cpu failed:\n  process 1 was ended by SIGKILL\n"),
+        (0, "SIGTERM: stopped after step {} of 1000000; the state is saved in"),
+    ):
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            wait_for(lambda least=reached + 20: _steps(run)[-1:] > [least], 120)
+            if code:
+                _training_process(process.pid, rank=1).kill()
+            else:
+                process.send_signal(signal.SIGTERM)
+            _, said = process.communicate(timeout=90)
+        finally:
+            process.kill()
+        assert process.returncode == code, said
+        assert word.format(_saved(run)) in said and "Traceback" not in said
+        assert (f"resumed from step {reached} of {MANY}" in said) == (reached > 0)
+        reached = _saved(run)
+        assert reached > 0
+
+
+def _training_process(command: int, rank: int) -> psutil.Process:
+    """One of the processes that train for a command."""
+    below = psutil.Process(command).children(recursive=True)
+    (found,) = [p for p in below if "model.launch" in p.cmdline() and p.environ().get("RANK") == str(rank)]
+    return found
 
 
 @pytest.fixture

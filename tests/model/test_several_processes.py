@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from model.errors import ModelError
+from model.errors import ModelError, ProcessError
 from model.run_log import read_log
-from model.several_processes import ProcessError, train_in_processes
+from model.several_processes import train_in_processes
 from model.stop_signal import Stopped
 from model.training import train
 from tests.model.test_training import changed
@@ -102,8 +102,12 @@ def test_a_run_that_is_asked_to_stop_saves_and_one_process_can_go_on(long, tmp_p
     assert result.steps == 80 and sorted(steps(tmp_path / "run")) == list(range(1, 81))
 
 
-def test_mistakes_are_said_once_and_plainly(settings, tmp_path):
+def test_more_processes_than_pairs(settings, tmp_path):
     with pytest.raises(ModelError, match=r"optim.batch_size=8 is less than a pair for each of 9 processes"):
         train_in_processes(settings, tmp_path / "run", 9)
+
+
+@pytest.mark.slow
+def test_a_mistake_that_the_processes_find_is_said_once_and_plainly(settings, tmp_path):
     with pytest.raises(ModelError, match=r"^40 usable training rows are fewer than optim.batch_size=41$"):
         train_in_processes(changed(settings, optim={"batch_size": 41}), tmp_path / "run", 2)
