@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from model.device import choose_device, torch_threads
+from model.device import choose_device, device_of_process, torch_threads
 from model.errors import ModelError
 
 
@@ -18,3 +18,12 @@ def test_the_callers_threads_come_back():
         assert torch.get_num_threads() == before + 1
         raise RuntimeError
     assert torch.get_num_threads() == before
+
+
+def test_each_process_has_a_gpu_of_its_own_or_all_have_the_cpu(monkeypatch):
+    assert device_of_process("cpu", 1, 2) == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert device_of_process("auto", 1, 2) == torch.device("cuda", 1)
+    with pytest.raises(ModelError, match=r"3 processes need a GPU each, torch finds 2 here; start fewer"):
+        device_of_process("auto", 2, 3)

@@ -8,8 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from model.entityclip import EntityCLIP
+from model.errors import ModelError
+from model.one_process import OneProcess
+from model.settings import MethodSettings
+from model.training_step import TrainingStep
 from tests.model.distributed_program import cases, computed, prepared
 from tests.model.test_gradient_cache import worst
+from tests.model.test_towers import resnet
 
 # of a parameter's largest entry; sums in another order, and bf16 rounds products of 2 rows otherwise than those of 11
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 0.1}
@@ -30,3 +36,10 @@ def test_processes_give_the_gradients_of_one(clip_folder: Path, tmp_path: Path, 
             torch.testing.assert_close(ours.pop(name), expected.pop(name), rtol=tolerance, atol=1e-6)
         error, name = worst(ours, expected)
         assert error < TOLERANCE[case.dtype], f"{case}: {name}"
+
+
+def test_batch_normalisation_is_refused() -> None:
+    several = OneProcess()
+    several.count = 2
+    with pytest.raises(ModelError, match=r"^2 processes: clip.visual.bn1 is a batch normalisation.*frozen statistics"):
+        TrainingStep(EntityCLIP(resnet(), MethodSettings()), 0, processes=several)
