@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from model.authors_checkpoint import Imported
+from model.learning_curves import CURVES
 from model.training import TrainResult
 from pipeline.status import Status
 from pipeline.summary import GenerationSummary
@@ -59,7 +60,7 @@ def show_training(result: TrainResult) -> None:
         f"{result.steps} steps in {result.seconds:.1f} s, {result.samples_per_second:.0f} samples/s; "
         f"best step {result.best_step}{best}"
     )
-    console.print(f"run: {escape(str(result.out))}", soft_wrap=True)
+    console.print(f"run: {escape(str(result.out))} (at a glance: {CURVES})", soft_wrap=True)
 
 
 def show_import(imported: Imported) -> None:

@@ -21,7 +21,7 @@ import open_clip
 import torch
 from PIL import Image
 
-folder = "local-dir:path/to/this/folder"  # or "hf-hub:owner/name", once it is there
+folder = "local-dir:path/to/this/folder"  # from a hub: "local-dir:" + huggingface_hub.snapshot_download("owner/name")
 model, _, preprocess = open_clip.create_model_and_transforms(folder)
 tokenizer = open_clip.get_tokenizer(folder)
 model.eval()
@@ -59,7 +59,7 @@ def model_card(card: dict[str, Any], metrics: dict[str, Any] | None, name: str, 
         "## What it was trained on",
         *_training(card),
         "## What it cannot do",
-        _limits(context_length),
+        _limits(card, context_length),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -147,16 +147,16 @@ def _training(card: dict[str, Any]) -> Iterator[str]:
     yield fenced(yaml.safe_dump(_without_paths(made["settings"]), sort_keys=False, allow_unicode=True), "yaml")
 
 
-def _limits(context_length: int) -> str:
-    return "\n".join(
-        (
-            "- It knows entities that its training captions name; of others it has only what CLIP learnt before.",
-            "- Explanations are an LLM's and can be wrong, out of date or one-sided; what is wrong in them is learnt.",
-            f"- Captions are cut at {context_length} tokens.",
-            "- It orders images by likeness to a caption. It must not be used to identify, follow or judge people.",
-            "- Its numbers hold for data like that above; measure it on your own before you rely on it.",
-        )
-    )
+def _limits(card: dict[str, Any], context_length: int) -> str:
+    lines = [
+        "- It knows entities that its training captions name; of others it has only what CLIP learnt before.",
+        f"- Captions are cut at {context_length} tokens.",
+        "- It orders images by likeness to a caption. It must not be used to identify, follow or judge people.",
+        "- Its numbers hold for data like that above; measure it on your own before you rely on it.",
+    ]
+    if MethodSettings.model_validate(card["method"]).reads_explanations:
+        lines.insert(1, "- Explanations are an LLM's and can be wrong or one-sided; what is wrong in them is learnt.")
+    return "\n".join(lines)
 
 
 def _named(model: str) -> str:
