@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -74,25 +74,25 @@ def multiply_rate(width: int) -> dict[str, float]:
     left, right = (torch.randn(1024, width) for _ in range(2))
     work = 2 * 1024 * 1024 * width
     ways: dict[str, Callable[[], Tensor]] = {"mm": lambda: left @ right.T, "product": lambda: product(left, right)}
-    return {name: work / min(_seconds(multiply)[0] for _ in range(30)) for name, multiply in ways.items()}
+    return {name: work / min(_timed(multiply).seconds for _ in range(30)) for name, multiply in ways.items()}
 
 
 def measure(pairs: int, width: int, rounds: int, sample: int) -> dict[str, Any]:
-    """All ways in turns; seconds are medians of the rounds, by the wall."""
+    """All ways in turns; seconds by the wall and of this process's CPU time, all threads together."""
     image, text = embeddings(pairs, width)
     ours(image[:2000], text[:2000])  # threads are there, code is loaded
-    times: dict[str, list[float]] = {"ours": [], "argsort": [], "argsort, row by row": []}
+    times: dict[str, list[_Timed]] = {"ours": [], "argsort": [], "argsort, row by row": []}
     rates: list[dict[str, float]] = []
     different = 0
     for _ in range(rounds):
         rates.append(multiply_rate(width))
-        seconds, found = _seconds(lambda: ours(image, text))
-        times["ours"].append(seconds)
-        seconds, expected = _seconds(lambda: argsort_rows(image, text))
-        times["argsort"].append(seconds)
-        different = sum(int((a != b).sum()) for a, b in zip(found, expected, strict=True))
-        seconds, _unused = _seconds(lambda: argsort_single_rows(image, text, min(sample, pairs)))
-        times["argsort, row by row"].append(seconds * pairs / min(sample, pairs))
+        times["ours"].append(_timed(lambda: ours(image, text)))
+        times["argsort"].append(_timed(lambda: argsort_rows(image, text)))
+        both = (times[name][-1].result for name in ("ours", "argsort"))
+        different = sum(int((a != b).sum()) for a, b in zip(*both, strict=True))
+        part = _timed(lambda: argsort_single_rows(image, text, min(sample, pairs)))
+        whole = pairs / min(sample, pairs)
+        times["argsort, row by row"].append(_Timed(part.seconds * whole, part.cpu_seconds * whole, None))
         rates.append(multiply_rate(width))
     rate = {name: max(one[name] for one in rates) for name in rates[0]}
     return {
@@ -100,11 +100,10 @@ def measure(pairs: int, width: int, rounds: int, sample: int) -> dict[str, Any]:
         "width": width,
         "threads": torch.get_num_threads(),
         "rounds": rounds,
-        "seconds": times,
-        "median_seconds": {name: median(values) for name, values in times.items()},
+        "seconds": {name: [one.seconds for one in values] for name, values in times.items()},
+        "cpu_seconds": {name: [one.cpu_seconds for one in values] for name, values in times.items()},
         "gflops": {name: value / 1e9 for name, value in rate.items()},
         "floor_seconds": 2 * pairs**2 * width / max(rate.values()),
-        "argsort_to_ours": median(a / b for a, b in zip(times["argsort"], times["ours"], strict=True)),
         "different_ranks": different,
         "sampled_rows": min(sample, pairs),
     }
@@ -114,14 +113,20 @@ def measure_alone(pairs: int, width: int) -> dict[str, float]:
     """Ours in this process: seconds, and the peak of resident memory in MiB, before and after."""
     image, text = embeddings(pairs, width)
     before = _peak_mib()
-    seconds, _ = _seconds(lambda: ours(image, text))
+    seconds = _timed(lambda: ours(image, text)).seconds
     return {"pairs": pairs, "seconds": seconds, "peak_mib_before": before, "peak_mib": _peak_mib()}
 
 
-def _seconds(call: Callable[[], Any]) -> tuple[float, Any]:
-    began = time.perf_counter()
+class _Timed(NamedTuple):
+    seconds: float
+    cpu_seconds: float
+    result: Any
+
+
+def _timed(call: Callable[[], Any]) -> _Timed:
+    began, began_cpu = time.perf_counter(), time.process_time()
     result = call()
-    return time.perf_counter() - began, result
+    return _Timed(time.perf_counter() - began, time.process_time() - began_cpu, result)
 
 
 def _peak_mib() -> float:
@@ -144,7 +149,7 @@ def main(
         print(json.dumps(measure_alone(child, width)))
         return
     results: dict[str, Any] = {"alone": [], "compared": []}
-    console, table = Console(), Table("pairs", "way", "seconds (median)", "min-max", "to ours", "to the floor")
+    console, table = Console(), Table("pairs", "way", "s", "min-max", "to ours", "to floor", "CPU s", "to ours")
     for count in alone:
         command = [sys.executable, "-m", "benchmarks.evaluation", "--child", str(count)]
         options = ["--width", str(width), "--threads", str(threads)]
@@ -157,14 +162,18 @@ def main(
         found = measure(count, width, rounds, sample)
         results["compared"].append(found)
         for name, values in found["seconds"].items():
-            seconds = found["median_seconds"][name]
-            ratio = seconds / found["median_seconds"]["ours"]
-            span = f"{min(values):.2f}-{max(values):.2f}"
-            floor = f"{seconds / found['floor_seconds']:.2f}"
-            table.add_row(f"{count:,}", name, f"{seconds:.2f}", span, f"{ratio:.1f}", floor)
-        gflops = ", ".join(f"{name} {value:.0f}" for name, value in found["gflops"].items())
-        table.add_row("", "floor", f"{found['floor_seconds']:.2f}", f"GFLOP/s: {gflops}", end_section=True)
-        console.print(f"{count:,}: {found['different_ranks']} of {2 * count:,} ranks differ from argsort's", end="; ")
+            cpu = found["cpu_seconds"]
+            ratios = [
+                f"{median(a / b for a, b in zip(one[name], one['ours'], strict=True)):.1f}"  # round by round
+                for one in (found["seconds"], cpu)
+            ]
+            span, floor = f"{min(values):.2f}-{max(values):.2f}", f"{median(values) / found['floor_seconds']:.2f}"
+            cells = (f"{median(values):.2f}", span, ratios[0], floor, f"{median(cpu[name]):.2f}", ratios[1])
+            table.add_row(f"{count:,}", name, *cells)
+        table.add_row("", "floor", f"{found['floor_seconds']:.2f}", end_section=True)
+        rates = ", ".join(f"{value:.0f} by {name}" for name, value in found["gflops"].items())
+        console.print(f"{count:,}: fp32 GFLOP/s on {threads} threads: {rates}", end="; ")
+        console.print(f"{found['different_ranks']} of {2 * count:,} ranks differ from argsort's", end="; ")
         console.print(f"row by row measured on {found['sampled_rows']:,} rows a direction")
     console.print(table)
     if json_path is not None:
