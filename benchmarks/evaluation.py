@@ -113,8 +113,9 @@ def measure_alone(pairs: int, width: int) -> dict[str, float]:
     """Ours in this process: seconds, and the peak of resident memory in MiB, before and after."""
     image, text = embeddings(pairs, width)
     before = _peak_mib()
-    seconds = _timed(lambda: ours(image, text)).seconds
-    return {"pairs": pairs, "seconds": seconds, "peak_mib_before": before, "peak_mib": _peak_mib()}
+    took = _timed(lambda: ours(image, text))
+    times = {"seconds": took.seconds, "cpu_seconds": took.cpu_seconds}
+    return {"pairs": pairs, **times, "peak_mib_before": before, "peak_mib": _peak_mib()}
 
 
 class _Timed(NamedTuple):
@@ -156,7 +157,10 @@ def main(
         output = subprocess.run([*command, *options], check=True, stdout=subprocess.PIPE, text=True).stdout
         found = json.loads(output.splitlines()[-1])
         results["alone"].append(found)
-        console.print(f"{count:,} alone: {found['seconds']:.1f} s, peak {found['peak_mib']:,.0f} MiB", end="")
+        console.print(
+            f"{count:,} alone: {found['seconds']:.1f} s, {found['cpu_seconds']:.1f} CPU s, peak {found['peak_mib']:,.0f} MiB",
+            end="",
+        )
         console.print(f", {found['peak_mib_before']:,.0f} before")
     for count in pairs:
         found = measure(count, width, rounds, sample)
