@@ -157,10 +157,8 @@ def main(
         output = subprocess.run([*command, *options], check=True, stdout=subprocess.PIPE, text=True).stdout
         found = json.loads(output.splitlines()[-1])
         results["alone"].append(found)
-        console.print(
-            f"{count:,} alone: {found['seconds']:.1f} s, {found['cpu_seconds']:.1f} CPU s, peak {found['peak_mib']:,.0f} MiB",
-            end="",
-        )
+        took = f"{found['seconds']:.1f} s, {found['cpu_seconds']:.1f} CPU s"
+        console.print(f"{count:,} alone: {took}, peak {found['peak_mib']:,.0f} MiB", end="")
         console.print(f", {found['peak_mib_before']:,.0f} before")
     for count in pairs:
         found = measure(count, width, rounds, sample)
