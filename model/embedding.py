@@ -40,10 +40,11 @@ def embed_images(
     towers: Any = clip
     towers.eval()
     found, kept = [], []
-    for start in tqdm(range(0, len(rows), batch_size), desc="encoding", unit="batch", disable=None, leave=False):
-        batch, usable = triples.batch(rows[start : start + batch_size])
+    lists = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+    how: dict[str, Any] = {"desc": "encoding", "unit": "batch", "disable": None, "leave": False}
+    for batch, usable in tqdm(triples.batches(lists, device), total=len(lists), **how):
         if usable:
-            found.append(towers.encode_image(batch.to(device).images, normalize=True).float().cpu())
+            found.append(towers.encode_image(batch.images, normalize=True).float().cpu())
             kept.extend(usable)
     if not found:
         raise ModelError("none of the images can be used")

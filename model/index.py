@@ -150,7 +150,8 @@ def load_model_of(index: Index, model: Path | None = None) -> Towers:
 def _embed(run: Path, rows: SplitRows, towers: Towers, plan: Plan) -> tuple[Tensor, pa.Table]:
     """(M, D) of the distinct images of a split, and their rows."""
     device = choose_device(plan.device)
-    triples = TripleSet(rows, towers, explanations=False, cache_mib=0)
+    loading: dict[str, Any] = {"workers": plan.data.workers, "max_bad_images": plan.data.max_bad_images}
+    triples = TripleSet(rows, towers, explanations=False, cache_mib=0, **loading)
     members: dict[int, list[int]] = {}
     for row, group in enumerate(triples.image_group.tolist()):
         members.setdefault(group, []).append(row)
