@@ -132,6 +132,9 @@ def train(
     override: Annotated[
         list[str] | None, typer.Option("--set", help="change a setting: --set optim.lr=1e-3 (repeatable)")
     ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="recipe for what the file leaves out, instead of the one that it names")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="begin anew, whatever run is in that folder")] = False,
     allow_partial: AllowPartial = False,
     nproc: Annotated[int, typer.Option(min=1, help="processes that share every batch, each with its own GPU")] = 1,
@@ -142,11 +145,12 @@ def train(
     """
     from model.settings_file import load_settings
 
-    load_settings(config, override or [])  # mistakes show before Prefect starts
+    changed = [*([] if preset is None else [f"preset={preset}"]), *(override or [])]
+    load_settings(config, changed)  # mistakes show before Prefect starts
     from flows.show import show_training
     from flows.train import train_entityclip
 
-    overrides = absolute_overrides(override or [], Path.cwd())
+    overrides = absolute_overrides(changed, Path.cwd())
     with a_stop_is_no_failure():
         run = train_entityclip(config.absolute(), out.absolute(), overrides, overwrite, allow_partial, nproc)
         show_training(run)

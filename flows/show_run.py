@@ -36,7 +36,7 @@ def _settings(run: RunOverview) -> list[tuple[str, str]]:
     found = {
         "method": (", ".join(parts) or "plain CLIP") if method else None,
         "towers": " ".join(str(towers[key]) for key in ("model", "pretrained") if towers.get(key)),
-        "steps": optim.get("steps"),
+        "steps": _length(optim),
         "batch": optim.get("batch_size"),
         "learning rate": f"{optim['lr']} towers, {optim.get('new_lr')} new modules" if "lr" in optim else None,
         "seed": settings.get("seed"),
@@ -47,15 +47,21 @@ def _settings(run: RunOverview) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in found.items() if value not in (None, "")]
 
 
+def _length(optim: dict[str, Any]) -> str | None:
+    """How long the run is, as its settings say it."""
+    if optim.get("epochs"):
+        return f"those of {optim['epochs']:g} epochs"
+    return str(optim["steps"]) if optim.get("steps") else None
+
+
 def _progress(run: RunOverview) -> list[tuple[str, str]]:
-    steps = _mapping(run.settings.get("optim")).get("steps")
     last = run.last_step
     losses = ", ".join(f"{name} {value:.3f}" for name, value in _mapping(last.get("losses")).items())
     seconds, rate = run.record.get("seconds"), run.record.get("samples_per_second")
     splits = _mapping(run.evaluation.get("splits"))
     of = ", of other weights than the checkpoint's" if run.evaluation.get("stale") else ""
     found = {
-        "last step": f"{last.get('step')} of {steps}: {losses}" if last else None,
+        "last step": f"{last.get('step')} of {last.get('of')}: {losses}" if last else None,
         "took": f"{seconds:,.1f} s, {rate:,.0f} samples/s" if seconds and rate else None,
         "checkpoint": f"of step {run.checkpoint.get('step')}" if run.checkpoint else "none yet",
         "validation": _retrieval(_mapping(run.checkpoint.get("validation"))),

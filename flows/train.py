@@ -41,10 +41,9 @@ def train_entityclip(
     """
     partial = ["data.allow_partial=true"] if allow_partial else []
     settings = load_settings(in_project(config), [*absolute_overrides(overrides or []), *partial])
-    steps = settings.optim.steps
     with LiveRun("reading the explanations") as live:
 
-        def on_step(step: int, losses: dict[str, float]) -> None:
+        def on_step(step: int, steps: int, losses: dict[str, float]) -> None:
             live.describe = lambda: Now(100.0 * step / steps, f"step {step} of {steps}, loss {losses['total']:.4f}")
 
         try:

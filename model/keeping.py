@@ -47,14 +47,14 @@ class Keeper:
             base=self.base,
         )
 
-    def state_is_due(self, at: Position) -> bool:
+    def state_is_due(self, at: Position, *, last: bool) -> bool:
         """After so many steps, after so many minutes, and after the last step."""
         often = self.settings.checkpoint
         if (at.step, at.validated) == self._saved:
             return False
         late = often.minutes is not None and time.monotonic() - self._saved_at >= 60 * often.minutes
         on_time = often.every is not None and at.step % often.every == 0
-        return late or on_time or at.step == self.settings.optim.steps
+        return late or on_time or last
 
     def save_state(self, at: Position, device: torch.device) -> str:
         """Save all that a later process needs to go on; returns a line about what that cost."""

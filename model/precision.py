@@ -1,7 +1,24 @@
 """Scores, softmaxes and losses are computed in fp32 whatever the towers run in."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
+
+from model.errors import ModelError
+
+
+def forward_context(precision: str, device: torch.device) -> Callable[[], AbstractContextManager[object]]:
+    """What makes the context of a forward pass: bf16 autocast over fp32 weights, or nothing for "fp32".
+
+    Raises ModelError where the device cannot multiply in bf16.
+    """
+    if precision == "fp32":
+        return nullcontext
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise ModelError(f"precision: {torch.cuda.get_device_name(device)} has no bf16; use fp32")
+    return lambda: torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 def at_least_fp32(x: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ LAST_BITS = "the mathematics is the same; the last bits of sums may differ from 
 
 # All that may change while a run is interrupted. What is not here would make it a run that no settings describe.
 FREE: dict[str, str] = {
+    "preset": EXACT,  # its values are in the settings themselves
     "data.explanations": EXACT,  # the shards themselves are compared by digest
     "data.image_root": EXACT,  # the same images elsewhere
     "data.allow_partial": EXACT,  # what was used of the shards is compared
@@ -31,13 +32,16 @@ FREE: dict[str, str] = {
     "divergence.window": EXACT,
     "optim.micro_batch_size": LAST_BITS,
     "evaluation.batch_size": LAST_BITS,
+    "grad_checkpointing": LAST_BITS,
+    "compile": LAST_BITS,
     "threads": LAST_BITS,
     "device": LAST_BITS,
 }
-_WORDS = {
-    "optim.steps": "the learning rate falls to zero over all steps; to train longer, `entityclip export` the finished "
-    "run and begin a new one with towers.model=local-dir:EXPORT",
-}
+_LENGTH = (
+    "the learning rate falls to zero over all steps; to train longer, `entityclip export` the finished "
+    "run and begin a new one with towers.model=local-dir:EXPORT"
+)
+_WORDS = {"optim.steps": _LENGTH, "optim.epochs": _LENGTH}
 _SHOWN = 5
 
 

@@ -30,10 +30,19 @@ class RunLog:
     """
 
     def __init__(
-        self, run: Path, trackers: Trackers, *, resumed_from: int | None = None, validated: bool = True
+        self,
+        run: Path,
+        trackers: Trackers,
+        *,
+        steps: int | None = None,
+        resumed_from: int | None = None,
+        validated: bool = True,
     ) -> None:
-        """`resumed_from`: the last step whose work is kept; None begins a new log. `validated`: its validation too."""
-        self._path, self._trackers = run / METRICS_LOG, trackers
+        """A log of a run of so many `steps`, which each line of a step repeats as "of".
+
+        `resumed_from` is the last step whose work is kept, `validated` whether its validation is too; None begins anew.
+        """
+        self._path, self._trackers, self._steps = run / METRICS_LOG, trackers, steps
         self._resumed_from, self._validated = resumed_from, validated
 
     def __enter__(self) -> Self:
@@ -57,7 +66,17 @@ class RunLog:
         report = {
             name: float(f"{value:.5g}") for name, value in report.items()
         }  # half the line's length, and read by eye
-        self._write({"kind": "step", "step": step, "losses": losses, "report": report, "lr": rates, "seconds": seconds})
+        self._write(
+            {
+                "kind": "step",
+                "step": step,
+                "of": self._steps,
+                "losses": losses,
+                "report": report,
+                "lr": rates,
+                "seconds": seconds,
+            }
+        )
 
     def validation(self, step: int, metrics: dict[str, Any], seconds: float) -> None:
         """Retrieval on the validation split."""

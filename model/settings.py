@@ -3,17 +3,16 @@
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from model.optim_settings import OptimSettings
+from model.settings_section import Section
 
 LOCAL_DIR = "local-dir:"  # open_clip's own schema for a model folder
 AUTHORS_ITM_EPSILON = 1e-8
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TowerSettings(_Section):
+class TowerSettings(Section):
     """Which CLIP to start from."""
 
     model: str = Field(description="an open_clip model name, or local-dir:PATH of an open_clip model folder")
@@ -34,7 +33,7 @@ class TowerSettings(_Section):
         return Path(self.model.removeprefix(LOCAL_DIR)) if self.model.startswith(LOCAL_DIR) else None
 
 
-class MethodSettings(_Section):
+class MethodSettings(Section):
     """What is trained beside the contrastive loss; what is off is neither built nor computed.
 
     With mmae and gi_itm off and no bridge: plain CLIP fine-tuning.
@@ -109,7 +108,7 @@ class MethodSettings(_Section):
         return self.itm_epsilon or (AUTHORS_ITM_EPSILON if self.reference_compat else 0.0)
 
 
-class SplitSettings(_Section):
+class SplitSettings(Section):
     """Names of the splits in the explanation folder."""
 
     train: str = Field(default="train", description="trained on")
@@ -121,7 +120,7 @@ class SplitSettings(_Section):
 Status = Literal["ok", "truncated", "copied", "off_language", "entity_missing", "over_context"]
 
 
-class DataSettings(_Section):
+class DataSettings(Section):
     """Where the triples are."""
 
     explanations: Path = Field(description="folder of explanation shards, as `entityclip generate` writes it")
@@ -162,35 +161,36 @@ class DataSettings(_Section):
     )
 
 
-class OptimSettings(_Section):
-    """AdamW with warm-up and cosine decay to zero."""
+class LockSettings(Section):
+    """Towers that keep the weights they began with; all else is trained, logit_scale too."""
 
-    steps: int = Field(ge=1, description="optimiser steps")
-    batch_size: int = Field(ge=2, description="pairs a step; hard negatives need at least 2")
-    micro_batch_size: int | None = Field(
-        default=None,
-        ge=1,
-        description="pairs that pass the towers together, in each process: the same gradients in less memory and a "
-        "third more time; null: all at once",
+    image: bool = Field(default=False, description="lock the image tower")
+    text: bool = Field(default=False, description="lock the text tower")
+    image_unlocked_groups: int = Field(
+        default=0,
+        ge=0,
+        description="how many groups at the end of a locked Vision Transformer are trained: its projection, its last "
+        "block with the last norm, the blocks before, its embeddings",
     )
-    lr: float = Field(default=1e-5, gt=0, description="peak learning rate of the towers")
-    new_lr: float = Field(default=1e-4, gt=0, description="peak learning rate of the training-only modules")
-    weight_decay: float = Field(
-        default=0.01, ge=0, description="not applied to biases, norms, embeddings and logit_scale"
+    text_unlocked_layers: int = Field(
+        default=0, ge=0, description="how many groups at the end of a locked text tower are trained, counted alike"
     )
-    warmup: float = Field(default=0.05, ge=0, lt=1, description="share of the steps in which the learning rate rises")
-    beta1: float = Field(default=0.9, ge=0, lt=1, description="AdamW's first momentum")
-    beta2: float = Field(default=0.98, ge=0, lt=1, description="AdamW's second momentum")
+
+    @model_validator(mode="after")
+    def _what_is_unlocked_is_locked(self) -> Self:
+        if (self.image_unlocked_groups and not self.image) or (self.text_unlocked_layers and not self.text):
+            raise ValueError("unlocked groups or layers belong to a locked tower: set lock.image or lock.text")
+        return self
 
 
-class EvaluationSettings(_Section):
+class EvaluationSettings(Section):
     """When and how retrieval is measured."""
 
     every: int = Field(default=100, ge=1, description="steps between validations; the last step is always validated")
     batch_size: int = Field(default=256, ge=1, description="pairs encoded together")
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """Who is told the numbers of a run, beside its own log and TensorBoard."""
 
     trackers: tuple[Literal["wandb", "mlflow"], ...] = Field(
@@ -204,7 +204,7 @@ class LogSettings(_Section):
     )
 
 
-class DivergenceSettings(_Section):
+class DivergenceSettings(Section):
     """What stops a run before it spoils its weights; losses and gradients that are not finite always do."""
 
     loss_factor: float | None = Field(
@@ -216,7 +216,7 @@ class DivergenceSettings(_Section):
     window: int = Field(default=100, ge=1, description="how many steps are recent")
 
 
-class CheckpointSettings(_Section):
+class CheckpointSettings(Section):
     """When the whole state of a run is saved, to go on from; whichever comes first. The best weights are kept apart."""
 
     every: int | None = Field(default=500, ge=1, description="steps between saved states; null: by minutes only")
@@ -224,13 +224,14 @@ class CheckpointSettings(_Section):
     keep: int = Field(default=2, ge=1, description="how many of the last states are kept")
 
 
-class TrainSettings(_Section):
+class TrainSettings(Section):
     """Everything that decides a training run."""
 
     towers: TowerSettings
     method: MethodSettings = Field(default_factory=MethodSettings)
     data: DataSettings
     optim: OptimSettings
+    lock: LockSettings = Field(default_factory=LockSettings)
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     checkpoint: CheckpointSettings = Field(default_factory=CheckpointSettings)
@@ -238,6 +239,21 @@ class TrainSettings(_Section):
     seed: int = Field(default=0, ge=0, lt=2**31, description="of new weights, batch order and hard negatives")
     threads: int | None = Field(default=None, ge=1, description="torch threads; null: torch's own choice")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU if there is one")
+    precision: Literal["fp32", "bf16"] = Field(
+        default="fp32",
+        description="bf16: autocast in the forward pass; weights, averages, losses and softmaxes stay in fp32",
+    )
+    grad_checkpointing: bool = Field(
+        default=False, description="compute the towers' blocks again in the backward pass: less memory, more time"
+    )
+    compile: Literal["inductor", "aot_eager"] | None = Field(
+        default=None,
+        description="backend of torch.compile for the transformer blocks and the experts; null: not compiled",
+    )
+
+    preset: str | None = Field(
+        default=None, description="the recipe for what is not given: default, paper or paper-goodnews"
+    )
 
     @model_validator(mode="after")
     def _a_control_needs_a_reader(self) -> Self:

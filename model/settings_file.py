@@ -1,9 +1,9 @@
-"""From a YAML file and dotted overrides to TrainSettings, with errors that say how to mend them."""
+"""From a preset, a YAML file and dotted overrides to TrainSettings, with errors that say how to mend them."""
 
 import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -11,16 +11,19 @@ from pydantic import BaseModel, ValidationError
 from model.errors import ModelError
 from model.settings import LOCAL_DIR, TrainSettings
 
+PRESETS = Path(__file__).with_name("presets")
 _PATH_KEYS = (("data", "explanations"), ("data", "image_root"))
 
 
 def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
     """Read training settings; an override such as `optim.lr=1e-3` replaces one value (parsed as YAML).
 
+    What the file leaves out comes from the preset that it names, or that the override `preset=NAME` names.
+
     Relative paths in the file start at its folder, those in overrides at the working directory; so does the
     path after `local-dir:`.
 
-    Raises ModelError, naming the file or override and the key, for an unreadable file, an unknown key, a
+    Raises ModelError, naming the file or override and the key, for an unreadable file, an unknown key or preset, a
     wrong value, and a model folder that does not exist.
     """
     settings, changed = _load(path, overrides)
@@ -35,21 +38,35 @@ def load_run_settings(path: Path) -> TrainSettings:
 
     Raises ModelError as `load_settings` does, but for the model folder.
     """
-    return _load(path, [])[0]
+    return _load(path, [], complete=True)[0]
 
 
-def _load(path: Path, overrides: list[str]) -> tuple[TrainSettings, set[str]]:
-    """The settings, and the keys that overrides changed."""
+def _load(path: Path, overrides: list[str], *, complete: bool = False) -> tuple[TrainSettings, set[str]]:
+    """The settings, and the keys that overrides changed. A `complete` file needs nothing of the preset it names."""
     values = _with_absolute_paths(_read(path), path.resolve().parent)
     changed: set[str] = set()
+    changes: dict[str, Any] = {}
     for override in overrides:
         key, change = _parse(override)
         changed.add(key)
-        values = _merge(values, _with_absolute_paths(change, Path.cwd()))
+        changes = _lay_over(changes, _with_absolute_paths(change, Path.cwd()))
+    values = _lay_over(values, changes)
+    if (name := values.get("preset")) is not None and not complete:
+        values = _lay_over(preset(str(name)), values)
     try:
         return TrainSettings.model_validate(values), changed
     except ValidationError as error:
         raise ModelError("\n".join(_explain(error, path, changed))) from error
+
+
+def preset(name: str) -> dict[str, Any]:
+    """The values of a preset, and of the one that it builds on. Raises ModelError for a name that there is not."""
+    path = PRESETS / f"{name}.yaml"
+    if not path.is_file():
+        raise ModelError(f"no preset {name!r}; there are {', '.join(sorted(p.stem for p in PRESETS.glob('*.yaml')))}")
+    values = _read(path)
+    below = values.pop("preset", None)
+    return values if below is None else _lay_over(preset(below), values)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -87,6 +104,20 @@ def _merge(values: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def _lay_over(values: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """`change` over `values`, key by key; what it gives in another form takes the place of the form below."""
+    merged = _merge(values, change)
+    optim, given = merged.get("optim"), change.get("optim")
+    if isinstance(optim, dict) and isinstance(given, dict):
+        for one, other in (("steps", "epochs"), ("epochs", "steps")):
+            if given.get(one) is not None and given.get(other) is None:
+                optim.pop(other, None)
+    given = change.get("towers")
+    if isinstance(given, dict) and str(given.get("model", "")).startswith(LOCAL_DIR) and "pretrained" not in given:
+        merged["towers"].pop("pretrained", None)  # a folder brings its own weights
+    return merged
+
+
 def _with_absolute_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     values = _merge({}, values)
     for section, key in _PATH_KEYS:
@@ -118,7 +149,11 @@ def _explain(error: ValidationError, path: Path, changed: set[str]) -> Iterator[
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     section: type[BaseModel] = TrainSettings
     for part in location[:-1]:
-        annotation = section.model_fields[str(part)].annotation
+        if isinstance(part, int):  # an item of a list, whose type is known already
+            continue
+        annotation = section.model_fields[part].annotation
+        if get_args(annotation):
+            annotation = get_args(annotation)[0]
         assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
         section = annotation
     return list(section.model_fields)

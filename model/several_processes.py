@@ -54,8 +54,8 @@ def train_in_processes(
                     told = True
                     process.send_signal(signal.SIGTERM)
             if on_step is not None:
-                for step, losses in watch.new():
-                    on_step(step, losses)
+                for step, steps, losses in watch.new():
+                    on_step(step, steps, losses)
             if process.returncode is not None:
                 break
         ends = {rank: _read(report / f"{rank}.json") for rank in range(count)}
@@ -118,8 +118,8 @@ class _Steps:
         self._size = log.stat().st_size if log.exists() else 0
         self._last = 0
 
-    def new(self) -> list[tuple[int, dict[str, float]]]:
-        """Steps since the last call, the latest of them if there are very many."""
+    def new(self) -> list[tuple[int, int, dict[str, float]]]:
+        """Steps since the last call, of how many, and their losses; the latest of them if there are very many."""
         if not self._log.exists() or self._log.stat().st_size == self._size:
             return []
         with self._log.open("rb") as file:
@@ -127,8 +127,8 @@ class _Steps:
             start = file.seek(max(0, self._size - _TAIL_BYTES))
             lines = file.read().splitlines(keepends=True)[1 if start else 0 :]
         found = [json.loads(line) for line in lines if line.endswith(b"\n")]
-        steps = [(line["step"], line["losses"]) for line in found if line["kind"] == "step"]
-        new = [(step, losses) for step, losses in steps if step > self._last]
+        steps = [(line["step"], line["of"], line["losses"]) for line in found if line["kind"] == "step"]
+        new = [one for one in steps if one[0] > self._last]
         if new:
             self._last = new[-1][0]
         return new

@@ -16,6 +16,7 @@ import torch
 import yaml
 
 from model.batch import Batch
+from model.compute import prepare
 from model.device import choose_device, torch_threads
 from model.divergence import DivergenceGuard
 from model.embedding import embed_split
@@ -25,7 +26,8 @@ from model.files import write_json, written_whole
 from model.keeping import Keeper
 from model.one_process import OneProcess
 from model.open_clip_folder import towers_folder
-from model.optimisation import clamp_logit_scale, gradient_norm, make_optimizer, set_learning_rate
+from model.optimisation import clamp_logit_scale, clip_gradients, gradient_norm, make_optimizer, set_learning_rate
+from model.precision import forward_context
 from model.progress import Progress
 from model.random_state import own_random_numbers
 from model.resume import check_resumable
@@ -42,7 +44,7 @@ from model.training_step import TrainingStep
 from model.triples import TripleSet
 
 _CPU = torch.device("cpu")
-OnStep = Callable[[int, dict[str, float]], None]
+OnStep = Callable[[int, int, dict[str, float]], None]  # step, of how many, losses
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,8 @@ def train(
 
     Touches no LLM: explanations are read from shards, each checked by its receipt, and said and recorded with the
     checkpoint. Writes `out/settings.yaml`, `out/metrics.jsonl` (one line a step or validation), `out/checkpoint/`,
-    `out/state/` and, last, `out/train.json`. `on_step(step, losses)` is called after every step, steps counted from
-    1. The starting weights are validated too, as step 0, and kept if training never beats them.
+    `out/state/` and, last, `out/train.json`. `on_step(step, steps, losses)` is called after every step,
+    counted from 1. The starting weights are validated too, as step 0, and kept if training never beats them.
 
     An unfinished run in `out` goes on from its last saved state, unless `overwrite`, and ends with the weights and
     the log of a run that was never interrupted (to the bit on the same kind of CPU and threads).
@@ -102,6 +104,7 @@ def train(
         base = None if settings.towers.folder is None else towers_folder(settings.towers, towers)
         splits = load_splits(settings, towers, *rows)
         model = EntityCLIP(towers.clip, settings.method).to(device)
+        prepare(model, settings)
         if processes.is_first:
             with written_whole(out / SETTINGS) as temporary:
                 temporary.write_text(yaml.safe_dump(settings.as_plain(), sort_keys=False), encoding="utf-8")
@@ -126,8 +129,13 @@ class _Run:
         self.model, self.optimizer = keeper.model, keeper.optimizer
         self.training, self.validation = splits["train"], splits.get("val")
         self.order = self.training.order(settings.optim.batch_size, settings.seed)
+        self.steps = settings.optim.total_steps(len(self.training))
         self.training_step = TrainingStep(
-            self.model, settings.seed, micro_batch_size=settings.optim.micro_batch_size, processes=processes
+            self.model,
+            settings.seed,
+            forward_context(settings.precision, device),
+            micro_batch_size=settings.optim.micro_batch_size,
+            processes=processes,
         )
         self.at = Position()
 
@@ -145,17 +153,23 @@ class _Run:
         progress: Progress | Silence = Silence()
         log: RunLog | Silence = Silence()
         if self.processes.is_first:
-            progress = Progress(optim.steps, optim.batch_size, self.at.step)
+            progress = Progress(self.steps, optim.batch_size, self.at.step)
             trackers = open_trackers(
-                self.keeper.run, self.settings, progress.say, steps=optim.steps, resumed_from=resumed_from
+                self.keeper.run, self.settings, progress.say, steps=self.steps, resumed_from=resumed_from
             )
-            log = RunLog(self.keeper.run, trackers, resumed_from=resumed_from, validated=self.at.validated)
+            log = RunLog(
+                self.keeper.run,
+                trackers,
+                steps=self.steps,
+                resumed_from=resumed_from,
+                validated=self.at.validated,
+            )
         with closing(progress), log, stop:
             self.processes.wait()  # the log is as it was at the step that this goes on from
             self.guard = DivergenceGuard(self.keeper.run, self.settings.divergence, read_log(self.keeper.run))
             self.say_what_is_read(progress)
             if state is not None:
-                progress.say(f"resumed from step {self.at.step} of {optim.steps}, saved in {state.folder}")
+                progress.say(f"resumed from step {self.at.step} of {self.steps}, saved in {state.folder}")
             for remark in remarks:
                 progress.say(remark)
             while True:
@@ -169,7 +183,7 @@ class _Run:
                     with progress.aside("saving"):
                         if self.processes.is_first:
                             progress.say(self.keeper.save_state(self.at, self.device))
-                if stopping or self.at.step == optim.steps:
+                if stopping or self.at.step == self.steps:
                     break
                 self.step(log, progress)
             for line in self.training.failures.lines():
@@ -179,14 +193,14 @@ class _Run:
             stop.hand_over()
             asked = "asked to stop" if stop.asked is None else stop.asked.name
             raise Stopped(
-                f"{asked}: stopped after step {self.at.step} of {optim.steps}; the state is saved in "
+                f"{asked}: stopped after step {self.at.step} of {self.steps}; the state is saved in "
                 f"{self.keeper.run}, the same command goes on from there"
             )
         return self.finish()
 
     def agreed(self, stop: StopSignal) -> tuple[bool, bool]:
         """Whether to stop, which every process may be asked to, and whether to save, which the first one decides."""
-        due = self.processes.is_first and self.keeper.state_is_due(self.at)
+        due = self.processes.is_first and self.keeper.state_is_due(self.at, last=self.at.step == self.steps)
         said = self.processes.numbers(stop.asked is not None, due)
         return any(stopping for stopping, _ in said), any(saving for _, saving in said)
 
@@ -201,12 +215,13 @@ class _Run:
         began = time.monotonic()
         step = self.at.step + 1
         batch, size = self.next_batch()
-        rates = set_learning_rate(self.optimizer, step - 1, self.settings.optim)
+        rates = set_learning_rate(self.optimizer, step - 1, self.steps, self.settings.optim)
         values = self.training_step.gradients(step, batch)
         norm = gradient_norm(self.model)
         writes = self.processes.is_first
         ids = partial(self.training_step.ids, batch)
         self.guard.check(step, values.losses, norm, rates=rates, ids=ids, writes=writes)
+        clip_gradients(self.model, self.settings.optim.clip_norm, norm)
         self.optimizer.step()
         clamp_logit_scale(self.model)
         self.at.step, self.at.validated = step, False
@@ -215,7 +230,7 @@ class _Run:
         log.step(step, values.losses, values.report | {"grad_norm": norm}, rates, self.at.step_seconds)
         progress.step(step, values.losses)
         if self.on_step is not None:
-            self.on_step(step, values.losses)
+            self.on_step(step, self.steps, values.losses)
 
     def next_batch(self) -> tuple[Batch, int]:
         """This process's rows of the next batch and how many the batch has, too few for a contrastive loss passed over.
@@ -231,7 +246,7 @@ class _Run:
 
     def validate_if_due(self, log: RunLog | Silence, progress: Progress | Silence, stop: StopSignal) -> None:
         """Measure retrieval; save a checkpoint if this is the best so far (without a split: at the last step)."""
-        step, last = self.at.step, self.at.step == self.settings.optim.steps
+        step, last = self.at.step, self.at.step == self.steps
         if self.validation is None:
             if last and self.processes.is_first:
                 self.keeper.save_checkpoint(self.at)

@@ -14,7 +14,7 @@ def test_a_run_while_it_trains_when_it_is_finished_and_evaluated(settings: Train
     run = tmp_path / "run"
     assert not is_training_run(tmp_path)
     meanwhile = []
-    train(settings, run, on_step=lambda step, losses: meanwhile.append(overview(run)))
+    train(settings, run, on_step=lambda *_: meanwhile.append(overview(run)))
     assert [found.state for found in meanwhile] == ["unfinished"] * 6
     assert [found.last_step.get("step") for found in meanwhile] == [1, 2, 3, 4, 5, 6]
     assert is_training_run(run)

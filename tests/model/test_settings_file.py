@@ -1,10 +1,12 @@
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 
 from model.errors import ModelError
-from model.settings_file import load_settings
+from model.pretrained import check_names
+from model.settings_file import load_run_settings, load_settings
 
 YAML = """
 towers: {model: "local-dir:clip"}
@@ -63,6 +65,13 @@ def test_a_written_copy_reads_back_the_same(file, tmp_path):
         ("towers.model=local-dir:nowhere", ["override towers.model", "no model folder", "nowhere"]),
         ("towers.pretrained=openai", ["brings its own weights"]),
         ("optim.lr.high=3", ["optim.lr", "number"]),
+        ("preset=papr", ["no preset 'papr'", "default, paper, paper-goodnews"]),
+        ("optim.groups=[{pattern: x, lrr: 1}]", ["optim.groups.0.lrr", "did you mean 'lr'"]),
+        ("optim.groups=[{pattern: '(', lr: 1}]", ["optim.groups.0.pattern", "not a regular expression"]),
+        ("optim.groups=[{pattern: x}]", ["optim.groups.0", "changes nothing"]),
+        ("optim.steps=null", ["optim", "give steps or epochs, one of the two"]),
+        ("optim={optimizer: adam}", ["optim", "with adam set weight_decay to 0"]),
+        ("lock.text_unlocked_layers=1", ["lock", "set lock.image or lock.text"]),
     ],
 )
 def test_mistakes_in_overrides_are_named(file, override, words):
@@ -88,3 +97,39 @@ def test_mistakes_in_the_file_are_named(file, tmp_path):
     file.write_text(YAML.replace("local-dir:clip", "local-dir:../empty"))
     with pytest.raises(ModelError, match=r"lacks open_clip_config\.json"):
         load_settings(file, [])
+
+
+def test_the_authors_recipes(file):
+    """docs of the method: Adam, lr 1e-5 (GoodNews 5e-6), no decay, no warm-up, 20 epochs of batches of 192, seed 42."""
+    file.write_text("preset: paper\ndata: {explanations: shards}\n")
+    paper = load_settings(file, [])
+    optim = paper.optim
+    assert (optim.optimizer, optim.lr, optim.new_lr, optim.weight_decay, optim.warmup) == ("adam", 1e-5, 1e-5, 0, 0)
+    assert (optim.epochs, optim.steps, optim.batch_size, paper.seed) == (20, None, 192, 42)
+    assert (optim.total_steps(1000), optim.total_steps(192)) == (100, 20), "incomplete batches are left out"
+    method = paper.method
+    assert (method.image_experts, method.shared_experts, method.text_experts) == (4, 4, 4)
+    assert (method.aux_weight, method.itm_weight, method.bridge_weight) == (0.1, 0.1, 0)
+    check_names(paper.towers)
+    goodnews = load_settings(file, ["preset=paper-goodnews"])
+    assert goodnews.optim == optim.model_copy(update={"lr": 5e-6, "new_lr": 5e-6})
+    assert goodnews.model_copy(update={"optim": optim, "preset": "paper"}) == paper
+
+
+def test_a_preset_gives_what_the_file_leaves_out(file):
+    file.write_text("preset: paper\n" + YAML)
+    settings = load_settings(file, ["optim.beta1=0.5"])
+    assert (settings.optim.steps, settings.optim.epochs) == (10, None), "the file's length takes the preset's place"
+    assert (settings.optim.lr, settings.optim.beta1, settings.optim.beta2) == (1e-3, 0.5, 0.999)
+    assert settings.towers.pretrained is None, "a folder brings its own weights"
+    assert load_settings(file, ["optim.epochs=3"]).optim.steps is None
+    other = load_settings(file, ["preset=default"])
+    assert (other.optim.optimizer, other.optim.lr, other.seed) == ("adamw", 1e-3, 0)
+    copy = file.with_name("copy.yaml")
+    copy.write_text(yaml.safe_dump(settings.as_plain()))
+    assert load_settings(copy, []) == load_run_settings(copy) == settings
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "data_manifests").glob("*/train.yaml")), ids=str)
+def test_the_shipped_settings_are_valid_and_their_towers_exist(path):
+    check_names(load_settings(path, []).towers)

@@ -38,7 +38,7 @@ def test_two_processes_train_the_model_of_one(settings, tmp_path):
     seen = []
     one = train(settings, tmp_path / "one")
     in_pieces = changed(settings, optim={"micro_batch_size": 3})
-    two = train_in_processes(in_pieces, tmp_path / "two", 2, lambda step, losses: seen.append((step, losses)))
+    two = train_in_processes(in_pieces, tmp_path / "two", 2, lambda step, _, losses: seen.append((step, losses)))
     assert (one.steps, one.best_step) == (two.steps, two.best_step) == (20, 20)
     assert steps(tmp_path / "two")[20] == seen[-1][1] and seen[-1][0] == 20
     for step, losses in steps(tmp_path / "one").items():

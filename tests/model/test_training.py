@@ -28,7 +28,7 @@ def lines(run):
 
 def test_a_run_and_what_it_leaves(settings, tmp_path):
     seen = []
-    result = train(settings, tmp_path / "run", on_step=lambda step, losses: seen.append((step, losses)))
+    result = train(settings, tmp_path / "run", on_step=lambda step, steps, losses: seen.append((step, losses)))
     log = lines(tmp_path / "run")
     steps = [line for line in log if line["kind"] == "step"]
     validations = [line for line in log if line["kind"] == "validation"]

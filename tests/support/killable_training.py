@@ -57,7 +57,7 @@ def _train(
 
     _announce(out, moment)
     try:
-        train(TrainSettings.model_validate(settings), out, on_step=lambda step, _: moment(f"after step {step}"))
+        train(TrainSettings.model_validate(settings), out, on_step=lambda step, *_: moment(f"after step {step}"))
     except Stopped:
         sys.exit(0)
     except KeyboardInterrupt:
