@@ -35,8 +35,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
 
 _HEAD = """# Every field of the training settings
 
-Made from the code by `python -m model.settings_reference`; a test compares. Unknown fields are refused, and relative paths
-start at the file's own folder, those in `--set` at the working directory. [training.md](training.md) says more.
+Made from the code by `python -m model.settings_reference`; a test compares. Unknown fields are refused, and relative
+paths start at the file's own folder, those in `--set` at the working directory. [training.md](training.md) says more.
 """
 
 
