@@ -110,8 +110,10 @@ def _gate(history: History, gate: str, axes: Axes) -> None:
     labels = [name.partition("/")[2].replace("_shared", " shared").replace("_", " ") for name in names]
     axes.set_yticks(range(len(names)), labels, fontsize=8 if len(names) <= 10 else 7)
     axes.figure.colorbar(picture, ax=axes, label="mean weight (%)", pad=0.02)
-    last = history.bins(f"{gate}/{_EFFECTIVE}")[-1]
-    axes.set_title(f"{_GATES[gate]}: a pair draws on {last.total / last.count:.1f} of {len(names)}", fontsize=10)
+    title = _GATES[gate]
+    if effective := history.bins(f"{gate}/{_EFFECTIVE}"):
+        title += f": a pair draws on {means(effective[-1:])[1][0]:.1f} of {len(names)}"
+    axes.set_title(title, fontsize=10)
 
 
 def means(bins: list[Bin]) -> tuple[list[float], list[float]]:

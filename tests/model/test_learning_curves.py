@@ -57,12 +57,13 @@ def test_only_what_a_run_has_is_drawn(settings: TrainSettings, tmp_path: Path) -
     assert titles(history) == []
     history.add(1, {"loss/total": 1.0, "lr/towers": 0.0})
     history.add(2, {"loss/total": 1e30, "validation/mean_recall": 12.34, "image_gate/image_1": 1.0})
-    history.add(2, {"image_gate/effective_experts": 1.0})
+    history.add(2, {"image_gate/effective_experts": 1.0, "text_gate/text_1": 1.0})
     assert titles(history) == [
         "losses (training)",
         "validation recall (best mean 12.3 % at step 2)",
         "learning rates",
         "image gate (MMAE): a pair draws on 1.0 of 1",
+        "text gate (MMAE)",
     ]
 
 
