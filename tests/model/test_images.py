@@ -1,12 +1,15 @@
+import io
 import struct
 import zlib
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from model.errors import ModelError
 from model.images import BadImage, Preprocessing, decode_bytes, decode_file
+from model.open_clip_import import open_clip
 from tests.model.shard_writer import picture, png
 
 
@@ -63,3 +66,41 @@ def test_both_halves_equal_the_whole_transform(towers, size):
 def test_other_transforms_are_refused():
     with pytest.raises(ModelError, match="does not end with ToTensor and Normalize"):
         Preprocessing(lambda image: image)
+
+
+def photograph(width: int, height: int, seed: int = 0) -> Image.Image:
+    """Noise with the spectrum of photographs, 1/f: edges and textures at every scale."""
+    rng = np.random.default_rng(seed)
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    frequency[0, 0] = 1
+    phases = np.exp(2j * np.pi * rng.random((4, *frequency.shape)))
+    noise = np.fft.irfft2(phases / frequency, s=(height, width))
+    noise /= noise.std(axis=(1, 2), keepdims=True)
+    pixels = (noise[:1] + 0.3 * noise[1:]).transpose(1, 2, 0)
+    return Image.fromarray((pixels * 50 + 128).clip(0, 255).astype(np.uint8))
+
+
+def test_a_large_jpeg_is_decoded_small_and_looks_the_same():
+    transform = open_clip.image_transform(224, is_train=False)
+    halves, differences = Preprocessing(transform), []
+    for seed, (width, height) in enumerate([(1400, 1000), (2000, 1400), (1000, 1900)]):
+        buffer = io.BytesIO()
+        photograph(width, height, seed).save(buffer, "JPEG", quality=92)
+        small, whole = decode_bytes(buffer.getvalue(), 224), decode_bytes(buffer.getvalue())
+        assert min(whole.size) == min(width, height)
+        assert 2 * 224 <= min(small.size) <= min(whole.size) / 2
+        differences.append((halves.pixels(small).float() - halves.pixels(whole).float()).abs())
+    found = torch.stack(differences)
+    print(f"mean {found.mean():.2f}, 99.9 % below {found.quantile(0.999):.0f}, of 255")  # docs/performance.md
+    assert found.mean() < 1 and found.quantile(0.999) < 8
+    below = io.BytesIO()
+    photograph(800, 600).save(below, "JPEG")
+    assert decode_bytes(below.getvalue(), 224).size == (800, 600)
+    assert decode_bytes(png(0), 4).size == (20, 20)
+
+
+def test_the_orientation_of_a_file_is_not_applied():
+    buffer, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees to see it upright
+    photograph(60, 40).save(buffer, "JPEG", exif=exif)
+    assert decode_bytes(buffer.getvalue()).size == (60, 40)

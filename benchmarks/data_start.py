@@ -1,0 +1,165 @@
+"""Time and memory until the first batch of many triples: `python -m benchmarks.data_start --help`.
+
+Triples by reference, with texts about as long as VisualNews' captions and their explanations; each size in a process of
+its own, after the towers (ViT-B/32 with one layer, its own tokenizer) are loaded. docs/performance.md says what was
+found.
+"""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+import typer
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from model.open_clip_import import open_clip
+from model.shards import SCHEMA_VERSION, read_split
+from model.towers import Towers
+from model.triples import TripleSet
+
+BATCH = 192
+_WORDS = "who where when queen visit race court minister stands beside hall river coat crowd flag grey blue old".split()
+_IMAGES = 64
+
+
+def write_triples(folder: Path, count: int, shards: int) -> None:
+    """`count` rows in shards without receipts, over a few images; texts differ from row to row."""
+    rng = np.random.default_rng(0)
+    for number in range(_IMAGES):
+        pixels = rng.integers(0, 256, (256, 320, 3), dtype=np.uint8)
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(folder / "images" / f"{number}.jpg")
+    for shard in range(shards):
+        ids = [f"guardian-{row:08d}" for row in range(shard, count, shards)]
+        words = rng.choice(_WORDS, (len(ids), 130))
+        provenance = {"schema_version": SCHEMA_VERSION, "dataset": "many", "image_root": str(folder / "images")}
+        images = [{"path": f"./guardian/images/../../{number % _IMAGES}.jpg"} for number in range(len(ids))]
+        table = pa.table(
+            {
+                "id": ids,
+                "image": pa.array(images, pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+                "caption": [f"{i} {' '.join(row[:20])}" for i, row in zip(ids, words, strict=True)],
+                "topic": pa.array(["news"] * len(ids)),
+                "explanation": [f"{i} {' '.join(row[20:])}" for i, row in zip(ids, words, strict=True)],
+                "status": ["ok"] * len(ids),
+                "key": [hashlib.sha256(i.encode()).hexdigest() for i in ids],
+            }
+        ).replace_schema_metadata({"entityclip": json.dumps(provenance)})
+        path = folder / "split=train" / f"part-{shard:05d}-of-{shards:05d}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, path, compression="zstd")
+
+
+def start_once(folder: Path, workers: int) -> dict[str, float]:
+    """Read the rows and load a first batch in this process: seconds, and peaks of resident memory in MiB.
+
+    `anonymous_mib` is the memory that is ours; beside it, parts of the texts' file are mapped, which the kernel drops
+    where memory is short.
+    """
+    torch.set_num_threads(1)
+    clip, _, transform = open_clip.create_model_and_transforms(
+        "ViT-B-32", load_weights=False, text_cfg={"layers": 1}, vision_cfg={"layers": 1}
+    )
+    towers = Towers(clip, transform, open_clip.get_tokenizer("ViT-B-32"))
+    peak = _Anonymous()
+    before, began = _mib("RssAnon"), time.monotonic()
+    rows = read_split(folder, "train", statuses=("ok",), allow_partial=True)
+    read = time.monotonic()
+    triples = TripleSet(rows, towers, explanations=True, cache_mib=0, workers=workers)
+    ready = time.monotonic()
+    batches = triples.batches(triples.order(BATCH, 0).starting_at(0))
+    batch, _ = next(batches)
+    first = time.monotonic()
+    assert len(batch.ids) == BATCH
+    return {
+        "rows": len(triples),
+        "read_seconds": read - began,
+        "prepare_seconds": ready - read,
+        "first_batch_seconds": first - ready,
+        "seconds": first - began,
+        "anonymous_mib_before": before,
+        "anonymous_mib": peak.stop(),
+        "with_mapped_file_mib": _mib("VmHWM"),
+    }
+
+
+class _Anonymous:
+    """The highest anonymous memory of this process, looked at every 20 ms."""
+
+    def __init__(self) -> None:
+        self._highest, self._stopped = 0.0, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> float:
+        self._stopped.set()
+        self._thread.join()
+        return self._highest
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(0.02):
+            self._highest = max(self._highest, _mib("RssAnon"))
+
+
+def _mib(name: str) -> float:
+    found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
+    assert found is not None
+    return int(found[1]) / 2**10
+
+
+def main(
+    rows: Annotated[list[int], typer.Option(help="how many triples; may be given several times")] = [  # noqa: B006
+        12_000,
+        120_000,
+        1_200_000,
+    ],
+    workers: Annotated[int, typer.Option(help="processes that load")] = 2,
+    rows_per_shard: Annotated[int, typer.Option(help="triples in a shard")] = 20_000,
+    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
+    child: Annotated[Path | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Start training on datasets of several sizes, up to the first batch."""
+    if child is not None:
+        print(json.dumps(start_once(child, workers)))
+        return
+    table = Table(
+        "triples",
+        "first batch after, s",
+        "reading",
+        "preparing",
+        "loading",
+        "peak MiB",
+        "of it towers",
+        "with mapped file",
+    )
+    results = []
+    for count in rows:
+        with tempfile.TemporaryDirectory() as folder:
+            write_triples(Path(folder), count, -(-count // rows_per_shard))
+            command = [sys.executable, "-m", "benchmarks.data_start", "--child", folder, "--workers", str(workers)]
+            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        found = json.loads(output.splitlines()[-1])
+        results.append(found)
+        seconds = [found[f"{name}seconds"] for name in ("", "read_", "prepare_", "first_batch_")]
+        memory = [found[name] for name in ("anonymous_mib", "anonymous_mib_before", "with_mapped_file_mib")]
+        table.add_row(f"{count:,}", *(f"{s:.1f}" for s in seconds), *(f"{m:.0f}" for m in memory))
+    Console().print(table)
+    if json_path is not None:
+        json_path.write_text(json.dumps(results, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
