@@ -126,6 +126,28 @@ def import_explanations(
 
 
 @app.command()
+def pack(
+    explanations: Annotated[str, typer.Argument(help="folder or URL of explanation shards")],
+    out: Annotated[str, typer.Argument(help="folder or URL of the packed ones; what is there already is kept")],
+    size: Annotated[int, typer.Option(min=16, help="pixels of the shorter side of an image")] = 256,
+    quality: Annotated[int, typer.Option(min=1, max=95, help="JPEG quality")] = 90,
+    image_root: Annotated[Path | None, typer.Option(help="overrides the one recorded in the shards")] = None,
+    max_bad_images: Annotated[
+        float, typer.Option(min=0, max=1, help="share of the rows that may be left out for their image")
+    ] = 0.01,
+    workers: Annotated[int | None, typer.Option(min=1, help="threads; by default one for each core")] = None,
+) -> None:
+    """Write the shards again with their images inside, resized: for fast and for remote reading."""
+    from flows.show import console
+    from pipeline.pack import PackSettings
+    from pipeline.pack import pack as pack_shards
+
+    settings = PackSettings(size, quality, max_bad_images, image_root, workers)
+    for line in pack_shards(explanations, out, settings).lines():
+        console.print(line, markup=False, soft_wrap=True)
+
+
+@app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="YAML file of training settings")],
     out: Annotated[Path, typer.Option("--out", help="folder for checkpoint, log and record")],

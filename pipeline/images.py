@@ -24,7 +24,7 @@ def image_fault(root: Path, relative: str) -> tuple[ImageFault, str] | None:
     """Why the image `root/relative` cannot be used, in kind and in words, or None. Never reads outside `root`."""
     if not relative:
         return ImageFault.MISSING, "the record names no image"
-    path = _below(root, relative)
+    path = below(root, relative)
     shown = _shown(relative)
     if path is None:
         return ImageFault.OUTSIDE, f"{shown}: lies outside the image root"
@@ -55,7 +55,7 @@ def image_problem(root: Path, relative: str) -> str | None:
 
 def image_digest(root: Path, relative: str) -> str:
     """SHA-256 of an image's bytes, in hex; that of nothing where it cannot be read or lies outside `root`."""
-    path = _below(root, relative)
+    path = below(root, relative)
     try:
         if path is not None and path.is_file():
             with path.open("rb") as file:
@@ -67,7 +67,7 @@ def image_digest(root: Path, relative: str) -> str:
 
 def read_image(root: Path, relative: str) -> bytes | None:
     """An image's file, undecoded; None where it cannot be read or lies outside `root`."""
-    path = _below(root, relative)
+    path = below(root, relative)
     try:
         return path.read_bytes() if path is not None and path.is_file() else None
     except OSError:
@@ -79,7 +79,8 @@ def image_url(root: Path, relative: str) -> str:
     return (root / relative).resolve().as_uri()
 
 
-def _below(root: Path, relative: str) -> Path | None:
+def below(root: Path, relative: str) -> Path | None:
+    """The image's place, links followed; None where that is outside `root`."""
     """The path, links followed; None if it leads out of `root` or can be no path."""
     try:
         path = (root / relative).resolve()
