@@ -24,6 +24,10 @@ RECIPES: dict[str, list[str]] = {
     "new_lr x 3": ["optim.new_lr=3e-3"],
     "no warm-up": ["optim.warmup=0"],
     "warm-up 0.3": ["optim.warmup=0.3"],
+    "warm-up 0.5": ["optim.warmup=0.5"],
+    "clipped to 1": ["optim.clip_norm=1"],
+    "warm-up 0.3, clipped to 1": ["optim.warmup=0.3", "optim.clip_norm=1"],
+    "warm-up 0.3, lr x 2": ["optim.warmup=0.3", "optim.lr=2e-3"],
     "no weight decay": ["optim.weight_decay=0"],
     "weight decay 0.2": ["optim.weight_decay=0.2"],
 }

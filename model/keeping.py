@@ -83,7 +83,6 @@ class Keeper:
                     "another folder, or begin anew with --overwrite"
                 )
         state.restore(self.model, self.optimizer, device)
-        keep_last(self.run, self.settings.checkpoint.keep)
         at = state.position
         self._saved = (at.step, at.validated)
         if (self.run / CHECKPOINT).exists() and (card := read_card(self.run))["step"] > at.best_step:

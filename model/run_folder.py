@@ -10,7 +10,7 @@ from model.checkpoint import CHECKPOINT
 from model.errors import ModelError
 from model.evaluation import METRICS
 from model.files import finish_folder, remove_whole
-from model.train_state import STATE
+from model.train_state import STATE, keep_last
 
 RECORD = "train.json"
 _LOCK = ".lock"
@@ -44,9 +44,15 @@ def only_trainer(out: Path) -> Iterator[None]:
         yield
 
 
-def make_room(out: Path) -> None:
-    """What an earlier run says of its weights, and the weights, must not survive beside new ones."""
+def make_room(out: Path, *, anew: bool, keep: int) -> None:
+    """What an earlier run says of its weights, and the weights, must not survive beside new ones.
+
+    Of a run that goes on rather than `anew`, all states but the last `keep` are removed.
+    """
     for stale in (RECORD, METRICS):
         (out / stale).unlink(missing_ok=True)
+    if not anew:
+        keep_last(out, keep)
+        return
     for folder in (STATE, CHECKPOINT):
         remove_whole(out / folder)

@@ -10,7 +10,6 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 import yaml
@@ -19,9 +18,8 @@ from model.batch import Batch
 from model.compute import prepare
 from model.device import choose_device, torch_threads
 from model.divergence import DivergenceGuard
-from model.embedding import embed_split
 from model.entityclip import EntityCLIP
-from model.evaluation import SETTINGS, retrieval_metrics
+from model.evaluation import SETTINGS
 from model.files import write_json, written_whole
 from model.keeping import Keeper
 from model.one_process import OneProcess
@@ -33,6 +31,7 @@ from model.random_state import own_random_numbers
 from model.resume import check_resumable
 from model.run_folder import RECORD, make_room, only_trainer, refuse_to_lose
 from model.run_log import RunLog, describe_origin, describe_run, read_log
+from model.run_words import say_what_is_read, say_what_was_left_out
 from model.settings import TrainSettings
 from model.silence import Silence
 from model.stop_signal import Stopped, StopSignal
@@ -42,6 +41,7 @@ from model.train_state import Position, TrainState, newest_state
 from model.training_data import load_splits, read_rows
 from model.training_step import TrainingStep
 from model.triples import TripleSet
+from model.validation import Validation
 
 _CPU = torch.device("cpu")
 OnStep = Callable[[int, int, dict[str, float]], None]  # step, of how many, losses
@@ -98,8 +98,8 @@ def train(
         origin = describe_origin(settings, *rows)
         state = None if overwrite else newest_state(out)
         remarks = [] if state is None else check_resumable(out, state.origin, origin, settings)
-        if state is None and processes.is_first:
-            make_room(out)
+        if processes.is_first:
+            make_room(out, anew=state is None, keep=settings.checkpoint.keep)
         towers = load_towers(settings.towers, load_weights=state is None)
         base = None if settings.towers.folder is None else towers_folder(settings.towers, towers)
         splits = load_splits(settings, towers, *rows)
@@ -125,9 +125,8 @@ class _Run:
         processes: OneProcess,
     ) -> None:
         self.settings, self.device, self.splits, self.keeper, self.on_step = settings, device, splits, keeper, on_step
-        self.processes = processes
-        self.model, self.optimizer = keeper.model, keeper.optimizer
-        self.training, self.validation = splits["train"], splits.get("val")
+        self.processes, self.model, self.optimizer = processes, keeper.model, keeper.optimizer
+        self.training = splits["train"]
         self.order = self.training.order(settings.optim.batch_size, settings.seed)
         self.steps = settings.optim.total_steps(len(self.training))
         self.training_step = TrainingStep(
@@ -137,58 +136,39 @@ class _Run:
             micro_batch_size=settings.optim.micro_batch_size,
             processes=processes,
         )
+        self.validation = Validation(settings, keeper, splits.get("val"), self.steps, device, processes)
         self.at = Position()
 
     def complete(self, state: TrainState | None, remarks: list[str]) -> TrainResult:
         """All steps that are left, the validations between them, and the record at the end."""
-        optim, began = self.settings.optim, time.monotonic()
+        began = time.monotonic()
         if state is not None:
             self.at = self.keeper.restore(state, self.device)
         own_rows = map(self.processes.slice_of, self.order.starting_at(self.at.batches))
         # in pieces, only a piece at a time has to be on the device
-        self.batches = self.training.batches(own_rows, self.device if optim.micro_batch_size is None else _CPU)
+        whole = self.settings.optim.micro_batch_size is None
+        self.batches = self.training.batches(own_rows, self.device if whole else _CPU)
         earlier_seconds = self.at.seconds
         stop = StopSignal()
-        resumed_from = None if state is None else self.at.step
-        progress: Progress | Silence = Silence()
-        log: RunLog | Silence = Silence()
-        if self.processes.is_first:
-            progress = Progress(self.steps, optim.batch_size, self.at.step)
-            trackers = open_trackers(
-                self.keeper.run, self.settings, progress.say, steps=self.steps, resumed_from=resumed_from
-            )
-            log = RunLog(
-                self.keeper.run,
-                trackers,
-                steps=self.steps,
-                resumed_from=resumed_from,
-                validated=self.at.validated,
-            )
+        progress, log = self.outlets(resumed_from=None if state is None else self.at.step)
         with closing(progress), log, stop:
             self.processes.wait()  # the log is as it was at the step that this goes on from
             self.guard = DivergenceGuard(self.keeper.run, self.settings.divergence, read_log(self.keeper.run))
-            self.say_what_is_read(progress)
+            say_what_is_read(progress, self.settings, self.splits)
             if state is not None:
                 progress.say(f"resumed from step {self.at.step} of {self.steps}, saved in {state.folder}")
             for remark in remarks:
                 progress.say(remark)
             while True:
-                if not self.at.validated:
-                    self.validate_if_due(log, progress, stop)
+                self.validation.after(self.at, log, progress, stop)
                 self.at.seconds = earlier_seconds + time.monotonic() - began
                 stopping, due = self.agreed(stop)
                 if stopping or due:
-                    self.share_failures()
-                    log.sync()
-                    with progress.aside("saving"):
-                        if self.processes.is_first:
-                            progress.say(self.keeper.save_state(self.at, self.device))
+                    self.save_state(log, progress)
                 if stopping or self.at.step == self.steps:
                     break
                 self.step(log, progress)
-            for line in self.training.failures.lines():
-                progress.say(line)
-            self.warn(progress)
+            say_what_was_left_out(progress, self.splits)
         if stopping:
             stop.hand_over()
             asked = "asked to stop" if stop.asked is None else stop.asked.name
@@ -198,17 +178,31 @@ class _Run:
             )
         return self.finish()
 
+    def outlets(self, resumed_from: int | None) -> tuple[Progress | Silence, RunLog | Silence]:
+        """Where the first process says what is done, to people and for good."""
+        if not self.processes.is_first:
+            return Silence(), Silence()
+        run, at = self.keeper.run, self.at
+        progress = Progress(self.steps, self.settings.optim.batch_size, at.step)
+        trackers = open_trackers(run, self.settings, progress.say, steps=self.steps, resumed_from=resumed_from)
+        log = RunLog(run, trackers, steps=self.steps, resumed_from=resumed_from, validated=at.validated)
+        return progress, log
+
     def agreed(self, stop: StopSignal) -> tuple[bool, bool]:
         """Whether to stop, which every process may be asked to, and whether to save, which the first one decides."""
         due = self.processes.is_first and self.keeper.state_is_due(self.at, last=self.at.step == self.steps)
         said = self.processes.numbers(stop.asked is not None, due)
         return any(stopping for stopping, _ in said), any(saving for _, saving in said)
 
-    def share_failures(self) -> None:
-        """Every process knows of all images that cannot be used."""
+    def save_state(self, log: RunLog | Silence, progress: Progress | Silence) -> None:
+        """Save all that a later run needs to go on; what every process knows of bad images, the first one writes."""
         for found in self.processes.together({use: dict(triples.failures) for use, triples in self.splits.items()}):
             for use, failures in found.items():
                 self.splits[use].failures.update(failures)
+        log.sync()
+        with progress.aside("saving"):
+            if self.processes.is_first:
+                progress.say(self.keeper.save_state(self.at, self.device))
 
     def step(self, log: RunLog | Silence, progress: Progress | Silence) -> None:
         """One optimiser step."""
@@ -243,57 +237,6 @@ class _Run:
             size = sum(count for (count,) in self.processes.numbers(len(rows)))
             if size >= 2:
                 return batch, size
-
-    def validate_if_due(self, log: RunLog | Silence, progress: Progress | Silence, stop: StopSignal) -> None:
-        """Measure retrieval; save a checkpoint if this is the best so far (without a split: at the last step)."""
-        step, last = self.at.step, self.at.step == self.steps
-        if self.validation is None:
-            if last and self.processes.is_first:
-                self.keeper.save_checkpoint(self.at)
-        elif last or step % self.settings.evaluation.every == 0:
-            with progress.aside("validating"):
-                # several processes end it together, so none can leave in the middle
-                metrics = stop.unless_stopped(self.measure) if self.processes.count == 1 else self.measure()
-            if metrics is None:
-                return
-            if self.processes.is_first:
-                self.note(metrics, log, progress)
-        self.at.validated = True
-
-    def note(self, metrics: dict[str, Any], log: RunLog | Silence, progress: Progress | Silence) -> None:
-        """Write a validation down, and keep the weights if it is the best so far."""
-        step = self.at.step
-        log.validation(step, metrics, self.at.step_seconds)
-        best = self.at.best is None or metrics["mean_recall"] > self.at.best["mean_recall"]
-        said = f"step {step}: validation mean recall {metrics['mean_recall']:.2f} %"
-        progress.say(f"{said}, the best so far" if best and step else said)
-        if best:
-            self.at.best = metrics
-            with progress.aside("saving"):
-                self.keeper.save_checkpoint(self.at)
-
-    def measure(self) -> dict[str, Any]:
-        """Retrieval on the validation split, encoded by all processes and ranked by the first; changes nothing."""
-        assert self.validation is not None
-        rank, world = self.processes.rank, self.processes.count
-        size = self.settings.evaluation.batch_size
-        embeddings = embed_split(self.model.clip, self.validation, size, self.device, rank=rank, world=world)
-        return retrieval_metrics(embeddings) if self.processes.is_first else {}
-
-    def say_what_is_read(self, progress: Progress | Silence) -> None:
-        """What is trained on, in a few lines."""
-        for triples in self.splits.values():
-            progress.say(triples.source.line())
-        self.warn(progress)
-        progress.say(self.training.summary())
-        if self.settings.data.wrong_explanations:
-            progress.say("a control: every row trains with the explanation of another")
-
-    def warn(self, progress: Progress | Silence) -> None:
-        """Say what is missing of the explanations, before the steps and again after them."""
-        for triples in self.splits.values():
-            if warning := triples.source.warning():
-                progress.say(warning)
 
     def finish(self) -> TrainResult:
         """The record of a run that has made all its steps; from now on it is finished."""

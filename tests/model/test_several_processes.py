@@ -65,7 +65,7 @@ def test_a_process_that_dies_takes_the_run_down_and_the_next_goes_on(long, tmp_p
     train_in_processes(long, tmp_path / "whole", 2)
     killed = []
 
-    def kill_the_second(step: int, losses: dict[str, float]) -> None:
+    def kill_the_second(step: int, steps: int, losses: dict[str, float]) -> None:
         if step > 5 and not killed:
             killed.append(step)
             workers()[1].kill()
@@ -88,7 +88,7 @@ def test_a_process_that_dies_takes_the_run_down_and_the_next_goes_on(long, tmp_p
 def test_a_run_that_is_asked_to_stop_saves_and_one_process_can_go_on(long, tmp_path):
     asked = []
 
-    def ask(step: int, losses: dict[str, float]) -> None:
+    def ask(step: int, steps: int, losses: dict[str, float]) -> None:
         if not asked:
             asked.append(step)
             os.kill(os.getpid(), signal.SIGTERM)
