@@ -37,6 +37,7 @@ def check_once(rows: int, pictures: int, *, full: bool) -> dict[str, Any]:
         "images": report["images"],
         "seconds": report["seconds"],
         "whole_process": time.monotonic() - began,
+        "cpu": usage.ru_utime + usage.ru_stime,
         "peak_mib": usage.ru_maxrss / 2**10,
         "findings": {finding["code"]: finding["count"] for finding in report["findings"]},
     }
@@ -64,12 +65,12 @@ def main(
     """Check datasets of several sizes."""
     results = [check_once(count, min(pictures, count), full=full) for count in rows]
     steps = list(results[0]["seconds"])
-    table = Table("pairs", "images", *(f"{step}, s" for step in steps), "process, s", "peak MiB")
+    table = Table("pairs", "images", *(f"{step}, s" for step in steps), "process, s", "CPU, s", "peak MiB")
     for found in results:
         seconds = (f"{found['seconds'].get(step, 0):.1f}" for step in steps)
-        process = f"{found['whole_process']:.1f}"
+        process = (f"{found['whole_process']:.1f}", f"{found['cpu']:.1f}")
         looked_at = f"{found['images']['looked_at']:,}"
-        table.add_row(f"{found['pairs']:,}", looked_at, *seconds, process, f"{found['peak_mib']:.0f}")
+        table.add_row(f"{found['pairs']:,}", looked_at, *seconds, *process, f"{found['peak_mib']:.0f}")
     Console().print(table)
     if json_path is not None:
         json_path.write_text(json.dumps(results, indent=1), encoding="utf-8")

@@ -320,6 +320,39 @@ def demo(
         run_demo(engine=engine, out=out)
 
 
+@app.command()
+def reproduce(
+    benchmark: Annotated[str, typer.Argument(help="n24news, visualnews or goodnews")],
+    root: Annotated[Path, typer.Option(help="folder of its published files, and of released explanations if any")],
+    out: Annotated[Path | None, typer.Option("--out", help="by default runs/reproduce-BENCHMARK")] = None,
+    seed: Annotated[list[int] | None, typer.Option(min=0, help="repeatable; by default 42, 43 and 44")] = None,
+    generate: Annotated[bool, typer.Option("--generate", help="generate, although released explanations lie there")] = (
+        False
+    ),
+    manifest: Annotated[Path | None, typer.Option(help="generate with its model, prompt and engine")] = None,
+    override: Annotated[
+        list[str] | None, typer.Option("--set", help="change a training setting of all arms (repeatable)")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="go on although the check found errors")] = False,
+) -> None:
+    """The paper's table on one of its benchmarks; called again, it goes on where it stopped."""
+    from flows.reproduction import open_reproduction
+
+    folder = (out or Path("runs") / f"reproduce-{benchmark}").absolute()
+    open_reproduction(benchmark, root, folder)  # mistakes show before Prefect starts
+    from flows.reproduce import reproduce as reproduce_entityclip
+    from flows.show import console
+    from flows.show_arms_table import show_arms_table
+
+    overrides = absolute_overrides(override or [], Path.cwd())
+    seeds = list(dict.fromkeys(seed or (42, 43, 44)))
+    other = manifest and manifest.absolute()
+    with a_stop_is_no_failure():
+        table = reproduce_entityclip(benchmark, root.absolute(), folder, seeds, generate, other, overrides, force)
+        show_arms_table(table, console)
+        console.print(f"table: {folder / 'table.md'}", markup=False, soft_wrap=True)
+
+
 def main() -> None:
     """Run the command; a user's mistake is a message, not a traceback."""
     # Our own lines say what happens; Prefect's log, tracebacks included, still goes to its server.

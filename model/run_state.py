@@ -6,8 +6,9 @@ from typing import Any
 
 import yaml
 
+from model.checkpoint import TOWERS, read_card
 from model.errors import ModelError
-from model.evaluation import SETTINGS
+from model.evaluation import SETTINGS, read_metrics
 from model.files import digest
 from model.resume import changes
 from model.run_folder import RECORD
@@ -36,16 +37,35 @@ def can_go_on(run: Path, settings: TrainSettings) -> bool:
     return origin is not None and _would_be_the_same(origin["settings"], origin["data"], settings)
 
 
+def is_measured(run: Path, settings: TrainSettings) -> bool:
+    """Whether `metrics.json` is of the weights that are in `run`, on test shards that are still what they were."""
+    split = settings.data.splits.test
+    try:
+        metrics, weights = read_metrics(run), read_card(run)["sha256"][TOWERS]
+    except ModelError:
+        return False
+    if metrics.get("towers_sha256") != weights or split not in metrics["splits"]:
+        return False
+    return bool(metrics["splits"][split]["shards"] == _shards(settings, [split]))
+
+
 def _would_be_the_same(trained_with: dict[str, Any], data: dict[str, Any], settings: TrainSettings) -> bool:
     try:
         if not all(change.allowed for change in changes(trained_with, settings)):
             return False
     except ModelError:
         return False
-    folder = settings.data.explanations
     used = {name: sha for use in data.values() for name, sha in use["shards"].items()}
-    splits = [split for split in (settings.data.splits.train, settings.data.splits.val) if split]
-    there = {
-        str(p.relative_to(folder)): digest(p) for s in splits for p in (folder / f"split={s}").glob("part-*.parquet")
+    return used == _shards(
+        settings, [split for split in (settings.data.splits.train, settings.data.splits.val) if split]
+    )
+
+
+def _shards(settings: TrainSettings, splits: list[str]) -> dict[str, str]:
+    """Digests of the shards of splits that are there now, by name."""
+    folder = settings.data.explanations
+    return {
+        str(path.relative_to(folder)): digest(path)
+        for split in splits
+        for path in (folder / f"split={split}").glob("part-*.parquet")
     }
-    return used == there

@@ -1,0 +1,83 @@
+"""Several arms over several seeds as the paper lays them out: a row an arm, caption to image and image to caption."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from model.errors import ModelError
+
+WAYS = {"text_to_image": "text to image", "image_to_text": "image to text"}
+COLUMNS = ("R@1", "R@5", "R@10", "R@50", "R@100", "MedR", "MeanR")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean over the seeds and standard deviation (of a sample: n - 1); None of a single seed."""
+
+    mean: float
+    sd: float | None
+
+    def __str__(self) -> str:
+        return f"{self.mean:,.1f}" + (f" ± {self.sd:.1f}" if self.sd is not None else "")
+
+
+@dataclass(frozen=True)
+class ArmsTable:
+    """Cells by arm, way and column; `mean_recall` is that of R@1, R@5 and R@10 both ways, by arm."""
+
+    split: str
+    gallery: int
+    seeds: tuple[int, ...]
+    cells: dict[str, dict[str, dict[str, Spread]]]
+    mean_recall: dict[str, Spread]
+
+    def markdown(self) -> str:
+        """A table for each way."""
+        lines = [f"{self.split} split, {self.gallery:,} candidates, seeds {', '.join(map(str, self.seeds))}"]
+        for way, title in WAYS.items():
+            lines += ["", f"| {title} | {' | '.join(COLUMNS)} | mean recall |", f"|---|{'---:|' * (len(COLUMNS) + 1)}"]
+            for arm, found in self.cells.items():
+                cells = " | ".join(str(found[way][column]) for column in COLUMNS)
+                lines.append(f"| {arm} | {cells} | {self.mean_recall[arm]} |")
+        return "\n".join([*lines, ""])
+
+    def as_plain(self) -> dict[str, Any]:
+        """For JSON: means and standard deviations."""
+
+        def plain(spread: Spread) -> dict[str, float | None]:
+            return {"mean": spread.mean, "sd": spread.sd}
+
+        arms = {
+            arm: {way: {column: plain(spread) for column, spread in row.items()} for way, row in ways.items()}
+            | {"mean_recall": plain(self.mean_recall[arm])}
+            for arm, ways in self.cells.items()
+        }
+        return {"split": self.split, "gallery": self.gallery, "seeds": list(self.seeds), "arms": arms}
+
+
+def arms_table(measured: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> ArmsTable:
+    """Join the metrics of runs.
+
+    Args:
+        measured: by arm and seed, what `metrics.json` says of the split.
+
+    Raises:
+        ModelError: arms lack seeds that others have, or were measured on other candidates.
+    """
+    runs = [metrics for by_seed in measured.values() for metrics in by_seed.values()]
+    seeds = {tuple(sorted(by_seed)) for by_seed in measured.values()}
+    candidates = {(metrics["split"], metrics["gallery"]) for metrics in runs}
+    if len(seeds) != 1 or len(candidates) != 1:
+        raise ModelError("the arms are not comparable: train and evaluate all of them with the same seeds and data")
+    ((split, gallery),) = candidates
+    cells = {
+        arm: {way: {column: _spread([m[way][column] for m in by_seed.values()]) for column in COLUMNS} for way in WAYS}
+        for arm, by_seed in measured.items()
+    }
+    means = {arm: _spread([m["mean_recall"] for m in by_seed.values()]) for arm, by_seed in measured.items()}
+    return ArmsTable(split, gallery, next(iter(seeds)), cells, means)
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
