@@ -1,6 +1,7 @@
 """Can this image be used? Asked before any LLM token is spent on its caption."""
 
 import hashlib
+import warnings
 from enum import StrEnum
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from PIL import Image
 # Not EPS, for which Pillow starts Ghostscript, nor the many formats that nobody keeps photographs in.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 178_956_970  # Pillow's own bound: 2**31 bytes / 4 bytes a pixel / 3
+
+
+# Pillow says on stderr what it finds odd in an image; what counts is in its row's status.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 class ImageFault(StrEnum):

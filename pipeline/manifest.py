@@ -32,6 +32,8 @@ from pipeline.locations import fixed_folder, is_url
 from pipeline.worlds.heraldry.settings import WorldSettings
 from pipeline.yaml_file import load_yaml
 
+_MOST_MISTAKES = 30
+
 
 class Sampling(Strict):
     """How the LLM samples. Part of every explanation's key."""
@@ -319,15 +321,18 @@ def load_manifest(path: Path) -> Manifest:
 
 def _explain(error: ValidationError) -> Iterator[str]:
     """One line per mistake: where it is, what is wrong, and the nearest right key for a misspelt one."""
-    for item in error.errors(include_url=False):
-        where = ".".join(str(part) for part in item["loc"])
+    mistakes = error.errors(include_url=False, include_input=False)
+    for item in mistakes[:_MOST_MISTAKES]:
+        where = ".".join(str(part)[:100] for part in item["loc"])
         if item["type"] == "extra_forbidden":
-            misspelt = str(item["loc"][-1])
+            misspelt = str(item["loc"][-1])[:100]
             near = difflib.get_close_matches(misspelt, _known_keys(), n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             yield f"  {where}: unknown key{hint}"
         else:
-            yield f"  {where}: {item['msg']}"
+            yield f"  {where}: {item['msg'][:500]}"
+    if (more := len(mistakes) - _MOST_MISTAKES) > 0:
+        yield f"  and {more:,} more"
 
 
 def _known_keys() -> list[str]:

@@ -27,7 +27,6 @@ USUAL = {
 }
 LONGEST_CAPTION = 100_000  # characters
 MOST_IN_LIST = 1_000
-_LONGEST_ID = 512
 _SIGNATURES = 1_000
 _UNUSUAL = re.compile(r"^/|//|(^|/)\.(/|$)|/$")
 _LOOKED_AT = 1_000  # records, until a column that none of them has is a mistake
@@ -121,7 +120,7 @@ class PairsOfRecords:
         lists = (isinstance(image, list), isinstance(caption, list))
         for (i, one_image), (c, one_caption) in itertools.product(enumerate(images), enumerate(captions)):
             numbers = "".join(f"_{n}" for n, listed in zip((i, c), lists, strict=True) if listed)
-            name = self._sound_id(f"{id_}{numbers}" if id_ is not None else _hashed(one_image, one_caption))
+            name = f"{id_}{numbers}" if id_ is not None else _hashed(one_image, one_caption)
             make = self._maker.pair_as_it_is if own_id else self._maker.pair
             yield make(name, split, one_image, one_caption, topic)
 
@@ -240,12 +239,6 @@ class PairsOfRecords:
         except (OSError, ValueError, RuntimeError):
             pass  # the row says that there is no image
         return ""
-
-    def _sound_id(self, id_: str) -> str:
-        if id_.isprintable() and len(id_) <= _LONGEST_ID:
-            return id_
-        self._notes.hashed_ids += 1
-        return _hashed(id_)
 
     def _hint(self, record: Record, role: str) -> str:
         names = [str(name)[:60] for name in itertools.islice(record.fields, 30)]

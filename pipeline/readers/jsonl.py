@@ -20,7 +20,7 @@ def read_jsonl(sources: list[Source]) -> Iterator[Record]:
             if not line.strip():
                 continue
             try:
-                fields = json.loads(line)
+                fields = json.loads(line, strict=False)  # a tab within a text is no reason to stop
             except (ValueError, RecursionError) as error:
                 raise PipelineError(f"{source.location}, line {number:,}: not a pair: {error}") from error
             if not isinstance(fields, dict):

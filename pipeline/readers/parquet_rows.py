@@ -12,12 +12,9 @@ from pipeline.readers.arrow_rows import rows_of
 from pipeline.readers.columns import USUAL, Record
 from pipeline.readers.sources import Source
 
-MOST_ROWS = 1_000  # a batch
-HIGHEST_RATIO = 1_000  # of a column in a row group, unpacked and packed
-_BATCH_BYTES = 32 * 2**20
-_LARGEST_CHUNK = 2**31
+MOST_ROWS = 64  # a batch; and one at a time where images may lie inside
+HIGHEST_RATIO = 1_000  # of what a row group says that it unpacks to, and the whole file
 _HARMLESS = 256 * 2**20
-_SMALL = 2**20  # even if each row of a batch repeats all of it
 _FOOTER = {"thrift_string_size_limit": 64 * 2**20, "thrift_container_size_limit": 2**20}
 
 
@@ -35,17 +32,16 @@ def read_parquet(sources: list[Source], columns: Columns) -> Iterator[Record]:
 def _records(source: Source, raw: Any, columns: Columns) -> Iterator[Record]:
     number = 0
     try:
-        metadata = pq.ParquetFile(raw, **_FOOTER).metadata
-        names = metadata.schema.to_arrow_schema().names
+        file = pq.ParquetFile(raw, pre_buffer=False, buffer_size=2**20, **_FOOTER)
+        names = file.schema_arrow.names
         if twice := sorted({name for name in names if names.count(name) > 1})[:5]:
             raise PipelineError(f"{source.location}: columns that occur twice: {', '.join(map(repr, twice))}")
         wanted = _wanted(source, names, columns)
-        repeated = _repeated(metadata, wanted)
-        file = pq.ParquetFile(
-            raw, metadata=metadata, read_dictionary=repeated, pre_buffer=False, buffer_size=2**20, **_FOOTER
-        )
+        most = 1 if _holds_bytes(file.schema_arrow, wanted) else MOST_ROWS
+        raw.seek(0, 2)
+        size = raw.tell()
         for group in range(file.num_row_groups):
-            rows = _rows_a_batch(source, metadata.row_group(group), group, wanted)
+            rows = min(most, _rows_a_batch(source, file.metadata.row_group(group), group, size))
             for batch in file.iter_batches(rows, row_groups=[group], columns=wanted, use_threads=False):
                 for fields in rows_of(batch, source.location):
                     number += 1
@@ -73,32 +69,21 @@ def _wanted(source: Source, names: list[str], columns: Columns) -> list[str]:
     return [name for name in names if name in wanted]
 
 
-def _repeated(metadata: pq.FileMetaData, wanted: list[str]) -> list[str]:
-    """Large columns whose values are written once and named by their numbers; they stay so in memory."""
-    repeated = set()
-    for group in range(metadata.num_row_groups):
-        described = metadata.row_group(group)
-        for place in range(described.num_columns):
-            column = described.column(place)
-            is_large = column.physical_type == "BYTE_ARRAY" and column.total_uncompressed_size > _SMALL
-            if is_large and any("DICTIONARY" in encoding for encoding in column.encodings):
-                repeated.add(column.path_in_schema)
-    return sorted(path for path in repeated if path.partition(".")[0] in wanted)
+def _holds_bytes(schema: pa.Schema, wanted: list[str]) -> bool:
+    """Whether images may lie in these columns."""
+    return any("binary" in str(schema.field(name).type) for name in wanted)
 
 
-def _rows_a_batch(source: Source, described: pq.RowGroupMetaData, group: int, wanted: list[str]) -> int:
-    """So many rows that a batch takes about 32 MiB, by what the file says of itself."""
-    total = 0
-    for place in range(described.num_columns):
-        column = described.column(place)
-        if column.path_in_schema.partition(".")[0] not in wanted:
-            continue
-        size, packed = column.total_uncompressed_size, max(column.total_compressed_size, 1)
-        if size > _LARGEST_CHUNK or (size > _HARMLESS and size > HIGHEST_RATIO * packed):
-            raise PipelineError(
-                f"{source.location}, row group {group}: column {column.path_in_schema} unpacks {packed:,} bytes to "
-                f"{size:,}, as bombs do; if it is what it should be, write the file anew with smaller row groups"
-            )
-        total += max(size, 0)
-    rows = max(described.num_rows, 1)
-    return max(1, min(MOST_ROWS, _BATCH_BYTES * rows // max(total, 1)))
+def _rows_a_batch(source: Source, described: pq.RowGroupMetaData, group: int, size: int) -> int:
+    """So many rows that a batch takes 256 MiB at the most, even if each repeats a value that is the whole row group.
+
+    By what the file says of itself; but its columns are not asked one by one, as Arrow ends the process where their
+    descriptions contradict each other.
+    """
+    total = max(described.total_byte_size, 1)
+    if total > _HARMLESS and total > HIGHEST_RATIO * size:
+        raise PipelineError(
+            f"{source.location}, row group {group}: unpacks to {total:,} bytes in a file of {size:,}, as bombs do; if "
+            "it is what it should be, write the file anew without compression"
+        )
+    return max(1, _HARMLESS // total)

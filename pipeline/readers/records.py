@@ -1,5 +1,6 @@
 """What the readers of published datasets share: finding the files, checking records, keeping ids apart."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pipeline.errors import PipelineError
 from pipeline.pair import Pair
 from pipeline.readers.json_stream import array_items
 from pipeline.readers.notes import ReaderNotes
+
+LONGEST_ID = 512
 
 
 class Record(BaseModel):
@@ -90,7 +93,7 @@ class PairMaker:
 
     def pair(self, id_: str, split: str, image: str, caption: str | None, topic: str | None = None) -> Pair:
         """A pair; where its id occurred before in the split, `#2`, `#3`, ... in the file's order is added to it."""
-        id_ = encodable(id_)
+        id_ = self._sound(encodable(id_))
         identity = hash((split, id_))
         if identity in self._seen:
             self._repeats[split, id_] += 1
@@ -100,7 +103,15 @@ class PairMaker:
         return self.pair_as_it_is(id_, split, image, caption, topic)
 
     def pair_as_it_is(self, id_: str, split: str, image: str, caption: str | None, topic: str | None = None) -> Pair:
-        """A pair with this very id, which no other may have: whoever plans the pairs refuses another."""
-        return Pair(
-            encodable(id_), split, encodable(image), self._notes.clean(caption), encodable(topic) if topic else None
-        )
+        """A pair with this very id, which no other may have: whoever plans the pairs refuses another.
+
+        Only in place of one with control characters, or of more than 512, stands a hash of it.
+        """
+        topic = encodable(topic) if topic else None
+        return Pair(self._sound(encodable(id_)), split, encodable(image), self._notes.clean(caption), topic)
+
+    def _sound(self, id_: str) -> str:
+        if id_.isprintable() and len(id_) <= LONGEST_ID:
+            return id_
+        self._notes.hashed_ids += 1
+        return hashlib.blake2b(id_.encode(), digest_size=10).hexdigest()

@@ -31,11 +31,13 @@ def put(path: Path, content: bytes | str) -> Path:
     return path
 
 
-def put_parquet(path: Path, columns: dict[str, list[Any]], types: dict[str, Any] | None = None) -> Path:
-    """Write a Parquet file in row groups of two."""
+def put_parquet(
+    path: Path, columns: dict[str, list[Any]], types: dict[str, Any] | None = None, row_group_size: int = 2
+) -> Path:
+    """Write a Parquet file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {name: pa.array(values, (types or {}).get(name)) for name, values in columns.items()}
-    pq.write_table(pa.table(arrays), path, row_group_size=2)
+    pq.write_table(pa.table(arrays), path, row_group_size=row_group_size, compression="zstd")
     return path
 
 
