@@ -36,6 +36,7 @@ PLAN_SCHEMA = pa.schema(
     ]
 )
 _PAIRS_IN_MEMORY = 50_000
+_CHARACTERS_IN_MEMORY = 64 * 2**20  # captions may be of any length
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def write_plan(planned: Iterable[PlannedPair], folder: Path, num_buckets: int, o
     shutil.rmtree(temporary, ignore_errors=True)
     buckets: dict[int, list[PlannedPair]] = {}
     counts: dict[str, int] = {}
-    held = pieces = 0
+    held = characters = pieces = 0
     for one in tqdm(planned, desc="plan", unit=" pairs", mininterval=1, disable=None):
         bucket = bucket_of(one.key, num_buckets)
         if bucket not in wanted:
@@ -136,9 +137,10 @@ def write_plan(planned: Iterable[PlannedPair], folder: Path, num_buckets: int, o
         buckets.setdefault(bucket, []).append(one)
         counts[one.pair.split] = counts.get(one.pair.split, 0) + 1
         held += 1
-        if held == _PAIRS_IN_MEMORY:
+        characters += len(one.pair.caption) + len(one.pair.image) + len(one.pair.topic or "")
+        if held == _PAIRS_IN_MEMORY or characters > _CHARACTERS_IN_MEMORY:
             _write_pieces(buckets, temporary, pieces)
-            buckets, held, pieces = {}, 0, pieces + 1
+            buckets, held, characters, pieces = {}, 0, 0, pieces + 1
     _write_pieces(buckets, temporary, pieces)
     temporary.mkdir(parents=True, exist_ok=True)  # these buckets may have no pairs
     shutil.rmtree(folder, ignore_errors=True)  # the plan is made anew by every run: nothing is lost with it

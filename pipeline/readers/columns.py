@@ -25,7 +25,6 @@ USUAL = {
     "split": ("split", "json.split"),
     "topic": ("topic", "section", "json.topic", "json.section"),
 }
-LONGEST_CAPTION = 100_000  # characters
 MOST_IN_LIST = 1_000
 _SIGNATURES = 1_000
 _UNUSUAL = re.compile(r"^/|//|(^|/)\.(/|$)|/$")
@@ -113,7 +112,7 @@ class PairsOfRecords:
         id_ = own_id or record.id
         topic = self._text(record, "topic") or None
         images = [self._image(record, one) for one in self._list(record, image, "images")]
-        captions = [self._caption(record, one) for one in self._list(record, caption, "captions")]
+        captions = [self._as_text(record, one, "caption") for one in self._list(record, caption, "captions")]
         split = split or self._checked(record, hash_split(images[0] if images else "", self._held_out))
         if not images or not captions:
             self._notes.passed_over[f"without {'images' if not images else 'captions'}"] += 1
@@ -154,7 +153,7 @@ class PairsOfRecords:
 
     def _text(self, record: Record, role: str) -> str:
         value = self._value(record, role)[1]
-        return self._as_text(record, value, role).strip()[: LONGEST_CAPTION + 1]
+        return self._as_text(record, value, role).strip()
 
     def _as_text(self, record: Record, value: Any, role: str) -> str:
         if value is None:
@@ -166,13 +165,6 @@ class PairsOfRecords:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
         raise record.error(f"the {role} is no text but {type(value).__name__}; {self._hint(record, role)}")
-
-    def _caption(self, record: Record, value: Any) -> str:
-        text = self._as_text(record, value, "caption")
-        if len(text) > LONGEST_CAPTION:
-            self._notes.cut += 1
-            text = text[:LONGEST_CAPTION]
-        return text
 
     def _list(self, record: Record, value: Any, what: str) -> list[Any]:
         if not isinstance(value, list):

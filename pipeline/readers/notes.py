@@ -4,6 +4,8 @@ from collections import Counter
 
 from pipeline.readers.captions import clean_caption
 
+LONGEST_CAPTION = 100_000  # characters
+
 
 class ReaderNotes:
     """Counts of one pass over a dataset.
@@ -34,8 +36,12 @@ class ReaderNotes:
         self.hashed_ids = 0
 
     def clean(self, caption: str | None) -> str:
-        """A caption cleaned, and counted; a missing one is empty."""
-        cleaned, changes = clean_caption(caption or "")
+        """A caption cleaned, cut if it is longer than any, and counted; a missing one is empty."""
+        caption = caption or ""
+        if len(caption) > LONGEST_CAPTION:
+            self.cut += 1
+            caption = caption[:LONGEST_CAPTION]
+        cleaned, changes = clean_caption(caption)
         self.captions += 1
         self.changed_captions += bool(changes)
         self.changed.update(changes)
@@ -54,7 +60,7 @@ class ReaderNotes:
         if self.renamed:
             lines.append(f"ids that occurred before in their split, and got a number: {self.renamed:,}")
         if self.cut:
-            lines.append(f"captions cut at 100,000 characters: {self.cut:,}")
+            lines.append(f"captions cut at {LONGEST_CAPTION:,} characters: {self.cut:,}")
         if self.large_images:
             lines.append(f"images of more than 256 MiB, not taken out of their files: {self.large_images:,}")
         if self.outside:
