@@ -24,7 +24,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.images import image_digest, image_fault
-from pipeline.manifest import load_manifest
+from pipeline.manifest import Manifest, load_manifest
 from pipeline.plan import PLAN_SCHEMA
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
@@ -208,7 +208,7 @@ class _Fuzz:
             try:
                 manifest = load_manifest(self._manifest)
                 root = manifest.image_root
-                if not deep and not _inside(self._root, root, manifest.dataset_root):
+                if not deep and not all(_inside(self._root, place) for place in _places(manifest)):
                     return "manifest of another place"  # which its writer may name
                 for pair in read_pairs(manifest, notes):
                     count += 1
@@ -222,8 +222,23 @@ class _Fuzz:
         return "pairs" if count else "no pairs"
 
 
-def _inside(folder: Path, root: Path, dataset_root: str | None) -> bool:
-    return root.is_relative_to(folder) and (dataset_root is None or Path(dataset_root).is_relative_to(folder))
+def _places(manifest: Manifest) -> Iterator[str]:
+    """Whatever the dataset section says that may be a path."""
+    yield str(manifest.image_root)
+    left: list[Any] = [manifest.dataset.model_dump()]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict | tuple | list):
+            left += value.values() if isinstance(value, dict) else value
+        elif isinstance(value, str | Path):
+            yield str(value)
+
+
+def _inside(folder: Path, place: str) -> bool:
+    try:
+        return (folder / place).resolve().is_relative_to(folder)
+    except (OSError, ValueError, RuntimeError):
+        return True  # no path at all
 
 
 def _check(pair: Any) -> None:
