@@ -18,6 +18,9 @@ from model.errors import ModelError
 from model.row_store import Triple
 
 DRAFT_FACTOR = 2  # a JPEG is not decoded to less than this times the size that is wanted
+# Not EPS, for which Pillow starts Ghostscript, nor the many formats that nobody keeps photographs in.
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
+MAX_ASPECT = 512  # a transform that resizes the shorter side makes the longer one this times as long
 
 
 class BadImage(ValueError):  # noqa: N818
@@ -38,12 +41,17 @@ def decode_file(root: Path, path: str, wanted: int | None = None) -> Image.Image
 
     Raises BadImage: missing, outside the root (also through a link), or as `decode_bytes` does.
     """
-    whole_root = _resolved(root)
-    source = (whole_root / path).resolve()
-    if not source.is_relative_to(whole_root):
-        raise BadImage(f"{path} lies outside the image root")
-    if not source.is_file():
-        raise BadImage(f"no file {path} below the image root")
+    shown = path if path.isprintable() and len(path) < 300 else ascii(path[:300])
+    try:
+        whole_root = _resolved(root)
+        source = (whole_root / path).resolve()
+        is_below, is_file = source.is_relative_to(whole_root), source.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # a NUL, a name too long, links that go round in a circle
+        raise BadImage(f"{shown} can be no path: {error}") from error
+    if not is_below:
+        raise BadImage(f"{shown} lies outside the image root")
+    if not is_file:
+        raise BadImage(f"no file {shown} below the image root")
     return _decoded(source, wanted)
 
 
@@ -53,19 +61,29 @@ def decode_bytes(data: bytes, wanted: int | None = None) -> Image.Image:
     With `wanted`, a JPEG that is far larger is decoded at a half, a quarter or an eighth of its size, as long as no
     side falls below DRAFT_FACTOR times that many pixels.
 
-    Raises BadImage: not decodable, or so large that Pillow takes it for a decompression bomb (beyond 179 million
-    pixels).
+    Of an animation it is the first frame; 16-bit grey is scaled to 8 bits.
+
+    Raises BadImage: not decodable or of another format than FORMATS, beyond 179 million pixels (Pillow then takes it
+    for a decompression bomb), beyond MAX_ASPECT, or with 32-bit pixels, whose range no one states.
     """
     return _decoded(io.BytesIO(data), wanted)
 
 
 def _decoded(source: Any, wanted: int | None) -> Image.Image:
     try:
-        with Image.open(source) as image:
+        with Image.open(source, formats=FORMATS) as image:
+            if max(image.size) > MAX_ASPECT * min(image.size):
+                raise BadImage(f"{image.width}x{image.height} pixels: one side is over {MAX_ASPECT} times the other")
+            if image.mode in ("I", "F"):
+                raise BadImage("it has 32-bit pixels; save it with 8 or 16 bits")
             if wanted is not None:
                 image.draft("RGB", (DRAFT_FACTOR * wanted, DRAFT_FACTOR * wanted))  # nothing but for JPEG
+            if image.mode.startswith("I;16"):  # `convert` would saturate all but the darkest of them
+                return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
             return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except BadImage:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever Python can; a bad image costs its row and no more
         raise BadImage(f"cannot be decoded: {error}") from error
 
 

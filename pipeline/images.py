@@ -85,7 +85,6 @@ def image_url(root: Path, relative: str) -> str:
 
 
 def below(root: Path, relative: str) -> Path | None:
-    """The image's place, links followed; None where that is outside `root`."""
     """The path, links followed; None if it leads out of `root` or can be no path."""
     try:
         path = (root / relative).resolve()

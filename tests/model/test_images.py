@@ -40,6 +40,11 @@ def test_images_become_rgb(tmp_path):
         ("folder", None, "no file folder"),
         ("text.png", None, "cannot be decoded"),
         (None, png(0)[:60], "cannot be decoded"),
+        ("a\0b.png", None, r"'a\\x00b.png' can be no path"),
+        ("a" * 5000, None, "can be no path"),
+        ("loop", None, "can be no path|no file"),
+        (None, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "cannot be decoded"),
+        (None, huge_png(1, 600), "1x600 pixels: one side is over 512 times the other"),
         (None, huge_png(20_000, 10_000), "exceeds limit"),
         (None, huge_png(60_000, 60_000), "exceeds limit"),
     ],
@@ -50,8 +55,27 @@ def test_bad_images_are_named(tmp_path, path, data, words):
     picture(0).save(tmp_path / "secret.png")
     (root / "link.png").symlink_to(tmp_path / "secret.png")
     (root / "text.png").write_text("no picture")
+    (root / "loop").symlink_to(root / "loop")
     with pytest.raises(BadImage, match=words):
         decode_bytes(data) if path is None else decode_file(root, path)
+
+
+def test_odd_pixels_keep_what_they_show(tmp_path):
+    grey = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
+    Image.fromarray(grey).save(tmp_path / "16.png")
+    shown = np.asarray(decode_file(tmp_path, "16.png"))
+    assert np.array_equal(shown, np.repeat((grey >> 8).astype(np.uint8)[..., None], 3, axis=2))
+    picture(4).save(tmp_path / "a.gif", save_all=True, append_images=[picture(5), picture(6)])
+    with Image.open(tmp_path / "a.gif") as first:
+        assert decode_file(tmp_path, "a.gif").tobytes() == first.convert("RGB").tobytes()
+    Image.new("CMYK", (3, 2), (255, 0, 0, 0)).save(tmp_path / "cmyk.jpg", quality=100)
+    cyan = np.asarray(decode_file(tmp_path, "cmyk.jpg")).astype(int)
+    assert (cyan[..., 0] < 10).all() and (cyan[..., 1:] > 245).all()
+    Image.new("RGB", (500, 1)).save(tmp_path / "flat.png")
+    assert decode_file(tmp_path, "flat.png").size == (500, 1)
+    Image.new("F", (3, 3)).save(tmp_path / "float.tiff")
+    with pytest.raises(BadImage, match="32-bit pixels"):
+        decode_file(tmp_path, "float.tiff")
 
 
 @pytest.mark.parametrize("size", [(16, 16), (40, 23), (9, 30)])
