@@ -6,6 +6,7 @@ clean server process and not from this one, whose threads (a GPU's, Prefect's) a
 """
 
 import multiprocessing.forkserver
+import multiprocessing.util
 import os
 import queue
 import signal
@@ -54,26 +55,37 @@ def loaded_by_workers(
         generator=torch.Generator(),  # else it draws from the global one, and a resumed run would differ
         **how,
     )
-    results = iter(data)
-    while True:
-        try:
-            loaded = next(results)
-        except StopIteration:
-            return
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
-            raise ModelError(
-                f"a worker that loads data died ({error}). Where memory is short, or shared memory (/dev/shm in a "
-                "container), set data.workers lower; 0 loads in the training process"
-            ) from error
-        yield loaded
+    results: Any = iter(data)
+    processes = results._workers if workers else []
+    # an iterator that is still held when the program ends, as by an error's traceback, would be waited for in vain
+    at_exit = multiprocessing.util.Finalize(None, _kill, (processes,), exitpriority=10)
+    try:
+        while True:
+            try:
+                loaded = next(results)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                if "DataLoader worker" not in str(error):
+                    raise
+                raise ModelError(
+                    f"a worker that loads data died ({error}). Where memory is short, or shared memory (/dev/shm in a "
+                    "container), set data.workers lower; 0 loads in the training process"
+                ) from error
+            yield loaded
+    finally:
+        at_exit.cancel()
 
 
 def begin_server() -> None:
     """Have the process that workers are forked from import what they need, meanwhile: it takes seconds, once."""
     multiprocessing.set_forkserver_preload(["model.row_loader"])
     multiprocessing.forkserver.ensure_running()
+
+
+def _kill(processes: list[Any]) -> None:
+    for process in processes:
+        process.kill()  # they ignore the SIGTERM that Python sends at its end
 
 
 def _as_it_is(loaded: Any) -> Any:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from itertools import islice
 
 import pytest
@@ -35,6 +37,16 @@ def test_workers_keep_the_order_and_pass_errors_on():
         list(loaded_by_workers(Doubler(), iter([1, -1]), workers=2, ahead=2))
     with pytest.raises(ModelError, match=r"a worker that loads data died.*data\.workers lower"):
         list(loaded_by_workers(Doubler(), iter([1, -2, 3]), workers=1, ahead=2))
+
+
+def test_a_program_ends_though_an_error_holds_its_workers():
+    program = """
+from tests.model.test_loading import Doubler, loaded_by_workers
+held = loaded_by_workers(Doubler(), iter(range(10**9)), workers=2, ahead=4)
+assert next(held) == 0
+raise SystemExit(7)
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=120, check=False).returncode == 7
 
 
 def test_batches_are_the_same_whoever_loads_them(dataset, towers):
