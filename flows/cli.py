@@ -239,7 +239,7 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="JSON and nothing else on stdout")] = False,
 ) -> None:
     """Look into explanations or a training run: what it is, counts, lengths, rows. Nothing there is changed."""
-    from flows.inspect import inspect as look
+    from flows.look_into import inspect as look
     from pipeline.inspect.inspection import Wanted
 
     wanted = Wanted(where, sample, tuple(row_id or ()), diff, export, out, pictures)
