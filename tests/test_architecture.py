@@ -41,3 +41,8 @@ def test_importing_the_pipeline_loads_no_torch() -> None:
     ]
     program = f"import sys\nfor name in {modules!r}: __import__(name)\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, timeout=120)
+
+
+def test_no_flow_is_named_like_a_module_of_pythons() -> None:
+    """Prefect puts the folder of a deployment's file on the path, and child processes inherit it."""
+    assert not {path.stem for path in (ROOT / "flows").glob("*.py")} & sys.stdlib_module_names
