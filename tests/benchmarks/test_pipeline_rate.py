@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from benchmarks import pipeline_rate, planning
@@ -29,4 +30,5 @@ def test_ten_times_the_rows_take_the_same_memory(tmp_path: Path, monkeypatch: py
     for run in ("all made", "all there"):
         assert found[10_000, run]["rows"] == 10_000 and found[100_000, run]["rows"] == 100_000
         assert found[100_000, run]["peak_mib"] <= 1.2 * found[10_000, run]["peak_mib"]
-    assert found[100_000, "all there"]["peak_mib"] < 1024
+    of_cuda = 0 if torch.version.cuda is None else 512  # a CUDA build of torch takes some 420 MiB more to be imported
+    assert found[100_000, "all there"]["peak_mib"] < 1024 + of_cuda
