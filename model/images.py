@@ -80,7 +80,8 @@ def _decoded(source: Any, wanted: int | None) -> Image.Image:
                 image.draft("RGB", (DRAFT_FACTOR * wanted, DRAFT_FACTOR * wanted))  # nothing but for JPEG
             if image.mode.startswith("I;16"):  # `convert` would saturate all but the darkest of them
                 return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-            return image.convert("RGB")
+            image.load()
+            return image if image.mode == "RGB" else image.convert("RGB")
     except BadImage:
         raise
     except Exception as error:  # Pillow's decoders raise whatever Python can; a bad image costs its row and no more
@@ -104,7 +105,7 @@ class Preprocessing:
         if [type(step).__name__.removeprefix("Maybe") for step in steps[-2:]] != ["ToTensor", "Normalize"]:
             raise ModelError(f"the model's image transform does not end with ToTensor and Normalize: {transform}")
         self._geometry: list[Callable[[Any], Any]] = steps[:-2]
-        self._normalize: Callable[[Tensor], Tensor] = steps[-1]
+        self._normalize: Any = steps[-1]
 
     def pixels(self, image: Image.Image) -> Tensor:
         """RGB image -> (3, H, W) uint8, resized and cropped."""
@@ -114,4 +115,12 @@ class Preprocessing:
 
     def normalised(self, pixels: Tensor) -> Tensor:
         """(B, 3, H, W) uint8 -> what the image tower reads, float32, on the same device."""
-        return self._normalize(pixels.float() / 255)
+        if pixels.device.type != "cpu":
+            on_device: Tensor = self._normalize(pixels.float() / 255)
+            return on_device
+        normalised = torch.empty(pixels.shape)
+        mean, std = (torch.tensor(values)[:, None, None] for values in (self._normalize.mean, self._normalize.std))
+        for image, result in zip(pixels, normalised, strict=True):  # one at a time stays in the processor's cache
+            torch.div(image, 255, out=result)
+            result.sub_(mean).div_(std)
+        return normalised

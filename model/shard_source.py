@@ -14,6 +14,7 @@ class ShardSource:
         statuses: rows by status, used or not; used: those that are used.
         made_by: dataset, model, revision and prompt as the shards' footers say, each combination once.
         gaps: what is missing of the dataset's explanations; empty if they are complete.
+        packed_at: pixels of the shorter side of the images in the shards, the least of them; None: by reference.
     """
 
     split: str
@@ -22,6 +23,7 @@ class ShardSource:
     used: dict[str, int]
     made_by: tuple[dict[str, str | None], ...] = ()
     gaps: tuple[str, ...] = ()
+    packed_at: int | None = None
 
     @property
     def digest(self) -> str:

@@ -96,6 +96,7 @@ def read_split(
         dict(reading.used.most_common()),
         _made_by(footers),
         shards.gaps,
+        min((footer["packed"]["size"] for footer in footers.values() if "packed" in footer), default=None),
     )
     return SplitRows(reading.rows(paths), source)
 

@@ -21,8 +21,8 @@ from model.epochs import BatchOrder
 from model.errors import ModelError
 from model.kept_rows import KeptRows
 from model.loading import ReadAhead, begin_server, loaded_by_workers, workers_here
-from model.packed_images import PackedImages
 from model.row_loader import Loaded, Request, RowLoader
+from model.row_requests import CHUNK, RowRequests, chunks
 from model.row_store import RowStore
 from model.seeds import seeded
 from model.shards import SplitRows
@@ -30,7 +30,6 @@ from model.towers import Towers
 
 TRUNCATION_SAMPLE = 20_000  # rows; of a sample of so many, a share is off by less than 0.7 points (95 %)
 WINDOW = 8192  # rows of packed images that are shuffled together; two windows are in memory, about 20 KB a row
-_CHUNK = 64  # rows that a worker loads at a time
 _FEW = 4096  # rows that are loaded sooner than workers have started
 _CPU = torch.device("cpu")
 
@@ -68,13 +67,12 @@ class TripleSet:
         Raises ModelError: no image root, too many bad images, a tokenizer that does not belong to the towers.
         """
         self._rows: RowStore = rows.triples
+        self._requests = RowRequests(self._rows)
         self._trim, self._workers = trim, workers_here(workers)
         self._loader = RowLoader(self._rows.texts, towers, explanations=explanations)
         self._kept: KeptRows | None = None
-        self._images = self._rows.images
         self.source = rows.source
         self.failures = BadImages(len(self._rows), max_bad_images, expected=int(self._rows.places.known_bad.sum()))
-        _check_roots(self._rows)
         self.ids = self._rows.column("id")
         self.topics = self._rows.column("topic")
         self.image_group = self._rows.picture_groups()
@@ -82,6 +80,11 @@ class TripleSet:
         self.key_group = self._rows.groups("key")
         self.truncation = self._count_truncated(explanations)
         height, width = self._loader.image_size
+        if rows.source.packed_at is not None and rows.source.packed_at < min(height, width):
+            raise ModelError(
+                f"split {rows.source.split} is packed with images of {rows.source.packed_at} pixels, the model reads "
+                f"{height} x {width}; pack it anew with --size {max(height, width)} or more"
+            )
         if len(self) * 3 * height * width <= cache_mib * 2**20:
             self._kept = self._load_all()
         elif self._workers:
@@ -107,15 +110,15 @@ class TripleSet:
         Any order of all rows, whatever shards they are in; but packed images are read by row group, each once an
         epoch, and their rows meet within windows of WINDOW rows.
         """
-        if not self._rows.places.packed.any():
+        if not self._requests.are_packed:
             return BatchOrder(len(self), batch_size, seed)
-        return BatchOrder(len(self), batch_size, seed, self._blocks(), WINDOW)
+        return BatchOrder(len(self), batch_size, seed, self._requests.blocks(), WINDOW)
 
     def in_reading_order(self, batch_size: int) -> Iterator[list[int]]:
         """All rows once, in the order in which they are read fastest: that of their ids, or as they are packed."""
         by_place = np.arange(len(self))
-        if self._rows.places.packed.any():
-            by_place = np.argsort(self._blocks(), kind="stable")
+        if self._requests.are_packed:
+            by_place = np.argsort(self._requests.blocks(), kind="stable")
         for start in range(0, len(self), batch_size):
             yield by_place[start : start + batch_size].tolist()
 
@@ -129,15 +132,15 @@ class TripleSet:
         if first is None:
             return
         coming: deque[list[int]] = deque()
-        images = self._rows.images.keeping(2 * WINDOW)  # of its own: a thread reads it
+        images = self._rows.images.keeping(2 * WINDOW) if self._kept is None else None  # of its own: a thread reads it
 
         def requests() -> Iterator[Request]:
             for rows in chain([first], lists):
                 coming.append(rows)
-                for chunk in _chunks(rows):
-                    yield self._request(chunk, images)
+                for chunk in chunks(rows):
+                    yield self._requests.of(chunk, images)
 
-        ahead = 2 * len(_chunks(first))  # two batches of this size
+        ahead = 2 * len(chunks(first))  # two batches of this size
         parts: list[Loaded] = []
         for part in self._loaded(requests(), ahead, pin=device.type == "cuda"):
             parts.append(part)
@@ -151,47 +154,24 @@ class TripleSet:
 
         Raises ModelError once more images have failed than may.
         """
-        loader = self._kept or self._loader
-        return self._finished([loader[self._request(chunk, self._images)] for chunk in _chunks(rows)], _CPU)
-
-    @property
-    def _is_packed(self) -> bool:
-        return bool(self._rows.places.packed.any())
-
-    def _blocks(self) -> np.ndarray:
-        """(N,) the row groups of the rows, numbered as they lie."""
-        places = self._rows.places
-        return np.unique(places.shard.astype(np.int64) << 32 | places.group, return_inverse=True)[1]
+        loader, images = (self._loader, self._rows.images) if self._kept is None else (self._kept, None)
+        return self._finished([loader[self._requests.of(chunk, images)] for chunk in chunks(rows)], _CPU)
 
     def _loaded(self, requests: Iterator[Request], ahead: int, *, pin: bool) -> Iterator[Loaded]:
         if self._kept is not None:
             return loaded_by_workers(self._kept, requests, workers=0, ahead=0, pin=pin)
-        if self._is_packed:
+        if self._requests.are_packed:
             requests = iter(ReadAhead(requests, ahead))
         return loaded_by_workers(self._loader, requests, workers=self._workers, ahead=ahead, pin=pin)
-
-    def _request(self, rows: list[int], images: PackedImages) -> Request:
-        store, places = self._rows, self._rows.places
-        return Request(
-            rows,
-            store.order[rows].tolist(),
-            store.told[rows].tolist(),
-            [
-                images.read(int(places.shard[row]), int(places.group[row]), int(places.row[row]))
-                if places.packed[row] and self._kept is None
-                else store.roots[places.root[row]]
-                for row in rows
-            ],
-        )
 
     def _finished(self, parts: list[Loaded], device: torch.device) -> tuple[Batch, list[int]]:
         rows = [row for part in parts for row in part.rows]
         self._note_failures(parts)
-        pixels = torch.cat([part.pixels.to(device, non_blocking=True) for part in parts])
+        pixels = [part.pixels.to(device, non_blocking=True) for part in parts]
         explanations = [part.explanations for part in parts if part.explanations is not None]
         batch = Batch(
             ids=[self.ids[row] for row in rows],
-            images=self._loader.preprocessing.normalised(pixels),
+            images=self._loader.preprocessing.normalised(torch.cat(pixels) if len(pixels) > 1 else pixels[0]),
             captions=self._texts([part.captions for part in parts], device),
             explanations=self._texts(explanations, device) if explanations else None,
             image_group=self.image_group[rows].to(device),
@@ -221,7 +201,7 @@ class TripleSet:
 
     def _load_all(self) -> KeptRows:
         kept = KeptRows()
-        requests = (self._request(rows, self._images) for rows in self.in_reading_order(_CHUNK))
+        requests = (self._requests.of(rows, self._rows.images) for rows in self.in_reading_order(CHUNK))
         workers = self._workers if len(self) > _FEW else 0
         with tqdm(total=len(self), desc="images", unit="image", disable=None, leave=False) as bar:
             for part in loaded_by_workers(self._loader, requests, workers=workers, ahead=0):
@@ -229,14 +209,3 @@ class TripleSet:
                 kept.keep(part)
                 bar.update(len(part.rows) + len(part.failures))
         return kept
-
-
-def _chunks(rows: list[int]) -> list[list[int]]:
-    return [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)] or [[]]
-
-
-def _check_roots(rows: RowStore) -> None:
-    places = rows.places
-    for root in {rows.roots[number] for number in np.unique(places.root[~places.packed])}:
-        if not root.is_dir():
-            raise ModelError(f"no image root at {root}; set data.image_root to where the images are")

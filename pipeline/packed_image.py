@@ -3,10 +3,12 @@
 import io
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
-from pipeline.images import MAX_PIXELS, below
+from pipeline.images import FORMATS, MAX_PIXELS, below
 
+_MAX_ASPECT = 512  # as model/images.py has it
 _KEPT_AS_THEY_ARE = ("JPEG", "PNG", "WEBP", "GIF")
 _DRAFT_FACTOR = 2  # a JPEG is decoded at no less than this times the size that is wanted, as model/images.py does
 
@@ -20,22 +22,31 @@ def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int,
 
     One that is no larger stays as it is, so nothing is lost. Pixels are as stored: no EXIF orientation is applied.
 
+    What can be used, and as which pixels, is as model/images.py has it: training by reference and packed must agree.
+
     Raises:
-        UnusableImage: missing, outside of the root, not decodable, or beyond MAX_PIXELS.
+        UnusableImage: missing, outside of the root, not decodable, too large or too long, or with 32-bit pixels.
     """
     if data is None:
         data = _read(root, path)
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise UnusableImage(f"{image.width}x{image.height} pixels is more than {MAX_PIXELS}")
             short = min(image.size)
+            if max(image.size) > _MAX_ASPECT * short:
+                raise UnusableImage(f"{image.width}x{image.height}: one side is over {_MAX_ASPECT} times the other")
+            if image.mode in ("I", "F"):
+                raise UnusableImage("it has 32-bit pixels; save it with 8 or 16 bits")
             if short > size:
                 image.draft("RGB", (_DRAFT_FACTOR * size, _DRAFT_FACTOR * size))
-            pixels = image.convert("RGB")
+            image.load()
             if short <= size and image.format in _KEPT_AS_THEY_ARE:
                 return data
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            pixels = _rgb(image)
+    except UnusableImage:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever Python can; a bad image costs its row and no more
         raise UnusableImage(f"cannot be decoded: {error}") from error
     short = min(pixels.size)
     if short > size:
@@ -44,6 +55,12 @@ def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int,
     buffer = io.BytesIO()
     pixels.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    return image.convert("RGB")
 
 
 def _read(root: Path, path: str | None) -> bytes:

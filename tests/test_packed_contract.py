@@ -4,9 +4,13 @@ import shutil
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from model.errors import ModelError
+from model.images import BadImage, decode_bytes, decode_file
 from model.packed_images import PackedImages
 from model.settings import TowerSettings
 from model.shards import read_split
@@ -14,6 +18,7 @@ from model.towers import load_towers
 from model.triples import TripleSet
 from pipeline.job import open_job
 from pipeline.pack import PackSettings, pack
+from pipeline.packed_image import UnusableImage, packed_image
 from tests.model.tiny_clip import make_tiny_clip
 from tests.pipeline.test_pack import photograph
 from tests.support.dataset import save_records, write_manifest, write_pairs
@@ -42,6 +47,9 @@ def test_packed_rows_train_as_those_by_reference(
     reference = read(job.output)
     every = list(range(len(reference)))
     one, rows = reference.batch(every)
+    pack(job.output, tmp_path / "small", PackSettings(size=8))
+    with pytest.raises(ModelError, match=r"packed with images of 8 pixels, the model reads 16 x 16.*--size 16"):
+        read(tmp_path / "small")
     shutil.rmtree(tmp_path / "images")
     packed = read(tmp_path / "packed")
     two, packed_rows = packed.batch(every)
@@ -71,3 +79,50 @@ def test_packed_rows_train_as_those_by_reference(
         ):
             assert rows_a == rows_b and torch.equal(a.images, b.images) and torch.equal(a.captions, b.captions)
     assert sorted(row for part in packed.in_reading_order(7) for row in part) == every
+
+
+def odd_images(folder: Path) -> dict[str, bytes]:
+    """Images that one decoder could take and another refuse."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    grey = (np.arange(2000).reshape(40, 50) * 32).astype(np.uint16)
+    images = {
+        "plain.png": Image.fromarray(pixels),
+        "palette.gif": Image.fromarray(pixels).convert("P"),
+        "alpha.webp": Image.fromarray(np.dstack([pixels, pixels[..., :1]])),
+        "grey16.png": Image.fromarray(grey),
+        "deep.tiff": Image.fromarray(grey.astype(np.int32)),
+        "cmyk.jpg": Image.fromarray(pixels).convert("CMYK"),
+        "long.png": Image.new("RGB", (1, 600)),
+        "format.ico": Image.fromarray(pixels).resize((32, 32)),
+    }
+    for name, image in images.items():
+        image.save(folder / name)
+    (folder / "cut.png").write_bytes((folder / "plain.png").read_bytes()[:500])
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("size", [20, 64])
+def test_packing_and_training_agree_on_what_an_image_is(tmp_path: Path, size: int) -> None:
+    used = {}
+    for name in odd_images(tmp_path):
+        try:
+            packed = decode_bytes(packed_image(tmp_path, name, None, size=size, quality=95))
+            used[name] = True
+        except UnusableImage:
+            used[name] = False
+        try:
+            whole = decode_file(tmp_path, name)
+        except BadImage:
+            assert not used[name], name
+            continue
+        assert used[name], name
+        if size == 64:
+            assert packed.tobytes() == whole.tobytes()  # nothing is lost of small ones
+        elif name == "grey16.png":
+            assert np.abs(np.asarray(packed, float).mean() - np.asarray(whole, float).mean()) < 2
+    assert [name for name, usable in sorted(used.items()) if not usable] == [
+        "cut.png",
+        "deep.tiff",
+        "format.ico",
+        "long.png",
+    ]

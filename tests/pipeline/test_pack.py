@@ -18,6 +18,7 @@ from pipeline.receipts import read_receipt
 from pipeline.storage import open_storage
 from tests.support.dataset import save_records, write_manifest, write_pairs
 from tests.support.generation import generate
+from tests.support.s3 import s3_server, s3_url
 from tests.support.scripted_engine import ScriptedEngine
 
 SETTINGS = PackSettings(size=32, quality=90, max_bad_images=0.1)
@@ -145,3 +146,17 @@ def test_row_groups_are_small(tmp_path: Path, tiny_llama: Path) -> None:
 def test_unusable_images_say_why(tmp_path: Path, path: str | None, data: bytes | None, words: str) -> None:
     with pytest.raises(UnusableImage, match=words):
         packed_image(tmp_path, path, data, size=32, quality=90)
+
+
+def test_packing_from_and_to_object_storage(
+    explanations: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack(explanations, tmp_path / "packed", SETTINGS)
+    with s3_server(monkeypatch) as port:
+        for folder in ("split=train", "split=test", "_receipts"):
+            for path in (explanations / folder).iterdir():
+                open_storage(s3_url(port, "from")).write(f"{folder}/{path.name}", path.read_bytes())
+        pack(s3_url(port, "from"), s3_url(port, "to"), SETTINGS)
+        there = open_storage(s3_url(port, "to"))
+        assert {file.name: there.read(file.name) for file in there.files()} == contents(tmp_path / "packed")
+        assert pack(s3_url(port, "from"), s3_url(port, "to"), SETTINGS).rows == 0
