@@ -26,7 +26,7 @@ def generate(job: Job, engine: Engine, limit: int | None = None, redo: Redo = NO
     there = shards_there(job)
     plan = prepare(job, limit)
     judge = JudgeProcess(job.judge, job.manifest.folder)
-    with LazyEngine(lambda: engine) as lazy, GenerationProgress(0) as progress, judge as judging:
+    with LazyEngine(lambda: engine) as lazy, GenerationProgress(sum(plan.pairs.values())) as progress, judge as judging:
         run = Run(job, plan, there, lazy, judging, progress, ErrorLimit(job.manifest.generation.max_error_share), redo)
         return [make_bucket(run, bucket) for bucket in plan.buckets]
 
