@@ -74,6 +74,9 @@ def loaded_by_workers(
                 ) from error
             yield loaded
     finally:
+        if workers:  # now, and not when the last traceback that holds the iterator is collected
+            results._shutdown_workers()
+        _kill(processes)
         at_exit.cancel()
 
 
@@ -85,7 +88,9 @@ def begin_server() -> None:
 
 def _kill(processes: list[Any]) -> None:
     for process in processes:
-        process.kill()  # they ignore the SIGTERM that Python sends at its end
+        process.kill()  # they ignore the SIGTERM that torch and Python send
+    for process in processes:
+        process.join()
 
 
 def _as_it_is(loaded: Any) -> Any:

@@ -39,12 +39,27 @@ def test_workers_keep_the_order_and_pass_errors_on():
         list(loaded_by_workers(Doubler(), iter([1, -2, 3]), workers=1, ahead=2))
 
 
-def test_a_program_ends_though_an_error_holds_its_workers():
-    program = """
-from tests.model.test_loading import Doubler, loaded_by_workers
-held = loaded_by_workers(Doubler(), iter(range(10**9)), workers=2, ahead=4)
-assert next(held) == 0
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "assert next(loaded) == 0; raise SystemExit(7)",
+        """
+try:
+    list(loaded)
+except ModelError as error:
+    held = error
 raise SystemExit(7)
+""",
+    ],
+    ids=["in the middle", "after an error of a worker's"],
+)
+def test_a_program_ends_though_something_holds_its_workers(lines):
+    program = f"""
+import gc, itertools
+from tests.model.test_loading import Doubler, ModelError, loaded_by_workers
+gc.disable()
+loaded = loaded_by_workers(Doubler(), itertools.chain([0, 1, -1], range(10**9)), workers=2, ahead=4)
+{lines}
 """
     assert subprocess.run([sys.executable, "-c", program], timeout=120, check=False).returncode == 7
 
