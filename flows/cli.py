@@ -186,6 +186,7 @@ def evaluate(
     ] = None,
     explanations: Annotated[Path | None, typer.Option(help="other shards than the run was trained on")] = None,
     allow_partial: AllowPartial = False,
+    nproc: Annotated[int, typer.Option(min=1, help="processes that share the encoding, each with its own GPU")] = 1,
 ) -> None:
     """Measure retrieval of a trained run, with intervals, and write metrics.json beside it."""
     from model.checkpoint import read_card
@@ -195,7 +196,7 @@ def evaluate(
     from flows.show_retrieval import show_arms
 
     other = explanations and explanations.absolute()
-    for metrics in evaluate_entityclip(run.absolute(), split, other, allow_partial).values():
+    for metrics in evaluate_entityclip(run.absolute(), split, other, allow_partial, nproc).values():
         show_arms({run.name: metrics})
 
 

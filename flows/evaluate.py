@@ -6,15 +6,20 @@ from typing import Any
 from prefect import flow
 
 from flows.live_run import LiveRun
+from flows.parameters import Positive
 from flows.project_paths import in_project
 from flows.states import completed
 from flows.training_artifacts import publish_metrics
-from model.evaluation import evaluate
+from model.evaluation_processes import evaluate_in_processes
 
 
 @flow(name="evaluate-entityclip")
 def evaluate_entityclip(
-    run: Path, splits: list[str] | None = None, explanations: Path | None = None, allow_partial: bool = False
+    run: Path,
+    splits: list[str] | None = None,
+    explanations: Path | None = None,
+    allow_partial: bool = False,
+    nproc: Positive = 1,
 ) -> dict[str, dict[str, Any]]:
     """Measure a run's checkpoint on splits and write `metrics.json` beside it; returns their metrics, by split.
 
@@ -24,11 +29,13 @@ def evaluate_entityclip(
         explanations: other shards than the run's settings name (an imported checkpoint names none); a relative path
             starts at the project.
         allow_partial: measure on what is there of explanations that are not complete.
+        nproc: processes on this machine that share the encoding, each with a GPU of its own where there are GPUs.
     """
     folder = in_project(run)
     with LiveRun("measuring"):
         other = explanations and in_project(explanations)
-        by_split = evaluate(folder, splits or (), explanations=other, allow_partial=allow_partial)
+        how: dict[str, Any] = {"explanations": other, "allow_partial": allow_partial, "count": nproc}
+        by_split = evaluate_in_processes(folder, splits or (), **how)
     publish_metrics(folder, by_split)
     found = [
         f"{metrics['mean_recall']:.1f} % on the {split} split, {metrics['gallery']:,} candidates"

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
 
 from model.checkpoint import TOWERS, load_trained_towers, read_card
 from model.code_version import code_version
 from model.device import choose_device, torch_threads
-from model.embedding import embed_split
+from model.embedding import SplitEmbeddings, embed_split
 from model.entity_frequency import buckets, frequencies
 from model.errors import ModelError
 from model.files import write_json, written_whole
 from model.names import names_in
+from model.one_process import OneProcess
 from model.settings import DataSettings, EvaluationSettings
 from model.settings_file import load_run_settings
 from model.shards import SplitRows, read_split
@@ -29,7 +29,12 @@ SETTINGS, METRICS = "settings.yaml", "metrics.json"
 
 
 def evaluate(
-    run: Path, splits: Sequence[str] = (), *, explanations: Path | None = None, allow_partial: bool = False
+    run: Path,
+    splits: Sequence[str] = (),
+    *,
+    explanations: Path | None = None,
+    allow_partial: bool = False,
+    processes: OneProcess | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Measure `run/checkpoint` on splits (none named: the settings' test split), each with itself as the gallery.
 
@@ -37,7 +42,8 @@ def evaluate(
     settings, so it needs one. Every row with a caption and a usable image takes part, whatever became of its
     explanation. Shards are checked by their receipts as in training; `allow_partial`, or the run's own setting of it,
     measures on what is there of explanations that are not complete. A model folder that training began from is not
-    needed any more.
+    needed any more. Several `processes` (`model.launch_evaluation`) share the encoding; the first alone ranks, writes
+    and says anything, and for the others the result is empty.
 
     Returns the metrics by split, and writes them into `run/metrics.json`, whose "splits" keeps what these weights were
     measured on before. Of each split `run/{split}_embeddings.safetensors` has `image` and `text` (N, D), fp32 and
@@ -47,18 +53,28 @@ def evaluate(
     """
     card = read_card(run)
     plan = evaluation_plan(run, explanations)
+    processes = processes or OneProcess()
     weights = card["sha256"][TOWERS]
     allow_partial = allow_partial or plan.data.allow_partial
     with torch_threads(plan.threads):
-        rows = {split: read_rows(plan.data, split, allow_partial) for split in splits or [plan.data.splits.test]}
+        first = processes.is_first
+        names = splits or [plan.data.splits.test]
+        rows = {split: read_rows(plan.data, split, allow_partial, speak=first) for split in names}
         towers = load_trained_towers(run)
+        device = processes.device or choose_device(plan.device)
+        towers.clip.to(device)
         measured: dict[str, dict[str, Any]] = {}
-        rarest = _rarest_names(plan.data, rows, allow_partial)
+        rarest = _rarest_names(plan.data, rows, allow_partial) if first else {}
         for split, split_rows in rows.items():
-            found = _measure(run, split_rows, towers, plan, weights, rarest[split])
-            measured[split] = found | {"allow_partial": allow_partial}
-            written = {"step": card["step"], "towers_sha256": weights}
-            write_json(run / METRICS, {**written, "splits": _measured_before(run, weights) | measured})
+            triples = _triples(split_rows, towers, plan.data)
+            size, rank, world = plan.evaluation.batch_size, processes.rank, processes.count
+            embeddings = embed_split(towers.clip, triples, size, device, rank=rank, world=world)
+            if first:
+                _save(run, split_rows, embeddings, weights)
+                found = _metrics(split_rows, triples, embeddings, rarest[split])
+                measured[split] = found | {"allow_partial": allow_partial}
+                written = {"step": card["step"], "towers_sha256": weights}
+                write_json(run / METRICS, {**written, "splits": _measured_before(run, weights) | measured})
     return measured
 
 
@@ -99,11 +115,14 @@ def evaluation_plan(run: Path, explanations: Path | None) -> Plan:
     return Plan(other_data or settings.data, settings.evaluation, settings.threads, settings.device)
 
 
-def read_rows(data: DataSettings, split: str, allow_partial: bool) -> SplitRows:
-    """The rows of a split; all splits are read before any is encoded, so that what is missing shows at once."""
+def read_rows(data: DataSettings, split: str, allow_partial: bool, *, speak: bool = True) -> SplitRows:
+    """The rows of a split; all splits are read before any is encoded, so that what is missing shows at once.
+
+    What they are, and what is missing of them, is said on stderr, unless another process says it.
+    """
     rows = read_split(data.explanations, split, statuses=None, image_root=data.image_root, allow_partial=allow_partial)
     for line in (rows.source.line(), rows.source.warning()):
-        if line:
+        if line and speak:
             tqdm.write(line, file=sys.stderr)
     return rows
 
@@ -134,32 +153,26 @@ def _rarest_names(
     return by_split
 
 
-def _measure(
-    run: Path, rows: SplitRows, towers: Towers, plan: Plan, weights: str, rarest: dict[str, int | None] | None
-) -> dict[str, Any]:
-    split, device = rows.source.split, choose_device(plan.device)
-    triples = TripleSet(
-        rows,
-        towers,
-        explanations=False,
-        cache_mib=0,
-        workers=plan.data.workers,
-        max_bad_images=plan.data.max_bad_images,
-    )
-    embeddings = embed_split(towers.clip.to(device), triples, plan.evaluation.batch_size, device)
+def _triples(rows: SplitRows, towers: Towers, data: DataSettings) -> TripleSet:
+    how: dict[str, Any] = {"workers": data.workers, "max_bad_images": data.max_bad_images}
+    return TripleSet(rows, towers, explanations=False, cache_mib=0, **how)
+
+
+def _save(run: Path, rows: SplitRows, embeddings: SplitEmbeddings, weights: str) -> None:
+    split = rows.source.split
+    about = {"split": split, "towers_sha256": weights, "shards_sha256": rows.source.digest}
     with written_whole(run / f"{split}_embeddings.safetensors") as temporary:
-        tensors: dict[str, torch.Tensor] = {"image": embeddings.image, "text": embeddings.text}
-        save_file(
-            tensors, temporary, metadata={"split": split, "towers_sha256": weights, "shards_sha256": rows.source.digest}
-        )
+        save_file({"image": embeddings.image, "text": embeddings.text}, temporary, metadata=about)
     write_json(run / f"{split}_ids.json", embeddings.ids)
+
+
+def _metrics(
+    rows: SplitRows, triples: TripleSet, embeddings: SplitEmbeddings, rarest: dict[str, int | None] | None
+) -> dict[str, Any]:
+    by_frequency = None if rarest is None else buckets([rarest[row_id] for row_id in embeddings.ids])
     return {
-        "split": split,
-        **retrieval_metrics(
-            embeddings,
-            with_intervals=True,
-            buckets=None if rarest is None else buckets([rarest[row_id] for row_id in embeddings.ids]),
-        ),
+        "split": rows.source.split,
+        **retrieval_metrics(embeddings, with_intervals=True, buckets=by_frequency),
         "failed_images": embeddings.failures,
         "truncated_captions": triples.truncation.captions,
         "gaps": list(rows.source.gaps),

@@ -1,6 +1,9 @@
 """Retrieval metrics: exact ranks in fp32, tile by tile, ties counted against us."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -41,7 +44,8 @@ def ranks(image: Tensor, text: Tensor, groups: Groups, *, tile: int = _TILE) -> 
 
     Raises ModelError for embeddings that are not finite: no comparison with NaN holds, so they would rank first.
     """
-    if not (bool(image.isfinite().all()) and bool(text.isfinite().all())):
+    # a row's sum is finite if all of it is: embeddings are normalised, so none overflows
+    if not all(bool(embeddings.float().sum(dim=1).isfinite().all()) for embeddings in (image, text)):
         raise ModelError("embeddings are not finite; the model's weights are broken")
     with torch.autocast(image.device.type, enabled=False):
         image_to_text, text_to_image = _ranks(image, text, groups, tile)
@@ -55,21 +59,60 @@ def _ranks(image: Tensor, text: Tensor, groups: Groups, tile: int) -> list[Tenso
     scores = _Scores(image, text, groups, order, _even_tile(len(order), tile))
     shared = _tiles_with_right_answers(clusters[order], scores.tile)
 
-    best = [torch.full((len(order),), float("-inf"), device=image.device) for _ in WAYS]
-    for r, c in shared:
-        found = scores.of(r, c).masked_fill(~scores.right(r, c), float("-inf"))
-        for way, place in enumerate((scores.place(r), scores.place(c))):
-            best[way][place] = torch.maximum(best[way][place], found.amax(dim=1 - way))
-
-    better = [torch.zeros(len(order), dtype=torch.int64, device=image.device) for _ in WAYS]
-    for r in tqdm(range(scores.tiles), desc="ranking", unit="row of tiles", disable=None, leave=False):
-        for c in range(scores.tiles):
-            found = scores.of(r, c)
-            if (r, c) in shared:
-                found.masked_fill_(scores.right(r, c), float("-inf"))
+    with _side_by_side(image.device) as each:
+        best = [torch.full((len(order),), float("-inf"), device=image.device) for _ in WAYS]
+        for (r, c), found in each(lambda at: (at, _best_right(scores, *at)), sorted(shared)):
             for way, place in enumerate((scores.place(r), scores.place(c))):
-                better[way][place] += _count_at_least(found, best[way][place], 1 - way)
-    return [(1 + counted).cpu()[order.argsort()] for counted in better]
+                best[way][place] = torch.maximum(best[way][place], found[way])
+
+        better = [torch.zeros(len(order), dtype=torch.int64, device=image.device) for _ in WAYS]
+        rows = range(scores.tiles)
+        counted = each(lambda r: _better(scores, r, best, shared), rows)
+        bar = tqdm(counted, desc="ranking", total=len(rows), unit="row of tiles", disable=None, leave=False)
+        for r, (of_images, of_texts) in zip(rows, bar, strict=True):
+            better[0][scores.place(r)] = of_images
+            better[1] += of_texts
+    return [(1 + count).cpu()[order.argsort()] for count in better]
+
+
+@contextmanager
+def _side_by_side(device: torch.device) -> Iterator[Callable[..., Iterable[Any]]]:
+    """A `map` that uses each of torch's threads on a CPU for a tile of its own: its scores stay in that core's cache.
+
+    One thread makes every product, as a BLAS may add in another order for another number of threads.
+    """
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads == 1:
+        yield map
+        return
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool.map
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _best_right(scores: "_Scores", r: int, c: int) -> list[Tensor]:
+    """The best score of a right answer of every row and every column of a tile, (tile,) each."""
+    found = scores.of(r, c).masked_fill(~scores.right(r, c), float("-inf"))
+    return [found.amax(dim=1), found.amax(dim=0)]
+
+
+def _better(scores: "_Scores", r: int, best: list[Tensor], shared: set[tuple[int, int]]) -> tuple[Tensor, Tensor]:
+    """How many wrong answers score at least as high as `best`, within a row of tiles: (tile,) images, (N,) texts."""
+    row = scores.place(r)
+    of_images = torch.zeros_like(best[0][row], dtype=torch.int64)
+    of_texts = torch.zeros_like(best[1], dtype=torch.int64)
+    enough = np.empty((scores.tile, scores.tile), dtype=bool)  # one for all tiles
+    for c in range(scores.tiles):
+        column, found = scores.place(c), scores.of(r, c)
+        if (r, c) in shared:
+            found.masked_fill_(scores.right(r, c), float("-inf"))
+        of_images += _count_at_least(found, best[0][row], 1, enough)
+        of_texts[column] = _count_at_least(found, best[1][column], 0, enough)
+        del found  # before the next is made, which then takes its place: new memory is slow to touch
+    return of_images, of_texts
 
 
 class _Scores:
@@ -124,13 +167,17 @@ def product(left: Tensor, right: Tensor) -> Tensor:
     return F.conv2d(pixels, filters).permute(0, 2, 3, 1).reshape(len(left), len(right))
 
 
-def _count_at_least(scores: Tensor, least: Tensor, dim: int) -> Tensor:
-    """int64: how many numbers of each row (dim 1) or column (dim 0) of a tile are at least that row's or column's."""
+def _count_at_least(scores: Tensor, least: Tensor, dim: int, enough: np.ndarray) -> Tensor:
+    """int64: how many numbers of each row (dim 1) or column (dim 0) of a tile are at least that row's or column's.
+
+    `enough` is memory to work in, of bool.
+    """
     if scores.device.type != "cpu":
         return (scores >= least.unsqueeze(dim)).sum(dim=dim)
     # numpy compares twice as fast as torch and adds bytes ten times as fast
-    enough = np.greater_equal(scores.numpy(), least.unsqueeze(dim).numpy()).view(np.uint8)
-    return torch.from_numpy(enough.sum(axis=dim, dtype=np.uint16).astype(np.int64))
+    rows, columns = scores.shape
+    found = np.greater_equal(scores.numpy(), least.unsqueeze(dim).numpy(), out=enough[:rows, :columns]).view(np.uint8)
+    return torch.from_numpy(found.sum(axis=dim, dtype=np.uint16).astype(np.int64))
 
 
 def _even_tile(count: int, most: int) -> int:
@@ -147,8 +194,9 @@ def _multiple(count: int, of: int) -> int:
 def _filled(embeddings: Tensor, order: Tensor, tile: int) -> Tensor:
     """The embeddings in order, in fp32, zeros after them up to a multiple of the tile."""
     count, width = embeddings.shape
-    filled = torch.zeros(_multiple(count, tile), width, device=embeddings.device)
-    filled[:count] = embeddings[order.to(embeddings.device)]
+    filled = torch.empty(_multiple(count, tile), width, device=embeddings.device)
+    filled[count:] = 0
+    torch.index_select(embeddings.float(), 0, order.to(embeddings.device), out=filled[:count])
     return filled
 
 

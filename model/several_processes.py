@@ -1,11 +1,9 @@
 """Training in several processes of this machine: starts torchrun, follows it, and says what became of it."""
 
-import ctypes
 import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,13 +11,13 @@ from typing import Any
 import yaml
 
 from model.device import device_of_process
-from model.errors import ModelError, ProcessError
-from model.launch import FINISHED, MISTAKE, STOPPED
+from model.errors import ProcessError
 from model.one_process import OneProcess
 from model.run_folder import RECORD, refuse_to_lose
 from model.run_log import METRICS_LOG
 from model.settings import TrainSettings
 from model.stop_signal import Stopped, StopSignal
+from model.torchrun_here import Ends, start_torchrun
 from model.training import OnStep, TrainResult, train
 
 _LOOK_SECONDS = 0.5
@@ -44,7 +42,9 @@ def train_in_processes(
     with tempfile.TemporaryDirectory() as folder, StopSignal() as stop:
         report = Path(folder)
         (report / "settings.yaml").write_text(yaml.safe_dump(settings.as_plain()), encoding="utf-8")
-        process = _started(report, out, count, settings.threads, overwrite=overwrite)
+        arguments = [str(report / "settings.yaml"), "--out", str(out), *(["--overwrite"] if overwrite else [])]
+        how: dict[str, Any] = {"count": count, "threads": settings.threads, "shutdown_seconds": _TIME_TO_SAVE}
+        process = start_torchrun(report, "model.launch", arguments, **how)
         watch, told = _Steps(out / METRICS_LOG), False
         while True:
             try:
@@ -58,54 +58,17 @@ def train_in_processes(
                     on_step(step, steps, losses)
             if process.returncode is not None:
                 break
-        ends = {rank: _read(report / f"{rank}.json") for rank in range(count)}
-        codes = _read(report / "torchrun.json") or {}
-    if process.returncode == 0 and (ends[0] or {}).get("what") == FINISHED:
+        ends = Ends(report, count, process.returncode)
+    if ends.well:
         record = json.loads((out / RECORD).read_text(encoding="utf-8"))
         names = ("steps", "best_step", "best_mean_recall", "seconds", "samples_per_second")
         return TrainResult(out=out, **{name: record[name] for name in names})
-    if (ends[0] or {}).get("what") == STOPPED:
+    if (said := ends.stopped()) is not None:
         stop.hand_over()
-        raise Stopped(ends[0]["said"])
-    for end in ends.values():
-        if end is not None and end["what"] == MISTAKE:
-            raise ModelError(end["said"].removeprefix("error: "))
-    raise ProcessError(_what_happened(ends, codes, out, f"{count} processes on {device.type}"))
-
-
-def _started(report: Path, out: Path, count: int, threads: int | None, *, overwrite: bool) -> "subprocess.Popen[bytes]":
-    """torchrun in a session of its own: Ctrl-C reaches it through us, and it ends if we die."""
-    torchrun = ["--standalone", f"--nproc-per-node={count}", f"--shutdown-timeout={_TIME_TO_SAVE}"]
-    program = ["-m", "model.launch", str(report / "settings.yaml"), "--out", str(out), "--report", str(report)]
-    program += ["--overwrite"] if overwrite else []
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads or max(1, (os.cpu_count() or 1) // count))}
-    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen(
-        [sys.executable, "-m", "model.torchrun", str(report / "torchrun.json"), *torchrun, *program],
-        env=environment,
-        start_new_session=True,
-        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-    )
-
-
-def _end_with_parent() -> None:
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
-
-
-def _what_happened(ends: dict[int, Any], codes: dict[str, int], out: Path, what: str) -> str:
-    """In words: first the processes that died without any, since the others lost contact or were ended by torchrun."""
-    died, others = [], []
-    for rank, end in ends.items():
-        code = codes.get(str(rank), 0)
-        if end is not None:
-            others.append(f"process {rank}: {end['said'] or end['what']}")
-        elif code in (0, -signal.SIGTERM):
-            others.append(f"process {rank} was ended with the others")
-        else:
-            by = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-            died.append(f"process {rank} was ended {by}")
-    return "\n  ".join([f"a run of {what} failed:", *died, *others]) + (
+        raise Stopped(said)
+    ends.raise_mistake()
+    raise ProcessError(
+        f"a run of {count} processes on {device.type} failed:\n  {ends.in_words()}"
         f"\nits saved states are in {out}; the same command goes on from the last one"
     )
 
@@ -132,7 +95,3 @@ class _Steps:
         if new:
             self._last = new[-1][0]
         return new
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

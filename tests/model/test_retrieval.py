@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from model.clusters import Groups
 from model.errors import ModelError
-from model.retrieval import RECALLS, by_chance, mean_recall, ranks, summarise
+from model.retrieval import RECALLS, Ranks, by_chance, mean_recall, ranks, summarise
 
 
 def alone(count: int) -> Groups:
@@ -25,29 +26,48 @@ def brute_force(scores: np.ndarray, right: np.ndarray) -> list[int]:
     return found
 
 
-@given(st.integers(1, 40), st.integers(0, 2**31), st.integers(1, 4), st.integers(1, 45))
-def test_ranks_equal_brute_force(size: int, seed: int, kinds: int, tile: int) -> None:
+def ranked(image: Tensor, text: Tensor, groups: Groups, *, tile: int, threads: int) -> Ranks:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = ranks(image, text, groups, tile=tile)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    return found
+
+
+@given(st.integers(1, 40), st.integers(0, 2**31), st.integers(1, 4), st.integers(1, 45), st.integers(1, 3))
+def test_ranks_equal_brute_force(size: int, seed: int, kinds: int, tile: int, threads: int) -> None:
     """Few distinct small integers: many exact ties, products without rounding. Few groups: long chains of sharing."""
     rng = np.random.default_rng(seed)
     image, text = (rng.integers(-1, 2, (size, 3)).astype(np.float32) for _ in range(2))
     images, captions = (rng.integers(0, kinds * size, size) for _ in range(2))
     groups = Groups(image=torch.tensor(images), caption=torch.tensor(captions))
-    found = ranks(torch.tensor(image), torch.tensor(text), groups, tile=tile)
+    found = ranked(torch.tensor(image), torch.tensor(text), groups, tile=tile, threads=threads)
     right = (images[:, None] == images) | (captions[:, None] == captions)
     assert found.image_to_text.tolist() == brute_force(image @ text.T, right)
     assert found.text_to_image.tolist() == brute_force(text @ image.T, right.T)
     assert found.right_answers.tolist() == right.sum(axis=1).tolist()
 
 
-@given(st.integers(2, 300), st.integers(0, 2**31), st.sampled_from([33, 96, 512]), st.sampled_from([64, 100, 1024]))
-def test_copies_of_the_right_answer_are_ties_wherever_they_stand(size: int, seed: int, width: int, tile: int) -> None:
+@given(
+    st.integers(2, 300),
+    st.integers(0, 2**31),
+    st.sampled_from([33, 96, 512]),
+    st.sampled_from([64, 100, 1024]),
+    st.integers(1, 3),
+)
+def test_copies_of_the_right_answer_are_ties_wherever_they_stand(
+    size: int, seed: int, width: int, tile: int, threads: int
+) -> None:
     """Wrong answers with the same real-valued embedding: rounding must not let one of two equals win."""
     rng = np.random.default_rng(seed)
     kinds = int(rng.integers(1, size + 1))
     of = torch.tensor(rng.integers(0, kinds, size))  # pairs of one kind have equal embeddings, and other groups
     generator = torch.Generator().manual_seed(seed)
     image, text = (F.normalize(torch.randn(kinds, width, generator=generator), dim=-1)[of] for _ in range(2))
-    found = ranks(image, text, alone(size), tile=tile)
+    found = ranked(image, text, alone(size), tile=tile, threads=threads)
     exact = image.double() @ text.double().T
     for scores, values in ((exact, found.image_to_text), (exact.T, found.text_to_image)):
         own = scores.diagonal()[:, None]
