@@ -17,6 +17,7 @@ from model.errors import ModelError
 RECALLS = (1, 5, 10, 50, 100)
 CHOOSING = (1, 5, 10)  # the recalls whose mean chooses a checkpoint
 WAYS = ("image_to_text", "text_to_image")
+_KEPT_BYTES = 256 << 20
 _TILE = 1536  # rows and columns of scores held at once, at most: 9 MiB in fp32, so that counting finds them in a cache
 
 
@@ -36,7 +37,8 @@ def ranks(image: Tensor, text: Tensor, groups: Groups, *, tile: int = _TILE) -> 
         groups: a pair's answer is also right for another pair with the same image or the same caption.
         tile: rows and columns of scores that are held at once, at most.
 
-    One matrix product serves both directions, and needs no N x N matrix: 2 N^2 D operations, 4 (3 D N + tile^2) bytes.
+    One matrix product serves both directions, and needs no N x N matrix: 2 N^2 D operations, 4 (3 D N + tile^2) bytes
+    (tile^2 for each thread) and 256 MiB.
     Pairs are put in an order in which those that share an image or a caption are neighbours, so that right answers
     lie in few tiles; the scores to beat are taken from these first. All tiles have one shape (the last ones are
     filled up with zeros), as a BLAS may add in another order for another shape: so equal embeddings have equal scores
@@ -61,13 +63,16 @@ def _ranks(image: Tensor, text: Tensor, groups: Groups, tile: int) -> list[Tenso
 
     with _side_by_side(image.device) as each:
         best = [torch.full((len(order),), float("-inf"), device=image.device) for _ in WAYS]
-        for (r, c), found in each(lambda at: (at, _best_right(scores, *at)), sorted(shared)):
+        wrong: dict[tuple[int, int], Tensor] = {}  # scores of the wrong answers of tiles that are needed again
+        for (r, c), right, others in each(lambda at: (at, *_split(scores, *at)), sorted(shared)):
             for way, place in enumerate((scores.place(r), scores.place(c))):
-                best[way][place] = torch.maximum(best[way][place], found[way])
+                best[way][place] = torch.maximum(best[way][place], right[way])
+            if len(wrong) < _KEPT_BYTES // (4 * scores.tile**2):
+                wrong[r, c] = others
 
         better = [torch.zeros(len(order), dtype=torch.int64, device=image.device) for _ in WAYS]
         rows = range(scores.tiles)
-        counted = each(lambda r: _better(scores, r, best, shared), rows)
+        counted = each(lambda r: _better(scores, r, best, shared, wrong), rows)
         bar = tqdm(counted, desc="ranking", total=len(rows), unit="row of tiles", disable=None, leave=False)
         for r, (of_images, of_texts) in zip(rows, bar, strict=True):
             better[0][scores.place(r)] = of_images
@@ -93,22 +98,29 @@ def _side_by_side(device: torch.device) -> Iterator[Callable[..., Iterable[Any]]
         torch.set_num_threads(threads)
 
 
-def _best_right(scores: "_Scores", r: int, c: int) -> list[Tensor]:
-    """The best score of a right answer of every row and every column of a tile, (tile,) each."""
-    found = scores.of(r, c).masked_fill(~scores.right(r, c), float("-inf"))
-    return [found.amax(dim=1), found.amax(dim=0)]
+def _split(scores: "_Scores", r: int, c: int) -> tuple[list[Tensor], Tensor]:
+    """The best score of a right answer of every row and column of a tile, (tile,) each; the tile without right ones."""
+    found, right = scores.of(r, c), scores.right(r, c)
+    answers = found.masked_fill(~right, float("-inf"))
+    return [answers.amax(dim=1), answers.amax(dim=0)], found.masked_fill_(right, float("-inf"))
 
 
-def _better(scores: "_Scores", r: int, best: list[Tensor], shared: set[tuple[int, int]]) -> tuple[Tensor, Tensor]:
+def _better(
+    scores: "_Scores",
+    r: int,
+    best: list[Tensor],
+    shared: set[tuple[int, int]],
+    wrong: dict[tuple[int, int], Tensor],
+) -> tuple[Tensor, Tensor]:
     """How many wrong answers score at least as high as `best`, within a row of tiles: (tile,) images, (N,) texts."""
     row = scores.place(r)
     of_images = torch.zeros_like(best[0][row], dtype=torch.int64)
     of_texts = torch.zeros_like(best[1], dtype=torch.int64)
     enough = np.empty((scores.tile, scores.tile), dtype=bool)  # one for all tiles
     for c in range(scores.tiles):
-        column, found = scores.place(c), scores.of(r, c)
-        if (r, c) in shared:
-            found.masked_fill_(scores.right(r, c), float("-inf"))
+        column, found = scores.place(c), wrong.pop((r, c), None)
+        if found is None:
+            found = _split(scores, r, c)[1] if (r, c) in shared else scores.of(r, c)
         of_images += _count_at_least(found, best[0][row], 1, enough)
         of_texts[column] = _count_at_least(found, best[1][column], 0, enough)
         del found  # before the next is made, which then takes its place: new memory is slow to touch
