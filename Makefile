@@ -3,7 +3,7 @@ PYTHON ?= python3
 ENGINE ?= transformers
 BIN := .venv/bin
 
-.PHONY: demo up down test test-slow lint vllm-env models clean
+.PHONY: demo up down test test-slow browser lint vllm-env models clean
 
 demo: .venv/.installed $(if $(filter vllm,$(ENGINE)),.venv-vllm/.installed)  ## the main job, end to end
 	$(BIN)/entityclip demo --engine $(ENGINE)
@@ -14,11 +14,24 @@ up: .venv/.installed  ## Prefect here: server on SQLite, work pool, one process 
 down:  ## stop them
 	$(BIN)/python -m flows.local_prefect down
 
-test: .venv/.installed  ## the default tests
+test: .venv/.installed browser  ## the default tests
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: .venv/.installed .venv-vllm/.installed  ## the long tests, real vLLM among them
+test-slow: .venv/.installed .venv-vllm/.installed browser  ## the long tests, real vLLM among them
 	$(BIN)/python -m pytest -m slow
+
+# The pages are tested in a real browser, found by the same names as in tests/support/browser.py.
+browser:  ## Chromium, from Debian's packages where this machine has none
+	@for name in chromium chromium-browser google-chrome; do \
+		if command -v $$name >/dev/null; then exit 0; fi; \
+	done; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	else \
+		echo "The tests of the pages need Chromium: install it (apt-get install chromium, dnf install chromium, or" >&2; \
+		echo "Google's Chrome) so that chromium, chromium-browser or google-chrome is on the PATH" >&2; \
+		exit 1; \
+	fi
 
 lint: .venv/.installed  ## style and types
 	$(BIN)/ruff check .

@@ -1,0 +1,119 @@
+"""Pages in a real, headless Chromium, and what they did that they should not have.
+
+With Playwright's own event loop in this thread no other can run (`asyncio.run`, a flow of Prefect's): let the fixture
+`chromium` live no longer than a module, and run such things in a thread or process of their own.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Dialog, Page, Route, WebSocketRoute, sync_playwright
+
+_COMMANDS = ("chromium", "chromium-browser", "google-chrome")  # as in the Makefile
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_ARGUMENTS = (
+    "--no-sandbox",  # containers run tests as root, which Chromium's sandbox refuses
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # no name is looked up, whatever asks for it: the page, or Chromium itself
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]",
+)
+
+
+@dataclass
+class Visit:
+    """A page that is open, and what it did.
+
+    Attributes:
+        errors: what the console says as an error, and exceptions that nobody caught.
+        requests: addresses that it asked for, its own among them; no `data:`.
+        refused: those of them that are neither files nor on this machine; they got no answer.
+        dialogs: what `alert` and the like said; they were closed.
+    """
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    dialogs: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def headless_chromium() -> Iterator[Browser]:
+    """The machine's own Chromium, with an empty profile; nothing is downloaded.
+
+    Raises RuntimeError if there is none.
+    """
+    command = next((found for name in _COMMANDS if (found := shutil.which(name))), None)
+    if command is None:
+        raise RuntimeError(f"no {', '.join(_COMMANDS)} on the PATH; install one: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=command, args=list(_ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def visit(
+    browser: Browser,
+    target: Path | str,
+    *,
+    width: int = 1280,
+    height: int = 900,
+    scheme: Literal["light", "dark"] = "light",
+    **options: Any,
+) -> Iterator[Visit]:
+    """Open a file, or an address on this machine, in a window of so many pixels; `options` are of `new_context`."""
+    size: Any = {"width": width, "height": height}
+    context = browser.new_context(viewport=size, color_scheme=scheme, service_workers="block", **options)
+    try:
+        found = Visit(context.new_page())
+        context.route("**/*", lambda route: _answer(route, found))
+        context.route_web_socket("**/*", lambda socket: _connect(socket, found))
+        page = found.page
+        page.on("console", lambda message: found.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: found.errors.append(str(error)))
+        page.on("dialog", lambda dialog: _dismiss(dialog, found))
+        page.goto(target.absolute().as_uri() if isinstance(target, Path) else target)
+        yield found
+    finally:
+        context.close()
+
+
+def _is_here(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in ("file", "blob", "about") or parts.hostname in _LOOPBACK
+
+
+def _answer(route: Route, found: Visit) -> None:
+    found.requests.append(route.request.url)
+    if _is_here(route.request.url):
+        route.continue_()
+    else:
+        found.refused.append(route.request.url)
+        route.abort()
+
+
+def _connect(socket: WebSocketRoute, found: Visit) -> None:
+    found.requests.append(socket.url)
+    if _is_here(socket.url):
+        socket.connect_to_server()
+    else:
+        found.refused.append(socket.url)
+        socket.close()
+
+
+def _dismiss(dialog: Dialog, found: Visit) -> None:
+    found.dialogs.append(dialog.message)
+    dialog.dismiss()
