@@ -6,6 +6,7 @@ import subprocess
 import sys
 from itertools import islice
 
+import psutil
 import pytest
 import torch
 
@@ -62,6 +63,22 @@ loaded = loaded_by_workers(Doubler(), itertools.chain([0, 1, -1], range(10**9)),
 {lines}
 """
     assert subprocess.run([sys.executable, "-c", program], timeout=120, check=False).returncode == 7
+
+
+def test_workers_end_with_a_program_that_is_killed():
+    program = """
+import os
+from tests.model.test_loading import Doubler, loaded_by_workers
+import psutil
+held = loaded_by_workers(Doubler(), iter(range(10**9)), workers=2, ahead=4)
+assert next(held) == 0
+print(*(child.pid for child in psutil.Process().children(recursive=True)), flush=True)
+os.kill(os.getpid(), 9)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, timeout=120, check=False)
+    left = [psutil.Process(int(pid)) for pid in ended.stdout.split() if psutil.pid_exists(int(pid))]
+    assert ended.returncode == -signal.SIGKILL and len(ended.stdout.split()) >= 3  # the server and two workers
+    assert not psutil.wait_procs(left, timeout=60)[1]
 
 
 def test_batches_are_the_same_whoever_loads_them(dataset, towers):
