@@ -249,6 +249,21 @@ def inspect(
 
 
 @app.command()
+def report(
+    runs: Annotated[list[str], typer.Argument(help="training runs, explanations, or a folder that holds both")],
+    out: Annotated[Path | None, typer.Option("--out", help="by default report.html in the first folder")] = None,
+    title: Annotated[str | None, typer.Option(help="by default the first folder's name")] = None,
+) -> None:
+    """Write a page that shows a run, or explanations, in any browser and without a network; plots as files beside it.
+
+    Of several training runs the first is the baseline.
+    """
+    from flows.report_page import report_on
+
+    report_on(runs, out, title)
+
+
+@app.command()
 def index(
     model: Annotated[Path, typer.Argument(help="a run folder, or an export")],
     out: Annotated[Path, typer.Argument(help="new folder; an earlier index is replaced")],

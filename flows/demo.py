@@ -7,17 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from prefect import flow
-from rich.markup import escape
 
 from flows.entityclip import ARMS
 from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
 from flows.project_paths import PROJECT
+from flows.report_page import show_files
 from flows.show import console, show_generation, show_training
 from flows.show_retrieval import show_arms
 from flows.states import stops_with_its_child
 from flows.train import train_entityclip
-from model.report import Report, write_report
+from model.report.write import Report, write_report
 from model.run_state import can_go_on, is_finished
 from model.settings_file import load_settings
 from pipeline.manifest import EngineKind
@@ -67,7 +67,7 @@ def run_demo(
         report = write_report(out, "EntityCLIP on the heraldry world", runs)
     show_arms(report.metrics)
     console.print(report.verdict, style="bold", markup=False)
-    console.print(f"report: {escape(str(report.path))}", soft_wrap=True)
+    show_files(report)
     console.print("seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items()), markup=False)
     peaks = [resource.getrusage(who).ru_maxrss / 2**20 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     console.print(f"peak memory: this process {peaks[0]:.2f} GiB, largest child {peaks[1]:.2f} GiB")

@@ -12,7 +12,7 @@ from flows.project_paths import absolute_overrides, in_project
 from flows.states import completed, stops_with_its_child
 from flows.train import train_entityclip
 from flows.training_artifacts import publish_report
-from model.report import Report, write_report
+from model.report.write import Report, write_report
 from model.run_state import can_go_on, is_finished
 from model.settings_file import load_settings
 from pipeline.job import open_job

@@ -3,19 +3,21 @@
 from collections.abc import Callable
 from functools import partial
 
+from cycler import cycler
 from matplotlib.axes import Axes
 
 from model.history import Bin, History
 
 # Okabe and Ito's colours, which people who see colours differently can tell apart
 COLOURS = ("#000000", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
+CYCLE = {"axes.prop_cycle": cycler(color=COLOURS)}  # what "C0" to "C6" are; a dark page takes others
 Panel = Callable[[Axes], None]
 
 _FEW = 40  # points that are drawn as dots
 SMOOTHED = 25  # spans of smoothing in a curve
 _WIDE = 50  # times the median, from which on an axis is logarithmic
-_EFFECTIVE = "effective_experts"
-_GATES = {
+EFFECTIVE = "effective_experts"
+GATES = {
     "image_gate": "image gate (MMAE)",
     "text_gate": "text gate (MMAE)",
     "matching_gate": "matching gate (GI-ITM)",
@@ -25,7 +27,7 @@ _RECALLS = {
     "validation/image_to_text/R@1": "R@1 by image",
     "validation/text_to_image/R@1": "R@1 by text",
 }
-_ACCURACIES = {
+ACCURACIES = {
     "report/itm_accuracy_positive": "true pair",
     "report/itm_accuracy_wrong_text": "wrong text",
     "report/itm_accuracy_wrong_image": "wrong image",
@@ -34,24 +36,36 @@ _ACCURACIES = {
 
 def gates_of(history: History) -> list[Panel]:
     """What draws a panel of each gate on its axes."""
-    return [partial(_gate, history, gate) for gate in _GATES if history.names(f"{gate}/")]
+    return [partial(_gate, history, gate) for gate in GATES if experts_of(history, gate)]
 
 
-def curves_of(history: History) -> list[Panel]:
-    """What draws each panel of curves on its axes."""
+def experts_of(history: History, gate: str) -> dict[str, str]:
+    """What a gate's experts are called, by the name of their weight in the history."""
+    names = [name for name in history.names(f"{gate}/") if not name.endswith(EFFECTIVE)]
+    return {name: name.partition("/")[2].replace("_shared", " shared").replace("_", " ") for name in names}
+
+
+def curves_of(history: History) -> dict[str, Panel]:
+    """What draws each panel of curves on its axes, by what it is about."""
     losses = {name: name.removeprefix("loss/") for name in history.names("loss/")}
     rates = {name: name.removeprefix("lr/") for name in history.names("lr/")}
     norms = {"report/grad_norm": "length of the gradient"}
     scale = {"report/logit_scale": "exp(logit_scale)"}
-    wanted: list[tuple[dict[str, str], Panel]] = [
-        (losses, partial(_curves, history, losses, "losses (training)", "nats")),
-        (_RECALLS, partial(_recalls, history)),
-        (_ACCURACIES, partial(_curves, history, _ACCURACIES, "GI-ITM accuracy (training)", "%", factor=100.0)),
-        (rates, partial(_curves, history, rates, "learning rates", "per step", smoothed=False, dashed=True)),
-        (scale, partial(_curves, history, scale, "logit scale", "factor of the cosine", smoothed=False)),
-        (norms, partial(_curves, history, norms, "gradient norm (before clipping)", "")),
-    ]
-    return [draw for names, draw in wanted if any(history.bins(name) for name in names)]
+    wanted: dict[str, tuple[dict[str, str], Panel]] = {
+        "losses": (losses, partial(_curves, history, losses, "losses (training)", "nats")),
+        "recall": (_RECALLS, partial(_recalls, history)),
+        "accuracy": (
+            ACCURACIES,
+            partial(_curves, history, ACCURACIES, "GI-ITM accuracy (training)", "%", factor=100.0),
+        ),
+        "rates": (rates, partial(_curves, history, rates, "learning rates", "per step", smoothed=False, dashed=True)),
+        "scale": (
+            scale,
+            partial(_curves, history, scale, "logit scale", "factor of the cosine", smoothed=False),
+        ),
+        "norm": (norms, partial(_curves, history, norms, "gradient norm (before clipping)", "")),
+    }
+    return {about: draw for about, (names, draw) in wanted.items() if any(history.bins(name) for name in names)}
 
 
 def _curves(
@@ -70,14 +84,15 @@ def _curves(
     `dashed`: all but the first, so that curves that lie on each other are seen to.
     """
     shown = {label: bins for name, label in names.items() if (bins := history.bins(name))}
-    for colour, (label, bins) in zip(COLOURS * 3, shown.items(), strict=False):
+    for number, (label, bins) in enumerate(shown.items()):
+        colour = f"C{number}"
         steps, values = means(bins)
         values = [factor * value for value in values]
         if smoothed and len(bins) > _FEW:
             axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
             values = running_mean(values, max(2, len(values) // SMOOTHED))
         marker = "o" if len(bins) <= _FEW else None
-        line = "--" if dashed and colour != COLOURS[0] else "-"
+        line = "--" if dashed and number else "-"
         axes.plot(steps, values, line, color=colour, label=label, linewidth=1.6, marker=marker, markersize=3.5)
     if _is_wide([b for bins in shown.values() for b in bins]):
         axes.set_yscale("log")
@@ -95,7 +110,7 @@ def _recalls(history: History, axes: Axes) -> None:
 
 def _gate(history: History, gate: str, axes: Axes) -> None:
     """A row an expert, brighter where more weight is: 16 curves would be a tangle."""
-    names = [name for name in history.names(f"{gate}/") if not name.endswith(_EFFECTIVE)]
+    names = experts_of(history, gate)
     table = [history.bins(name) for name in names]
     weights = [[100 * weight for weight in means(bins)[1]] for bins in table]
     steps, _ = means(table[0])
@@ -107,11 +122,10 @@ def _gate(history: History, gate: str, axes: Axes) -> None:
     picture = axes.imshow(
         weights, aspect="auto", cmap="cividis", vmin=0, vmax=top, extent=where, interpolation="nearest"
     )
-    labels = [name.partition("/")[2].replace("_shared", " shared").replace("_", " ") for name in names]
-    axes.set_yticks(range(len(names)), labels, fontsize=8 if len(names) <= 10 else 7)
+    axes.set_yticks(range(len(names)), list(names.values()), fontsize=8 if len(names) <= 10 else 7)
     axes.figure.colorbar(picture, ax=axes, label="mean weight (%)", pad=0.02)
-    title = _GATES[gate]
-    if effective := history.bins(f"{gate}/{_EFFECTIVE}"):
+    title = GATES[gate]
+    if effective := history.bins(f"{gate}/{EFFECTIVE}"):
         title += f": a pair draws on {means(effective[-1:])[1][0]:.1f} of {len(names)}"
     axes.set_title(title, fontsize=10)
 

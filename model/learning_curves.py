@@ -3,11 +3,13 @@
 import time
 from pathlib import Path
 
+from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from model.curve_panels import Panel, curves_of, gates_of
+from model.curve_panels import CYCLE, Panel, curves_of, gates_of
 from model.files import written_whole
 from model.history import History, history_of
 from model.run_log import read_log
@@ -53,7 +55,7 @@ class LearningCurves:
 
 def learning_curves(history: History, title: str) -> Figure:
     """A panel for each thing that the history has: losses, recall, accuracy, learning rates, ...; gates below."""
-    curves, gates = curves_of(history), gates_of(history)
+    curves, gates = list(curves_of(history).values()), gates_of(history)
     rows = -(-len(curves) // _COLUMNS), -(-len(gates) // _COLUMNS)
     layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.1)  # inches
     figure = Figure(figsize=(14, 0.5 + 3.3 * max(1, sum(rows))), layout=layout)
@@ -68,10 +70,16 @@ def learning_curves(history: History, title: str) -> Figure:
 
 def _draw(part: SubFigure, panels: list[Panel], rows: int) -> None:
     grid = part.subplots(rows, _COLUMNS, squeeze=False).ravel()
-    for axes, draw in zip(grid, panels, strict=False):
-        draw(axes)
-        axes.set_xlabel("step")
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-        axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 20k
+    with rc_context(CYCLE):
+        for axes, draw in zip(grid, panels, strict=False):
+            draw(axes)
+            mark_steps(axes)
     for axes in grid[len(panels) :]:
         axes.remove()
+
+
+def mark_steps(axes: Axes) -> None:
+    """The x axis counts steps."""
+    axes.set_xlabel("step")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 20k

@@ -1,0 +1,118 @@
+"""A chart of the page: drawn by matplotlib for light and for dark, in words, and as a table for who cannot see it."""
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from model.curve_panels import COLOURS
+from model.files import written_whole
+from model.report.pictures import data_uri
+from model.report.text import shown
+
+Draw = Callable[[Axes], None]
+
+_INCHES = (4.6, 3.1)
+_NAME = 24  # characters of an arm's name in a legend
+_INK, _FRAME, _GRID = "#18181b", "#52525b", "#b0b0b0"
+# Okabe and Ito's again; no pure black, which SVG leaves out as its default, so that it could not be told for the dark
+_COLOURS = ("#111111", *COLOURS[1:])
+_STYLE: dict[str, Any] = {
+    "svg.hashsalt": "entityclip",
+    "text.parse_math": False,  # names are strangers' words: a dollar sign begins no formula
+    "axes.axisbelow": True,
+    "axes.prop_cycle": cycler(color=_COLOURS),
+    **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), _INK),
+    "axes.edgecolor": _FRAME,
+    "grid.color": _GRID,
+}
+# What each colour becomes on a dark page
+_DARK = {
+    _INK: "#e4e4e7",
+    _FRAME: "#a1a1aa",
+    _GRID: "#71717a",
+    "#111111": "#f4f4f5",
+    "#0072b2": "#5cb3e8",
+    "#009e73": "#2fc197",
+    "#d55e00": "#f08744",
+    "#cc79a7": "#e59ccb",
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture for light and one for dark, data URIs of SVG; what is to be seen, in words; the numbers behind it."""
+
+    title: str
+    light: str
+    dark: str
+    alt: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+def chart(draw: Draw, title: str, alt: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Chart:
+    """Draw it once, and colour it twice."""
+    light = _svg(draw)
+    dark = re.sub("|".join(_DARK), lambda found: _DARK[found[0]], light)
+    first, second = (data_uri("image/svg+xml", svg.encode()) for svg in (light, dark))
+    return Chart(title, first, second, alt, columns, rows)
+
+
+def save_png(path: Path, draws: Sequence[Draw]) -> None:
+    """The panels side by side, three in a row, as a file that appears when it is whole."""
+    across = min(3, len(draws))
+    down = -(-len(draws) // across)
+    with _style(), written_whole(path) as temporary:
+        figure = Figure(figsize=(_INCHES[0] * across, _INCHES[1] * down), layout="constrained")
+        grid = figure.subplots(down, across, squeeze=False).ravel()
+        for axes, draw in zip(grid, draws, strict=False):
+            draw(axes)
+        for axes in grid[len(draws) :]:
+            axes.remove()
+        figure.savefig(temporary, format="png", dpi=120)
+
+
+def short(name: str) -> str:
+    """An arm's name, as long as a legend can bear."""
+    name = shown(name)
+    return name if len(name) <= _NAME else f"{name[: _NAME - 9]}…{name[-8:]}"
+
+
+def finish(axes: Axes, title: str, x: str, y: str, *, legend: bool = True) -> None:
+    """Title, labels, and a quiet frame; the legend, if there is anything to tell apart, above the axes."""
+    labels = axes.get_legend_handles_labels()[1] if legend else []
+    axes.set_title(title, fontsize=10, pad=24 if labels else 6)
+    axes.set(xlabel=x, ylabel=y)
+    if labels:
+        where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
+        axes.legend(
+            **where, ncols=min(3, len(labels)), frameon=False, fontsize=8.5, handlelength=1.4, columnspacing=1.2
+        )
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _svg(draw: Draw) -> str:
+    buffer = io.StringIO()
+    with _style():
+        figure = Figure(figsize=_INCHES, layout="constrained")
+        draw(figure.subplots())
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a name in a script of its own
+        yield

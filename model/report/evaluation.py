@@ -1,0 +1,149 @@
+"""The evaluation section: retrieval with intervals, and the same by topic and by how often training names the names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from model.report.charts import Chart, Draw, chart, finish, short
+from model.report.sources import Sources
+
+_MOST_PARTS = 30  # rows of a table by topic
+_NEEDED = {"gallery", "queries", "mean_recall", "image_to_text", "text_to_image"}
+_PARTS = {
+    "by_topic": ("By topic", "topic"),
+    "by_entity_frequency": ("By how often training names the rarest name", "training captions with the rarest name"),
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One row of a table by parts: its queries, and what each arm found (None: it was not measured on this part)."""
+
+    name: str
+    queries: int
+    arms: list[dict[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class PartTable:
+    """A table by topic or by frequency; of a long one the parts with most queries, and how many are left out."""
+
+    title: str
+    what: str
+    parts: list[Part]
+    left_out: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the page says of retrieval.
+
+    Attributes:
+        split: whose queries; metrics: of the arms that were measured on it.
+        missing: arms that were not; stale: arms whose weights have changed since.
+    """
+
+    split: str
+    metrics: dict[str, dict[str, Any]]
+    tables: list[PartTable]
+    charts: list[Chart]
+    missing: list[str]
+    stale: list[str]
+
+
+def describe_evaluation(sources: Sources) -> Evaluation:
+    """All of the section; the chart is drawn here."""
+    measured = {arm: _splits(run.evaluation) for arm, run in sources.arms.items()}
+    split = _split_of(sources, measured)
+    metrics = {arm: splits[split] for arm, splits in measured.items() if split in splits}
+    frequency = {
+        arm: found["by_entity_frequency"] for arm, found in metrics.items() if found.get("by_entity_frequency")
+    }
+    return Evaluation(
+        split,
+        metrics,
+        [table for key, (title, what) in _PARTS.items() if (table := _table(key, title, what, metrics)).parts],
+        [_frequency_chart(frequency)] if frequency else [],
+        [arm for arm in measured if arm not in metrics],
+        [arm for arm, run in sources.arms.items() if run.evaluation.get("stale")],
+    )
+
+
+def frequency_of(metrics: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """By arm and bucket; arms that were not measured so are left out."""
+    return {arm: found["by_entity_frequency"] for arm, found in metrics.items() if found.get("by_entity_frequency")}
+
+
+def _splits(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """What was measured; a file that says something else counts as nothing."""
+    splits = evaluation.get("splits")
+    if not isinstance(splits, dict):
+        return {}
+    return {name: found for name, found in splits.items() if isinstance(found, dict) and found.keys() >= _NEEDED}
+
+
+def _split_of(sources: Sources, measured: dict[str, dict[str, Any]]) -> str:
+    """The settings' test split, or else the first on which an arm was measured."""
+    for run in sources.arms.values():
+        splits = (run.settings.get("data") or {}).get("splits") or {}
+        wanted = splits.get("test") if isinstance(splits, dict) else None
+        if any(wanted in found for found in measured.values()):
+            return str(wanted)
+    return next((split for found in measured.values() for split in found), "test")
+
+
+def _table(key: str, title: str, what: str, metrics: dict[str, dict[str, Any]]) -> PartTable:
+    names = dict.fromkeys(name for found in metrics.values() for name in found.get(key) or {})
+    parts = []
+    for name in names:
+        arms = [(found.get(key) or {}).get(name) for found in metrics.values()]
+        parts.append(Part(name, max(arm["queries"] for arm in arms if arm is not None), arms))
+    if len(parts) > _MOST_PARTS:
+        parts.sort(key=lambda part: -part.queries)
+    return PartTable(title, what, parts[:_MOST_PARTS], max(0, len(parts) - _MOST_PARTS))
+
+
+def frequency_panel(metrics: Mapping[str, Mapping[str, dict[str, Any]]]) -> Draw:
+    """What draws mean recall with its interval by bucket of names, the arms beside each other."""
+    names = list(dict.fromkeys(name for found in metrics.values() for name in found))
+    width = 0.8 / len(metrics)
+
+    def draw(axes: Axes) -> None:
+        for number, (arm, found) in enumerate(metrics.items()):
+            there = [(place, found[name]) for place, name in enumerate(names) if name in found]
+            values = [part["mean_recall"] for _, part in there]
+            ends = [(part.get("intervals") or {}).get("mean_recall") for _, part in there]
+            errors = [
+                [max(0.0, value - end[0]) if end else 0.0 for value, end in zip(values, ends, strict=True)],
+                [max(0.0, end[1] - value) if end else 0.0 for value, end in zip(values, ends, strict=True)],
+            ]
+            places = [place + (number - (len(metrics) - 1) / 2) * width for place, _ in there]
+            look: dict[str, Any] = {"fmt": "osD^v"[number % 5], "color": f"C{number}", "capsize": 4}
+            axes.errorbar(places, values, yerr=errors, label=short(arm), **look)
+        queries = {name: part["queries"] for found in metrics.values() for name, part in found.items()}
+        axes.set_xticks(range(len(names)), [f"{name}\n{queries[name]:,} queries" for name in names], fontsize=8.5)
+        axes.set_xlim(-0.6, len(names) - 0.4)
+        axes.set_ylim(bottom=0)
+        finish(
+            axes,
+            "Recall by frequency of the rarest name",
+            "training captions with the rarest name of a caption",
+            "mean recall (%)",
+        )
+
+    return draw
+
+
+def _frequency_chart(metrics: dict[str, dict[str, dict[str, Any]]]) -> Chart:
+    rows = []
+    for arm, found in metrics.items():
+        for name, part in found.items():
+            ends = (part.get("intervals") or {}).get("mean_recall")
+            interval = f"{ends[0]:.1f} to {ends[1]:.1f}" if ends else "none"
+            rows.append((arm, name, f"{part['queries']:,}", f"{part['mean_recall']:.1f}", interval))
+    said = "; ".join(f"{arm}, {name}: {recall} %" for arm, name, _, recall, _ in rows)
+    columns = ("arm", "training captions", "queries", "mean recall, %", "95 % interval")
+    alt = f"Mean recall with 95 % intervals by how many training captions have the rarest name: {said}"
+    return chart(frequency_panel(metrics), "Recall by entity frequency", alt, columns, rows)

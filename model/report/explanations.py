@@ -1,0 +1,143 @@
+"""What a folder of shards holds, whatever state it is in: counts, lengths, provenance, and where its rows are.
+
+A shard that cannot be read is named and passed over: a report is wanted most when something went wrong.
+"""
+
+import heapq
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.errors import ModelError
+from model.receipts import check_shards
+from model.report.text import cut
+from model.shards import SCHEMA_VERSION
+
+# docs/parquet_schema.md: only rows with these have an explanation
+WITH_TEXT = ("ok", "truncated", "copied", "off_language", "entity_missing", "over_context")
+MOST_OF_A_KIND = 200  # places that are remembered of a split's rows with one status
+
+
+class Place(NamedTuple):
+    """A row of a shard; places are ordered by a hash of the id, so the first ones are a random choice."""
+
+    order: int
+    path: Path
+    group: int
+    row: int
+
+
+@dataclass
+class Explanations:
+    """All that can be told without reading a text.
+
+    Attributes:
+        counts: rows by (split, status).
+        clip_tokens: rows that have an explanation by its tokens for CLIP; None where they were not counted.
+        places: by (split, status) some of the rows, drawn by a hash of their ids.
+        footers: what the shards say of their making.
+        problems: what cannot be read, or is not as it was made; gaps: what is missing.
+    """
+
+    folder: Path
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    clip_tokens: Counter[int | None] = field(default_factory=Counter)
+    places: dict[tuple[str, str], list[Place]] = field(default_factory=dict)
+    footers: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    gaps: list[str] = field(default_factory=list)
+
+    @property
+    def context(self) -> int | None:
+        """Tokens that CLIP reads, if all shards were judged by the same."""
+        found = {(footer.get("judge") or {}).get("clip_context_length") for footer in self.footers}
+        only = found.pop() if len(found) == 1 else None
+        return only if isinstance(only, int) else None
+
+
+def read_explanations(folder: Path) -> Explanations:
+    """Look through all shards; of the rows only ids, statuses and lengths are read."""
+    found = Explanations(folder)
+    paths = sorted(folder.glob("split=*/part-*.parquet"))
+    for path in paths:
+        try:
+            shard = _read_shard(path)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
+            found.problems.append(f"{path.relative_to(folder)} cannot be read: {cut(str(error), 300)}")
+            continue
+        found.footers.append(shard.footer)
+        found.counts += shard.counts
+        found.clip_tokens += shard.clip_tokens
+        for kind, places in shard.places.items():
+            both = [*found.places.get(kind, []), *places]
+            found.places[kind] = heapq.nsmallest(MOST_OF_A_KIND, both)
+    for split in dict.fromkeys(path.parent.name.removeprefix("split=") for path in paths):
+        of_split = [path for path in paths if path.parent.name == f"split={split}"]
+        try:
+            checked = check_shards(folder, split, of_split, schema_version=SCHEMA_VERSION, allow_partial=True)
+            found.gaps += [gap for gap in checked.gaps if gap not in found.gaps]
+        except (ModelError, OSError) as error:
+            found.problems.append(str(error))
+    return found
+
+
+def read_rows(places: list[Place]) -> Iterator[dict[str, Any]]:
+    """The rows at these places, all columns, with `image_root`; those that cannot be read any more are left out."""
+    for path, group in sorted({(place.path, place.group) for place in places}):
+        wanted = [place.row for place in places if (place.path, place.group) == (path, group)]
+        try:
+            with pq.ParquetFile(path) as file:
+                root = _footer(file).get("image_root")
+                rows = file.read_row_group(group).take(wanted).to_pylist()
+        except (OSError, ValueError, pa.ArrowException):
+            continue
+        split = path.parent.name.removeprefix("split=")
+        yield from ({**row, "split": split, "image_root": root} for row in rows)
+
+
+class _Shard(NamedTuple):
+    footer: dict[str, Any]
+    counts: Counter[tuple[str, str]]
+    clip_tokens: Counter[int | None]
+    places: dict[tuple[str, str], list[Place]]
+
+
+def _read_shard(path: Path) -> _Shard:
+    split = path.parent.name.removeprefix("split=")
+    kinds: dict[tuple[str, str], list[Place]] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    tokens: Counter[int | None] = Counter()
+    with pq.ParquetFile(path) as file:
+        footer = _footer(file)
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group, columns=["id", "status", "clip_tokens"]).to_pydict()
+            in_group: dict[tuple[str, str], list[Place]] = {}
+            for row, (row_id, status) in enumerate(zip(table["id"], table["status"], strict=True)):
+                in_group.setdefault((split, str(status)), []).append(Place(_order(row_id), path, group, row))
+            for kind, places in in_group.items():
+                counts[kind] += len(places)
+                kinds[kind] = heapq.nsmallest(MOST_OF_A_KIND, [*kinds.get(kind, []), *places])
+            lengths = zip(table["clip_tokens"], table["status"], strict=True)
+            tokens.update(length for length, status in lengths if status in WITH_TEXT)
+    return _Shard(footer, counts, tokens, kinds)
+
+
+def _footer(file: pq.ParquetFile) -> dict[str, Any]:
+    raw = (file.schema_arrow.metadata or {}).get(b"entityclip")
+    if raw is None:
+        raise ValueError("is no explanation shard: its metadata has no `entityclip` entry")
+    footer = json.loads(raw)
+    if not isinstance(footer, dict):
+        raise ValueError("its `entityclip` metadata is no mapping")
+    return footer
+
+
+def _order(row_id: str | None) -> int:
+    return int.from_bytes(blake2b((row_id or "").encode("utf-8", "replace"), digest_size=8).digest())

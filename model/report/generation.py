@@ -1,0 +1,186 @@
+"""The generation section: rows by status and split, failures with examples, lengths, throughput, who made them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from model.report.charts import Chart, Draw, chart, finish
+from model.report.explanations import Explanations, read_rows
+from model.report.throughput import Throughput, throughput
+
+_EXAMPLES = 3  # of each failing status
+_BARS = 24
+_MEANING = {
+    "ok": "an explanation as it should be",
+    "truncated": "the token budget ended before the text did",
+    "copied": "the caption again, and nothing new",
+    "off_language": "in another language than was asked for",
+    "entity_missing": "mentions too few of the caption's names",
+    "over_context": "more tokens than CLIP reads",
+    "refused": "the LLM declined",
+    "empty": "the LLM said nothing",
+    "empty_caption": "nothing to explain; never sent",
+    "too_long": "the prompt leaves no room; never sent",
+    "bad_image": "the image is missing or cannot be decoded; never sent",
+    "error": "the engine refused or lost the row",
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A status other than `ok`, how many rows have it, and some of them."""
+
+    status: str
+    meaning: str
+    rows: int
+    examples: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What the page says of the explanations.
+
+    Attributes:
+        counts: rows by split, then by status; `statuses` in the order of the columns.
+        made: model, revision, prompt and engines, each as (what, value).
+        over: rows with more tokens than `context`, of `lengths` whose length is known.
+    """
+
+    total: int
+    statuses: list[str]
+    counts: dict[str, Counter[str]]
+    meaning: dict[str, str]
+    failures: list[Failure]
+    made: list[tuple[str, str]]
+    throughput: Throughput
+    charts: list[Chart]
+    context: int | None
+    lengths: int
+    unknown_lengths: int
+    over: int
+    problems: list[str]
+    gaps: list[str]
+
+    @property
+    def ok(self) -> int:
+        """Rows whose explanation is as it should be."""
+        return sum(by_status["ok"] for by_status in self.counts.values())
+
+
+def describe_generation(found: Explanations) -> Generation:
+    """All of the section; the charts are drawn here."""
+    counts: dict[str, Counter[str]] = {}
+    for (split, status), rows in sorted(found.counts.items()):
+        counts.setdefault(split, Counter())[status] = rows
+    by_status = Counter(dict.fromkeys((s for _, s in found.counts), 0))
+    for (_, status), rows in found.counts.items():
+        by_status[status] += rows
+    known = {tokens: rows for tokens, rows in found.clip_tokens.items() if tokens is not None}
+    context = found.context
+    made = throughput(found.footers)
+    charts = []
+    if known:
+        charts.append(_length_chart(known, context))
+    if made.finished:
+        charts.append(made.chart())
+    order = list(_MEANING)
+    statuses = sorted(by_status, key=lambda status: (order.index(status) if status in order else len(order), status))
+    return Generation(
+        total=by_status.total(),
+        statuses=statuses,
+        counts=counts,
+        meaning={status: _MEANING.get(status, "") for status in statuses},
+        failures=[_failure(found, status, by_status[status]) for status in statuses if status != "ok"],
+        made=_made(found.footers),
+        throughput=made,
+        charts=charts,
+        context=context,
+        lengths=sum(known.values()),
+        unknown_lengths=found.clip_tokens[None],
+        over=sum(rows for tokens, rows in known.items() if context is not None and tokens > context),
+        problems=found.problems,
+        gaps=found.gaps,
+    )
+
+
+def length_panel(tally: dict[int, int], context: int | None) -> Draw:
+    """What draws explanations by their length in tokens, and where CLIP stops reading."""
+    bars, unit = length_bars(tally), "tokens for CLIP, start and end included"
+    if bars[-1].high is None:
+        unit += f"; last bar: {bars[-1].low:,} and more"
+
+    def draw(axes: Axes) -> None:
+        width = bars[0].width
+        axes.bar([bar.low for bar in bars], [bar.rows for bar in bars], width=width, align="edge", color="C1")
+        if context is not None:
+            axes.axvline(context + 1, color="C4", linestyle="--", label=f"CLIP reads {context} tokens")
+        finish(axes, "Length of explanations", unit, "explanations")
+
+    return draw
+
+
+class Bar(NamedTuple):
+    """Explanations of `low` tokens and up to `high`, both included, or any more; all bars are `width` wide."""
+
+    low: int
+    high: int | None
+    rows: int
+    width: int
+
+
+def length_bars(tally: dict[int, int]) -> list[Bar]:
+    """Bars of equal, whole width; the longest half percent share the last one if they would make the others narrow."""
+    values = np.array(sorted(tally))
+    weights = np.array([tally[value] for value in values])
+    first, last = int(values[0]), int(values[-1])
+    top = int(values[np.searchsorted(weights.cumsum(), 0.995 * weights.sum())])
+    if last - first <= 2 * (top - first):
+        top = last
+    width = max(1, -(-(top + 1 - first) // _BARS))
+    over = (top - first) // width + 1
+    heights = np.bincount(np.minimum((values - first) // width, over), weights=weights)
+    return [
+        Bar(first + n * width, None if n == over else first + (n + 1) * width - 1, int(rows), width)
+        for n, rows in enumerate(heights)
+    ]
+
+
+def _length_chart(tally: dict[int, int], context: int | None) -> Chart:
+    def words(bar: Bar) -> str:
+        if bar.high is None:
+            return f"{bar.low:,} and more"
+        return f"{bar.low:,}" if bar.low == bar.high else f"{bar.low:,} to {bar.high:,}"
+
+    rows = [(words(bar), f"{bar.rows:,}") for bar in length_bars(tally) if bar.rows]
+    total = sum(tally.values())
+    alt = f"Histogram of {total:,} explanations by length: {min(tally):,} to {max(tally):,} tokens"
+    if context is not None:
+        over = sum(count for tokens, count in tally.items() if tokens > context)
+        alt += f"; CLIP reads {context}, and {over:,} ({100 * over / total:.1f} %) are longer"
+    return chart(length_panel(tally, context), "Length of explanations", alt, ("tokens", "explanations"), rows)
+
+
+def _failure(found: Explanations, status: str, rows: int) -> Failure:
+    places = sorted(place for (_, of), some in found.places.items() if of == status for place in some)
+    return Failure(status, _MEANING.get(status, ""), rows, list(read_rows(places[:_EXAMPLES])))
+
+
+def _made(footers: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """What all shards say, each value once."""
+    said: dict[str, dict[str, None]] = {}
+    for footer in footers:
+        prompt = footer.get("prompt")
+        told: dict[str, Any] = {name: footer.get(name) for name in ("dataset", "model", "revision")}
+        told["prompt"] = prompt.get("name") if isinstance(prompt, dict) else None
+        for made in footer.get("generations") or []:
+            engine = f"{made.get('engine')} {made.get('engine_version')}"
+            said.setdefault("engine", {})[engine] = None
+        for what, value in told.items():
+            if value is not None:
+                said.setdefault(what, {})[str(value)] = None
+    order = ("dataset", "model", "revision", "prompt", "engine")
+    return [(what, ", ".join(said[what])) for what in order if what in said]

@@ -1,0 +1,70 @@
+"""Small pictures as data URIs, none larger than its share of the page."""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from model.images import BadImage, decode, decode_bytes, decode_file
+from model.report.text import cut
+from model.row_store import Triple
+
+_QUALITIES = (85, 70, 50, 30, 10)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Longest side in pixels, and bytes of a JPEG at the most."""
+
+    side: int
+    most: int
+
+
+LARGE, SMALL = Size(224, 24_000), Size(112, 9_000)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A data URI, or why there is none."""
+
+    uri: str | None = None
+    why: str = ""
+
+
+def picture_of_row(row: dict[str, Any], size: Size, image_root: Path | None = None) -> Picture:
+    """Of a shard's row as `read_rows` gives it: from its bytes, or from its path below the image root."""
+    image, root = row.get("image") or {}, image_root or row["image_root"]
+    try:
+        if image.get("bytes") is not None:
+            return _small(decode_bytes(image["bytes"], size.side), size)
+        if image.get("path") is None or not root:
+            return Picture(why="the row names no image")
+        return _small(decode_file(Path(root), image["path"], size.side), size)
+    except BadImage as error:
+        return Picture(why=cut(str(error), 200))
+
+
+def picture_of_triple(triple: Triple, size: Size) -> Picture:
+    """Of a row of a training or test split."""
+    try:
+        return _small(decode(triple), size)
+    except BadImage as error:
+        return Picture(why=cut(str(error), 200))
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """Content of a media type, as an address that needs no request."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _small(image: Image.Image, size: Size) -> Picture:
+    image.thumbnail((size.side, size.side), Image.Resampling.LANCZOS)
+    for quality in _QUALITIES:
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=quality)
+        if buffer.tell() <= size.most:
+            break
+    return Picture(data_uri("image/jpeg", buffer.getvalue()))

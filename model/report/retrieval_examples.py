@@ -1,0 +1,147 @@
+"""Captions as queries, and the images that each arm puts first.
+
+They are those where the last arm gained most on the first, those where it lost most, and some at random.
+"""
+
+import random
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from model.clusters import Groups
+from model.comparison import Comparison, compare, load_embeddings
+from model.errors import ModelError
+from model.report.pictures import SMALL, Picture, picture_of_triple
+from model.report.sources import Sources
+from model.retrieval import ranks
+from model.row_store import Triple
+from model.shards import read_split
+
+_EACH = 6
+_ALONE = 12  # of one arm alone, all at random
+_TOP = 5
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An image that was found; `right` if it is the caption's own, or one with the same picture or caption."""
+
+    picture: Picture
+    caption: str
+    right: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one arm found: the rank of the best right image, and its first images."""
+
+    rank: int
+    hits: list[Hit]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A caption, its own picture, and what each arm found."""
+
+    triple: Triple
+    picture: Picture
+    arms: dict[str, Found]
+
+
+@dataclass(frozen=True)
+class QuerySet:
+    """Queries that were chosen in one way, told in words."""
+
+    title: str
+    how: str
+    queries: list[Query]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Sets of queries; the last arm compared with the first, if there are two; or why neither can be had."""
+
+    sets: list[QuerySet]
+    comparison: Comparison | None = None
+    why_not: str = ""
+
+
+def find_examples(sources: Sources, split: str, arms: list[str], *, partial: bool) -> Examples:
+    """Examples of the arms that were measured on a split.
+
+    Raises ModelError: no embeddings, other pairs in one arm than in another, shards that cannot be used or that have
+    changed since.
+    """
+    embeddings = {arm: load_embeddings(sources.arms[arm].location, split) for arm in arms}
+    if sources.explanations is None:
+        raise ModelError("no explanations are known, so the captions are not at hand; name their folder, too")
+    triples = _triples(sources, split, embeddings[arms[-1]].ids, partial)
+    groups = _groups(triples)
+    comparison = compare(embeddings[arms[-1]], embeddings[arms[0]], groups) if len(arms) > 1 else None
+    by_arm = {arm: ranks(run.image, run.text, groups).text_to_image for arm, run in embeddings.items()}
+    pictures: dict[int, Picture] = {}
+
+    def picture(row: int) -> Picture:
+        if row not in pictures:
+            pictures[row] = picture_of_triple(triples[row], SMALL)
+        return pictures[row]
+
+    def query(row: int) -> Query:
+        arms = {}
+        for arm, run in embeddings.items():
+            scores = run.image @ run.text[row]
+            first = scores.topk(min(_TOP, len(scores))).indices.tolist()
+            hits = [Hit(picture(i), triples[i].caption, _is_right(groups, row, i)) for i in first]
+            arms[arm] = Found(int(by_arm[arm][row]), hits)
+        return Query(triples[row], picture(row), arms)
+
+    chosen = _chosen(by_arm, len(triples))
+    return Examples([QuerySet(title, how, [query(row) for row in rows]) for title, how, rows in chosen], comparison)
+
+
+def _triples(sources: Sources, split: str, ids: list[str], partial: bool) -> list[Triple]:
+    assert sources.explanations is not None, "checked"
+    found = read_split(sources.explanations, split, statuses=None, image_root=sources.image_root, allow_partial=partial)
+    rows = found.triples
+    places = {row_id: place for place, row_id in enumerate(rows.column("id"))}
+    gone = [row_id for row_id in ids if row_id not in places]
+    if gone:
+        raise ModelError(f"{sources.explanations}: {len(gone):,} of the {len(ids):,} evaluated pairs are not there now")
+    return [rows[places[row_id]] for row_id in ids]
+
+
+def _chosen(by_arm: dict[str, Tensor], count: int) -> list[tuple[str, str, list[int]]]:
+    """Title, how they were chosen, and rows, of each set that is not empty."""
+    if len(by_arm) == 1:
+        drawn = random.Random(0).sample(range(count), min(_ALONE, count))
+        return [("At random", "Drawn with a fixed seed, not chosen.", sorted(drawn))]
+    (baseline, before), *_, (ours, after) = by_arm.items()
+    gained = (before - after).tolist()
+    order = sorted(range(count), key=lambda row: (-gained[row], row))
+    best = [row for row in order[:_EACH] if gained[row] > 0]
+    worst = [row for row in order[::-1][:_EACH] if gained[row] < 0]
+    left = sorted(set(range(count)) - {*best, *worst})
+    drawn = random.Random(0).sample(left, min(_EACH, len(left)))
+    sets = [
+        ("Biggest gains", f"Where {ours} ranks the right image furthest above {baseline}.", best),
+        ("Biggest losses", f"Where {ours} ranks the right image furthest below {baseline}.", worst),
+        ("At random", "Drawn with a fixed seed from the others, not chosen.", sorted(drawn)),
+    ]
+    return [(title, how, rows) for title, how, rows in sets if rows]
+
+
+def _is_right(groups: Groups, query: int, found: int) -> bool:
+    return any(bool(of[query] == of[found]) for of in (groups["image"], groups["caption"]))
+
+
+def _groups(triples: list[Triple]) -> Groups:
+    """As in evaluation: the same image, or the same caption, is the same thing."""
+
+    def numbers(identities: list[str]) -> Tensor:
+        known: dict[str, int] = {}
+        return torch.tensor([known.setdefault(identity, len(known)) for identity in identities])
+
+    return Groups(
+        image=numbers([t.image_path or t.id for t in triples]), caption=numbers([t.caption.strip() for t in triples])
+    )

@@ -1,0 +1,82 @@
+"""Which queries are shown as gains and losses, against ranks counted by hand."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch.nn.functional import normalize
+
+from model.errors import ModelError
+from model.report.retrieval_examples import find_examples
+from model.report.sources import Sources
+from model.run_overview import overview
+from tests.model.shard_writer import picture, row, write_receipts, write_shard
+
+_COUNT = 40
+
+
+def _write_arms(root: Path) -> tuple[Sources, list[str], dict[str, list[list[float]]]]:
+    """Runs with embeddings by chance; the scores of every caption with every image. Pairs 0 and 1 share a picture."""
+    rows = [row(n, "test", caption=f"caption {n}") for n in range(_COUNT)]
+    rows[1]["image"]["path"] = rows[0]["image"]["path"]
+    (root / "images" / "test").mkdir(parents=True)
+    for n in range(_COUNT - 1):  # the last is missing
+        picture(n).save(root / "images" / "test" / f"{n}.png")
+    write_shard(root / "e", "test", rows, root / "images")
+    write_receipts(root / "e")
+    ids, scores, arms = [found["id"] for found in rows][::-1], {}, {}
+    for seed, arm in enumerate(("first", "other", "last")):
+        (root / arm).mkdir()
+        made = torch.Generator().manual_seed(seed)
+        image, text = (normalize(torch.randn(_COUNT, 6, generator=made), dim=1) for _ in range(2))
+        image[ids.index("test-001")] = image[ids.index("test-000")]
+        save_file({"image": image, "text": text}, root / arm / "test_embeddings.safetensors")
+        (root / arm / "test_ids.json").write_text(json.dumps(ids))
+        scores[arm], arms[arm] = (text @ image.T).tolist(), overview(root / arm)
+    return Sources(arms, root / "e"), ids, scores
+
+
+def test_gains_losses_and_marks(tmp_path: Path) -> None:
+    sources, ids, scores = _write_arms(tmp_path)
+    twins = {"test-000", "test-001"}
+
+    def is_right(query: str, found: str) -> bool:
+        return query == found or {query, found} == twins
+
+    def rank(arm: str, n: int) -> int:
+        own = scores[arm][n]
+        best = max(own[m] for m in range(_COUNT) if is_right(ids[n], ids[m]))
+        return 1 + sum(own[m] >= best for m in range(_COUNT) if not is_right(ids[n], ids[m]))
+
+    gain = {ids[n]: rank("first", n) - rank("last", n) for n in range(_COUNT)}
+    found = find_examples(sources, "test", ["first", "other", "last"], partial=False)
+    shown = {of.title: [query.triple.id for query in of.queries] for of in found.sets}
+    order = sorted(gain.values())
+    assert [gain[i] for i in shown["Biggest gains"]] == order[::-1][:6] and order[-6] > 0
+    assert [gain[i] for i in shown["Biggest losses"]] == order[:6] and order[5] < 0
+    everything = [i for some in shown.values() for i in some]
+    assert len(everything) == len(set(everything)) == 18
+    assert found.comparison is not None
+    for query in (query for of in found.sets for query in of.queries):
+        n = ids.index(query.triple.id)
+        assert (query.picture.uri is None) == (query.triple.id == f"test-{_COUNT - 1:03d}")
+        for arm, of_arm in query.arms.items():
+            assert of_arm.rank == rank(arm, n)
+            first = sorted(range(_COUNT), key=lambda m: -scores[arm][n][m])[:5]
+            assert [hit.right for hit in of_arm.hits] == [is_right(query.triple.id, ids[m]) for m in first]
+
+    alone = find_examples(sources, "test", ["last"], partial=False)
+    assert [of.title for of in alone.sets] == ["At random"] and len(alone.sets[0].queries) == 12
+    assert alone.comparison is None
+
+
+def test_what_was_evaluated_is_not_there_any_more(tmp_path: Path) -> None:
+    sources, *_ = _write_arms(tmp_path)
+    write_shard(tmp_path / "e", "test", [row(n, "test", caption=f"caption {n}") for n in range(30)], tmp_path)
+    write_receipts(tmp_path / "e")
+    with pytest.raises(ModelError, match="10 of the 40 evaluated pairs are not there now"):
+        find_examples(sources, "test", ["first", "last"], partial=False)
+    with pytest.raises(ModelError, match="name their folder"):
+        find_examples(Sources(sources.arms, None), "test", ["last"], partial=False)
