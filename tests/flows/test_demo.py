@@ -50,7 +50,7 @@ def test_demo_end_to_end_and_again(small: tuple[Path, Path, Path], capsys: pytes
     assert records["plain"]["parameters"]["training_only"] == 0 < records["entityclip"]["parameters"]["training_only"]
     page = (out / "report.html").read_text(encoding="utf-8")
     assert report.verdict.split("(")[0] in page
-    assert page.count('<li class="card"') == 52 and '<article class="query">' in page
+    assert page.count('<li class="card"') == 64 and '<article class="query">' in page
     assert "report: " in printed and (out / "report_plots" / "expert_gates_2_entityclip.png").is_file()
 
     again = run_demo(out=out, manifest=manifest, config=config)
