@@ -264,6 +264,21 @@ def report(
 
 
 @app.command()
+def serve(
+    run: Annotated[str, typer.Argument(help="run folder, training run, or explanations (folder, split, shard or URL)")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free")] = 8000,
+    host: Annotated[str, typer.Option(help="address to listen on; there is no password")] = "127.0.0.1",
+    arm: Annotated[
+        list[str] | None, typer.Option(help="NAME=FOLDER, one more training run or index to search (repeatable)")
+    ] = None,
+) -> None:
+    """Page through rows and try retrieval in a web browser. Nothing is changed; Ctrl-C ends it."""
+    from flows.browser.serve import serve as serve_site
+
+    serve_site(run, host=host, port=port, arms=arm or [])
+
+
+@app.command()
 def index(
     model: Annotated[Path, typer.Argument(help="a run folder, or an export")],
     out: Annotated[Path, typer.Argument(help="new folder; an earlier index is replaced")],

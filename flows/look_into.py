@@ -17,7 +17,7 @@ from pipeline.inspect.summary import summarise
 from pipeline.locations import is_url
 from pipeline.visible_text import visible
 
-_EXPLANATIONS = "explanations"  # in the folder of a demo run, or of the flow that chains all
+EXPLANATIONS = "explanations"  # in the folder of a demo run, or of the flow that chains all
 
 
 def inspect(location: str, wanted: Wanted, *, as_json: bool) -> bool:
@@ -64,7 +64,7 @@ def _look(location: str, wanted: Wanted) -> list[Inspection | RunOverview]:
 
 
 def _parts(folder: Path, wanted: Wanted) -> list[Inspection | RunOverview]:
-    summary = summarise(folder / _EXPLANATIONS) if (folder / _EXPLANATIONS).is_dir() else None
+    summary = summarise(folder / EXPLANATIONS) if (folder / EXPLANATIONS).is_dir() else None
     if wanted:
         return [] if summary is None else [inspect_explanations(summary, wanted)]
     runs = [overview(child) for child in sorted(folder.iterdir()) if child.is_dir() and is_training_run(child)]

@@ -28,22 +28,17 @@ def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int,
         UnusableImage: missing, outside of the root, not decodable, too large or too long, or with 32-bit pixels.
     """
     if data is None:
-        data = _read(root, path)
+        data = read_file(root, path)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise UnusableImage(f"{image.width}x{image.height} pixels is more than {MAX_PIXELS}")
+            check_usable(image)
             short = min(image.size)
-            if max(image.size) > _MAX_ASPECT * short:
-                raise UnusableImage(f"{image.width}x{image.height}: one side is over {_MAX_ASPECT} times the other")
-            if image.mode in ("I", "F"):
-                raise UnusableImage("it has 32-bit pixels; save it with 8 or 16 bits")
             if short > size:
                 image.draft("RGB", (_DRAFT_FACTOR * size, _DRAFT_FACTOR * size))
             image.load()
             if short <= size and image.format in _KEPT_AS_THEY_ARE:
                 return data
-            pixels = _rgb(image)
+            pixels = rgb(image)
     except UnusableImage:
         raise
     except Exception as error:  # Pillow's decoders raise whatever Python can; a bad image costs its row and no more
@@ -57,13 +52,25 @@ def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int,
     return buffer.getvalue()
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def check_usable(image: Image.Image) -> None:
+    """Look at an opened image before it is decoded. Raises UnusableImage."""
+    if image.width * image.height > MAX_PIXELS:
+        raise UnusableImage(f"{image.width}x{image.height} pixels is more than {MAX_PIXELS}")
+    if max(image.size) > _MAX_ASPECT * min(image.size):
+        raise UnusableImage(f"{image.width}x{image.height}: one side is over {_MAX_ASPECT} times the other")
+    if image.mode in ("I", "F"):
+        raise UnusableImage("it has 32-bit pixels; save it with 8 or 16 bits")
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """Its pixels as RGB; 16-bit grey is scaled to 8 bits."""
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     return image.convert("RGB")
 
 
-def _read(root: Path, path: str | None) -> bytes:
+def read_file(root: Path, path: str | None) -> bytes:
+    """The bytes of the image `path` below `root`. Raises UnusableImage: missing, or outside of the root."""
     if path is None:
         raise UnusableImage("neither bytes nor a path")
     file = below(root, path)

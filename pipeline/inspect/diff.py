@@ -7,8 +7,9 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.errors import PipelineError
+from pipeline.inspect.database import SHARD, bracketed
 from pipeline.inspect.origin import Origin
-from pipeline.inspect.rows import RANDOM, SHARD, Rows, bracketed
+from pipeline.inspect.rows import RANDOM, Rows
 from pipeline.inspect.summary import Summary
 from pipeline.visible_text import visible
 

@@ -1,0 +1,158 @@
+"""The site: addresses, and what answers them."""
+
+import asyncio
+import html
+import json
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from flows.browser.contents import Contents
+from flows.browser.guard import Guard
+from flows.browser.pictures import SIZES, Pictures
+from flows.browser.rendering import Pages
+from flows.browser.rows_page import Abandoned, Browse
+from flows.browser.view import LONGEST_ID, View, view_of
+from pipeline.errors import PipelineError
+from pipeline.inspect.query_process import QueryProcess
+from pipeline.packed_image import UnusableImage
+from pipeline.visible_text import visible
+
+_SECONDS_BETWEEN_LOOKS = 0.2  # whether the client is still there
+_STYLE = (Path(__file__).parent / "style.css").read_bytes()
+_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
+    '<path fill="#7a5cff" d="M8 1 14 3v5c0 4-3 6-6 7-3-1-6-3-6-7V3z"/></svg>'
+)
+T = TypeVar("T")
+
+
+def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
+    """The application; `host` is what it will be served on."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    browse, pictures = Browse(contents, queries), Pictures()
+    page = Pages(contents, version=secrets.token_hex(4))  # in addresses of pictures, which browsers keep
+
+    @app.get("/")
+    async def rows(request: Request) -> Response:
+        view = view_of(request.query_params)
+        found = await _unless_gone(request, lambda gone: browse.page(view, gone))
+        return page("rows.html", 400 if found.problem else 200, found=found, view=found.view)
+
+    @app.get("/row")
+    async def row(request: Request) -> Response:
+        query = request.query_params
+        at = int(query["at"]) if query.get("at", "").isdecimal() and len(query["at"]) <= 12 else None
+        shard, row_id = query.get("shard", ""), query.get("id", "")
+        view = view_of(query)
+        found = await _unless_gone(request, lambda gone: browse.row_page(view, shard, row_id, at, gone))
+        if found is None:
+            raise HTTPException(404, f"no shard here has the row {visible(row_id, 200)}")
+        why = await asyncio.to_thread(_why_no_picture, browse, pictures, found.row)
+        return page("row.html", found=found, view=view, no_picture=why, made=_made(found.provenance))
+
+    @app.get("/find")
+    async def find(request: Request) -> Response:
+        row_id = request.query_params.get("id", "").strip()[:LONGEST_ID]
+        if not row_id:
+            return RedirectResponse("/", 303)
+        try:
+            found = await _unless_gone(request, lambda gone: browse.find(row_id, gone))
+        except PipelineError as error:
+            raise HTTPException(400, str(error)) from error
+        if len(found) == 1:
+            return RedirectResponse(View().link("/row", shard=found[0]["shard"], id=found[0]["id"]), 303)
+        quoted = row_id.replace("'", "''")
+        return RedirectResponse(View(where=f"starts_with(id, '{quoted}')").link(), 303)
+
+    @app.get("/image")
+    def image(shard: str = "", id: str = "", size: str = "small") -> Response:
+        if size not in SIZES:
+            raise HTTPException(404, "no picture of that size")
+        headers = {"cache-control": "private, max-age=3600"}
+        try:
+            content = pictures.kept(shard, id, size)
+            if content is None:
+                found = browse.row(shard, id)
+                if found is None:
+                    raise HTTPException(404, "no such row")
+                content = pictures.picture(found, browse.image_root(shard), size)
+        except UnusableImage as error:
+            return Response(_placeholder(str(error)), 200, headers, "image/svg+xml")
+        return Response(content, 200, headers, "image/jpeg")
+
+    @app.get("/style.css")
+    def style() -> Response:
+        return Response(_STYLE, media_type="text/css", headers={"cache-control": "private, max-age=3600"})
+
+    @app.get("/icon.svg")
+    def icon() -> Response:
+        return Response(_ICON, media_type="image/svg+xml", headers={"cache-control": "private, max-age=3600"})
+
+    @app.exception_handler(HTTPException)
+    def known(request: Request, error: HTTPException) -> HTMLResponse:
+        return page("message.html", error.status_code, said=str(error.detail))
+
+    @app.exception_handler(Exception)
+    def unknown(request: Request, error: Exception) -> HTMLResponse:
+        return page("message.html", 500, said="this page failed; the terminal that runs `serve` says how")
+
+    return Guard(app, host)
+
+
+async def _unless_gone(request: Request, work: Callable[[Abandoned], T]) -> T:
+    """Work in a thread, which is told when the client has gone."""
+    gone = threading.Event()
+
+    async def watch() -> None:
+        while not await request.is_disconnected():
+            await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+        gone.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        return await asyncio.to_thread(work, gone.is_set)
+    finally:
+        gone.set()  # also where the server stops and this is cancelled
+        watching.cancel()
+
+
+def _why_no_picture(browse: Browse, pictures: Pictures, row: dict[str, Any]) -> str | None:
+    try:
+        pictures.picture(row, browse.image_root(row["shard"]), "large")
+    except UnusableImage as error:
+        return visible(str(error), 300)
+    return None
+
+
+def _placeholder(why: str) -> str:
+    """A picture that says why there is none."""
+    words, lines = visible(why, 120).split(), [""]
+    for word in words:
+        lines = [*lines[:-1], f"{lines[-1]} {word}".strip()] if len(lines[-1]) + len(word) < 24 else [*lines, word]
+    spans = "".join(f'<tspan x="96" dy="15">{html.escape(line[:26])}</tspan>' for line in lines[:7])
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 192 192" width="192" height="192">'
+        '<rect width="192" height="192" fill="#8883"/><text x="96" y="40" font-family="sans-serif" font-size="12" '
+        f'text-anchor="middle" fill="#888"><tspan x="96" font-weight="bold">no picture</tspan>{spans}</text></svg>'
+    )
+
+
+def _made(provenance: dict[str, Any]) -> list[tuple[str, str]]:
+    """How a shard's rows were made, in lines."""
+    runs = [run for run in provenance.get("generations") or [] if isinstance(run, dict)]
+    engines = dict.fromkeys(f"{run.get('engine')} {run.get('engine_version')}" for run in runs)
+    prompt, sampling = provenance.get("prompt"), provenance.get("sampling")
+    return [
+        ("engine", ", ".join(engines) or "not recorded"),
+        ("generated", f"{runs[0].get('began_at')} to {runs[-1].get('finished_at')}" if runs else "not recorded"),
+        ("prompt", json.dumps(prompt, ensure_ascii=False)),
+        ("sampling", json.dumps(sampling, ensure_ascii=False)),
+    ]

@@ -1,0 +1,75 @@
+"""What a path leads to that can be browsed: explanations, and trained models with their embeddings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.look_into import EXPLANATIONS
+from model.run_overview import is_training_run, overview
+from pipeline.errors import PipelineError
+from pipeline.inspect.summary import Summary, summarise
+from pipeline.locations import is_url
+from pipeline.visible_text import visible
+
+_INDEX = "index.json"  # as model.index names it, which imports torch: seconds
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is shown.
+
+    Attributes:
+        location: as the person named it.
+        runs: training runs and indexes by the name of their arm, plain CLIP first.
+    """
+
+    location: str
+    summary: Summary
+    runs: dict[str, Path]
+
+
+def open_contents(location: str, arms: dict[str, Path]) -> Contents:
+    """Look at footers and small files; no model is loaded.
+
+    Args:
+        arms: more training runs or indexes, by name.
+
+    Raises:
+        PipelineError: there is nothing to show, or an arm is neither a training run nor an index.
+    """
+    for name, folder in arms.items():
+        if not is_training_run(folder) and not (folder / _INDEX).is_file():
+            raise PipelineError(f"--arm {visible(name)}={visible(str(folder))}: is neither a training run nor an index")
+    if not is_url(location) and is_training_run(Path(location)):
+        run = Path(location)
+        explanations = overview(run).explanations
+        if explanations is None:
+            raise PipelineError(
+                f"{visible(location)}: does not say which explanations it was trained on; serve their folder, and "
+                f"name the run beside it: --arm NAME={visible(location)}"
+            )
+        return Contents(location, _summary(explanations), {run.resolve().name: run} | arms)
+    folder = Path(location) / EXPLANATIONS
+    if not is_url(location) and folder.is_dir():
+        children = sorted(child for child in Path(location).iterdir() if child.is_dir())
+        runs = {child.name: child for child in children if is_training_run(child)}
+        plain_first = dict(sorted(runs.items(), key=lambda one: is_entityclip(one[1])))
+        return Contents(location, _summary(str(folder)), plain_first | arms)
+    return Contents(location, _summary(location), arms)
+
+
+def is_entityclip(run: Path) -> bool:
+    """Whether a run trained with any module or loss that plain CLIP has not."""
+    method = overview(run).checkpoint.get("method")
+    method = method if isinstance(method, dict) else {}
+    return any(method.get(name) for name in ("mmae", "gi_itm", "bridge_weight"))
+
+
+def _summary(location: str) -> Summary:
+    summary = summarise(location)
+    if summary is None:
+        raise PipelineError(
+            f"{visible(location)}: holds neither explanations (split=*/part-*.parquet) nor a training run (train.json)"
+        )
+    if not summary.looks:
+        raise PipelineError(f"{visible(location)}: has no shard that can be read; entityclip inspect says more")
+    return summary

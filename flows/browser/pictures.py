@@ -1,0 +1,60 @@
+"""Pictures of rows, small enough for a page; those seen last stay in memory, up to a bound in bytes."""
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from pipeline.packed_image import UnusableImage
+from pipeline.shown_image import shown_image
+
+SIZES = {"small": 192, "large": 1200}  # pixels of the longest side
+_KEPT_BYTES = 32 << 20
+_AT_ONCE = 2  # decoded images may take 150 MB each
+
+
+class Pictures:
+    """JPEGs by row and size, made when first asked for."""
+
+    def __init__(self, kept_bytes: int = _KEPT_BYTES) -> None:
+        self._kept: OrderedDict[tuple[str, str, str], bytes | UnusableImage] = OrderedDict()
+        self._bytes, self._most = 0, kept_bytes
+        self._lock = threading.Lock()
+        self._decoding = threading.Semaphore(_AT_ONCE)
+
+    def kept(self, shard: str, row_id: str, size: str) -> bytes | None:
+        """A picture, if it is in memory. Raises UnusableImage if it is known to be none."""
+        with self._lock:
+            found = self._kept.get((shard, row_id, size))
+            if found is not None:
+                self._kept.move_to_end((shard, row_id, size))
+        if isinstance(found, UnusableImage):
+            raise found
+        return found
+
+    def picture(self, row: dict[str, Any], root: Path, size: str) -> bytes:
+        """The picture of a whole row. Raises UnusableImage saying why there is none."""
+        shard, row_id = row["shard"], row["id"]
+        found = self.kept(shard, row_id, size)
+        if found is not None:
+            return found
+        image = row["image"] or {}
+        try:
+            with self._decoding:
+                made = shown_image(root, image.get("path"), image.get("bytes"), SIZES[size])
+        except UnusableImage as error:
+            self._keep((shard, row_id, size), UnusableImage(*error.args))  # without the frames that hold its pixels
+            raise
+        self._keep((shard, row_id, size), made)
+        return made
+
+    def _keep(self, key: tuple[str, str, str], content: bytes | UnusableImage) -> None:
+        with self._lock:
+            self._bytes += _size(content) - _size(self._kept.pop(key, b""))
+            self._kept[key] = content
+            while self._bytes > self._most:
+                self._bytes -= _size(self._kept.popitem(last=False)[1])
+
+
+def _size(content: bytes | UnusableImage) -> int:
+    return len(content) if isinstance(content, bytes) else 500

@@ -1,0 +1,67 @@
+"""Pages from templates. Everything in them is a stranger's text: escaped, and what cannot be seen made visible."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import jinja2
+from fastapi.responses import HTMLResponse
+
+from flows.browser.contents import Contents
+from flows.browser.view import LONGEST_ID, LONGEST_WHERE, ORDER_NAMES, PER_PAGE, View
+from pipeline.inspect.database import COLUMNS
+from pipeline.visible_text import visible
+
+EXAMPLES = (
+    "status = 'truncated' AND clip_tokens > 77",
+    "explanation ILIKE '%queen%'",
+    "explanation IS NULL",
+    "topic = 'rare' AND split = 'test'",
+    "completion_tokens > (SELECT avg(completion_tokens) FROM rows)",
+)
+_LONGEST = 20_000  # characters of one text on a page
+
+
+class Pages:
+    """Renders the templates beside this file."""
+
+    def __init__(self, contents: Contents, version: str) -> None:
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters["seen"] = _seen
+        environment.filters["lines"] = _lines
+        environment.globals.update(
+            contents=contents,
+            examples=EXAMPLES,
+            columns=[
+                (field.name, "image.path: string" if field.name == "image" else str(field.type)) for field in COLUMNS
+            ],
+            order_names=ORDER_NAMES,
+            per_page=PER_PAGE,
+            longest={"where": LONGEST_WHERE, "id": LONGEST_ID},
+            picture=lambda row, size: (
+                "/image?" + urlencode({"shard": row["shard"], "id": row["id"], "size": size, "v": version})
+            ),
+            all_rows=View(),
+        )
+        self._environment = environment
+
+    def __call__(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page."""
+        return HTMLResponse(self._environment.get_template(template).render(**values), status)
+
+
+def _seen(text: object, limit: int = _LONGEST) -> str:
+    """A text in one line."""
+    return visible(str(text), limit)
+
+
+def _lines(text: str) -> list[str]:
+    """A text with its lines, the rest of what cannot be seen as escapes."""
+    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"
+    return [visible(line) for line in shown.split("\n")]

@@ -1,0 +1,151 @@
+"""What the page of rows and the page of one row hold, without their HTML."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from flows.browser.contents import Contents
+from flows.browser.view import LONGEST_WHERE, View
+from pipeline.errors import PipelineError
+from pipeline.inspect.database import SHARD
+from pipeline.inspect.query_process import QueryProcess
+from pipeline.inspect.rows import Rows
+from pipeline.inspect.stored_order import stored_page
+
+Abandoned = Callable[[], bool]
+Counts = dict[str, dict[str, int]]  # by split and status
+
+
+@dataclass(frozen=True)
+class RowsPage:
+    """One page.
+
+    Attributes:
+        total: rows on all pages.
+        splits, statuses: rows by label, of those that meet the condition and the other label.
+        rows: whole rows, each with `shard`, and its number among all from 0 as `at`.
+        problem: what is wrong with the condition; then there are no rows.
+    """
+
+    view: View
+    total: int = 0
+    pages: int = 1
+    splits: dict[str, int] | None = None
+    statuses: dict[str, int] | None = None
+    rows: tuple[dict[str, Any], ...] = ()
+    unreadable: int = 0
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class RowPage:
+    """One row, and those beside it in the view that it was come to by; `at` is its number there, from 0."""
+
+    view: View
+    row: dict[str, Any]
+    provenance: dict[str, Any]
+    at: int | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+
+
+class Browse:
+    """Pages of rows, from any thread."""
+
+    def __init__(self, contents: Contents, queries: QueryProcess) -> None:
+        self._summary = contents.summary
+        self._queries = queries
+        self._rows = Rows(contents.summary)  # reads shards; its SQL is not used
+        self._looks = {look.name: look for look in contents.summary.looks}
+
+    def page(self, view: View, abandoned: Abandoned) -> RowsPage:
+        """The page of a view; its last one if it has fewer."""
+        try:
+            counts = self._counts(view, abandoned)
+            splits = _by_label({split: {split: _of(by, view.status)} for split, by in counts.items()})
+            statuses = _by_label({split: by for split, by in counts.items() if view.split in ("", split)})
+            total = sum(_of(by, view.status) for split, by in counts.items() if view.split in ("", split))
+            pages = max(1, -(-total // view.per))
+            view = view.having(page=min(view.page, pages))
+            begin = (view.page - 1) * view.per
+            rows, unreadable = self._numbered(self._picked(view, begin, view.per, abandoned), begin)
+        except PipelineError as error:
+            return RowsPage(view, problem=str(error))
+        return RowsPage(view, total, pages, splits, statuses, rows, unreadable)
+
+    def row(self, shard: str, row_id: str) -> dict[str, Any] | None:
+        """A whole row, or None where there is no such."""
+        if shard not in self._looks:
+            return None
+        found = self._rows.rows(pa.table({SHARD: [shard], "id": [row_id]}))
+        return found[0] if found else None
+
+    def row_page(self, view: View, shard: str, row_id: str, at: int | None, abandoned: Abandoned) -> RowPage | None:
+        """A row's page, or None where there is no such row."""
+        row = self.row(shard, row_id)
+        if row is None:
+            return None
+        page = RowPage(view, row, self._looks[shard].provenance)
+        if at is None:
+            return page
+        begin = max(0, at - 1)
+        try:
+            near = self._picked(view, begin, 3 if at else 2, abandoned).to_pylist()
+        except PipelineError:
+            return page
+        mine = [n for n, one in enumerate(near) if (one[SHARD], one["id"]) == (shard, row_id)]
+        if not mine or begin + mine[0] != at:
+            return page
+        before, after = near[: mine[0]], near[mine[0] + 1 :]
+        return RowPage(
+            view,
+            row,
+            page.provenance,
+            at,
+            {**before[-1], "at": at - 1} if before else None,
+            {**after[0], "at": at + 1} if after else None,
+        )
+
+    def image_root(self, shard: str) -> Any:
+        """The folder that the images of this shard are below."""
+        return self._rows.image_root(shard)
+
+    def find(self, row_id: str, abandoned: Abandoned) -> list[dict[str, str]]:
+        """Up to two rows with this id, or else whose id begins so: their shard, split and id."""
+        found: list[dict[str, str]] = self._queries.find(row_id, 2, abandoned).to_pylist()
+        same = [one for one in found if one["id"] == row_id]
+        return same or found
+
+    def _counts(self, view: View, abandoned: Abandoned) -> Counts:
+        if not view.where:
+            return self._summary.counts
+        if len(view.where) > LONGEST_WHERE:
+            raise PipelineError(f"is longer than {LONGEST_WHERE:,} characters")
+        return self._queries.counts(view.where, abandoned)
+
+    def _picked(self, view: View, begin: int, count: int, abandoned: Abandoned) -> pa.Table:
+        if view.is_as_stored:
+            return stored_page(self._summary, view.split, view.status, begin, count)
+        return self._queries.page(view.wish, begin, count, abandoned)
+
+    def _numbered(self, picked: pa.Table, begin: int) -> tuple[tuple[dict[str, Any], ...], int]:
+        """Whole rows with their numbers, and how many could not be read."""
+        picked = picked.filter(pa.array([shard in self._looks for shard in picked[SHARD].to_pylist()], pa.bool_()))
+        found = {(row[SHARD], row["id"]): row for row in self._rows.rows(picked)}
+        keys = list(zip(picked[SHARD].to_pylist(), picked["id"].to_pylist(), strict=True))
+        rows = [{**found[key], "at": begin + n} for n, key in enumerate(keys) if key in found]
+        return tuple(rows), len(keys) - len(rows)
+
+
+def _of(by_status: dict[str, int], status: str) -> int:
+    return by_status.get(status, 0) if status else sum(by_status.values())
+
+
+def _by_label(counts: Counts) -> dict[str, int]:
+    together: dict[str, int] = {}
+    for by in counts.values():
+        for label, rows in by.items():
+            together[label] = together.get(label, 0) + rows
+    return together

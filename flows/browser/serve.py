@@ -1,0 +1,78 @@
+"""`entityclip serve`: opens what a path leads to, listens, and says where."""
+
+import logging
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from flows.browser.app import make_app
+from flows.browser.contents import open_contents
+from flows.browser.guard import is_loopback
+from pipeline.errors import PipelineError
+from pipeline.inspect.query_process import QueryProcess
+from pipeline.visible_text import visible
+
+_SECONDS_TO_STOP = 1
+
+
+class _Server(uvicorn.Server):
+    """Ctrl-C and SIGTERM end it as they should, so they are not raised again when it has ended."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first asks, the second insists."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def serve(location: str, *, host: str, port: int, arms: list[str]) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Raises:
+        PipelineError: nothing to serve, an arm that is none, or an address that cannot be listened on.
+    """
+    listener = _listen(host, port)  # sooner than a million rows are looked at
+    with listener:
+        contents = open_contents(location, _named(arms))
+        url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
+        names = [look.name for look in contents.summary.looks]
+        with QueryProcess(contents.summary.found, names) as queries:
+            config = uvicorn.Config(
+                make_app(contents, queries, host),
+                log_level=logging.ERROR,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                ws="none",
+                timeout_graceful_shutdown=_SECONDS_TO_STOP,
+            )
+            if not is_loopback(host):
+                print(
+                    f"warning: {host} can be reached by others, and there is no password: who can reach it sees all "
+                    "rows and images, and can keep this machine busy",
+                    file=sys.stderr,
+                )
+            print(f"{visible(location)}: {contents.summary.rows:,} rows at {url} (Ctrl-C ends it)", flush=True)
+            _Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        raise PipelineError(
+            f"cannot listen on {visible(host)} port {port}: {error}; choose another with --port (0: any that is free)"
+        ) from error
+
+
+def _named(arms: list[str]) -> dict[str, Path]:
+    named: dict[str, Path] = {}
+    for arm in arms:
+        name, equals, folder = arm.partition("=")
+        if not (name and equals and folder) or name in named:
+            raise PipelineError(f"--arm {visible(arm)}: is NAME=FOLDER wanted, each name once")
+        named[name] = Path(folder)
+    return named

@@ -1,0 +1,77 @@
+"""The state of the page of rows: all of it stands in the address, so that every view has a permanent link."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from pipeline.inspect.selections import ORDERS, Wish
+
+PER_PAGE = (12, 24, 48, 96)
+LONGEST_WHERE, LONGEST_LABEL, LONGEST_ID = 4_000, 200, 2_000  # characters
+ORDER_NAMES = {
+    "stored": "as stored",
+    "id": "by id",
+    "shortest": "shortest explanation first",
+    "longest": "longest explanation first",
+    "generated": "most generated tokens first",
+}
+assert ORDER_NAMES.keys() == ORDERS.keys()
+
+
+@dataclass(frozen=True)
+class View:
+    """Which rows are seen.
+
+    Attributes:
+        where: SQL; split, status: empty for all; page: from 1.
+    """
+
+    where: str = ""
+    split: str = ""
+    status: str = ""
+    order: str = "stored"
+    per: int = 24
+    page: int = 1
+
+    @property
+    def wish(self) -> Wish:
+        """The rows of all its pages."""
+        return Wish(self.where, self.split, self.status, self.order)
+
+    @property
+    def is_as_stored(self) -> bool:
+        """Whether footers alone tell where a page lies."""
+        return not self.where and self.order == "stored"
+
+    def having(self, **changes: Any) -> "View":
+        """The same but for some; from its first page unless that is among them."""
+        return replace(self, **({"page": 1} | changes))
+
+    def parameters(self) -> dict[str, Any]:
+        """What is not as it is by default."""
+        defaults = {field.name: field.default for field in fields(self)}
+        return {name: value for name, value in asdict(self).items() if value != defaults[name]}
+
+    def link(self, path: str = "/", **more: Any) -> str:
+        """An address of this site."""
+        query = urlencode(more | self.parameters())
+        return f"{path}?{query}" if query else path
+
+
+def view_of(query: Mapping[str, str]) -> View:
+    """The view that an address means; what makes no sense in it is as by default."""
+    per = _number(query.get("per", ""), 24)
+    order = query.get("order", "stored")
+    return View(
+        where=query.get("where", "").strip(),
+        split=query.get("split", "")[:LONGEST_LABEL],
+        status=query.get("status", "")[:LONGEST_LABEL],
+        order=order if order in ORDERS else "stored",
+        per=per if per in PER_PAGE else 24,
+        page=max(1, _number(query.get("page", ""), 1)),
+    )
+
+
+def _number(text: str, default: int) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else default

@@ -1,0 +1,196 @@
+"""Shards as tables of DuckDB, which reads them through Arrow, and nothing else."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import PipelineError
+from pipeline.inspect.find import Found
+from pipeline.inspect.footers import Fault, each, unreadable
+from pipeline.schema import SCHEMA
+from pipeline.visible_text import visible
+
+SHARD = "shard"  # a column that the SQL sees beside the shards' own: the shard's name
+
+# What no damaged shard is the reason for; after these the shards need not be searched for damage.
+_NOT_OF_READING = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.DataError,  # a text that is no number, and the like
+    duckdb.InterruptException,
+    duckdb.OutOfMemoryException,
+    duckdb.ParserException,
+)
+
+R = TypeVar("R")
+
+
+def _plain(field: pa.Field) -> pa.Field:
+    return pa.field(field.name, field.type.value_type) if pa.types.is_dictionary(field.type) else field
+
+
+COLUMNS = pa.schema([*(_plain(field) for field in SCHEMA), pa.field(SHARD, pa.string())])
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Some shards below one root; those that are no table's rows are not named."""
+
+    found: Found
+    names: tuple[str, ...]
+
+
+class Database:
+    """Tables of shards' rows, by name.
+
+    The user's SQL can read these and nothing besides: DuckDB may touch no file, load no extension, and its settings
+    are locked. A shard that turns out damaged while its texts are read is put aside in `faults`, the others are read.
+    """
+
+    def __init__(self, tables: dict[str, Shards], memory_mib: int | None = None, spill: str | None = None) -> None:
+        """`memory_mib`: what DuckDB may hold of its own; what is more goes to `spill`, by default a new folder."""
+        self.faults: dict[str, list[Fault]] = {name: [] for name in tables}
+        self._tables = tables
+        self._memory_mib = memory_mib
+        self._own_spill = tempfile.TemporaryDirectory(prefix="entityclip-inspect-") if spill is None else None
+        self._spill = spill or self._own_spill.name  # type: ignore[union-attr]
+        self._database: duckdb.DuckDBPyConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._database is not None:
+            self._database.close()
+        if self._own_spill is not None:
+            self._own_spill.cleanup()
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """The result of one SELECT."""
+        return self._attempt(lambda database: database.sql(sql, params=list(parameters)).to_arrow_table())
+
+    def keep(self, name: str, sql: str) -> None:
+        """Keep the result of a SELECT in memory as a table, for further queries."""
+        self._attempt(lambda database: database.execute(f"CREATE OR REPLACE TABLE {name} AS {sql}"))
+
+    def interrupt(self) -> None:
+        """From another thread: end the query that is at work, which then fails."""
+        if self._database is not None:
+            self._database.interrupt()
+
+    def _attempt(self, work: Callable[[duckdb.DuckDBPyConnection], R]) -> R:
+        """Do it; where that fails on damaged shards, do it without them."""
+        while True:
+            try:
+                return work(self._open())
+            except duckdb.Error as error:
+                if isinstance(error, _NOT_OF_READING) or not self._put_damaged_aside():
+                    raise PipelineError(f"the SQL fails: {_first_line(error)}") from error
+
+    def condition_problem(self, where: str) -> str | None:
+        """Why this is no condition on the rows, in few words; None if it is one."""
+        sql = f"SELECT id FROM rows WHERE {bracketed(where)}"
+        try:
+            statements = duckdb.extract_statements(sql)
+            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT or _closes_more(where):
+                return "is more than a condition"
+            self._open().execute(f"EXPLAIN {sql}")
+        except duckdb.Error as error:
+            said = _first_line(error)
+            return "it ends too soon" if said.endswith('at or near ")"') and ")" not in where else said
+        return None
+
+    def check_where(self, where: str) -> None:
+        """Refuse what is no condition on the rows. Raises PipelineError saying why, and which columns there are."""
+        if not where.strip():
+            raise PipelineError("--where is empty")
+        problem = self.condition_problem(where)
+        if problem is not None:
+            raise PipelineError(
+                f"--where {visible(where, 200)}: {problem}; it is a condition in DuckDB's SQL, such as "
+                f"\"status = 'truncated' AND clip_tokens > 77\"; columns: {', '.join(COLUMNS.names)}"
+            )
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        if self._database is None:
+            config: dict[str, Any] = {"temp_directory": self._spill}
+            if self._memory_mib is not None:
+                config |= {"memory_limit": f"{self._memory_mib}MiB", "max_temp_directory_size": "20GiB", "threads": 2}
+            self._database = duckdb.connect(":memory:", config=config)
+            for name, shards in self._tables.items():
+                self._database.register(name, self._dataset(name, shards))
+            self._database.execute("SET enable_external_access = false; SET lock_configuration = true")
+        return self._database
+
+    def _dataset(self, table: str, shards: Shards) -> Any:
+        import pyarrow.dataset as pa_dataset  # brings pandas where that is installed: half a second
+
+        names = self._sound(table)
+        if not names:
+            return pa_dataset.dataset(COLUMNS.empty_table())
+        return pa_dataset.FileSystemDataset.from_paths(
+            [shards.found.path(name) for name in names],
+            schema=COLUMNS,
+            format=pa_dataset.ParquetFileFormat(),
+            filesystem=shards.found.filesystem,
+            partitions=[pa_dataset.field(SHARD) == name for name in names],
+        )
+
+    def _sound(self, table: str) -> list[str]:
+        aside = {fault.name for fault in self.faults[table]}
+        return [name for name in self._tables[table].names if name not in aside]
+
+    def _put_damaged_aside(self) -> bool:
+        """Read every shard through, which only a failed query pays for; whether one was found that cannot be read."""
+        any_found = False
+        for table, shards in self._tables.items():
+            read = each(partial(_read_through, shards.found), self._sound(table), "looking for damage")
+            found = [fault for fault in read if fault]
+            self.faults[table] += found
+            any_found |= bool(found)
+        if any_found and self._database is not None:
+            self._database.close()
+            self._database = None
+        return any_found
+
+
+def bracketed(where: str) -> str:
+    """A condition as part of a greater one; on lines of its own, as it may end in a comment."""
+    return f"(\n{where}\n)"
+
+
+def _closes_more(where: str) -> bool:
+    """Whether it closes a bracket that it did not open: what follows would be no part of the condition."""
+    tokens = duckdb.tokenize(where)
+    depth = 0
+    data = where.encode()  # where DuckDB counts
+    for (begin, kind), (end, _) in zip(tokens, [*tokens[1:], (len(data), None)], strict=True):
+        if kind == duckdb.token_type.operator:
+            for character in data[begin:end].decode(errors="replace"):
+                depth += {"(": 1, ")": -1}.get(character, 0)
+                if depth < 0:
+                    return True
+    return False
+
+
+def _read_through(found: Found, name: str) -> Fault | None:
+    try:
+        with found.filesystem.open_input_file(found.path(name)) as file, pq.ParquetFile(file) as parquet:
+            for batch in parquet.iter_batches():
+                batch.validate(full=True)
+    except (OSError, pa.ArrowException) as error:
+        return Fault(name, unreadable(error))
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    return visible(str(error).strip().split("\n\n")[0], 400)

@@ -1,0 +1,196 @@
+"""SQL in a process of its own, which can be stopped and whose memory is bounded: neither can be had of DuckDB alone.
+
+`len(range(200000000))` is worked out in one step that heeds neither an interrupt nor DuckDB's own bound, and takes 14
+GB. `QueryProcess` is the one side; the other is this file run as a program: where the shards are on the first line of
+stdin, then a line of question for a line of answer, all JSON, until stdin closes (also when its parent was killed).
+"""
+
+import json
+import os
+import queue
+import resource
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import IO, Any, Self
+
+import pyarrow as pa
+
+from pipeline.errors import PipelineError
+from pipeline.inspect.database import SHARD, Database, Shards
+from pipeline.inspect.find import Found, find_shards
+from pipeline.inspect.selections import Selections, Wish
+
+SECONDS = 20.0
+_DUCKDB_MIB = 512
+_PROCESS_BYTES = 2 << 30  # of writable memory: DuckDB's, what Arrow reads ahead, and the interpreter
+_STOP = "stop"
+_TICK, _GRACE = 0.05, 2.0
+
+
+class Stopped(PipelineError):  # noqa: N818
+    """The query took too long, or nobody waits for it any more."""
+
+
+class QueryProcess:
+    """One question at a time, from any thread; the process is started by the first, and again if it had to be ended."""
+
+    def __init__(self, found: Found, names: list[str]) -> None:
+        self._spill = tempfile.TemporaryDirectory(prefix="entityclip-query-")
+        self._first_line = {"location": found.location, "names": names, "spill": self._spill.name}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._end()
+        self._spill.cleanup()
+
+    def counts(self, where: str, abandoned: Callable[[], bool] = lambda: False) -> dict[str, dict[str, int]]:
+        """Rows that meet a condition, by split and status. Raises as `page` does."""
+        counts: dict[str, dict[str, int]] = {}
+        for split, status, rows in self._ask({"ask": "counts", "where": where}, abandoned):
+            counts.setdefault(split, {})[status] = rows
+        return counts
+
+    def page(self, wish: Wish, offset: int, limit: int, abandoned: Callable[[], bool] = lambda: False) -> pa.Table:
+        """Shard, split and id of so many rows from a place on.
+
+        Raises:
+            PipelineError: what is wrong with the condition; Stopped where it took more than SECONDS, or was abandoned.
+        """
+        question = {"ask": "page", "wish": asdict(wish), "offset": offset, "limit": limit}
+        return _picked(self._ask(question, abandoned))
+
+    def find(self, row_id: str, limit: int, abandoned: Callable[[], bool] = lambda: False) -> pa.Table:
+        """Shard, split and id of rows with this id, and of those whose id begins so. Raises as `page` does."""
+        return _picked(self._ask({"ask": "find", "id": row_id, "limit": limit}, abandoned))
+
+    def _ask(self, question: dict[str, Any], abandoned: Callable[[], bool]) -> Any:
+        deadline = time.monotonic() + SECONDS
+        while not self._lock.acquire(timeout=_TICK):
+            _check(deadline, abandoned)
+        try:
+            line = self._exchange(question, lambda: _check(deadline, abandoned))
+            if not line:
+                self._end()
+                raise PipelineError("the process of the query has ended: it asked for more memory than one may have")
+        finally:
+            self._lock.release()
+        answer = json.loads(line)
+        if "problem" in answer:
+            raise PipelineError(answer["problem"])
+        return answer["found"]
+
+    def _exchange(self, question: dict[str, Any], check: Callable[[], None]) -> bytes:
+        """A line of answer; nothing where the process ended."""
+        try:
+            stdin, stdout = self._pipes()
+            _write(stdin, question)
+            try:
+                while not _readable(stdout, _TICK):
+                    check()
+            except Stopped:
+                _write(stdin, _STOP)
+                if not (_readable(stdout, _GRACE) and stdout.readline()):
+                    self._end()
+                raise
+            return stdout.readline()
+        except BrokenPipeError:
+            return b""
+
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        if self._process is None:
+            command = [sys.executable, "-P", "-m", __name__]  # -P: not a `pipeline` of the working directory
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            assert self._process.stdin is not None
+            _write(self._process.stdin, self._first_line)
+        assert self._process.stdin is not None and self._process.stdout is not None
+        return self._process.stdin, self._process.stdout
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+def _check(deadline: float, abandoned: Callable[[], bool]) -> None:
+    if abandoned():
+        raise Stopped("nobody waits for the query any more")
+    if time.monotonic() > deadline:
+        raise Stopped(f"the query was stopped: it took more than {SECONDS:.0f} s")
+
+
+def _readable(stream: IO[bytes], seconds: float) -> bool:
+    return bool(select.select([stream], [], [], seconds)[0])
+
+
+def _picked(found: list[list[str]]) -> pa.Table:
+    shard, split, row_id = zip(*found, strict=True) if found else ([], [], [])
+    return pa.table({SHARD: pa.array(shard, pa.string()), "split": pa.array(split, pa.string()), "id": row_id})
+
+
+def _write(stream: IO[bytes], content: Any) -> None:
+    stream.write((json.dumps(content) + "\n").encode())
+    stream.flush()
+
+
+def _answer(database: Database, selections: Selections, question: dict[str, Any]) -> Any:
+    if question["ask"] == "find":
+        sql = f"SELECT {SHARD}, split, id FROM rows WHERE starts_with(id, ?) ORDER BY id <> ?, id, split LIMIT ?"
+        found = database.query(sql, [question["id"], question["id"], question["limit"]])
+        return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+    where = question["where"] if question["ask"] == "counts" else question["wish"]["where"]
+    if where and (problem := database.condition_problem(where)):
+        raise PipelineError(problem)
+    if question["ask"] == "counts":
+        return [list(row.values()) for row in selections.counts(where)]
+    page = selections.page(Wish(**question["wish"]), question["offset"], question["limit"])
+    return list(zip(*(column.to_pylist() for column in page.columns), strict=True))
+
+
+def _serve(stdin: IO[bytes], stdout: IO[bytes]) -> None:
+    first = json.loads(stdin.readline())
+    found = find_shards(first["location"])
+    assert found is not None, "was found"
+    with Database({"rows": Shards(found, tuple(first["names"]))}, _DUCKDB_MIB, first["spill"]) as database:
+        selections = Selections(database)
+        waiting: queue.Queue[dict[str, Any]] = queue.Queue()
+
+        def listen() -> None:
+            for line in stdin:
+                question = json.loads(line)
+                if question == _STOP:
+                    database.interrupt()
+                else:
+                    waiting.put(question)
+            shutil.rmtree(first["spill"], ignore_errors=True)
+            os._exit(0)  # whatever is at work: nobody waits for it
+
+        threading.Thread(target=listen, daemon=True).start()
+        while True:
+            question = waiting.get()
+            try:
+                answer = {"found": _answer(database, selections, question)}
+            except PipelineError as error:
+                answer = {"problem": str(error)}
+            except MemoryError:
+                answer = {"problem": "it asks for more memory than a query may have"}
+            _write(stdout, answer)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, whose end closes stdin
+    resource.setrlimit(resource.RLIMIT_DATA, (_PROCESS_BYTES, _PROCESS_BYTES))
+    pa.set_cpu_count(2)
+    _serve(sys.stdin.buffer, sys.stdout.buffer)
