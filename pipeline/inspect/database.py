@@ -24,7 +24,6 @@ _NOT_OF_READING = (
     duckdb.BinderException,
     duckdb.CatalogException,
     duckdb.DataError,  # a text that is no number, and the like
-    duckdb.InterruptException,
     duckdb.OutOfMemoryException,
     duckdb.ParserException,
 )
@@ -81,11 +80,6 @@ class Database:
     def keep(self, name: str, sql: str) -> None:
         """Keep the result of a SELECT in memory as a table, for further queries."""
         self._attempt(lambda database: database.execute(f"CREATE OR REPLACE TABLE {name} AS {sql}"))
-
-    def interrupt(self) -> None:
-        """From another thread: end the query that is at work, which then fails."""
-        if self._database is not None:
-            self._database.interrupt()
 
     def _attempt(self, work: Callable[[duckdb.DuckDBPyConnection], R]) -> R:
         """Do it; where that fails on damaged shards, do it without them."""

@@ -31,8 +31,8 @@ from pipeline.inspect.selections import Selections, Wish
 SECONDS = 20.0
 _DUCKDB_MIB = 512
 _PROCESS_BYTES = 2 << 30  # of writable memory: DuckDB's, what Arrow reads ahead, and the interpreter
-_STOP = "stop"
-_TICK, _GRACE = 0.05, 2.0
+_NO_MEMORY = "Out of Memory"  # as DuckDB says it
+_TICK = 0.05
 
 
 class Stopped(PipelineError):  # noqa: N818
@@ -82,29 +82,30 @@ class QueryProcess:
         try:
             line = self._exchange(question, lambda: _check(deadline, abandoned))
             if not line:
-                self._end()
-                raise PipelineError("the process of the query has ended: it asked for more memory than one may have")
+                code = self._end()
+                raise PipelineError(
+                    f"the query's process has ended (exit code {code}): perhaps it needed too much memory"
+                )
+            answer = json.loads(line)
+            if "problem" in answer:
+                if _NO_MEMORY in answer["problem"]:  # what it holds it may not give back
+                    self._end()
+                raise PipelineError(answer["problem"])
+            return answer["found"]
         finally:
             self._lock.release()
-        answer = json.loads(line)
-        if "problem" in answer:
-            raise PipelineError(answer["problem"])
-        return answer["found"]
 
     def _exchange(self, question: dict[str, Any], check: Callable[[], None]) -> bytes:
         """A line of answer; nothing where the process ended."""
         try:
             stdin, stdout = self._pipes()
             _write(stdin, question)
-            try:
-                while not _readable(stdout, _TICK):
-                    check()
-            except Stopped:
-                _write(stdin, _STOP)
-                if not (_readable(stdout, _GRACE) and stdout.readline()):
-                    self._end()
-                raise
+            while not select.select([stdout], [], [], _TICK)[0]:
+                check()
             return stdout.readline()
+        except Stopped:  # not all that DuckDB does can be interrupted
+            self._end()
+            raise
         except BrokenPipeError:
             return b""
 
@@ -117,11 +118,13 @@ class QueryProcess:
         assert self._process.stdin is not None and self._process.stdout is not None
         return self._process.stdin, self._process.stdout
 
-    def _end(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
+    def _end(self) -> int | None:
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        process.kill()
+        process.communicate()
+        return process.returncode
 
 
 def _check(deadline: float, abandoned: Callable[[], bool]) -> None:
@@ -129,10 +132,6 @@ def _check(deadline: float, abandoned: Callable[[], bool]) -> None:
         raise Stopped("nobody waits for the query any more")
     if time.monotonic() > deadline:
         raise Stopped(f"the query was stopped: it took more than {SECONDS:.0f} s")
-
-
-def _readable(stream: IO[bytes], seconds: float) -> bool:
-    return bool(select.select([stream], [], [], seconds)[0])
 
 
 def _picked(found: list[list[str]]) -> pa.Table:
@@ -169,11 +168,7 @@ def _serve(stdin: IO[bytes], stdout: IO[bytes]) -> None:
 
         def listen() -> None:
             for line in stdin:
-                question = json.loads(line)
-                if question == _STOP:
-                    database.interrupt()
-                else:
-                    waiting.put(question)
+                waiting.put(json.loads(line))
             shutil.rmtree(first["spill"], ignore_errors=True)
             os._exit(0)  # whatever is at work: nobody waits for it
 
@@ -185,7 +180,7 @@ def _serve(stdin: IO[bytes], stdout: IO[bytes]) -> None:
             except PipelineError as error:
                 answer = {"problem": str(error)}
             except MemoryError:
-                answer = {"problem": "it asks for more memory than a query may have"}
+                answer = {"problem": f"{_NO_MEMORY}: it asks for more than a query may have"}
             _write(stdout, answer)
 
 
