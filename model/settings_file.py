@@ -1,6 +1,7 @@
 """From a preset, a YAML file and dotted overrides to TrainSettings, with errors that say how to mend them."""
 
 import difflib
+import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -12,6 +13,10 @@ from model.errors import ModelError
 from model.settings import LOCAL_DIR, TrainSettings
 
 PRESETS = Path(__file__).with_name("presets")
+# Beside its own errors PyYAML lets through: of a date 2001-99-99, of brackets in brackets, of `!!timestamp x`.
+_NOT_YAML = (yaml.YAMLError, ValueError, RecursionError, AttributeError, TypeError)
+_SHORT = reprlib.Repr()  # of values in messages, as aliases may unfold into millions
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 120, 120
 _PATH_KEYS = (("data", "explanations"), ("data", "image_root"))
 
 
@@ -23,8 +28,8 @@ def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
     Relative paths in the file start at its folder, those in overrides at the working directory; so does the
     path after `local-dir:`.
 
-    Raises ModelError, naming the file or override and the key, for an unreadable file, an unknown key or preset, a
-    wrong value, and a model folder that does not exist.
+    Raises ModelError, naming the file or override and the key, for an unreadable file, a key that is unknown or
+    occurs twice, an unknown preset, a wrong value, and a model folder that does not exist.
     """
     settings, changed = _load(path, overrides)
     if settings.towers.folder is not None:
@@ -69,12 +74,28 @@ def preset(name: str) -> dict[str, Any]:
     return values if below is None else _lay_over(preset(below), values)
 
 
+class _Loader(yaml.SafeLoader):
+    """As `yaml.safe_load`, which would take the last of a key's values without a word."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                line = key.start_mark.line + 1
+                raise yaml.YAMLError(f"line {line}: the key {key.value!r} occurs twice; keep the one that is meant")
+            seen.add(str(key.value))
+        return node
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError:
         raise ModelError(f"no training settings at {path}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path}: save it as UTF-8; it cannot be read as that: {error}") from error
+    except (OSError, *_NOT_YAML) as error:
         raise ModelError(f"{path}: cannot be read as YAML: {error}") from error
     if not isinstance(values, dict):
         sections = ", ".join(TrainSettings.model_fields)
@@ -88,8 +109,8 @@ def _parse(override: str) -> tuple[str, dict[str, Any]]:
     if not equals or not all(key.split(".")):
         raise ModelError(f"override {override!r}: write it as section.key=value, such as optim.lr=1e-3")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        value = yaml.load(text, Loader=_Loader)
+    except _NOT_YAML as error:
         raise ModelError(f"override {override!r}: the value is not valid YAML: {error}") from error
     for part in reversed(key.split(".")):
         value = {part: value}
@@ -142,7 +163,7 @@ def _explain(error: ValidationError, path: Path, changed: set[str]) -> Iterator[
             hint = f"did you mean {near[0]!r}?" if near else f"valid: {', '.join(valid)}"
             yield f"{where}: unknown key; {hint}"
         else:
-            given = "" if item["type"] == "missing" else f", given {item['input']!r}"
+            given = "" if item["type"] == "missing" else f", given {_SHORT.repr(item['input'])}"
             yield f"{where}: {item['msg']}{given}"
 
 

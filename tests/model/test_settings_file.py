@@ -1,4 +1,5 @@
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,7 @@ def test_a_written_copy_reads_back_the_same(file, tmp_path):
         ("optim.stpes=3", ["override optim.stpes", "did you mean 'steps'"]),
         ("optim.steps=many", ["override optim.steps", "integer", "'many'"]),
         ("method.image_experts=-1", ["override method.image_experts", "greater than or equal to 0"]),
+        ("optim.lr=.inf", ["override optim.lr", "finite number"]),
         ("optim.batch_size=1", ["override optim.batch_size", "greater than or equal to 2"]),
         ("colour=blue", ["override colour", "valid: towers, method"]),
         ("optim", ["section.key=value"]),
@@ -71,6 +73,8 @@ def test_a_written_copy_reads_back_the_same(file, tmp_path):
         ("optim.groups=[{pattern: x}]", ["optim.groups.0", "changes nothing"]),
         ("optim.steps=null", ["optim", "give steps or epochs, one of the two"]),
         ("optim={optimizer: adam}", ["optim", "with adam set weight_decay to 0"]),
+        ("optim.groups=[{pattern: x, lr: 1, lr: 2}]", ["override 'optim.groups=", "the key 'lr' occurs twice"]),
+        ("seed=2001-99-99", ["override 'seed=2001-99-99'", "month"]),
         ("lock.text_unlocked_layers=1", ["lock", "set lock.image or lock.text"]),
     ],
 )
@@ -97,6 +101,42 @@ def test_mistakes_in_the_file_are_named(file, tmp_path):
     file.write_text(YAML.replace("local-dir:clip", "local-dir:../empty"))
     with pytest.raises(ModelError, match=r"lacks open_clip_config\.json"):
         load_settings(file, [])
+
+
+def test_a_key_that_occurs_twice_is_refused_with_its_line(file):
+    file.write_text(YAML + "method:\n  mmae: true\n  mmae: false\n")
+    with pytest.raises(ModelError, match=f"{re.escape(str(file))}: .*line 7: the key 'mmae' occurs twice"):
+        load_settings(file, [])
+    file.write_text(YAML + "optim: {lr: 1e-5}\n")
+    with pytest.raises(ModelError, match="line 5: the key 'optim' occurs twice"):
+        load_settings(file, [])
+    file.write_text(YAML.replace("lr: 1e-3", "<<: {lr: 1, beta1: 0.5}, lr: 1e-3"))
+    optim = load_settings(file, []).optim
+    assert (optim.lr, optim.beta1) == (1e-3, 0.5), "a merge key gives what the mapping itself leaves out"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("preset: défaut".encode("latin-1"), "save it as UTF-8"),
+        ("preset: default".encode("utf-16"), "save it as UTF-8"),
+        (b"seed: 2001-99-99", "cannot be read as YAML: month"),
+        (b"seed: !!timestamp x", "cannot be read as YAML"),
+        (b"[" * 5000, "cannot be read as YAML"),
+    ],
+)
+def test_a_file_in_another_encoding_or_form_is_an_error_of_ours(file, content, words):
+    file.write_bytes(content)
+    with pytest.raises(ModelError, match=f"{re.escape(str(file))}: {words}"):
+        load_settings(file, [])
+
+
+def test_a_wrong_value_is_shown_short_though_aliases_unfold_into_thousands(file):
+    aliases = "a: &a [1, 1]\n" + "".join(f"{b}: &{b} [{f'*{a}, ' * 9}]\n" for a, b in pairwise("abcdef"))
+    file.write_text(aliases + YAML.replace("lr: 1e-3", "lr: *f"))
+    with pytest.raises(ModelError, match=r"optim.lr: .*given \[\[\[\.\.\.\]") as caught:
+        load_settings(file, [])
+    assert len(str(caught.value)) < 10_000
 
 
 def test_the_authors_recipes(file):
