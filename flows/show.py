@@ -20,7 +20,8 @@ def show_generation(summary: GenerationSummary) -> None:
     """Rows by split and status, tokens, rate, and where the shards are."""
     found = {status for by_status in summary.counts.values() for status in by_status}
     statuses = [status.value for status in Status if status in found]
-    table = Table("split", *statuses, title=f"explanations of {summary.dataset}", title_justify="left")
+    console.print(f"explanations of {summary.dataset}")  # as a title it would wrap in a narrow table's width
+    table = Table("split", *statuses)
     for split, by_status in summary.counts.items():
         table.add_row(split, *(f"{by_status.get(status, 0):,}" for status in statuses))
     console.print(table)

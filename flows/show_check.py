@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.checks.report import CheckReport, Estimate, Finding, Lengths
+from flows.terminal import plural
+from pipeline.checks.report import IN_WHAT, CheckReport, Estimate, Finding, Lengths
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 _UNCOUNTED = ("cannot_", "no_", "absent_")  # there is one of each
@@ -107,7 +108,7 @@ def _show_work(report: CheckReport, console: Console) -> None:
     work = report.work
     assert work is not None
     _heading(console, "what a run would do")
-    _line(console, f"{work.num_shards:,} shards a split; the plan takes {work.plan_bytes / 2**20:,.1f} MiB")
+    _line(console, f"{plural(work.num_shards, 'shard')} a split; the plan takes {work.plan_bytes / 2**20:,.1f} MiB")
     _line(
         console,
         f"to generate: {work.to_generate:,}, redone {work.redone:,}; there already: {work.reused:,}; "
@@ -135,7 +136,8 @@ def _show_finding(finding: Finding, console: Console) -> None:
     _line(console, f"{finding.what}{counted}  [{finding.code}]", _STYLES[finding.severity])
     for example in finding.examples:
         _line(console, f"{example.split} {example.id} (row {example.row}): {example.detail}", indent=4)
-    _line(console, f"mend: {finding.mend}", "dim", indent=2)
+    if finding.mend != IN_WHAT:
+        _line(console, f"mend: {finding.mend}", "dim", indent=2)
 
 
 def _verdict(report: CheckReport) -> str:

@@ -73,7 +73,9 @@ def read_card(run: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelError(f"no checkpoint at {path.parent}; train one with: entityclip train SETTINGS") from None
+        raise ModelError(
+            f"no checkpoint at {path.parent}; train one with: entityclip train SETTINGS --out RUN"
+        ) from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
     if card.get("format_version") != FORMAT_VERSION:

@@ -36,7 +36,10 @@ class BatchOrder:
         Raises ModelError if `count` rows do not fill a batch.
         """
         if count < batch_size:
-            raise ModelError(f"{count} usable training rows are fewer than optim.batch_size={batch_size}")
+            raise ModelError(
+                f"{count} usable training rows are fewer than optim.batch_size={batch_size}; "
+                "give more rows, or set a smaller optim.batch_size"
+            )
         self.count, self.batch_size, self._seed, self._window = count, batch_size, seed, window
         self.batches_per_epoch = count // batch_size
         self._parts: list[np.ndarray] | None = None

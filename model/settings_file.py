@@ -77,8 +77,8 @@ def preset(name: str) -> dict[str, Any]:
 class _Loader(yaml.SafeLoader):
     """As `yaml.safe_load`, which would take the last of a key's values without a word."""
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
-        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
+from pipeline.errors import PipelineError
 from pipeline.job import Job
 from pipeline.output import check_dataset
 from pipeline.prepare import shards_there
@@ -17,11 +18,14 @@ def reclean(job: Job) -> Counter[str]:
     The caller holds the output's lock.
 
     Raises:
-        PipelineError: the output is not this dataset's.
+        PipelineError: there are no shards, or the output is not this dataset's.
     """
     changed: Counter[str] = Counter()
     thresholds = job.manifest.generation.judge.model_dump()
-    for bucket, files in shards_there(job).items():
+    there = shards_there(job)
+    if not there:
+        raise PipelineError(f"{job.output}: holds no explanation shards; make them with: entityclip generate MANIFEST")
+    for bucket, files in there.items():
         receipt = read_receipt(job.storage, bucket)
         shards = dict(receipt.shards) if receipt else {}
         for file in files:

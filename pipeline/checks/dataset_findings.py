@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.checks.examples import captions, example
 from pipeline.checks.lengths import lengths_of
 from pipeline.checks.repeats import repeats
-from pipeline.checks.report import EXAMPLES, Code, Finding, Languages, Lengths, SplitCounts
+from pipeline.checks.report import EXAMPLES, IN_WHAT, Code, Finding, Languages, Lengths, SplitCounts
 from pipeline.checks.survey import NOTHING, Survey
 from pipeline.errors import PipelineError
 
@@ -18,7 +18,7 @@ _USES = {
 
 def failed(code: Code, error: PipelineError) -> Finding:
     """A step that could not be taken; the message says how to mend it."""
-    return Finding(code=code, severity="error", count=1, what=str(error), mend="as the message says")
+    return Finding(code=code, severity="error", count=1, what=str(error), mend=IN_WHAT)
 
 
 def no_pairs() -> Finding:

@@ -52,6 +52,9 @@ class Example(_Part):
     detail: str
 
 
+IN_WHAT = "as the message says"  # the `mend` of findings whose `what` is a message that says it
+
+
 class Finding(_Part):
     """Something to know before a run. `code` is steady; `what` and `mend` are words for people."""
 

@@ -106,6 +106,8 @@ def test_what_may_be_redone() -> None:
 
 
 def test_recleaning_needs_no_engine(job: Job) -> None:
+    with pytest.raises(PipelineError, match=r"holds no explanation shards; make them with: entityclip generate"):
+        reclean(job)
     generate(job, ScriptedEngine())
     good = all_rows(job.output)
     receipts = _receipts(job)
