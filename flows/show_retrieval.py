@@ -10,6 +10,7 @@ from flows.show import console
 
 _QUERIES = {"image_to_text": "image", "text_to_image": "caption"}
 _METRICS = ("R@1", "R@5", "R@10", "R@50", "R@100", "MedR", "MeanR", "MRR")
+_FIRST = ("R@1", "R@5", "R@10", "MedR")  # in a narrow terminal, where all would be cut to dots
 
 
 def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
@@ -17,24 +18,34 @@ def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
 
     `metrics` is what `metrics.json` says of that split, by arm.
     """
+    table = _arms(metrics, _METRICS)
+    left_out = table.__rich_measure__(console, console.options.update(width=1000)).maximum > console.width
+    console.print(_arms(metrics, _FIRST) if left_out else table)
+    first = next(iter(metrics.values()))
+    sure = first["intervals"]
+    below = f"below: {sure['level']} % interval, bootstrap of {sure['clusters']:,} clusters of pairs" if sure else ""
+    console.print(f"mean: of R@1, R@5, R@10 both ways; {below}".rstrip("; "), style="dim")
+    if left_out:
+        rest = ", ".join(name for name in _METRICS if name not in _FIRST)
+        console.print(f"left out, as the terminal is narrow: {rest}; metrics.json has them", style="dim")
+    _show_parts("topic", "by_topic", metrics)
+    _show_parts("training captions with the rarest name", "by_entity_frequency", metrics)
+
+
+def _arms(metrics: dict[str, dict[str, Any]], names: tuple[str, ...]) -> Table:
     first = next(iter(metrics.values()))
     title = f"retrieval on the {first['split']} split, {first['gallery']:,} candidates; recalls in percent"
-    table = _table(title, "arm", "query", *_METRICS, "mean")
+    table = _table(title, "arm", "query", *names, "mean")
     for arm, found in metrics.items():
         ends = found["intervals"] or {}
         for way, query in _QUERIES.items():
-            cells = [_cell(name, found[way][name], ends.get(way, {}).get(name)) for name in _METRICS]
+            cells = [_cell(name, found[way][name], ends.get(way, {}).get(name)) for name in names]
             mean = _cell("mean", found["mean_recall"], ends.get("mean_recall")) if query == "image" else ""
             table.add_row(escape(arm) if query == "image" else "", query, *cells, mean)
         table.add_section()
     chance = first["chance"]["image_to_text"]
-    table.add_row("by chance", "", *(_value(n, chance[n]) if n in chance else "" for n in _METRICS), "", style="dim")
-    console.print(table)
-    sure = first["intervals"]
-    below = f"below: {sure['level']} % interval, bootstrap of {sure['clusters']:,} clusters of pairs" if sure else ""
-    console.print(f"mean: of R@1, R@5, R@10 both ways; {below}".rstrip("; "), style="dim")
-    _show_parts("topic", "by_topic", metrics)
-    _show_parts("training captions with the rarest name", "by_entity_frequency", metrics)
+    table.add_row("by chance", "", *(_value(n, chance[n]) if n in chance else "" for n in names), "", style="dim")
+    return table
 
 
 def _show_parts(title: str, key: str, metrics: dict[str, dict[str, Any]]) -> None:

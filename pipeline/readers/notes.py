@@ -52,10 +52,10 @@ class ReaderNotes:
         if not self.layout:
             return []
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.changed.most_common())
-        lines = ["; ".join([f"read {self.layout}", *sorted(self.splits)])]
-        if self.captions:
-            of_them = f"{self.changed_captions:,} of {self.captions:,}"
-            lines.append(f"captions cleaned: {of_them}{f' ({kinds})' if kinds else ''}")
+        lines = [
+            "; ".join([f"read {self.layout}", *sorted(self.splits)]),
+            f"captions cleaned: {self.changed_captions:,} of {self.captions:,}{f' ({kinds})' if kinds else ''}",
+        ]
         lines += [f"passed over: {count:,} {reason}" for reason, count in self.passed_over.most_common()]
         if self.renamed:
             lines.append(f"ids that occurred before in their split, and got a number: {self.renamed:,}")

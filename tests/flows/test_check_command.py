@@ -104,6 +104,15 @@ def test_json_of_a_manifest_that_cannot_be_read(tmp_path: Path, run: Run) -> Non
     assert "not valid YAML" in finding["what"]
 
 
+def test_a_message_that_says_how_to_mend_it_is_not_followed_by_a_line_that_says_so(tmp_path: Path, run: Run) -> None:
+    write_pairs(tmp_path, 3)
+    manifest = write_manifest(tmp_path, Path("nobody/nothing"))
+    (tmp_path / "images").rename(tmp_path / "pictures")
+    code, out = run(manifest)
+    assert code == 2
+    assert "[cannot_read]" in out and "mend:" not in out
+
+
 def test_what_the_data_holds_does_not_steer_the_terminal() -> None:
     hostile = "[red]ba[/red] \x1b[31m\u202e\r [/nothing]"
     lengths = {"row": 0, "clip_tokens": 3, "prompt_tokens": None}
