@@ -22,7 +22,7 @@ from model.report.text import shown
 Draw = Callable[[Axes], None]
 
 _INCHES = (4.6, 3.1)
-_NAME = 24  # characters of an arm's name in a legend
+_NAME, _ROW = 32, 34  # characters of an arm's name in a legend, and of names beside each other
 _INK, _FRAME, _GRID = "#18181b", "#52525b", "#b0b0b0"
 # Okabe and Ito's again; no pure black, which SVG leaves out as its default, so that it could not be told for the dark
 _COLOURS = ("#111111", *COLOURS[1:])
@@ -91,12 +91,13 @@ def short(name: str) -> str:
 def finish(axes: Axes, title: str, x: str, y: str, *, legend: bool = True) -> None:
     """Title, labels, and a quiet frame; the legend, if there is anything to tell apart, above the axes."""
     labels = axes.get_legend_handles_labels()[1] if legend else []
-    axes.set_title(title, fontsize=10, pad=24 if labels else 6)
+    across = 3 if sum(map(len, labels)) <= _ROW else 1
+    axes.set_title(title, fontsize=10, pad=9 + 14 * -(-len(labels) // across) if labels else 6)
     axes.set(xlabel=x, ylabel=y)
     if labels:
         where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
         axes.legend(
-            **where, ncols=min(3, len(labels)), frameon=False, fontsize=8.5, handlelength=1.4, columnspacing=1.2
+            **where, ncols=min(across, len(labels)), frameon=False, fontsize=8.5, handlelength=1.4, columnspacing=1.2
         )
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)

@@ -108,7 +108,7 @@ def _table(key: str, title: str, what: str, metrics: dict[str, dict[str, Any]]) 
 def frequency_panel(metrics: Mapping[str, Mapping[str, dict[str, Any]]]) -> Draw:
     """What draws mean recall with its interval by bucket of names, the arms beside each other."""
     names = list(dict.fromkeys(name for found in metrics.values() for name in found))
-    width = 0.8 / len(metrics)
+    width = min(0.16, 0.8 / len(metrics))
 
     def draw(axes: Axes) -> None:
         for number, (arm, found) in enumerate(metrics.items()):

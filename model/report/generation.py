@@ -45,7 +45,7 @@ class Generation:
     """What the page says of the explanations.
 
     Attributes:
-        counts: rows by split, then by status; `statuses` in the order of the columns.
+        counts: rows by split, then by status; `statuses` in the order of the rows.
         made: model, revision, prompt and engines, each as (what, value).
         over: rows with more tokens than `context`, of `lengths` whose length is known.
     """
@@ -68,7 +68,11 @@ class Generation:
     @property
     def ok(self) -> int:
         """Rows whose explanation is as it should be."""
-        return sum(by_status["ok"] for by_status in self.counts.values())
+        return self.of_status("ok")
+
+    def of_status(self, status: str) -> int:
+        """Rows of all splits with a status."""
+        return sum(by_status[status] for by_status in self.counts.values())
 
 
 def describe_generation(found: Explanations) -> Generation:

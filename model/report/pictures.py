@@ -44,7 +44,7 @@ def picture_of_row(row: dict[str, Any], size: Size, image_root: Path | None = No
             return Picture(why="the row names no image")
         return _small(decode_file(Path(root), image["path"], size.side), size)
     except BadImage as error:
-        return Picture(why=cut(str(error), 200))
+        return _none(error, root)
 
 
 def picture_of_triple(triple: Triple, size: Size) -> Picture:
@@ -52,12 +52,20 @@ def picture_of_triple(triple: Triple, size: Size) -> Picture:
     try:
         return _small(decode(triple), size)
     except BadImage as error:
-        return Picture(why=cut(str(error), 200))
+        return _none(error, triple.image_root)
 
 
 def data_uri(kind: str, content: bytes) -> str:
     """Content of a media type, as an address that needs no request."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _none(error: BadImage, root: Path | str | None) -> Picture:
+    """Why there is none, with paths as the dataset has them."""
+    why = str(error)
+    for folder in {str(root), str(Path(root).resolve())} if root and "\0" not in str(root) else ():
+        why = why.replace(f"{folder}/", "")
+    return Picture(why=cut(why, 200))
 
 
 def _small(image: Image.Image, size: Size) -> Picture:
