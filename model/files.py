@@ -9,15 +9,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it takes the name when the block ends without an error."""
+    """Yield a temporary path beside `path`; it takes the name when the block ends without an error.
+
+    Raises OSError that names `path` where the disk is full, also if safetensors finds it so.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        _sync(temporary)
+        with _failures_named(path):
+            yield temporary
+            _sync(temporary)
         temporary.replace(path)
         _sync(path.parent)
     finally:
@@ -29,7 +35,7 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
     """Yield a new folder; it replaces `folder` when the block ends without an error.
 
     The old folder is moved aside first, as a folder cannot be renamed onto another, and removed last; who is killed
-    in between leaves that to the next `finish_folder`.
+    in between leaves that to the next `finish_folder`. Raises OSError as `written_whole` does.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     finish_folder(folder)
@@ -38,9 +44,10 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
         shutil.rmtree(leftover, ignore_errors=True)
     temporary.mkdir()
     try:
-        yield temporary
-        for file in temporary.rglob("*"):
-            _sync(file)
+        with _failures_named(folder):
+            yield temporary
+            for file in temporary.rglob("*"):
+                _sync(file)
         if folder.exists():
             folder.rename(previous)
         temporary.rename(folder)
@@ -77,6 +84,19 @@ def digest(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _failures_named(path: Path) -> Iterator[None]:
+    """A disk that is full names no file, and safetensors has an error of its own for it: an OSError that says where."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise OSError(f"{path}: cannot be written: {error}") from error
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
 
 
 def _beside(folder: Path) -> tuple[Path, Path]:

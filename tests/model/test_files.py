@@ -1,6 +1,9 @@
 import json
+import resource
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from model.files import folder_written_whole, write_json, written_whole
 
@@ -17,6 +20,29 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
     write_json(path, {"name": "Žižka"})
     assert json.loads(path.read_text(encoding="utf-8")) == {"name": "Žižka"}
+
+
+@pytest.fixture
+def full_disk():
+    """Files of this process can be no longer than 1 KiB: the error comes from the same calls as a full disk's."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk_is_an_error_that_says_where(tmp_path, full_disk):
+    folder, path, weights = tmp_path / "checkpoint", tmp_path / "a.safetensors", {"weights": torch.zeros(10_000)}
+    with pytest.raises(OSError, match=r"File too large.*checkpoint'$"), folder_written_whole(folder) as new:
+        (new / "a").write_bytes(b"a" * 2000)
+    with (
+        pytest.raises(OSError, match=r"checkpoint: cannot be written: .*too large"),
+        folder_written_whole(folder) as new,
+    ):
+        save_file(weights, new / "model.safetensors")
+    with pytest.raises(OSError, match=r"a\.safetensors: cannot be written: .*too large"), written_whole(path) as new:
+        save_file(weights, new)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_is_replaced_whole(tmp_path):
