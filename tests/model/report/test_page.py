@@ -79,6 +79,27 @@ def test_nothing_of_a_text_hides_or_turns_its_neighbours(hostile_page: Path) -> 
     assert "\U0001f469\u200d\U0001f469" in text  # joiners are part of what is written
 
 
+def test_the_pages_own_policy_stops_what_would_get_through(chromium: Browser, small_page: Path) -> None:
+    with visit(chromium, small_page) as found:
+        page = found.page
+        page.evaluate("""() => {
+            const script = document.createElement('script');
+            script.textContent = 'window.pwned = 1';
+            const picture = new Image();
+            picture.src = 'http://evil.example/picture.png';
+            const link = document.createElement('a');
+            link.href = 'javascript:window.pwned = 1';
+            document.body.append(script, picture, link);
+            link.click();
+            document.body.insertAdjacentHTML('beforeend', '<img src=data: onerror="window.pwned = 1">');
+            document.body.lastElementChild.addEventListener('error', () => { document.title = 'all tried'; });
+        }""")
+        page.wait_for_function("document.title === 'all tried'")
+        assert page.evaluate("window.pwned") is None
+    assert found.requests == [small_page.as_uri()]
+    assert sum("Content Security Policy" in error for error in found.errors) == 4
+
+
 def test_filters(small: Page) -> None:
     cards, said = small.locator("#triples > li:visible"), small.locator("#shown")
     total = small.locator("#triples > li").count()
