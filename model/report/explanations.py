@@ -57,9 +57,9 @@ class Explanations:
     @property
     def context(self) -> int | None:
         """Tokens that CLIP reads, if all shards were judged by the same."""
-        found = {(footer.get("judge") or {}).get("clip_context_length") for footer in self.footers}
-        only = found.pop() if len(found) == 1 else None
-        return only if isinstance(only, int) else None
+        judges = [footer.get("judge") for footer in self.footers]
+        found = [judge.get("clip_context_length") if isinstance(judge, dict) else None for judge in judges]
+        return found[0] if found and isinstance(found[0], int) and found.count(found[0]) == len(found) else None
 
 
 def read_explanations(folder: Path) -> Explanations:
@@ -125,7 +125,7 @@ def _read_shard(path: Path) -> _Shard:
                 counts[kind] += len(places)
                 kinds[kind] = heapq.nsmallest(MOST_OF_A_KIND, [*kinds.get(kind, []), *places])
             lengths = zip(table["clip_tokens"], table["status"], strict=True)
-            tokens.update(length for length, status in lengths if status in WITH_TEXT)
+            tokens.update(None if n is None else int(n) for n, status in lengths if status in WITH_TEXT)
     return _Shard(footer, counts, tokens, kinds)
 
 
@@ -137,6 +137,12 @@ def _footer(file: pq.ParquetFile) -> dict[str, Any]:
     if not isinstance(footer, dict):
         raise ValueError("its `entityclip` metadata is no mapping")
     return footer
+
+
+def generations_of(footer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The runs that generated a shard's rows; what is no record of one is left out."""
+    made = footer.get("generations")
+    return [one for one in made if isinstance(one, dict)] if isinstance(made, list) else []
 
 
 def _order(row_id: str | None) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from model.report.charts import Chart, Draw, chart, finish
-from model.report.explanations import Explanations, read_rows
+from model.report.explanations import Explanations, generations_of, read_rows
 from model.report.throughput import Throughput, throughput
 
 _EXAMPLES = 3  # of each failing status
@@ -180,7 +180,7 @@ def _made(footers: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
         prompt = footer.get("prompt")
         told: dict[str, Any] = {name: footer.get(name) for name in ("dataset", "model", "revision")}
         told["prompt"] = prompt.get("name") if isinstance(prompt, dict) else None
-        for made in footer.get("generations") or []:
+        for made in generations_of(footer):
             engine = f"{made.get('engine')} {made.get('engine_version')}"
             said.setdefault("engine", {})[engine] = None
         for what, value in told.items():

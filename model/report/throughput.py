@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter
 
 from model.report.charts import Chart, Draw, chart, finish
+from model.report.explanations import generations_of
 
 _ROWS = 12  # of the table behind the chart
 
@@ -84,7 +85,7 @@ class Throughput:
 
 def throughput(footers: Sequence[dict[str, Any]]) -> Throughput:
     """Of all shards together; what does not say when it was made is left out."""
-    made = [found for footer in footers for told in footer.get("generations") or [] if (found := _span(told))]
+    made = [found for footer in footers for told in generations_of(footer) if (found := _span(told))]
     # a run's shards share the moment it began; how long it took is told by the last one to finish
     runs: dict[datetime, list[Span]] = {}
     for span in made:
@@ -114,10 +115,11 @@ def _worked(spans: list[Span], until: datetime) -> float:
     return seconds
 
 
-def _span(told: Any) -> Span | None:
+def _span(told: dict[str, Any]) -> Span | None:
     try:
-        began, finished = (datetime.fromisoformat(told[name]) for name in ("began_at", "finished_at"))
+        times = (datetime.fromisoformat(told[name]) for name in ("began_at", "finished_at"))
+        began, finished = (time if time.tzinfo else time.replace(tzinfo=UTC) for time in times)
         span = Span(began, finished, int(told.get("requests") or 0), int(told.get("completion_tokens") or 0))
         return span if finished >= began else None
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError):
         return None

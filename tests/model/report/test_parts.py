@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from model.errors import ModelError
 from model.report.explanations import read_explanations
-from model.report.generation import length_bars
+from model.report.generation import describe_generation, length_bars
 from model.report.sampling import quotas, sample
 from model.report.sources import find_sources
 from model.report.text import cut, shown
@@ -65,6 +65,8 @@ def test_throughput_counts_time_at_work_once() -> None:
         {"generations": [_made("00:00", "00:10", 100), _made("05:00", "05:10", 30)]},
         {"generations": [_made("00:00", "00:20", 100), _made("05:05", "05:20", 20), {"requests": 1}, None]},
         {"generations": None},
+        {"generations": "often"},
+        {"generations": [{"began_at": "yesterday", "finished_at": 3}, {"began_at": "2026-01-01T10:00:00"}]},
         {},
     ]
     found = throughput(footers)
@@ -72,6 +74,20 @@ def test_throughput_counts_time_at_work_once() -> None:
     assert found.seconds == 40 and found.tokens == 250 and found.tokens_per_second == 6.25
     assert found.finished == [(10, 100), (20, 200), (30, 230), (40, 250)]
     assert throughput([]).tokens_per_second is None
+
+
+def test_footers_that_say_odd_things_are_passed_over(tmp_path: Path) -> None:
+    naive = {"began_at": "2026-01-01T10:00:00", "finished_at": "2026-01-01T10:00:02", "completion_tokens": 6}
+    odd: list[dict[str, Any]] = [
+        {"judge": "stern", "generations": [None, 3], "prompt": "v1", "model": ["a", {}]},
+        {"judge": {"clip_context_length": [77]}, "generations": 7, "prompt": None, "model": None},
+        {"judge": {"clip_context_length": 77}, "generations": [naive, _made("00:00", "00:02", 4)]},
+    ]
+    for shard, about in enumerate(odd):
+        write_shard(tmp_path, "train", [row(shard, "train")], tmp_path, shard, len(odd), **about)
+    found = describe_generation(read_explanations(tmp_path))
+    assert found.total == 3 and found.context is None and not found.problems
+    assert found.throughput.tokens_per_second == 5
 
 
 def test_folders_that_hold_nothing_or_too_much(tmp_path: Path) -> None:
