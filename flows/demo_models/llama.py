@@ -19,7 +19,7 @@ from flows.demo_models.tokenizer import chat_tokenizer
 from pipeline.pair import Pair
 from pipeline.prompt import PromptTemplate, load_prompt
 from pipeline.worlds.heraldry.encyclopedia import WORDINGS, explain, lessons
-from pipeline.worlds.heraldry.houses import House, noble_houses
+from pipeline.worlds.heraldry.houses import FIRST_EDITION, House, noble_houses
 from pipeline.worlds.heraldry.vocabulary import words_of, world_words
 
 PROMPT = "heraldry-v1"
@@ -171,13 +171,16 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--captions-per-house", type=int, default=40)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--edition", type=int, default=FIRST_EDITION, help="of the encyclopedia that it reads")
     settings = vars(parser.parse_args())
     folder = settings.pop("out")
+    build = {name: value for name, value in settings.items() if name != "edition"}
+    houses = noble_houses(settings["edition"])
     torch.set_num_threads(1)
     started = time.process_time()
-    build_llama(folder, **settings)
+    build_llama(folder, **build, houses=houses)
     seconds = time.process_time() - started
-    write_build_note(folder, "flows.demo_models.llama", settings, cpu_seconds=seconds, measured=examine(folder))
+    write_build_note(folder, "flows.demo_models.llama", settings, cpu_seconds=seconds, measured=examine(folder, houses))
 
 
 if __name__ == "__main__":

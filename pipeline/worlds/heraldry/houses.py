@@ -1,4 +1,4 @@
-"""The 240 noble houses, the same in every world: the shipped language model has read about exactly these."""
+"""The 240 noble houses of an edition of the encyclopedia; the shipped language model has read the first."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -8,7 +8,7 @@ from pipeline.worlds.heraldry.seeds import generator
 
 MAIN, RARE = "main", "rare"
 MAIN_HOUSES, RARE_HOUSES = 168, 72
-_EDITION = 1  # of the encyclopedia; another edition has other houses, and needs another language model
+FIRST_EDITION = 1
 _RARE_OF_TEN = (2, 5, 8)  # 72 of 240, spread evenly over names
 _FIRST_ONSETS = ("tar", "bel", "cor", "dun", "fen", "gal", "hol", "jor", "kes", "lor")
 _FIRST_ENDINGS = ("tor", "mund", "wick", "dran", "vek", "lith", "bas", "quen")
@@ -34,12 +34,15 @@ class House:
 
 
 @cache
-def noble_houses() -> tuple[House, ...]:
-    """All houses by index: no name and no shield occurs twice."""
+def noble_houses(edition: int = FIRST_EDITION) -> tuple[House, ...]:
+    """All houses by index: no name and no shield occurs twice.
+
+    Another edition joins the same words to other names and has other arms, so it needs another language model.
+    """
     firsts, seconds = first_names(), second_names()
     names: list[str] = []
     rounds = (MAIN_HOUSES + RARE_HOUSES) // len(firsts)
-    rng = generator(_EDITION, "names")
+    rng = generator(edition, "names")
     while len(names) < rounds * len(firsts):
         # A round uses each word once; it is drawn again if it repeats a name.
         matching = zip(rng.permutation(firsts), rng.permutation(seconds), strict=True)
@@ -49,7 +52,7 @@ def noble_houses() -> tuple[House, ...]:
     houses: list[House] = []
     taken: set[Arms] = set()
     for index, name in enumerate(names):
-        rng = generator(_EDITION, "arms", index)
+        rng = generator(edition, "arms", index)
         while (arms := random_arms(rng)) in taken:
             pass
         taken.add(arms)
@@ -57,9 +60,9 @@ def noble_houses() -> tuple[House, ...]:
     return tuple(houses)
 
 
-def houses_of(pool: str) -> tuple[House, ...]:
+def houses_of(pool: str, edition: int = FIRST_EDITION) -> tuple[House, ...]:
     """The houses of one pool, by index."""
-    return tuple(house for house in noble_houses() if house.pool == pool)
+    return tuple(house for house in noble_houses(edition) if house.pool == pool)
 
 
 def first_names() -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pipeline.worlds.heraldry.houses import MAIN_HOUSES, RARE_HOUSES
+from pipeline.worlds.heraldry.houses import FIRST_EDITION, MAIN_HOUSES, RARE_HOUSES
 
 
 class WorldSettings(BaseModel):
@@ -12,7 +12,12 @@ class WorldSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: int = Field(default=0, ge=0, description="of pictures and captions; the houses are always the same")
+    seed: int = Field(default=0, ge=0, description="of pictures and captions")
+    edition: int = Field(
+        default=FIRST_EDITION,
+        ge=1,
+        description="of the encyclopedia: which houses there are; the shipped language model has read the first",
+    )
     main_houses: int = Field(
         default=MAIN_HOUSES, ge=0, le=MAIN_HOUSES, description="houses with enough training pictures"
     )

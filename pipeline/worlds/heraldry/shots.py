@@ -37,7 +37,8 @@ class Shot:
 
 def world_houses(settings: WorldSettings) -> tuple[House, ...]:
     """The houses of a world, main ones first."""
-    return houses_of(MAIN)[: settings.main_houses] + houses_of(RARE)[: settings.rare_houses]
+    main, rare = (houses_of(pool, settings.edition) for pool in (MAIN, RARE))
+    return main[: settings.main_houses] + rare[: settings.rare_houses]
 
 
 def house_shots(settings: WorldSettings, house: House) -> list[Shot]:

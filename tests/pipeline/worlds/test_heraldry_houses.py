@@ -11,6 +11,8 @@ from pipeline.worlds.heraldry.encyclopedia import (
     read_arms,
 )
 from pipeline.worlds.heraldry.houses import MAIN, RARE, first_names, houses_of, noble_houses, second_names
+from pipeline.worlds.heraldry.settings import WorldSettings
+from pipeline.worlds.heraldry.shots import world_houses
 from pipeline.worlds.heraldry.vocabulary import world_words
 
 
@@ -73,3 +75,13 @@ def test_lessons_are_deterministic_and_do_not_repeat_a_caption():
     assert len({lesson.caption for lesson in first}) == 60
     assert {lesson.caption for lesson in first} != {lesson.caption for lesson in lessons(1, 20, some)}
     assert all(attribute_accuracy(lesson.explanation, lesson.house.arms) == 1.0 for lesson in first)
+
+
+def test_another_edition_has_other_houses_of_the_same_words():
+    first, second = noble_houses(), noble_houses(2)
+    assert noble_houses(1) == first and len(second) == len(first)
+    names, arms = ({getattr(house, part) for house in second} for part in ("name", "arms"))
+    assert len(names & {house.name for house in first}) < 20 and len(arms & {house.arms for house in first}) < 20
+    assert {word for name in names for word in name.split()} == {*first_names(), *second_names()}
+    world = WorldSettings(edition=2, main_houses=3, rare_houses=1)
+    assert set(world_houses(world)) < set(second)
