@@ -1,17 +1,15 @@
 """What a step costs apart from time: floating-point operations and memory."""
 
 import resource
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 from typing import NamedTuple
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.steps import Steps, Variant, Workload
+from model.flops import count_flops
 
 
 class Flops(NamedTuple):
@@ -19,17 +17,6 @@ class Flops(NamedTuple):
 
     forward: int
     step: int  # forward and backward
-
-
-def count_flops(compute: Callable[[], object]) -> int:
-    """Operations of one call.
-
-    torch counts mm, addmm, bmm, baddbmm and convolutions, but not the CPU's fused attention: SDPA's
-    math backend, made of the former, stands in for it.
-    """
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        compute()
-    return int(counter.get_total_flops())
 
 
 def step_flops(work: Workload, variant: Variant) -> Flops:

@@ -62,7 +62,7 @@ def compare(ours: RunEmbeddings, baseline: RunEmbeddings, groups: Groups) -> Com
     """
     if ours.ids != baseline.ids:
         raise ModelError("the runs were evaluated on different pairs; evaluate both on the same shards")
-    difference = _hits(ours, groups) - _hits(baseline, groups)
+    difference = hits(ours, groups) - hits(baseline, groups)
     members = cluster_labels(groups)
     sums = torch.zeros(int(members.max()) + 1, 2, dtype=torch.float64)  # of differences, and how many they are
     sums.index_add_(0, members, torch.stack([difference, torch.ones_like(difference)], dim=1))
@@ -71,8 +71,8 @@ def compare(ours: RunEmbeddings, baseline: RunEmbeddings, groups: Groups) -> Com
     return Comparison(difference.mean().item(), low, high)
 
 
-def _hits(run: RunEmbeddings, groups: Groups) -> Tensor:
+def hits(run: RunEmbeddings, groups: Groups) -> Tensor:
     """(N,) fp64: the mean of the six recalls of one pair, its image and its caption as queries, in percent."""
     found = ranks(run.image, run.text, groups)
-    hits = [(one <= k).double() for one in (found.image_to_text, found.text_to_image) for k in CHOOSING]
-    return 100 * torch.stack(hits).mean(dim=0)
+    each = [(one <= k).double() for one in (found.image_to_text, found.text_to_image) for k in CHOOSING]
+    return 100 * torch.stack(each).mean(dim=0)

@@ -5,8 +5,8 @@ from functools import partial
 
 import torch
 
-from benchmarks.costs import count_flops
 from benchmarks.steps import Steps, Variant, Workload
+from model.flops import count_flops
 
 WORK = Workload(model="ViT-B-32", batch=2)
 

@@ -1,0 +1,25 @@
+"""Which part of the method helps, on heraldry worlds: `python -m benchmarks.ablation [--quick]`.
+
+Arms get the same number of steps, or the same number of operations; each arm's learning rate is chosen on validation
+from the same grid. Called again, it goes on where it stopped. docs/ablation.md says what is compared, and the results.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="folder of everything that is made")] = Path("runs/ablation"),
+    quick: Annotated[bool, typer.Option("--quick", help="one world, two seeds, the main arms: ten minutes")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="runs side by side; by default one for each core")] = None,
+) -> None:
+    """Run the ablation and print its table."""
+    from flows.ablation.flow import ablate
+
+    ablate(out.absolute(), "quick" if quick else "full", workers)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,72 @@
+"""The flow: models and worlds, learning rates on validation, final runs, the table. Called again, it goes on."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from prefect import flow
+
+from flows.ablation.arms import PLAIN
+from flows.ablation.plan import FULL, QUICK, Plan, Row, Size
+from flows.ablation.side_by_side import complete_runs
+from flows.ablation.table import RowResult, as_csv, markdown, row_result, write_plot
+from flows.ablation.worlds import build_models
+from flows.generate import generate_explanations
+from flows.live_run import LiveRun
+from flows.project_paths import in_project
+from flows.show import console
+from flows.states import completed
+from model.files import written_whole
+from model.flops import step_flops
+
+SIZES: dict[str, Size] = {"full": FULL, "quick": QUICK}
+
+
+@flow(name="entityclip-ablation")
+def ablate(out: Path, size: Literal["full", "quick"] = "full", workers: int | None = None) -> list[RowResult]:
+    """Compare the method's parts on heraldry worlds, and write `table.md`, `table.csv` and `table.png`.
+
+    Args:
+        out: folder of everything that is made; a relative path starts at the project.
+        size: quick is one world, two seeds and the main arms.
+        workers: runs side by side; by default one for each core.
+    """
+    results = run_ablation(Plan(in_project(out), SIZES[size]), workers or len(os.sched_getaffinity(0)))
+    return completed(results, f"{len(results)} rows in {in_project(out) / 'table.md'}")
+
+
+def run_ablation(plan: Plan, workers: int) -> list[RowResult]:
+    """What the flow does, for any size.
+
+    Raises ModelError if runs failed; the others are complete then.
+    """
+    with LiveRun("models and worlds"):
+        build_models(plan.worlds, plan.checkpoints, workers)
+        oracle = any(row.arm.explanations == "oracle" for row in plan.rows)
+        for world in plan.worlds:
+            world.write_manifest()
+            generate_explanations(world.manifest)
+            if oracle:
+                world.import_oracle()
+        arms = {row.arm.name: Plan(plan.root, plan.size, _no_budget(plan)).final(row, 1e-3) for row in plan.rows}
+        flops = {name: step_flops(next(iter(runs.values())).settings) for name, runs in arms.items()}
+        plan = Plan(plan.root, plan.size, flops)
+        complete_runs(plan.tuning(), workers, "learning rates")
+        lrs = {row: plan.best_lr(row) for row in plan.rows}
+        runs = {row: plan.final(row, lr) for row, lr in lrs.items()}
+        complete_runs([run for of_row in runs.values() for run in of_row.values()], workers, "runs")
+        results = []
+        for row, of_row in runs.items():
+            base = None if row.arm == PLAIN else runs[Row(row.checkpoint, row.budget, PLAIN)]
+            results.append(row_result(row, of_row, base, flops[row.arm.name]))
+    for name, text in (("table.md", markdown(results)), ("table.csv", as_csv(results))):
+        with written_whole(plan.root / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    write_plot(results, plan.root / "table.png")
+    console.print(markdown(results), markup=False, soft_wrap=True)
+    return results
+
+
+def _no_budget(plan: Plan) -> dict[str, float]:
+    """As if all steps cost the same, as long as nobody has counted."""
+    return {row.arm.name: 1.0 for row in plan.rows}

@@ -1,0 +1,131 @@
+"""Which runs the ablation is made of."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+
+from flows.ablation.arms import BOTH, CONTROLS, ENTITYCLIP, ORACLES, OTHER_CHECKPOINT, PLAIN, TUNED, Arm, Budget
+from flows.ablation.runs import Run
+from flows.ablation.worlds import SHIPPED, World
+from model.run_folder import RECORD
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is compared.
+
+    Attributes:
+        editions: the worlds; learning rates are chosen in the first.
+        seeds: of training, the same for all arms.
+        tuning_seeds: other ones, for choosing learning rates; none: the first rate is taken.
+        steps: of all arms with equal steps, and of the most expensive with equal compute.
+        compute_arms: those that also run with equal compute.
+        world: changes of `WorldSettings`.
+    """
+
+    editions: tuple[int, ...] = (1, 2, 3)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    tuning_seeds: tuple[int, ...] = (100, 101)
+    lrs: tuple[float, ...] = (5e-4, 1e-3, 2e-3)
+    steps: int = 240
+    arms: tuple[Arm, ...] = (*TUNED, *CONTROLS, *ORACLES)
+    compute_arms: tuple[Arm, ...] = TUNED
+    other_checkpoint: int | None = 1
+    world: tuple[tuple[str, int], ...] = ()
+
+
+FULL = Size()
+QUICK = Size(
+    editions=(1,),
+    seeds=(0, 1),
+    tuning_seeds=(),
+    lrs=(1e-3,),
+    arms=(PLAIN, ENTITYCLIP, BOTH, *(arm for arm in CONTROLS if arm.like == BOTH.name)),
+    compute_arms=(PLAIN, BOTH),
+    other_checkpoint=None,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What becomes a row of the table: an arm with a budget, from a checkpoint, in all worlds with all seeds."""
+
+    checkpoint: int
+    budget: Budget
+    arm: Arm
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of a size, below a folder; `flops` are operations of a step, by arm."""
+
+    root: Path
+    size: Size
+    flops: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def worlds(self) -> list[World]:
+        """In the order of their editions."""
+        folder = self.root / "worlds"
+        return [World(edition, folder / str(edition), self.size.world) for edition in self.size.editions]
+
+    @property
+    def checkpoints(self) -> dict[int, Path]:
+        """CLIPs by their seeds; the shipped one is 0."""
+        other = self.size.other_checkpoint
+        return {0: SHIPPED / "clip"} | ({} if other is None else {other: self.root / f"clip-{other}"})
+
+    @property
+    def rows(self) -> list[Row]:
+        """Of the whole table."""
+        rows = [Row(0, "steps", arm) for arm in self.size.arms]
+        rows += [Row(0, "compute", arm) for arm in self.size.compute_arms]
+        if self.size.other_checkpoint is not None:
+            rows += [Row(self.size.other_checkpoint, "steps", arm) for arm in OTHER_CHECKPOINT]
+        return rows
+
+    def steps(self, row: Row) -> int:
+        """Optimiser steps of a row's budget."""
+        if row.budget == "steps":
+            return self.size.steps
+        return round(
+            self.size.steps * max(self.flops[arm.name] for arm in self.size.compute_arms) / self.flops[row.arm.name]
+        )
+
+    def tuning(self) -> list[Run]:
+        """Runs that choose learning rates, in the first world."""
+        world = self.worlds[0]
+        return [
+            self._run("tune", row, world, lr, seed)
+            for row in self.rows
+            if row.arm.like is None
+            for lr in self.size.lrs
+            for seed in self.size.tuning_seeds
+        ]
+
+    def final(self, row: Row, lr: float) -> dict[tuple[int, int], Run]:
+        """The runs of a row, by world's edition and seed."""
+        return {
+            (world.edition, seed): self._run("final", row, world, lr, seed)
+            for world in self.worlds
+            for seed in self.size.seeds
+        }
+
+    def best_lr(self, row: Row) -> float:
+        """The rate whose tuning runs had the best validation mean recall in the mean."""
+        if not self.size.tuning_seeds:
+            return self.size.lrs[0]
+        arm = next((arm for arm in TUNED if arm.name == row.arm.like), row.arm)
+        tuned, world = Row(row.checkpoint, row.budget, arm), self.worlds[0]
+
+        def recall(lr: float) -> float:
+            folders = [self._run("tune", tuned, world, lr, seed).folder for seed in self.size.tuning_seeds]
+            return fmean(json.loads((one / RECORD).read_text(encoding="utf-8"))["best_mean_recall"] for one in folders)
+
+        return max(self.size.lrs, key=recall)
+
+    def _run(self, stage: str, row: Row, world: World, lr: float, seed: int) -> Run:
+        clip = self.checkpoints[row.checkpoint]
+        return Run(self.root, stage, world, row.checkpoint, clip, row.arm, row.budget, self.steps(row), lr, seed)

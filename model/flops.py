@@ -1,0 +1,43 @@
+"""Floating-point operations of a training step, for budgets of equal compute."""
+
+from collections.abc import Callable
+from functools import partial
+from statistics import fmean
+
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from model.batch import Batch
+from model.entityclip import EntityCLIP
+from model.seeds import seeded
+from model.settings import TrainSettings
+from model.towers import load_towers
+from model.training_data import load_splits, read_rows
+
+
+def count_flops(compute: Callable[[], object]) -> int:
+    """Operations of one call: matrix products and convolutions, two for a multiply-add.
+
+    torch counts mm, addmm, bmm, baddbmm and convolutions, but not the CPU's fused attention: SDPA's
+    math backend, made of the former, stands in for it.
+    """
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        compute()
+    return int(counter.get_total_flops())
+
+
+def step_flops(settings: TrainSettings, count: int = 4) -> float:
+    """Operations of a step of these settings, forward and backward: a mean over the run's first `count` batches.
+
+    Raises ModelError for settings or data that cannot be used.
+    """
+    towers = load_towers(settings.towers)
+    training = load_splits(settings, towers, *read_rows(settings.data))["train"]
+    model = EntityCLIP(towers.clip, settings.method)
+    order = training.order(settings.optim.batch_size, settings.seed)
+    batches = training.batches(order.rows(number) for number in range(1, 1 + count))
+    return fmean(count_flops(partial(_step, model, batch, settings.seed)) for batch, _ in batches)
+
+
+def _step(model: EntityCLIP, batch: Batch, seed: int) -> None:
+    model(batch, generator=seeded(seed, "flops")).losses["total"].backward()

@@ -1,0 +1,77 @@
+"""A very small ablation, end to end; and its parts."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from flows.ablation.arms import BOTH, BRIDGE, CONTROLS, PLAIN, Arm
+from flows.ablation.flow import SIZES, ablate
+from flows.ablation.plan import FULL, Plan, Row, Size
+
+TINY = Size(
+    editions=(1,),
+    seeds=(0, 1),
+    tuning_seeds=(7,),
+    lrs=(1e-3, 1e-2),
+    steps=3,
+    arms=(
+        PLAIN,
+        BRIDGE,
+        next(arm for arm in CONTROLS if arm.like == BRIDGE.name),
+        Arm("oracle", BRIDGE.method, "oracle", like=BRIDGE.name),
+    ),
+    compute_arms=(PLAIN, BRIDGE),
+    other_checkpoint=None,
+    world=(("main_houses", 24), ("rare_houses", 6), ("test_per_house", 1), ("val_per_house", 1)),
+)
+
+
+def test_plans_give_arms_the_same_budget():
+    plan = Plan(Path("runs"), FULL, {arm.name: 3.0 if arm == BOTH else 2.0 for arm in FULL.arms})
+    assert (
+        plan.steps(Row(0, "steps", PLAIN))
+        == plan.steps(Row(0, "steps", BOTH))
+        == plan.steps(Row(0, "compute", BOTH))
+        == 240
+    )
+    assert plan.steps(Row(0, "compute", PLAIN)) == 360
+    assert len(plan.tuning()) == len({run.folder for run in plan.tuning()})
+    of_row = plan.final(Row(0, "steps", BOTH), 1e-3)
+    assert len(of_row) == len({run.folder for run in of_row.values()}) == 15
+    assert all(run.stage == "final" and run.seed not in FULL.tuning_seeds for run in of_row.values())
+
+
+@pytest.mark.slow
+def test_a_small_ablation_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    monkeypatch.setitem(SIZES, "quick", TINY)
+    results = ablate(tmp_path, "quick", workers=2)
+    lines = list(csv.DictReader(io.StringIO((tmp_path / "table.csv").read_text())))
+    assert [line["arm"] for line in lines] == [result.row.arm.name for result in results]
+    plain, bridge, others, oracle, plain_longer, bridge_again = lines
+    assert plain["main_gain"] == "" and bridge["main_gain"] != "" and others["lr"] == oracle["lr"] == bridge["lr"]
+    assert float(plain_longer["GFLOP a step"]) == float(plain["GFLOP a step"]) < float(bridge["GFLOP a step"])
+    assert int(plain_longer["steps"]) == round(3 * float(bridge["GFLOP a step"]) / float(plain["GFLOP a step"])) > 3
+    assert bridge_again["steps"] == bridge["steps"] == "3" and {line["runs"] for line in lines} == {"2"}
+    assert "| bridge only, others' explanations |" in (tmp_path / "table.md").read_text()
+    assert (tmp_path / "table.png").read_bytes().startswith(b"\x89PNG")
+
+    records = sorted(tmp_path.rglob("train.json"))
+    tuned = [path for path in records if "/tune/" in str(path)]
+    assert len(tuned) == 4 * 2 and len(records) == len(tuned) + 6 * 2  # arms with each budget, rates; rows, seeds
+    assert not any((path.parent / "metrics.json").exists() for path in tuned)  # they never see the test split
+    best = max(
+        (json.loads(path.read_text())["best_mean_recall"], path)
+        for path in tuned
+        if f"/{PLAIN.slug}/" in str(path) and "/steps-" in str(path)
+    )
+    assert f"lr-{float(plain['lr']):g}" in str(best[1])
+
+    before = {path: path.stat().st_mtime_ns for path in records}
+    records[-1].unlink()
+    again = ablate(tmp_path, "quick", workers=2)
+    assert [result.pools for result in again] == [result.pools for result in results]
+    changed = [path for path, when in before.items() if path.stat().st_mtime_ns != when]
+    assert changed == [records[-1]]
