@@ -21,6 +21,9 @@ class Batch:
     image_group: Tensor  # (B,)
     caption_group: Tensor  # (B,)
     key_group: Tensor  # (B,)
+    anchors: Tensor | None = (
+        None  # (B, D) explanations as the text tower had them before training, if anything reads them
+    )
 
     @property
     def groups(self) -> Tensor:
@@ -38,6 +41,7 @@ class Batch:
             image_group=self.image_group[rows],
             caption_group=self.caption_group[rows],
             key_group=self.key_group[rows],
+            anchors=None if self.anchors is None else self.anchors[rows],
         )
 
     def to(self, device: torch.device) -> "Batch":
@@ -51,4 +55,5 @@ class Batch:
             image_group=self.image_group.to(device),
             caption_group=self.caption_group.to(device),
             key_group=self.key_group.to(device),
+            anchors=None if self.anchors is None else self.anchors.to(device),
         )

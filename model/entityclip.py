@@ -20,6 +20,7 @@ from model.matching import (
     draw_hard_negatives,
     possible_negatives,
 )
+from model.precision import at_least_fp32
 from model.settings import MethodSettings
 from model.step_report import expert_names, gate_usage, matching_accuracy
 from model.towers import (
@@ -38,7 +39,7 @@ from model.whole_batch import WholeBatch
 class StepOutput(NamedTuple):
     """What one step gives the training loop, which knows no modality."""
 
-    losses: dict[str, Tensor]  # "total" to call backward on; "vtc", and "mmae", "itm", "bridge" if they are on
+    losses: dict[str, Tensor]  # "total" to call backward on; "vtc", and "mmae", "itm", "bridge", "anchor_*" if on
     report: dict[str, Tensor]  # detached scalars worth watching
 
 
@@ -99,7 +100,8 @@ class EntityCLIP(nn.Module):
     ) -> StepOutput:
         """Step 5: L = L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm.
 
-        With `bridge_weight`, our own lambda_b [L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot)] is added.
+        With `bridge_weight`, our own lambda_b [L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot)] is added; with the weights of
+        anchors A, our own L_vtc(T_eot, A) and L_vtc(V_cls, A).
 
         Args:
             features: of b triples, as `token_features` gives them.
@@ -120,6 +122,18 @@ class EntityCLIP(nn.Module):
         if self.method.bridge_weight:
             losses["bridge"] = bridge_loss(features.v_cls, features.t_eot, features.e_eot, scale, whole)
             losses["total"] = losses["total"] + self.method.bridge_weight * losses["bridge"]
+        if self.method.has_anchors:
+            if features.anchors is None:
+                raise ModelError("these settings train with anchors, the batch has none")
+            sides = {
+                "anchor_text": (self.method.anchor_text_weight, features.t_eot),
+                "anchor_image": (self.method.anchor_image_weight, features.v_cls),
+            }
+            for name, (weight, side) in sides.items():
+                if weight:
+                    anchors = features.anchors.to(at_least_fp32(side).dtype)
+                    losses[name] = contrastive_loss(side, anchors, scale, whole).loss
+                    losses["total"] = losses["total"] + weight * losses[name]
         if self.experts is None:
             return StepOutput(losses, report)
 
@@ -169,6 +183,7 @@ class EntityCLIP(nn.Module):
             explanation=explanation,
             explanation_eot=explanation_eot,
             explanation_readable=explanation_readable,
+            anchors=batch.anchors,
         )
         return features if self.experts is not None else features.pooled()
 
@@ -226,7 +241,8 @@ def _one_blank_row(clip: nn.Module, batch: Batch) -> Batch:
     images = batch.images.new_zeros(1, 3, *image_size(clip))
     text = batch.captions.new_zeros(1, 1)
     group = batch.image_group.new_zeros(1)
-    return Batch([""], images, text, None if batch.explanations is None else text, group, group, group)
+    anchors = None if batch.anchors is None else batch.anchors.new_zeros(1, batch.anchors.shape[1])
+    return Batch([""], images, text, None if batch.explanations is None else text, group, group, group, anchors)
 
 
 def _itm_loss(

@@ -7,12 +7,14 @@ from statistics import fmean
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from model.anchors import embed_explanations
 from model.batch import Batch
 from model.entityclip import EntityCLIP
 from model.seeds import seeded
 from model.settings import TrainSettings
 from model.towers import load_towers
 from model.training_data import load_splits, read_rows
+from model.triples import TripleSet
 
 
 def count_flops(compute: Callable[[], object]) -> int:
@@ -29,14 +31,24 @@ def count_flops(compute: Callable[[], object]) -> int:
 def step_flops(settings: TrainSettings, count: int = 4) -> float:
     """Operations of a step of these settings, forward and backward: a mean over the run's first `count` batches.
 
+    What is done once before the first step is shared out among the steps.
+
     Raises ModelError for settings or data that cannot be used.
     """
     towers = load_towers(settings.towers)
     training = load_splits(settings, towers, *read_rows(settings.data))["train"]
     model = EntityCLIP(towers.clip, settings.method)
+    once = 0
+    if settings.method.has_anchors:
+        once = count_flops(lambda: _anchor(model, training, settings.evaluation.batch_size))
     order = training.order(settings.optim.batch_size, settings.seed)
     batches = training.batches(order.rows(number) for number in range(1, 1 + count))
-    return fmean(count_flops(partial(_step, model, batch, settings.seed)) for batch, _ in batches)
+    found = fmean(count_flops(partial(_step, model, batch, settings.seed)) for batch, _ in batches)
+    return found + once / settings.optim.total_steps(len(training))
+
+
+def _anchor(model: EntityCLIP, training: TripleSet, batch_size: int) -> None:
+    training.anchors = embed_explanations(model.clip, training, batch_size)
 
 
 def _step(model: EntityCLIP, batch: Batch, seed: int) -> None:

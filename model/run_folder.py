@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from model.anchors import ANCHORS
 from model.checkpoint import CHECKPOINT
 from model.errors import ModelError
 from model.evaluation import METRICS
@@ -54,5 +55,6 @@ def make_room(out: Path, *, anew: bool, keep: int) -> None:
     if not anew:
         keep_last(out, keep)
         return
+    (out / ANCHORS).unlink(missing_ok=True)
     for folder in (STATE, CHECKPOINT):
         remove_whole(out / folder)

@@ -36,7 +36,7 @@ class TowerSettings(Section):
 class MethodSettings(Section):
     """What is trained beside the contrastive loss; what is off is neither built nor computed.
 
-    With mmae and gi_itm off and no bridge: plain CLIP fine-tuning.
+    With mmae and gi_itm off, no bridge and no anchors: plain CLIP fine-tuning.
     """
 
     mmae: bool = Field(default=True, description="Multimodal Attentive Experts and their contrastive loss")
@@ -54,6 +54,15 @@ class MethodSettings(Section):
         ge=0,
         description="lambda_b, our extension and not the paper's: weight of the explanation bridge, "
         "L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot); 0: off",
+    )
+    anchor_text_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="our extension and not the paper's: weight of L_vtc(T_eot, A), A the explanation as the "
+        "text tower embedded it before training, once; 0: off",
+    )
+    anchor_image_weight: float = Field(
+        default=0.0, ge=0, description="our extension and not the paper's: weight of L_vtc(V_cls, A); 0: off"
     )
     itm_epsilon: float = Field(
         default=0.0, ge=0, lt=1, description="added to a match's probability before its logarithm; 0: cross-entropy"
@@ -88,8 +97,13 @@ class MethodSettings(Section):
         return self.has_mmae or self.has_gi_itm
 
     @property
+    def has_anchors(self) -> bool:
+        """Whether explanations are encoded once, before training."""
+        return self.anchor_text_weight > 0 or self.anchor_image_weight > 0
+
+    @property
     def reads_explanations(self) -> bool:
-        """Whether training looks at explanations at all."""
+        """Whether every step encodes explanations."""
         return (self.has_experts and self.shared_experts > 0) or self.bridge_weight > 0
 
     @property

@@ -48,6 +48,7 @@ class TokenFeatures(NamedTuple):
     explanation: Tensor | None  # E (B, Lt, D); None where nothing reads it
     explanation_eot: Tensor | None  # (B,) position of the end-of-text token in E
     explanation_readable: Tensor | None  # (B, Lt) bool, as text_readable
+    anchors: Tensor | None = None  # (B, D), as Batch's; no gradient goes there
 
     @property
     def v_cls(self) -> Tensor:
@@ -80,6 +81,7 @@ class TokenFeatures(NamedTuple):
             explanation=None if self.explanation is None else self.e_eot[:, None],
             explanation_eot=None if self.explanation is None else start,
             explanation_readable=None,
+            anchors=self.anchors,
         )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 import yaml
 
+from model.anchors import make_anchors, read_anchors
 from model.batch import Batch
 from model.compute import prepare
 from model.device import choose_device, torch_threads
@@ -104,6 +105,10 @@ def train(
         base = None if settings.towers.folder is None else towers_folder(settings.towers, towers)
         splits = load_splits(settings, towers, *rows)
         model = EntityCLIP(towers.clip, settings.method).to(device)
+        if settings.method.has_anchors:
+            if state is None:  # the towers are as they were
+                make_anchors(out, model.clip, splits["train"], settings.evaluation.batch_size, processes)
+            splits["train"].anchors = read_anchors(out, len(splits["train"]))
         prepare(model, settings)
         if processes.is_first:
             with written_whole(out / SETTINGS) as temporary:

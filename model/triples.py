@@ -78,6 +78,7 @@ class TripleSet:
         self.image_group = self._rows.picture_groups()
         self.caption_group = self._rows.groups("caption")
         self.key_group = self._rows.groups("key")
+        self.anchors: Tensor | None = None  # (N, D) by row, given by whoever trains with them
         self.truncation = self._count_truncated(explanations)
         height, width = self._loader.image_size
         if rows.source.packed_at is not None and rows.source.packed_at < min(height, width):
@@ -157,6 +158,10 @@ class TripleSet:
         loader, images = (self._loader, self._rows.images) if self._kept is None else (self._kept, None)
         return self._finished([loader[self._requests.of(chunk, images)] for chunk in chunks(rows)], _CPU)
 
+    def explanation_tokens(self, rows: list[int]) -> Tensor:
+        """Token ids (R, context_length) of the explanations of some rows."""
+        return self._loader.tokens("explanation", self._rows.told[rows].tolist())[0].long()
+
     def _loaded(self, requests: Iterator[Request], ahead: int, *, pin: bool) -> Iterator[Loaded]:
         if self._kept is not None:
             return loaded_by_workers(self._kept, requests, workers=0, ahead=0, pin=pin)
@@ -177,6 +182,7 @@ class TripleSet:
             image_group=self.image_group[rows].to(device),
             caption_group=self.caption_group[rows].to(device),
             key_group=self.key_group[rows].to(device),
+            anchors=None if self.anchors is None else self.anchors[rows].to(device).float(),
         )
         return batch, rows
 

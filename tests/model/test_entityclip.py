@@ -13,7 +13,7 @@ from model.seeds import seeded
 from model.settings import MethodSettings
 from model.towers import image_size, text_tokens
 from tests.model.test_towers import resnet
-from tests.model.tiny_clip import CONTEXT_LENGTH, IMAGE_SIZE, VOCABULARY, config
+from tests.model.tiny_clip import CONTEXT_LENGTH, IMAGE_SIZE, VOCABULARY, WIDTH, config
 
 
 def some_batch(size: int, explanations: bool = True, alike: bool = False) -> Batch:
@@ -42,6 +42,8 @@ OFF = {"mmae": False, "gi_itm": False}
         ({"image_experts": 0, "text_experts": 0}, ALL - {"experts.image", "experts.text"}, {"mmae", "itm"}),
         ({"bridge_weight": 0.5}, ALL, {"mmae", "itm", "bridge"}),
         ({**OFF, "bridge_weight": 0.5}, set(), {"bridge"}),
+        ({**OFF, "anchor_text_weight": 0.5}, set(), {"anchor_text"}),
+        ({"anchor_image_weight": 0.5, "anchor_text_weight": 0.5}, ALL, {"mmae", "itm", "anchor_text", "anchor_image"}),
         (OFF, set(), set()),
         ({"aux_weight": 0, "itm_weight": 0, "shared_experts": 0, "image_experts": 0}, set(), set()),
     ],
@@ -54,7 +56,13 @@ def test_what_is_off_is_neither_built_nor_computed(towers, monkeypatch, method, 
     assert {next((one for one in ALL if name.startswith(one)), name) for name in names} == built
     needs_explanations = "experts.shared" in built or "bridge" in terms
     assert method.reads_explanations == needs_explanations
-    step = model(some_batch(4, explanations=needs_explanations), generator=seeded(0, "negatives"))
+    batch = some_batch(4, explanations=needs_explanations)
+    if method.has_anchors:
+        with pytest.raises(ModelError, match="the batch has none"):
+            model(batch)
+        read.clear()
+        batch = replace(batch, anchors=torch.randn(4, WIDTH, generator=seeded(0, "anchors")))
+    step = model(batch, generator=seeded(0, "negatives"))
     assert len(read) == 1 + needs_explanations
     assert set(step.losses) == {"total", "vtc"} | terms
     assert ("itm_accuracy" in step.report) == ("itm" in terms)

@@ -20,7 +20,7 @@ from model.towers import TokenFeatures
 from model.training_step import TrainingStep
 from tests.model.test_entityclip import some_batch
 from tests.model.test_towers import RESNET_SIZE, build, resnet
-from tests.model.tiny_clip import CONTEXT_LENGTH, VOCABULARY
+from tests.model.tiny_clip import CONTEXT_LENGTH, VOCABULARY, WIDTH
 
 OFF = {"mmae": False, "gi_itm": False}
 METHODS = {
@@ -30,6 +30,8 @@ METHODS = {
     "GI-ITM only": {"mmae": False, "shared_experts": 0},
     "EntityCLIP": {},
     "EntityCLIP and bridge": {"bridge_weight": 0.5},
+    "anchors only": {**OFF, "anchor_text_weight": 0.5},
+    "EntityCLIP and anchors": {"anchor_text_weight": 0.5, "anchor_image_weight": 0.5},
     "reference_compat": {"reference_compat": True},
 }
 BF16 = partial(torch.autocast, "cpu", dtype=torch.bfloat16)
@@ -43,7 +45,8 @@ def ragged_batch(size: int) -> Batch:
         for row in range(size):
             end = 1 + (first + row) % (CONTEXT_LENGTH - 1)
             texts[row, end], texts[row, end + 1 :] = len(VOCABULARY) - 1, 0
-    return replace(batch, key_group=groups)
+    anchors = torch.randn(size, WIDTH, generator=seeded(0, "anchors"))
+    return replace(batch, key_group=groups, anchors=anchors)
 
 
 def model_of(clip: torch.nn.Module, method: dict) -> EntityCLIP:

@@ -50,7 +50,7 @@ def uninterrupted(tmp_path_factory, clip_folder, dataset) -> tuple[TrainSettings
     """Settings, a run of them, and its moments: every change of a file, every step, every batch of a validation."""
     plain = {
         "towers": {"model": f"local-dir:{clip_folder}"},
-        "method": {"image_experts": 2, "shared_experts": 1, "text_experts": 1},
+        "method": {"image_experts": 2, "shared_experts": 1, "text_experts": 1, "anchor_text_weight": 0.5},
         "data": {"explanations": dataset[0]},
         "optim": {"steps": STEPS, "batch_size": 8},
         "threads": 1,
