@@ -4,7 +4,7 @@ No approximate index: one core reads and multiplies a million images of 512 numb
 (docs/evaluation.md says what was measured, also beside faiss).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,19 +63,48 @@ def search(index: Index, queries: Tensor, top: int) -> list[list[Hit]]:
     """
     if queries.shape[1] != index.about["width"]:
         raise ModelError(f"the queries have width {queries.shape[1]}, {index.folder} has {index.about['width']}")
-    scores, rows = torch.empty(len(queries), 0), torch.empty(len(queries), 0, dtype=torch.int64)
-    with safe_open(index.folder / EMBEDDINGS, "pt") as file:
-        saved = file.get_slice("image")
-        for start in range(0, len(index), _ROWS):
-            chunk = saved[start : start + _ROWS].float()
-            best, where = (queries @ chunk.T).topk(min(top, len(chunk)), dim=1)
-            scores, order = torch.cat([scores, best], dim=1).sort(dim=1, descending=True, stable=True)
-            rows = torch.cat([rows, where + start], dim=1).gather(1, order)[:, :top]
-            scores = scores[:, :top]
+    scores, rows = best_images(index.folder / EMBEDDINGS, queries, top)
     return [
         [_hit(index, rank, score, row) for rank, (score, row) in enumerate(zip(*found, strict=True), start=1)]
         for found in zip(scores.tolist(), rows.tolist(), strict=True)
     ]
+
+
+def best_images(embeddings: Path, queries: Tensor, top: int) -> tuple[Tensor, Tensor]:
+    """Scores and places (Q, top) of the best images for the queries (Q, D), the best first; fewer of fewer images.
+
+    `embeddings` is a safetensors file with `image` (M, D), which is read chunk by chunk.
+    """
+    scores, rows = torch.empty(len(queries), 0), torch.empty(len(queries), 0, dtype=torch.int64)
+    for start, chunk in _chunks(embeddings):
+        best, where = (queries @ chunk.T).topk(min(top, len(chunk)), dim=1)
+        scores, order = torch.cat([scores, best], dim=1).sort(dim=1, descending=True, stable=True)
+        rows = torch.cat([rows, where + start], dim=1).gather(1, order)[:, :top]
+        scores = scores[:, :top]
+    return scores, rows
+
+
+def rank_of(embeddings: Path, query: Tensor, right: Sequence[int]) -> int:
+    """Rank of the best of the `right` places, of which there is at least one, for a query (D,).
+
+    As in evaluation: 1 + how many wrong ones score as high, so ties count against it.
+    """
+    wrong = torch.ones(_length(embeddings), dtype=torch.bool)
+    wrong[list(right)] = False
+    scores = torch.cat([chunk @ query for _, chunk in _chunks(embeddings)])
+    return 1 + int((scores[wrong] >= scores[~wrong].max()).sum())
+
+
+def _length(embeddings: Path) -> int:
+    with safe_open(embeddings, "pt") as file:
+        return int(file.get_slice("image").get_shape()[0])
+
+
+def _chunks(embeddings: Path) -> Iterator[tuple[int, Tensor]]:
+    with safe_open(embeddings, "pt") as file:
+        saved = file.get_slice("image")
+        for start in range(0, saved.get_shape()[0], _ROWS):
+            yield start, saved[start : start + _ROWS].float()
 
 
 def _hit(index: Index, rank: int, score: float, row: int) -> Hit:

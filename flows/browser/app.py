@@ -18,6 +18,7 @@ from flows.browser.contents import Contents
 from flows.browser.guard import Guard
 from flows.browser.pictures import SIZES, Pictures
 from flows.browser.rendering import Pages
+from flows.browser.retrieval import Retrieval, text_of
 from flows.browser.rows_page import Abandoned, Browse
 from flows.browser.view import LONGEST_ID, View, view_of
 from pipeline.errors import PipelineError
@@ -38,6 +39,7 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
     """The application; `host` is what it will be served on."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     browse, pictures = Browse(contents, queries), Pictures()
+    retrieval = Retrieval(contents, browse, queries)
     page = Pages(contents, version=secrets.token_hex(4))  # in addresses of pictures, which browsers keep
 
     @app.get("/")
@@ -57,6 +59,25 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
             raise HTTPException(404, f"no shard here has the row {visible(row_id, 200)}")
         why = await asyncio.to_thread(_why_no_picture, browse, pictures, found.row)
         return page("row.html", found=found, view=view, no_picture=why, made=_made(found.provenance))
+
+    @app.get("/retrieval")
+    async def retrieve(request: Request) -> Response:
+        query = request.query_params
+        row = await asyncio.to_thread(browse.row, query["shard"], query.get("id", "")) if "shard" in query else None
+        if row is None and "shard" in query:
+            raise HTTPException(404, f"no shard here has the row {visible(query.get('id', ''), 200)}")
+        splits = await asyncio.to_thread(retrieval.splits) if contents.runs else []
+        usual = "test" if "test" in splits else splits[0] if splits else ""
+        split = row["split"] if row is not None else query.get("split", usual)
+        found, text, problem = [], query.get("q", ""), None
+        try:
+            text = text_of(text, row)
+            if text and contents.runs:
+                found = await _unless_gone(request, lambda gone: retrieval.search(text, split, row, gone))
+        except PipelineError as error:
+            problem = str(error)
+        values = {"row": row, "splits": splits, "split": split, "text": text, "arms": found, "problem": problem}
+        return page("retrieval.html", 400 if problem else 200, **values)
 
     @app.get("/find")
     async def find(request: Request) -> Response:

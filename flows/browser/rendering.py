@@ -8,6 +8,7 @@ import jinja2
 from fastapi.responses import HTMLResponse
 
 from flows.browser.contents import Contents
+from flows.browser.retrieval import LONGEST_QUERY, TOP
 from flows.browser.view import LONGEST_ID, LONGEST_WHERE, ORDER_NAMES, PER_PAGE, View
 from pipeline.inspect.database import COLUMNS
 from pipeline.visible_text import visible
@@ -43,7 +44,8 @@ class Pages:
             ],
             order_names=ORDER_NAMES,
             per_page=PER_PAGE,
-            longest={"where": LONGEST_WHERE, "id": LONGEST_ID},
+            top=TOP,
+            longest={"where": LONGEST_WHERE, "id": LONGEST_ID, "query": LONGEST_QUERY},
             picture=lambda row, size: (
                 "/image?" + urlencode({"shard": row["shard"], "id": row["id"], "size": size, "v": version})
             ),

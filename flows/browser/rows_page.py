@@ -118,6 +118,10 @@ class Browse:
         same = [one for one in found if one["id"] == row_id]
         return same or found
 
+    def rows_of(self, picked: pa.Table) -> dict[str, dict[str, Any]]:
+        """Whole rows by their id; of shards that are known, and can be read."""
+        return {row["id"]: row for row in self._numbered(picked, 0)[0]}
+
     def _counts(self, view: View, abandoned: Abandoned) -> Counts:
         if not view.where:
             return self._summary.counts

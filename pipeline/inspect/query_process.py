@@ -75,6 +75,10 @@ class QueryProcess:
         """Shard, split and id of rows with this id, and of those whose id begins so. Raises as `page` does."""
         return _picked(self._ask({"ask": "find", "id": row_id, "limit": limit}, abandoned))
 
+    def of_ids(self, ids: list[str], split: str, abandoned: Callable[[], bool] = lambda: False) -> pa.Table:
+        """Shard, split and id of rows with these ids. Raises as `page` does."""
+        return _picked(self._ask({"ask": "ids", "ids": ids, "split": split}, abandoned))
+
     def _ask(self, question: dict[str, Any], abandoned: Callable[[], bool]) -> Any:
         deadline = time.monotonic() + SECONDS
         while not self._lock.acquire(timeout=_TICK):
@@ -148,6 +152,10 @@ def _answer(database: Database, selections: Selections, question: dict[str, Any]
     if question["ask"] == "find":
         sql = f"SELECT {SHARD}, split, id FROM rows WHERE starts_with(id, ?) ORDER BY id <> ?, id, split LIMIT ?"
         found = database.query(sql, [question["id"], question["id"], question["limit"]])
+        return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+    if question["ask"] == "ids":
+        sql = f"SELECT {SHARD}, split, id FROM rows WHERE split = ? AND id IN (SELECT unnest(?::VARCHAR[]))"
+        found = database.query(sql, [question["split"], question["ids"]])
         return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
     where = question["where"] if question["ask"] == "counts" else question["wish"]["where"]
     if where and (problem := database.condition_problem(where)):

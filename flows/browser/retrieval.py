@@ -1,0 +1,126 @@
+"""A query, and what each arm finds: plain CLIP beside EntityCLIP."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.browser.contents import Contents, is_entityclip
+from flows.browser.rows_page import Abandoned, Browse
+from model.errors import ModelError
+from model.run_overview import is_training_run
+from pipeline.errors import PipelineError
+from pipeline.inspect.alike import ids_alike
+from pipeline.inspect.query_process import QueryProcess
+from pipeline.inspect.summary import Summary
+
+TOP = 10
+_CAPTIONS_AN_IMAGE = 5  # so many pairs may stand for one image before fewer than TOP images are shown
+LONGEST_QUERY = 1_000  # characters
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An image that was found; `row` is None where the explanations no longer have it."""
+
+    score: float
+    id: str
+    row: dict[str, Any] | None
+    right: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one arm found.
+
+    Attributes:
+        kind: "plain CLIP" or "EntityCLIP"; of an index empty.
+        rank: of the right image, among `candidates` pairs; None where the query has none.
+        problem: why there is nothing.
+    """
+
+    name: str
+    kind: str
+    hits: tuple[Hit, ...] = ()
+    candidates: int = 0
+    rank: int | None = None
+    remarks: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+class Retrieval:
+    """All arms. Models are loaded by the first query and stay; queries are answered one after the other."""
+
+    def __init__(self, contents: Contents, browse: Browse, queries: QueryProcess) -> None:
+        self.runs = contents.runs
+        self._summary: Summary = contents.summary
+        self._browse, self._queries = browse, queries
+        self._models: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def splits(self) -> list[str]:
+        """Splits that at least one arm has embeddings of, in the order of the rows' splits."""
+        from model.gallery import splits_embedded  # imports torch: seconds, which only this page needs
+
+        embedded: set[str] = set()
+        for folder in self.runs.values():
+            try:
+                embedded |= set(splits_embedded(folder))
+            except ModelError:
+                continue  # its search says why
+        return [split for split in self._summary.counts if split in embedded]
+
+    def search(self, text: str, split: str, row: dict[str, Any] | None, abandoned: Abandoned) -> list[Found]:
+        """What every arm finds for a text; `row` is the one whose image is right. Raises PipelineError."""
+        right = set() if row is None else set(ids_alike(self._summary, row))
+        with self._lock:
+            found = {name: self._ask(name, folder, text, split, right) for name, folder in self.runs.items()}
+        ids = {row_id for hits in found.values() if not isinstance(hits, str) for _, row_id in hits[0]}
+        rows = self._browse.rows_of(self._queries.of_ids(sorted(ids), split, abandoned))
+        return [self._found(name, hits, rows, right) for name, hits in found.items()]
+
+    def _ask(
+        self, name: str, folder: Path, text: str, split: str, right: set[str]
+    ) -> str | tuple[list[tuple[float, str]], int, int | None, list[str]]:
+        """Scores and ids, candidates, rank, remarks; or why there are none."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        from model.gallery import load_model_behind, open_gallery
+        from model.search import best_images, embed_queries, rank_of
+
+        try:
+            gallery = open_gallery(folder, split)
+            if name not in self._models:
+                self._models[name] = load_model_behind(folder)
+            query, remarks = embed_queries(self._models[name], [text], [])
+            scores, places = best_images(gallery.embeddings, query, TOP * _CAPTIONS_AN_IMAGE)
+            ids = gallery.ids.take(pa.array(places[0].tolist())).to_pylist()
+            right_places = pc.indices_nonzero(pc.is_in(gallery.ids, pa.array(sorted(right), pa.string()))).to_pylist()
+            rank = rank_of(gallery.embeddings, query[0], right_places) if right_places else None
+        except (ModelError, OSError) as error:
+            return str(error)
+        if right and not right_places:
+            remarks.append("the right image is not among those that were embedded")
+        return list(zip(scores[0].tolist(), ids, strict=True)), len(gallery.ids), rank, remarks
+
+    def _found(self, name: str, answer: Any, rows: dict[str, dict[str, Any]], right: set[str]) -> Found:
+        folder = self.runs[name]
+        kind = ("EntityCLIP" if is_entityclip(folder) else "plain CLIP") if is_training_run(folder) else ""
+        if isinstance(answer, str):
+            return Found(name, kind, problem=answer)
+        scored, candidates, rank, remarks = answer
+        hits: dict[str, Hit] = {}  # by image: several captions of one are one
+        for score, row_id in scored:
+            row = rows.get(row_id)
+            image = row_id if row is None else (row["image"] or {}).get("path") or row_id
+            hits.setdefault(image, Hit(score, row_id, row, row_id in right))
+        return Found(name, kind, tuple(hits.values())[:TOP], candidates, rank, tuple(remarks))
+
+
+def text_of(query: str, row: dict[str, Any] | None) -> str:
+    """What is looked for: a row's caption, or the query. Raises PipelineError for one that is too long."""
+    text = (row["caption"] if row is not None else query).strip()
+    if row is None and len(text) > LONGEST_QUERY:
+        raise PipelineError(f"the query is longer than {LONGEST_QUERY:,} characters")
+    return str(text)

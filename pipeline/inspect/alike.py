@@ -1,0 +1,37 @@
+"""Rows that share an image or a caption: each is a right answer for the others, as evaluation has it."""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.errors import PipelineError
+from pipeline.inspect.footers import unreadable
+from pipeline.inspect.summary import Summary
+
+
+def ids_alike(summary: Summary, row: dict[str, Any]) -> list[str]:
+    """Ids of the rows of its split that have the image or the caption of `row`, its own among them.
+
+    Read are ids, captions and paths of the split, no image.
+
+    Raises:
+        PipelineError: a shard cannot be read any more.
+    """
+    path, caption = (row["image"] or {}).get("path"), row["caption"].strip()
+    found = {row["id"]: None}
+    for look in summary.looks:
+        if not any(split == row["split"] for split, _ in look.counts):
+            continue
+        try:
+            with summary.found.filesystem.open_input_file(summary.found.path(look.name)) as file:
+                table = pq.read_table(file, columns=["id", "split", "caption", "image.path"])
+        except (OSError, pa.ArrowException) as error:
+            raise PipelineError(f"{look.name}: {unreadable(error)}") from error
+        same = pc.equal(pc.utf8_trim_whitespace(table["caption"]), caption)
+        if path is not None:
+            same = pc.or_kleene(same, pc.equal(pc.struct_field(table["image"], "path"), path))
+        same = pc.and_kleene(same, pc.equal(table["split"].cast(pa.string()), row["split"]))
+        found |= dict.fromkeys(table["id"].filter(same).to_pylist())
+    return list(found)
