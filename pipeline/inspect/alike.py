@@ -25,8 +25,11 @@ def ids_alike(summary: Summary, row: dict[str, Any]) -> list[str]:
         if not any(split == row["split"] for split, _ in look.counts):
             continue
         try:
-            with summary.found.filesystem.open_input_file(summary.found.path(look.name)) as file:
-                table = pq.read_table(file, columns=["id", "split", "caption", "image.path"])
+            with (
+                summary.found.filesystem.open_input_file(summary.found.path(look.name)) as file,
+                pq.ParquetFile(file) as parquet,
+            ):
+                table = parquet.read(["id", "split", "caption", "image.path"])
         except (OSError, pa.ArrowException) as error:
             raise PipelineError(f"{look.name}: {unreadable(error)}") from error
         same = pc.equal(pc.utf8_trim_whitespace(table["caption"]), caption)

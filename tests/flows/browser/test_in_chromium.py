@@ -39,9 +39,10 @@ def _fits(page: Page) -> bool:
 
 def _shown(page: Page) -> list[int]:
     """Widths in pixels of all pictures, as decoded by the browser."""
-    page.locator("img").last.scroll_into_view_if_needed()
-    page.wait_for_function("[...document.images].every(one => one.complete || one.loading == 'lazy')")
-    return list(page.evaluate("[...document.images].filter(one => one.complete).map(one => one.naturalWidth)"))
+    for picture in page.locator("img").all():
+        picture.scroll_into_view_if_needed()  # they are loaded lazily
+    page.wait_for_function("[...document.images].every(one => one.complete && one.naturalWidth > 0)")
+    return list(page.evaluate("[...document.images].map(one => one.naturalWidth)"))
 
 
 def test_paging_and_labels(seen: Visit) -> None:
@@ -88,6 +89,7 @@ def test_a_row_with_its_picture_and_those_beside_it(seen: Visit) -> None:
     page.get_by_label("Only rows where").fill("id BETWEEN 'p0010' AND 'p0014'")
     page.get_by_label("Order").select_option("id")
     page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**/*where=*")
     assert _shown(page) == [40] * 5
     page.get_by_role("link", name="p0011", exact=True).click()
     row = next(row for row in ROWS if row.id == "p0011")
