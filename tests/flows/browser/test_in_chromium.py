@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page
 
 from tests.flows.browser.conftest import XSS, site_rows
 from tests.support.browser import Visit, headless_chromium, visit
@@ -29,6 +29,12 @@ def seen(request: pytest.FixtureRequest, chromium: Browser, site: Site) -> Itera
         assert all(address.startswith(site.address) for address in found.requests)
 
 
+def go(to: Locator) -> None:
+    """Click what leads to another page, and wait for it."""
+    with to.page.expect_navigation():
+        to.click()
+
+
 def _ids(page: Page) -> list[str]:
     return page.locator("ol.rows h2").all_text_contents()
 
@@ -50,14 +56,12 @@ def test_paging_and_labels(seen: Visit) -> None:
     assert "200 rows" in page.inner_text(".total") and _fits(page)
     first = _ids(page)
     assert len(first) == 24
-    page.get_by_role("link", name="Next").first.click()
-    page.wait_for_url("**/*page=2*")
+    go(page.get_by_role("link", name="Next").first)
     second = _ids(page)
     assert len(second) == 24 and not set(first) & set(second)
-    page.get_by_role("link", name="Previous").first.click()
-    page.wait_for_url(lambda address: "page=" not in address)
+    go(page.get_by_role("link", name="Previous").first)
     assert _ids(page) == first
-    page.get_by_role("navigation", name="Status").get_by_role("link", name=re.compile("truncated")).click()
+    go(page.get_by_role("navigation", name="Status").get_by_role("link", name=re.compile("truncated")))
     meant = sum(row.status == "truncated" for row in ROWS)
     assert f"{meant} rows" in page.inner_text(".total")
     assert set(page.locator("ol.rows .status").all_text_contents()) == {"truncated"}
@@ -72,11 +76,11 @@ def test_a_condition_and_what_is_wrong_with_one(seen: Visit) -> None:
     box.fill("clip_tokens > 60")
     page.get_by_label("Order").select_option("longest")
     page.get_by_label("Rows a page").select_option("12")
-    page.get_by_role("button", name="Show").click()
+    go(page.get_by_role("button", name="Show"))
     assert f"{sum((row.clip_tokens or 0) > 60 for row in ROWS)} rows" in page.inner_text(".total")
     assert box.input_value() == "clip_tokens > 60" and len(_ids(page)) == 12
     box.fill("clip_token > 60")
-    page.get_by_role("button", name="Show").click()
+    go(page.get_by_role("button", name="Show"))
     assert "clip_token" in page.get_by_role("alert").inner_text()
     assert page.get_by_role("alert").get_attribute("id") == box.get_attribute("aria-describedby")
     assert box.input_value() == "clip_token > 60" and not _ids(page) and _fits(page)
@@ -88,19 +92,16 @@ def test_a_row_with_its_picture_and_those_beside_it(seen: Visit) -> None:
     page = seen.page
     page.get_by_label("Only rows where").fill("id BETWEEN 'p0010' AND 'p0014'")
     page.get_by_label("Order").select_option("id")
-    page.get_by_role("button", name="Show").click()
-    page.wait_for_url("**/*where=*")
+    go(page.get_by_role("button", name="Show"))
     assert _shown(page) == [40] * 5
-    page.get_by_role("link", name="p0011", exact=True).click()
+    go(page.get_by_role("link", name="p0011", exact=True))
     row = next(row for row in ROWS if row.id == "p0011")
     assert page.get_by_role("heading", level=1).inner_text() == "p0011"
     assert row.caption in page.inner_text("main") and row.key in page.inner_text("main")
     assert _shown(page) == [40] and _fits(page)
-    page.get_by_role("link", name="Next").click()
-    page.wait_for_url("**/*p0012*")
-    page.get_by_role("link", name="Previous").click()
-    page.wait_for_url("**/*p0011*")
-    page.get_by_role("link", name="of the list").click()
+    go(page.get_by_role("link", name="Next"))
+    go(page.get_by_role("link", name="Previous"))
+    go(page.get_by_role("link", name="of the list"))
     assert _ids(page) == ["p0010", "p0011", "p0012", "p0013", "p0014"]
 
 
@@ -111,8 +112,7 @@ def test_what_strangers_wrote_stays_text(seen: Visit, site: Site) -> None:
     assert page.locator("ol.rows .caption").all_text_contents() == XSS and _fits(page)
     for number, text in enumerate(XSS):
         page.get_by_label("Row with the id").fill(f"xss-{number} {text}")
-        page.get_by_role("button", name="Find").click()
-        page.wait_for_url("**/row?*")
+        go(page.get_by_role("button", name="Find"))
         assert page.locator("section p.text").first.inner_text() == text
         assert page.locator("dl dd", has_text=text).count() >= 3 and _fits(page)
         assert page.locator("script, iframe, svg, [onerror], [onload], a[href^=javascript]").count() == 0

@@ -16,7 +16,7 @@ from model.evaluation import evaluate
 from model.index import build_index
 from model.settings import TrainSettings
 from model.training import train
-from tests.flows.browser.test_in_chromium import chromium  # noqa: F401 - fixture
+from tests.flows.browser.test_in_chromium import chromium, go  # noqa: F401 - a fixture
 from tests.model.shard_writer import write_dataset
 from tests.model.tiny_clip import make_tiny_clip
 from tests.support.browser import visit
@@ -116,17 +116,14 @@ def test_a_person_searches(chromium: Browser, site: Site, width: int, scheme: st
         page = seen.page
         page.set_default_timeout(30_000)
         page.get_by_label("What to look for").fill("lord of name7 <script>alert(1)</script>")
-        page.get_by_role("button", name="Search").click()
-        page.wait_for_url(re.compile(r"/retrieval\?q="))
+        go(page.get_by_role("button", name="Search"))
         arms = page.locator(".arms > section")
         assert arms.count() == 5 and arms.nth(0).locator("li").count() == 10
         left, right = (arms.nth(n).bounding_box() for n in (0, 1))
         assert left and right and left["y"] == right["y"] and left["x"] + left["width"] <= right["x"]  # side by side
         page.wait_for_function("[...document.images].every(one => one.complete && one.naturalWidth > 0)")
-        arms.nth(0).get_by_role("link").first.click()
-        page.wait_for_url(re.compile(r"/row\?"))
-        page.get_by_role("link", name="Search with this caption").click()
-        page.wait_for_url(re.compile(r"/retrieval\?shard="))
+        go(arms.nth(0).get_by_role("link").first)
+        go(page.get_by_role("link", name="Search with this caption"))
         assert "The right image is number" in page.locator(".arms > section").nth(0).inner_text()
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert not seen.errors and not seen.dialogs and not seen.refused
