@@ -73,7 +73,8 @@ def reproduce(
             show_training(train_entityclip(made.config, run, [*changed[arm], f"seed={seed}"], overwrite=anew))
         if not is_measured(run, wanted):
             evaluate_entityclip(run)
-        measured[arm][seed] = read_metrics(run)["splits"][wanted.data.splits.test]
+        metrics = read_metrics(run)
+        measured[arm][seed] = metrics["splits"][wanted.data.splits.test] | {"step": metrics["step"]}
     table = arms_table(measured)
     write_json(out / "table.json", table.as_plain())
     with written_whole(out / "table.md") as temporary:

@@ -29,6 +29,8 @@ def show_arms_table(table: ArmsTable, console: Console) -> None:
         console.print(shown)
     spread = "; ±: standard deviation over the seeds" if len(table.seeds) > 1 else ""
     console.print(f"seeds {seeds}; recalls in percent; mean: of R@1, R@5, R@10 both ways{spread}", style="dim")
+    if table.remark:
+        console.print(table.remark, markup=False)
 
 
 def _cell(spread: Spread) -> str:

@@ -24,13 +24,25 @@ class Spread:
 
 @dataclass(frozen=True)
 class ArmsTable:
-    """Cells by arm, way and column; `mean_recall` is that of R@1, R@5 and R@10 both ways, by arm."""
+    """Cells by arm, way and column; `mean_recall` is that of R@1, R@5 and R@10 both ways, by arm.
+
+    `untrained`: by arm, how many of its runs kept the weights that they began with.
+    """
 
     split: str
     gallery: int
     seeds: tuple[int, ...]
     cells: dict[str, dict[str, dict[str, Spread]]]
     mean_recall: dict[str, Spread]
+    untrained: dict[str, int]
+
+    @property
+    def remark(self) -> str | None:
+        """What must be known of runs that training did not improve."""
+        if not self.untrained:
+            return None
+        arms = ", ".join(f"{arm} ({count} of {len(self.seeds)} runs)" for arm, count in self.untrained.items())
+        return f"measured with the weights that training began with, as none were better on validation: {arms}"
 
     def markdown(self) -> str:
         """A table for each way."""
@@ -40,7 +52,7 @@ class ArmsTable:
             for arm, found in self.cells.items():
                 cells = " | ".join(str(found[way][column]) for column in COLUMNS)
                 lines.append(f"| {arm} | {cells} | {self.mean_recall[arm]} |")
-        return "\n".join([*lines, ""])
+        return "\n".join([*lines, *(["", self.remark] if self.remark else []), ""])
 
     def as_plain(self) -> dict[str, Any]:
         """For JSON: means and standard deviations."""
@@ -53,14 +65,16 @@ class ArmsTable:
             | {"mean_recall": plain(self.mean_recall[arm])}
             for arm, ways in self.cells.items()
         }
-        return {"split": self.split, "gallery": self.gallery, "seeds": list(self.seeds), "arms": arms}
+        return {"split": self.split, "gallery": self.gallery, "seeds": list(self.seeds), "arms": arms} | {
+            "untrained": self.untrained
+        }
 
 
 def arms_table(measured: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> ArmsTable:
     """Join the metrics of runs.
 
     Args:
-        measured: by arm and seed, what `metrics.json` says of the split.
+        measured: by arm and seed, what `metrics.json` says of the split, and its "step".
 
     Raises:
         ModelError: arms lack seeds that others have, or were measured on other candidates.
@@ -76,7 +90,9 @@ def arms_table(measured: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> ArmsT
         for arm, by_seed in measured.items()
     }
     means = {arm: _spread([m["mean_recall"] for m in by_seed.values()]) for arm, by_seed in measured.items()}
-    return ArmsTable(split, gallery, next(iter(seeds)), cells, means)
+    untrained = {arm: sum(m["step"] == 0 for m in by_seed.values()) for arm, by_seed in measured.items()}
+    kept = {arm: count for arm, count in untrained.items() if count}
+    return ArmsTable(split, gallery, next(iter(seeds)), cells, means, kept)
 
 
 def _spread(values: Sequence[float]) -> Spread:
