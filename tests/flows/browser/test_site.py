@@ -135,7 +135,7 @@ def test_sql_reads_the_rows_and_nothing_besides(client: httpx.Client, dataset: P
 
 
 def test_who_has_gone_leaves_no_query_behind(client: httpx.Client) -> None:
-    endless = "(SELECT count(*) FROM range(100000000) a, range(100000000) b) > 1"
+    endless = "(SELECT max(md5(concat(a.range, b.range))) FROM range(100000) a, range(100000) b) = ''"
     with pytest.raises(httpx.ReadTimeout):
         client.get("/", params={"where": endless}, timeout=0.5)
     after = client.get("/", params={"where": "status = 'ok'"}, timeout=15)  # a query may take 20 s
