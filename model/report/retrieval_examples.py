@@ -117,15 +117,16 @@ def _chosen(by_arm: dict[str, Tensor], count: int) -> list[tuple[str, str, list[
         drawn = random.Random(0).sample(range(count), min(_ALONE, count))
         return [("At random", "Drawn with a fixed seed, not chosen.", sorted(drawn))]
     (baseline, before), *_, (ours, after) = by_arm.items()
-    gained = (before - after).tolist()
+    # of reciprocal ranks: from 6 to 1 is what people notice, from 560 to 240 is not
+    gained = (1 / after.double() - 1 / before.double()).tolist()
     order = sorted(range(count), key=lambda row: (-gained[row], row))
     best = [row for row in order[:_EACH] if gained[row] > 0]
     worst = [row for row in order[::-1][:_EACH] if gained[row] < 0]
     left = sorted(set(range(count)) - {*best, *worst})
     drawn = random.Random(0).sample(left, min(_EACH, len(left)))
     sets = [
-        ("Biggest gains", f"Where {ours} ranks the right image furthest above {baseline}.", best),
-        ("Biggest losses", f"Where {ours} ranks the right image furthest below {baseline}.", worst),
+        ("Biggest gains", f"Where {ours} gained most on {baseline}, by 1 / rank of the right image.", best),
+        ("Biggest losses", f"Where {ours} lost most to {baseline}, by 1 / rank of the right image.", worst),
         ("At random", "Drawn with a fixed seed from the others, not chosen.", sorted(drawn)),
     ]
     return [(title, how, rows) for title, how, rows in sets if rows]

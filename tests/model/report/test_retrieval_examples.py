@@ -50,7 +50,7 @@ def test_gains_losses_and_marks(tmp_path: Path) -> None:
         best = max(own[m] for m in range(_COUNT) if is_right(ids[n], ids[m]))
         return 1 + sum(own[m] >= best for m in range(_COUNT) if not is_right(ids[n], ids[m]))
 
-    gain = {ids[n]: rank("first", n) - rank("last", n) for n in range(_COUNT)}
+    gain = {ids[n]: 1 / rank("last", n) - 1 / rank("first", n) for n in range(_COUNT)}
     found = find_examples(sources, "test", ["first", "other", "last"], partial=False)
     shown = {of.title: [query.triple.id for query in of.queries] for of in found.sets}
     order = sorted(gain.values())
