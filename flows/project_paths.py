@@ -39,6 +39,6 @@ def _absolute(override: str, folder: Path) -> str:
     key, value = key.strip(), value.strip()
     if key == "towers.model" and value.startswith(LOCAL_DIR):
         return f"{key}={LOCAL_DIR}{(folder / value.removeprefix(LOCAL_DIR)).resolve()}"
-    if key in _PATH_SETTINGS and value != "null":
+    if key in _PATH_SETTINGS and value != "null" and not is_url(value):
         return f"{key}={(folder / value).resolve()}"
     return override

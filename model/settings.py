@@ -137,7 +137,10 @@ Status = Literal["ok", "truncated", "copied", "off_language", "entity_missing", 
 class DataSettings(Section):
     """Where the triples are."""
 
-    explanations: Path = Field(description="folder of explanation shards, as `entityclip generate` writes it")
+    explanations: Path = Field(
+        description="folder of explanation shards, as `entityclip generate` writes it, or a URL, whose shards are "
+        "copied to this machine"
+    )
     image_root: Path | None = Field(default=None, description="overrides the image root recorded in the shards")
     splits: SplitSettings = Field(default_factory=SplitSettings)
     statuses: tuple[Status, ...] = Field(

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from model.errors import ModelError
+from model.remote_shards import is_url, local_copy
 from model.settings import LOCAL_DIR, TrainSettings
 
 PRESETS = Path(__file__).with_name("presets")
@@ -26,7 +27,8 @@ def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
     What the file leaves out comes from the preset that it names, or that the override `preset=NAME` names.
 
     Relative paths in the file start at its folder, those in overrides at the working directory; so does the
-    path after `local-dir:`.
+    path after `local-dir:`. Explanations behind a URL are copied to this machine (`model.remote_shards`), and the
+    settings name the copy.
 
     Raises ModelError, naming the file or override and the key, for an unreadable file, a key that is unknown or
     occurs twice, an unknown preset, a wrong value, and a model folder that does not exist.
@@ -58,6 +60,9 @@ def _load(path: Path, overrides: list[str], *, complete: bool = False) -> tuple[
     values = _lay_over(values, changes)
     if (name := values.get("preset")) is not None and not complete:
         values = _lay_over(preset(str(name)), values)
+    data = values.get("data")
+    if isinstance(data, dict) and isinstance(url := data.get("explanations"), str) and is_url(url):
+        values["data"] = {**data, "explanations": str(local_copy(url))}
     try:
         return TrainSettings.model_validate(values), changed
     except ValidationError as error:
@@ -143,7 +148,7 @@ def _with_absolute_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]
     values = _merge({}, values)
     for section, key in _PATH_KEYS:
         part = values.get(section)
-        if isinstance(part, dict) and isinstance(part.get(key), str):
+        if isinstance(part, dict) and isinstance(part.get(key), str) and not is_url(part[key]):
             values[section] = {**part, key: str((folder / part[key]).resolve())}
     towers = values.get("towers")
     if isinstance(towers, dict) and isinstance(name := towers.get("model"), str) and name.startswith(LOCAL_DIR):

@@ -1,0 +1,121 @@
+"""Explanation shards behind a URL (s3://, gs://, what fsspec knows): copied to this machine once, and when they change.
+
+Training reads every shard in every epoch, in an order of its own, and checks it by its digest, so a copy on a disk is
+what makes that fast. Packed shards (`entityclip pack`) bring their images along.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow.fs as pa_fs
+from tqdm import tqdm
+
+from model.errors import ModelError
+from model.files import write_json, written_whole
+
+CACHE = "ENTITYCLIP_CACHE"  # environment variable: the folder of all copies
+_WANTED = re.compile(r"split=[^/]+/part-[^/]+\.parquet|_receipts/bucket-[^/]+\.json")
+_SEEN, _LOCK = "copied.json", "lock"
+_CHUNK = 4 << 20
+_Stamp = tuple[int, int]  # size, time of the last change in nanoseconds
+
+
+def is_url(location: str) -> bool:
+    """Whether this names object storage or a server rather than a local folder."""
+    return "://" in location
+
+
+def local_copy(url: str) -> Path:
+    """The folder with a copy of the shards and receipts behind a URL, brought up to date.
+
+    Endpoint and region may stand in the URL; credentials come from the environment, never from the URL. Copies lie
+    below `$ENTITYCLIP_CACHE`, by default `~/.cache/entityclip`, one folder a URL. A file is copied again if its size or
+    time has changed, and removed if it is gone there. Processes of this machine take turns.
+
+    Raises ModelError: credentials in the URL, a place that cannot be reached, no shards there.
+    """
+    if "@" in urlsplit(url).netloc:
+        raise ModelError("data.explanations: the URL holds credentials; set them in the environment instead")
+    cache = Path(os.environ.get(CACHE) or Path.home() / ".cache" / "entityclip")
+    folder = cache / "shards" / hashlib.sha256(url.encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        try:
+            filesystem, root = _open(url)
+            there = _listed(filesystem, root.rstrip("/"))
+            if not any(name.endswith(".parquet") for name in there):
+                raise ModelError(f"{url}: no explanation shards there; it needs split=SPLIT/part-*.parquet")
+            _bring_up_to_date(filesystem, root.rstrip("/"), there, folder, url)
+        except (OSError, ValueError, ImportError) as error:  # ArrowInvalid is a ValueError
+            raise ModelError(f"{url}: cannot be read: {error}") from error
+    return folder
+
+
+def _open(url: str) -> tuple[pa_fs.FileSystem, str]:
+    """pyarrow's own file systems serve s3 and gs, fsspec's whatever else is installed."""
+    try:
+        found: tuple[pa_fs.FileSystem, str] = pa_fs.FileSystem.from_uri(url)
+        return found
+    except ValueError:
+        import fsspec
+
+        filesystem, path = fsspec.core.url_to_fs(url)
+        return pa_fs.PyFileSystem(pa_fs.FSSpecHandler(filesystem)), path
+
+
+def _listed(filesystem: pa_fs.FileSystem, root: str) -> dict[str, _Stamp]:
+    """Shards and receipts by their names below the root."""
+    selector = pa_fs.FileSelector(root, recursive=True, allow_not_found=True)
+    found = {
+        info.path.removeprefix(f"{root}/"): (info.size, info.mtime_ns or 0)
+        for info in filesystem.get_file_info(selector)
+        if info.type == pa_fs.FileType.File
+    }
+    return {name: stamp for name, stamp in sorted(found.items()) if _WANTED.fullmatch(name)}
+
+
+def _bring_up_to_date(
+    filesystem: pa_fs.FileSystem, root: str, there: dict[str, _Stamp], folder: Path, url: str
+) -> None:
+    copied = _copied_before(folder)
+    for name in copied.keys() - there.keys():
+        (folder / name).unlink(missing_ok=True)
+    copied = {name: stamp for name, stamp in copied.items() if name in there and (folder / name).is_file()}
+    missing = [name for name, stamp in there.items() if copied.get(name) != stamp]
+    how: dict[str, Any] = {"desc": f"copying {url.partition('?')[0]}", "unit": "B", "unit_scale": True, "disable": None}
+    try:
+        with tqdm(total=sum(there[name][0] for name in missing), **how) as bar:
+            for name in missing:
+                with (
+                    filesystem.open_input_stream(f"{root}/{name}") as source,
+                    written_whole(folder / name) as temporary,
+                    temporary.open("wb") as target,
+                ):
+                    while chunk := source.read(_CHUNK):
+                        target.write(chunk)
+                        bar.update(len(chunk))
+                copied[name] = there[name]
+    finally:
+        write_json(folder / _SEEN, copied)
+
+
+def _copied_before(folder: Path) -> dict[str, _Stamp]:
+    with suppress(FileNotFoundError, ValueError):
+        found = json.loads((folder / _SEEN).read_text(encoding="utf-8"))
+        return {name: (size, when) for name, (size, when) in found.items()}
+    return {}
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    with (folder / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
