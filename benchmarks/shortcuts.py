@@ -1,0 +1,122 @@
+"""What MMAE and GI-ITM can be solved by on the demo world: `python -m benchmarks.shortcuts`.
+
+Needs `entityclip generate data_manifests/heraldry.yaml` first. Trains EntityCLIP with the demo's settings, keeps each 30th
+state, and probes each with pairs of the validation split (`model.shortcuts`): MMAE's loss with explanations
+exchanged or taken away, GI-ITM's accuracy, and the gradient that each weighted term sends into the towers. Prints
+tables and draws `docs/shortcuts.png`. docs/why_it_works_or_not.md says what was found.
+"""
+
+import json
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, Any
+
+import torch
+import typer
+from matplotlib.figure import Figure
+from safetensors.torch import load_file
+
+from model.entityclip import EntityCLIP
+from model.files import write_json, written_whole
+from model.run_log import read_log
+from model.seeds import seeded
+from model.settings import TrainSettings
+from model.settings_file import load_settings
+from model.shards import read_split
+from model.shortcuts import copying, gradients_at_towers
+from model.towers import load_towers
+from model.training import train
+from model.triples import TripleSet
+
+CONFIG = Path(__file__).parents[1] / "data_manifests" / "heraldry" / "train.yaml"
+_EVERY, _BATCHES = 30, 8
+
+
+def probe(settings: TrainSettings, state: Path, batch_size: int) -> dict[str, Any]:
+    """The probes of a saved state, means over batches of the validation split."""
+    towers = load_towers(settings.towers)
+    model = EntityCLIP(towers.clip, settings.method)
+    model.load_state_dict(load_file(state / "model.safetensors"))
+    rows = read_split(settings.data.explanations, "val", statuses=settings.data.statuses)
+    triples = TripleSet(rows, towers, explanations=True, trim=True, cache_mib=1024, workers=0)
+    order = triples.order(batch_size, seed=0)
+    copied, gradients, accuracy = [], [], []
+    for batch, _ in triples.batches(order.rows(number) for number in range(1, 1 + _BATCHES)):
+        with torch.no_grad():
+            copied.append(copying(model, model.token_features(batch)))
+            report = model(batch, generator=seeded(0, "probe")).report
+        accuracy.append({name: float(value) for name, value in report.items() if name.startswith("itm_accuracy")})
+        encode = partial(model.token_features, batch)
+        gradients.append(gradients_at_towers(model, encode, batch.groups, seeded(0, "probe")))
+    return {
+        "chance": copied[0].chance,
+        "mmae": _means([one.losses for one in copied]),
+        "gradient": _means(gradients),
+        "accuracy": _means(accuracy),
+    }
+
+
+def _means(found: list[dict[str, float]]) -> dict[str, float]:
+    return {name: fmean(one[name] for one in found) for name in found[0]}
+
+
+def draw(probes: dict[int, dict[str, Any]], path: Path) -> None:
+    """A panel each for MMAE's loss, the gradients and GI-ITM's accuracy, by step."""
+    figure = Figure(figsize=(13, 4), layout="constrained")
+    panels = figure.subplots(1, 3)
+    steps = sorted(probes)
+    for axes, part, label in zip(
+        panels,
+        ("mmae", "gradient", "accuracy"),
+        ("L_vtc(V*, T*), nats", "length of the gradient at the towers", "GI-ITM: share of right answers"),
+        strict=True,
+    ):
+        for name in probes[steps[0]][part]:
+            values = [probes[step][part][name] for step in steps]
+            axes.plot(
+                steps, values, marker="o", markersize=3, label=name.removeprefix("itm_accuracy").strip("_") or "all"
+            )
+        axes.set(xlabel="step", ylabel=label)
+        axes.grid(alpha=0.25)
+        axes.legend(frameon=False, fontsize="small")
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].axhline(probes[steps[0]]["chance"], color="black", linestyle=":", linewidth=0.8)
+    panels[1].set_yscale("log")
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="folder of the run and of probes.json")] = Path("runs/shortcuts"),
+    picture: Annotated[Path, typer.Option(help="where to draw")] = Path("docs/shortcuts.png"),
+    batch_size: Annotated[int, typer.Option(help="pairs probed together")] = 48,
+    override: Annotated[list[str], typer.Option("--set", help="change a training setting (repeatable)")] = [],  # noqa: B006
+) -> None:
+    """Train, probe, print and draw."""
+    torch.set_num_threads(1)
+    keep = [f"checkpoint.every={_EVERY}", "checkpoint.keep=1000", "data.workers=0"]
+    settings = load_settings(CONFIG, [*keep, *override])
+    run = out / "run"
+    if not (run / "train.json").exists():
+        train(settings, run)
+    states = {
+        int(path.name.removeprefix("step-")): path
+        for path in (run / "state").iterdir()
+        if path.name.startswith("step-")
+    }
+    probes = {step: probe(settings, states[step], batch_size) for step in sorted(states)}
+    last = [line["losses"] for line in read_log(run) if line["kind"] == "step"][-20:]
+    training = {name: fmean(one[name] for one in last) for name in last[0]}
+    write_json(out / "probes.json", {"probes": {str(step): one for step, one in probes.items()}, "training": training})
+    for part in ("mmae", "gradient", "accuracy"):
+        names = list(next(iter(probes.values()))[part])
+        print(f"\n| step | {' | '.join(names)} |\n|---:|{'---:|' * len(names)}")
+        for step, one in probes.items():
+            print(f"| {step} | {' | '.join(f'{one[part][name]:.3f}' for name in names)} |")
+    print(f"\nchance {next(iter(probes.values()))['chance']:.3f}; training losses at the end: {json.dumps(training)}")
+    draw(probes, picture)
+
+
+if __name__ == "__main__":
+    typer.run(main)
