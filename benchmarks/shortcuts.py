@@ -1,7 +1,7 @@
 """What MMAE and GI-ITM can be solved by on the demo world: `python -m benchmarks.shortcuts`.
 
-Needs `entityclip generate data_manifests/heraldry.yaml` first. Trains EntityCLIP with the demo's settings, keeps each 30th
-state, and probes each with pairs of the validation split (`model.shortcuts`): MMAE's loss with explanations
+Needs `entityclip generate data_manifests/heraldry.yaml` first. Trains EntityCLIP with the demo's settings, keeps every
+30th state, and probes each with pairs of the validation split (`model.shortcuts`): MMAE's loss with explanations
 exchanged or taken away, GI-ITM's accuracy, and the gradient that each weighted term sends into the towers. Prints
 tables and draws `docs/shortcuts.png`. docs/why_it_works_or_not.md says what was found.
 """
