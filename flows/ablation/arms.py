@@ -6,7 +6,7 @@ from typing import Literal
 Explanations = Literal["generated", "others", "oracle"]
 Budget = Literal["steps", "compute"]
 
-_OFF = {"mmae": False, "gi_itm": False, "bridge_weight": 0.0}
+_OFF = {"mmae": False, "gi_itm": False, "bridge_weight": 0.0, "anchor_text_weight": 0.0, "anchor_image_weight": 0.0}
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,12 @@ GI_ITM = _arm("GI-ITM only", gi_itm=True)
 ENTITYCLIP = _arm("EntityCLIP", mmae=True, gi_itm=True)
 BRIDGE = _arm("bridge only", bridge_weight=1.0)
 BOTH = _arm("EntityCLIP + bridge", mmae=True, gi_itm=True, bridge_weight=1.0)
-TUNED = (PLAIN, MMAE, GI_ITM, ENTITYCLIP, BRIDGE, BOTH)
+ANCHORS = _arm("anchors only", anchor_text_weight=1.0)
+TUNED = (PLAIN, MMAE, GI_ITM, ENTITYCLIP, BRIDGE, BOTH, ANCHORS)
 CONTROLS = tuple(
     Arm(f"{arm.name}, others' explanations", arm.method, "others", like=arm.name) for arm in TUNED if arm is not PLAIN
 )
 ORACLES = tuple(
     Arm(f"{arm.name}, oracle's explanations", arm.method, "oracle", like=arm.name) for arm in (ENTITYCLIP, BOTH)
 )
-OTHER_CHECKPOINT = (PLAIN, ENTITYCLIP, BOTH)  # what the second checkpoint is tried with
+OTHER_CHECKPOINT = (PLAIN, ENTITYCLIP, BOTH, ANCHORS)  # what the second checkpoint is tried with
