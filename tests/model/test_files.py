@@ -1,5 +1,6 @@
 import json
 import resource
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -22,25 +23,30 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
     assert json.loads(path.read_text(encoding="utf-8")) == {"name": "Žižka"}
 
 
-@pytest.fixture
+@contextmanager
 def full_disk():
-    """Files of this process can be no longer than 1 KiB: the error comes from the same calls as a full disk's."""
+    """Files of this process can be no longer than 1 KiB: the error comes from the same calls as a full disk's.
+
+    Not longer than need be: pytest's own output may go to a file.
+    """
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_full_disk_is_an_error_that_says_where(tmp_path, full_disk):
+def test_a_full_disk_is_an_error_that_says_where(tmp_path):
     folder, path, weights = tmp_path / "checkpoint", tmp_path / "a.safetensors", {"weights": torch.zeros(10_000)}
-    with pytest.raises(OSError, match=r"File too large.*checkpoint'$"), folder_written_whole(folder) as new:
+    too_large = pytest.raises(OSError, match=r"File too large.*checkpoint'$")
+    with full_disk(), too_large, folder_written_whole(folder) as new:
         (new / "a").write_bytes(b"a" * 2000)
-    with (
-        pytest.raises(OSError, match=r"checkpoint: cannot be written: .*too large"),
-        folder_written_whole(folder) as new,
-    ):
+    too_large = pytest.raises(OSError, match=r"checkpoint: cannot be written: .*too large")
+    with full_disk(), too_large, folder_written_whole(folder) as new:
         save_file(weights, new / "model.safetensors")
-    with pytest.raises(OSError, match=r"a\.safetensors: cannot be written: .*too large"), written_whole(path) as new:
+    too_large = pytest.raises(OSError, match=r"a\.safetensors: cannot be written: .*too large")
+    with full_disk(), too_large, written_whole(path) as new:
         save_file(weights, new)
     assert not list(tmp_path.iterdir())
 
