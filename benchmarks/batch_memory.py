@@ -24,6 +24,7 @@ from rich.table import Table
 from tqdm import tqdm
 
 from benchmarks.costs import make_optimizer
+from benchmarks.peak_memory import peak_mib
 from benchmarks.steps import Steps, Variant, Workload
 from model.device import choose_device
 from model.entityclip import EntityCLIP
@@ -70,7 +71,7 @@ def _step(work: Workload, micro_batch: int | None, plain: bool) -> Point:
     step.gradients(1, batch)
     optimizer.step()
     seconds = _now(work) - began
-    peak = torch.cuda.max_memory_allocated() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = torch.cuda.max_memory_allocated() if on_gpu else int(peak_mib() * 2**20)
     return Point(work.batch, micro_batch, before, peak, seconds)
 
 

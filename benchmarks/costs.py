@@ -1,6 +1,5 @@
 """What a step costs apart from time: floating-point operations and memory."""
 
-import resource
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -8,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from benchmarks.peak_memory import peak_mib
 from benchmarks.steps import Steps, Variant, Workload
 from model.flops import count_flops
 
@@ -28,8 +28,7 @@ def step_flops(work: Workload, variant: Variant) -> Flops:
 def peak_memory(work: Workload, variant: Variant, *, compiled: bool) -> int:
     """Peak bytes of one step with AdamW: of the process on a CPU, of torch's allocator on a GPU.
 
-    Measured in a process of its own. Call it before anything big is in this one: Linux lets a child's
-    peak begin at its parent's.
+    Measured in a process of its own.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_measure_peak, work, variant, compiled).result()
@@ -46,7 +45,7 @@ def _measure_peak(work: Workload, variant: Variant, compiled: bool) -> int:
         optimizer.step()
     if work.device == "cuda":
         return torch.cuda.max_memory_allocated()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return int(peak_mib() * 2**20)
 
 
 def make_optimizer(steps: Steps) -> torch.optim.Optimizer:

@@ -11,7 +11,6 @@ which this machine multiplies fp32 matrices in the same run. docs/performance.md
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from benchmarks.peak_memory import peak_mib
 from model.clusters import Groups
 from model.retrieval import product, ranks
 
@@ -112,10 +112,10 @@ def measure(pairs: int, width: int, rounds: int, sample: int) -> dict[str, Any]:
 def measure_alone(pairs: int, width: int) -> dict[str, float]:
     """Ours in this process: seconds, and the peak of resident memory in MiB, before and after."""
     image, text = embeddings(pairs, width)
-    before = _peak_mib()
+    before = peak_mib()
     took = _timed(lambda: ours(image, text))
     times = {"seconds": took.seconds, "cpu_seconds": took.cpu_seconds}
-    return {"pairs": pairs, **times, "peak_mib_before": before, "peak_mib": _peak_mib()}
+    return {"pairs": pairs, **times, "peak_mib_before": before, "peak_mib": peak_mib()}
 
 
 class _Timed(NamedTuple):
@@ -128,10 +128,6 @@ def _timed(call: Callable[[], Any]) -> _Timed:
     began, began_cpu = time.perf_counter(), time.process_time()
     result = call()
     return _Timed(time.perf_counter() - began, time.process_time() - began_cpu, result)
-
-
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
 def main(

@@ -9,7 +9,6 @@ included, Prefect's start excluded; the peak is the process's own, Prefect's tem
 import cProfile
 import json
 import pstats
-import resource
 import shutil
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.instant_engine import InstantEngine
+from benchmarks.peak_memory import peak_mib
 from benchmarks.synthetic_pairs import write_dataset
 
 _LARGEST = 12  # functions shown of a profile
@@ -58,7 +58,7 @@ def run_once(manifest: Path, profile: bool) -> dict[str, float]:
         "generated": summary.generated,
         "flow_seconds": ended - generated[0],
         "process_seconds": ended - began,
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+        "peak_mib": peak_mib(),
     }
 
 
@@ -78,7 +78,7 @@ def run_plain(manifest: Path) -> dict[str, float]:
         "generated": sum(receipt.generated for receipt in receipts),
         "flow_seconds": ended - began,
         "process_seconds": ended - start,
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+        "peak_mib": peak_mib(),
     }
 
 

@@ -5,7 +5,6 @@ own. The tokenizer is loaded beforehand. docs/generation_performance.md says wha
 """
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.peak_memory import peak_mib
 from benchmarks.synthetic_pairs import write_dataset
 from pipeline.job import open_job
 from pipeline.prepare import prepare
@@ -26,20 +26,16 @@ def plan_once(manifest: Path) -> dict[str, float]:
     """Plan in this process; pairs, seconds, and the peaks of resident memory before and after, in MiB."""
     job = open_job(manifest)
     assert job.model.chat_template_digest  # the tokenizer is loaded
-    before = _peak_mib()
+    before = peak_mib()
     began = time.monotonic()
     plan = prepare(job)
     return {
         "pairs": sum(plan.pairs.values()),
         "seconds": time.monotonic() - began,
         "peak_mib_before": before,
-        "peak_mib": _peak_mib(),
+        "peak_mib": peak_mib(),
         "plan_mib": sum(path.stat().st_size for path in plan.folder.rglob("*.parquet")) / 2**20,
     }
-
-
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
 def main(
