@@ -55,6 +55,7 @@ def _train(
         if len(seen) - 1 == signal_at:
             os.kill(os.getpid(), number)
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
     _announce(out, moment)
     try:
         train(TrainSettings.model_validate(settings), out, on_step=lambda step, *_: moment(f"after step {step}"))
