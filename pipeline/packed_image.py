@@ -69,13 +69,19 @@ def rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def read_file(root: Path, path: str | None) -> bytes:
-    """The bytes of the image `path` below `root`. Raises UnusableImage: missing, or outside of the root."""
+def file_below(root: Path, path: str | None) -> Path:
+    """Where the image `path` is, if it is there. Raises UnusableImage: no path, or one that leads out of the root."""
     if path is None:
         raise UnusableImage("neither bytes nor a path")
     file = below(root, path)
     if file is None:
         raise UnusableImage(f"{path} lies outside the image root")
+    return file
+
+
+def read_file(root: Path, path: str | None) -> bytes:
+    """The bytes of the image `path` below `root`. Raises UnusableImage: missing, or outside of the root."""
+    file = file_below(root, path)
     try:
         return file.read_bytes()
     except OSError as error:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipeline.images import FORMATS, below
-from pipeline.packed_image import UnusableImage, check_usable, rgb
+from pipeline.images import FORMATS
+from pipeline.packed_image import UnusableImage, check_usable, file_below, rgb
 
 MAX_BYTES = 64 << 20  # of a file
 MAX_DECODED = 50_000_000  # pixels, three bytes each; of a JPEG after it was scaled down in decoding
@@ -41,11 +41,7 @@ def shown_image(root: Path, path: str | None, data: bytes | None, longest: int) 
 
 
 def _file(root: Path, path: str | None) -> Path:
-    if path is None:
-        raise UnusableImage("neither bytes nor a path")
-    file = below(root, path)
-    if file is None:
-        raise UnusableImage(f"{path} lies outside the image root")
+    file = file_below(root, path)
     if not file.is_file():
         raise UnusableImage(f"no file {path} below the image root")
     if file.stat().st_size > MAX_BYTES:
