@@ -17,7 +17,6 @@ from flows.project_paths import in_project
 from flows.show import console
 from flows.states import completed
 from model.files import written_whole
-from model.flops import step_flops
 
 SIZES: dict[str, Size] = {"full": FULL, "quick": QUICK}
 
@@ -41,32 +40,26 @@ def run_ablation(plan: Plan, workers: int) -> list[RowResult]:
     Raises ModelError if runs failed; the others are complete then.
     """
     with LiveRun("models and worlds"):
-        build_models(plan.worlds, plan.checkpoints, workers)
+        worlds = list(dict.fromkeys(plan.worlds + plan.tuning_worlds))
+        build_models(worlds, plan.checkpoints, workers)
         oracle = any(row.arm.explanations == "oracle" for row in plan.rows)
-        for world in plan.worlds:
+        for world in worlds:
             world.write_manifest()
             generate_explanations(world.manifest)
             if oracle:
                 world.import_oracle()
-        arms = {row.arm.name: Plan(plan.root, plan.size, _no_budget(plan)).final(row, 1e-3) for row in plan.rows}
-        flops = {name: step_flops(next(iter(runs.values())).settings) for name, runs in arms.items()}
-        plan = Plan(plan.root, plan.size, flops)
+        plan = plan.counted()
         complete_runs(plan.tuning(), workers, "learning rates")
-        lrs = {row: plan.best_lr(row) for row in plan.rows}
+        lrs = {row: plan.best_lr(row.arm) for row in plan.rows}
         runs = {row: plan.final(row, lr) for row, lr in lrs.items()}
         complete_runs([run for of_row in runs.values() for run in of_row.values()], workers, "runs")
         results = []
         for row, of_row in runs.items():
             base = None if row.arm == PLAIN else runs[Row(row.checkpoint, row.budget, PLAIN)]
-            results.append(row_result(row, of_row, base, flops[row.arm.name]))
+            results.append(row_result(row, of_row, base, plan.flops[row.arm.name]))
     for name, text in (("table.md", markdown(results)), ("table.csv", as_csv(results))):
         with written_whole(plan.root / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
     write_plot(results, plan.root / "table.png")
     console.print(markdown(results), markup=False, soft_wrap=True)
     return results
-
-
-def _no_budget(plan: Plan) -> dict[str, float]:
-    """As if all steps cost the same, as long as nobody has counted."""
-    return {row.arm.name: 1.0 for row in plan.rows}

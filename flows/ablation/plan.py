@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 
 from flows.ablation.arms import BOTH, CONTROLS, ENTITYCLIP, ORACLES, OTHER_CHECKPOINT, PLAIN, TUNED, Arm, Budget
 from flows.ablation.runs import Run
 from flows.ablation.worlds import SHIPPED, World
+from model.flops import step_flops
 from model.run_folder import RECORD
 
 
@@ -17,21 +18,26 @@ class Size:
     """How much is compared.
 
     Attributes:
-        editions: the worlds; learning rates are chosen in the first.
+        editions: the worlds that are reported.
         seeds: of training, the same for all arms.
+        tuning_editions: the worlds in which learning rates are chosen.
         tuning_seeds: other ones, for choosing learning rates; none: the first rate is taken.
-        steps: of all arms with equal steps, and of the most expensive with equal compute.
-        compute_arms: those that also run with equal compute.
+        steps: of all arms with equal steps, and of `costliest` with equal compute.
+        arms: those that run with equal steps.
+        compute_arms: those that run with equal compute.
+        costliest: the arm whose operations are the budget of equal compute.
         world: changes of `WorldSettings`.
     """
 
     editions: tuple[int, ...] = (1, 2, 3)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    tuning_editions: tuple[int, ...] = (1,)
     tuning_seeds: tuple[int, ...] = (100, 101)
     lrs: tuple[float, ...] = (5e-4, 1e-3, 2e-3)
     steps: int = 240
     arms: tuple[Arm, ...] = (*TUNED, *CONTROLS, *ORACLES)
     compute_arms: tuple[Arm, ...] = TUNED
+    costliest: Arm = BOTH
     other_checkpoint: int | None = 1
     world: tuple[tuple[str, int], ...] = ()
 
@@ -67,9 +73,13 @@ class Plan:
 
     @property
     def worlds(self) -> list[World]:
-        """In the order of their editions."""
-        folder = self.root / "worlds"
-        return [World(edition, folder / str(edition), self.size.world) for edition in self.size.editions]
+        """Those that are reported."""
+        return [self._world(edition) for edition in self.size.editions]
+
+    @property
+    def tuning_worlds(self) -> list[World]:
+        """Those in which learning rates are chosen."""
+        return [self._world(edition) for edition in self.size.tuning_editions if self.size.tuning_seeds]
 
     @property
     def checkpoints(self) -> dict[int, Path]:
@@ -86,24 +96,23 @@ class Plan:
             rows += [Row(self.size.other_checkpoint, "steps", arm) for arm in OTHER_CHECKPOINT]
         return rows
 
+    def counted(self) -> "Plan":
+        """The same with each arm's operations, counted on its own batches; the worlds must be there."""
+        arms = {arm.name: arm for arm in (*self.size.arms, *self.size.compute_arms, self.size.costliest)}
+        world, clip, seed = self.worlds[0], self.checkpoints[0], self.size.seeds[0]
+        runs = [Run(self.root, "final", world, 0, clip, arm, self.size.steps, 1e-3, seed) for arm in arms.values()]
+        return replace(self, flops={run.arm.name: step_flops(run.settings) for run in runs})
+
     def steps(self, row: Row) -> int:
         """Optimiser steps of a row's budget."""
         if row.budget == "steps":
             return self.size.steps
-        return round(
-            self.size.steps * max(self.flops[arm.name] for arm in self.size.compute_arms) / self.flops[row.arm.name]
-        )
+        return round(self.size.steps * self.flops[self.size.costliest.name] / self.flops[row.arm.name])
 
     def tuning(self) -> list[Run]:
-        """Runs that choose learning rates, in the first world."""
-        world = self.worlds[0]
-        return [
-            self._run("tune", row, world, lr, seed)
-            for row in self.rows
-            if row.arm.like is None
-            for lr in self.size.lrs
-            for seed in self.size.tuning_seeds
-        ]
+        """Runs that choose learning rates."""
+        rows = {row.arm.name: row for row in reversed(self.rows) if row.arm.like is None}
+        return [run for row in rows.values() for lr in self.size.lrs for run in self._tries(row, lr)]
 
     def final(self, row: Row, lr: float) -> dict[tuple[int, int], Run]:
         """The runs of a row, by world's edition and seed."""
@@ -113,19 +122,27 @@ class Plan:
             for seed in self.size.seeds
         }
 
-    def best_lr(self, row: Row) -> float:
-        """The rate whose tuning runs had the best validation mean recall in the mean."""
+    def best_lr(self, arm: Arm) -> float:
+        """The rate whose tuning runs had the best validation mean recall in the mean: one for all budgets of an arm."""
         if not self.size.tuning_seeds:
             return self.size.lrs[0]
-        arm = next((arm for arm in TUNED if arm.name == row.arm.like), row.arm)
-        tuned, world = Row(row.checkpoint, row.budget, arm), self.worlds[0]
+        row = next(row for row in self.rows if row.arm.name == (arm.like or arm.name))
 
         def recall(lr: float) -> float:
-            folders = [self._run("tune", tuned, world, lr, seed).folder for seed in self.size.tuning_seeds]
-            return fmean(json.loads((one / RECORD).read_text(encoding="utf-8"))["best_mean_recall"] for one in folders)
+            records = [run.folder / RECORD for run in self._tries(row, lr)]
+            return fmean(json.loads(one.read_text(encoding="utf-8"))["best_mean_recall"] for one in records)
 
         return max(self.size.lrs, key=recall)
 
+    def _tries(self, row: Row, lr: float) -> list[Run]:
+        """Of one rate, from the row's checkpoint and with its steps."""
+        return [
+            self._run("tune", row, world, lr, seed) for world in self.tuning_worlds for seed in self.size.tuning_seeds
+        ]
+
+    def _world(self, edition: int) -> World:
+        return World(edition, self.root / "worlds" / str(edition), self.size.world)
+
     def _run(self, stage: str, row: Row, world: World, lr: float, seed: int) -> Run:
         clip = self.checkpoints[row.checkpoint]
-        return Run(self.root, stage, world, row.checkpoint, clip, row.arm, row.budget, self.steps(row), lr, seed)
+        return Run(self.root, stage, world, row.checkpoint, clip, row.arm, self.steps(row), lr, seed)

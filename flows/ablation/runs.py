@@ -5,7 +5,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.ablation.arms import Arm, Budget
+from flows.ablation.arms import Arm
 from flows.ablation.worlds import SHIPPED, World
 from model.evaluation import evaluate
 from model.run_state import can_go_on, is_finished, is_measured
@@ -23,7 +23,7 @@ class Run:
     Attributes:
         stage: "tune" runs choose learning rates on validation, and never see the test split; "final" ones are reported.
         checkpoint: seed of the CLIP it starts from; 0 is the shipped one.
-        steps: optimiser steps of its budget.
+        steps: optimiser steps; budgets that give an arm as many share its runs.
     """
 
     root: Path
@@ -32,7 +32,6 @@ class Run:
     checkpoint: int
     clip: Path
     arm: Arm
-    budget: Budget
     steps: int
     lr: float
     seed: int
@@ -40,7 +39,7 @@ class Run:
     @property
     def folder(self) -> Path:
         """Where it is trained."""
-        about = f"{self.stage}/clip-{self.checkpoint}/world-{self.world.edition}/{self.budget}-{self.steps}"
+        about = f"{self.stage}/clip-{self.checkpoint}/world-{self.world.edition}/steps-{self.steps}"
         return self.root / about / self.arm.slug / f"lr-{self.lr:g}" / f"seed-{self.seed}"
 
     @property
