@@ -7,7 +7,7 @@ from typing import Literal
 from prefect import flow
 
 from flows.ablation.arms import PLAIN
-from flows.ablation.plan import FULL, QUICK, Plan, Row, Size
+from flows.ablation.plan import SIZES, Plan, Row
 from flows.ablation.side_by_side import complete_runs
 from flows.ablation.table import RowResult, as_csv, markdown, row_result, write_plot
 from flows.ablation.worlds import build_models
@@ -18,20 +18,20 @@ from flows.show import console
 from flows.states import completed
 from model.files import written_whole
 
-SIZES: dict[str, Size] = {"full": FULL, "quick": QUICK}
-
 
 @flow(name="entityclip-ablation")
-def ablate(out: Path, size: Literal["full", "quick"] = "full", workers: int | None = None) -> list[RowResult]:
-    """Compare the method's parts on heraldry worlds, and write `table.md`, `table.csv` and `table.png`.
+def ablate(
+    out: Path, size: Literal["full", "quick", "confirmation"] = "full", workers: int | None = None
+) -> list[RowResult]:
+    """Compare the method's parts on heraldry worlds, and write SIZE.md, SIZE.csv and SIZE.png.
 
     Args:
-        out: folder of everything that is made; a relative path starts at the project.
-        size: quick is one world, two seeds and the main arms.
+        out: folder of everything that is made, which sizes share; a relative path starts at the project.
+        size: what is compared, and how much; docs/ablation.md tells them.
         workers: runs side by side; by default one for each core.
     """
     results = run_ablation(Plan(in_project(out), SIZES[size]), workers or len(os.sched_getaffinity(0)))
-    return completed(results, f"{len(results)} rows in {in_project(out) / 'table.md'}")
+    return completed(results, f"{len(results)} rows in {in_project(out) / size}.md")
 
 
 def run_ablation(plan: Plan, workers: int) -> list[RowResult]:
@@ -57,9 +57,10 @@ def run_ablation(plan: Plan, workers: int) -> list[RowResult]:
         for row, of_row in runs.items():
             base = None if row.arm == PLAIN else runs[Row(row.checkpoint, row.budget, PLAIN)]
             results.append(row_result(row, of_row, base, plan.flops[row.arm.name]))
-    for name, text in (("table.md", markdown(results)), ("table.csv", as_csv(results))):
-        with written_whole(plan.root / name) as temporary:
+    table = plan.root / plan.size.name
+    for ending, text in (("md", markdown(results)), ("csv", as_csv(results))):
+        with written_whole(Path(f"{table}.{ending}")) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    write_plot(results, plan.root / "table.png")
+    write_plot(results, Path(f"{table}.png"))
     console.print(markdown(results), markup=False, soft_wrap=True)
     return results

@@ -6,7 +6,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 
-from flows.ablation.arms import BOTH, CONTROLS, ENTITYCLIP, ORACLES, OTHER_CHECKPOINT, PLAIN, TUNED, Arm, Budget
+from flows.ablation.arms import (
+    ANCHORS,
+    BOTH,
+    CONTROLS,
+    ENTITYCLIP,
+    ORACLES,
+    OTHER_CHECKPOINT,
+    PLAIN,
+    TUNED,
+    Arm,
+    Budget,
+)
 from flows.ablation.runs import Run
 from flows.ablation.worlds import SHIPPED, World
 from model.flops import step_flops
@@ -18,6 +29,7 @@ class Size:
     """How much is compared.
 
     Attributes:
+        name: of the table's files.
         editions: the worlds that are reported.
         seeds: of training, the same for all arms.
         tuning_editions: the worlds in which learning rates are chosen.
@@ -29,6 +41,7 @@ class Size:
         world: changes of `WorldSettings`.
     """
 
+    name: str
     editions: tuple[int, ...] = (1, 2, 3)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     tuning_editions: tuple[int, ...] = (1,)
@@ -42,8 +55,9 @@ class Size:
     world: tuple[tuple[str, int], ...] = ()
 
 
-FULL = Size()
+FULL = Size("full")
 QUICK = Size(
+    "quick",
     editions=(1,),
     seeds=(0, 1),
     tuning_seeds=(),
@@ -52,6 +66,16 @@ QUICK = Size(
     compute_arms=(PLAIN, BOTH),
     other_checkpoint=None,
 )
+CONFIRMATION = Size(
+    "confirmation",
+    editions=(4, 5, 6),
+    tuning_editions=(1, 2, 3),
+    tuning_seeds=(100,),
+    arms=(),
+    compute_arms=(PLAIN, ENTITYCLIP, ANCHORS, *(arm for arm in CONTROLS if arm.like == ANCHORS.name)),
+    other_checkpoint=None,
+)
+SIZES = {size.name: size for size in (FULL, QUICK, CONFIRMATION)}
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from flows.ablation.arms import BOTH, BRIDGE, CONTROLS, PLAIN, Arm
-from flows.ablation.flow import SIZES, ablate
-from flows.ablation.plan import FULL, Plan, Row, Size
+from flows.ablation.flow import ablate
+from flows.ablation.plan import FULL, SIZES, Plan, Row, Size
 
 TINY = Size(
+    "tiny",
     editions=(1,),
     seeds=(0, 1),
     tuning_seeds=(7,),
@@ -49,15 +50,15 @@ def test_plans_give_arms_the_same_budget():
 def test_a_small_ablation_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setitem(SIZES, "quick", TINY)
     results = ablate(tmp_path, "quick", workers=2)
-    lines = list(csv.DictReader(io.StringIO((tmp_path / "table.csv").read_text())))
+    lines = list(csv.DictReader(io.StringIO((tmp_path / "tiny.csv").read_text())))
     assert [line["arm"] for line in lines] == [result.row.arm.name for result in results]
     plain, bridge, others, oracle, plain_longer, bridge_again = lines
     assert plain["main_gain"] == "" and bridge["main_gain"] != "" and others["lr"] == oracle["lr"] == bridge["lr"]
     assert float(plain_longer["GFLOP a step"]) == float(plain["GFLOP a step"]) < float(bridge["GFLOP a step"])
     assert int(plain_longer["steps"]) == round(3 * float(bridge["GFLOP a step"]) / float(plain["GFLOP a step"])) > 3
     assert bridge_again["steps"] == bridge["steps"] == "3" and {line["runs"] for line in lines} == {"2"}
-    assert "| bridge only, others' explanations |" in (tmp_path / "table.md").read_text()
-    assert (tmp_path / "table.png").read_bytes().startswith(b"\x89PNG")
+    assert "| bridge only, others' explanations |" in (tmp_path / "tiny.md").read_text()
+    assert (tmp_path / "tiny.png").read_bytes().startswith(b"\x89PNG")
 
     records = sorted(tmp_path.rglob("train.json"))
     tuned = [path for path in records if "/tune/" in str(path)]
