@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from model.batch import Batch
 from model.errors import ModelError
 from model.experts import Context, ExpertGate, ExpertOutputs, Experts, as_context
-from model.losses import MATCH, NO_MATCH, bridge_loss, contrastive_loss, matching_loss
+from model.losses import MATCH, NO_MATCH, anchor_loss, bridge_loss, contrastive_loss, matching_loss
 from model.matching import (
     GatedMatching,
     HardNegatives,
@@ -20,7 +20,6 @@ from model.matching import (
     draw_hard_negatives,
     possible_negatives,
 )
-from model.precision import at_least_fp32
 from model.settings import MethodSettings
 from model.step_report import expert_names, gate_usage, matching_accuracy
 from model.towers import (
@@ -101,7 +100,7 @@ class EntityCLIP(nn.Module):
         """Step 5: L = L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm.
 
         With `bridge_weight`, our own lambda_b [L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot)] is added; with the weights of
-        anchors A, our own L_vtc(T_eot, A) and L_vtc(V_cls, A).
+        anchors A, our own L_anchor(T_eot, A) and L_anchor(V_cls, A).
 
         Args:
             features: of b triples, as `token_features` gives them.
@@ -131,8 +130,7 @@ class EntityCLIP(nn.Module):
             }
             for name, (weight, side) in sides.items():
                 if weight:
-                    anchors = features.anchors.to(at_least_fp32(side).dtype)
-                    losses[name] = contrastive_loss(side, anchors, scale, whole).loss
+                    losses[name] = anchor_loss(side, features.anchors, scale, whole)
                     losses["total"] = losses["total"] + weight * losses[name]
         if self.experts is None:
             return StepOutput(losses, report)

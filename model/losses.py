@@ -51,6 +51,29 @@ def bridge_loss(v_cls: Tensor, t_eot: Tensor, e_eot: Tensor, scale: Tensor, whol
     return contrastive_loss(v_cls, e_eot, scale, whole).loss + contrastive_loss(t_eot, e_eot, scale, whole).loss
 
 
+def anchor_loss(side: Tensor, anchors: Tensor, scale: Tensor, whole: WholeBatch | None = None) -> Tensor:
+    """Explanation anchors, our extension and not the paper's: a side is to be to anchors as these are to one another.
+
+    Both ways KL(softmax(scale a a^T) || softmax(scale s a^T)), the first without gradient; a mean over the batch, 0 at
+    best. Captions of one entity have nearly the same anchor, so each is a right answer for the others: as labels, the
+    diagonal alone would call them wrong.
+
+    Args:
+        side: (b, D) T_eot or V_cls, not normalised.
+        anchors: (b, D) of the same rows.
+        scale, whole: as in `contrastive_loss`.
+    """
+    whole = whole or WholeBatch(len(side))
+    side = F.normalize(at_least_fp32(side), dim=-1)
+    anchors = F.normalize(anchors.to(side.dtype), dim=-1)
+    scale, all_anchors = at_least_fp32(scale), whole.gather(anchors)
+    target = fine_matmul(scale.detach() * anchors, all_anchors.T).softmax(dim=-1)
+    per_side = fine_matmul(scale * side, all_anchors.T)
+    per_anchor = per_side.T if whole.processes == 1 else fine_matmul(scale * anchors, whole.gather(side).T)
+    ways = (F.kl_div(x.log_softmax(dim=-1), target, reduction="sum") / whole.size for x in (per_side, per_anchor))
+    return torch.stack(list(ways)).mean()
+
+
 def matching_loss(
     logits: Tensor, label: int, rows: Tensor | None = None, *, epsilon: float = 0.0, count: Tensor | int | None = None
 ) -> Tensor:

@@ -58,11 +58,11 @@ class MethodSettings(Section):
     anchor_text_weight: float = Field(
         default=0.0,
         ge=0,
-        description="our extension and not the paper's: weight of L_vtc(T_eot, A), A the explanation as the "
-        "text tower embedded it before training, once; 0: off",
+        description="our extension and not the paper's: weight of L_anchor(T_eot, A), A the explanation as "
+        "the text tower embedded it before training, once; 0: off",
     )
     anchor_image_weight: float = Field(
-        default=0.0, ge=0, description="our extension and not the paper's: weight of L_vtc(V_cls, A); 0: off"
+        default=0.0, ge=0, description="our extension and not the paper's: weight of L_anchor(V_cls, A); 0: off"
     )
     itm_epsilon: float = Field(
         default=0.0, ge=0, lt=1, description="added to a match's probability before its logarithm; 0: cross-entropy"

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from model.anchors import ANCHORS, read_anchors
 from model.entityclip import EntityCLIP
 from model.errors import ModelError
+from model.losses import anchor_loss
 from model.settings import MethodSettings
 from model.shards import read_split
 from model.towers import load_towers
@@ -35,8 +36,9 @@ def test_anchors_are_the_explanations_before_training(settings, tmp_path):
     assert all(not torch.equal(a, b) for a, b in zip(other, found.float(), strict=True)) and len(set(texts)) > 1
 
 
-def test_losses_are_clips_with_anchors_as_the_other_side(towers):
+def test_losses_are_the_divergence_from_how_anchors_lie_to_one_another(towers):
     batch = ragged_batch(5)
+    batch.anchors[3] = batch.anchors[1]  # one entity
     model = EntityCLIP(towers.clip, MethodSettings(**OFF, anchor_text_weight=0.5, anchor_image_weight=2.0))
     step = model(batch)
     scale, anchors = towers.clip.logit_scale.exp(), F.normalize(batch.anchors, dim=-1)
@@ -45,11 +47,22 @@ def test_losses_are_clips_with_anchors_as_the_other_side(towers):
         ("anchor_text", towers.clip.encode_text(batch.captions, normalize=True)),
         ("anchor_image", towers.clip.encode_image(batch.images, normalize=True)),
     ):
-        logits, target = scale * side @ anchors.T, torch.arange(5)
-        wanted[name] = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+        logits, target = scale * side @ anchors.T, (scale * anchors @ anchors.T).softmax(1)
+        least = F.cross_entropy(scale * anchors @ anchors.T, target)  # the targets' own entropy
+        wanted[name] = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2 - least
         torch.testing.assert_close(step.losses[name], wanted[name], rtol=1e-5, atol=1e-6)
     total = step.losses["vtc"] + 0.5 * wanted["anchor_text"] + 2.0 * wanted["anchor_image"]
     torch.testing.assert_close(step.losses["total"], total, rtol=1e-5, atol=1e-6)
+
+
+def test_the_loss_is_nothing_where_a_caption_is_its_anchor_and_no_gradient_moves_the_scale():
+    anchors = F.normalize(torch.randn(6, 8, generator=torch.Generator().manual_seed(0)), dim=-1)
+    anchors[4] = anchors[2]
+    side, scale = (3 * anchors).requires_grad_(), torch.tensor(20.0, requires_grad=True)
+    loss = anchor_loss(side, anchors, scale)
+    loss.backward()
+    assert loss.abs() < 1e-6 and side.grad.abs().max() < 1e-6 and scale.grad.abs() < 1e-6
+    assert anchor_loss(side.roll(1, 0), anchors, scale) > 1
 
 
 def test_anchors_that_are_gone_or_of_other_rows_are_named(tmp_path):
