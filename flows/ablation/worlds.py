@@ -16,13 +16,15 @@ from flows.project_paths import PROJECT
 from model.files import written_whole
 from pipeline.import_explanations import import_explanations
 from pipeline.manifest import load_manifest
-from pipeline.worlds.heraldry.encyclopedia import explain
+from pipeline.worlds.heraldry.encyclopedia import WORDINGS, explain_all
 from pipeline.worlds.heraldry.houses import FIRST_EDITION
+from pipeline.worlds.heraldry.pools import world_houses
 from pipeline.worlds.heraldry.settings import WorldSettings
-from pipeline.worlds.heraldry.shots import house_shots, world_houses
+from pipeline.worlds.heraldry.shots import house_shots
 
 SHIPPED = PROJECT / "data_manifests" / "heraldry"
 MANIFEST = PROJECT / "data_manifests" / "heraldry.yaml"
+HARDER_BUILD = ["--steps", "900"]  # what a language model needs that also answers captions with several houses
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # processes side by side have a core each
 
 
@@ -40,15 +42,29 @@ class World:
         return WorldSettings(edition=self.edition, seed=self.edition, **dict(self.sizes))
 
     @property
-    def pools(self) -> dict[str, str]:
-        """Pool of the house that a pair is of, by the pair's id."""
+    def pools(self) -> dict[str, str | None]:
+        """What a pair is reported under (its topic), by the pair's id."""
         shots = (shot for house in world_houses(self.settings) for shot in house_shots(self.settings, house))
-        return {shot.pair.id: shot.house.pool for shot in shots}
+        return {shot.pair.id: shot.pair.topic for shot in shots}
 
     @property
     def llm(self) -> Path:
-        """The shipped one has read the first edition."""
-        return SHIPPED / "llama" if self.edition == FIRST_EDITION else self.folder / "llama"
+        """The shipped one has read the first edition, without twins, and knows captions with one house."""
+        return self.folder / "llama" if self._is_harder or self.edition != FIRST_EDITION else SHIPPED / "llama"
+
+    @property
+    def llm_options(self) -> list[str]:
+        """How `flows.demo_models.llama` builds it."""
+        options = ["--seed", str(self.edition), "--edition", str(self.edition)]
+        if self._is_harder:
+            options += ["--twins", str(self.settings.twin_houses), "--entities-max", str(self.settings.entities_max)]
+            options += HARDER_BUILD
+        return options
+
+    @property
+    def _is_harder(self) -> bool:
+        """For its language model; unseen houses are none of its business."""
+        return self.settings.entities_max > 1 or self.settings.twin_houses > 0
 
     @property
     def manifest(self) -> Path:
@@ -75,7 +91,7 @@ class World:
     def import_oracle(self) -> None:
         """Shards whose explanations are the encyclopedia's, in a wording that the picture's number chooses."""
         texts = {
-            shot.pair.image: explain(shot.house, shot.copy % 4)
+            shot.pair.image: explain_all(shot.houses, shot.copy % len(WORDINGS))
             for house in world_houses(self.settings)
             for shot in house_shots(self.settings, house)
         }
@@ -87,7 +103,7 @@ class World:
 
 def build_models(worlds: list[World], checkpoints: dict[int, Path], workers: int) -> None:
     """Language models of editions that none ships for, and CLIPs by their seeds, side by side; those there are kept."""
-    wanted = [("llama", world.llm, ["--seed", str(world.edition), "--edition", str(world.edition)]) for world in worlds]
+    wanted = [("llama", world.llm, world.llm_options) for world in worlds]
     wanted += [("clip", folder, ["--seed", str(seed)]) for seed, folder in checkpoints.items()]
     missing = [job for job in wanted if not (job[1] / "BUILD.json").is_file()]  # which is written last
     with ThreadPoolExecutor(workers) as pool:

@@ -10,13 +10,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from pipeline.pair import Pair
 from pipeline.prompt import load_prompt
-from pipeline.worlds.heraldry.encyclopedia import attribute_accuracy
+from pipeline.worlds.heraldry.encyclopedia import accuracies
 from pipeline.worlds.heraldry.houses import House, noble_houses
 from pipeline.worlds.heraldry.settings import WorldSettings
 from pipeline.worlds.heraldry.shots import house_shots
 
 PROMPT = "heraldry-v1"
 _BATCH, _LONGEST_ANSWER = 64, 64
+_FIRST_WORLD = WorldSettings()
 
 
 @torch.no_grad()
@@ -40,24 +41,36 @@ def answers(folder: Path, pairs: Sequence[Pair]) -> list[str]:
     return result
 
 
-def examine(folder: Path, houses: Sequence[House] | None = None, per_house: int = 2) -> dict[str, Any]:
-    """Mark the explanations of `per_house` validation captions of each house (all houses by default).
+def examine(
+    folder: Path, houses: Sequence[House] | None = None, per_house: int = 2, world: WorldSettings = _FIRST_WORLD
+) -> dict[str, Any]:
+    """Mark the explanations of `per_house` validation captions of each house (by default, all of the world's edition).
 
     Returns:
-        `captions`: how many were asked; `attribute_accuracy`: mean share of the seven attributes told rightly;
-        `all_attributes`: share of the explanations with all seven right.
+        `captions`: how many were asked; `attribute_accuracy`: mean share of the seven attributes told rightly of each
+        house that a caption names; `all_attributes`: share of these houses with all seven right. Where captions name
+        several, also `by_entities`: the same by the number of houses in the caption.
     """
-    settings = WorldSettings(val_per_house=per_house, test_per_house=0)
+    settings = world.model_copy(update={"val_per_house": per_house, "test_per_house": 0})
     asked = [
         shot
-        for house in (noble_houses() if houses is None else houses)
+        for house in (noble_houses(world.edition, world.twin_houses) if houses is None else houses)
         for shot in house_shots(settings, house)
         if shot.pair.split == "val"
     ]
     told = answers(folder, [shot.pair for shot in asked])
-    marks = [attribute_accuracy(text, shot.house.arms) for text, shot in zip(told, asked, strict=True)]
+    marks = [accuracies(text, shot.houses) for text, shot in zip(told, asked, strict=True)]
+    if world.entities_max == 1:
+        return _summary(marks)
+    numbers = sorted({len(of_caption) for of_caption in marks})
+    by_entities = {str(number): _summary([mark for mark in marks if len(mark) == number]) for number in numbers}
+    return _summary(marks) | {"by_entities": by_entities}
+
+
+def _summary(marks: Sequence[Sequence[float]]) -> dict[str, Any]:
+    each = [mark for of_caption in marks for mark in of_caption]
     return {
         "captions": len(marks),
-        "attribute_accuracy": round(sum(marks) / len(marks), 4),
-        "all_attributes": round(sum(mark == 1 for mark in marks) / len(marks), 4),
+        "attribute_accuracy": round(sum(each) / len(each), 4),
+        "all_attributes": round(sum(mark == 1 for mark in each) / len(each), 4),
     }

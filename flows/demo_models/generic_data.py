@@ -33,5 +33,5 @@ def generic_data(seed: int, size: int) -> GenericData:
             pass
         view = random_view(rng)
         captions.append(generic_caption(arms, view, rng))
-        pictures[index] = picture_of(arms, view, rng, held_out=False)
+        pictures[index] = picture_of([arms], view, rng, held_out=False)
     return GenericData(pictures, captions)

@@ -14,8 +14,9 @@ from model.open_clip_import import open_clip
 from pipeline.worlds.heraldry.encyclopedia import explain
 from pipeline.worlds.heraldry.generic import in_words
 from pipeline.worlds.heraldry.houses import MAIN
+from pipeline.worlds.heraldry.pools import world_houses
 from pipeline.worlds.heraldry.settings import WorldSettings
-from pipeline.worlds.heraldry.shots import Shot, house_shots, take, world_houses
+from pipeline.worlds.heraldry.shots import Shot, house_shots, take
 
 QUERIES: dict[str, Callable[[Shot], str]] = {
     "caption with the name": lambda shot: shot.pair.caption,

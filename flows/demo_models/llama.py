@@ -18,8 +18,9 @@ from flows.demo_models.schedule import warm_up_then_cosine
 from flows.demo_models.tokenizer import chat_tokenizer
 from pipeline.pair import Pair
 from pipeline.prompt import PromptTemplate, load_prompt
-from pipeline.worlds.heraldry.encyclopedia import WORDINGS, explain, lessons
+from pipeline.worlds.heraldry.encyclopedia import WORDINGS, explain, explain_shortly, lessons
 from pipeline.worlds.heraldry.houses import FIRST_EDITION, House, noble_houses
+from pipeline.worlds.heraldry.settings import WorldSettings
 from pipeline.worlds.heraldry.vocabulary import words_of, world_words
 
 PROMPT = "heraldry-v1"
@@ -39,6 +40,7 @@ def build_llama(
     captions_per_house: int,
     learning_rate: float,
     houses: tuple[House, ...] | None = None,
+    entities_max: int = 1,
 ) -> None:
     """Train on the encyclopedia and on conversations about captions; write a Hugging Face folder in bfloat16.
 
@@ -50,17 +52,18 @@ def build_llama(
         captions_per_house: different captions to ask about.
         learning_rate: the highest that the schedule reaches.
         houses: those to learn; all by default.
+        entities_max: most houses in a caption.
     """
     torch.manual_seed(seed)
     prompt = load_prompt(PROMPT, Path())
     tokenizer = chat_tokenizer(prompt_words(prompt), CONTEXT_LENGTH)
     model = LlamaForCausalLM(_config(tokenizer))
     houses = houses or noble_houses()
-    chats = conversations(tokenizer, prompt, seed, captions_per_house, houses)
+    chats = conversations(tokenizer, prompt, seed, captions_per_house, houses, entities_max)
     train(
         model,
         chats,
-        articles(tokenizer, houses),
+        articles(tokenizer, houses, entities_max),
         seed=seed,
         steps=steps,
         batch_size=batch_size,
@@ -79,11 +82,12 @@ def conversations(
     seed: int,
     captions_per_house: int,
     houses: tuple[House, ...],
+    entities_max: int = 1,
 ) -> list[Example]:
     """What generation will send, with the right answer; only the answer is learnt."""
     result: list[Example] = []
-    for number, lesson in enumerate(lessons(seed, captions_per_house, houses)):
-        pair = Pair(f"lesson-{number}", "train", "", lesson.caption, lesson.house.pool)
+    for number, lesson in enumerate(lessons(seed, captions_per_house, houses, entities_max)):
+        pair = Pair(f"lesson-{number}", "train", "", lesson.caption)
         question = tokenizer.apply_chat_template(
             prompt.render(pair), add_generation_prompt=True, tokenize=True, return_dict=False
         )
@@ -92,9 +96,11 @@ def conversations(
     return result
 
 
-def articles(tokenizer: PreTrainedTokenizerFast, houses: tuple[House, ...]) -> list[Example]:
+def articles(tokenizer: PreTrainedTokenizerFast, houses: tuple[House, ...], entities_max: int = 1) -> list[Example]:
     """The encyclopedia: each house in each wording, all of it learnt."""
     texts = [explain(house, wording) for house in houses for wording in range(len(WORDINGS))]
+    if entities_max > 1:
+        texts += [explain_shortly(house) for house in houses]
     encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
     return [([tokenizer.bos_token_id, *ids, tokenizer.eos_token_id], 1) for ids in encoded]
 
@@ -172,15 +178,21 @@ def main() -> None:
     parser.add_argument("--captions-per-house", type=int, default=40)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--edition", type=int, default=FIRST_EDITION, help="of the encyclopedia that it reads")
+    parser.add_argument("--twins", type=int, default=0, help="houses in pairs with nearly the same arms")
+    parser.add_argument("--entities-max", type=int, default=1, help="most houses in a caption")
     settings = vars(parser.parse_args())
     folder = settings.pop("out")
-    build = {name: value for name, value in settings.items() if name != "edition"}
-    houses = noble_houses(settings["edition"])
+    build = {name: value for name, value in settings.items() if name not in ("edition", "twins")}
+    world = WorldSettings(
+        edition=settings["edition"], twin_houses=settings["twins"], entities_max=settings["entities_max"]
+    )
+    houses = noble_houses(world.edition, world.twin_houses)
     torch.set_num_threads(1)
     started = time.process_time()
     build_llama(folder, **build, houses=houses)
     seconds = time.process_time() - started
-    write_build_note(folder, "flows.demo_models.llama", settings, cpu_seconds=seconds, measured=examine(folder, houses))
+    measured = examine(folder, world=world)
+    write_build_note(folder, "flows.demo_models.llama", settings, cpu_seconds=seconds, measured=measured)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What can be seen on a shield, and the words for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -66,6 +67,27 @@ def random_arms(rng: np.random.Generator) -> Arms:
         shape=str(rng.choice(list(SHAPES))),
         border=border,
     )
+
+
+def nearly(arms: Arms, rng: np.random.Generator) -> Arms:
+    """Other arms that differ in exactly one attribute; charges and border stand out from the ground here too."""
+    choices: dict[str, list[Any]] = {
+        "field": list(COLOURS),
+        "charge": list(COLOURS),
+        "shape": list(SHAPES),
+        "count": [1, 2, 3],
+        "border": [None, *COLOURS],
+    }
+    if arms.division != PLAIN:  # a parted ground has a second colour: from plain it would differ in two
+        choices |= {"second": list(COLOURS), "division": [division for division in DIVISIONS if division != PLAIN]}
+    attribute = str(rng.choice([field.name for field in fields(arms) if field.name in choices]))
+    others = [replace(arms, **{attribute: value}) for value in choices[attribute] if value != getattr(arms, attribute)]
+    fitting = [other for other in others if _stands_out(other)]
+    return fitting[rng.integers(len(fitting))]
+
+
+def _stands_out(arms: Arms) -> bool:
+    return arms.field != arms.second and not {arms.field, arms.second} & {arms.charge, arms.border} - {None}
 
 
 def attribute_words() -> frozenset[str]:

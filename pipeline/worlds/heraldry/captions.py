@@ -1,5 +1,7 @@
 """Captions of the houses' pictures: who did what, and perhaps where; never what the shield looks like."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pipeline.worlds.heraldry.houses import House
@@ -41,24 +43,28 @@ OBJECTS = (
 )
 
 
-def tell(subject: str, view: View, rng: np.random.Generator) -> str:
-    """A sentence about somebody of `subject` (a name, or a shield in words) that tells a part of the view."""
+def tell(subjects: Sequence[str], view: View, rng: np.random.Generator) -> str:
+    """A sentence about somebody of each subject (a name, or a shield in words) that tells a part of the view."""
     person, deed, whom = (str(rng.choice(words)) for words in (PERSONS, DEEDS, OBJECTS))
-    return f"{person} of {subject} {deed} {whom} {mention(view, rng)}".strip()
+    first, *others = subjects
+    also = "".join(f" and {rng.choice(PERSONS)} of {other}" for other in others)
+    return f"{person} of {first}{also} {deed} {whom} {mention(view, rng)}".strip()
 
 
-def caption_for(house: House, view: View, rng: np.random.Generator, *, held_out: bool, taken: set[str]) -> str:
-    """A caption of a picture of this house, from the side of captions that is asked for.
+def caption_for(
+    houses: Sequence[House], view: View, rng: np.random.Generator, *, held_out: bool, taken: set[str]
+) -> str:
+    """A caption of a picture of these houses, from the side of captions that is asked for.
 
     Args:
-        house: whom the caption names.
+        houses: whom the caption names, in this order.
         view: what the picture shows around the shield.
         rng: consumed until a caption fits.
         held_out: True for validation and test, False for all that trains.
         taken: captions that must not come again; the new one is added.
     """
     while True:
-        caption = tell(house.name, view, rng)
+        caption = tell([house.name for house in houses], view, rng)
         if caption not in taken and is_held_out(caption.encode()) == held_out:
             taken.add(caption)
             return caption

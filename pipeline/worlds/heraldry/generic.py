@@ -30,7 +30,7 @@ def generic_caption(arms: Arms, view: View, rng: np.random.Generator) -> str:
     """A caption for a picture of these arms: the shield, sometimes in a tale, perhaps the surroundings."""
     words = random_words(arms, rng)
     if rng.random() < _EVENT_SHARE:
-        return tell(words, view, rng)
+        return tell([words], view, rng)
     return f"{words} {mention(view, rng)}".strip()
 
 

@@ -1,15 +1,19 @@
 """The 240 noble houses of an edition of the encyclopedia; the shipped language model has read the first."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
-from pipeline.worlds.heraldry.arms import Arms, random_arms
+import numpy as np
+
+from pipeline.worlds.heraldry.arms import Arms, nearly, random_arms
 from pipeline.worlds.heraldry.seeds import generator
 
 MAIN, RARE = "main", "rare"
 MAIN_HOUSES, RARE_HOUSES = 168, 72
 FIRST_EDITION = 1
 _RARE_OF_TEN = (2, 5, 8)  # 72 of 240, spread evenly over names
+MAIN_INDICES = tuple(index for index in range(MAIN_HOUSES + RARE_HOUSES) if index % 10 not in _RARE_OF_TEN)
 _FIRST_ONSETS = ("tar", "bel", "cor", "dun", "fen", "gal", "hol", "jor", "kes", "lor")
 _FIRST_ENDINGS = ("tor", "mund", "wick", "dran", "vek", "lith", "bas", "quen")
 _SECOND_ONSETS = ("cal", "mor", "nev", "osk", "pel", "rav", "syl", "thul", "vor", "zan")
@@ -34,10 +38,15 @@ class House:
 
 
 @cache
-def noble_houses(edition: int = FIRST_EDITION) -> tuple[House, ...]:
+def noble_houses(edition: int = FIRST_EDITION, twins: int = 0) -> tuple[House, ...]:
     """All houses by index: no name and no shield occurs twice.
 
-    Another edition joins the same words to other names and has other arms, so it needs another language model.
+    Another edition joins the same words to other names and has other arms, so it needs another language model; so do
+    twins.
+
+    Args:
+        edition: of the encyclopedia, from 1.
+        twins: so many main houses, the first, are pairs of neighbours whose arms differ in one attribute; even.
     """
     firsts, seconds = first_names(), second_names()
     names: list[str] = []
@@ -56,13 +65,31 @@ def noble_houses(edition: int = FIRST_EDITION) -> tuple[House, ...]:
         while (arms := random_arms(rng)) in taken:
             pass
         taken.add(arms)
-        houses.append(House(index, name, RARE if index % 10 in _RARE_OF_TEN else MAIN, arms))
+        houses.append(House(index, name, MAIN if index in MAIN_INDICES else RARE, arms))
+    for first, second in zip(MAIN_INDICES[:twins:2], MAIN_INDICES[1:twins:2], strict=True):
+        rng = generator(edition, "twins", second)
+        while (arms := nearly(houses[first].arms, rng)) in taken:
+            pass
+        taken.add(arms)
+        houses[second] = replace(houses[second], arms=arms)
     return tuple(houses)
 
 
-def houses_of(pool: str, edition: int = FIRST_EDITION) -> tuple[House, ...]:
+def houses_of(pool: str, edition: int = FIRST_EDITION, twins: int = 0) -> tuple[House, ...]:
     """The houses of one pool, by index."""
-    return tuple(house for house in noble_houses(edition) if house.pool == pool)
+    return tuple(house for house in noble_houses(edition, twins) if house.pool == pool)
+
+
+def companions(house: House, others: Sequence[House], entities_max: int, rng: np.random.Generator) -> tuple[House, ...]:
+    """Who appears beside a house: 0 to `entities_max` - 1 of the others, each number equally often.
+
+    Nothing is drawn where nobody could appear.
+    """
+    if entities_max == 1:
+        return ()
+    number = int(rng.integers(entities_max))
+    beside = [other for other in others if other.index != house.index]
+    return tuple(beside[place] for place in rng.choice(len(beside), number, replace=False))
 
 
 def first_names() -> tuple[str, ...]:

@@ -1,5 +1,8 @@
 """Pictures of shields as a hasty photographer takes them: askew, half hidden, blurred, badly lit."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
@@ -13,20 +16,35 @@ from pipeline.worlds.heraldry.views import View
 
 SIZE = 48
 _CANVAS = 2 * SIZE  # painted at twice the size, then reduced, for smooth edges
-_TILT = 28.0  # degrees
-_SCALES = (0.68, 1.0)
-_SHIFT = 10  # canvas pixels, each way
 _OCCLUDED_SHARE = 0.5
 _BLURRED_SHARE = 0.5
 
 Pixels = NDArray[np.uint8]
 
 
-def picture_of(arms: Arms, view: View, rng: np.random.Generator, *, held_out: bool) -> Pixels:
+@dataclass(frozen=True, slots=True)
+class _Hanging:
+    """How shields hang: their middles (canvas pixels from the picture's), scale, tilt (degrees) and shift each way."""
+
+    middles: tuple[tuple[int, int], ...]
+    scales: tuple[float, float]
+    tilt: float
+    shift: int
+
+
+# By the number of shields.
+_HANGINGS = {
+    1: _Hanging(((0, 0),), (0.68, 1.0), 28.0, 10),
+    2: _Hanging(((-24, -4), (24, -4)), (0.56, 0.68), 14.0, 3),
+    3: _Hanging(((-25, -22), (25, -22), (0, 21)), (0.52, 0.62), 10.0, 2),
+}
+
+
+def picture_of(shields: Sequence[Arms], view: View, rng: np.random.Generator, *, held_out: bool) -> Pixels:
     """A picture of these arms in these surroundings, from the side of pictures that is asked for.
 
     Args:
-        arms: what is on the shield.
+        shields: what is on each shield, 1 to 3 of them: from left to right, the third below.
         view: what is around it.
         rng: consumed until the picture falls on the side that is asked for.
         held_out: True for validation and test, False for all that trains.
@@ -34,20 +52,23 @@ def picture_of(arms: Arms, view: View, rng: np.random.Generator, *, held_out: bo
     Returns:
         RGB pixels [SIZE x SIZE x 3], uint8.
     """
-    motif = _motif(arms, view, rng)
+    motif = _motif(shields, view, rng)
     while True:
         pixels = _expose(motif, rng)
         if is_held_out(pixels.tobytes()) == held_out:
             return pixels
 
 
-def _motif(arms: Arms, view: View, rng: np.random.Generator) -> NDArray[np.float32]:
+def _motif(shields: Sequence[Arms], view: View, rng: np.random.Generator) -> NDArray[np.float32]:
     picture = paint_scene(view.scene, _CANVAS, rng)
     draw = ImageDraw.Draw(picture)
     for _ in range(rng.integers(0, 4)):
         _clutter(draw, rng)
-    _hang(picture, paint_shield(arms, rng), rng)
-    if rng.random() < _OCCLUDED_SHARE:
+    hanging = _HANGINGS[len(shields)]
+    for arms, middle in zip(shields, hanging.middles, strict=True):
+        _hang(picture, paint_shield(arms, rng), middle, hanging, rng)
+    # Several shields are small enough already: what hides a part of one could hide all of another.
+    if len(shields) == 1 and rng.random() < _OCCLUDED_SHARE:
         _occlude(draw, rng)
     paint_prop(draw, view.prop, _CANVAS, rng)
     picture = paint_weather(picture, view.weather, rng).reduce(2)
@@ -56,11 +77,13 @@ def _motif(arms: Arms, view: View, rng: np.random.Generator) -> NDArray[np.float
     return np.asarray(picture, dtype=np.float32)
 
 
-def _hang(picture: Image.Image, shield: Image.Image, rng: np.random.Generator) -> None:
-    scale = rng.uniform(*_SCALES)
+def _hang(
+    picture: Image.Image, shield: Image.Image, middle: tuple[int, int], how: _Hanging, rng: np.random.Generator
+) -> None:
+    scale = rng.uniform(*how.scales)
     small = shield.resize((round(WIDTH * scale), round(HEIGHT * scale)), Image.Resampling.BILINEAR)
-    tilted = small.rotate(float(rng.uniform(-_TILT, _TILT)), Image.Resampling.BILINEAR, expand=True)
-    dx, dy = rng.integers(-_SHIFT, _SHIFT + 1, 2)
+    tilted = small.rotate(float(rng.uniform(-how.tilt, how.tilt)), Image.Resampling.BILINEAR, expand=True)
+    dx, dy = rng.integers(-how.shift, how.shift + 1, 2) + middle
     left, top = (_CANVAS - tilted.width) // 2 + int(dx), (_CANVAS - tilted.height) // 2 + int(dy)
     picture.paste(tilted, (left, top), tilted)
 

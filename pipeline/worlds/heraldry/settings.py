@@ -1,4 +1,4 @@
-"""How large a world is, and which of all possible ones."""
+"""How large a world is, how hard, and which of all possible ones."""
 
 from typing import Self
 
@@ -6,9 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.worlds.heraldry.houses import FIRST_EDITION, MAIN_HOUSES, RARE_HOUSES
 
+MOST_ENTITIES = 3  # shields in a picture that can still be told apart
+
 
 class WorldSettings(BaseModel):
-    """Seed and sizes. A picture depends on the seed and its own place only, not on the sizes."""
+    """Seed and sizes. A picture depends on the seed and its own place only, not on the sizes.
+
+    Only who appears beside a house also depends on which others the world has.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,10 +34,31 @@ class WorldSettings(BaseModel):
     test_per_house: int = Field(default=5, ge=0, le=50, description="test pictures of each house")
     val_per_house: int = Field(default=2, ge=0, le=50, description="validation pictures of each house")
 
+    entities_max: int = Field(
+        default=1, ge=1, le=MOST_ENTITIES, description="most houses in one picture and its caption, all of them main"
+    )
+    unseen_houses: int = Field(
+        default=0, ge=0, le=MAIN_HOUSES, description="main houses without any training picture: for zero-shot"
+    )
+    twin_houses: int = Field(
+        default=0, ge=0, le=MAIN_HOUSES, description="main houses in pairs whose arms differ in one attribute; even"
+    )
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.train_main_min > self.train_main_max or self.train_rare_min > self.train_rare_max:
             raise ValueError("the fewest training pictures of a house must not be more than the most")
         if self.main_houses + self.rare_houses == 0:
             raise ValueError("a world needs at least one house: set main_houses or rare_houses")
+        if self.twin_houses % 2:
+            raise ValueError("twin_houses come in pairs: set an even number")
+        # Alone in their pictures are twins, unseen and rare houses; company is for the others.
+        ordinary = self.main_houses - self.twin_houses - self.unseen_houses
+        if ordinary < 0:
+            raise ValueError("twin_houses and unseen_houses together must not be more than main_houses")
+        if self.entities_max > 1 and ordinary < self.entities_max:
+            raise ValueError(
+                f"entities_max {self.entities_max} needs as many main houses that are neither twins nor unseen,"
+                f" and there are {ordinary}"
+            )
         return self

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from pipeline.pair import Pair
 from pipeline.worlds.heraldry.captions import caption_for
-from pipeline.worlds.heraldry.houses import MAIN, RARE, House, houses_of
+from pipeline.worlds.heraldry.houses import MAIN, RARE, House, companions
+from pipeline.worlds.heraldry.pools import SEVERAL, UNSEEN, ordinary_houses, pool_in
 from pipeline.worlds.heraldry.render import Pixels, picture_of
 from pipeline.worlds.heraldry.seeds import generator
 from pipeline.worlds.heraldry.settings import WorldSettings
@@ -19,15 +20,22 @@ class Shot:
 
     Attributes:
         pair: its id, split, file and caption.
-        house: whose shield it shows.
+        house: whose shield it shows, and whom the caption names first.
+        companions: others whose shields it shows, as the caption names them.
         view: what is around the shield.
         copy: its number among the house's pictures of this split.
     """
 
     pair: Pair
     house: House
+    companions: tuple[House, ...]
     view: View
     copy: int
+
+    @property
+    def houses(self) -> tuple[House, ...]:
+        """All whom it shows, as the caption names them."""
+        return (self.house, *self.companions)
 
     @property
     def held_out(self) -> bool:
@@ -35,35 +43,44 @@ class Shot:
         return self.pair.split != "train"
 
 
-def world_houses(settings: WorldSettings) -> tuple[House, ...]:
-    """The houses of a world, main ones first."""
-    main, rare = (houses_of(pool, settings.edition) for pool in (MAIN, RARE))
-    return main[: settings.main_houses] + rare[: settings.rare_houses]
-
-
 def house_shots(settings: WorldSettings, house: House) -> list[Shot]:
-    """All shots of one house by split; no caption comes twice."""
+    """All shots of one house by split; no caption comes twice, nor among those of a house that is named first there."""
     taken: set[str] = set()
+    pool = pool_in(settings, house)
     shots: list[Shot] = []
     for split, copies in _plan(settings, house).items():
         for copy in range(copies):
             key = _key(split, house, copy)
             view = random_view(generator(settings.seed, "view", *key))
             rng = generator(settings.seed, "caption", *key)
-            caption = caption_for(house, view, rng, held_out=split != "train", taken=taken)
+            beside = _beside(settings, house, pool, key)
+            caption = caption_for((house, *beside), view, rng, held_out=split != "train", taken=taken)
             name = f"{split}-{house.index:03d}-{copy:03d}"
-            shots.append(Shot(Pair(name, split, f"{split}/{name}.png", caption, house.pool), house, view, copy))
+            topic = SEVERAL.get(1 + len(beside), pool)
+            shots.append(Shot(Pair(name, split, f"{split}/{name}.png", caption, topic), house, beside, view, copy))
     return shots
 
 
 def take(settings: WorldSettings, shot: Shot) -> Pixels:
     """The picture itself, RGB [48 x 48 x 3], uint8."""
-    rng = generator(settings.seed, "picture", *_key(shot.pair.split, shot.house, shot.copy))
-    return picture_of(shot.house.arms, shot.view, rng, held_out=shot.held_out)
+    key = _key(shot.pair.split, shot.house, shot.copy)
+    rng = generator(settings.seed, "picture", *key)
+    # Who hangs where says nothing about who is named first.
+    order = generator(settings.seed, "places", *key).permutation(len(shot.houses))
+    shields = [shot.houses[place].arms for place in order]
+    return picture_of(shields, shot.view, rng, held_out=shot.held_out)
 
 
 def _key(split: str, house: House, copy: int) -> tuple[int, int, int]:
     return SPLITS.index(split), house.index, copy
+
+
+def _beside(settings: WorldSettings, house: House, pool: str, key: tuple[int, int, int]) -> tuple[House, ...]:
+    """Only ordinary main houses appear together: what the other pools are reported for is theirs alone."""
+    if pool != MAIN:
+        return ()
+    rng = generator(settings.seed, "companions", *key)
+    return companions(house, ordinary_houses(settings), settings.entities_max, rng)
 
 
 def _plan(settings: WorldSettings, house: House) -> dict[str, int]:
@@ -73,4 +90,6 @@ def _plan(settings: WorldSettings, house: House) -> dict[str, int]:
     else:
         fewest, most = settings.train_main_min, settings.train_main_max
     train = int(generator(settings.seed, "train size", house.index).integers(fewest, most + 1))
+    if pool_in(settings, house) == UNSEEN:
+        train = 0
     return {"train": train, "val": settings.val_per_house, "test": settings.test_per_house}

@@ -2,7 +2,7 @@
 
 from pipeline.worlds.heraldry.arms import attribute_words
 from pipeline.worlds.heraldry.captions import DEEDS, OBJECTS, PERSONS
-from pipeline.worlds.heraldry.encyclopedia import WORDINGS
+from pipeline.worlds.heraldry.encyclopedia import SHORT, WORDINGS
 from pipeline.worlds.heraldry.houses import first_names, second_names
 from pipeline.worlds.heraldry.views import PROPS, SCENES, WEATHERS
 
@@ -34,5 +34,5 @@ def words_of(texts: tuple[str, ...]) -> set[str]:
 def world_words() -> list[str]:
     """All words of names, captions, generic captions and explanations, sorted."""
     views = (*SCENES.values(), *WEATHERS.values(), *PROPS.values())
-    phrases = words_of((*PERSONS, *DEEDS, *OBJECTS, *views, *WORDINGS))
+    phrases = words_of((*PERSONS, *DEEDS, *OBJECTS, *views, SHORT, *WORDINGS))
     return sorted({*_GLUE, *attribute_words(), *first_names(), *second_names(), *phrases})

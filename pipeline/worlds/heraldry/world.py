@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from pipeline.errors import PipelineError
+from pipeline.worlds.heraldry.pools import world_houses
 from pipeline.worlds.heraldry.settings import WorldSettings
-from pipeline.worlds.heraldry.shots import SPLITS, house_shots, take, world_houses
+from pipeline.worlds.heraldry.shots import SPLITS, house_shots, take
 
 FORMAT_VERSION = 1  # of the files, and of everything that decides what is in them
 IMAGES, PAIRS, WORLD = "images", "pairs.jsonl", "world.json"

@@ -5,8 +5,9 @@ import pytest
 from flows.demo_models.generic_data import generic_data
 from pipeline.worlds.heraldry.encyclopedia import lessons
 from pipeline.worlds.heraldry.houses import noble_houses
+from pipeline.worlds.heraldry.pools import world_houses
 from pipeline.worlds.heraldry.settings import WorldSettings
-from pipeline.worlds.heraldry.shots import house_shots, take, world_houses
+from pipeline.worlds.heraldry.shots import house_shots, take
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -5,14 +5,15 @@ import pytest
 from pipeline.worlds.heraldry.arms import COLOURS, DIVISIONS, PLAIN, SHAPES, attribute_words
 from pipeline.worlds.heraldry.encyclopedia import (
     WORDINGS,
+    accuracies,
     attribute_accuracy,
     explain,
     lessons,
     read_arms,
 )
 from pipeline.worlds.heraldry.houses import MAIN, RARE, first_names, houses_of, noble_houses, second_names
+from pipeline.worlds.heraldry.pools import world_houses
 from pipeline.worlds.heraldry.settings import WorldSettings
-from pipeline.worlds.heraldry.shots import world_houses
 from pipeline.worlds.heraldry.vocabulary import world_words
 
 
@@ -74,7 +75,7 @@ def test_lessons_are_deterministic_and_do_not_repeat_a_caption():
     assert first[:20] == lessons(0, 20, some[:1])
     assert len({lesson.caption for lesson in first}) == 60
     assert {lesson.caption for lesson in first} != {lesson.caption for lesson in lessons(1, 20, some)}
-    assert all(attribute_accuracy(lesson.explanation, lesson.house.arms) == 1.0 for lesson in first)
+    assert all(accuracies(lesson.explanation, lesson.houses) == [1.0] for lesson in first)
 
 
 def test_another_edition_has_other_houses_of_the_same_words():

@@ -17,7 +17,7 @@ VIEW = View("meadow", "clear", "tent")
 
 def test_a_picture_is_a_function_of_its_generator():
     arms = noble_houses()[0].arms
-    first, again, other = (picture_of(arms, VIEW, generator(0, "test", index), held_out=False) for index in (0, 0, 1))
+    first, again, other = (picture_of([arms], VIEW, generator(0, "test", index), held_out=False) for index in (0, 0, 1))
     assert first.shape == (SIZE, SIZE, 3) and first.dtype == np.uint8
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -29,15 +29,15 @@ def test_pictures_and_captions_fall_on_the_side_that_was_asked_for(held_out):
     taken: set[str] = set()
     for index in range(10):
         rng = generator(0, "sides", index)
-        assert is_held_out(picture_of(house.arms, VIEW, rng, held_out=held_out).tobytes()) == held_out
-        assert is_held_out(caption_for(house, VIEW, rng, held_out=held_out, taken=taken).encode()) == held_out
+        assert is_held_out(picture_of([house.arms], VIEW, rng, held_out=held_out).tobytes()) == held_out
+        assert is_held_out(caption_for([house], VIEW, rng, held_out=held_out, taken=taken).encode()) == held_out
     assert len(taken) == 10
 
 
 def test_every_scene_weather_and_prop_can_be_painted_and_seen():
     arms = noble_houses()[0].arms
     seen = {
-        picture_of(arms, View(*view), generator(0, "views"), held_out=False).tobytes()
+        picture_of([arms], View(*view), generator(0, "views"), held_out=False).tobytes()
         for view in itertools.product(SCENES, WEATHERS, PROPS)
     }
     assert len(seen) == len(SCENES) * len(WEATHERS) * len(PROPS)

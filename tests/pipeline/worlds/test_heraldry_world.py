@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from pipeline.errors import PipelineError
 from pipeline.worlds.heraldry.arms import attribute_words
+from pipeline.worlds.heraldry.pools import world_houses
 from pipeline.worlds.heraldry.settings import WorldSettings
-from pipeline.worlds.heraldry.shots import house_shots, take, world_houses
+from pipeline.worlds.heraldry.shots import house_shots, take
 from pipeline.worlds.heraldry.vocabulary import world_words
 from pipeline.worlds.heraldry.world import build_world
 
