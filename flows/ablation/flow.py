@@ -21,7 +21,7 @@ from model.files import written_whole
 
 @flow(name="entityclip-ablation")
 def ablate(
-    out: Path, size: Literal["full", "quick", "confirmation"] = "full", workers: int | None = None
+    out: Path, size: Literal["full", "quick", "confirmation", "harder"] = "full", workers: int | None = None
 ) -> list[RowResult]:
     """Compare the method's parts on heraldry worlds, and write SIZE.md, SIZE.csv and SIZE.png.
 
@@ -56,7 +56,7 @@ def run_ablation(plan: Plan, workers: int) -> list[RowResult]:
         results = []
         for row, of_row in runs.items():
             base = None if row.arm == PLAIN else runs[Row(row.checkpoint, row.budget, PLAIN)]
-            results.append(row_result(row, of_row, base, plan.flops[row.arm.name]))
+            results.append(row_result(row, of_row, base, plan.flops[row.arm.name], plan.size.pools))
     table = plan.root / plan.size.name
     for ending, text in (("md", markdown(results)), ("csv", as_csv(results))):
         with written_whole(Path(f"{table}.{ending}")) as temporary:

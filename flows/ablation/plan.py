@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
 from flows.ablation.arms import (
     ANCHORS,
     BOTH,
+    BRIDGE,
     CONTROLS,
     ENTITYCLIP,
     ORACLES,
@@ -22,6 +24,8 @@ from flows.ablation.runs import Run
 from flows.ablation.worlds import SHIPPED, World
 from model.flops import step_flops
 from model.run_folder import RECORD
+from pipeline.worlds.heraldry.houses import MAIN, RARE
+from pipeline.worlds.heraldry.pools import SEVERAL, TWINS, UNSEEN
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Size:
         compute_arms: those that run with equal compute.
         costliest: the arm whose operations are the budget of equal compute.
         world: changes of `WorldSettings`.
+        pools: topics of the worlds' pairs, each reported for itself.
     """
 
     name: str
@@ -53,6 +58,7 @@ class Size:
     costliest: Arm = BOTH
     other_checkpoint: int | None = 1
     world: tuple[tuple[str, int], ...] = ()
+    pools: tuple[str, ...] = (MAIN, RARE)
 
 
 FULL = Size("full")
@@ -75,7 +81,18 @@ CONFIRMATION = Size(
     compute_arms=(PLAIN, ENTITYCLIP, ANCHORS, *(arm for arm in CONTROLS if arm.like == ANCHORS.name)),
     other_checkpoint=None,
 )
-SIZES = {size.name: size for size in (FULL, QUICK, CONFIRMATION)}
+HARDER = Size(
+    "harder",
+    editions=(7, 8),
+    tuning_seeds=(),
+    lrs=(1e-3,),
+    arms=(),
+    compute_arms=(PLAIN, ENTITYCLIP, BRIDGE, ANCHORS, *(arm for arm in CONTROLS if arm.like == ANCHORS.name)),
+    other_checkpoint=None,
+    world=(("entities_max", 3), ("unseen_houses", 24), ("twin_houses", 24)),
+    pools=(MAIN, RARE, UNSEEN, TWINS, *SEVERAL.values()),
+)
+SIZES = {size.name: size for size in (FULL, QUICK, CONFIRMATION, HARDER)}
 
 
 @dataclass(frozen=True)
@@ -165,7 +182,8 @@ class Plan:
         ]
 
     def _world(self, edition: int) -> World:
-        return World(edition, self.root / "worlds" / str(edition), self.size.world)
+        name = "-".join(str(part) for part in (edition, *chain.from_iterable(self.size.world)))
+        return World(edition, self.root / "worlds" / name, self.size.world)
 
     def _run(self, stage: str, row: Row, world: World, lr: float, seed: int) -> Run:
         clip = self.checkpoints[row.checkpoint]

@@ -39,7 +39,7 @@ class Run:
     @property
     def folder(self) -> Path:
         """Where it is trained."""
-        about = f"{self.stage}/clip-{self.checkpoint}/world-{self.world.edition}/steps-{self.steps}"
+        about = f"{self.stage}/clip-{self.checkpoint}/world-{self.world.folder.name}/steps-{self.steps}"
         return self.root / about / self.arm.slug / f"lr-{self.lr:g}" / f"seed-{self.seed}"
 
     @property

@@ -19,7 +19,6 @@ from model.evaluation import read_metrics
 from model.files import written_whole
 from model.paired_difference import paired_difference
 
-POOLS = ("main", "rare")
 _COLUMNS = ("checkpoint", "budget", "arm", "lr", "steps", "GFLOP a step", "runs")
 
 
@@ -54,22 +53,23 @@ def row_result(
     runs: Mapping[tuple[int, int], Run],
     baseline: Mapping[tuple[int, int], Run] | None,
     flops: float | None,
+    pools: Sequence[str],
 ) -> RowResult:
-    """Read what the runs of a row, by world and seed, were measured to do.
+    """Read what the runs of a row, by world and seed, were measured to do in each of these pools.
 
     Raises ModelError if one of them was not measured, or on other pairs than the baseline's.
     """
-    found = {key: _by_pool(run) for key, run in runs.items()}
-    base = None if baseline is None else {key: _by_pool(run) for key, run in baseline.items()}
-    pools = {}
-    for pool in POOLS:
+    found = {key: _by_pool(run, pools) for key, run in runs.items()}
+    base = None if baseline is None else {key: _by_pool(run, pools) for key, run in baseline.items()}
+    of_pool = {}
+    for pool in pools:
         recalls = {key: read_metrics(run.folder)["splits"]["test"]["by_topic"][pool] for key, run in runs.items()}
         means = {key: recall["mean_recall"] for key, recall in recalls.items()}
         ours = {key: by_pool[pool] for key, by_pool in found.items()}
         gain = None if base is None else paired_difference(ours, {key: one[pool] for key, one in base.items()})
-        pools[pool] = PoolResult(fmean(means.values()), _spread(means), gain)
+        of_pool[pool] = PoolResult(fmean(means.values()), _spread(means), gain)
     one = next(iter(runs.values()))
-    return RowResult(row, one.lr, one.steps, None if flops is None else flops / 1e9, len(runs), pools)
+    return RowResult(row, one.lr, one.steps, None if flops is None else flops / 1e9, len(runs), of_pool)
 
 
 def markdown(results: Sequence[RowResult]) -> str:
@@ -77,12 +77,12 @@ def markdown(results: Sequence[RowResult]) -> str:
     lines: list[str] = []
     for checkpoint, budget in dict.fromkeys((result.row.checkpoint, result.row.budget) for result in results):
         title = f"checkpoint {checkpoint}, equal {budget}"
-        names = [f"{pool}{what}" for pool in POOLS for what in ("", ", gain over plain CLIP (95 %)")]
+        names = [f"{pool}{what}" for pool in _pools(results) for what in ("", ", gain over plain CLIP (95 %)")]
         lines += ["", f"**{title}**", "", f"| arm | lr | steps | GFLOP a step | {' | '.join(names)} |"]
         lines.append("|---|" + "---:|" * (3 + len(names)))
         for result in results:
             if (result.row.checkpoint, result.row.budget) == (checkpoint, budget):
-                cells = [text for pool in POOLS for text in _cells(result.pools[pool])]
+                cells = [text for pool in result.pools for text in _cells(result.pools[pool])]
                 flops = "" if result.gflops is None else f"{result.gflops:.1f}"
                 about = f"{result.row.arm.name} | {result.lr:g} | {result.steps} | {flops}"
                 lines.append(f"| {about} | {' | '.join(cells)} |")
@@ -94,13 +94,12 @@ def as_csv(results: Sequence[RowResult]) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     of_pool = ("mean_recall", "sd", "gain", "gain_low", "gain_high")
-    writer.writerow([*_COLUMNS, *(f"{pool}_{name}" for pool in POOLS for name in of_pool)])
+    writer.writerow([*_COLUMNS, *(f"{pool}_{name}" for pool in _pools(results) for name in of_pool)])
     for result in results:
         row = result.row
         cells: list[object] = [row.checkpoint, row.budget, row.arm.name, result.lr, result.steps, result.gflops]
         cells.append(result.runs)
-        for pool in POOLS:
-            found = result.pools[pool]
+        for found in result.pools.values():
             gain = found.gain
             cells += [found.mean, found.sd, *((None,) * 3 if gain is None else (gain.difference, gain.low, gain.high))]
         writer.writerow(["" if cell is None else cell for cell in cells])
@@ -109,10 +108,11 @@ def as_csv(results: Sequence[RowResult]) -> str:
 
 def write_plot(results: Sequence[RowResult], path: Path) -> None:
     """Gains over plain CLIP with their intervals, a panel for each pool; PNG."""
-    shown = [result for result in results if result.pools[POOLS[0]].gain is not None]
-    figure = Figure(figsize=(11, 1.6 + 0.32 * len(shown)), layout="constrained")
-    axes = figure.subplots(1, len(POOLS), sharey=True)
-    for pool, one in zip(POOLS, axes, strict=True):
+    pools = _pools(results)
+    shown = [result for result in results if result.pools[pools[0]].gain is not None]
+    figure = Figure(figsize=(3 + 4 * len(pools), 1.6 + 0.32 * len(shown)), layout="constrained")
+    axes = figure.subplots(1, len(pools), sharey=True, squeeze=False)[0]
+    for pool, one in zip(pools, axes, strict=True):
         for place, result in enumerate(shown):
             gain = result.pools[pool].gain
             assert gain is not None
@@ -121,7 +121,7 @@ def write_plot(results: Sequence[RowResult], path: Path) -> None:
             one.plot([gain.low, gain.high], [place, place], color=colour, linewidth=2)
             one.plot([gain.difference], [place], "o", color=colour)
         one.axvline(0, color="black", linewidth=0.8)
-        one.set(title=f"{pool} houses", xlabel="gain over plain CLIP (points of mean recall)")
+        one.set(title=pool, xlabel="gain over plain CLIP (points of mean recall)")
         one.grid(axis="x", alpha=0.25)
         one.spines[["top", "right"]].set_visible(False)
     names = [f"{r.row.arm.name} ({r.row.budget}, checkpoint {r.row.checkpoint})" for r in shown]
@@ -129,6 +129,10 @@ def write_plot(results: Sequence[RowResult], path: Path) -> None:
     axes[0].invert_yaxis()
     with written_whole(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)
+
+
+def _pools(results: Sequence[RowResult]) -> list[str]:
+    return list(results[0].pools)
 
 
 def _cells(found: PoolResult) -> list[str]:
@@ -147,12 +151,12 @@ def _spread(means: Mapping[tuple[int, int], float]) -> float | None:
     return fmean(stdev(values) for values in by_world.values())
 
 
-def _by_pool(run: Run) -> dict[str, Tensor]:
+def _by_pool(run: Run, pools: Sequence[str]) -> dict[str, Tensor]:
     """What each test query adds to the mean recall, by pool; no two pairs of a world share image or caption."""
     embeddings = load_embeddings(run.folder, "test")
     pairs = torch.arange(len(embeddings.ids))
     values = hits(embeddings, Groups(image=pairs, caption=pairs))
     owners = run.world.pools
     return {
-        pool: values[[place for place, row_id in enumerate(embeddings.ids) if owners[row_id] == pool]] for pool in POOLS
+        pool: values[[place for place, row_id in enumerate(embeddings.ids) if owners[row_id] == pool]] for pool in pools
     }

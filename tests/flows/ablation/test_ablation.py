@@ -3,13 +3,18 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
 from flows.ablation.arms import BOTH, BRIDGE, CONTROLS, PLAIN, Arm
 from flows.ablation.flow import ablate
-from flows.ablation.plan import FULL, SIZES, Plan, Row, Size
+from flows.ablation.plan import FULL, HARDER, SIZES, Plan, Row, Size
+from flows.ablation.table import PoolResult, RowResult, as_csv, markdown, write_plot
+from flows.ablation.worlds import SHIPPED
+from model.comparison import Comparison
 
 TINY = Size(
     "tiny",
@@ -44,6 +49,57 @@ def test_plans_give_arms_the_same_budget():
     of_row = plan.final(Row(0, "steps", BOTH), 1e-3)
     assert len(of_row) == len({run.folder for run in of_row.values()}) == 15
     assert all(run.stage == "final" and run.seed not in FULL.tuning_seeds for run in of_row.values())
+
+
+def test_harder_worlds_have_language_models_of_their_own_and_the_topics_that_are_reported():
+    plan = Plan(Path("runs"), HARDER)
+    for world in plan.worlds:
+        assert set(world.pools.values()) == set(HARDER.pools)
+        assert world.llm == world.folder / "llama"
+        options = dict(zip(world.llm_options[::2], world.llm_options[1::2], strict=True))
+        assert options.items() >= {"--edition": str(world.edition), "--twins": "24", "--entities-max": "3"}.items()
+    first, second, _ = Plan(Path("runs"), FULL).worlds
+    assert first.llm == SHIPPED / "llama" and second.llm_options == ["--seed", "2", "--edition", "2"]
+    assert replace(first, sizes=(("twin_houses", 2),)).llm != first.llm
+    assert replace(first, sizes=(("unseen_houses", 2),)).llm == first.llm
+
+
+def test_tables_report_the_pools_of_their_size(tmp_path):
+    pools = ("main", "unseen", "two")
+
+    def row(arm: Arm, gain: Comparison | None) -> RowResult:
+        found = {pool: PoolResult(10.0 + place, 1.0, gain) for place, pool in enumerate(pools)}
+        return RowResult(Row(0, "steps", arm), 1e-3, 240, 6.0, 2, found)
+
+    results = [row(PLAIN, None), row(BRIDGE, Comparison(3.0, 1.0, 5.0))]
+    plain, bridge = csv.DictReader(io.StringIO(as_csv(results)))
+    for place, pool in enumerate(pools):
+        assert float(bridge[f"{pool}_mean_recall"]) == 10 + place
+        assert (plain[f"{pool}_gain"], bridge[f"{pool}_gain"]) == ("", "3.0")
+    header, _, first, _ = markdown(results).splitlines()[2:]
+    assert (
+        header.count("gain over plain CLIP") == 3 and "| unseen |" in header and header.count("|") == first.count("|")
+    )
+    write_plot(results, tmp_path / "table.png")
+    assert (tmp_path / "table.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_a_small_ablation_of_a_harder_world_reports_its_topics(tmp_path, monkeypatch):
+    world = (*TINY.world, ("test_per_house", 2), ("entities_max", 3), ("unseen_houses", 4), ("twin_houses", 4))
+    size = replace(
+        TINY, seeds=(0,), tuning_seeds=(), arms=(PLAIN, BRIDGE), compute_arms=(), world=world, pools=HARDER.pools
+    )
+    monkeypatch.setitem(SIZES, "harder", size)
+    # A language model that knows other captions does for this, and need not be built.
+    copytree(SHIPPED / "llama", Plan(tmp_path, size).worlds[0].llm)
+    plain, bridge = ablate(tmp_path, "harder", workers=2)
+    assert list(plain.pools) == list(bridge.pools) == list(HARDER.pools)
+    assert {found.gain is None for found in plain.pools.values()} == {True}
+    assert {found.gain is None for found in bridge.pools.values()} == {False}
+    measured = json.loads(next(tmp_path.rglob("metrics.json")).read_text())["splits"]["test"]["by_topic"]
+    assert set(measured) == set(HARDER.pools)
+    assert measured["unseen"]["queries"] == 4 * 2
 
 
 @pytest.mark.slow
