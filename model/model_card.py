@@ -82,13 +82,24 @@ def _what(card: dict[str, Any]) -> str:
         origin = card.get("origin") or {}
         return f"A CLIP, imported from {code(origin.get('file', 'another program'))}; its form is {start}."
     method = MethodSettings.model_validate(card["method"])
-    if not method.reads_explanations:
+    if not method.uses_explanations:
         how = "with the contrastive loss alone: no explanations were read (plain CLIP)"
     elif card["trained_with"]["wrong_explanations"]:
-        how = f"as {_METHOD}, but as a control, **with the explanations of other captions**"
+        how = f"as {_METHOD} ({_parts(method)}), but as a control, **with the explanations of other captions**"
     else:
-        how = f"with explanations of the captions' entities that an LLM wrote, as {_METHOD}"
+        how = f"with explanations of the captions' entities that an LLM wrote, as {_METHOD} ({_parts(method)})"
     return f"A CLIP: an image tower, a text tower and a cosine. It began as {start}, and was fine-tuned {how}."
+
+
+def _parts(method: MethodSettings) -> str:
+    """What learnt from explanations; what is not the paper's is named."""
+    parts = {
+        "MMAE": method.has_mmae,
+        "GI-ITM": method.has_gi_itm,
+        "an explanation bridge, which is not the paper's": method.bridge_weight > 0,
+        "explanation anchors, which are not the paper's": method.has_anchors,
+    }
+    return ", ".join(name for name, is_on in parts.items() if is_on)
 
 
 def _results(card: dict[str, Any], metrics: dict[str, Any] | None) -> Iterator[str]:
@@ -154,7 +165,7 @@ def _limits(card: dict[str, Any], context_length: int) -> str:
         "- It orders images by likeness to a caption. It must not be used to identify, follow or judge people.",
         "- Its numbers hold for data like that above; measure it on your own before you rely on it.",
     ]
-    if MethodSettings.model_validate(card["method"]).reads_explanations:
+    if MethodSettings.model_validate(card["method"]).uses_explanations:
         lines.insert(1, "- Explanations are an LLM's and can be wrong or one-sided; what is wrong in them is learnt.")
     return "\n".join(lines)
 

@@ -107,6 +107,11 @@ class MethodSettings(Section):
         return (self.has_experts and self.shared_experts > 0) or self.bridge_weight > 0
 
     @property
+    def uses_explanations(self) -> bool:
+        """Whether training learns anything from explanations."""
+        return self.reads_explanations or self.has_anchors
+
+    @property
     def masks_padding(self) -> bool:
         """Whether experts skip the tokens after the end of a text."""
         return self.mask_padding and not self.reference_compat
@@ -274,7 +279,7 @@ class TrainSettings(Section):
 
     @model_validator(mode="after")
     def _a_control_needs_a_reader(self) -> Self:
-        if self.data.wrong_explanations and not self.method.reads_explanations:
+        if self.data.wrong_explanations and not self.method.uses_explanations:
             raise ValueError("data.wrong_explanations changes nothing: these method settings read no explanation")
         return self
 

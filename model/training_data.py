@@ -34,6 +34,7 @@ def load_splits(
         rows,
         towers,
         explanations=settings.method.reads_explanations,
+        count_explanations=settings.method.uses_explanations,
         trim=is_causal(towers.clip) and not settings.method.reads_padding,
         **how,
     )

@@ -53,6 +53,7 @@ class TripleSet:
         *,
         explanations: bool,
         cache_mib: int,
+        count_explanations: bool = False,
         trim: bool = False,
         workers: int | None = 0,
         max_bad_images: float = DEFAULT_LIMIT,
@@ -60,6 +61,8 @@ class TripleSet:
         """Count truncated texts, and decode all images if their pixels fit in `cache_mib`.
 
         Args:
+            explanations: batches have their tokens.
+            count_explanations: the truncated ones are counted even if batches do not have their tokens.
             trim: cut the texts of a batch to its longest; the caller knows that nothing reads padding.
             workers: processes that load batches; 0: this one, None: one a core.
             max_bad_images: share of the rows, rounded up, whose image may be unusable.
@@ -79,7 +82,7 @@ class TripleSet:
         self.caption_group = self._rows.groups("caption")
         self.key_group = self._rows.groups("key")
         self.anchors: Tensor | None = None  # (N, D) by row, given by whoever trains with them
-        self.truncation = self._count_truncated(explanations)
+        self.truncation = self._count_truncated(explanations or count_explanations)
         height, width = self._loader.image_size
         if rows.source.packed_at is not None and rows.source.packed_at < min(height, width):
             raise ModelError(

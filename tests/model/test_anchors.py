@@ -1,5 +1,7 @@
 """Anchors are the explanations as the text tower had them before training, and pull what they are to pull."""
 
+import json
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,7 +10,7 @@ from model.anchors import ANCHORS, read_anchors
 from model.entityclip import EntityCLIP
 from model.errors import ModelError
 from model.losses import anchor_loss
-from model.settings import MethodSettings
+from model.settings import MethodSettings, TrainSettings
 from model.shards import read_split
 from model.towers import load_towers
 from model.training import train
@@ -33,6 +35,9 @@ def test_anchors_are_the_explanations_before_training(settings, tmp_path):
     train(anchored(settings, wrong_explanations=True), tmp_path / "control")
     other = read_anchors(tmp_path / "control", len(triples)).float()
     texts = [t.explanation for t in triples]
+    assert TrainSettings.model_validate(anchored(settings, wrong_explanations=True).model_dump())
+    record = json.loads((tmp_path / "run" / "train.json").read_text())
+    assert record["data"]["train"]["truncated_explanations"] is not None
     assert all(not torch.equal(a, b) for a, b in zip(other, found.float(), strict=True)) and len(set(texts)) > 1
 
 
