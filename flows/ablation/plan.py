@@ -44,6 +44,7 @@ class Size:
         costliest: the arm whose operations are the budget of equal compute.
         world: changes of `WorldSettings`.
         pools: topics of the worlds' pairs, each reported for itself.
+        explained: whether the runs are also asked with explanations (a table of its own).
     """
 
     name: str
@@ -59,6 +60,7 @@ class Size:
     other_checkpoint: int | None = 1
     world: tuple[tuple[str, int], ...] = ()
     pools: tuple[str, ...] = (MAIN, RARE)
+    explained: bool = False
 
 
 FULL = Size("full")
@@ -91,6 +93,7 @@ HARDER = Size(
     other_checkpoint=None,
     world=(("entities_max", 3), ("unseen_houses", 24), ("twin_houses", 24)),
     pools=(MAIN, RARE, UNSEEN, TWINS, *SEVERAL.values()),
+    explained=True,
 )
 SIZES = {size.name: size for size in (FULL, QUICK, CONFIRMATION, HARDER)}
 

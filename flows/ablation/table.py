@@ -19,6 +19,7 @@ from model.evaluation import read_metrics
 from model.files import written_whole
 from model.paired_difference import paired_difference
 
+_PANELS_ACROSS = 3
 _COLUMNS = ("checkpoint", "budget", "arm", "lr", "steps", "GFLOP a step", "runs")
 
 
@@ -67,7 +68,7 @@ def row_result(
         means = {key: recall["mean_recall"] for key, recall in recalls.items()}
         ours = {key: by_pool[pool] for key, by_pool in found.items()}
         gain = None if base is None else paired_difference(ours, {key: one[pool] for key, one in base.items()})
-        of_pool[pool] = PoolResult(fmean(means.values()), _spread(means), gain)
+        of_pool[pool] = PoolResult(fmean(means.values()), spread(means), gain)
     one = next(iter(runs.values()))
     return RowResult(row, one.lr, one.steps, None if flops is None else flops / 1e9, len(runs), of_pool)
 
@@ -110,9 +111,13 @@ def write_plot(results: Sequence[RowResult], path: Path) -> None:
     """Gains over plain CLIP with their intervals, a panel for each pool; PNG."""
     pools = _pools(results)
     shown = [result for result in results if result.pools[pools[0]].gain is not None]
-    figure = Figure(figsize=(3 + 4 * len(pools), 1.6 + 0.32 * len(shown)), layout="constrained")
-    axes = figure.subplots(1, len(pools), sharey=True, squeeze=False)[0]
-    for pool, one in zip(pools, axes, strict=True):
+    across = min(len(pools), _PANELS_ACROSS)
+    down = -(-len(pools) // across)
+    figure = Figure(figsize=(3 + 4 * across, down * (1.6 + 0.32 * len(shown))), layout="constrained")
+    axes = figure.subplots(down, across, sharey=True, squeeze=False).flatten()
+    for empty in axes[len(pools) :]:
+        empty.set_visible(False)
+    for pool, one in zip(pools, axes, strict=False):
         for place, result in enumerate(shown):
             gain = result.pools[pool].gain
             assert gain is not None
@@ -142,7 +147,8 @@ def _cells(found: PoolResult) -> list[str]:
     return [f"{found.mean:.1f}{spread}", told]
 
 
-def _spread(means: Mapping[tuple[int, int], float]) -> float | None:
+def spread(means: Mapping[tuple[int, int], float]) -> float | None:
+    """Standard deviation over seeds, the mean of the worlds'; of means by world and seed."""
     by_world: dict[int, list[float]] = {}
     for (world, _), value in means.items():
         by_world.setdefault(world, []).append(value)

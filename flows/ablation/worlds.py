@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pipeline.worlds.heraldry.encyclopedia import WORDINGS, explain_all
 from pipeline.worlds.heraldry.houses import FIRST_EDITION
 from pipeline.worlds.heraldry.pools import world_houses
 from pipeline.worlds.heraldry.settings import WorldSettings
-from pipeline.worlds.heraldry.shots import house_shots
+from pipeline.worlds.heraldry.shots import Shot, house_shots
 
 SHIPPED = PROJECT / "data_manifests" / "heraldry"
 MANIFEST = PROJECT / "data_manifests" / "heraldry.yaml"
@@ -42,10 +43,14 @@ class World:
         return WorldSettings(edition=self.edition, seed=self.edition, **dict(self.sizes))
 
     @property
+    def shots(self) -> dict[str, Shot]:
+        """All pictures by their pairs' ids."""
+        return _shots(self.settings)
+
+    @property
     def pools(self) -> dict[str, str | None]:
         """What a pair is reported under (its topic), by the pair's id."""
-        shots = (shot for house in world_houses(self.settings) for shot in house_shots(self.settings, house))
-        return {shot.pair.id: shot.pair.topic for shot in shots}
+        return {row_id: shot.pair.topic for row_id, shot in self.shots.items()}
 
     @property
     def llm(self) -> Path:
@@ -90,15 +95,17 @@ class World:
 
     def import_oracle(self) -> None:
         """Shards whose explanations are the encyclopedia's, in a wording that the picture's number chooses."""
-        texts = {
-            shot.pair.image: explain_all(shot.houses, shot.copy % len(WORDINGS))
-            for house in world_houses(self.settings)
-            for shot in house_shots(self.settings, house)
-        }
+        texts = {shot.pair.image: explain_all(shot.houses, shot.copy % len(WORDINGS)) for shot in self.shots.values()}
         file = self.folder / "oracle.json"
         with written_whole(file) as temporary:
             temporary.write_text(json.dumps(texts), encoding="utf-8")
         import_explanations(self.manifest, [file], model="the encyclopedia", output=self.explanations("oracle"))
+
+
+@cache
+def _shots(settings: WorldSettings) -> dict[str, Shot]:
+    shots = (shot for house in world_houses(settings) for shot in house_shots(settings, house))
+    return {shot.pair.id: shot for shot in shots}
 
 
 def build_models(worlds: list[World], checkpoints: dict[int, Path], workers: int) -> None:
