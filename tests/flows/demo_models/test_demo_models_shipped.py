@@ -86,3 +86,11 @@ def test_llama_explains_captions_it_has_never_seen():
     marks = examine(LLAMA, noble_houses()[::15], per_house=4)
     assert marks["captions"] == 64
     assert marks["attribute_accuracy"] >= 0.95
+
+
+def test_an_examination_marks_each_house_that_a_caption_names():
+    marks = examine(LLAMA, noble_houses()[::15], per_house=4, world=WorldSettings(entities_max=2))
+    one, two = marks["by_entities"]["1"], marks["by_entities"]["2"]
+    assert one["captions"] + two["captions"] == marks["captions"] == 64
+    assert one["attribute_accuracy"] >= 0.95
+    assert two["all_attributes"] <= 0.1  # it has read about one house at a time
