@@ -12,11 +12,19 @@ import tempfile
 from pathlib import Path
 from statistics import mean, stdev
 
+from flows.arms import ARMS
 from model.settings_file import load_settings
 from model.training import train
 
 CONFIG = Path(__file__).parents[1] / "data_manifests" / "heraldry" / "train.yaml"
-BASE = ["optim.lr=1e-3", "optim.new_lr=1e-3", "optim.warmup=0.1", "optim.weight_decay=0.01", "optim.clip_norm=null"]
+BASE = [
+    *ARMS["entityclip"],
+    "optim.lr=1e-3",
+    "optim.new_lr=1e-3",
+    "optim.warmup=0.1",
+    "optim.weight_decay=0.01",
+    "optim.clip_norm=null",
+]
 RECIPES: dict[str, list[str]] = {
     "base": [],
     "lr 5e-4": ["optim.lr=5e-4"],

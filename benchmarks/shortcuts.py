@@ -17,6 +17,7 @@ import typer
 from matplotlib.figure import Figure
 from safetensors.torch import load_file
 
+from flows.arms import ARMS
 from model.entityclip import EntityCLIP
 from model.files import write_json, written_whole
 from model.run_log import read_log
@@ -95,7 +96,7 @@ def main(
 ) -> None:
     """Train, probe, print and draw."""
     torch.set_num_threads(1)
-    keep = [f"checkpoint.every={_EVERY}", "checkpoint.keep=1000", "data.workers=0"]
+    keep = [*ARMS["entityclip"], f"checkpoint.every={_EVERY}", "checkpoint.keep=1000", "data.workers=0"]
     settings = load_settings(CONFIG, [*keep, *override])
     run = out / "run"
     if not (run / "train.json").exists():

@@ -159,7 +159,7 @@ def train(
 ) -> None:
     """Train on cached explanations; an unfinished run in the folder goes on from its last saved state.
 
-    With --set method.mmae=false --set method.gi_itm=false: plain CLIP.
+    What it trains is the settings' `method`: the paper's modules, anchors, or none of them (plain CLIP).
     """
     from model.settings_file import load_settings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.entityclip import ARMS
+from flows.arms import ARMS
 from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
 from flows.project_paths import PROJECT
@@ -31,7 +31,7 @@ CONFIG = PROJECT / "data_manifests" / "heraldry" / "train.yaml"
 def run_demo(
     engine: EngineKind = "transformers", out: Path | None = None, manifest: Path = MANIFEST, config: Path = CONFIG
 ) -> Report:
-    """Generate explanations, train both arms on them with the same budget, evaluate, and write the report.
+    """Generate explanations, train all arms on them with the same budget, evaluate, and write the report.
 
     What is finished already is kept: explanations by their keys, runs by their settings and shards; so is what a run
     has saved that was interrupted.
@@ -40,7 +40,7 @@ def run_demo(
         engine: who generates the explanations.
         out: run folder; by default `runs/heraldry`, or `runs/heraldry-vllm` for vLLM.
         manifest: dataset and generation; by default the shipped demo world.
-        config: training settings of both arms.
+        config: training settings of all arms.
     """
     out = (
         out.resolve() if out else PROJECT / "runs" / ("heraldry" if engine == "transformers" else f"heraldry-{engine}")

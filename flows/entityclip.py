@@ -1,9 +1,10 @@
-"""The flow that chains it all for a dataset: explanations, training with and without the method, evaluation, report."""
+"""The flow that chains it all for a dataset: explanations, training of all arms, evaluation, report."""
 
 from pathlib import Path
 
 from prefect import flow
 
+from flows.arms import ARMS
 from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
 from flows.live_run import LiveRun, Now
@@ -18,9 +19,6 @@ from model.settings_file import load_settings
 from pipeline.job import open_job
 from pipeline.manifest import EngineKind
 
-# Equal in everything but the method; the plain arm is the baseline.
-ARMS = {"plain": ["method.mmae=false", "method.gi_itm=false"], "entityclip": []}
-
 
 @flow(name="entityclip")
 @stops_with_its_child
@@ -34,7 +32,7 @@ def run_entityclip(
     overrides: list[Override] | None = None,
     nproc: Positive = 1,
 ) -> Report:
-    """Generate a dataset's explanations, train plain CLIP and EntityCLIP on them, evaluate both, write the report.
+    """Generate a dataset's explanations, train plain CLIP, EntityCLIP and our anchors, evaluate them, write the report.
 
     What is finished already is kept: explanations by their keys, runs by their settings and shards.
 
@@ -45,7 +43,7 @@ def run_entityclip(
         limit: explain the first so many pairs only, and train and evaluate on what there is then.
         engine: another engine than the manifest's, at its defaults.
         ranges: split the shards into so many ranges, each a flow run of its own on the work pool.
-        overrides: changed training settings of both arms, such as `optim.lr=1e-3`.
+        overrides: changed training settings of all arms, such as `optim.lr=1e-3`.
         nproc: processes on this machine that share every batch of a training.
     """
     explanations = open_job(in_project(manifest)).output  # mistakes show before the first child

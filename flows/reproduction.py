@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import yaml
 
+from flows.arms import only
 from flows.project_paths import PROJECT
 from model.files import written_whole
 from pipeline.errors import PipelineError
@@ -15,11 +16,11 @@ Benchmark = Literal["n24news", "visualnews", "goodnews"]
 
 # Equal in everything but the method. The bridge is ours and not the paper's.
 PAPER_ARMS = {
-    "plain CLIP": ["method.mmae=false", "method.gi_itm=false"],
-    "MMAE only": ["method.gi_itm=false"],
-    "GI-ITM only": ["method.mmae=false"],
-    "EntityCLIP": [],
-    "EntityCLIP with bridge": ["method.bridge_weight=0.5"],
+    "plain CLIP": only(),
+    "MMAE only": only(mmae=True),
+    "GI-ITM only": only(gi_itm=True),
+    "EntityCLIP": only(mmae=True, gi_itm=True),
+    "EntityCLIP with bridge": only(mmae=True, gi_itm=True, bridge_weight=0.5),
 }
 _PRESETS: dict[Benchmark, str] = {"n24news": "paper", "visualnews": "paper", "goodnews": "paper-goodnews"}
 # Where the authors' released explanations lie below a dataset's root, as docs and `import-explanations` know them.

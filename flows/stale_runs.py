@@ -18,6 +18,7 @@ from flows.liveness import SILENT_SECONDS, signs_of_life, why_gone
 
 FLOWS = (
     "entityclip",
+    "entityclip-ablation",
     "entityclip-demo",
     "generate-explanations",
     "generate-range",

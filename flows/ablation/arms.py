@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from flows.arms import only
+
 Explanations = Literal["generated", "others", "oracle"]
 Budget = Literal["steps", "compute"]
-
-_OFF = {"mmae": False, "gi_itm": False, "bridge_weight": 0.0, "anchor_text_weight": 0.0, "anchor_image_weight": 0.0}
 
 
 @dataclass(frozen=True)
@@ -14,14 +14,14 @@ class Arm:
     """A way to train.
 
     Attributes:
-        method: settings that make it, of `method`.
+        method: overrides of training settings that make it.
         explanations: of the demo's LLM for the pair's own caption; those of other houses (a control: what still helps
             does not come from what they say); or the encyclopedia's own (no LLM's mistakes).
         like: the arm whose learning rate it takes, where it is not tuned itself.
     """
 
     name: str
-    method: tuple[tuple[str, object], ...]
+    method: tuple[str, ...]
     explanations: Explanations = "generated"
     like: str | None = None
 
@@ -31,17 +31,13 @@ class Arm:
         return self.name.lower().replace(" + ", "-and-").replace(", ", "-").replace(" ", "-")
 
 
-def _arm(name: str, **method: object) -> Arm:
-    return Arm(name, tuple((_OFF | method).items()))
-
-
-PLAIN = _arm("plain CLIP")
-MMAE = _arm("MMAE only", mmae=True)
-GI_ITM = _arm("GI-ITM only", gi_itm=True)
-ENTITYCLIP = _arm("EntityCLIP", mmae=True, gi_itm=True)
-BRIDGE = _arm("bridge only", bridge_weight=1.0)
-BOTH = _arm("EntityCLIP + bridge", mmae=True, gi_itm=True, bridge_weight=1.0)
-ANCHORS = _arm("anchors only", anchor_text_weight=1.0)
+PLAIN = Arm("plain CLIP", only())
+MMAE = Arm("MMAE only", only(mmae=True))
+GI_ITM = Arm("GI-ITM only", only(gi_itm=True))
+ENTITYCLIP = Arm("EntityCLIP", only(mmae=True, gi_itm=True))
+BRIDGE = Arm("bridge only", only(bridge_weight=1.0))
+BOTH = Arm("EntityCLIP + bridge", only(mmae=True, gi_itm=True, bridge_weight=1.0))
+ANCHORS = Arm("anchors only", only(anchor_text_weight=1.0))
 TUNED = (PLAIN, MMAE, GI_ITM, ENTITYCLIP, BRIDGE, BOTH, ANCHORS)
 CONTROLS = tuple(
     Arm(f"{arm.name}, others' explanations", arm.method, "others", like=arm.name) for arm in TUNED if arm is not PLAIN

@@ -50,9 +50,8 @@ class Run:
     @property
     def overrides(self) -> list[str]:
         """What it changes of the demo's settings."""
-        method = [f"method.{name}={str(value).lower()}" for name, value in self.arm.method]
         return [
-            *method,
+            *self.arm.method,
             f"towers.model=local-dir:{self.clip}",
             f"data.explanations={self.world.explanations(self.arm.explanations)}",
             f"data.wrong_explanations={str(self.arm.explanations == 'others').lower()}",

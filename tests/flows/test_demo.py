@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from flows.arms import ARMS
 from flows.demo import CONFIG, MANIFEST, run_demo
-from flows.entityclip import ARMS, run_entityclip
+from flows.entityclip import run_entityclip
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -38,15 +39,16 @@ def test_demo_end_to_end_and_again(small: tuple[Path, Path, Path], capsys: pytes
     report = run_demo(out=out, manifest=manifest, config=config)
     printed = capsys.readouterr().out
     assert "generated" in printed and "trained already" not in printed
-    assert report.verdict.split()[0] in ("No", "entityclip")
-    for arm in ("plain", "entityclip"):
+    assert report.verdict.split()[0] in ("No", "anchors")
+    for arm in ARMS:
         metrics = json.loads((out / arm / "metrics.json").read_text())["splits"]["test"]
         assert metrics["gallery"] == 16
         for way in ("image_to_text", "text_to_image"):
             assert set(metrics[way]) == {"R@1", "R@5", "R@10", "R@50", "R@100", "MedR", "MeanR", "MRR"}
-    records = {arm: json.loads((out / arm / "train.json").read_text()) for arm in ("plain", "entityclip")}
-    assert records["plain"]["steps"] == records["entityclip"]["steps"] == 8
-    assert records["plain"]["data"]["train"]["rows"] == records["entityclip"]["data"]["train"]["rows"]
+    records = {arm: json.loads((out / arm / "train.json").read_text()) for arm in ARMS}
+    assert {record["steps"] for record in records.values()} == {8}
+    assert len({record["data"]["train"]["rows"] for record in records.values()}) == 1
+    assert (out / "anchors" / "anchors.safetensors").is_file() and not (out / "plain" / "anchors.safetensors").exists()
     assert records["plain"]["parameters"]["training_only"] == 0 < records["entityclip"]["parameters"]["training_only"]
     page = (out / "report.html").read_text(encoding="utf-8")
     assert report.verdict.split("(")[0] in page
@@ -55,7 +57,7 @@ def test_demo_end_to_end_and_again(small: tuple[Path, Path, Path], capsys: pytes
 
     again = run_demo(out=out, manifest=manifest, config=config)
     printed = capsys.readouterr().out
-    assert "generated 0" in printed and printed.count("trained already") == 2
+    assert "generated 0" in printed and printed.count("trained already") == 3
     assert again.metrics == report.metrics
 
 

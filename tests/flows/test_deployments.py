@@ -19,11 +19,12 @@ from pipeline.manifest import load_manifest
 DEPLOYMENTS = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
 
 
-def test_five_flows_for_four_datasets() -> None:
-    flows = {load_flow_from_entrypoint(one["entrypoint"]).name for one in DEPLOYMENTS}
-    assert flows == set(FLOWS) - {"entityclip-demo"}
-    for name in ("heraldry", "n24news", "visualnews", "goodnews"):
-        assert sum(one["name"] == name for one in DEPLOYMENTS) == len(flows)
+def test_five_flows_for_four_datasets_and_the_ablation_for_worlds() -> None:
+    deployed = {(load_flow_from_entrypoint(one["entrypoint"]).name, one["name"]) for one in DEPLOYMENTS}
+    flows, datasets = set(FLOWS) - {"entityclip-demo", "entityclip-ablation"}, ("n24news", "visualnews", "goodnews")
+    everywhere = {(flow, name) for flow in flows for name in ("heraldry", *datasets)}
+    assert len(flows) == 5 and deployed == everywhere | {("entityclip-ablation", "heraldry")}
+    assert len(deployed) == len(DEPLOYMENTS)
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda one: f"{one['entrypoint']} {one['name']}")
@@ -40,7 +41,7 @@ def test_parameters_are_described_and_what_they_name_exists(deployment: dict[str
         assert manifest.name == deployment["name"], "the fan-out looks for generate-range/NAME"
         if "config" in given:
             assert manifest.output_location == load_settings(in_project(given["config"]), []).data.explanations
-    if flow.name in ("entityclip", "generate-explanations"):
+    if flow.name in ("entityclip", "entityclip-ablation", "generate-explanations"):
         assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
 
 
