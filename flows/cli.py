@@ -249,7 +249,7 @@ def demo(
     engine: Annotated[EngineKind, typer.Option(help="who generates the explanations")] = "transformers",
     out: Annotated[Path | None, typer.Option("--out", help="run folder; by default runs/heraldry")] = None,
 ) -> None:
-    """The whole job on the demo world: generate, train both arms, evaluate, report."""
+    """The whole job on the demo world: generate, train three ways, evaluate, report."""
     from flows.demo import run_demo
 
     with a_stop_is_no_failure():

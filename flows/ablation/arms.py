@@ -42,7 +42,5 @@ TUNED = (PLAIN, MMAE, GI_ITM, ENTITYCLIP, BRIDGE, BOTH, ANCHORS)
 CONTROLS = tuple(
     Arm(f"{arm.name}, others' explanations", arm.method, "others", like=arm.name) for arm in TUNED if arm is not PLAIN
 )
-ORACLES = tuple(
-    Arm(f"{arm.name}, oracle's explanations", arm.method, "oracle", like=arm.name) for arm in (ENTITYCLIP, BOTH)
-)
+ORACLES = (Arm(f"{ANCHORS.name}, oracle's explanations", ANCHORS.method, "oracle", like=ANCHORS.name),)
 OTHER_CHECKPOINT = (PLAIN, ENTITYCLIP, BOTH, ANCHORS)  # what the second checkpoint is tried with

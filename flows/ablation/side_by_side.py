@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -10,7 +11,11 @@ from tqdm import tqdm
 
 from flows.ablation.runs import Run, begin_worker
 from flows.ablation.worlds import ONE_THREAD
+from flows.show import console
 from model.errors import ModelError
+from model.progress import duration
+
+_SILENCE = 60.0  # seconds between lines where there is no terminal for a bar
 
 
 def complete_runs(runs: Sequence[Run], workers: int, title: str) -> None:
@@ -26,7 +31,13 @@ def complete_runs(runs: Sequence[Run], workers: int, title: str) -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(left)), mp_context=context, initializer=begin_worker) as pool:
         of: dict[Future[None], Run] = {pool.submit(run.complete): run for run in left}
-        for done in tqdm(as_completed(of), total=len(of), desc=title, unit="run", disable=None, smoothing=0):
+        began = said = time.monotonic()
+        bar = tqdm(as_completed(of), total=len(of), desc=title, unit="run", disable=None, smoothing=0)
+        for number, done in enumerate(bar, 1):
+            now = time.monotonic()
+            if bar.disable and (now - said >= _SILENCE or number == len(of)):
+                said, left_for = now, duration((now - began) / number * (len(of) - number))
+                console.print(f"{title}: {number}/{len(of)} runs, {left_for} left")
             error = done.exception()
             if isinstance(error, BrokenProcessPool):
                 raise ModelError("a process of the ablation was killed; the same command goes on") from error
