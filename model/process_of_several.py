@@ -1,5 +1,6 @@
 """One of the processes that torchrun starts: its place among them, and what becomes of it."""
 
+import ctypes
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -58,9 +59,18 @@ def processes_of_torchrun(device_name: str) -> Iterator[OneProcess]:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
+    _keep_until_exit(dist.group.WORLD)
     try:
         yield Processes(device)
     except Stopped:
         dist.destroy_process_group()
         raise
     dist.destroy_process_group()  # after a failure there is perhaps nobody left to part from
+
+
+def _keep_until_exit(group: object) -> None:
+    """Never destruct it: gloo's destructor holds Python's lock, and waits for a thread that may be waiting for that.
+
+    The thread does so to release the last collective's tensors, which is when a run ends that was asked to stop.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(group))
