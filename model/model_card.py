@@ -82,12 +82,13 @@ def _what(card: dict[str, Any]) -> str:
         origin = card.get("origin") or {}
         return f"A CLIP, imported from {code(origin.get('file', 'another program'))}; its form is {start}."
     method = MethodSettings.model_validate(card["method"])
+    recipe = f"{'as' if method.has_experts else 'after the idea of'} {_METHOD} ({_parts(method)})"
     if not method.uses_explanations:
         how = "with the contrastive loss alone: no explanations were read (plain CLIP)"
     elif card["trained_with"]["wrong_explanations"]:
-        how = f"as {_METHOD} ({_parts(method)}), but as a control, **with the explanations of other captions**"
+        how = f"{recipe}, but as a control, **with the explanations of other captions**"
     else:
-        how = f"with explanations of the captions' entities that an LLM wrote, as {_METHOD} ({_parts(method)})"
+        how = f"with explanations of the captions' entities that an LLM wrote, {recipe}"
     return f"A CLIP: an image tower, a text tower and a cosine. It began as {start}, and was fine-tuned {how}."
 
 

@@ -7,19 +7,21 @@ what to look for. Every picture of the same houses is a right answer here.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
-from typing import Any
 
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
 from flows.ablation.runs import Run
 from flows.ablation.table import PoolResult, RowResult, spread
+from model.anchors import embed_explanations
 from model.checkpoint import load_trained_towers
 from model.clusters import Groups
 from model.comparison import hits, load_embeddings
 from model.paired_difference import paired_difference
+from model.shards import read_split
+from model.triples import TripleSet
 
+_BATCH = 256
 CAPTION, EXPLANATION = "asked by caption", "asked by explanation"
 Found = dict[str, dict[str, Tensor]]  # by what is asked with and by pool: what each query adds to the mean recall
 
@@ -62,19 +64,10 @@ def explained_results(
     return results
 
 
-@torch.inference_mode()
 def _explanations(run: Run, ids: Sequence[str]) -> Tensor:
     """(N, D) fp32, L2-normalised: what the world's language model said of these test pairs, through the text tower."""
-    files = sorted((run.world.explanations("generated") / "split=test").glob("part-*.parquet"))
-    told: dict[str, str] = {}
-    for file in files:
-        table = pq.read_table(file, columns=["id", "explanation"])
-        told |= dict(zip(table["id"].to_pylist(), table["explanation"].to_pylist(), strict=True))
     towers = load_trained_towers(run.folder)
-    clip: Any = towers.clip.eval()
-    return torch.cat(
-        [
-            clip.encode_text(towers.tokenizer([told[row_id] for row_id in ids[start : start + 256]]), normalize=True)
-            for start in range(0, len(ids), 256)
-        ]
-    ).float()
+    rows = read_split(run.world.explanations("generated"), "test", statuses=None)
+    triples = TripleSet(rows, towers, explanations=True, cache_mib=0, workers=0)
+    places = {row_id: place for place, row_id in enumerate(triples.ids)}
+    return embed_explanations(towers.clip, triples, _BATCH)[[places[row_id] for row_id in ids]]

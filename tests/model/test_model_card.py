@@ -152,6 +152,7 @@ def test_metrics_of_other_weights_and_what_was_not_trained_here(run: Path) -> No
     assert "no explanations were read (plain CLIP)" in model_card({**card, "method": method}, None, "mine", 10)
     anchored = model_card({**card, "method": {**method, "anchor_text_weight": 1.0}}, None, "mine", 10)
     assert "(explanation anchors, which are not the paper's)" in anchored and "Explanations are an LLM's" in anchored
+    assert "after the idea of EntityCLIP" in anchored
     imported = {**card, "trained_with": None, "origin": {"file": "best.pt"}, "validation": None}
     text = model_card(imported, None, "mine", 10)
     assert "imported from `best.pt`" in text and "is not recorded" in text
