@@ -19,9 +19,11 @@ def main(
 ) -> None:
     """Run the ablation and print its table."""
     from flows.ablation.flow import ablate
+    from flows.interrupt import stop_soon_on_interrupt
 
     if quick + confirm + harder > 1:
         raise typer.BadParameter("--quick, --confirm and --harder are sizes; give one")
+    stop_soon_on_interrupt()
     ablate(out.absolute(), "quick" if quick else "confirmation" if confirm else "harder" if harder else "full", workers)
 
 

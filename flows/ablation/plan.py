@@ -70,8 +70,8 @@ QUICK = Size(
     seeds=(0, 1),
     tuning_seeds=(),
     lrs=(1e-3,),
-    arms=(PLAIN, ENTITYCLIP, BOTH, *(arm for arm in CONTROLS if arm.like == BOTH.name)),
-    compute_arms=(PLAIN, BOTH),
+    arms=(PLAIN, ENTITYCLIP, ANCHORS, *(arm for arm in CONTROLS if arm.like == ANCHORS.name)),
+    compute_arms=(PLAIN, ENTITYCLIP, ANCHORS),
     other_checkpoint=None,
 )
 CONFIRMATION = Size(

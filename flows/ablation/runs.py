@@ -1,6 +1,5 @@
 """One training run of the ablation: where it is, its settings, and how it is completed."""
 
-import os
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +81,3 @@ class Run:
                 train(settings, self.folder, overwrite=not can_go_on(self.folder, settings))
             if self.stage != "tune" and not is_measured(self.folder, settings):
                 evaluate(self.folder)
-
-
-def begin_worker() -> None:
-    """What a process that completes runs begins with: one thread, no progress bars."""
-    os.environ["TQDM_DISABLE"] = "1"

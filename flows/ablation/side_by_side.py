@@ -1,15 +1,20 @@
-"""Many small runs at once, a process each; whichever fails is named at the end, and the others go on."""
+"""Many small runs at once, a process each; whichever fails is named at the end, and the others go on.
+
+Whoever stops the command stops them all: a run that was at work is made again, those that are complete are kept.
+"""
 
 import multiprocessing
 import os
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 
 from tqdm import tqdm
 
-from flows.ablation.runs import Run, begin_worker
+from flows.ablation.runs import Run
 from flows.ablation.worlds import ONE_THREAD
 from flows.show import console
 from model.errors import ModelError
@@ -28,8 +33,7 @@ def complete_runs(runs: Sequence[Run], workers: int, title: str) -> None:
         return
     os.environ.update(ONE_THREAD)
     failed: list[str] = []
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(left)), mp_context=context, initializer=begin_worker) as pool:
+    with _pool(min(workers, len(left))) as pool:
         of: dict[Future[None], Run] = {pool.submit(run.complete): run for run in left}
         began = said = time.monotonic()
         bar = tqdm(as_completed(of), total=len(of), desc=title, unit="run", disable=None, smoothing=0)
@@ -45,3 +49,31 @@ def complete_runs(runs: Sequence[Run], workers: int, title: str) -> None:
                 failed.append(f"{of[done].folder}: {type(error).__name__}: {error}")
     if failed:
         raise ModelError("\n  ".join([f"{len(failed)} of {len(left)} runs failed:", *failed]))
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Left by an error or Ctrl-C, it ends its processes; its own end would wait for all that was submitted."""
+    before = set(multiprocessing.active_children())
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - before:
+                process.kill()
+            raise
+
+
+def _begin_worker() -> None:
+    """One that outlives the command would go on training; progress bars of several would overwrite each other."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ["TQDM_DISABLE"] = "1"
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
