@@ -43,17 +43,17 @@ def test_killed_at_seeded_moments(tmp_path: Path, tiny_llama: Path) -> None:
     generate(undisturbed, ScriptedEngine())
     manifest = write_manifest(tmp_path, tiny_llama, num_shards=8)
     output, asked = tmp_path / "explanations", tmp_path / "asked.log"
+    seconds = _seconds_of_a_run(manifest, output, asked)  # here and now: a busy machine plans longer
     rng = random.Random(0)
     moments: Counter[str] = Counter()
     kills = 0
     while sum(moments.values()) < KILLS:
         process, news = _start(manifest, asked, 0.002)
-        time.sleep(rng.uniform(0, 0.3))
+        time.sleep(rng.uniform(0, seconds / 2))  # or most runs would be done before
         process.kill()
         process.join()
-        if _is_done(news):  # begin anew
-            shutil.rmtree(output)
-            asked.unlink()
+        if _is_done(news):
+            _begin_anew(output, asked)
             kills = 0
         else:
             kills += 1
@@ -96,6 +96,21 @@ def test_killed_at_each_kind_of_moment(tmp_path: Path, tiny_llama: Path) -> None
             assert not list((output / "_spool").iterdir())
             assert not list(output.rglob("*.tmp"))  # what was written under a temporary name is gone
             shutil.rmtree(output)
+
+
+def _seconds_of_a_run(manifest: Path, output: Path, asked: Path) -> float:
+    process, news = _start(manifest, asked, 0.002)
+    begun = time.monotonic()
+    assert _is_done(news)
+    seconds = time.monotonic() - begun
+    process.join()
+    _begin_anew(output, asked)
+    return seconds
+
+
+def _begin_anew(output: Path, asked: Path) -> None:
+    shutil.rmtree(output)
+    asked.unlink()
 
 
 def _is_done(news: Connection) -> bool:
