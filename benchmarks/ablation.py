@@ -12,7 +12,7 @@ import typer
 
 def main(
     out: Annotated[Path, typer.Option(help="folder of everything that is made")] = Path("runs/ablation"),
-    quick: Annotated[bool, typer.Option("--quick", help="one world, two seeds, the main arms: ten minutes")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="one world, two seeds, the main arms: five minutes")] = False,
     confirm: Annotated[bool, typer.Option("--confirm", help="what was chosen, on worlds that chose nothing")] = False,
     harder: Annotated[bool, typer.Option("--harder", help="several houses in a picture, unseen ones, twins")] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="runs side by side; by default one for each core")] = None,
