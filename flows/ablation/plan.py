@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from statistics import fmean
+from typing import get_args
 
 from flows.ablation.arms import (
     ANCHORS,
@@ -55,7 +56,7 @@ class Size:
     lrs: tuple[float, ...] = (5e-4, 1e-3, 2e-3)
     steps: int = 240
     arms: tuple[Arm, ...] = (*TUNED, *CONTROLS, *ORACLES)
-    compute_arms: tuple[Arm, ...] = TUNED
+    compute_arms: tuple[Arm, ...] = (*TUNED, *CONTROLS)
     costliest: Arm = BOTH
     other_checkpoint: int | None = 1
     world: tuple[tuple[str, int], ...] = ()
@@ -137,7 +138,8 @@ class Plan:
         rows = [Row(0, "steps", arm) for arm in self.size.arms]
         rows += [Row(0, "compute", arm) for arm in self.size.compute_arms]
         if self.size.other_checkpoint is not None:
-            rows += [Row(self.size.other_checkpoint, "steps", arm) for arm in OTHER_CHECKPOINT]
+            other = self.size.other_checkpoint
+            rows += [Row(other, budget, arm) for budget in get_args(Budget) for arm in OTHER_CHECKPOINT]
         return rows
 
     def counted(self) -> "Plan":
