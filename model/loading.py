@@ -19,6 +19,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from model.errors import ModelError
+from model.worker_process import end_with_parent
 
 Item = TypeVar("Item")
 MAX_WORKERS = 16
@@ -99,19 +100,11 @@ def _as_it_is(loaded: Any) -> Any:
 
 def _begin_worker(_: int) -> None:
     """One thread each; an interrupt is for the training process, which ends its workers itself, or by its own end."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()  # torch's own watch is on the fork server, which lives as long as its workers do
     torch.set_num_threads(1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # else it warns of the fork
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-
-
-def _end_with_parent() -> None:
-    """torch's own watch is on the server that workers are forked from, and that lives as long as they do."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 class ReadAhead(Generic[Item]):

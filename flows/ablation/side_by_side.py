@@ -5,7 +5,6 @@ Whoever stops the command stops them all: a run that was at work is made again, 
 
 import multiprocessing
 import os
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -19,6 +18,7 @@ from flows.ablation.worlds import ONE_THREAD
 from flows.show import console
 from model.errors import ModelError
 from model.progress import duration
+from model.worker_process import end_with_parent
 
 _SILENCE = 60.0  # seconds between lines where there is no terminal for a bar
 
@@ -68,12 +68,5 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 def _begin_worker() -> None:
     """One that outlives the command would go on training; progress bars of several would overwrite each other."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     os.environ["TQDM_DISABLE"] = "1"
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)

@@ -54,8 +54,9 @@ def test_killed_at_seeded_moments(tmp_path: Path, tiny_llama: Path) -> None:
             _wait_for_requests(process, asked, rng.randint(1, 80))
         process.kill()
         process.join()
-        if _is_done(news):
-            _begin_anew(output, asked)
+        if _is_done(news):  # begin anew
+            shutil.rmtree(output)
+            asked.unlink()
             kills = 0
         else:
             kills += 1
@@ -109,11 +110,6 @@ def _wait_for_requests(process: BaseProcess, asked: Path, more: int) -> None:
     goal = lines() + more
     while lines() < goal and process.is_alive():
         time.sleep(0.001)
-
-
-def _begin_anew(output: Path, asked: Path) -> None:
-    shutil.rmtree(output)
-    asked.unlink()
 
 
 def _is_done(news: Connection) -> bool:
