@@ -9,10 +9,10 @@ demo: .venv/.installed $(if $(filter vllm,$(ENGINE)),.venv-vllm/.installed)  ## 
 	$(BIN)/entityclip demo --engine $(ENGINE)
 
 up: .venv/.installed  ## Prefect here: server on SQLite, work pool, one process worker, all deployments
-	$(BIN)/python -m flows.local_prefect up
+	$(BIN)/python -m flows.orchestration.local_server up
 
 down:  ## stop them
-	$(BIN)/python -m flows.local_prefect down
+	$(BIN)/python -m flows.orchestration.local_server down
 
 test: .venv/.installed browser  ## the default tests
 	$(BIN)/python -m pytest -m "not slow"
@@ -41,8 +41,8 @@ lint: .venv/.installed  ## style and types
 vllm-env: .venv-vllm/.installed  ## vLLM's own environment
 
 models: .venv/.installed  ## rebuild the two small models that ship with the demo
-	$(BIN)/python -m flows.demo_models.clip data_manifests/heraldry/clip
-	$(BIN)/python -m flows.demo_models.llama data_manifests/heraldry/llama
+	$(BIN)/python -m benchmarks.demo_models.clip data_manifests/heraldry/clip
+	$(BIN)/python -m benchmarks.demo_models.llama data_manifests/heraldry/llama
 
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("EntityCLIP needs Python 3.11 or newer: make PYTHON=python3.11 ...")'

@@ -26,12 +26,12 @@ from tqdm import tqdm
 from benchmarks.costs import make_optimizer
 from benchmarks.peak_memory import peak_mib
 from benchmarks.steps import Steps, Variant, Workload
-from model.device import choose_device
-from model.entityclip import EntityCLIP
+from model.distributed.device import choose_device
 from model.errors import ModelError
 from model.files import write_json
-from model.settings import MethodSettings
-from model.training_step import TrainingStep
+from model.method.entityclip import EntityCLIP
+from model.settings.schema import MethodSettings
+from model.training.step import TrainingStep
 
 
 class Point(NamedTuple):

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.peak_memory import peak_mib
 from benchmarks.steps import Steps, Variant, Workload
-from model.flops import count_flops
+from model.training.flops import count_flops
 
 
 class Flops(NamedTuple):

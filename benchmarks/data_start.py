@@ -25,10 +25,10 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from model.open_clip_import import open_clip
-from model.shards import SCHEMA_VERSION, read_split
-from model.towers import Towers
-from model.triples import TripleSet
+from model.clip.open_clip_import import open_clip
+from model.clip.towers import Towers
+from model.data.dataset import TripleSet
+from model.data.shards import SCHEMA_VERSION, read_split
 
 BATCH = 192
 _WORDS = "who where when queen visit race court minister stands beside hall river coat crowd flag grey blue old".split()

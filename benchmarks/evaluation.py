@@ -1,6 +1,6 @@
 """Time and memory of ranking a split both ways: `python -m benchmarks.evaluation --help`.
 
-Beside ours (`model.retrieval.ranks`), on the same embeddings and in the same process, in turns:
+Beside ours (`model.evaluation.retrieval.ranks`), on the same embeddings and in the same process, in turns:
 
 - per-row argsort, as the authors' code does it: all scores as one matrix, each row sorted in full, and the place of the
   right answer looked up in the order;
@@ -28,8 +28,8 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.peak_memory import peak_mib
-from model.clusters import Groups
-from model.retrieval import product, ranks
+from model.evaluation.clusters import Groups
+from model.evaluation.retrieval import product, ranks
 
 
 def embeddings(pairs: int, width: int) -> tuple[Tensor, Tensor]:

@@ -23,10 +23,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.receipts import BucketReceipt, ShardReceipt, write_receipt
-from pipeline.schema import SCHEMA, schema_with
-from pipeline.shard import shard_name
-from pipeline.storage import open_storage
+from pipeline.files.storage import open_storage
+from pipeline.shards.receipts import BucketReceipt, ShardReceipt, write_receipt
+from pipeline.shards.schema import SCHEMA, schema_with
+from pipeline.shards.shard import shard_name
 
 _SPLITS = {"train": 18, "val": 1, "test": 1}
 _TEXTS, _WORDS = 20_000, 30_000
@@ -138,7 +138,7 @@ def measure(arguments: list[str]) -> dict[str, float]:
     """Run the command; wall and processor seconds, and its peak of resident memory in MiB."""
     program = (
         "import resource, sys\n"
-        "from flows.cli import main\n"
+        "from flows.cli.main import main\n"
         "try:\n"
         "    main()\n"
         "finally:\n"

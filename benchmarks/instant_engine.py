@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable, Iterator
 from typing import Self
 
-from pipeline.engines.protocol import Completion, Request
+from pipeline.engines.base import Completion, Request
 
 _WORDS = "statesman in a dark suit at the lectern beside his flag under grey sky".split()
 _TEXTS = [" ".join(random.Random(seed).choices(_WORDS, k=58)) for seed in range(1000)]

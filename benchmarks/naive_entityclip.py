@@ -1,6 +1,6 @@
 """MMAE and GI-ITM written down plainly: every token of every expert, anew for each of the four passes.
 
-This is what the published code computes, and what `model/experts.py` avoids. It is here to be measured against,
+This is what the published code computes, and what `model/method/mmae.py` avoids. It is here to be measured against,
 and to be proven equal (tests/benchmarks/test_naive_entityclip.py). It has no padding mask, as published.
 """
 
@@ -10,12 +10,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.batch import Batch
-from model.entityclip import EntityCLIP
-from model.losses import MATCH, NO_MATCH, contrastive_loss, matching_loss
-from model.matching import HardNegatives, draw_hard_negatives, possible_negatives
-from model.settings import MethodSettings
-from model.towers import at_position, embed_width, eot_position, image_tokens, text_tokens
+from model.clip.towers import at_position, embed_width, eot_position, image_tokens, text_tokens
+from model.method.batch import Batch
+from model.method.entityclip import EntityCLIP
+from model.method.gi_itm import HardNegatives, draw_hard_negatives, possible_negatives
+from model.method.losses import MATCH, NO_MATCH, contrastive_loss, matching_loss
+from model.settings.schema import MethodSettings
 
 _GROUPS = ("image", "shared", "text")
 

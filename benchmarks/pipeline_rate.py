@@ -32,7 +32,8 @@ _LARGEST = 12  # functions shown of a profile
 def run_once(manifest: Path, profile: bool) -> dict[str, float]:
     """Generate in this process; rows, seconds and the peak of resident memory in MiB."""
     began = time.monotonic()
-    from flows import generate, make_buckets
+    from flows import generate
+    from flows.orchestration import buckets
 
     generated: list[float] = []
     real = generate.open_job
@@ -43,7 +44,7 @@ def run_once(manifest: Path, profile: bool) -> dict[str, float]:
 
     profiler = cProfile.Profile()
     with (
-        mock.patch.object(make_buckets, "engine_for", lambda job: InstantEngine()),
+        mock.patch.object(buckets, "engine_for", lambda job: InstantEngine()),
         mock.patch.object(generate, "open_job", timed_open_job),
     ):
         if profile:

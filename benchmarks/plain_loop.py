@@ -4,15 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.instant_engine import InstantEngine
 from pipeline.engines.lazy import LazyEngine
-from pipeline.error_limit import ErrorLimit
-from pipeline.garbage import rare_collections
-from pipeline.generate import Receipt, make_bucket
+from pipeline.generation.bucket import Receipt, make_bucket
+from pipeline.generation.prepare import prepare, shards_there
+from pipeline.generation.progress import GenerationProgress
+from pipeline.generation.run import ErrorLimit, Run, rare_collections
 from pipeline.job import Job
-from pipeline.judge_process import JudgeProcess
-from pipeline.output import single_writer
-from pipeline.prepare import prepare, shards_there
-from pipeline.progress import GenerationProgress
-from pipeline.run import Run
+from pipeline.judge.process import JudgeProcess
+from pipeline.shards.writer_lock import single_writer
 
 _THREADS = 4
 

@@ -18,8 +18,8 @@ from rich.table import Table
 
 from benchmarks.peak_memory import peak_mib
 from benchmarks.synthetic_pairs import write_dataset
+from pipeline.generation.prepare import prepare
 from pipeline.job import open_job
-from pipeline.prepare import prepare
 
 
 def plan_once(manifest: Path) -> dict[str, float]:

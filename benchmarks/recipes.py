@@ -13,8 +13,8 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from flows.arms import ARMS
-from model.settings_file import load_settings
-from model.training import train
+from model.settings.load import load_settings
+from model.training.loop import train
 
 CONFIG = Path(__file__).parents[1] / "data_manifests" / "heraldry" / "train.yaml"
 BASE = [

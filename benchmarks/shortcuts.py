@@ -1,7 +1,7 @@
 """What MMAE and GI-ITM can be solved by on the demo world: `python -m benchmarks.shortcuts`.
 
 Needs `entityclip generate data_manifests/heraldry.yaml` first. Trains EntityCLIP with the demo's settings, keeps every
-30th state, and probes each with pairs of the validation split (`model.shortcuts`): MMAE's loss with explanations
+30th state, and probes each with pairs of the validation split (`model.method.probes`): MMAE's loss with explanations
 exchanged or taken away, GI-ITM's accuracy, and the gradient that each weighted term sends into the towers. Prints
 tables and draws `docs/shortcuts.png`. docs/why_it_works_or_not.md says what was found.
 """
@@ -18,17 +18,17 @@ from matplotlib.figure import Figure
 from safetensors.torch import load_file
 
 from flows.arms import ARMS
-from model.entityclip import EntityCLIP
+from model.clip.towers import load_towers
+from model.data.dataset import TripleSet
+from model.data.shards import read_split
 from model.files import write_json, written_whole
-from model.run_log import read_log
-from model.seeds import seeded
-from model.settings import TrainSettings
-from model.settings_file import load_settings
-from model.shards import read_split
-from model.shortcuts import copying, gradients_at_towers
-from model.towers import load_towers
-from model.training import train
-from model.triples import TripleSet
+from model.method.entityclip import EntityCLIP
+from model.method.probes import copying, gradients_at_towers
+from model.rng import seeded
+from model.settings.load import load_settings
+from model.settings.schema import TrainSettings
+from model.tracking.run_log import read_log
+from model.training.loop import train
 
 CONFIG = Path(__file__).parents[1] / "data_manifests" / "heraldry" / "train.yaml"
 _EVERY, _BATCHES = 30, 8

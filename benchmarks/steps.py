@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.naive_entityclip import NaiveEntityCLIP
-from model.batch import Batch
-from model.entityclip import EntityCLIP
+from model.clip.open_clip_import import open_clip
+from model.clip.towers import check_towers, text_pool
 from model.errors import ModelError
-from model.losses import contrastive_loss
-from model.open_clip_import import open_clip
-from model.settings import MethodSettings
-from model.towers import check_towers, text_pool
+from model.method.batch import Batch
+from model.method.entityclip import EntityCLIP
+from model.method.losses import contrastive_loss
+from model.settings.schema import MethodSettings
 
 
 class Variant(StrEnum):

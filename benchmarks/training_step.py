@@ -22,7 +22,7 @@ from tqdm import trange
 
 from benchmarks.costs import Flops, make_optimizer, peak_memory, step_flops
 from benchmarks.steps import BASELINE, Steps, Variant, Workload
-from model.device import choose_device
+from model.distributed.device import choose_device
 from model.errors import ModelError
 from model.files import write_json
 

@@ -9,18 +9,18 @@ from pathlib import Path
 from prefect import flow
 
 from flows.arms import ARMS
+from flows.display.console import console, show_generation, show_training
+from flows.display.retrieval import show_arms
 from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
-from flows.project_paths import PROJECT
-from flows.report_page import show_files
-from flows.show import console, show_generation, show_training
-from flows.show_retrieval import show_arms
-from flows.states import stops_with_its_child
+from flows.orchestration.states import stops_with_its_child
+from flows.project import PROJECT
+from flows.report import show_files
 from flows.train import train_entityclip
 from model.report.write import Report, write_report
-from model.run_state import can_go_on, is_finished
-from model.settings_file import load_settings
-from pipeline.manifest import EngineKind
+from model.settings.load import load_settings
+from model.training.run_dir import can_go_on, is_finished
+from pipeline.manifest.manifest import EngineKind
 
 MANIFEST = PROJECT / "data_manifests" / "heraldry.yaml"
 CONFIG = PROJECT / "data_manifests" / "heraldry" / "train.yaml"

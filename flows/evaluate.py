@@ -5,12 +5,12 @@ from typing import Any
 
 from prefect import flow
 
-from flows.live_run import LiveRun
-from flows.parameters import Positive
-from flows.project_paths import in_project
-from flows.states import completed
-from flows.training_artifacts import publish_metrics
-from model.evaluation_processes import evaluate_in_processes
+from flows.orchestration.artifacts import publish_metrics
+from flows.orchestration.parameters import Positive
+from flows.orchestration.progress_artifact import LiveRun
+from flows.orchestration.states import completed
+from flows.project import in_project
+from model.launch.evaluate import evaluate_in_processes
 
 
 @flow(name="evaluate-entityclip")

@@ -4,17 +4,16 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.account import account, rows_by_status
-from flows.artifacts import publish_explanations
-from flows.fan_out import generate_in_ranges
-from flows.make_buckets import RUNNER, make_buckets
-from flows.parameters import Positive, Ranges, RedoStatuses
-from flows.project_paths import in_project, location_in_project
-from flows.states import completed
+from flows.orchestration.artifacts import publish_explanations
+from flows.orchestration.buckets import RUNNER, make_buckets
+from flows.orchestration.fan_out import generate_in_ranges
+from flows.orchestration.parameters import Positive, Ranges, RedoStatuses
+from flows.orchestration.states import account, completed, rows_by_status
+from flows.project import in_project, location_in_project
+from pipeline.generation.redo import parse_redo
+from pipeline.generation.summary import GenerationSummary
 from pipeline.job import open_job
-from pipeline.manifest import EngineKind
-from pipeline.redo import parse_redo
-from pipeline.summary import GenerationSummary
+from pipeline.manifest.manifest import EngineKind
 
 
 @flow(name="generate-explanations", task_runner=RUNNER)

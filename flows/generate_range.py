@@ -4,15 +4,14 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.account import account
-from flows.make_buckets import RUNNER, make_buckets
-from flows.parameters import Bucket, Positive, RedoStatuses
-from flows.project_paths import in_project, location_in_project
-from flows.states import completed
+from flows.orchestration.buckets import RUNNER, make_buckets
+from flows.orchestration.parameters import Bucket, Positive, RedoStatuses
+from flows.orchestration.states import account, completed
+from flows.project import in_project, location_in_project
+from pipeline.generation.redo import parse_redo
+from pipeline.generation.summary import GenerationSummary
 from pipeline.job import open_job
-from pipeline.manifest import EngineKind
-from pipeline.redo import parse_redo
-from pipeline.summary import GenerationSummary
+from pipeline.manifest.manifest import EngineKind
 
 
 @flow(name="generate-range", task_runner=RUNNER)

@@ -4,18 +4,17 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.live_run import LiveRun, Now
-from flows.parameters import Override, Positive
-from flows.project_paths import absolute_overrides, in_project
-from flows.remedy import naming_the_manifest
-from flows.states import completed, stopped
-from flows.training_artifacts import publish_training
+from flows.orchestration.artifacts import publish_training
+from flows.orchestration.parameters import Override, Positive
+from flows.orchestration.progress_artifact import LiveRun, Now
+from flows.orchestration.states import completed, stopped
+from flows.project import absolute_overrides, in_project, naming_the_manifest
 from model.errors import ModelError
-from model.run_log import read_log
-from model.settings_file import load_settings
-from model.several_processes import train_in_processes
-from model.stop_signal import Stopped
-from model.training import TrainResult
+from model.launch.train import train_in_processes
+from model.settings.load import load_settings
+from model.tracking.run_log import read_log
+from model.training.loop import TrainResult
+from model.training.stop_signal import Stopped
 
 
 @flow(name="train-entityclip")

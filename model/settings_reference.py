@@ -3,15 +3,16 @@
 from pydantic import BaseModel
 
 from field_reference import section
-from model.optim_settings import GroupSettings, OptimSettings
-from model.settings import (
+from model.settings.schema import (
     CheckpointSettings,
     DataSettings,
     DivergenceSettings,
     EvaluationSettings,
+    GroupSettings,
     LockSettings,
     LogSettings,
     MethodSettings,
+    OptimSettings,
     SplitSettings,
     TowerSettings,
     TrainSettings,

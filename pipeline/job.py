@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.judge import Judge, open_judge
+from pipeline.files.locations import is_url
+from pipeline.files.storage import Storage, open_storage
+from pipeline.judge.rules import Judge, open_judge
 from pipeline.llm import LanguageModel, find_language_model
-from pipeline.locations import is_url
-from pipeline.manifest import EngineKind, Manifest, load_manifest
-from pipeline.prompt import PromptTemplate, load_prompt
-from pipeline.storage import Storage, open_storage
+from pipeline.manifest.manifest import EngineKind, Manifest, load_manifest
+from pipeline.prompts.template import PromptTemplate, load_prompt
 
 
 @dataclass(frozen=True)

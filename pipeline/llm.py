@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.manifest import Manifest
-from pipeline.prompt import Message
+from pipeline.manifest.manifest import Manifest
+from pipeline.prompts.template import Message
 from torchvision_cure import make_torchvision_importable
 
 _NOT_IDENTITY = ("BUILD.json", "README.md", ".gitattributes")  # beside a model, but no part of what it says

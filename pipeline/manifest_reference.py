@@ -3,7 +3,7 @@
 from pydantic import BaseModel
 
 from field_reference import section
-from pipeline.datasets import (
+from pipeline.manifest.datasets import (
     Columns,
     CsvDataset,
     FolderDataset,
@@ -16,8 +16,8 @@ from pipeline.datasets import (
     VisualNewsDataset,
     WebDataset,
 )
-from pipeline.manifest import Generation, Judging, Manifest, Sampling, TransformersEngine, VllmEngine
-from pipeline.prompt import PromptExample, PromptTemplate
+from pipeline.manifest.manifest import Generation, Judging, Manifest, Sampling, TransformersEngine, VllmEngine
+from pipeline.prompts.template import PromptExample, PromptTemplate
 from pipeline.worlds.heraldry.settings import WorldSettings
 
 SECTIONS: dict[str, type[BaseModel]] = {

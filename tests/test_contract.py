@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-import pipeline.schema
-from model import shards
+import pipeline.shards.schema
+from model.data import shards
+from model.data.shards import read_split
 from model.errors import ModelError
-from model.shards import read_split
 from pipeline.job import open_job
 from tests.support.dataset import save_records, write_manifest, write_pairs
 from tests.support.generation import all_rows, file_digest, find_shards, generate
@@ -15,7 +15,7 @@ from tests.support.scripted_engine import ScriptedEngine
 
 
 def test_the_model_reads_what_the_pipeline_writes(tmp_path: Path, tiny_llama: Path) -> None:
-    assert shards.SCHEMA_VERSION == pipeline.schema.SCHEMA_VERSION
+    assert shards.SCHEMA_VERSION == pipeline.shards.schema.SCHEMA_VERSION
     records = write_pairs(tmp_path, 30)
     records[3]["caption"] = ""
     records[4]["topic"] = "sport"

@@ -9,18 +9,18 @@ import pytest
 import torch
 from PIL import Image
 
+from model.clip.towers import load_towers
+from model.data.dataset import TripleSet
+from model.data.images import BadImage, decode_bytes, decode_file
+from model.data.packed_images import PackedImages
+from model.data.shards import read_split
 from model.errors import ModelError
-from model.images import BadImage, decode_bytes, decode_file
-from model.packed_images import PackedImages
-from model.settings import TowerSettings
-from model.shards import read_split
-from model.towers import load_towers
-from model.triples import TripleSet
+from model.settings.schema import TowerSettings
+from pipeline.images.resize import UnusableImage, packed_image
 from pipeline.job import open_job
-from pipeline.pack import PackSettings, pack
-from pipeline.packed_image import UnusableImage, packed_image
+from pipeline.packing.pack import PackSettings, pack
 from tests.model.tiny_clip import make_tiny_clip
-from tests.pipeline.test_pack import photograph
+from tests.pipeline.packing.test_pack import photograph
 from tests.support.dataset import save_records, write_manifest, write_pairs
 from tests.support.generation import generate
 from tests.support.scripted_engine import ScriptedEngine
@@ -36,7 +36,7 @@ def test_packed_rows_train_as_those_by_reference(
     save_records(tmp_path, records)
     job = open_job(write_manifest(tmp_path, tiny_llama, num_shards=3))
     generate(job, ScriptedEngine())
-    monkeypatch.setattr("pipeline.pack.ROW_GROUP", 8)
+    monkeypatch.setattr("pipeline.packing.pack.ROW_GROUP", 8)
     pack(job.output, tmp_path / "packed", PackSettings(size=32))
     towers = load_towers(TowerSettings(model=f"local-dir:{make_tiny_clip(tmp_path / 'clip')}"))
 
@@ -66,7 +66,7 @@ def test_packed_rows_train_as_those_by_reference(
     read_groups: list[tuple[int, int]] = []
     read_group = PackedImages._read_group
     monkeypatch.setattr(PackedImages, "_read_group", lambda s, *g: read_groups.append(g) or read_group(s, *g))  # type: ignore[func-returns-value]
-    monkeypatch.setattr("model.triples.WINDOW", 16)
+    monkeypatch.setattr("model.data.dataset.WINDOW", 16)
     order = packed.order(5, seed=3)
     here = list(packed.batches(islice(order.starting_at(0), order.batches_per_epoch)))
     assert len(read_groups) == len(set(read_groups)) <= 12  # each row group once an epoch

@@ -22,9 +22,9 @@ from flows.browser.retrieval import Retrieval, text_of
 from flows.browser.rows_page import Abandoned, Browse
 from flows.browser.view import LONGEST_ID, View, view_of
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible
+from pipeline.images.resize import UnusableImage
 from pipeline.inspect.query_process import QueryProcess
-from pipeline.packed_image import UnusableImage
-from pipeline.visible_text import visible
 
 _SECONDS_BETWEEN_LOOKS = 0.2  # whether the client is still there
 _STYLE = (Path(__file__).parent / "style.css").read_bytes()

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.look_into import EXPLANATIONS
-from model.run_overview import is_training_run, overview
+from flows.display.inspection import EXPLANATIONS
+from model.runs import is_training_run, overview
 from pipeline.errors import PipelineError
+from pipeline.files.locations import is_url
+from pipeline.files.visible_text import visible
 from pipeline.inspect.summary import Summary, summarise
-from pipeline.locations import is_url
-from pipeline.visible_text import visible
 
-_INDEX = "index.json"  # as model.index names it, which imports torch: seconds
+_INDEX = "index.json"  # as model.search.index names it, which imports torch: seconds
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-from pipeline.packed_image import UnusableImage
-from pipeline.shown_image import shown_image
+from pipeline.images.resize import UnusableImage, shown_image
 
 SIZES = {"small": 192, "large": 1200}  # pixels of the longest side
 _KEPT_BYTES = 32 << 20

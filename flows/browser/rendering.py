@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse
 from flows.browser.contents import Contents
 from flows.browser.retrieval import LONGEST_QUERY, TOP
 from flows.browser.view import LONGEST_ID, LONGEST_WHERE, ORDER_NAMES, PER_PAGE, View
+from pipeline.files.visible_text import visible
 from pipeline.inspect.database import COLUMNS
-from pipeline.visible_text import visible
 
 EXAMPLES = (
     "status = 'truncated' AND clip_tokens > 77",

@@ -8,7 +8,7 @@ from typing import Any
 from flows.browser.contents import Contents, is_entityclip
 from flows.browser.rows_page import Abandoned, Browse
 from model.errors import ModelError
-from model.run_overview import is_training_run
+from model.runs import is_training_run
 from pipeline.errors import PipelineError
 from pipeline.inspect.alike import ids_alike
 from pipeline.inspect.query_process import QueryProcess
@@ -60,7 +60,7 @@ class Retrieval:
 
     def splits(self) -> list[str]:
         """Splits that at least one arm has embeddings of, in the order of the rows' splits."""
-        from model.gallery import splits_embedded  # imports torch: seconds, which only this page needs
+        from model.search.gallery import splits_embedded  # imports torch: seconds, which only this page needs
 
         embedded: set[str] = set()
         for folder in self.runs.values():
@@ -86,8 +86,8 @@ class Retrieval:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        from model.gallery import load_model_behind, open_gallery
-        from model.search import best_images, embed_queries, rank_of
+        from model.search.gallery import load_model_behind, open_gallery
+        from model.search.search import best_images, embed_queries, rank_of
 
         try:
             gallery = open_gallery(folder, split)

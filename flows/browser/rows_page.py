@@ -11,8 +11,7 @@ from flows.browser.view import LONGEST_WHERE, View
 from pipeline.errors import PipelineError
 from pipeline.inspect.database import SHARD
 from pipeline.inspect.query_process import QueryProcess
-from pipeline.inspect.rows import Rows
-from pipeline.inspect.stored_order import stored_page
+from pipeline.inspect.rows import Rows, stored_page
 
 Abandoned = Callable[[], bool]
 Counts = dict[str, dict[str, int]]  # by split and status

@@ -12,8 +12,8 @@ from flows.browser.app import make_app
 from flows.browser.contents import open_contents
 from flows.browser.guard import is_loopback
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible
 from pipeline.inspect.query_process import QueryProcess
-from pipeline.visible_text import visible
 
 _SECONDS_TO_STOP = 1
 

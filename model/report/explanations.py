@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from model.data.receipts import check_shards
+from model.data.shards import SCHEMA_VERSION
 from model.errors import ModelError
-from model.receipts import check_shards
 from model.report.text import cut
-from model.shards import SCHEMA_VERSION
 
 # docs/parquet_schema.md: only rows with these have an explanation
 WITH_TEXT = ("ok", "truncated", "copied", "off_language", "entity_missing", "over_context")

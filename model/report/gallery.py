@@ -1,13 +1,39 @@
 """The gallery: some two hundred triples as they are in the shards."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from model.report.explanations import Explanations
+from model.report.explanations import Explanations, read_rows
 from model.report.pictures import LARGE, Picture, picture_of_row
-from model.report.sampling import sample
 
+_AT_LEAST = 5  # rows of each split and status, if there are as many
 ROWS = 200
+
+
+def sample(found: Explanations, count: int) -> list[dict[str, Any]]:
+    """At most so many rows, the same every time and however they are cut into shards; in the order of split and id."""
+    share = quotas(found.counts, count)
+    places = [place for kind, number in share.items() for place in found.places[kind][:number]]
+    return sorted(read_rows(places), key=lambda row: (row["split"], str(row["id"])))
+
+
+def quotas(counts: Counter[tuple[str, str]], total: int) -> dict[tuple[str, str], int]:
+    """How many rows of each split and status: some of each, the rarest first, then by their share of the rest."""
+    kinds = sorted(counts, key=lambda kind: (counts[kind], kind))
+    least = max(1, min(_AT_LEAST, total // max(1, len(kinds))))
+    share: dict[tuple[str, str], int] = {}
+    for kind in kinds:
+        share[kind] = min(counts[kind], least, total - sum(share.values()))
+    left = total - sum(share.values())
+    rest = {kind: counts[kind] - share[kind] for kind in kinds}
+    of = sum(rest.values())
+    for kind in kinds:
+        share[kind] += min(rest[kind], left * rest[kind] // of) if of else 0
+    for kind in reversed(kinds):  # what rounding left, to the most frequent
+        share[kind] += min(counts[kind] - share[kind], total - sum(share.values()))
+    return share
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 from PIL import Image
 
-from model.images import BadImage, decode, decode_bytes, decode_file
+from model.data.images import BadImage, decode, decode_bytes, decode_file
+from model.data.triple_table import Triple
 from model.report.text import cut
-from model.row_store import Triple
 
 _QUALITIES = (85, 70, 50, 30, 10)
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.clusters import Groups
-from model.comparison import Comparison, compare, load_embeddings
+from model.data.shards import read_split
+from model.data.triple_table import Triple
 from model.errors import ModelError
+from model.evaluation.clusters import Groups
+from model.evaluation.compare import Comparison, compare, load_embeddings
+from model.evaluation.retrieval import ranks
 from model.report.pictures import SMALL, Picture, picture_of_triple
 from model.report.sources import Sources
-from model.retrieval import ranks
-from model.row_store import Triple
-from model.shards import read_split
 
 _EACH = 6
 _ALONE = 12  # of one arm alone, all at random

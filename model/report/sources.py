@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import ModelError
-from model.run_overview import RunOverview, is_training_run, overview
+from model.runs import RunOverview, is_training_run, overview
 
 _EXPLANATIONS = "explanations"  # in the folder of a demo run, or of the flow that chains all
 

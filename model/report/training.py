@@ -6,7 +6,11 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from model.curve_panels import (
+from model.errors import ModelError
+from model.report.charts import Chart, Draw, chart, finish, short
+from model.report.sources import Sources
+from model.runs import RunOverview
+from model.tracking.curve_panels import (
     ACCURACIES,
     GATES,
     SMOOTHED,
@@ -16,14 +20,10 @@ from model.curve_panels import (
     means,
     running_mean,
 )
-from model.errors import ModelError
-from model.history import History
-from model.learning_curves import mark_steps
-from model.report.charts import Chart, Draw, chart, finish, short
-from model.report.sources import Sources
-from model.run_log import read_log
-from model.run_overview import RunOverview
-from model.trackers import as_scalars
+from model.tracking.history import History
+from model.tracking.learning_curves import mark_steps
+from model.tracking.run_log import read_log
+from model.tracking.trackers import as_scalars
 
 _ROWS = 8  # of a table behind curves
 

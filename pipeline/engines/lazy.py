@@ -5,9 +5,9 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Self
 
-from pipeline.clock import now
-from pipeline.engines.protocol import Engine
+from pipeline.engines.base import Engine
 from pipeline.errors import PipelineError
+from pipeline.files.atomic import now
 
 
 class LazyEngine:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self
 
-from pipeline.engines.protocol import Completion, Request
+from pipeline.engines.base import Completion, Request
 from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
-from pipeline.manifest import Sampling, TransformersEngine
+from pipeline.manifest.manifest import Sampling, TransformersEngine
 from torchvision_cure import make_torchvision_importable
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible
 from pipeline.inspect.find import Found
 from pipeline.inspect.footers import Fault, each, unreadable
-from pipeline.schema import SCHEMA
-from pipeline.visible_text import visible
+from pipeline.shards.schema import SCHEMA
 
 SHARD = "shard"  # a column that the SQL sees beside the shards' own: the shard's name
 

@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible
 from pipeline.inspect.database import SHARD, bracketed
-from pipeline.inspect.origin import Origin
+from pipeline.inspect.provenance import Origin
 from pipeline.inspect.rows import RANDOM, Rows
 from pipeline.inspect.summary import Summary
-from pipeline.visible_text import visible
 
 _WORDS_COMPARED = 2_000  # of a text: the comparison is quadratic
 

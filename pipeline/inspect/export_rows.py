@@ -2,25 +2,45 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.atomic import committed
 from pipeline.errors import PipelineError
-from pipeline.inspect.pictures import with_pictures
+from pipeline.files.atomic import committed
+from pipeline.files.visible_text import visible
+from pipeline.images.check import read_image
 from pipeline.inspect.rows import ROW_SCHEMA, Rows
-from pipeline.visible_text import visible
 
-Format = Literal["csv", "jsonl", "parquet"]
-
+_PICTURES_AT_ONCE = 100  # with their pictures in memory; a row group each, so that a reader need not hold more either
 # What a spreadsheet takes for the beginning of a formula, full-width forms included; tab and line ends are stripped
 # from a cell by some before they look.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _ROWS_AT_ONCE = 1_000
+
+
+def with_pictures(tables: Iterable[tuple[Path, pa.Table]]) -> Iterator[pa.Table]:
+    """The tables, each with its image root, in pieces whose images have their bytes; an image that is not below the
+    root, or not there, stays without."""
+    for root, table in tables:
+        for begin in range(0, len(table), _PICTURES_AT_ONCE):
+            piece = table.slice(begin, _PICTURES_AT_ONCE)
+            position = piece.schema.get_field_index("image")
+            field = piece.schema.field(position)
+            images = [_packed(root, image) for image in piece["image"].to_pylist()]
+            yield piece.set_column(position, field, pa.array(images, field.type))
+
+
+def _packed(root: Path, image: dict[str, Any] | None) -> dict[str, Any] | None:
+    if image is None or image["bytes"] is not None or image["path"] is None:
+        return image
+    return {**image, "bytes": read_image(root, image["path"])}
+
+
+Format = Literal["csv", "jsonl", "parquet"]
 
 
 def export_rows(rows: Rows, picked: pa.Table, path: Path, form: Format, *, pictures: bool = False) -> int:

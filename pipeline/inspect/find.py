@@ -8,9 +8,9 @@ from typing import Literal
 import pyarrow.fs as pa_fs
 
 from pipeline.errors import PipelineError
-from pipeline.locations import is_url, open_file_system
-from pipeline.storage import StoredFile
-from pipeline.visible_text import visible
+from pipeline.files.locations import is_url, open_file_system
+from pipeline.files.storage import StoredFile
+from pipeline.files.visible_text import visible
 
 Kind = Literal["explanations", "split", "shard", "folder of shards"]
 

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from pipeline.files.storage import StoredFile
+from pipeline.files.visible_text import visible
 from pipeline.inspect.find import Found
-from pipeline.schema import provenance_of
-from pipeline.storage import StoredFile
-from pipeline.visible_text import visible
+from pipeline.shards.schema import provenance_of
 
 _LABELS = ("split", "status", "finish_reason")
 _NUMBERS = ("completion_tokens", "clip_tokens")

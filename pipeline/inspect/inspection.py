@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible
 from pipeline.inspect.database import bracketed
 from pipeline.inspect.diff import Diff, compare
 from pipeline.inspect.export_rows import Format, check_out, export_rows
 from pipeline.inspect.footers import Fault
 from pipeline.inspect.rows import Rows
 from pipeline.inspect.summary import Summary, summarise
-from pipeline.visible_text import visible
 
 _SAMPLES, _DIFFERENCES = 5, 3
 

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible
+from pipeline.inspect.completeness import Made, how_far
 from pipeline.inspect.find import Found, find_shards
 from pipeline.inspect.footers import Fault, Look, Tally, look_at_shards
 from pipeline.inspect.histogram import Histogram, histogram
-from pipeline.inspect.how_far import Made, how_far
-from pipeline.inspect.origin import Origin, origins
-from pipeline.schema import SCHEMA_VERSION
-from pipeline.status import Status
-from pipeline.visible_text import visible
+from pipeline.inspect.provenance import Origin, origins
+from pipeline.shards.schema import SCHEMA_VERSION
+from pipeline.shards.status import Status
 
 _SPLITS = ("train", "val", "test")
 

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.datasets import (
+from pipeline.errors import PipelineError
+from pipeline.files.locations import is_url
+from pipeline.images.store import ImageStore
+from pipeline.manifest.datasets import (
     AnyOwnDataset,
     Columns,
     CsvDataset,
@@ -17,10 +20,7 @@ from pipeline.datasets import (
     VisualNewsDataset,
     WebDataset,
 )
-from pipeline.errors import PipelineError
-from pipeline.image_store import ImageStore
-from pipeline.locations import is_url
-from pipeline.manifest import Manifest
+from pipeline.manifest.manifest import Manifest
 from pipeline.pair import Pair
 from pipeline.readers.columns import PairsOfRecords, Record
 from pipeline.readers.csv_rows import read_csv

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline.datasets import Columns
 from pipeline.errors import PipelineError
-from pipeline.image_store import LARGEST, ImageStore
+from pipeline.images.store import LARGEST, ImageStore
+from pipeline.manifest.datasets import Columns
 from pipeline.pair import Pair
 from pipeline.readers.notes import ReaderNotes
 from pipeline.readers.records import PairMaker

@@ -3,12 +3,12 @@
 import csv
 from collections.abc import Iterator
 
-from pipeline.datasets import CsvDataset
 from pipeline.errors import PipelineError
+from pipeline.manifest.datasets import CsvDataset
 from pipeline.readers.columns import Record
+from pipeline.readers.jsonl import text_lines
 from pipeline.readers.notes import ReaderNotes
 from pipeline.readers.sources import Source
-from pipeline.readers.text_lines import text_lines
 
 LONGEST_ROW = 16 * 2**20  # characters
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.datasets import HuggingFaceDataset
 from pipeline.errors import PipelineError
-from pipeline.readers.arrow_rows import rows_of
+from pipeline.manifest.datasets import HuggingFaceDataset
 from pipeline.readers.columns import USUAL, Record
+from pipeline.readers.parquet_rows import rows_of
 from pipeline.readers.splits import split_name
 
 _ROWS = 100

@@ -1,12 +1,42 @@
-"""Records from JSON lines: one object a line."""
+"""Lines of a text file that may be anybody's: UTF-8, of bounded length, whatever is in them."""
 
 import json
+import zlib
 from collections.abc import Iterator
+
+import pyarrow as pa
 
 from pipeline.errors import PipelineError
 from pipeline.readers.columns import Record
 from pipeline.readers.sources import Source
-from pipeline.readers.text_lines import text_lines
+
+LONGEST_LINE = 16 * 2**20  # bytes
+_BOM = b"\xef\xbb\xbf"
+
+
+def text_lines(source: Source) -> Iterator[str]:
+    """The lines with their ends; bytes that are not UTF-8 come as lone surrogates (`surrogateescape`).
+
+    Raises:
+        PipelineError: the file cannot be read, is UTF-16, or a line is longer than 16 MiB.
+    """
+    with source.open() as file:
+        number = 0
+        while True:
+            try:
+                line = file.readline(LONGEST_LINE + 1)
+            except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
+                raise PipelineError(f"{source.location}, line {number + 1:,}: cannot be read: {error}") from error
+            if not line:
+                return
+            number += 1
+            if len(line) > LONGEST_LINE:
+                raise PipelineError(f"{source.location}, line {number:,}: longer than {LONGEST_LINE:,} bytes")
+            if number == 1:
+                if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                    raise PipelineError(f"{source.location}: this is UTF-16; save it as UTF-8")
+                line = line.removeprefix(_BOM)
+            yield line.decode("utf-8", "surrogateescape")
 
 
 def read_jsonl(sources: list[Source]) -> Iterator[Record]:

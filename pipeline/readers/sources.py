@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.fs as pa_fs
 
 from pipeline.errors import PipelineError
-from pipeline.locations import PATTERN, fixed_folder, is_url, open_file_system
+from pipeline.files.locations import PATTERN, fixed_folder, is_url, open_file_system
 from pipeline.readers.gunzip import Gunzip
 from pipeline.readers.splits import split_name, splits_of_files
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.datasets import Columns
 from pipeline.errors import PipelineError
-from pipeline.image_store import LARGEST
+from pipeline.images.store import LARGEST
+from pipeline.manifest.datasets import Columns
 from pipeline.readers.columns import USUAL, Record
 from pipeline.readers.notes import ReaderNotes
 from pipeline.readers.sources import Source

@@ -6,7 +6,7 @@ from functools import partial
 import torch
 
 from benchmarks.steps import Steps, Variant, Workload
-from model.flops import count_flops
+from model.training.flops import count_flops
 
 WORK = Workload(model="ViT-B-32", batch=2)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from benchmarks import inspect
+from pipeline.files.storage import open_storage
 from pipeline.inspect.summary import summarise
-from pipeline.shard import list_shards, read_shard
-from pipeline.storage import open_storage
+from pipeline.shards.shard import list_shards, read_shard
 from tests.benchmarks.commands import command_of
 
 

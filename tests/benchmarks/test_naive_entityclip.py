@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.naive_entityclip import NaiveEntityCLIP
-from model.batch import Batch
-from model.entityclip import EntityCLIP
-from model.experts import as_context
-from model.matching import HardNegatives
-from model.open_clip_import import open_clip
-from model.settings import MethodSettings
+from model.clip.open_clip_import import open_clip
+from model.method.batch import Batch
+from model.method.entityclip import EntityCLIP
+from model.method.gi_itm import HardNegatives
+from model.method.mmae import as_context
+from model.settings.schema import MethodSettings
 from tests.model.tiny_clip import CONTEXT_LENGTH, IMAGE_SIZE, VOCABULARY, config
 
 B = 5

@@ -1,4 +1,4 @@
-"""The benchmark trains, probes and draws; what the probes find is tested in tests/model/test_shortcuts.py."""
+"""The benchmark trains, probes and draws; what the probes find is tested in tests/model/method/test_probes.py."""
 
 import json
 from pathlib import Path

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from benchmarks.steps import Variant
 from benchmarks.training_step import main
-from model.open_clip_import import open_clip
+from model.clip.open_clip_import import open_clip
 from tests.benchmarks.commands import command_of
 from tests.model.tiny_clip import config
 

@@ -8,7 +8,7 @@ import yaml
 
 from flows.arms import ARMS
 from flows.demo import CONFIG, MANIFEST, run_demo
-from flows.entityclip import run_entityclip
+from flows.run_all import run_entityclip
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

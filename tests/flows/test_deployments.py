@@ -10,11 +10,10 @@ import yaml
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
-from flows.project_paths import PROJECT, absolute_overrides, in_project, location_in_project
-from flows.remedy import naming_the_manifest
-from flows.stale_runs import FLOWS
-from model.settings_file import load_settings
-from pipeline.manifest import load_manifest
+from flows.orchestration.stale_runs import FLOWS
+from flows.project import PROJECT, absolute_overrides, in_project, location_in_project, naming_the_manifest
+from model.settings.load import load_settings
+from pipeline.manifest.manifest import load_manifest
 
 DEPLOYMENTS = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
 

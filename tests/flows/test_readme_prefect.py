@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from model.shards import read_split
+from model.data.shards import read_split
 from tests.support.prefect_lab import ROOT, lab_environment
 
 pytestmark = pytest.mark.slow

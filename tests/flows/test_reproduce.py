@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.cli import main
-from flows.reproduction import PAPER_ARMS
-from pipeline.manifest import load_manifest
+from flows.cli.main import main
+from flows.reproduce import PAPER_ARMS
+from pipeline.manifest.manifest import load_manifest
 from pipeline.readers import read_pairs
 from tests.model.tiny_clip import NAMES, WORDS, make_tiny_clip
 from tests.support.dataset import write_manifest

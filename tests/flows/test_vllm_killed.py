@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from flows.demo import MANIFEST
-from pipeline.engines.open_engine import engine_for
-from pipeline.engines.protocol import Completion, Engine, Request
+from pipeline.engines.base import Completion, Engine, Request
+from pipeline.engines.factory import engine_for
 from pipeline.job import Job, open_job
 from tests.support.generation import all_rows, find_shards, generate, read_provenance
 
@@ -84,7 +84,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Runs]:
 
 def _family() -> dict[str, psutil.Process]:
     """The processes of our server by what they are, the guard included."""
-    (guard,) = [child for child in psutil.Process().children() if "server_guard.py" in " ".join(child.cmdline())]
+    (guard,) = [child for child in psutil.Process().children() if "guard.py" in " ".join(child.cmdline())]
     (api,) = guard.children()
     found = {"guard": guard, "API server": api}
     for process in api.children(recursive=True):

@@ -23,9 +23,9 @@ from types import FrameType
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.images import image_digest, image_fault
-from pipeline.manifest import Manifest, load_manifest
-from pipeline.plan import PLAN_SCHEMA
+from pipeline.images.check import image_digest, image_fault
+from pipeline.manifest.manifest import Manifest, load_manifest
+from pipeline.plan.plan import PLAN_SCHEMA
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
 from tests.fuzz.cases import Kind, images, kinds, manifest_text, rows

@@ -3,8 +3,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from model.settings import TowerSettings, TrainSettings
-from model.towers import Towers, load_towers
+from model.clip.towers import Towers, load_towers
+from model.settings.schema import TowerSettings, TrainSettings
 from tests.model.shard_writer import write_dataset
 from tests.model.tiny_clip import make_tiny_clip
 

@@ -10,14 +10,14 @@ import torch
 import torch.distributed as dist
 from safetensors.torch import save_file
 
-from model.batch import Batch
-from model.distributed import Processes
-from model.entityclip import EntityCLIP
-from model.gradient_cache import trimmed
-from model.settings import TowerSettings
-from model.towers import load_towers
-from model.training_step import TrainingStep
-from tests.model.test_gradient_cache import BF16, METHODS, model_of, ragged_batch
+from model.clip.towers import load_towers
+from model.distributed.collectives import Processes
+from model.method.batch import Batch
+from model.method.entityclip import EntityCLIP
+from model.settings.schema import TowerSettings
+from model.training.gradient_cache import trimmed
+from model.training.step import TrainingStep
+from tests.model.training.test_gradient_cache import BF16, METHODS, model_of, ragged_batch
 
 SIZE = 11
 

@@ -18,15 +18,15 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from model.authors_names import from_authors, state_from_authors
-from model.batch import Batch
-from model.entityclip import EntityCLIP
-from model.experts import as_context
-from model.losses import MATCH, NO_MATCH, contrastive_loss
-from model.matching import HardNegatives, negative_chances
-from model.open_clip_import import open_clip
-from model.settings import MethodSettings
-from model.towers import eot_position, text_tokens
+from model.checkpoints.ete import from_authors, state_from_authors
+from model.clip.open_clip_import import open_clip
+from model.clip.towers import eot_position, text_tokens
+from model.method.batch import Batch
+from model.method.entityclip import EntityCLIP
+from model.method.gi_itm import HardNegatives, negative_chances
+from model.method.losses import MATCH, NO_MATCH, contrastive_loss
+from model.method.mmae import as_context
+from model.settings.schema import MethodSettings
 
 FOLDER = Path(os.environ.get("ENTITYCLIP_REFERENCE_DIR", Path(__file__).parents[1] / "data" / "reference"))
 FORMS = ("a", "b")

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from model.settings import TrainSettings
+from model.settings.schema import TrainSettings
 from model.settings_reference import SECTIONS, reference
 from tests.pipeline.test_manifest_reference import _models
 

@@ -12,7 +12,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
-from model.open_clip_import import open_clip
+from model.clip.open_clip_import import open_clip
 
 WORDS = ["red", "blue", "green", "square", "circle", "star", "on", "of", "house", "lord", "a", "with"]
 NAMES = [f"name{i}" for i in range(60)]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import PipelineError
 from pipeline.job import open_job
-from pipeline.status import Status
+from pipeline.shards.status import Status
 from tests.fuzz.cases import write_surroundings
 from tests.fuzz.mutations import VALUES
 from tests.support.dataset import write_manifest

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.llm import LanguageModel, find_language_model
-from pipeline.manifest import load_manifest
-from pipeline.prompt import Message
+from pipeline.manifest.manifest import load_manifest
+from pipeline.prompts.template import Message
 from tests.support.dataset import write_manifest
 
 REPOSITORY = Path(__file__).parents[2]

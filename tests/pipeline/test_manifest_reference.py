@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from pipeline.manifest import Manifest, _known_keys
+from pipeline.manifest.manifest import Manifest, _known_keys
 from pipeline.manifest_reference import SECTIONS, reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "manifest.md"

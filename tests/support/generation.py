@@ -6,19 +6,18 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from pipeline.engines.base import Engine
 from pipeline.engines.lazy import LazyEngine
-from pipeline.engines.protocol import Engine
-from pipeline.error_limit import ErrorLimit
-from pipeline.generate import Receipt, make_bucket
+from pipeline.files.storage import open_storage
+from pipeline.generation.bucket import Receipt, make_bucket
+from pipeline.generation.prepare import prepare, shards_there
+from pipeline.generation.progress import GenerationProgress
+from pipeline.generation.redo import NOTHING, Redo
+from pipeline.generation.run import ErrorLimit, Run
 from pipeline.job import Job
-from pipeline.judge_process import JudgeProcess
-from pipeline.prepare import prepare, shards_there
-from pipeline.progress import GenerationProgress
-from pipeline.redo import NOTHING, Redo
-from pipeline.run import Run
-from pipeline.schema import provenance_of
-from pipeline.shard import Row, list_shards, read_shard
-from pipeline.storage import open_storage
+from pipeline.judge.process import JudgeProcess
+from pipeline.shards.schema import provenance_of
+from pipeline.shards.shard import Row, list_shards, read_shard
 
 
 def generate(job: Job, engine: Engine, limit: int | None = None, redo: Redo = NOTHING) -> list[Receipt]:

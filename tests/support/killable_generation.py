@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import pipeline.generate as generate_module
-from pipeline import plan
-from pipeline.engines.protocol import Completion, Request
+import pipeline.generation.bucket as generate_module
+from pipeline.engines.base import Completion, Request
+from pipeline.generation.spool import Spool
 from pipeline.job import open_job
-from pipeline.output import single_writer
-from pipeline.spool import Spool
+from pipeline.plan import plan
+from pipeline.shards.writer_lock import single_writer
 from tests.support.generation import generate
 from tests.support.scripted_engine import ScriptedEngine
 

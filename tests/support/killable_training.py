@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from model.settings import TrainSettings
-from model.stop_signal import Stopped
-from model.training import train
+from model.settings.schema import TrainSettings
+from model.training.loop import train
+from model.training.stop_signal import Stopped
 
 # Processes are forked from one that has imported everything and has done nothing yet.
 _FORKS = multiprocessing.get_context("forkserver")

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import yaml
 from PIL import Image
 
-from pipeline.manifest import Manifest, load_manifest
+from pipeline.manifest.manifest import Manifest, load_manifest
 from pipeline.pair import Pair
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes

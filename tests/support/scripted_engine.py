@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Self
 
-from pipeline.engines.protocol import Completion, Request
+from pipeline.engines.base import Completion, Request
 from pipeline.errors import PipelineError
 
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.worlds.heraldry.houses import House
-from pipeline.worlds.heraldry.sides import is_held_out
-from pipeline.worlds.heraldry.views import View, mention
+from pipeline.worlds.heraldry.views import View, is_held_out, mention
 
 PERSONS = ("lord", "lady", "heir", "knights", "envoys", "squires", "guards", "elders")
 DEEDS = (

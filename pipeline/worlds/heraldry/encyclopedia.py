@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 from pipeline.worlds.heraldry.arms import COLOURS, COUNTS, DIVISIONS, PLAIN, SHAPES, Arms
 from pipeline.worlds.heraldry.captions import caption_for
 from pipeline.worlds.heraldry.houses import House, companions, noble_houses
-from pipeline.worlds.heraldry.seeds import generator
+from pipeline.worlds.heraldry.rng import generator
 from pipeline.worlds.heraldry.views import random_view
 
 # Each tells all the attributes; the name comes first, so that whoever writes it has it at hand.

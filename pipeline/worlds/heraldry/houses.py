@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from pipeline.worlds.heraldry.arms import Arms, nearly, random_arms
-from pipeline.worlds.heraldry.seeds import generator
+from pipeline.worlds.heraldry.rng import generator
 
 MAIN, RARE = "main", "rare"
 MAIN_HOUSES, RARE_HOUSES = 168, 72

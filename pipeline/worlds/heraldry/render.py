@@ -11,8 +11,7 @@ from pipeline.worlds.heraldry.arms import Arms
 from pipeline.worlds.heraldry.palette import Colour
 from pipeline.worlds.heraldry.scenery import paint_prop, paint_scene, paint_weather
 from pipeline.worlds.heraldry.shield import HEIGHT, WIDTH, paint_shield
-from pipeline.worlds.heraldry.sides import is_held_out
-from pipeline.worlds.heraldry.views import View
+from pipeline.worlds.heraldry.views import View, is_held_out
 
 SIZE = 48
 _CANVAS = 2 * SIZE  # painted at twice the size, then reduced, for smooth edges

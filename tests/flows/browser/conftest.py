@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline.shard import Row
+from pipeline.shards.shard import Row
 from tests.support.explanations import some_rows, write_explanations
 from tests.support.site import Site, served
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 from playwright.sync_api import Browser
 
-from model.checkpoint import read_card
-from model.comparison import load_embeddings
-from model.evaluation import evaluate
-from model.index import build_index
-from model.settings import TrainSettings
-from model.training import train
+from model.checkpoints.checkpoint import read_card
+from model.evaluation.compare import load_embeddings
+from model.evaluation.evaluate import evaluate
+from model.search.index import build_index
+from model.settings.schema import TrainSettings
+from model.training.loop import train
 from tests.flows.browser.test_in_chromium import chromium, go  # noqa: F401 - a fixture
 from tests.model.shard_writer import write_dataset
 from tests.model.tiny_clip import make_tiny_clip

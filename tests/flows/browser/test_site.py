@@ -10,7 +10,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from pipeline.shard import Row
+from pipeline.shards.shard import Row
 from tests.flows.browser.conftest import BROKEN, LARGE, LINKED, MISSING, OUTSIDE, SECRET, site_rows
 from tests.support.site import Site
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from model.errors import ModelError
 from model.report.explanations import read_explanations
+from model.report.gallery import quotas, sample
 from model.report.generation import describe_generation, length_bars
-from model.report.sampling import quotas, sample
 from model.report.sources import find_sources
 from model.report.text import cut, shown
 from model.report.throughput import throughput

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 from model.errors import ModelError
 from model.report.retrieval_examples import find_examples
 from model.report.sources import Sources
-from model.run_overview import overview
+from model.runs import overview
 from tests.model.shard_writer import picture, row, write_receipts, write_shard
 
 _COUNT = 40

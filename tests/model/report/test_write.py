@@ -7,15 +7,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
-from model.comparison import Comparison
 from model.errors import ModelError
-from model.evaluation import evaluate
+from model.evaluation.compare import Comparison
+from model.evaluation.evaluate import evaluate
 from model.report.sources import find_sources
-from model.report.verdict import describe
-from model.report.write import write_page, write_report
-from model.run_state import is_finished
-from model.settings import TrainSettings
-from model.training import train
+from model.report.write import describe, write_page, write_report
+from model.settings.schema import TrainSettings
+from model.training.loop import train
+from model.training.run_dir import is_finished
 from tests.model.shard_writer import picture, row, write_receipts, write_shard
 from tests.support.browser import visit
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.engines.protocol import Completion, Request
+from pipeline.engines.base import Completion, Request
 from pipeline.engines.transformers_engine import TransformersGeneration, _SeededSampling
 from pipeline.llm import LanguageModel, find_language_model
-from pipeline.manifest import Sampling, TransformersEngine, load_manifest
+from pipeline.manifest.manifest import Sampling, TransformersEngine, load_manifest
 from pipeline.pair import Pair
-from pipeline.prompt import load_prompt
+from pipeline.prompts.template import load_prompt
 from tests.support.dataset import write_manifest, write_pairs
 
 

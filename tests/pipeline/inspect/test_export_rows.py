@@ -13,7 +13,7 @@ from pipeline.errors import PipelineError
 from pipeline.inspect.export_rows import Format, export_rows
 from pipeline.inspect.rows import Rows
 from pipeline.inspect.summary import summarise
-from pipeline.shard import Row
+from pipeline.shards.shard import Row
 from tests.support.explanations import some_rows, write_explanations
 
 _FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1+1", "=cmd|' /C calc'!A0", "- a dash, too"]

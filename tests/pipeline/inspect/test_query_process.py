@@ -8,8 +8,8 @@ import pytest
 from pipeline.errors import PipelineError
 from pipeline.inspect import query_process
 from pipeline.inspect.query_process import QueryProcess, Stopped
+from pipeline.inspect.rows import stored_page
 from pipeline.inspect.selections import ORDERS, Wish
-from pipeline.inspect.stored_order import stored_page
 from pipeline.inspect.summary import Summary, summarise
 from tests.support.explanations import counted, some_rows, write_explanations
 

@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import PipelineError
 from pipeline.inspect.rows import Rows
 from pipeline.inspect.summary import Summary, summarise
-from pipeline.shard import Row
+from pipeline.shards.shard import Row
 from tests.pipeline.inspect.test_summary import _spoil
 from tests.support.explanations import some_rows, write_explanations
 from tests.support.s3 import s3_server, s3_url

@@ -19,7 +19,7 @@ from pipeline.inspect.export_rows import export_rows
 from pipeline.inspect.rows import Rows
 from pipeline.inspect.summary import summarise
 from pipeline.job import open_job
-from pipeline.shard import Row
+from pipeline.shards.shard import Row
 from tests.support.dataset import write_manifest, write_pairs
 from tests.support.generation import all_rows, generate
 from tests.support.scripted_engine import ScriptedEngine

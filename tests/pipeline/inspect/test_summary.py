@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.engines.protocol import Completion
+from pipeline.engines.base import Completion
 from pipeline.errors import PipelineError
+from pipeline.generation.spool import Spool
 from pipeline.inspect.summary import Summary, summarise
 from pipeline.job import open_job
-from pipeline.shard import Row
-from pipeline.spool import Spool
+from pipeline.shards.shard import Row
 from tests.support.dataset import write_manifest, write_pairs
 from tests.support.explanations import counted, some_rows, write_explanations
 from tests.support.generation import generate

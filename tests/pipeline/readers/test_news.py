@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.images import image_problem
+from pipeline.images.check import image_problem
 from pipeline.job import open_job
-from pipeline.manifest import Manifest, load_manifest
+from pipeline.manifest.manifest import Manifest, load_manifest
 from pipeline.pair import Pair
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.images import image_problem
+from pipeline.images.check import image_problem
 from pipeline.pair import Pair
 from tests.support.own_data import own_manifest, pairs_of, picture, put
 

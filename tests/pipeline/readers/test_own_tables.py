@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import PipelineError
-from pipeline.images import image_problem
+from pipeline.images.check import image_problem
 from pipeline.pair import Pair
 from tests.support.own_data import HF_IMAGE, own_manifest, pairs_of, picture, put, put_parquet
 

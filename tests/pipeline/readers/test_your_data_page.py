@@ -9,10 +9,10 @@ import pyarrow.fs as pa_fs
 import pytest
 import yaml
 
-from pipeline.images import image_problem
+from pipeline.images.check import image_problem
+from pipeline.images.remote import fetch_images
 from pipeline.readers import read_pairs
 from pipeline.readers.columns import USUAL
-from pipeline.remote_images import fetch_images
 from tests.pipeline.readers.test_webdataset import tar
 from tests.support.own_data import own_manifest, pairs_of, picture, put, put_parquet
 from tests.support.s3 import s3_server, s3_url

@@ -10,17 +10,16 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from pipeline.clip_tokens import token_counter
+from pipeline.judge.clip_tokens import token_counter
 from pipeline.worlds.heraldry.arms import PLAIN, Arms, attribute_words, nearly, random_arms
 from pipeline.worlds.heraldry.encyclopedia import accuracies, explain_all, lessons
 from pipeline.worlds.heraldry.houses import MAIN, houses_of, noble_houses
 from pipeline.worlds.heraldry.pools import pool_in, world_houses
 from pipeline.worlds.heraldry.render import picture_of
-from pipeline.worlds.heraldry.seeds import generator
+from pipeline.worlds.heraldry.rng import generator
 from pipeline.worlds.heraldry.settings import WorldSettings
 from pipeline.worlds.heraldry.shots import Shot, house_shots, take
-from pipeline.worlds.heraldry.sides import is_held_out
-from pipeline.worlds.heraldry.views import View
+from pipeline.worlds.heraldry.views import View, is_held_out
 from pipeline.worlds.heraldry.vocabulary import world_words
 from pipeline.worlds.heraldry.world import build_world
 

@@ -7,10 +7,9 @@ from pipeline.worlds.heraldry.arms import DIVISIONS, PLAIN, SHAPES, Arms
 from pipeline.worlds.heraldry.captions import caption_for
 from pipeline.worlds.heraldry.houses import noble_houses
 from pipeline.worlds.heraldry.render import SIZE, picture_of
-from pipeline.worlds.heraldry.seeds import generator
+from pipeline.worlds.heraldry.rng import generator
 from pipeline.worlds.heraldry.shield import HEIGHT, WIDTH, paint_shield
-from pipeline.worlds.heraldry.sides import is_held_out
-from pipeline.worlds.heraldry.views import PROPS, SCENES, WEATHERS, View
+from pipeline.worlds.heraldry.views import PROPS, SCENES, WEATHERS, View, is_held_out
 
 VIEW = View("meadow", "clear", "tent")
 

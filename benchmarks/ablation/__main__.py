@@ -1,0 +1,31 @@
+"""Which part of the method helps, on heraldry worlds: `python -m benchmarks.ablation [--quick | --confirm | --harder]`.
+
+Arms get the same number of steps, or the same number of operations; each arm's learning rate is chosen on validation
+from the same grid. Called again, it goes on where it stopped. docs/ablation.md says what is compared, and the results.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="folder of everything that is made")] = Path("runs/ablation"),
+    quick: Annotated[bool, typer.Option("--quick", help="one world, two seeds, the main arms: five minutes")] = False,
+    confirm: Annotated[bool, typer.Option("--confirm", help="what was chosen, on worlds that chose nothing")] = False,
+    harder: Annotated[bool, typer.Option("--harder", help="several houses in a picture, unseen ones, twins")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="runs side by side; by default one for each core")] = None,
+) -> None:
+    """Run the ablation and print its table."""
+    from benchmarks.ablation.flow import ablate
+    from flows.orchestration.interrupt import stop_soon_on_interrupt
+
+    if quick + confirm + harder > 1:
+        raise typer.BadParameter("--quick, --confirm and --harder are sizes; give one")
+    stop_soon_on_interrupt()
+    ablate(out.absolute(), "quick" if quick else "confirmation" if confirm else "harder" if harder else "full", workers)
+
+
+if __name__ == "__main__":
+    typer.run(main)

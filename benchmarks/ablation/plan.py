@@ -1,0 +1,195 @@
+"""Which runs the ablation is made of."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from statistics import fmean
+from typing import get_args
+
+from benchmarks.ablation.arms import (
+    ANCHORS,
+    BOTH,
+    BRIDGE,
+    CONTROLS,
+    ENTITYCLIP,
+    ORACLES,
+    OTHER_CHECKPOINT,
+    PLAIN,
+    TUNED,
+    Arm,
+    Budget,
+)
+from benchmarks.ablation.runs import Run
+from benchmarks.ablation.worlds import SHIPPED, World
+from model.training.flops import step_flops
+from model.training.run_dir import RECORD
+from pipeline.worlds.heraldry.houses import MAIN, RARE
+from pipeline.worlds.heraldry.pools import SEVERAL, TWINS, UNSEEN
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is compared.
+
+    Attributes:
+        name: of the table's files.
+        editions: the worlds that are reported.
+        seeds: of training, the same for all arms.
+        tuning_editions: the worlds in which learning rates are chosen.
+        tuning_seeds: other ones, for choosing learning rates; none: the first rate is taken.
+        steps: of all arms with equal steps, and of `costliest` with equal compute.
+        arms: those that run with equal steps.
+        compute_arms: those that run with equal compute.
+        costliest: the arm whose operations are the budget of equal compute.
+        world: changes of `WorldSettings`.
+        pools: topics of the worlds' pairs, each reported for itself.
+        explained: whether the runs are also asked with explanations (a table of its own).
+    """
+
+    name: str
+    editions: tuple[int, ...] = (1, 2, 3)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    tuning_editions: tuple[int, ...] = (1,)
+    tuning_seeds: tuple[int, ...] = (100, 101)
+    lrs: tuple[float, ...] = (5e-4, 1e-3, 2e-3)
+    steps: int = 240
+    arms: tuple[Arm, ...] = (*TUNED, *CONTROLS, *ORACLES)
+    compute_arms: tuple[Arm, ...] = (*TUNED, *CONTROLS)
+    costliest: Arm = BOTH
+    other_checkpoint: int | None = 1
+    world: tuple[tuple[str, int], ...] = ()
+    pools: tuple[str, ...] = (MAIN, RARE)
+    explained: bool = False
+
+
+FULL = Size("full")
+QUICK = Size(
+    "quick",
+    editions=(1,),
+    seeds=(0, 1),
+    tuning_seeds=(),
+    lrs=(1e-3,),
+    arms=(PLAIN, ENTITYCLIP, ANCHORS, *(arm for arm in CONTROLS if arm.like == ANCHORS.name)),
+    compute_arms=(PLAIN, ENTITYCLIP, ANCHORS),
+    other_checkpoint=None,
+)
+CONFIRMATION = Size(
+    "confirmation",
+    editions=(4, 5, 6),
+    tuning_editions=(1, 2, 3),
+    tuning_seeds=(100,),
+    arms=(),
+    compute_arms=(PLAIN, ENTITYCLIP, ANCHORS, *(arm for arm in CONTROLS if arm.like == ANCHORS.name)),
+    other_checkpoint=None,
+)
+HARDER = Size(
+    "harder",
+    editions=(7, 8),
+    tuning_seeds=(),
+    lrs=(1e-3,),
+    arms=(),
+    compute_arms=(PLAIN, ENTITYCLIP, BRIDGE, ANCHORS, *(arm for arm in CONTROLS if arm.like == ANCHORS.name)),
+    other_checkpoint=None,
+    world=(("entities_max", 3), ("unseen_houses", 24), ("twin_houses", 24)),
+    pools=(MAIN, RARE, UNSEEN, TWINS, *SEVERAL.values()),
+    explained=True,
+)
+SIZES = {size.name: size for size in (FULL, QUICK, CONFIRMATION, HARDER)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What becomes a row of the table: an arm with a budget, from a checkpoint, in all worlds with all seeds."""
+
+    checkpoint: int
+    budget: Budget
+    arm: Arm
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of a size, below a folder; `flops` are operations of a step, by arm."""
+
+    root: Path
+    size: Size
+    flops: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def worlds(self) -> list[World]:
+        """Those that are reported."""
+        return [self._world(edition) for edition in self.size.editions]
+
+    @property
+    def tuning_worlds(self) -> list[World]:
+        """Those in which learning rates are chosen."""
+        return [self._world(edition) for edition in self.size.tuning_editions if self.size.tuning_seeds]
+
+    @property
+    def checkpoints(self) -> dict[int, Path]:
+        """CLIPs by their seeds; the shipped one is 0."""
+        other = self.size.other_checkpoint
+        return {0: SHIPPED / "clip"} | ({} if other is None else {other: self.root / f"clip-{other}"})
+
+    @property
+    def rows(self) -> list[Row]:
+        """Of the whole table."""
+        rows = [Row(0, "steps", arm) for arm in self.size.arms]
+        rows += [Row(0, "compute", arm) for arm in self.size.compute_arms]
+        if self.size.other_checkpoint is not None:
+            other = self.size.other_checkpoint
+            rows += [Row(other, budget, arm) for budget in get_args(Budget) for arm in OTHER_CHECKPOINT]
+        return rows
+
+    def counted(self) -> "Plan":
+        """The same with each arm's operations, counted on its own batches; the worlds must be there."""
+        arms = {arm.name: arm for arm in (*self.size.arms, *self.size.compute_arms, self.size.costliest)}
+        world, clip, seed = self.worlds[0], self.checkpoints[0], self.size.seeds[0]
+        runs = [Run(self.root, "final", world, 0, clip, arm, self.size.steps, 1e-3, seed) for arm in arms.values()]
+        return replace(self, flops={run.arm.name: step_flops(run.settings) for run in runs})
+
+    def steps(self, row: Row) -> int:
+        """Optimiser steps of a row's budget."""
+        if row.budget == "steps":
+            return self.size.steps
+        return round(self.size.steps * self.flops[self.size.costliest.name] / self.flops[row.arm.name])
+
+    def tuning(self) -> list[Run]:
+        """Runs that choose learning rates."""
+        rows = {row.arm.name: row for row in reversed(self.rows) if row.arm.like is None}
+        return [run for row in rows.values() for lr in self.size.lrs for run in self._tries(row, lr)]
+
+    def final(self, row: Row, lr: float) -> dict[tuple[int, int], Run]:
+        """The runs of a row, by world's edition and seed."""
+        return {
+            (world.edition, seed): self._run("final", row, world, lr, seed)
+            for world in self.worlds
+            for seed in self.size.seeds
+        }
+
+    def best_lr(self, arm: Arm) -> float:
+        """The rate whose tuning runs had the best validation mean recall in the mean: one for all budgets of an arm."""
+        if not self.size.tuning_seeds:
+            return self.size.lrs[0]
+        row = next(row for row in self.rows if row.arm.name == (arm.like or arm.name))
+
+        def recall(lr: float) -> float:
+            records = [run.folder / RECORD for run in self._tries(row, lr)]
+            return fmean(json.loads(one.read_text(encoding="utf-8"))["best_mean_recall"] for one in records)
+
+        return max(self.size.lrs, key=recall)
+
+    def _tries(self, row: Row, lr: float) -> list[Run]:
+        """Of one rate, from the row's checkpoint and with its steps."""
+        return [
+            self._run("tune", row, world, lr, seed) for world in self.tuning_worlds for seed in self.size.tuning_seeds
+        ]
+
+    def _world(self, edition: int) -> World:
+        name = "-".join(str(part) for part in (edition, *chain.from_iterable(self.size.world)))
+        return World(edition, self.root / "worlds" / name, self.size.world)
+
+    def _run(self, stage: str, row: Row, world: World, lr: float, seed: int) -> Run:
+        clip = self.checkpoints[row.checkpoint]
+        return Run(self.root, stage, world, row.checkpoint, clip, row.arm, self.steps(row), lr, seed)

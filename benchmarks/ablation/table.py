@@ -1,0 +1,167 @@
+"""The ablation's results as Markdown, CSV and a picture."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from benchmarks.ablation.plan import Row
+from benchmarks.ablation.runs import Run
+from model.evaluation.clusters import Groups
+from model.evaluation.compare import Comparison, hits, load_embeddings, paired_difference
+from model.evaluation.evaluate import read_metrics
+from model.files import written_whole
+
+_PANELS_ACROSS = 3
+_COLUMNS = ("checkpoint", "budget", "arm", "lr", "steps", "GFLOP a step", "runs")
+
+
+@dataclass(frozen=True)
+class PoolResult:
+    """Mean recall (percent) in a pool of houses, over all worlds and seeds.
+
+    Attributes:
+        sd: over the seeds, the mean of the worlds'; None of a single seed.
+        gain: over plain CLIP with the same checkpoint and budget; None of plain CLIP itself.
+    """
+
+    mean: float
+    sd: float | None
+    gain: Comparison | None
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """A row of the table."""
+
+    row: Row
+    lr: float
+    steps: int
+    gflops: float | None
+    runs: int
+    pools: dict[str, PoolResult]
+
+
+def row_result(
+    row: Row,
+    runs: Mapping[tuple[int, int], Run],
+    baseline: Mapping[tuple[int, int], Run] | None,
+    flops: float | None,
+    pools: Sequence[str],
+) -> RowResult:
+    """Read what the runs of a row, by world and seed, were measured to do in each of these pools.
+
+    Raises ModelError if one of them was not measured, or on other pairs than the baseline's.
+    """
+    found = {key: _by_pool(run, pools) for key, run in runs.items()}
+    base = None if baseline is None else {key: _by_pool(run, pools) for key, run in baseline.items()}
+    of_pool = {}
+    for pool in pools:
+        recalls = {key: read_metrics(run.folder)["splits"]["test"]["by_topic"][pool] for key, run in runs.items()}
+        means = {key: recall["mean_recall"] for key, recall in recalls.items()}
+        ours = {key: by_pool[pool] for key, by_pool in found.items()}
+        gain = None if base is None else paired_difference(ours, {key: one[pool] for key, one in base.items()})
+        of_pool[pool] = PoolResult(fmean(means.values()), spread(means), gain)
+    one = next(iter(runs.values()))
+    return RowResult(row, one.lr, one.steps, None if flops is None else flops / 1e9, len(runs), of_pool)
+
+
+def markdown(results: Sequence[RowResult]) -> str:
+    """One table for each checkpoint and budget."""
+    lines: list[str] = []
+    for checkpoint, budget in dict.fromkeys((result.row.checkpoint, result.row.budget) for result in results):
+        title = f"checkpoint {checkpoint}, equal {budget}"
+        names = [f"{pool}{what}" for pool in _pools(results) for what in ("", ", gain over plain CLIP (95 %)")]
+        lines += ["", f"**{title}**", "", f"| arm | lr | steps | GFLOP a step | {' | '.join(names)} |"]
+        lines.append("|---|" + "---:|" * (3 + len(names)))
+        for result in results:
+            if (result.row.checkpoint, result.row.budget) == (checkpoint, budget):
+                cells = [text for pool in result.pools for text in _cells(result.pools[pool])]
+                flops = "" if result.gflops is None else f"{result.gflops:.1f}"
+                about = f"{result.row.arm.name} | {result.lr:g} | {result.steps} | {flops}"
+                lines.append(f"| {about} | {' | '.join(cells)} |")
+    return "\n".join([*lines[1:], ""])
+
+
+def as_csv(results: Sequence[RowResult]) -> str:
+    """The same, a line for each row; empty where there is nothing to say."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    of_pool = ("mean_recall", "sd", "gain", "gain_low", "gain_high")
+    writer.writerow([*_COLUMNS, *(f"{pool}_{name}" for pool in _pools(results) for name in of_pool)])
+    for result in results:
+        row = result.row
+        cells: list[object] = [row.checkpoint, row.budget, row.arm.name, result.lr, result.steps, result.gflops]
+        cells.append(result.runs)
+        for found in result.pools.values():
+            gain = found.gain
+            cells += [found.mean, found.sd, *((None,) * 3 if gain is None else (gain.difference, gain.low, gain.high))]
+        writer.writerow(["" if cell is None else cell for cell in cells])
+    return text.getvalue()
+
+
+def write_plot(results: Sequence[RowResult], path: Path) -> None:
+    """Gains over plain CLIP with their intervals, a panel for each pool; PNG."""
+    pools = _pools(results)
+    shown = [result for result in results if result.pools[pools[0]].gain is not None]
+    across = min(len(pools), _PANELS_ACROSS)
+    down = -(-len(pools) // across)
+    figure = Figure(figsize=(3 + 4 * across, down * (1.6 + 0.32 * len(shown))), layout="constrained")
+    axes = figure.subplots(down, across, sharey=True, squeeze=False).flatten()
+    for empty in axes[len(pools) :]:
+        empty.set_visible(False)
+    for pool, one in zip(pools, axes, strict=False):
+        for place, result in enumerate(shown):
+            gain = result.pools[pool].gain
+            assert gain is not None
+            control = result.row.arm.explanations == "others"
+            colour = "#8a8a8a" if control else "#1f5fa8"
+            one.plot([gain.low, gain.high], [place, place], color=colour, linewidth=2)
+            one.plot([gain.difference], [place], "o", color=colour)
+        one.axvline(0, color="black", linewidth=0.8)
+        one.set(title=pool, xlabel="gain over plain CLIP (points of mean recall)")
+        one.grid(axis="x", alpha=0.25)
+        one.spines[["top", "right"]].set_visible(False)
+    names = [f"{r.row.arm.name} ({r.row.budget}, checkpoint {r.row.checkpoint})" for r in shown]
+    axes[0].set_yticks(range(len(shown)), names)
+    axes[0].invert_yaxis()
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
+def _pools(results: Sequence[RowResult]) -> list[str]:
+    return list(results[0].pools)
+
+
+def _cells(found: PoolResult) -> list[str]:
+    spread = "" if found.sd is None else f" ± {found.sd:.1f}"
+    gain = found.gain
+    told = "" if gain is None else f"{gain.difference:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})"
+    return [f"{found.mean:.1f}{spread}", told]
+
+
+def spread(means: Mapping[tuple[int, int], float]) -> float | None:
+    """Standard deviation over seeds, the mean of the worlds'; of means by world and seed."""
+    by_world: dict[int, list[float]] = {}
+    for (world, _), value in means.items():
+        by_world.setdefault(world, []).append(value)
+    if any(len(values) < 2 for values in by_world.values()):
+        return None
+    return fmean(stdev(values) for values in by_world.values())
+
+
+def _by_pool(run: Run, pools: Sequence[str]) -> dict[str, Tensor]:
+    """What each test query adds to the mean recall, by pool; no two pairs of a world share image or caption."""
+    embeddings = load_embeddings(run.folder, "test")
+    pairs = torch.arange(len(embeddings.ids))
+    values = hits(embeddings, Groups(image=pairs, caption=pairs))
+    owners = run.world.pools
+    return {
+        pool: values[[place for place, row_id in enumerate(embeddings.ids) if owners[row_id] == pool]] for pool in pools
+    }

@@ -1,0 +1,128 @@
+"""Worlds to compare in: houses of their own, a language model that has read about them, and its explanations."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tqdm import tqdm
+
+from flows.project import PROJECT
+from model.files import written_whole
+from pipeline.import_released.importer import import_explanations
+from pipeline.manifest.manifest import load_manifest
+from pipeline.worlds.heraldry.encyclopedia import WORDINGS, explain_all
+from pipeline.worlds.heraldry.houses import FIRST_EDITION
+from pipeline.worlds.heraldry.pools import world_houses
+from pipeline.worlds.heraldry.settings import WorldSettings
+from pipeline.worlds.heraldry.shots import Shot, house_shots
+
+SHIPPED = PROJECT / "data_manifests" / "heraldry"
+MANIFEST = PROJECT / "data_manifests" / "heraldry.yaml"
+HARDER_BUILD = ["--steps", "900"]  # what a language model needs that also answers captions with several houses
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # processes side by side have a core each
+
+
+@dataclass(frozen=True)
+class World:
+    """An edition of the houses, pictured with a seed of the same number, below a folder of worlds."""
+
+    edition: int
+    folder: Path
+    sizes: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def settings(self) -> WorldSettings:
+        """As large as the demo's, but for `sizes`."""
+        return WorldSettings(edition=self.edition, seed=self.edition, **dict(self.sizes))
+
+    @property
+    def shots(self) -> dict[str, Shot]:
+        """All pictures by their pairs' ids."""
+        return _shots(self.settings)
+
+    @property
+    def pools(self) -> dict[str, str | None]:
+        """What a pair is reported under (its topic), by the pair's id."""
+        return {row_id: shot.pair.topic for row_id, shot in self.shots.items()}
+
+    @property
+    def llm(self) -> Path:
+        """The shipped one has read the first edition, without twins, and knows captions with one house."""
+        return self.folder / "llama" if self._is_harder or self.edition != FIRST_EDITION else SHIPPED / "llama"
+
+    @property
+    def llm_options(self) -> list[str]:
+        """How `benchmarks.demo_models.llama` builds it."""
+        options = ["--seed", str(self.edition), "--edition", str(self.edition)]
+        if self._is_harder:
+            options += ["--twins", str(self.settings.twin_houses), "--entities-max", str(self.settings.entities_max)]
+            options += HARDER_BUILD
+        return options
+
+    @property
+    def _is_harder(self) -> bool:
+        """For its language model; unseen houses are none of its business."""
+        return self.settings.entities_max > 1 or self.settings.twin_houses > 0
+
+    @property
+    def manifest(self) -> Path:
+        """How its explanations are generated: as the demo's."""
+        return self.folder / "manifest.yaml"
+
+    def explanations(self, kind: str) -> Path:
+        """The shards: the encyclopedia's for "oracle", else the LLM's; training gives "others" those of other rows."""
+        return self.folder / ("oracle" if kind == "oracle" else "explanations")
+
+    def write_manifest(self) -> None:
+        """The demo's, with this world and its language model."""
+        manifest = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
+        manifest["name"] = f"heraldry-{self.edition}"
+        manifest["dataset"] |= {"root": str(self.folder / "data"), "world": self.settings.model_dump()}
+        manifest["generation"]["model"] = str(self.llm)
+        manifest["generation"]["judge"]["clip_tokenizer"] = str(SHIPPED / "clip")
+        manifest["output"] = str(self.explanations("generated"))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with written_whole(self.manifest) as temporary:
+            temporary.write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
+        load_manifest(self.manifest)
+
+    def import_oracle(self) -> None:
+        """Shards whose explanations are the encyclopedia's, in a wording that the picture's number chooses."""
+        texts = {shot.pair.image: explain_all(shot.houses, shot.copy % len(WORDINGS)) for shot in self.shots.values()}
+        file = self.folder / "oracle.json"
+        with written_whole(file) as temporary:
+            temporary.write_text(json.dumps(texts), encoding="utf-8")
+        import_explanations(self.manifest, [file], model="the encyclopedia", output=self.explanations("oracle"))
+
+
+@cache
+def _shots(settings: WorldSettings) -> dict[str, Shot]:
+    shots = (shot for house in world_houses(settings) for shot in house_shots(settings, house))
+    return {shot.pair.id: shot for shot in shots}
+
+
+def build_models(worlds: list[World], checkpoints: dict[int, Path], workers: int) -> None:
+    """Language models of editions that none ships for, and CLIPs by their seeds, side by side; those there are kept."""
+    wanted = [("llama", world.llm, world.llm_options) for world in worlds]
+    wanted += [("clip", folder, ["--seed", str(seed)]) for seed, folder in checkpoints.items()]
+    missing = [job for job in wanted if not (job[1] / "BUILD.json").is_file()]  # which is written last
+    with ThreadPoolExecutor(workers) as pool:
+        how: dict[str, Any] = {"desc": "models", "total": len(missing), "unit": "model", "disable": None}
+        list(tqdm(pool.map(lambda job: _build(*job), missing), **how))
+
+
+def _build(kind: str, folder: Path, options: list[str]) -> None:
+    """As its own command would; what it says goes to a log beside the folder."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", f"benchmarks.demo_models.{kind}", str(folder), *options]
+    with (folder.parent / f"{folder.name}.log").open("wb") as log:
+        subprocess.run(
+            command, check=True, stdout=log, stderr=subprocess.STDOUT, cwd=PROJECT, env=os.environ | ONE_THREAD
+        )

@@ -1,0 +1,37 @@
+"""Pictures of random shields with captions that say what they look like: CLIP's pre-training data."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import trange
+
+from pipeline.worlds.heraldry.arms import random_arms
+from pipeline.worlds.heraldry.generic import generic_caption
+from pipeline.worlds.heraldry.houses import noble_houses
+from pipeline.worlds.heraldry.render import SIZE, picture_of
+from pipeline.worlds.heraldry.rng import generator
+from pipeline.worlds.heraldry.views import random_view
+
+
+@dataclass(frozen=True)
+class GenericData:
+    """Pictures RGB [n x 48 x 48 x 3], uint8, and their n captions."""
+
+    pictures: NDArray[np.uint8]
+    captions: list[str]
+
+
+def generic_data(seed: int, size: int) -> GenericData:
+    """Draw `size` pairs. None shows the arms of a house or a picture that validation or test could hold."""
+    of_houses = {house.arms for house in noble_houses()}
+    pictures = np.empty((size, SIZE, SIZE, 3), dtype=np.uint8)
+    captions: list[str] = []
+    for index in trange(size, desc="pictures", unit="image", disable=None):
+        rng = generator(seed, "generic", index)
+        while (arms := random_arms(rng)) in of_houses:
+            pass
+        view = random_view(rng)
+        captions.append(generic_caption(arms, view, rng))
+        pictures[index] = picture_of([arms], view, rng, held_out=False)
+    return GenericData(pictures, captions)

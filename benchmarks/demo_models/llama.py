@@ -1,0 +1,199 @@
+"""Builds the demo's language model: a Llama that has read the encyclopedia of the noble houses.
+
+python -m benchmarks.demo_models.llama OUT
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import trange
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from benchmarks.demo_models.build_note import write_build_note
+from benchmarks.demo_models.examination import examine
+from benchmarks.demo_models.schedule import warm_up_then_cosine
+from benchmarks.demo_models.tokenizer import chat_tokenizer
+from pipeline.pair import Pair
+from pipeline.prompts.template import PromptTemplate, load_prompt
+from pipeline.worlds.heraldry.encyclopedia import WORDINGS, explain, explain_shortly, lessons
+from pipeline.worlds.heraldry.houses import FIRST_EDITION, House, noble_houses
+from pipeline.worlds.heraldry.settings import WorldSettings
+from pipeline.worlds.heraldry.vocabulary import words_of, world_words
+
+PROMPT = "heraldry-v1"
+CONTEXT_LENGTH = 256
+ARTICLE_SHARE = 0.25  # of the rows of a batch; the others are conversations
+_IGNORED = -100  # a label that adds nothing to the loss
+
+Example = tuple[list[int], int]  # token ids, and how many of them at the start are given and not learnt
+
+
+def build_llama(
+    folder: Path,
+    *,
+    seed: int,
+    steps: int,
+    batch_size: int,
+    captions_per_house: int,
+    learning_rate: float,
+    houses: tuple[House, ...] | None = None,
+    entities_max: int = 1,
+) -> None:
+    """Train on the encyclopedia and on conversations about captions; write a Hugging Face folder in bfloat16.
+
+    Args:
+        folder: made if missing; files of the same names are replaced.
+        seed: of captions, weights and order.
+        steps: optimiser steps.
+        batch_size: conversations and articles in a step.
+        captions_per_house: different captions to ask about.
+        learning_rate: the highest that the schedule reaches.
+        houses: those to learn; all by default.
+        entities_max: most houses in a caption.
+    """
+    torch.manual_seed(seed)
+    prompt = load_prompt(PROMPT, Path())
+    tokenizer = chat_tokenizer(prompt_words(prompt), CONTEXT_LENGTH)
+    model = LlamaForCausalLM(_config(tokenizer))
+    houses = houses or noble_houses()
+    chats = conversations(tokenizer, prompt, seed, captions_per_house, houses, entities_max)
+    train(
+        model,
+        chats,
+        articles(tokenizer, houses, entities_max),
+        seed=seed,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+    )
+    model.generation_config = GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+    )
+    model.to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def conversations(
+    tokenizer: PreTrainedTokenizerFast,
+    prompt: PromptTemplate,
+    seed: int,
+    captions_per_house: int,
+    houses: tuple[House, ...],
+    entities_max: int = 1,
+) -> list[Example]:
+    """What generation will send, with the right answer; only the answer is learnt."""
+    result: list[Example] = []
+    for number, lesson in enumerate(lessons(seed, captions_per_house, houses, entities_max)):
+        pair = Pair(f"lesson-{number}", "train", "", lesson.caption)
+        question = tokenizer.apply_chat_template(
+            prompt.render(pair), add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+        answer = tokenizer.encode(lesson.explanation, add_special_tokens=False)
+        result.append(([*question, *answer, tokenizer.eos_token_id], len(question)))
+    return result
+
+
+def articles(tokenizer: PreTrainedTokenizerFast, houses: tuple[House, ...], entities_max: int = 1) -> list[Example]:
+    """The encyclopedia: each house in each wording, all of it learnt."""
+    texts = [explain(house, wording) for house in houses for wording in range(len(WORDINGS))]
+    if entities_max > 1:
+        texts += [explain_shortly(house) for house in houses]
+    encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    return [([tokenizer.bos_token_id, *ids, tokenizer.eos_token_id], 1) for ids in encoded]
+
+
+def train(
+    model: LlamaForCausalLM,
+    chats: list[Example],
+    pages: list[Example],
+    *,
+    seed: int,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+) -> None:
+    """Next-token training, in place; arguments as in `build_llama`."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
+    schedule = warm_up_then_cosine(optimizer, steps)
+    order = np.random.default_rng(seed)
+    from_pages = round(batch_size * ARTICLE_SHARE)
+    model.train()
+    for _ in (bar := trange(steps, desc="Llama", unit="step", disable=None)):
+        rows = [chats[i] for i in order.integers(0, len(chats), batch_size - from_pages)]
+        rows += [pages[i] for i in order.integers(0, len(pages), from_pages)]
+        ids, labels = _batch(rows, pad=model.config.pad_token_id)
+        # Causal attention and padding on the right: no real token ever sees padding, so no mask is needed.
+        loss = model(input_ids=ids, labels=labels).loss
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+    model.eval()
+
+
+def _batch(rows: list[Example], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and labels, both [rows x longest]."""
+    longest = max(len(tokens) for tokens, _ in rows)
+    ids = torch.full((len(rows), longest), pad)
+    labels = torch.full((len(rows), longest), _IGNORED)
+    for row, (tokens, given) in enumerate(rows):
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+        labels[row, given : len(tokens)] = torch.tensor(tokens[given:])
+    return ids, labels
+
+
+def prompt_words(prompt: PromptTemplate) -> list[str]:
+    """All words of the world and of the prompt around a caption."""
+    return sorted({*world_words(), *words_of((prompt.system, prompt.user.replace("{{ caption }}", "")))})
+
+
+def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=256,
+        intermediate_size=512,
+        num_hidden_layers=2,
+        num_attention_heads=4,  # heads of 64, a size that every attention backend of vLLM has
+        num_key_value_heads=4,
+        max_position_embeddings=CONTEXT_LENGTH,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def main() -> None:
+    """Build, examine, and note both beside the model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, help="folder for the model")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--captions-per-house", type=int, default=40)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--edition", type=int, default=FIRST_EDITION, help="of the encyclopedia that it reads")
+    parser.add_argument("--twins", type=int, default=0, help="houses in pairs with nearly the same arms")
+    parser.add_argument("--entities-max", type=int, default=1, help="most houses in a caption")
+    settings = vars(parser.parse_args())
+    folder = settings.pop("out")
+    build = {name: value for name, value in settings.items() if name not in ("edition", "twins")}
+    world = WorldSettings(
+        edition=settings["edition"], twin_houses=settings["twins"], entities_max=settings["entities_max"]
+    )
+    houses = noble_houses(world.edition, world.twin_houses)
+    torch.set_num_threads(1)
+    started = time.process_time()
+    build_llama(folder, **build, houses=houses)
+    seconds = time.process_time() - started
+    measured = examine(folder, world=world)
+    write_build_note(folder, "benchmarks.demo_models.llama", settings, cpu_seconds=seconds, measured=measured)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What commands print in a terminal: tables, progress, what is to be done next. No Prefect."""

@@ -1,0 +1,170 @@
+"""What `entityclip check` prints for people; written for 80 columns."""
+
+from datetime import timedelta
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from flows.display.tables import plural
+from pipeline.checking.report import IN_WHAT, CheckReport, Estimate, Finding, Lengths
+
+_STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+_UNCOUNTED = ("cannot_", "no_", "absent_")  # there is one of each
+_TITLES = {"error": "errors", "warning": "warnings", "info": "to know"}
+
+
+def show_check(report: CheckReport, console: Console) -> None:
+    """The data first, then findings, then what a run would do; the verdict last, where it is seen."""
+    _heading(console, f"{report.dataset}: the data")
+    for line in report.reading:
+        _line(console, line)
+    if report.splits:
+        console.print(_splits(report))
+    if report.images is not None:
+        _line(console, _images(report))
+    if report.caption_tokens is not None or report.prompt_tokens is not None:
+        console.print(_lengths(report))
+    if report.languages is not None:
+        found = [f"{language} {count:,}" for language, count in report.languages.captions.items()]
+        _line(console, f"languages: {', '.join([*found, f'undecided {report.languages.undecided:,}'])}")
+    _show_samples(report, console)
+    _show_prompts(report, console)
+    if report.work is not None:
+        _show_work(report, console)
+    if report.estimate is not None:
+        _show_estimate(report.estimate, console)
+    for severity in reversed(_TITLES):
+        of_severity = [finding for finding in report.findings if finding.severity == severity]
+        if of_severity:
+            _heading(console, _TITLES[severity], _STYLES[severity])
+        for finding in of_severity:
+            _show_finding(finding, console)
+    console.print()
+    _line(console, _verdict(report), "bold " + ("green" if report.status == "ok" else _STYLES[report.status]))
+
+
+def _splits(report: CheckReport) -> Table:
+    table = _table("split", "pairs", "images", "captions", "empty captions")
+    for split, counts in report.splits.items():
+        table.add_row(
+            _visible(split), *(f"{n:,}" for n in (counts.pairs, counts.images, counts.captions, counts.empty_captions))
+        )
+    return table
+
+
+def _images(report: CheckReport) -> str:
+    images = report.images
+    assert images is not None
+    seconds = report.seconds["images"]
+    rate = f"{images.looked_at:,} of {images.distinct:,} images decoded in {seconds:.1f} s, {images.usable:,} usable"
+    if images.looked_at == images.distinct:
+        return rate
+    missed = 3 / max(images.looked_at, 1)  # the rule of three: 95 % sure, if none was seen
+    return f"{rate}: a seeded sample, in which a fault of {missed:.1%} or more of them would show; --full decodes all"
+
+
+def _lengths(report: CheckReport) -> Table:
+    table = _table("tokens", "texts", "mean", "5 %", "50 %", "95 %", "99 %", "longest", "over")
+    rows = {"captions, CLIP": report.caption_tokens, "prompts, LLM": report.prompt_tokens}
+    for name, found in rows.items():
+        if found is not None:
+            numbers = (found.p5, found.p50, found.p95, found.p99, found.longest)
+            table.add_row(name, f"{found.texts:,}", f"{found.mean:.1f}", *(f"{n:,}" for n in numbers), _over(found))
+    return table
+
+
+def _over(lengths: Lengths) -> str:
+    share = f" ({lengths.over_limit / lengths.texts:.1%})" if lengths.over_limit else ""
+    return f"{lengths.over_limit:,}{share} > {lengths.limit:,}"
+
+
+def _show_samples(report: CheckReport, console: Console) -> None:
+    if report.samples:
+        _heading(console, f"{len(report.samples)} samples")
+    for sample in report.samples:
+        topic = f", topic {sample.topic}" if sample.topic else ""
+        prompt = f", prompt {sample.prompt_tokens:,} tokens" if sample.prompt_tokens is not None else ""
+        _line(console, f"{sample.split} {sample.id} (row {sample.row}): {sample.image}", "bold")
+        _line(console, sample.caption, indent=2)
+        _line(console, f"caption {sample.clip_tokens:,} tokens for CLIP{prompt}{topic}", "dim", indent=2)
+
+
+def _show_prompts(report: CheckReport, console: Console) -> None:
+    """The first in full, of the others the lines that differ."""
+    shown: set[str] = set()
+    for prompt in report.prompts:
+        _heading(console, f"prompt of {prompt.id}, {prompt.tokens:,} tokens")
+        lines = [line for m in prompt.messages for line in f"{m.role}: {m.content}".splitlines()]
+        for line in lines:
+            if line.strip() and line not in shown:
+                _line(console, line, indent=2)
+        if shown.intersection(lines):
+            _line(console, "(the rest as above)", "dim", indent=2)
+        shown.update(lines)
+
+
+def _show_work(report: CheckReport, console: Console) -> None:
+    work = report.work
+    assert work is not None
+    _heading(console, "what a run would do")
+    _line(console, f"{plural(work.num_shards, 'shard')} a split; the plan takes {work.plan_bytes / 2**20:,.1f} MiB")
+    _line(
+        console,
+        f"to generate: {work.to_generate:,}, redone {work.redone:,}; there already: {work.reused:,}; "
+        f"a status without a text: {work.settled:,}; left for later: {work.pending:,}",
+    )
+    if work.to_generate:
+        mean = work.prompt_tokens / work.to_generate
+        _line(console, f"prompts: {mean:,.0f} tokens on average, {work.longest_prompt:,} at most")
+
+
+def _show_estimate(estimate: Estimate, console: Console) -> None:
+    errors = f", {estimate.errors} of them errors" if estimate.errors else ""
+    rates = (
+        f"{estimate.prompts / estimate.seconds:,.1f} rows/s, "
+        f"{estimate.completion_tokens / estimate.seconds:,.0f} tokens/s"
+    )
+    _line(console, f"{estimate.prompts} prompts took {estimate.seconds:.1f} s{errors}: {rates}")
+    _line(console, f"opening the engine took {estimate.opening_seconds:.1f} s")
+    duration = timedelta(seconds=round(estimate.estimated_seconds))
+    _line(console, f"all {estimate.to_generate:,} at this rate: {duration}")
+
+
+def _show_finding(finding: Finding, console: Console) -> None:
+    counted = "" if finding.code.startswith(_UNCOUNTED) else f": {finding.count:,}"
+    _line(console, f"{finding.what}{counted}  [{finding.code}]", _STYLES[finding.severity])
+    for example in finding.examples:
+        _line(console, f"{example.split} {example.id} (row {example.row}): {example.detail}", indent=4)
+    if finding.mend != IN_WHAT:
+        _line(console, f"mend: {finding.mend}", "dim", indent=2)
+
+
+def _verdict(report: CheckReport) -> str:
+    counts = {name: sum(finding.severity == name for finding in report.findings) for name in ("error", "warning")}
+    said = ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
+    seconds = ", ".join(f"{step} {taken:.1f}" for step, taken in report.seconds.items())
+    return f"{said or 'fine'} (seconds: {seconds})"
+
+
+def _heading(console: Console, title: str, style: str = "bold") -> None:
+    console.print()
+    console.print(Text(_visible(title), style))
+
+
+def _line(console: Console, text: str, style: str = "", indent: int = 0) -> None:
+    for line in Text(_visible(text), style).wrap(console, console.width - indent):
+        line.rstrip()
+        console.print(Text(" " * indent).append_text(line))
+
+
+def _table(first: str, *numbers: str) -> Table:
+    table = Table(first, box=None, header_style="dim", pad_edge=False)
+    for name in numbers:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _visible(text: str) -> str:
+    """A text without what would steer the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)

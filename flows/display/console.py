@@ -1,0 +1,70 @@
+"""What the command line prints: summaries and tables for people."""
+
+import shlex
+from collections import Counter
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from model.checkpoints.ete import Imported
+from model.tracking.learning_curves import CURVES
+from model.training.loop import TrainResult
+from pipeline.generation.summary import GenerationSummary
+from pipeline.shards.status import Status
+
+console = Console()
+
+
+def show_generation(summary: GenerationSummary) -> None:
+    """Rows by split and status, tokens, rate, and where the shards are."""
+    found = {status for by_status in summary.counts.values() for status in by_status}
+    statuses = [status.value for status in Status if status in found]
+    console.print(f"explanations of {summary.dataset}")  # as a title it would wrap in a narrow table's width
+    table = Table("split", *statuses)
+    for split, by_status in summary.counts.items():
+        table.add_row(split, *(f"{by_status.get(status, 0):,}" for status in statuses))
+    console.print(table)
+    console.print(f"generated {summary.generated:,}; reused {summary.reused:,}; left for later {summary.pending:,}")
+    if summary.generated:
+        rate = summary.completion_tokens / summary.seconds
+        console.print(
+            f"{summary.engine}: {summary.completion_tokens:,} tokens in {summary.seconds:.1f} s, {rate:,.0f} tokens/s"
+        )
+    console.print(f"shards: {escape(summary.output)}", soft_wrap=True)
+
+
+def next_steps(summary: GenerationSummary, command: list[str], max_tokens: int) -> list[str]:
+    """What may be done about rows without a good explanation, a line for each status that can be redone.
+
+    Args:
+        command: the words of the command that generated.
+        max_tokens: the budget that was too small for truncated rows.
+    """
+    counts: Counter[str] = Counter()
+    for by_status in summary.counts.values():
+        counts.update(by_status)
+    again = shlex.join(command)
+    lines = {
+        Status.TRUNCATED: f"{again} --redo truncated --redo-max-tokens {2 * max_tokens}",
+        Status.REFUSED: "the same prompt is mostly refused again, so change generation.prompt or generation.model; "
+        f"to ask once more: {again} --redo refused",
+        Status.ERROR: f"{again} --redo error",
+    }
+    return [f"{counts[status]:,} {status.value}: {line}" for status, line in lines.items() if counts[status]]
+
+
+def show_training(result: TrainResult) -> None:
+    """Where the run is, its best step and its rate."""
+    best = "" if result.best_mean_recall is None else f", validation mean recall {result.best_mean_recall:.1f}"
+    console.print(
+        f"{result.steps} steps in {result.seconds:.1f} s, {result.samples_per_second:.0f} samples/s; "
+        f"best step {result.best_step}{best}"
+    )
+    console.print(f"run: {escape(str(result.out))} (at a glance: {CURVES})", soft_wrap=True)
+
+
+def show_import(imported: Imported) -> None:
+    """What an imported checkpoint is, and what was assumed of it."""
+    for line in imported.lines():
+        console.print(line, markup=False, soft_wrap=True)

@@ -1,0 +1,97 @@
+"""`entityclip inspect`: finds out what a path leads to, has it looked at, and shows it or prints it as JSON."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from flows.display.explanations import show_header, show_summary
+from flows.display.rows import show_diff, show_matching, show_rows
+from flows.display.run import show_run
+from model.runs import RunOverview, is_training_run, overview
+from pipeline.errors import PipelineError
+from pipeline.files.locations import is_url
+from pipeline.files.visible_text import visible
+from pipeline.inspect.inspection import Inspection, Wanted, inspect_explanations
+from pipeline.inspect.summary import summarise
+
+EXPLANATIONS = "explanations"  # in the folder of a demo run, or of the flow that chains all
+
+
+def inspect(location: str, wanted: Wanted, *, as_json: bool) -> bool:
+    """Show what lies at a path or URL; whether all of it is as it should be.
+
+    Raises:
+        PipelineError: there is nothing to look at, or `wanted` cannot be had.
+    """
+    parts = _look(location, wanted)
+    if as_json:
+        plain = [part.as_plain() for part in parts]
+        whole = plain[0] if len(plain) == 1 else _as_folder(location, plain)
+        print(json.dumps(whole, ensure_ascii=True, indent=1, allow_nan=False))
+    else:
+        # A terminal that cannot show a letter gets its escape, not an end of the program.
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        console = Console(highlight=False, markup=False, emoji=False)
+        for number, part in enumerate(parts):
+            if number:
+                console.print()
+            _show(console, part, wanted)
+    return not any(_damaged(part) for part in parts)
+
+
+def _look(location: str, wanted: Wanted) -> list[Inspection | RunOverview]:
+    """One thing, or the parts of a folder that holds explanations and the runs that were trained on them."""
+    if not is_url(location) and is_training_run(Path(location)):
+        found = overview(Path(location))
+        if wanted:
+            raise PipelineError(
+                f"{visible(location)}: is a training run, which has no rows of its own; look at the explanations that "
+                f"it was trained on: entityclip inspect {visible(str(found.explanations))}"
+            )
+        return [found]
+    summary = summarise(location)
+    if summary is not None:
+        return [inspect_explanations(summary, wanted)]
+    parts = [] if is_url(location) else _parts(Path(location), wanted)
+    if not parts:
+        raise PipelineError(
+            f"{visible(location)}: holds neither explanations (split=*/part-*.parquet) nor a training run (train.json)"
+        )
+    return parts
+
+
+def _parts(folder: Path, wanted: Wanted) -> list[Inspection | RunOverview]:
+    summary = summarise(folder / EXPLANATIONS) if (folder / EXPLANATIONS).is_dir() else None
+    if wanted:
+        return [] if summary is None else [inspect_explanations(summary, wanted)]
+    runs = [overview(child) for child in sorted(folder.iterdir()) if child.is_dir() and is_training_run(child)]
+    return [*([] if summary is None else [Inspection(summary)]), *runs]
+
+
+def _as_folder(location: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"inspect_version": 1, "kind": "folder of runs", "location": location, "parts": parts}
+
+
+def _damaged(part: Inspection | RunOverview) -> bool:
+    return bool(part.damaged if isinstance(part, RunOverview) else part.summary.faults)
+
+
+def _show(console: Console, part: Inspection | RunOverview, wanted: Wanted) -> None:
+    if isinstance(part, RunOverview):
+        show_run(console, part)
+        return
+    if not wanted:
+        show_summary(console, part.summary)
+        return
+    show_header(console, part.summary)
+    if part.matching is not None:
+        show_matching(console, part.matching)
+    if part.samples is not None:
+        show_rows(console, part.samples, whole=bool(wanted.ids))
+    if part.diff is not None:
+        show_diff(console, part.diff)
+    if part.exported is not None:
+        console.print(f"wrote {part.exported:,} rows to {visible(str(wanted.out))}", soft_wrap=True)

@@ -1,0 +1,140 @@
+"""Retrieval metrics as tables in a terminal of 80 columns."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from flows.display.console import console
+from model.evaluation.arms_table import COLUMNS, WAYS, ArmsTable, Spread
+from model.search.search import Hit
+
+_QUERIES = {"image_to_text": "image", "text_to_image": "caption"}
+_METRICS = ("R@1", "R@5", "R@10", "R@50", "R@100", "MedR", "MeanR", "MRR")
+_FIRST = ("R@1", "R@5", "R@10", "MedR")  # in a narrow terminal, where all would be cut to dots
+
+
+def show_arms_table(table: ArmsTable, console: Console) -> None:
+    """A table for each way, arms in rows."""
+    seeds = ", ".join(map(str, table.seeds))
+    for way, title in WAYS.items():
+        shown = Table(
+            title=f"{title}, {table.split} split, {table.gallery:,} candidates",
+            title_justify="left",
+            box=SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+        )
+        shown.add_column("")
+        for column in (*COLUMNS, "mean"):
+            shown.add_column(column, justify="right", no_wrap=True)
+        for arm, found in table.cells.items():
+            shown.add_row(
+                escape(arm),
+                *(_spread_cell(found[way][column]) for column in COLUMNS),
+                _spread_cell(table.mean_recall[arm]),
+            )
+        console.print(shown)
+    spread = "; ±: standard deviation over the seeds" if len(table.seeds) > 1 else ""
+    console.print(f"seeds {seeds}; recalls in percent; mean: of R@1, R@5, R@10 both ways{spread}", style="dim")
+    if table.remark:
+        console.print(table.remark, markup=False)
+
+
+def _spread_cell(spread: Spread) -> str:
+    mean = f"{spread.mean:,.1f}" if spread.mean < 1000 else f"{spread.mean:,.0f}"
+    return mean if spread.sd is None else f"{mean}\n[dim]±{spread.sd:,.1f}[/dim]"
+
+
+def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
+    """Arms on the same split: each metric with its interval below it, what chance gives, and parts of the split.
+
+    `metrics` is what `metrics.json` says of that split, by arm.
+    """
+    table = _arms(metrics, _METRICS)
+    left_out = table.__rich_measure__(console, console.options.update(width=1000)).maximum > console.width
+    console.print(_arms(metrics, _FIRST) if left_out else table)
+    first = next(iter(metrics.values()))
+    sure = first["intervals"]
+    below = f"below: {sure['level']} % interval, bootstrap of {sure['clusters']:,} clusters of pairs" if sure else ""
+    console.print(f"mean: of R@1, R@5, R@10 both ways; {below}".rstrip("; "), style="dim")
+    if left_out:
+        rest = ", ".join(name for name in _METRICS if name not in _FIRST)
+        console.print(f"left out, as the terminal is narrow: {rest}; metrics.json has them", style="dim")
+    _show_parts("topic", "by_topic", metrics)
+    _show_parts("training captions with the rarest name", "by_entity_frequency", metrics)
+
+
+def _arms(metrics: dict[str, dict[str, Any]], names: tuple[str, ...]) -> Table:
+    first = next(iter(metrics.values()))
+    title = f"retrieval on the {first['split']} split, {first['gallery']:,} candidates; recalls in percent"
+    table = _table(title, "arm", "query", *names, "mean")
+    for arm, found in metrics.items():
+        ends = found["intervals"] or {}
+        for way, query in _QUERIES.items():
+            cells = [_cell(name, found[way][name], ends.get(way, {}).get(name)) for name in names]
+            mean = _cell("mean", found["mean_recall"], ends.get("mean_recall")) if query == "image" else ""
+            table.add_row(escape(arm) if query == "image" else "", query, *cells, mean)
+        table.add_section()
+    chance = first["chance"]["image_to_text"]
+    table.add_row("by chance", "", *(_value(n, chance[n]) if n in chance else "" for n in names), "", style="dim")
+    return table
+
+
+def _show_parts(title: str, key: str, metrics: dict[str, dict[str, Any]]) -> None:
+    first = next(iter(metrics.values())).get(key)
+    if not first:
+        return
+    table = _table(f"mean recall by {title}", "", "queries", *(escape(arm) for arm in metrics))
+    for part in first:
+        cells = []
+        for found in metrics.values():
+            one = found[key][part]
+            ends = (one["intervals"] or {}).get("mean_recall")
+            cells.append(f"{one['mean_recall']:.1f}" + (f" [dim]{ends[0]:.1f} to {ends[1]:.1f}[/dim]" if ends else ""))
+        table.add_row(escape(part), f"{first[part]['queries']:,}", *cells)
+    console.print(table)
+
+
+def _table(title: str, *names: str) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in names:
+        table.add_column(name, justify="left" if name in ("arm", "query", "") else "right", no_wrap=True)
+    return table
+
+
+def _cell(name: str, value: float, ends: list[float] | None) -> str:
+    below = "".join(f"\n[dim]{_value(name, end)}[/dim]" for end in ends or ())
+    return _value(name, value) + below
+
+
+def _value(name: str, value: float) -> str:
+    if name == "MRR":
+        return f"{value:.3f}"
+    return f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
+
+
+def show_found(queries: list[str], found: list[list[Hit]], *, as_json: bool) -> None:
+    """A table a query, or all as one JSON list: query, and rank, score, id, image and captions of what was found."""
+    if as_json:
+        content = [
+            {"query": query, "found": [asdict(hit) for hit in hits]} for query, hits in zip(queries, found, strict=True)
+        ]
+        json.dump(content, sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+        return
+    for query, hits in zip(queries, found, strict=True):
+        table = Table(title=escape(query), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        table.add_column("", justify="right")
+        table.add_column("cosine", justify="right")
+        table.add_column("image and caption", overflow="fold")
+        for hit in hits:
+            caption = escape(hit.captions[0]) + (f" (and {len(hit.captions) - 1} more)" if hit.captions[1:] else "")
+            where = escape(hit.image or f"in the shard, id {hit.id}")
+            table.add_row(str(hit.rank), f"{hit.score:.3f}", f"{where}\n[dim]{caption}[/dim]")
+        console.print(table)

@@ -1,0 +1,95 @@
+"""What `entityclip inspect` prints of rows, and of two generations side by side."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from flows.display.explanations import status_style
+from flows.display.tables import bars, fields, heading, plural, print_lines, share
+from pipeline.files.visible_text import visible
+from pipeline.inspect.diff import Diff, Difference
+
+_TEXT, _WHOLE_TEXT = 600, 20_000  # characters shown of a text in a sample, and of a row that was asked for
+_STYLES = {"=": "", "-": "red strike", "+": "green"}
+_MARKS = {"-": ("[-", "-]"), "+": ("{+", "+}")}
+
+
+def show_matching(console: Console, matching: dict[str, dict[str, int]]) -> None:
+    """How many rows meet the condition."""
+    total = sum(sum(by_status.values()) for by_status in matching.values())
+    heading(console, f"{plural(total, 'row')} where that is so")
+    bars(console, ((f"{split} {status}", n) for split, found in matching.items() for status, n in found.items()), total)
+
+
+def show_rows(console: Console, rows: list[dict[str, Any]], *, whole: bool) -> None:
+    """Each row as a block."""
+    for row in rows:
+        console.print()
+        _title(console, row)
+        fields(console, _fields(row), _WHOLE_TEXT if whole else _TEXT)
+        if whole:
+            technical = ("key", "seed", "model", "revision", "shard")
+            fields(console, [(name, str(row[name])) for name in technical], _TEXT)
+
+
+def _title(console: Console, row: dict[str, Any]) -> None:
+    title = Text(visible(row["id"], 200), style="bold")
+    title.append(f"  {visible(row['split'], 40)}  ", style="dim")
+    title.append(visible(row["status"], 40), style=status_style(row["status"]))
+    console.print(title)
+
+
+def _fields(row: dict[str, Any]) -> list[tuple[str, str]]:
+    image = row["image"] or {}
+    packed = "" if image.get("bytes") is None else f" ({len(image['bytes']):,} bytes packed)"
+    found = [("image", f"{image.get('path')}{packed}"), ("topic", row["topic"]), ("caption", row["caption"])]
+    found.append(("explanation", row["explanation"]))
+    if row["raw_text"] != row["explanation"]:
+        found.append(("as generated", row["raw_text"]))
+    found.append(("error", row["error"]))
+    counts = [(row["prompt_tokens"], "prompt"), (row["completion_tokens"], "LLM"), (row["clip_tokens"], "CLIP")]
+    tokens = ", ".join(f"{count:,} {whose}" for count, whose in counts if count is not None)
+    ended = f"; ended by {row['finish_reason']}" if row["finish_reason"] else ""
+    found.append(("tokens", f"{tokens}{ended}" if tokens else None))
+    return [(name, text) for name, text in found if text]
+
+
+def show_diff(console: Console, diff: Diff) -> None:
+    """How many differ, in what, what made them differently, and some of them word by word."""
+    heading(console, f"compared with {diff.other}")
+    fields(
+        console,
+        [
+            ("pairs in both", f"{diff.both:,}"),
+            ("explanations differ", f"{diff.explanations:,} ({share(diff.explanations, diff.both)})"),
+            ("statuses differ", f"{diff.statuses:,} ({share(diff.statuses, diff.both)})"),
+            ("captions differ", f"{diff.captions:,}"),
+            ("keys differ", f"{diff.keys:,}"),
+            ("only here", f"{diff.only_here:,}"),
+            ("only there", f"{diff.only_there:,}"),
+        ],
+    )
+    if diff.made:
+        heading(console, "made differently: here -> there")
+        fields(console, ((name, f"{here} -> {there}") for name, (here, there) in diff.made.items()), _TEXT)
+    if diff.changes:
+        heading(console, "statuses: here -> there")
+        bars(console, ((f"{here} -> {there}", count) for here, there, count in diff.changes), diff.both)
+    for sample in diff.samples:
+        _show_difference(console, sample)
+
+
+def _show_difference(console: Console, sample: Difference) -> None:
+    console.print()
+    title = Text(visible(sample.one["id"], 200), style="bold")
+    title.append(f"  {visible(sample.one['split'], 40)}  ", style="dim")
+    here, there = (visible(row["status"], 40) for row in (sample.one, sample.other))
+    title.append(here if here == there else f"{here} -> {there}", style=status_style(sample.other["status"]))
+    console.print(title)
+    fields(console, [("caption", sample.one["caption"])], _TEXT)
+    pieces = []
+    for sign, words in sample.words:
+        before, after = _MARKS.get(sign, ("", ""))
+        pieces.append(Text(f"{before}{visible(words, _TEXT)}{after}", _STYLES[sign]))
+    print_lines(console, Text(" ").join(pieces))

@@ -1,0 +1,122 @@
+"""What generation leaves in Prefect's UI: rows by status, a sample of triples, a link. Summaries, never rows."""
+
+import re
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+
+from model.training.loop import TrainResult
+from pipeline.generation.summary import GenerationSummary
+from pipeline.job import Job
+from pipeline.shards.shard import Row, list_shards, read_shard
+from pipeline.shards.status import Status
+
+_SAMPLED = 10
+_LONGEST = 400  # characters of a text in the sample
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_CURVE_POINTS = 20
+
+
+def publish_explanations(job: Job, summary: GenerationSummary) -> None:
+    """Rows by split and status, some triples, and where the shards are."""
+    found = Counter[str]()
+    for by_status in summary.counts.values():
+        found.update(by_status)
+    statuses = [status.value for status in Status if status in found]
+    rows: list[dict[str, Any]] = [
+        {"split": split, **{status: by_status.get(status, 0) for status in statuses}}
+        for split, by_status in summary.counts.items()
+    ]
+    key = artifact_key("explanations", summary.dataset)
+    create_table_artifact(table=rows, key=f"{key}-by-status", description=f"Rows of {summary.dataset} by status")
+    create_markdown_artifact(
+        markdown=sample_of(_first_rows(job)), key=f"{key}-sample", description=f"Some triples of {summary.dataset}"
+    )
+    link_to(job.output, f"{key}-shards", "shards")
+
+
+def sample_of(rows: list[Row]) -> str:
+    """A Markdown table of triples. Captions and explanations are other people's: nothing in them is markup here."""
+    lines = ["| id | image | caption | explanation | status |", "|---|---|---|---|---|"]
+    for row in rows:
+        cells = (row.id, row.image, row.caption, row.explanation or "", row.status)
+        lines.append("| " + " | ".join(plain(str(cell)) for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def plain(text: str) -> str:
+    """Text as a Markdown renderer shows it literally, on one line and not too long."""
+    text = " ".join(text.split())
+    if len(text) > _LONGEST:
+        text = text[: _LONGEST - 1] + "…"
+    return _PUNCTUATION.sub(lambda found: _ENTITIES.get(found[0]) or f"\\{found[0]}", text)
+
+
+def link_to(target: Path | str, key: str, text: str) -> None:
+    """Publish a link. One to a file opens where the browser sees the same disk; elsewhere it says where the file is."""
+    link = target.resolve().as_uri() if isinstance(target, Path) else target
+    create_link_artifact(link=link, link_text=text, key=key, description=f"`{target}`")
+
+
+def _first_rows(job: Job) -> list[Row]:
+    rows = (row for file in list_shards(job.storage) for row in read_shard(job.storage, file.name).rows)
+    return list(islice((row for row in rows if row.explanation), _SAMPLED))
+
+
+def artifact_key(*words: str) -> str:
+    """The key of an artifact: lower-case letters, digits and dashes."""
+    return "-".join(re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") or "run" for word in words)
+
+
+def publish_training(result: TrainResult, log: list[dict[str, Any]]) -> None:
+    """The training curve as a table, what the run came to, and a link to its checkpoint."""
+    steps = [line for line in log if line["kind"] == "step"]
+    every = max(1, -(-len(steps) // _CURVE_POINTS))
+    recalls = {line["step"]: line["metrics"]["mean_recall"] for line in log if line["kind"] == "validation"}
+    chosen = {line["step"]: line["losses"] for line in steps[every - 1 :: every]}
+    names = list(steps[0]["losses"]) if steps else []
+    curve: list[dict[str, Any]] = [
+        {
+            "step": step,
+            **{name: f"{chosen[step][name]:.4f}" if step in chosen else "" for name in names},
+            "validation mean recall %": f"{recalls[step]:.2f}" if step in recalls else "",
+        }
+        for step in sorted(chosen.keys() | recalls.keys())
+    ]
+    key = artifact_key("training", result.out.name)
+    create_table_artifact(table=curve, key=f"{key}-curve", description=f"Losses and validation of {result.out.name}")
+    link_to(result.out / "checkpoint", f"{key}-checkpoint", "checkpoint")
+
+
+def publish_metrics(run: Path, by_split: dict[str, dict[str, Any]]) -> None:
+    """Retrieval of a run on its splits, both ways with intervals, and by chance."""
+    rows: list[dict[str, Any]] = []
+    for split, metrics in by_split.items():
+        for way, query in {"image_to_text": "image", "text_to_image": "caption"}.items():
+            ends = (metrics["intervals"] or {}).get(way, {})
+            cells = {name: _with_interval(value, ends.get(name)) for name, value in metrics[way].items()}
+            rows.append({"split": split, "query": query, **cells})
+        chance = {name: _with_interval(value, None) for name, value in metrics["chance"]["image_to_text"].items()}
+        rows.append({"split": split, "query": "by chance", **chance})
+    found = [
+        f"{metrics['mean_recall']:.2f} % on the {split} split, {metrics['gallery']:,} candidates"
+        for split, metrics in by_split.items()
+    ]
+    create_table_artifact(
+        table=rows,
+        key=artifact_key("retrieval", run.name),
+        description=f"{run.name}: mean recall {'; '.join(found)}. In brackets: 95 % bootstrap intervals over queries",
+    )
+
+
+def _with_interval(value: float, ends: list[float] | None) -> str:
+    return f"{value:.4g}" + (f" ({ends[0]:.4g} to {ends[1]:.4g})" if ends else "")
+
+
+def publish_report(path: Path) -> None:
+    """A link to the HTML report."""
+    link_to(path, artifact_key("report", path.parent.name), "report")

@@ -1,0 +1,80 @@
+"""Buckets of a job, one Prefect task each: the body of the flows that generate."""
+
+import time
+from contextlib import ExitStack
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.orchestration.progress_artifact import LiveRun, Now
+from pipeline.engines.factory import engine_for
+from pipeline.engines.lazy import LazyEngine
+from pipeline.errors import PipelineError
+from pipeline.generation.bucket import Receipt, make_bucket
+from pipeline.generation.prepare import prepare, shards_there
+from pipeline.generation.progress import GenerationProgress
+from pipeline.generation.redo import Redo
+from pipeline.generation.run import ErrorLimit, Run, rare_collections
+from pipeline.generation.summary import GenerationSummary, summarise
+from pipeline.job import Job
+from pipeline.judge.process import JudgeProcess
+from pipeline.shards.writer_lock import single_writer
+
+# Several buckets at once, so that the tail of one leaves no slot of the engine empty.
+RUNNER: Any = ThreadPoolTaskRunner(max_workers=4)
+
+
+def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
+    """Bring the job's buckets up to date; called by a flow with the task runner `RUNNER`.
+
+    Raises:
+        PipelineError: as `make_bucket` does, or a row is not accounted for.
+    """
+    with ExitStack() as stack:
+        live = stack.enter_context(LiveRun("planning"))
+        stack.enter_context(rare_collections())
+        stack.enter_context(single_writer(job.work, job.buckets))
+        there = shards_there(job)
+        plan = prepare(job, limit)
+        began = time.monotonic()
+        engine = stack.enter_context(LazyEngine(lambda: engine_for(job)))
+        planned = sum(plan.pairs.values())
+        progress = stack.enter_context(GenerationProgress(planned))
+        live.describe = lambda: _describe(progress)
+        judging = stack.enter_context(JudgeProcess(job.judge, job.manifest.folder))
+        run = Run(
+            job, plan, there, engine, judging, progress, ErrorLimit(job.manifest.generation.max_error_share), redo
+        )
+
+        @task(name="make-bucket", task_run_name="bucket-{bucket}", cache_policy=NO_CACHE)
+        def make(bucket: int) -> Receipt:
+            try:
+                return make_bucket(run, bucket)
+            except PipelineError as error:
+                run.engine.give_up(str(error))
+                raise
+
+        buckets = [make.submit(bucket) for bucket in plan.buckets]
+        try:
+            receipts = [bucket.result() for bucket in buckets]
+        except BaseException as end:  # an interrupt or a cancellation: or the buckets would go on to their ends
+            run.engine.give_up(f"the run was ended: {type(end).__name__}")
+            raise
+        ran = run.engine.opened
+        described = f"{ran.name} {ran.version}" if ran else None
+        summary = summarise(job, receipts, described, time.monotonic() - began)
+        if summary.rows + summary.pending != planned:
+            raise PipelineError(
+                f"{job.output}: {planned:,} pairs were planned, and {summary.rows:,} rows and "
+                f"{summary.pending:,} left for later are accounted for; this is a fault of the program"
+            )
+        return summary
+
+
+def _describe(progress: GenerationProgress) -> Now:
+    so_far = progress.now()
+    if not so_far.rows:
+        return Now(0.0, "opening the engine" if so_far.total else "all is there")
+    return Now(100.0 * so_far.rows / max(so_far.total, 1), str(so_far))

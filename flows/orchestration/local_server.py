@@ -1,0 +1,151 @@
+"""Prefect on this machine, for `make up` and `make down`: a server on SQLite, a work pool and one process worker.
+
+Both commands may be repeated. Process ids and logs are in `.prefect-local/`; `down` stops exactly the processes that
+`up` started. PREFECT_API_URL says where the server is to listen.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from flows.orchestration.liveness import began
+from flows.project import PROJECT
+from pipeline.errors import PipelineError
+
+POOL = "entityclip"
+_FOLDER = PROJECT / ".prefect-local"
+_URL = "http://127.0.0.1:4200/api"
+_SECONDS_TO_START = 180.0
+_SECONDS_TO_STOP = 20.0
+
+
+def up() -> None:
+    """Start what is not running, and deploy everything in prefect.yaml.
+
+    Raises:
+        PipelineError: another server is there, or one of ours does not start.
+    """
+    url = os.environ.setdefault("PREFECT_API_URL", _URL)
+    address = urlsplit(url)
+    if address.hostname not in ("127.0.0.1", "localhost") or address.port is None:
+        raise PipelineError(f"PREFECT_API_URL is {url}; a local server needs one such as {_URL}")
+    _FOLDER.mkdir(exist_ok=True)
+    if not _runs("server"):
+        if _answers(url):
+            raise PipelineError(
+                f"another Prefect server answers at {url}; use that one, or choose another port in PREFECT_API_URL"
+            )
+        _start("server", ["server", "start", "--host", "127.0.0.1", "--port", str(address.port)])
+        _wait("server", lambda: _answers(url))
+    _prefect("work-pool", "create", POOL, "--type", "process", "--overwrite")
+    _prefect("--no-prompt", "deploy", "--all")
+    if not _runs("worker"):
+        _run("-m", "flows.cli", "clear-stale-runs")  # `down` leaves the runs that it stops Running
+        _start("worker", ["worker", "start", "--pool", POOL, "--name", "local"])
+        _wait("worker", lambda: "started!" in _log("worker").read_text(encoding="utf-8", errors="replace"))
+    print(f"Prefect: {url.removesuffix('/api')} (logs in {_FOLDER.name}/); export PREFECT_API_URL={url}")
+
+
+def down() -> None:
+    """Stop the worker with its flow runs, then the server; what they made is kept."""
+    stopped = [name for name in ("worker", "server") if _stop(name)]
+    print("stopped: " + (", ".join(stopped) or "nothing, nothing was running"))
+
+
+def _prefect(*arguments: str) -> None:
+    _run("-m", "prefect", *arguments)
+
+
+def _run(*arguments: str) -> None:
+    done = subprocess.run([sys.executable, *arguments], cwd=PROJECT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PipelineError(f"python {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+
+
+def _start(name: str, arguments: list[str]) -> None:
+    environment = {**os.environ, "PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "2")}
+    with _log(name).open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", *arguments],
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,  # Ctrl-C at the terminal is not for it, and its children can be stopped with it
+        )
+    _record(name).write_text(json.dumps({"pid": process.pid, "began": began(process.pid)}), encoding="utf-8")
+
+
+def _wait(name: str, ready: Callable[[], bool]) -> None:
+    end = time.monotonic() + _SECONDS_TO_START
+    while not ready():
+        if not _runs(name) or time.monotonic() > end:
+            tail = "\n".join(_log(name).read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
+            _stop(name)
+            raise PipelineError(f"the {name} did not start; the end of {_log(name)}:\n{tail}")
+        time.sleep(0.5)
+
+
+def _stop(name: str) -> bool:
+    """End a process that `up` started, with its group; whether there was one."""
+    pid = _runs(name)
+    _record(name).unlink(missing_ok=True)
+    if pid is None:
+        return False
+    os.killpg(pid, signal.SIGTERM)
+    end = time.monotonic() + _SECONDS_TO_STOP
+    while _group_exists(pid):
+        if time.monotonic() > end:
+            os.killpg(pid, signal.SIGKILL)
+            break
+        time.sleep(0.2)
+    return True
+
+
+def _group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _runs(name: str) -> int | None:
+    """The process that `up` recorded, if it is still that one."""
+    try:
+        record = json.loads(_record(name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return int(record["pid"]) if began(record["pid"]) == record["began"] else None
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=2.0).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _record(name: str) -> Path:
+    return _FOLDER / f"{name}.json"
+
+
+def _log(name: str) -> Path:
+    return _FOLDER / f"{name}.log"
+
+
+if __name__ == "__main__":
+    try:
+        {"up": up, "down": down}[sys.argv[1]]()
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

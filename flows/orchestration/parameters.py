@@ -1,0 +1,19 @@
+"""Bounds of the flows' parameters: a wrong one is refused by Prefect's server before anything runs.
+
+Names stay flat, so that `prefect deployment run ... --param limit=200` reaches them. The form in Prefect's UI shows
+these bounds, and what the flows' docstrings say of each parameter.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.generation.redo import REDOABLE
+
+_STATUSES = "|".join(status.value for status in REDOABLE)
+
+Positive = Annotated[int, Field(ge=1)]
+Bucket = Annotated[int, Field(ge=0)]
+Ranges = Annotated[int, Field(ge=1, le=1000)]
+RedoStatuses = Annotated[str, Field(pattern=rf"^({_STATUSES})(\s*,\s*({_STATUSES}))*$")]
+Override = Annotated[str, Field(pattern=r"^[^=\s]+\s*=.*$")]

@@ -1,0 +1,72 @@
+"""A flow run that shows how far it is: a progress artifact, kept up to date by one thread."""
+
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import NamedTuple, Self
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.context import FlowRunContext
+from prefect.exceptions import PrefectException
+from prefect.logging import get_logger
+
+from flows.orchestration.liveness import this_process
+
+_SECONDS_BETWEEN_UPDATES = 5.0
+_SECONDS_TO_FINISH = 10.0
+
+
+class Now(NamedTuple):
+    """How far a run is: percent, and a line of Markdown."""
+
+    percent: float
+    text: str
+
+
+class LiveRun:
+    """Shows `describe()` while it is entered; one API call every few seconds, however much is done in between.
+
+    Its updates are also the run's sign of life (`flows.orchestration.liveness`), so enter it first. A server that does
+    not answer stops nothing.
+    """
+
+    def __init__(self, begins_with: str) -> None:
+        self.describe: Callable[[], Now] = lambda: Now(0.0, begins_with)
+        self._stop = threading.Event()
+        # a thread of its own context would not know which server this flow run talks to
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._keep_up,), name="live-run", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop.set()
+        self._thread.join(_SECONDS_TO_FINISH)
+
+    def _keep_up(self) -> None:
+        context = FlowRunContext.get()
+        assert context is not None and context.flow_run is not None
+        artifact = ArtifactCreate(
+            type="progress", data=0.0, flow_run_id=context.flow_run.id, description="", metadata_=this_process()
+        )
+        with get_client(sync_client=True) as client:
+            created = None
+            while True:
+                ends = self._stop.is_set()
+                try:
+                    if created is None:
+                        created = client.create_artifact(artifact).id
+                    self._update(client, created)
+                except (httpx.HTTPError, PrefectException) as error:
+                    get_logger(__name__).warning("progress could not be shown: %s", error)
+                if ends:
+                    return
+                self._stop.wait(_SECONDS_BETWEEN_UPDATES)
+
+    def _update(self, client: SyncPrefectClient, artifact: object) -> None:
+        percent, text = self.describe()
+        client.update_artifact(artifact, ArtifactUpdate(data=round(percent, 1), description=text))  # type: ignore[arg-type]

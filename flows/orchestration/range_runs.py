@@ -1,0 +1,181 @@
+"""Flow runs for ranges of shards: started, watched, started again after a crash, never two of one range at once."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.deployments import run_deployment
+from prefect.logging import get_run_logger
+from prefect.states import Cancelling, Crashed
+
+from flows.orchestration.liveness import signs_of_life, why_gone
+from pipeline.errors import PipelineError
+
+_ATTEMPTS = 3
+_SECONDS_BETWEEN_LOOKS = 2.0
+_SECONDS_BETWEEN_SIGNS = 10.0
+_UNREACHABLE_SECONDS = 300.0
+_UNFINISHED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING, StateType.PAUSED]
+
+
+@dataclass
+class _Attempt:
+    """A range with its latest flow run."""
+
+    buckets: range
+    run: UUID
+    number: int = 1
+    outcome: str | None = None  # what became of the range: None while it goes on, "" when it is made, else why not
+
+
+class RangeRuns:
+    """One flow run of a deployment for each range; a crashed or failed one is followed by at most two more.
+
+    A range is started again only when its earlier run has ended, or its process is known to be gone: it is then set
+    to Crashed first. Behind that the lock of the range's buckets refuses a second writer.
+    """
+
+    def __init__(
+        self,
+        client: SyncPrefectClient,
+        deployment: str,
+        deployment_id: UUID,
+        ranges: list[range],
+        parameters: dict[str, Any],
+    ) -> None:
+        self.ranges = ranges
+        self._client = client
+        self._deployment = deployment
+        self._deployment_id = deployment_id
+        self._parameters = parameters
+        self._attempts: list[_Attempt] = []
+        self._looked_for_signs = 0.0
+
+    @property
+    def finished(self) -> int:
+        """How many ranges are made."""
+        return sum(attempt.outcome == "" for attempt in self._attempts)
+
+    def describe(self) -> str:
+        """How many ranges are made and how many are not."""
+        again = sum(attempt.number - 1 for attempt in self._attempts)
+        more = f", {again} started again" if again else ""
+        return f"{self.finished} of {len(self.ranges)} ranges are made{more}"
+
+    def complete(self) -> None:
+        """Start all ranges and wait until each is made or given up; whatever ends this ends the runs too.
+
+        Raises:
+            PipelineError: some ranges could not be made.
+        """
+        try:
+            for buckets in self.ranges:
+                self._attempts.append(_Attempt(buckets, self._start(buckets, 1)))
+            last_seen = time.monotonic()
+            while any(attempt.outcome is None for attempt in self._attempts):
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+                try:
+                    self._look()
+                    last_seen = time.monotonic()
+                except httpx.TransportError as error:
+                    if time.monotonic() - last_seen > _UNREACHABLE_SECONDS:
+                        raise
+                    get_run_logger().warning("Prefect's server does not answer: %s", error)
+        except BaseException:
+            self._cancel()
+            raise
+        failed = [f"{_name(a.buckets)}: {a.outcome}" for a in self._attempts if a.outcome]
+        if failed:
+            raise PipelineError(
+                f"{len(failed)} of {len(self.ranges)} ranges could not be made: {'; '.join(failed)}. "
+                "Run it again: what is finished is kept"
+            )
+
+    def refuse_beside_others(self) -> None:
+        """Ranges of a parent that died may still run; those whose process is gone are set to Crashed.
+
+        Raises:
+            PipelineError: naming those that go on.
+        """
+        alive = [run.name for run in self._unfinished() if not self._clear_if_gone(run)]
+        if alive:
+            raise PipelineError(
+                f"ranges of an earlier run go on: {', '.join(alive)}; wait for them, or cancel them with "
+                "`prefect flow-run cancel`"
+            )
+
+    def _unfinished(self) -> list[FlowRun]:
+        found = self._client.read_flow_runs(
+            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[self._deployment_id])),
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNFINISHED))),
+        )
+        mine = (self._parameters["manifest"], self._parameters["output"])
+        return [run for run in found if (run.parameters.get("manifest"), run.parameters.get("output")) == mine]
+
+    def _start(self, buckets: range, attempt: int) -> UUID:
+        name = _name(buckets) + (f", attempt {attempt}" if attempt > 1 else "")
+        run = run_deployment(
+            self._deployment,
+            parameters={**self._parameters, "first": buckets.start, "last": buckets.stop - 1},
+            flow_run_name=name,
+            timeout=0,
+        )
+        assert isinstance(run, FlowRun)
+        return run.id
+
+    def _look(self) -> None:
+        """One look at all runs that go on, and at times at their signs of life."""
+        watched = {attempt.run: attempt for attempt in self._attempts if attempt.outcome is None}
+        runs = self._client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(watched))))
+        check_signs = time.monotonic() - self._looked_for_signs > _SECONDS_BETWEEN_SIGNS
+        if check_signs:
+            self._looked_for_signs = time.monotonic()
+        for run in runs:
+            if run.state is None or not run.state.is_final():
+                if check_signs:
+                    self._clear_if_gone(run)  # the next look finds it crashed
+                continue
+            self._ended(watched[run.id], run)
+
+    def _ended(self, attempt: _Attempt, run: FlowRun) -> None:
+        assert run.state is not None
+        if run.state.is_completed():
+            attempt.outcome = ""
+        elif run.state.is_cancelled():
+            attempt.outcome = "it was cancelled"
+        elif attempt.number == _ATTEMPTS:
+            attempt.outcome = f"{run.state.name} {_ATTEMPTS} times, last with: {run.state.message}"
+        else:
+            get_run_logger().warning("%s: %s: %s; started again", run.name, run.state.name, run.state.message)
+            attempt.number += 1
+            attempt.run = self._start(attempt.buckets, attempt.number)
+
+    def _clear_if_gone(self, run: FlowRun) -> bool:
+        if run.state is None or run.state.is_scheduled() or run.state.is_pending():
+            return False  # it may wait for its machine, and would start beside another
+        why = why_gone(run, signs_of_life(self._client, [run.id]).get(run.id))
+        if why is None:
+            return False
+        self._client.set_flow_run_state(run.id, Crashed(message=why), force=True)
+        return True
+
+    def _cancel(self) -> None:
+        for attempt in self._attempts:
+            if attempt.outcome is None:
+                self._client.set_flow_run_state(attempt.run, Cancelling(message="its parent was ended"))
+
+
+def _name(buckets: range) -> str:
+    return f"buckets {buckets.start} to {buckets.stop - 1}"

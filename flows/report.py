@@ -1,0 +1,40 @@
+"""`entityclip report`: a page and plots over folders that a person names."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from flows.display.console import console
+from model.errors import ModelError
+from model.report.sources import find_sources, has_shards
+from model.report.write import Report, write_page
+from pipeline.files.locations import is_url
+
+
+def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> Report:
+    """Write the page, and say what it says.
+
+    Raises:
+        ModelError: a folder with nothing to report on, or a name for the page that cannot be written.
+    """
+    for run in runs:
+        if is_url(run):
+            raise ModelError(f"{run}: a report reads local folders; copy the shards first (aws s3 sync, rclone)")
+    folders = [Path(run) for run in runs]
+    sources = find_sources(folders)
+    # among shards only names with an underscore are passed over by readers of datasets
+    name = "_report.html" if has_shards(folders[0]) else "report.html"
+    path = (out or folders[0] / name).absolute()
+    if path.is_dir():
+        raise ModelError(f"{path} is a folder; name the file to write, such as --out {path / 'report.html'}")
+    report = write_page(path, title or folders[0].resolve().name, sources)
+    console.print(report.verdict, style="bold", markup=False, soft_wrap=True)
+    show_files(report)
+    return report
+
+
+def show_files(report: Report) -> None:
+    """Where page and plots are."""
+    console.print(f"report: {report.path}", markup=False, soft_wrap=True)
+    if report.plots:
+        names = ", ".join(plot.name for plot in report.plots)
+        console.print(f"plots: {report.plots[0].parent}: {names}", markup=False, soft_wrap=True)

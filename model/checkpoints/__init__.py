@@ -1,0 +1,1 @@
+"""Checkpoints, saved training states, and checkpoints of the authors' code (ETE)."""

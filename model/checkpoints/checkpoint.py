@@ -1,0 +1,149 @@
+"""Checkpoints: safetensors and JSON, written whole; the towers come back as plain CLIP.
+
+`RUN/checkpoint/model.safetensors` holds every parameter, `towers.safetensors` the towers alone under
+open_clip's own names, `checkpoint.json` what the parameters belong to, and where they began from a model folder
+`towers/` its configuration and tokenizer: that folder is not needed again. A relative `local-dir:` path in the card
+starts at `RUN/checkpoint`, so that a run can be moved.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from model.clip.folder import CONFIG, TowersFolder
+from model.clip.towers import Towers, load_towers
+from model.errors import ModelError
+from model.files import digest, folder_written_whole, write_json
+from model.method.entityclip import EntityCLIP
+from model.settings.schema import LOCAL_DIR, MethodSettings, TowerSettings
+
+FORMAT_VERSION = 1
+CHECKPOINT, MODEL, TOWERS, CARD = "checkpoint", "model.safetensors", "towers.safetensors", "checkpoint.json"
+BASE = "towers"
+
+
+def save_checkpoint(
+    run: Path,
+    model: EntityCLIP,
+    towers: TowerSettings,
+    *,
+    step: int,
+    validation: dict[str, Any] | None,
+    origin: dict[str, Any] | None = None,
+    trained_with: dict[str, Any] | None = None,
+    base: TowersFolder | None = None,
+) -> None:
+    """Write `run/checkpoint`, replacing an older one only when the new one is complete.
+
+    Args:
+        towers: what training began from.
+        origin: where weights come from that this program did not train.
+        trained_with: settings, seed, code and shards of the training.
+        base: the model folder that training began from, to be kept with the checkpoint.
+    """
+    with folder_written_whole(run / CHECKPOINT) as folder:
+        save_file(_on_cpu(model.state_dict()), folder / MODEL)
+        save_file(_on_cpu(model.clip.state_dict()), folder / TOWERS)
+        began_from = towers
+        if base is not None:
+            (folder / BASE).mkdir()
+            base.write(folder / BASE)
+            towers = TowerSettings(model=f"{LOCAL_DIR}{BASE}")
+        card = {
+            "format_version": FORMAT_VERSION,
+            "step": step,
+            "validation": validation,
+            "origin": origin,
+            "towers": towers.model_dump(mode="json"),
+            "began_from": began_from.model_dump(mode="json"),
+            "trained_with": trained_with,
+            "method": model.method.model_dump(mode="json"),
+            "sha256": {name: digest(folder / name) for name in (MODEL, TOWERS)},
+        }
+        write_json(folder / CARD, card)
+
+
+def read_card(run: Path) -> dict[str, Any]:
+    """The contents of `run/checkpoint/checkpoint.json`. Raises ModelError if there is none, or another format."""
+    path = run / CHECKPOINT / CARD
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            f"no checkpoint at {path.parent}; train one with: entityclip train SETTINGS --out RUN"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from error
+    if card.get("format_version") != FORMAT_VERSION:
+        raise ModelError(f"{path}: format {card.get('format_version')}, this program reads {FORMAT_VERSION}")
+    model = str(card["towers"]["model"])
+    if model.startswith(LOCAL_DIR):
+        card["towers"]["model"] = LOCAL_DIR + str((path.parent / model.removeprefix(LOCAL_DIR)).resolve())
+    return dict(card)
+
+
+def load_trained_towers(run: Path) -> Towers:
+    """The trained CLIP, its transform and its tokenizer; nothing of MMAE and GI-ITM.
+
+    Raises ModelError if the checkpoint is absent, damaged, or does not fit the model it names.
+    """
+    towers = load_towers(TowerSettings.model_validate(read_card(run)["towers"]), load_weights=False)
+    _load_into(towers.clip, run / CHECKPOINT / TOWERS)
+    return towers
+
+
+def load_entityclip(run: Path) -> tuple[EntityCLIP, Towers]:
+    """The whole trained model, to look into it or to train on. Raises as `load_trained_towers` does."""
+    card = read_card(run)
+    towers = load_towers(TowerSettings.model_validate(card["towers"]), load_weights=False)
+    model = EntityCLIP(towers.clip, MethodSettings.model_validate(card["method"]))
+    _load_into(model, run / CHECKPOINT / MODEL)
+    return model, towers
+
+
+def _load_into(module: torch.nn.Module, path: Path) -> None:
+    try:
+        module.load_state_dict(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from error
+    except RuntimeError as error:
+        raise ModelError(f"{path}: does not fit the model that {CARD} names: {error}") from error
+
+
+def _on_cpu(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+
+
+def holds_model(folder: Path) -> bool:
+    """Whether there is something in a folder that `load_trained_model` would try to load."""
+    return any((folder / name).is_file() for name in (CARD, f"{CHECKPOINT}/{CARD}", CONFIG))
+
+
+def load_trained_model(folder: Path) -> Towers:
+    """The towers of a run folder, its checkpoint folder, or an export (any open_clip model folder).
+
+    Raises ModelError: none of these, or damaged.
+    """
+    if (folder / CARD).is_file():
+        folder = folder.resolve().parent
+    if (folder / CONFIG).is_file():
+        return load_towers(TowerSettings(model=f"{LOCAL_DIR}{folder.resolve()}"))
+    if not folder.is_dir():
+        raise ModelError(f"no model at {folder}; name the folder of a run or of an export")
+    return load_trained_towers(folder)
+
+
+def model_digest(towers: Towers) -> str:
+    """SHA-256 of what decides an embedding: weights with their names, preprocessing, and the tokens of some texts."""
+    clip: Any = towers.clip
+    found = hashlib.sha256(json.dumps(dict(clip.visual.preprocess_cfg), sort_keys=True).encode())
+    found.update(towers.tokenizer(["", "Queen Elizabeth II visits Ascot"]).numpy().tobytes())
+    for name, tensor in sorted(clip.state_dict().items()):
+        found.update(f"{name} {tuple(tensor.shape)}".encode())
+        found.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return found.hexdigest()

@@ -1,0 +1,250 @@
+"""The authors' trained `.pt` as a run folder of ours: renamed, stacked, in fp32, and nothing left out."""
+
+import pickle
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from model.checkpoints.checkpoint import CHECKPOINT, save_checkpoint
+from model.checkpoints.infer_clip_config import Sizes, sizes_of
+from model.clip.folder import write_open_clip_folder
+from model.clip.open_clip_import import open_clip
+from model.errors import ModelError
+from model.files import digest, folder_written_whole
+from model.method.entityclip import EntityCLIP
+from model.settings.schema import LOCAL_DIR, MethodSettings, TowerSettings
+
+FOLDER = "clip"
+_WRAPPERS = ("state_dict", "model", "model_state_dict")
+_NO_PARAMETERS = ("input_resolution", "context_length", "vocab_size")  # OpenAI's files carry them as numbers
+_OPENAI_VOCABULARY = 49408
+_NAMED = 8  # names of an error message
+_EXPERTS = {"vision_expert_": "image", "share_expert_": "shared", "text_expert_": "text"}
+_IN_AN_EXPERT = {
+    "ln_1.weight": "ln_1_weight",
+    "ln_1.bias": "ln_1_bias",
+    "attn.in_proj_weight": "in_proj_weight",
+    "attn.in_proj_bias": "in_proj_bias",
+    "attn.out_proj.weight": "out_proj_weight",
+    "attn.out_proj.bias": "out_proj_bias",
+    "ln_2.weight": "ln_2_weight",
+    "ln_2.bias": "ln_2_bias",
+    "mlp.c_fc.weight": "c_fc_weight",
+    "mlp.c_fc.bias": "c_fc_bias",
+    "mlp.c_proj.weight": "c_proj_weight",
+    "mlp.c_proj.bias": "c_proj_bias",
+}
+_OTHERS = {
+    "weight_attn_vis.": "image_gate.score.",
+    "weight_attn_txt.": "text_gate.score.",
+    "weight_full.": "matching.gate.score.",
+    "itm_head.": "matching.head.",
+}
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was found and what was made of it."""
+
+    out: Path
+    dtype: str
+    parameters: int
+    sizes: Sizes
+    method: MethodSettings
+    ignored: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """The same for people."""
+        sizes, method = self.sizes, self.method
+        counts = f"{method.image_experts}/{method.shared_experts}/{method.text_experts}"
+        modules = ", ".join(name for name, on in (("MMAE", method.mmae), ("GI-ITM", method.gi_itm)) if on) or "none"
+        fits = sizes.vocabulary == _OPENAI_VOCABULARY
+        tokenizer = "OpenAI's, as the vocabulary is OpenAI's" if fits else "unknown; OpenAI's does not fit"
+        end = "the highest id" if sizes.eot_id is None else f"id {sizes.eot_id}"
+        lines = [
+            f"{self.parameters:,} parameters, {self.dtype} in the file, float32 from here on",
+            f"image tower: ViT, {sizes.image} pixels, patch {sizes.patch}, width {sizes.vision_width}, "
+            f"{sizes.vision_layers} layers, {sizes.vision_heads} heads",
+            f"text tower: {sizes.context} tokens of {sizes.vocabulary:,}, width {sizes.text_width}, "
+            f"{sizes.text_layers} layers, {sizes.text_heads} heads, ends at {end}; joint width {sizes.embed}",
+            f"experts (image/shared/text): {counts}; modules: {modules}; padding is read, as they trained it",
+            f"assumed: QuickGELU, OpenAI's image statistics, one head an expert; tokenizer: {tokenizer}",
+        ]
+        if self.ignored:
+            lines.append(f"left out, no parameters: {', '.join(self.ignored)}")
+        return [*lines, f"checkpoint: {self.out / CHECKPOINT}; for open_clip: {LOCAL_DIR}{self.out / FOLDER}"]
+
+
+def import_checkpoint(
+    path: Path,
+    out: Path,
+    *,
+    vision_heads: int | None = None,
+    text_heads: int | None = None,
+    eot_id: int | None = None,
+) -> Imported:
+    """Write `out/checkpoint`, which `evaluate` reads, and `out/clip`, an open_clip model folder.
+
+    Args:
+        path: a state dict under the authors' names, fp16 or fp32, bare or under "state_dict", "model" or
+            "model_state_dict", with or without "module." before every name.
+        out: a folder without a checkpoint.
+        vision_heads, text_heads: of the towers' attention, which no shape tells; None: width / 64, as OpenAI's.
+        eot_id: token at which a text ends; None: its highest id, as OpenAI's.
+
+    Raises ModelError for a file that holds something else, names that are missing, unknown or of another shape,
+    values that are not finite, and a folder that holds a checkpoint.
+    """
+    if (out / CHECKPOINT).exists():
+        raise ModelError(f"{out} holds a checkpoint; choose another folder, or remove it")
+    state, ignored = _read(path)
+    sizes = sizes_of(state, vision_heads=vision_heads, text_heads=text_heads, eot_id=eot_id)
+    clip = open_clip.CLIP(**sizes.model_cfg)
+    model = EntityCLIP(clip, _method(state))
+    _check_names(state, model, path)
+    dtypes = sorted({str(tensor.dtype).removeprefix("torch.") for tensor in state.values()})
+    model.load_state_dict(state_from_authors({name: tensor.float() for name, tensor in state.items()}))
+
+    with folder_written_whole(out / FOLDER) as folder:
+        write_open_clip_folder(folder, sizes.model_cfg, sizes.preprocess_cfg, clip.state_dict())
+    origin = {"file": path.name, "sha256": digest(path), "dtype": dtypes, "sizes": asdict(sizes)}
+    towers = TowerSettings(model=f"{LOCAL_DIR}../{FOLDER}")
+    save_checkpoint(out, model, towers, step=0, validation=None, origin=origin)
+    count = sum(tensor.numel() for tensor in state.values())
+    return Imported(out, " and ".join(dtypes), count, sizes, model.method, ignored)
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The parameters, under their bare names, and the names of what is none."""
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ModelError(f"no checkpoint at {path}") from None
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{path}: is no file of plain tensors (torch.load, weights only): {reason}") from error
+    wrapper = next((key for key in _WRAPPERS if isinstance(content, Mapping) and key in content), None)
+    if wrapper is not None:
+        content = content[wrapper]
+    if not isinstance(content, Mapping) or not content:
+        raise ModelError(f"{path}: holds a {type(content).__name__}, not a dict of parameters")
+    content = {str(name).removeprefix("module."): value for name, value in content.items()}
+    state = {name: value for name, value in content.items() if name not in _NO_PARAMETERS}
+    for name, value in state.items():
+        if not isinstance(value, Tensor) or not value.is_floating_point():
+            raise ModelError(f"{path}: {name!r} is no tensor of floating-point numbers, but {_kind(value)}")
+        if not value.isfinite().all():
+            raise ModelError(f"{path}: {name!r} has values that are not finite")
+    return state, tuple(name for name in content if name in _NO_PARAMETERS)
+
+
+def _method(state: dict[str, Tensor]) -> MethodSettings:
+    """What the file was trained with, as far as its names tell."""
+    counts = expert_counts(set(state))
+    mmae = any(name.startswith("weight_attn_") for name in state)
+    gi_itm = any(name.startswith(("weight_full.", "itm_head.")) for name in state)
+    if (mmae or gi_itm) and not (counts["image"] + counts["shared"] and counts["text"] + counts["shared"]):
+        raise ModelError(f"the checkpoint has gates, but not the experts that they need (found {counts})")
+    return MethodSettings(
+        mmae=mmae,
+        gi_itm=gi_itm,
+        image_experts=counts["image"],
+        shared_experts=counts["shared"],
+        text_experts=counts["text"],
+        mask_padding=False,
+    )
+
+
+def _check_names(state: dict[str, Tensor], model: EntityCLIP, path: Path) -> None:
+    expected = shapes_at_authors(model.state_dict())
+    wrong = [
+        _some("missing", [name for name in expected if name not in state]),
+        _some("unknown", [name for name in state if name not in expected]),
+        _some(
+            "of another shape",
+            [
+                f"{name} {tuple(tensor.shape)} instead of {tuple(expected[name])}"
+                for name, tensor in state.items()
+                if name in expected and tensor.shape != expected[name]
+            ],
+        ),
+    ]
+    if any(wrong):
+        raise ModelError(
+            f"{path}: is no checkpoint of the authors' model; " + "; ".join(part for part in wrong if part)
+        )
+
+
+def _some(what: str, names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{what}: {', '.join(names[:_NAMED])}{more}" if names else ""
+
+
+def _kind(value: object) -> str:
+    return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__
+
+
+def from_authors(name: str) -> tuple[str, int | None]:
+    """Our state-dict name of one of their parameters, and for an expert its place in our stacked parameter.
+
+    What is not an expert, a gate or a head is CLIP's own.
+    """
+    for theirs, group in _EXPERTS.items():
+        number, _, parameter = name.removeprefix(theirs).partition(".")
+        if name.startswith(theirs) and number.isdecimal() and parameter in _IN_AN_EXPERT:
+            return f"experts.{group}.{_IN_AN_EXPERT[parameter]}", int(number)
+    for theirs, ours in _OTHERS.items():
+        if name.startswith(theirs):
+            return ours + name.removeprefix(theirs), None
+    return "clip." + name, None
+
+
+def shapes_at_authors(state: dict[str, Tensor]) -> dict[str, torch.Size]:
+    """Name and shape of every parameter that the authors' model has where ours has `state`."""
+    return dict(_at_authors(state))
+
+
+def state_from_authors(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Their state dict under our names, each group's experts stacked; no expert's number may be missing."""
+    return dict(_renamed(state))
+
+
+def expert_counts(names: set[str]) -> dict[str, int]:
+    """How many experts of each group ("image", "shared", "text") a state dict of theirs has."""
+    counts = dict.fromkeys(_EXPERTS.values(), 0)
+    for ours, place in map(from_authors, names):
+        if place is not None:
+            group = ours.split(".")[1]
+            counts[group] = max(counts[group], place + 1)
+    return counts
+
+
+def _at_authors(state: dict[str, Tensor]) -> Iterator[tuple[str, torch.Size]]:
+    prefixes = {group: theirs for theirs, group in _EXPERTS.items()}
+    parameters = {ours: theirs for theirs, ours in _IN_AN_EXPERT.items()}
+    others = {ours: theirs for theirs, ours in _OTHERS.items()}
+    for name, tensor in state.items():
+        if name.startswith("experts."):
+            _, group, parameter = name.split(".")
+            for number in range(len(tensor)):
+                yield f"{prefixes[group]}{number}.{parameters[parameter]}", tensor.shape[1:]
+            continue
+        renamed = [theirs + name.removeprefix(ours) for ours, theirs in others.items() if name.startswith(ours)]
+        yield (*renamed, name.removeprefix("clip."))[0], tensor.shape
+
+
+def _renamed(state: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    stacks: dict[str, dict[int, Tensor]] = {}
+    for name, tensor in state.items():
+        ours, place = from_authors(name)
+        if place is None:
+            yield ours, tensor
+        else:
+            stacks.setdefault(ours, {})[place] = tensor
+    for ours, stack in stacks.items():
+        yield ours, torch.stack([stack[place] for place in range(len(stack))])

@@ -1,0 +1,216 @@
+"""The whole state of a run at a step, to go on from as if nothing had happened: safetensors and JSON.
+
+`RUN/state/step-00000120/` holds `model.safetensors`, `optimizer.safetensors` (AVERAGE/PARAMETER by name),
+`random.safetensors` (torch's generators) and `state.json`: the position, Python's and numpy's generators, images
+that failed, and the settings, data and code that the run is made from. The learning rate, the batch order and the
+hard negatives are functions of the settings and the step, so nothing of them is kept.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from model.errors import ModelError
+from model.files import digest, folder_written_whole, remove_whole, write_json
+from model.rng import plain_random_state, random_tensors, restore_random_state
+
+FORMAT_VERSION = 1
+STATE, CARD = "state", "state.json"
+MODEL, OPTIMIZER, RANDOM = "model.safetensors", "optimizer.safetensors", "random.safetensors"
+
+
+@dataclass
+class Position:
+    """How far a run is."""
+
+    step: int = 0  # optimiser steps behind us
+    batches: int = 0  # drawn from the order; more than steps where batches had no two usable images
+    validated: bool = False  # whether the validation due after this step, if any, is done
+    best_step: int = 0
+    best: dict[str, Any] | None = None  # validation metrics of the best checkpoint
+    samples: int = 0
+    step_seconds: float = 0.0  # spent in steps; together with `seconds` the only thing that is not repeatable
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """A saved state, tensors and all."""
+
+    folder: Path
+    position: Position
+    failures: dict[str, dict[str, str]]  # by use ("train", "val"): image id -> why it cannot be used
+    rows: dict[str, int]  # by use: usable rows at the start
+    origin: dict[str, Any]  # settings, data and code, as `model.tracking.run_log.describe_origin` gives them
+    random: dict[str, Any]
+    model: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    random_tensors: dict[str, Tensor]
+
+    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+        """Put weights, averages and generators back. Raises ModelError if they do not fit the model."""
+        try:
+            model.load_state_dict(self.model)
+            _load_optimizer(self.optimizer, model, optimizer)
+        except (RuntimeError, KeyError) as error:
+            raise ModelError(f"{self.folder}: does not fit the model of these settings: {error}") from error
+        restore_random_state(self.random_tensors, self.random, device)
+
+
+class Saved(NamedTuple):
+    """What saving a state cost."""
+
+    folder: Path
+    mebibytes: float
+    seconds: float
+
+
+def save_state(
+    run: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device,
+    *,
+    position: Position,
+    failures: dict[str, dict[str, str]],
+    rows: dict[str, int],
+    origin: dict[str, Any],
+) -> Saved:
+    """Write the state whole or not at all."""
+    began = time.monotonic()
+    target = run / STATE / f"step-{position.step:08d}"
+    with folder_written_whole(target) as folder:
+        save_file(_on_cpu(model.state_dict()), folder / MODEL)
+        save_file(_on_cpu(_optimizer_tensors(model, optimizer)), folder / OPTIMIZER)
+        save_file(random_tensors(device), folder / RANDOM)
+        card = {
+            "format_version": FORMAT_VERSION,
+            "position": asdict(position),
+            "failures": failures,
+            "rows": rows,
+            "origin": origin,
+            "random": plain_random_state(),
+            "sha256": {name: digest(folder / name) for name in (MODEL, OPTIMIZER, RANDOM)},
+        }
+        write_json(folder / CARD, card)
+    size = sum(file.stat().st_size for file in target.iterdir())
+    return Saved(target, size / 2**20, time.monotonic() - began)
+
+
+def keep_last(run: Path, count: int) -> None:
+    """Remove all states but the last so many."""
+    for old in _folders(run)[count:]:
+        remove_whole(old)
+
+
+def saved_steps(run: Path) -> list[int]:
+    """Steps whose state is there, the last first."""
+    return [int(folder.name.removeprefix("step-")) for folder in _folders(run)]
+
+
+def set_aside(run: Path, step: int) -> Path | None:
+    """Take the state of a step out of those that a run goes on from, if there is one; where it is now."""
+    folder = run / STATE / f"step-{step:08d}"
+    if not folder.exists():
+        return None
+    aside = folder.with_name(f"spoiled-{folder.name}")
+    remove_whole(aside)
+    return folder.rename(aside)
+
+
+def newest_state(run: Path) -> TrainState | None:
+    """The last saved state of a run; None where there is none.
+
+    Raises ModelError for one that is damaged or of another format: what to do then is for a person to say.
+    """
+    folders = _folders(run)
+    return _read(folders[0]) if folders else None
+
+
+def newest_origin(run: Path) -> dict[str, Any] | None:
+    """What the run is made from whose state is there; None where there is none. Raises as `newest_state` does."""
+    folders = _folders(run)
+    return dict(_read_card(folders[0])["origin"]) if folders else None
+
+
+def _folders(run: Path) -> list[Path]:
+    """Saved states, the last first."""
+    return sorted((run / STATE).glob("step-*"), reverse=True)
+
+
+def _read(folder: Path) -> TrainState:
+    card = _read_card(folder)
+    tensors = {}
+    for name, sha256 in card["sha256"].items():
+        try:
+            if digest(folder / name) != sha256:
+                raise ModelError(f"{folder / name} is not what was written; {_remedy(folder)}")
+            tensors[name] = load_file(folder / name)
+        except (OSError, SafetensorError) as error:
+            raise ModelError(f"{folder / name}: cannot be read: {error}; {_remedy(folder)}") from error
+    return TrainState(
+        folder=folder,
+        position=Position(**card["position"]),
+        failures=card["failures"],
+        rows=card["rows"],
+        origin=card["origin"],
+        random=card["random"],
+        model=tensors[MODEL],
+        optimizer=tensors[OPTIMIZER],
+        random_tensors=tensors[RANDOM],
+    )
+
+
+def _read_card(folder: Path) -> dict[str, Any]:
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder / CARD}: cannot be read: {error}; {_remedy(folder)}") from error
+    if card.get("format_version") != FORMAT_VERSION:
+        raise ModelError(
+            f"{folder / CARD}: format {card.get('format_version')}, this program reads {FORMAT_VERSION}; "
+            "go on with the program that wrote it, or begin anew with --overwrite"
+        )
+    return dict(card)
+
+
+def _remedy(folder: Path) -> str:
+    return f"remove {folder} to go on from an earlier state, or begin anew with --overwrite"
+
+
+def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's averages and step counts, named KIND/PARAMETER."""
+    found = {}
+    for name, parameter in model.named_parameters():
+        for kind, value in optimizer.state.get(parameter, {}).items():
+            found[f"{kind}/{name}"] = value
+    return found
+
+
+def _load_optimizer(tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    plain = optimizer.state_dict()
+    numbers = {names[id(parameter)]: number for number, parameter in enumerate(_parameters(optimizer))}
+    states: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        kind, name = key.split("/", 1)
+        states.setdefault(numbers[name], {})[kind] = tensor
+    optimizer.load_state_dict({"state": states, "param_groups": plain["param_groups"]})
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> Iterator[nn.Parameter]:
+    """In the order in which torch numbers them."""
+    for group in optimizer.param_groups:
+        yield from group["params"]
+
+
+def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

@@ -1,0 +1,1 @@
+"""CLIP towers of open_clip: loaded, saved, tokenised for, and read token by token."""

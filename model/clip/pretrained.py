@@ -1,0 +1,58 @@
+"""What towers are asked for, checked against open_clip's own tables before anything is downloaded."""
+
+import difflib
+from typing import Any
+
+from model.clip.open_clip_import import open_clip
+from model.errors import ModelError
+from model.settings.schema import LOCAL_DIR, TowerSettings
+
+
+def check_names(settings: TowerSettings) -> None:
+    """Raise ModelError for a model or tag that open_clip lacks, and for weights of another activation.
+
+    OpenAI's weights were trained with QuickGELU; in a GELU model every number would be wrong, and open_clip
+    only warns. A `local-dir:` folder says its own activation.
+    """
+    model, tag = settings.model, settings.pretrained
+    if model.startswith(LOCAL_DIR):
+        return
+    if model not in open_clip.list_models():
+        near = difflib.get_close_matches(model, open_clip.list_models(), n=3, cutoff=0.5)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        raise ModelError(f"towers.model: open_clip has no model {model!r}{hint}")
+    if tag is None:
+        return
+    weights = open_clip.get_pretrained_cfg(model, tag)
+    if not weights:
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(model)) or "none"
+        raise ModelError(f"towers.pretrained: open_clip has no weights {tag!r} for {model} (it has {tags})")
+    of_model = bool(open_clip.get_model_config(model).get("quick_gelu", False))
+    of_weights = bool(weights.get("quick_gelu", False))
+    if of_model != of_weights:
+        raise ModelError(
+            f"towers: the weights {tag!r} were trained with {_activation(of_weights)}, {model} computes "
+            f"{_activation(of_model)}; use {_sibling(model, quick_gelu=of_weights)}"
+        )
+
+
+def preprocessing_of(settings: TowerSettings) -> dict[str, Any]:
+    """Image preprocessing that belongs to the weights `settings` name, as `create_model_and_transforms` takes it.
+
+    open_clip knows it by the weights' tag, so a model that is made without them has to be told.
+    """
+    if settings.pretrained is None:
+        return {}
+    weights = open_clip.get_pretrained_cfg(settings.model, settings.pretrained)
+    keys = {"mean": "image_mean", "std": "image_std", "interpolation": "image_interpolation"}
+    keys["resize_mode"] = "image_resize_mode"
+    return {ours: weights[theirs] for theirs, ours in keys.items() if weights.get(theirs) is not None}
+
+
+def _activation(quick_gelu: bool) -> str:
+    return "QuickGELU" if quick_gelu else "GELU"
+
+
+def _sibling(model: str, *, quick_gelu: bool) -> str:
+    name = f"{model}-quickgelu" if quick_gelu else model.removesuffix("-quickgelu")
+    return name if name in open_clip.list_models() else f"a model with {_activation(quick_gelu)}"

@@ -1,0 +1,241 @@
+"""Step 1 of the method: open_clip models, read token by token.
+
+`encode_image` and `encode_text` keep one token; the experts read all of them, in the joint embedding:
+
+- Vision Transformer and text transformer: the tower's own last LayerNorm and projection, on every token.
+- ModifiedResNet: its last feature map through its own attention pool, with every token as the query. The
+  pool's tokens are the map's mean, first, and its H*W places; `encode_image` keeps what the mean asks for.
+
+These functions use open_clip's public attributes, so its models are loaded, trained and saved unchanged.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.clip.open_clip_import import open_clip
+from model.clip.pretrained import check_names, preprocessing_of
+from model.errors import ModelError
+from model.settings.schema import TowerSettings
+
+_SUPPORTED = (
+    "supported are open_clip's CLIP and CustomTextCLIP with its native image towers, VisionTransformer "
+    "(pool_type 'tok', no attentional pooling) and ModifiedResNet, and its native text transformer "
+    "(pool_type 'argmax' or 'eos', no class embedding)"
+)
+
+
+class Towers(NamedTuple):
+    """A CLIP and what goes in front of it."""
+
+    clip: nn.Module
+    transform: Callable[[Any], Tensor]  # PIL image -> (3, H, W), for inference: no augmentation
+    tokenizer: Callable[..., Tensor]  # (texts, context_length=) -> (N, context_length) token ids
+
+
+class TokenFeatures(NamedTuple):
+    """Projected features of every token of B triples (step 1)."""
+
+    image: Tensor  # V (B, Lv, D), CLS first
+    text: Tensor  # T (B, Lt, D)
+    text_eot: Tensor  # (B,) position of the end-of-text token in T
+    text_readable: Tensor | None  # (B, Lt) bool, no padding; None: experts read padding too
+    explanation: Tensor | None  # E (B, Lt, D); None where nothing reads it
+    explanation_eot: Tensor | None  # (B,) position of the end-of-text token in E
+    explanation_readable: Tensor | None  # (B, Lt) bool, as text_readable
+    anchors: Tensor | None = None  # (B, D), as Batch's; no gradient goes there
+
+    @property
+    def v_cls(self) -> Tensor:
+        """V_cls (B, D): what CLIP's `encode_image` returns."""
+        return self.image[:, 0]
+
+    @property
+    def t_eot(self) -> Tensor:
+        """T_eot (B, D): what CLIP's `encode_text` returns."""
+        return at_position(self.text, self.text_eot)
+
+    @property
+    def e_eot(self) -> Tensor:
+        """E_eot (B, D): what CLIP's `encode_text` returns for the explanation, where there is one."""
+        assert self.explanation is not None and self.explanation_eot is not None
+        return at_position(self.explanation, self.explanation_eot)
+
+    def first(self, rows: int) -> "TokenFeatures":
+        """The first so many rows."""
+        return TokenFeatures(*(None if x is None else x[:rows] for x in self))  # type: ignore[arg-type]
+
+    def pooled(self) -> "TokenFeatures":
+        """V_cls, T_eot and, where there is one, E_eot alone, each as its row's only token."""
+        start = torch.zeros_like(self.text_eot)
+        return TokenFeatures(
+            image=self.image[:, :1],
+            text=self.t_eot[:, None],
+            text_eot=start,
+            text_readable=None,
+            explanation=None if self.explanation is None else self.e_eot[:, None],
+            explanation_eot=None if self.explanation is None else start,
+            explanation_readable=None,
+            anchors=self.anchors,
+        )
+
+
+def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers:
+    """Load a CLIP, its inference transform and its tokenizer.
+
+    Raises ModelError for a name, tag or class that open_clip or this package does not support, and for
+    weights whose activation is not the model's: open_clip only warns, and every number would be wrong.
+    Without `load_weights` the parameters are random (a checkpoint is about to replace them).
+    """
+    check_names(settings)
+    try:
+        with _no_word_of_random_weights(quiet=not load_weights):
+            clip, _, transform = open_clip.create_model_and_transforms(
+                settings.model,
+                pretrained=settings.pretrained if load_weights else None,
+                load_weights=load_weights,
+                **({} if load_weights else preprocessing_of(settings)),
+            )
+        tokenizer = open_clip.get_tokenizer(settings.model)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ModelError(f"towers: open_clip cannot load {settings.model!r}: {error}") from error
+    check_towers(clip)
+    return Towers(clip, transform, tokenizer)
+
+
+def check_towers(clip: nn.Module) -> None:
+    """Raise ModelError, naming the class and what works, if token features of this model are not supported."""
+    kind = type(clip).__name__
+    if type(clip) not in (open_clip.CLIP, open_clip.CustomTextCLIP):
+        raise ModelError(f"model class {kind}: {_SUPPORTED}")
+    visual: Any = clip.visual
+    text = text_tower(clip)
+    if type(visual) not in (open_clip.transformer.VisionTransformer, open_clip.modified_resnet.ModifiedResNet):
+        raise ModelError(f"{kind} with image tower {type(visual).__name__}: {_SUPPORTED}")
+    if not _is_resnet(visual) and (visual.attn_pool is not None or visual.pool_type != "tok"):
+        raise ModelError(f"image tower pooled by attention or by {visual.pool_type!r}: {_SUPPORTED}")
+    if text is not clip and type(text) is not open_clip.transformer.TextTransformer:
+        raise ModelError(f"{kind} with text tower {type(text).__name__}: {_SUPPORTED}")
+    if getattr(text, "cls_emb", None) is not None or getattr(text, "use_pad_mask", False):
+        raise ModelError(f"text tower with a class embedding or a padding mask: {_SUPPORTED}")
+    if text_pool(clip)[0] not in ("argmax", "eos"):
+        raise ModelError(f"text tower with pool_type {text_pool(clip)[0]!r}: {_SUPPORTED}")
+    if clip.logit_bias is not None:
+        raise ModelError("a model with a logit bias belongs to a sigmoid loss; this method needs CLIP's softmax")
+
+
+def image_tokens(clip: nn.Module, images: Tensor) -> Tensor:
+    """V (B, Lv, D) of images (B, 3, H, W); V[:, 0] equals `clip.encode_image(images)`.
+
+    Lv is 1 + H*W / patch^2 for a Vision Transformer, 1 + H*W / 32^2 for a ResNet.
+    """
+    visual: Any = clip.visual
+    if _is_resnet(visual):
+        read = visual.forward_intermediates(images, indices=1, intermediates_only=True)
+        return _pooled_for_every_token(visual.attnpool, read["image_intermediates"][-1])
+    read = visual.forward_intermediates(
+        images,
+        indices=1,
+        normalize_intermediates=True,
+        intermediates_only=True,
+        output_fmt="NLC",
+        output_extra_tokens=True,
+    )
+    tokens = torch.cat([read["image_intermediates_prefix"][-1], read["image_intermediates"][-1]], dim=1)
+    return tokens @ visual.proj
+
+
+def text_tokens(clip: nn.Module, tokens: Tensor) -> Tensor:
+    """T (B, Lt, D) of token ids (B, Lt); at `eot_position` it equals `clip.encode_text(tokens)`."""
+    tower: Any = text_tower(clip)
+    length = tokens.shape[1]
+    dtype = tower.transformer.get_cast_dtype()
+    x = tower.token_embedding(tokens).to(dtype) + tower.positional_embedding[:length].to(dtype)
+    mask = None if tower.attn_mask is None else tower.attn_mask[:length, :length]
+    x = tower.ln_final(tower.transformer(x, attn_mask=mask))
+    projection = tower.text_projection
+    if projection is None:
+        return x
+    return projection(x) if isinstance(projection, nn.Linear) else x @ projection
+
+
+def eot_position(clip: nn.Module, tokens: Tensor) -> Tensor:
+    """Position (B,) of the token that the text tower's own pooling keeps."""
+    return end_position(text_pool(clip), tokens)
+
+
+def end_position(pool: tuple[str, int], tokens: Tensor) -> Tensor:
+    """The same for a text tower whose `text_pool` is `pool`."""
+    pool_type, eos_id = pool
+    return tokens.argmax(dim=-1) if pool_type == "argmax" else (tokens == eos_id).int().argmax(dim=-1)
+
+
+def is_causal(clip: nn.Module) -> bool:
+    """Whether a text token sees only those before it, so that cutting padding off changes none of them."""
+    return getattr(text_tower(clip), "attn_mask", None) is not None
+
+
+def at_position(features: Tensor, position: Tensor) -> Tensor:
+    """Row b of features (B, L, D) at position[b]: (B, D)."""
+    return features[torch.arange(len(features), device=features.device), position]
+
+
+def embed_width(clip: nn.Module) -> int:
+    """D, the width of the joint embedding."""
+    visual: Any = clip.visual
+    return int(visual.output_dim)
+
+
+def image_size(clip: nn.Module) -> tuple[int, int]:
+    """Height and width of the images that the image tower reads."""
+    visual: Any = clip.visual
+    size = visual.image_size
+    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+
+
+def text_tower(clip: nn.Module) -> nn.Module:
+    """The module that holds the text tower's parts: CLIP keeps them itself, CustomTextCLIP in `text`."""
+    tower = getattr(clip, "text", clip)
+    assert isinstance(tower, nn.Module)
+    return tower
+
+
+def text_pool(clip: Any) -> tuple[str, int]:
+    """The text tower's pool_type and, for pool_type 'eos', the token it keeps."""
+    tower: Any = text_tower(clip)
+    return (clip.text_pool_type, clip.text_eos_id) if tower is clip else (tower.pool_type, tower.eos_id)
+
+
+def _is_resnet(visual: nn.Module) -> bool:
+    return type(visual) is open_clip.modified_resnet.ModifiedResNet
+
+
+def _pooled_for_every_token(pool: Any, feature_map: Tensor) -> Tensor:
+    """open_clip's AttentionPool2d on a map (B, C, H, W) -> (B, 1 + H*W, D), every query kept, the mean's first."""
+    x = feature_map.flatten(2).transpose(1, 2)
+    x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1)
+    x = x + pool.positional_embedding.to(x.dtype)
+    heads = (pool.num_heads, -1)
+    query, key, value = (
+        projection(x).unflatten(-1, heads).transpose(1, 2) for projection in (pool.q_proj, pool.k_proj, pool.v_proj)
+    )
+    read = F.scaled_dot_product_attention(query, key, value)
+    pooled = pool.c_proj(read.transpose(1, 2).flatten(2))
+    assert isinstance(pooled, Tensor)
+    return pooled
+
+
+@contextmanager
+def _no_word_of_random_weights(*, quiet: bool) -> Iterator[None]:
+    """Hold back open_clip's log: where a checkpoint replaces the weights, its warning would only mislead."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING if quiet else before)
+    try:
+        yield
+    finally:
+        logging.disable(before)

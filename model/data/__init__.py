@@ -1,0 +1,1 @@
+"""From explanation shards to batches: shards, receipts, images, rows, workers."""

@@ -1,0 +1,150 @@
+"""Reads the rows of explanation shards, row group by row group, into a RowStore."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from model.data.receipts import how_to_make
+from model.data.text_file import TextWriter
+from model.data.triple_table import Places, RowStore
+from model.errors import ModelError
+
+_BAD_IMAGE = "bad_image"
+_COLUMNS = ["id", "image.path", "caption", "topic", "explanation", "status", "key"]
+
+
+class RowReading:
+    """Takes the usable rows of one shard after the other.
+
+    Attributes:
+        counts: rows by status; used: those that are usable.
+    """
+
+    def __init__(self, statuses: tuple[str, ...] | None) -> None:
+        """With statuses: usable are the rows that have one of them; None: those with a caption."""
+        self._statuses = statuses
+        self._texts = TextWriter()
+        self._places: list[Places] = []
+        self._roots: dict[Path, int] = {}
+        self._ids: list[pa.Array] = []  # of all rows, usable or not
+        self._usable: list[np.ndarray] = []
+        self._ends: list[int] = []  # rows up to the end of each shard
+        self.counts: Counter[str] = Counter()
+        self.used: Counter[str] = Counter()
+
+    def read(self, shard: int, path: Path, root: Path) -> Counter[str]:
+        """Take the rows of a shard; rows by status. Raises ModelError: not to be read, an explanation missing."""
+        found: Counter[str] = Counter()
+        try:
+            with pq.ParquetFile(path) as file:  # read_table would add a column for the folder's split=
+                for group in range(file.num_row_groups):
+                    found += self._read_group(file, shard, group, path, root)
+        except (OSError, pa.ArrowException) as error:
+            raise ModelError(unreadable(path, error)) from error
+        self._ends.append(sum(map(len, self._ids)))
+        self.counts += found
+        return found
+
+    def rows(self, paths: list[Path]) -> RowStore:
+        """The usable rows in the order of their ids. Raises ModelError for an id that occurs twice."""
+        ids = pa.concat_arrays(self._ids)
+        order = pc.sort_indices(ids).to_numpy().astype(np.int64)
+        in_order = ids.take(order)
+        twice = pc.equal(in_order[1:], in_order[:-1]).to_numpy(zero_copy_only=False)
+        if twice.any():
+            where = int(twice.argmax())
+            both = " and ".join(
+                paths[int(np.searchsorted(self._ends, place, side="right"))].name
+                for place in sorted(order[where : where + 2])
+            )
+            raise ModelError(
+                f"{paths[0].parent}: id {in_order[where].as_py()!r} is in {both}; remove the shards of one layout"
+            )
+        usable = np.concatenate(self._usable)
+        position = np.cumsum(usable) - 1  # in the file, which has the usable rows only
+        names = Places.__dataclass_fields__
+        places = Places(**{name: np.concatenate([getattr(p, name) for p in self._places]) for name in names})
+        return RowStore(self._texts.finish(), position[order[usable[order]]], places, tuple(self._roots), paths)
+
+    def _read_group(self, file: pq.ParquetFile, shard: int, group: int, path: Path, root: Path) -> Counter[str]:
+        table = file.read_row_group(group, columns=_COLUMNS)
+        status = table["status"].cast(pa.string())
+        self._ids.append(table["id"].cast(pa.string()).combine_chunks())
+        if self._statuses is None:
+            usable = pc.not_equal(pc.utf8_trim_whitespace(table["caption"].cast(pa.string())), "")
+        else:
+            usable = pc.is_in(status, value_set=pa.array(self._statuses))
+        self._usable.append(usable.combine_chunks().to_numpy(zero_copy_only=False))
+        self.used += _counted(status.filter(usable))
+        packed, pictures = _packed(file, group)
+        paths = pc.struct_field(table["image"].combine_chunks(), "path")
+        texts = {name: table[name] for name in ("id", "caption", "topic", "explanation", "key")}
+        rows = pa.table({**texts, "path": paths, "picture": _digests(pictures, paths)}).filter(usable)
+        mask = self._usable[-1]
+        if self._statuses is not None and rows["explanation"].null_count:
+            bad = pc.index(rows["explanation"].is_null(), True).as_py()
+            raise ModelError(
+                f"{path}: row {rows['id'][bad].as_py()!r} has status {status.filter(usable)[bad].as_py()} "
+                "but no explanation"
+            )
+        known_bad = pc.equal(status, _BAD_IMAGE).combine_chunks().to_numpy(zero_copy_only=False)
+        self._places.append(
+            Places(
+                root=np.full(rows.num_rows, self._roots.setdefault(root, len(self._roots)), np.int32),
+                packed=packed[mask],
+                shard=np.full(rows.num_rows, shard, np.int32),
+                group=np.full(rows.num_rows, group, np.int32),
+                row=np.flatnonzero(mask).astype(np.int32),
+                known_bad=known_bad[mask],
+            )
+        )
+        self._texts.add(rows)
+        return _counted(status)
+
+
+def unreadable(path: Path, error: Exception) -> str:
+    """The message about a file that is no Parquet file any more."""
+    return f"{path}: cannot be read as Parquet ({error}); delete it and make it again with: {how_to_make()}"
+
+
+def _counted(status: Any) -> Counter[str]:
+    return Counter({found["values"]: found["counts"] for found in status.value_counts().to_pylist()})
+
+
+def _packed(file: pq.ParquetFile, group: int) -> tuple[np.ndarray, pa.Array | None]:
+    """(which rows of a group have their image's bytes, the bytes if only some do or a path may be missing)."""
+    columns = file.metadata.row_group(group)
+    count = columns.num_rows
+    found = {columns.column(number).path_in_schema: columns.column(number) for number in range(columns.num_columns)}
+    nulls = [_nulls(found[f"image.{name}"]) for name in ("bytes", "path")]
+    if nulls[0] == count:
+        return np.zeros(count, bool), None
+    if nulls[0] == 0 and nulls[1] == 0:
+        return np.ones(count, bool), None
+    images = file.read_row_group(group, columns=["image.bytes"])["image"].combine_chunks()
+    pictures = pc.struct_field(images, "bytes")
+    return pictures.is_valid().to_numpy(zero_copy_only=False), pictures
+
+
+def _nulls(column: pq.ColumnChunkMetaData) -> int | None:
+    statistics = column.statistics
+    return statistics.null_count if statistics is not None and statistics.has_null_count else None
+
+
+def _digests(pictures: pa.Array | None, paths: pa.Array) -> pa.Array:
+    """SHA-256 of the images that have no path to be known by."""
+    if pictures is None or not paths.null_count:
+        return pa.nulls(len(paths), pa.string())
+    return pa.array(
+        [
+            None if path.is_valid or not picture.is_valid else hashlib.sha256(picture.as_buffer()).hexdigest()
+            for path, picture in zip(paths, pictures, strict=True)
+        ],
+        pa.string(),
+    )

@@ -1,0 +1,69 @@
+"""What a run reads: the rows of its splits, then tokens and images of them."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from model.clip.towers import Towers, is_causal
+from model.data.dataset import TripleSet
+from model.data.shards import SplitRows, read_split
+from model.errors import ModelError
+from model.rng import seeded
+from model.settings.schema import DataSettings, TrainSettings
+
+
+def with_wrong_explanations(rows: SplitRows, seed: int) -> SplitRows:
+    """The same rows, each with another row's explanation and its key, the same one for rows that shared theirs.
+
+    Distinct texts (so distinct keys too) are put in a circle in a random order, and each gives way to the next:
+    no row keeps its text, every text is used, and how often each is used moves with it. The shards do not say
+    which entity a row is about; two wordings about one entity can still meet, by chance.
+
+    Raises ModelError if there are fewer than two distinct explanations.
+    """
+    text = rows.triples.groups("explanation").numpy()  # (N,) which text a row has
+    _, first = np.unique(text, return_index=True)  # of each text, the first row that has it
+    _, last = np.unique(text[::-1], return_index=True)
+    if len(first) < 2:
+        raise ModelError("data.wrong_explanations: the training split has only one explanation to choose from")
+    texts = np.argsort(last)  # in the order in which they are met from the last row on
+    circle = texts[torch.randperm(len(texts), generator=seeded(seed, "wrong explanations")).numpy()]
+    donor = np.empty(len(texts), np.int64)
+    donor[circle] = first[np.roll(circle, -1)]
+    return replace(rows, triples=rows.triples.with_explanations_of(donor[text]))
+
+
+def read_rows(data: DataSettings) -> tuple[SplitRows, SplitRows | None]:
+    """Training and validation rows, both read before either is decoded. Raises ModelError for unusable shards."""
+    how: dict[str, Any] = {"image_root": data.image_root, "allow_partial": data.allow_partial}
+    rows = read_split(data.explanations, data.splits.train, statuses=data.statuses, **how)
+    if data.splits.val is None:
+        return rows, None
+    return rows, read_split(data.explanations, data.splits.val, statuses=None, **how)
+
+
+def load_splits(
+    settings: TrainSettings, towers: Towers, rows: SplitRows, val_rows: SplitRows | None
+) -> dict[str, TripleSet]:
+    """By use: "train", and "val" where the settings name a validation split."""
+    data = settings.data
+    how: dict[str, Any] = {
+        "cache_mib": data.cache_mib,
+        "workers": data.workers,
+        "max_bad_images": data.max_bad_images,
+    }
+    if data.wrong_explanations:
+        rows = with_wrong_explanations(rows, settings.seed)
+    training = TripleSet(
+        rows,
+        towers,
+        explanations=settings.method.reads_explanations,
+        count_explanations=settings.method.uses_explanations,
+        trim=is_causal(towers.clip) and not settings.method.reads_padding,
+        **how,
+    )
+    if val_rows is None:
+        return {"train": training}
+    return {"train": training, "val": TripleSet(val_rows, towers, explanations=False, **how)}

@@ -1,0 +1,1 @@
+"""Retrieval of a trained run: ranks, recalls, intervals, comparisons."""

@@ -1,0 +1,109 @@
+"""Two trained runs on the same test pairs: how far apart they are, and how sure that is."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from model.errors import ModelError
+from model.evaluation.bootstrap import draws, interval
+from model.evaluation.clusters import Groups, cluster_labels
+from model.evaluation.retrieval import CHOOSING, ranks
+
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Difference in mean recall, in points, with a 95 % paired bootstrap interval over the test pairs.
+
+    The interval speaks of these test pairs only: other seeds of the training would spread further.
+    """
+
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval leaves zero out."""
+        return self.low > 0 or self.high < 0
+
+
+def paired_difference(ours: Mapping[tuple[int, int], Tensor], baseline: Mapping[tuple[int, int], Tensor]) -> Comparison:
+    """Mean of `ours` less that of `baseline`, worlds weighing the same, with a 95 % interval.
+
+    Args:
+        ours, baseline: by world and training seed, what each query adds to a metric, (N of the world,) fp64.
+
+    Resampled with replacement, the same for both arms: the seeds, and in each world the queries. The worlds are
+    not: the interval speaks of these. Raises ModelError if the arms do not have the same runs and queries.
+    """
+    if {key: len(hits) for key, hits in ours.items()} != {key: len(hits) for key, hits in baseline.items()}:
+        raise ModelError("the arms are not comparable: they were not measured in the same worlds with the same seeds")
+    seeds = sorted({seed for _, seed in ours})
+    worlds = sorted({world for world, _ in ours})
+    tables = [
+        torch.stack([ours[world, seed] - baseline[world, seed] for seed in seeds]).double().numpy() for world in worlds
+    ]  # (seeds, N) each
+    rng = np.random.default_rng(0)
+    drawn = np.empty(_RESAMPLES)
+    for number in range(_RESAMPLES):
+        chosen = rng.integers(len(seeds), size=len(seeds))
+        means = []
+        for table in tables:
+            queries = rng.integers(table.shape[1], size=table.shape[1])
+            means.append(table[chosen].mean(axis=0)[queries].mean())
+        drawn[number] = np.mean(means)
+    low, high = interval(torch.from_numpy(drawn))
+    return Comparison(float(np.mean([table.mean() for table in tables])), low, high)
+
+
+@dataclass(frozen=True)
+class RunEmbeddings:
+    """What `evaluate` saved of a run: embeddings (N, D), and the pairs they belong to."""
+
+    image: Tensor
+    text: Tensor
+    ids: list[str]
+
+
+def load_embeddings(run: Path, split: str) -> RunEmbeddings:
+    """Read a run's saved embeddings. Raises ModelError if it was not evaluated on that split."""
+    try:
+        tensors = load_file(run / f"{split}_embeddings.safetensors")
+        ids = json.loads((run / f"{split}_ids.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            f"{run} has no embeddings of split {split!r}; make them with: entityclip evaluate {run}"
+        ) from None
+    return RunEmbeddings(tensors["image"], tensors["text"], ids)
+
+
+def compare(ours: RunEmbeddings, baseline: RunEmbeddings, groups: Groups) -> Comparison:
+    """Mean recall of `ours` less that of `baseline`, on the pairs both were evaluated on.
+
+    Paired: a resample draws the same clusters of pairs (`model.evaluation.bootstrap`) for both.
+    Raises ModelError if those pairs are not the same.
+    """
+    if ours.ids != baseline.ids:
+        raise ModelError("the runs were evaluated on different pairs; evaluate both on the same shards")
+    difference = hits(ours, groups) - hits(baseline, groups)
+    members = cluster_labels(groups)
+    sums = torch.zeros(int(members.max()) + 1, 2, dtype=torch.float64)  # of differences, and how many they are
+    sums.index_add_(0, members, torch.stack([difference, torch.ones_like(difference)], dim=1))
+    totals = torch.cat([times @ sums for times in draws(len(sums), _RESAMPLES)])
+    low, high = interval(totals[:, 0] / totals[:, 1])
+    return Comparison(difference.mean().item(), low, high)
+
+
+def hits(run: RunEmbeddings, groups: Groups) -> Tensor:
+    """(N,) fp64: the mean of the six recalls of one pair, its image and its caption as queries, in percent."""
+    found = ranks(run.image, run.text, groups)
+    each = [(one <= k).double() for one in (found.image_to_text, found.text_to_image) for k in CHOOSING]
+    return 100 * torch.stack(each).mean(dim=0)

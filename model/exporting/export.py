@@ -1,0 +1,102 @@
+"""A trained run as a plain open_clip model: a folder that needs neither this package nor what training began from."""
+
+import json
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model.checkpoints.checkpoint import CARD, load_trained_towers, read_card
+from model.clip.folder import WEIGHTS, write_open_clip_folder, write_tokenizer
+from model.clip.open_clip_import import open_clip
+from model.clip.towers import Towers, load_towers
+from model.errors import ModelError
+from model.evaluation.evaluate import METRICS, read_metrics
+from model.exporting.model_card import README, model_card
+from model.files import digest, folder_written_whole, write_json
+from model.settings.schema import LOCAL_DIR, TowerSettings
+
+RECORD = "entityclip_export.json"  # marks a folder as an export, and says of what
+_TEXTS = ["", "Queen Elizabeth II visits Ascot", "naïve “quotes”, 12.5 % &amp; 東京"]
+
+
+def export(checkpoint: Path, out: Path) -> Path:
+    """Write the trained towers as a folder for `open_clip.create_model_and_transforms("local-dir:OUT")`.
+
+    `open_clip.get_tokenizer` takes the same name. Configuration (with the activation), preprocessing, weights and
+    tokenizer are all in the folder, and a README that says what it is (`model.exporting.model_card`). Before it gets
+    its name it is loaded again by open_clip and compared with the run: modules, weights, preprocessing, token ids, and
+    embeddings to the bit.
+
+    Args:
+        checkpoint: a run folder, or its checkpoint folder.
+        out: a new or empty folder, or an earlier export, which is replaced.
+
+    Returns `out`. Raises ModelError for anything else at `out`, a checkpoint that cannot be loaded, a tokenizer that
+    open_clip would not find again, and an export that does not compute what was trained; `out` is then as before.
+    """
+    run = checkpoint.resolve().parent if (checkpoint / CARD).is_file() else checkpoint
+    card = read_card(run)
+    _claim(out)
+    towers = load_trained_towers(run)
+    clip: Any = towers.clip
+    with folder_written_whole(out) as folder:
+        model_cfg = open_clip.get_model_config(card["towers"]["model"])
+        write_tokenizer(towers.tokenizer, model_cfg, folder)
+        write_open_clip_folder(folder, model_cfg, dict(clip.visual.preprocess_cfg), clip.state_dict())
+        record = {
+            "made_by": f"entityclip {version('entityclip')}",
+            "open_clip": version("open_clip_torch"),
+            "step": card["step"],
+            "validation": card["validation"],
+            "trained_from": _origin(TowerSettings.model_validate(card.get("began_from") or card["towers"])),
+            "sha256": {WEIGHTS: digest(folder / WEIGHTS)},
+        }
+        write_json(folder / RECORD, record)
+        metrics = read_metrics(run) if (run / METRICS).exists() else None
+        (folder / README).write_text(model_card(card, metrics, out.name, clip.context_length), encoding="utf-8")
+        different = ", ".join(_differences(towers, load_towers(TowerSettings(model=f"{LOCAL_DIR}{folder}"))))
+        if different:
+            raise ModelError(f"{out}: not written; open_clip would not load what was trained, but other {different}")
+    return out
+
+
+def _claim(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise ModelError(f"{out} is not a folder")
+    if out.is_dir() and not (out / RECORD).is_file() and any(out.iterdir()):
+        raise ModelError(f"{out} holds other things than an export; choose another folder")
+
+
+def _origin(towers: TowerSettings) -> dict[str, Any]:
+    """What training began from; of a folder the name alone, as an export is given away."""
+    name = towers.model if towers.folder is None else LOCAL_DIR + towers.folder.name
+    return {"model": name, "pretrained": towers.pretrained}
+
+
+def _differences(trained: Towers, exported: Towers) -> Iterator[str]:
+    ours: Any = trained.clip.eval()
+    theirs: Any = exported.clip.eval()
+    if str(ours) != str(theirs):  # classes, sizes and activations of all modules
+        yield "modules"
+    states = ours.state_dict(), theirs.state_dict()
+    if states[0].keys() != states[1].keys() or not all(torch.equal(states[0][n], states[1][n]) for n in states[0]):
+        yield "weights"
+    if _plain(ours.visual.preprocess_cfg) != _plain(theirs.visual.preprocess_cfg):
+        yield "preprocessing"
+    tokens = trained.tokenizer(_TEXTS)
+    if not torch.equal(tokens, exported.tokenizer(_TEXTS)):
+        yield "token ids"
+    height, width = ours.visual.image_size
+    images = torch.linspace(-2, 2, 3 * height * width).sin().view(1, 3, height, width)
+    with torch.inference_mode():
+        if not torch.equal(ours.encode_image(images), theirs.encode_image(images)):
+            yield "image embeddings"
+        if not torch.equal(ours.encode_text(tokens), theirs.encode_text(tokens)):
+            yield "text embeddings"
+
+
+def _plain(config: dict[str, Any]) -> str:
+    return json.dumps(config, sort_keys=True)  # tuples are lists

@@ -1,0 +1,212 @@
+"""The README of an export: what the model is, how it was made and measured, how to load it, and what it cannot do.
+
+An export is given away, so paths of this machine are left out of it: of a folder the name alone is kept. The front
+matter is what the Hugging Face hub reads; a licence is its owner's to choose, so there is none in it.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+
+import yaml
+
+from model.checkpoints.checkpoint import TOWERS
+from model.evaluation.retrieval import CHOOSING
+from model.settings.schema import LOCAL_DIR, MethodSettings
+
+README = "README.md"
+LOADING = """\
+import open_clip
+import torch
+from PIL import Image
+
+folder = "local-dir:path/to/this/folder"  # from a hub: "local-dir:" + huggingface_hub.snapshot_download("owner/name")
+model, _, preprocess = open_clip.create_model_and_transforms(folder)
+tokenizer = open_clip.get_tokenizer(folder)
+model.eval()
+
+with torch.no_grad():
+    image = model.encode_image(preprocess(Image.open("photo.jpg")).unsqueeze(0), normalize=True)
+    text = model.encode_text(tokenizer(["a caption", "another caption"]), normalize=True)
+print(image @ text.T)  # cosines: the higher, the better a caption fits
+"""
+_METHOD = "EntityCLIP ([arXiv 2410.17810](https://arxiv.org/abs/2410.17810))"
+_WAYS = {"image_to_text": "image to text", "text_to_image": "text to image"}
+
+
+def code(value: Any) -> str:
+    """A code span, in which Markdown and HTML are plain text."""
+    text = " ".join(str(value).split()) or " "
+    fence = "`" * (_longest_run(text) + 1)
+    inner = f" {text} " if text[0] == "`" or text[-1] == "`" else text
+    return f"{fence}{inner}{fence}"
+
+
+def fenced(text: str, language: str) -> str:
+    """A block of code that nothing in it can end."""
+    fence = "`" * max(3, _longest_run(text) + 1)
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+
+
+def table(rows: list[list[str]]) -> str:
+    """A table, the first row its head, the first column to the left and others to the right."""
+    head, *body = rows
+    rule = ["---", *["--:"] * (len(head) - 1)]
+    # a bar ends a cell even within a code span
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in [head, rule, *body]]
+    return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, re.findall("`+", text)), default=0)
+
+
+def model_card(card: dict[str, Any], metrics: dict[str, Any] | None, name: str, context_length: int) -> str:
+    """Markdown with YAML front matter.
+
+    Args:
+        card: the contents of the run's `checkpoint.json`.
+        metrics: the contents of its `metrics.json`, if it was evaluated; those of other weights are not used.
+        name: of the export.
+        context_length: of the text tower, in tokens.
+    """
+    measured = metrics if metrics is not None and metrics.get("towers_sha256") == card["sha256"][TOWERS] else None
+    parts = [
+        _front_matter(),
+        f"# {code(name)}",
+        _what(card),
+        "## Loading it",
+        f"Everything is in the folder; only `open_clip_torch` and Pillow are needed.\n\n{fenced(LOADING, 'python')}",
+        "## What it is for",
+        "Finding the image that belongs to a caption, and the caption that belongs to an image, where captions name "
+        "people, places and events. A cosine orders candidates; it is no probability that a caption is true.",
+        "## How good it is",
+        *_results(card, measured),
+        "## What it was trained on",
+        *_training(card),
+        "## What it cannot do",
+        _limits(card, context_length),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter() -> str:
+    fields = {
+        "library_name": "open_clip",
+        "pipeline_tag": "zero-shot-image-classification",
+        "tags": ["clip", "entityclip", "image-text-retrieval"],
+    }
+    said = "# license: is yours to choose, see https://huggingface.co/docs/hub/repositories-licenses"
+    return f"---\n{yaml.safe_dump(fields, sort_keys=False)}{said}\n---"
+
+
+def _what(card: dict[str, Any]) -> str:
+    began = card.get("began_from") or card["towers"]
+    weights = f", from weights {code(began['pretrained'])}" if began.get("pretrained") else ""
+    start = f"{code(_named(began['model']))}{weights}"
+    if card["trained_with"] is None:
+        origin = card.get("origin") or {}
+        return f"A CLIP, imported from {code(origin.get('file', 'another program'))}; its form is {start}."
+    method = MethodSettings.model_validate(card["method"])
+    recipe = f"{'as' if method.has_experts else 'after the idea of'} {_METHOD} ({_parts(method)})"
+    if not method.uses_explanations:
+        how = "with the contrastive loss alone: no explanations were read (plain CLIP)"
+    elif card["trained_with"]["wrong_explanations"]:
+        how = f"{recipe}, but as a control, **with the explanations of other captions**"
+    else:
+        how = f"with explanations of the captions' entities that an LLM wrote, {recipe}"
+    return f"A CLIP: an image tower, a text tower and a cosine. It began as {start}, and was fine-tuned {how}."
+
+
+def _parts(method: MethodSettings) -> str:
+    """What learnt from explanations; what is not the paper's is named."""
+    parts = {
+        "MMAE": method.has_mmae,
+        "GI-ITM": method.has_gi_itm,
+        "an explanation bridge, which is not the paper's": method.bridge_weight > 0,
+        "explanation anchors, which are not the paper's": method.has_anchors,
+    }
+    return ", ".join(name for name, is_on in parts.items() if is_on)
+
+
+def _results(card: dict[str, Any], metrics: dict[str, Any] | None) -> Iterator[str]:
+    if metrics is None:
+        yield "These weights have not been measured on a test split; `entityclip evaluate RUN` does it, then export."
+    else:
+        yield table(list(_result_rows(metrics["splits"])))
+        yield (
+            "Recalls in percent; every query searches all candidates of its split. In brackets 95 % bootstrap "
+            "intervals over the pairs of the split; how far another training seed moves the result is not in them. "
+            "Mean recall is the mean of R@1, R@5 and R@10 both ways. No explanation is read."
+        )
+        for split, found in metrics["splits"].items():
+            if found.get("gaps"):
+                yield f"**Split {code(split)} was not complete:** {code('; '.join(found['gaps']))}."
+    if card["validation"] is not None:
+        best = f"{card['validation']['mean_recall']:.1f}"
+        yield f"The weights are those of step {card['step']:,}, chosen by mean recall on the validation split ({best})."
+
+
+def _result_rows(splits: dict[str, Any]) -> Iterator[list[str]]:
+    names = [*(f"R@{k}" for k in CHOOSING), "MedR"]
+    yield ["split", "query", "candidates", *names, "mean recall"]
+    for split, found in splits.items():
+        ends = found.get("intervals") or {}
+        for way, query in _WAYS.items():
+            values = [_with_interval(found[way][name], ends.get(way, {}).get(name)) for name in names]
+            first = query == "image to text"
+            mean = _with_interval(found["mean_recall"], ends.get("mean_recall")) if first else ""
+            yield [code(split), query, f"{found['gallery']:,}", *values, mean]
+
+
+def _with_interval(value: float, ends: list[float] | None) -> str:
+    return f"{value:.1f}" + (f" ({ends[0]:.1f} to {ends[1]:.1f})" if ends else "")
+
+
+def _training(card: dict[str, Any]) -> Iterator[str]:
+    made = card["trained_with"]
+    if made is None:
+        yield "It was not trained by this program; what it was trained on is not recorded."
+        return
+    for use, data in made["data"].items():
+        rows = f"{sum(data['used'].values()):,} rows of split {code(data['split'])}"
+        lines = [f"- **{use}**: {rows}, SHA-256 over its {len(data['shards'])} shards {code(data['shards_sha256'])}"]
+        for by in data["made_by"]:
+            author = f"{code(_named(by['model']))} (revision {code(by['revision'])}, prompt {code(by['prompt'])})"
+            lines.append(f"  - dataset {code(by['dataset'])}; explanations written by {author}")
+        if data["gaps"]:
+            lines.append(f"  - **not complete**: {code('; '.join(data['gaps']))}")
+        yield "\n".join(lines)
+    versions = made["versions"]
+    git = versions.get("git") or {}
+    commit = f", commit {code(git['commit'])}{' with changes' if git['dirty'] else ''}" if git else ""
+    names = ("entityclip", "torch", "open_clip")
+    yield f"Made with {', '.join(f'{name} {code(versions[name])}' for name in names)}{commit}. All settings:"
+    yield fenced(yaml.safe_dump(_without_paths(made["settings"]), sort_keys=False, allow_unicode=True), "yaml")
+
+
+def _limits(card: dict[str, Any], context_length: int) -> str:
+    lines = [
+        "- It knows entities that its training captions name; of others it has only what CLIP learnt before.",
+        f"- Captions are cut at {context_length} tokens.",
+        "- It orders images by likeness to a caption. It must not be used to identify, follow or judge people.",
+        "- Its numbers hold for data like that above; measure it on your own before you rely on it.",
+    ]
+    if MethodSettings.model_validate(card["method"]).uses_explanations:
+        lines.insert(1, "- Explanations are an LLM's and can be wrong or one-sided; what is wrong in them is learnt.")
+    return "\n".join(lines)
+
+
+def _named(model: str) -> str:
+    """A model's name; of a folder the last part of its path."""
+    path = model.removeprefix(LOCAL_DIR)
+    return PurePath(path).name if path != model or PurePath(path).is_absolute() else model
+
+
+def _without_paths(settings: Any) -> Any:
+    if isinstance(settings, dict):
+        return {name: _without_paths(value) for name, value in settings.items()}
+    if isinstance(settings, list):
+        return [_without_paths(value) for value in settings]
+    return _named(settings) if isinstance(settings, str) else settings

@@ -1,0 +1,265 @@
+"""EntityCLIP (arXiv 2410.17810): two CLIP towers, and what trains them with explanations.
+
+At inference only the towers remain: `model.clip` is a plain open_clip model. docs/method.md numbers the steps
+that docstrings speak of, and says what is the paper's and what is ours.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from model.clip.towers import (
+    TokenFeatures,
+    at_position,
+    check_towers,
+    embed_width,
+    eot_position,
+    image_size,
+    image_tokens,
+    text_tokens,
+)
+from model.distributed.local import WholeBatch
+from model.errors import ModelError
+from model.method.batch import Batch
+from model.method.diagnostics import expert_names, gate_usage, matching_accuracy
+from model.method.gi_itm import (
+    GatedMatching,
+    HardNegatives,
+    MatchingOutput,
+    draw_hard_negatives,
+    possible_negatives,
+)
+from model.method.losses import MATCH, NO_MATCH, anchor_loss, bridge_loss, contrastive_loss, matching_loss
+from model.method.mmae import Context, ExpertGate, ExpertOutputs, Experts, as_context
+from model.settings.schema import MethodSettings
+
+
+class StepOutput(NamedTuple):
+    """What one step gives the training loop, which knows no modality."""
+
+    losses: dict[str, Tensor]  # "total" to call backward on; "vtc", and "mmae", "itm", "bridge", "anchor_*" if on
+    report: dict[str, Tensor]  # detached scalars worth watching
+
+
+class EntityCLIP(nn.Module):
+    """The towers and the training-only modules; a module that is switched off is not built."""
+
+    def __init__(self, clip: nn.Module, method: MethodSettings) -> None:
+        """Wrap an open_clip model (its parameters stay its own). Raises ModelError for unsupported towers."""
+        super().__init__()
+        check_towers(clip)
+        self.method = method
+        self.clip = clip
+        self.experts: Experts | None = None
+        self.image_gate: ExpertGate | None = None
+        self.text_gate: ExpertGate | None = None
+        self.matching: GatedMatching | None = None
+        width = embed_width(clip)
+        image_rows = method.image_experts + method.shared_experts
+        text_rows = method.text_experts + method.shared_experts
+        if method.has_experts:
+            self.experts = Experts(
+                width, image=method.image_experts, shared=method.shared_experts, text=method.text_experts
+            )
+        if method.has_mmae:
+            self.image_gate = ExpertGate(width, image_rows)
+            self.text_gate = ExpertGate(width, text_rows)
+        if method.has_gi_itm:
+            self.matching = GatedMatching(width, image_rows + text_rows)
+
+    @property
+    def reads_explanations(self) -> bool:
+        """Whether a step needs explanation tokens at all."""
+        return self.method.reads_explanations
+
+    def forward(
+        self,
+        batch: Batch,
+        *,
+        generator: torch.Generator | None = None,
+        negatives: HardNegatives | None = None,
+        whole: WholeBatch | None = None,
+    ) -> StepOutput:
+        """Step 1 and what `losses` makes of it, with its arguments.
+
+        Raises ModelError as `token_features` and `losses` do.
+        """
+        features = self.token_features(batch)
+        return self.losses(features, batch.groups, generator=generator, negatives=negatives, whole=whole)
+
+    def losses(
+        self,
+        features: TokenFeatures,
+        groups: Tensor,
+        *,
+        generator: torch.Generator | None = None,
+        negatives: HardNegatives | None = None,
+        whole: WholeBatch | None = None,
+    ) -> StepOutput:
+        """Step 5: L = L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm.
+
+        With `bridge_weight`, our own lambda_b [L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot)] is added; with the weights of
+        anchors A, our own L_anchor(T_eot, A) and L_anchor(V_cls, A).
+
+        Args:
+            features: of b triples, as `token_features` gives them.
+            groups: (3, b), as `Batch.groups`.
+            generator: draws the hard negatives.
+            negatives: given instead of drawn.
+            whole: the batch of B rows that these b are of; None: they are all of it. Otherwise losses are
+                shares: their sum over the processes is the whole batch's. The report is of the whole batch.
+
+        Raises ModelError if GI-ITM is on and the whole batch has fewer than 2 rows.
+        """
+        assert isinstance(self.clip.logit_scale, Tensor)
+        whole = whole or WholeBatch(len(features.image))
+        scale = self.clip.logit_scale.exp()
+        main = contrastive_loss(features.v_cls, features.t_eot, scale, whole)
+        losses = {"total": main.loss, "vtc": main.loss}
+        report = {"logit_scale": scale.detach()}
+        if self.method.bridge_weight:
+            losses["bridge"] = bridge_loss(features.v_cls, features.t_eot, features.e_eot, scale, whole)
+            losses["total"] = losses["total"] + self.method.bridge_weight * losses["bridge"]
+        if self.method.has_anchors:
+            if features.anchors is None:
+                raise ModelError("these settings train with anchors, the batch has none")
+            sides = {
+                "anchor_text": (self.method.anchor_text_weight, features.t_eot),
+                "anchor_image": (self.method.anchor_image_weight, features.v_cls),
+            }
+            for name, (weight, side) in sides.items():
+                if weight:
+                    losses[name] = anchor_loss(side, features.anchors, scale, whole)
+                    losses["total"] = losses["total"] + weight * losses[name]
+        if self.experts is None:
+            return StepOutput(losses, report)
+
+        explanation = None
+        if features.explanation is not None and self.method.shared_experts:
+            explanation = as_context(features.explanation, features.explanation_readable)
+        outputs = self.experts(features, explanation)
+        x_v_names, x_t_names = expert_names(outputs)
+        if self.image_gate is not None and self.text_gate is not None:
+            image_weights, v_star = self.image_gate(features.v_cls, outputs.x_v)
+            text_weights, t_star = self.text_gate(features.t_eot, outputs.x_t)
+            report |= gate_usage("image_gate", image_weights, x_v_names, whole)
+            report |= gate_usage("text_gate", text_weights, x_t_names, whole)
+            losses["mmae"] = contrastive_loss(v_star, t_star, scale, whole).loss
+            losses["total"] = losses["total"] + self.method.aux_weight * losses["mmae"]
+        if self.matching is not None:
+            if negatives is None:
+                allowed = possible_negatives(whole.gather(groups.T).T, groups)
+                negatives = draw_hard_negatives(main.per_image, main.per_text, allowed, generator, whole)
+            passes = self.match(features, outputs, explanation, negatives, whole)
+            losses["itm"], itm_report = _itm_loss(passes, negatives, self.method.probability_epsilon, whole)
+            losses["total"] = losses["total"] + self.method.itm_weight * losses["itm"]
+            report |= itm_report | gate_usage("matching_gate", passes[0].gate, x_v_names + x_t_names, whole)
+        return StepOutput(losses, report)
+
+    def token_features(self, batch: Batch) -> TokenFeatures:
+        """Step 1: V, T and, if anything reads it, E, from the same text tower.
+
+        Where no experts read the others, only V_cls, T_eot and E_eot, as tokens of their own.
+
+        Raises ModelError if something reads explanations and the batch has none.
+        """
+        if not batch.ids:  # one process's part of a larger batch may have lost all its rows
+            return self.token_features(_one_blank_row(self.clip, batch)).first(0)
+        explanation, explanation_eot, explanation_readable = None, None, None
+        if self.reads_explanations:
+            if batch.explanations is None:
+                raise ModelError("these settings train with explanations, the batch has none")
+            explanation = text_tokens(self.clip, batch.explanations)
+            explanation_eot = eot_position(self.clip, batch.explanations)
+            explanation_readable = self._readable(batch.explanations)
+        features = TokenFeatures(
+            image=image_tokens(self.clip, batch.images),
+            text=text_tokens(self.clip, batch.captions),
+            text_eot=eot_position(self.clip, batch.captions),
+            text_readable=self._readable(batch.captions),
+            explanation=explanation,
+            explanation_eot=explanation_eot,
+            explanation_readable=explanation_readable,
+            anchors=batch.anchors,
+        )
+        return features if self.experts is not None else features.pooled()
+
+    def _readable(self, tokens: Tensor) -> Tensor | None:
+        """(B, Lt) bool: up to the end-of-text token; None if experts read padding as published."""
+        if not self.method.masks_padding:
+            return None
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        return places <= eot_position(self.clip, tokens)[:, None]
+
+    def match(
+        self,
+        features: TokenFeatures,
+        outputs: ExpertOutputs,
+        explanation: Context | None,
+        negatives: HardNegatives,
+        whole: WholeBatch | None = None,
+    ) -> tuple[MatchingOutput, MatchingOutput, MatchingOutput]:
+        """Step 4: GI-ITM on the true triples, on wrong texts for the images, on wrong images for the texts.
+
+        A caption travels with its explanation, so of a wrong combination only the shared experts' reading
+        of the explanation with the image is new; all else is gathered. Wrong texts are read at their own
+        EOT (with `reference_compat` at the true text's, as the authors' code does).
+
+        Args:
+            features, outputs: of the b true triples.
+            explanation: E (b, Lt, D) as the shared experts read it; None where there are none.
+            negatives: rows of the whole batch, (b,) each way; a row without one is computed too, and not counted.
+            whole: as in `losses`.
+        """
+        assert self.experts is not None and self.matching is not None
+        whole = whole or WholeBatch(len(features.image))
+        v_cls, t_eot = features.v_cls, features.t_eot
+        positive = self.matching(v_cls, t_eot, outputs.x_v, outputs.x_t)
+
+        wrong = whole.rows(negatives.text_index)
+        wrong_explanation = None if explanation is None else explanation.rows(wrong)
+        shared = self.experts.on_explanation(v_cls, wrong_explanation)
+        x_v = torch.cat([outputs.image, shared], dim=1)
+        if self.method.reference_compat:
+            text = wrong.of_texts(features.text)
+            query = at_position(text, features.text_eot)
+            wrong_text = self.matching(v_cls, query, x_v, self.experts.on_text(query, text, wrong_explanation))
+        else:
+            wrong_text = self.matching(v_cls, wrong.of(t_eot), x_v, wrong.of(outputs.x_t))
+        wrong = whole.rows(negatives.image_index)
+        wrong_v_cls = wrong.of(v_cls)
+        x_v = torch.cat([wrong.of(outputs.image), self.experts.on_explanation(wrong_v_cls, explanation)], dim=1)
+        wrong_image = self.matching(wrong_v_cls, t_eot, x_v, outputs.x_t)
+        return positive, wrong_text, wrong_image
+
+
+def _one_blank_row(clip: nn.Module, batch: Batch) -> Batch:
+    """A row for a batch without any, since the towers need one."""
+    images = batch.images.new_zeros(1, 3, *image_size(clip))
+    text = batch.captions.new_zeros(1, 1)
+    group = batch.image_group.new_zeros(1)
+    anchors = None if batch.anchors is None else batch.anchors.new_zeros(1, batch.anchors.shape[1])
+    return Batch([""], images, text, None if batch.explanations is None else text, group, group, group, anchors)
+
+
+def _itm_loss(
+    passes: tuple[MatchingOutput, MatchingOutput, MatchingOutput],
+    negatives: HardNegatives,
+    epsilon: float,
+    whole: WholeBatch,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """L_itm = (CE(positive) + CE(wrong text) + CE(wrong image)) / 3, and what to report of it."""
+    positive, wrong_text, wrong_image = (one.logits for one in passes)
+    texts, images = whole.sum(torch.stack([negatives.text_exists.sum(), negatives.image_exists.sum()]))
+    terms = {
+        "itm_positive": matching_loss(positive, MATCH, epsilon=epsilon, count=whole.size),
+        "itm_wrong_text": matching_loss(wrong_text, NO_MATCH, negatives.text_exists, epsilon=epsilon, count=texts),
+        "itm_wrong_image": matching_loss(wrong_image, NO_MATCH, negatives.image_exists, epsilon=epsilon, count=images),
+    }
+    loss = torch.stack(list(terms.values())).sum() / 3
+    of_all = whole.sum(torch.stack(list(terms.values())))
+    report = dict(zip(terms, of_all, strict=True))
+    report |= matching_accuracy(positive, wrong_text, wrong_image, negatives, whole)
+    report["rows_with_negatives"] = (texts + images) / (2 * whole.size)
+    return loss, report

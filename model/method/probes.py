@@ -1,0 +1,97 @@
+"""What the training-only losses can be solved by: probes of a model on one batch, at any step of its training.
+
+As published, V* and T* of a pair read the same explanation. So L_vtc(V*, T*) may fall by copying: whatever the
+explanation says, both sides have it. Whether it does shows when explanations are exchanged or taken away.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from model.clip.towers import TokenFeatures
+from model.distributed.local import WholeBatch
+from model.errors import ModelError
+from model.method.entityclip import EntityCLIP
+from model.method.losses import contrastive_loss
+from model.method.mmae import Context, as_context
+
+AS_TRAINED, BOTH_SIDES, ONE_SIDE, TAKEN_AWAY = (
+    "as trained",
+    "others', the same on both sides",
+    "others', on the captions' side",
+    "taken from the captions' side",
+)
+
+
+class Copying(NamedTuple):
+    """L_vtc(V*, T*) of a batch by what the explanations are; `chance` is that of guessing."""
+
+    losses: dict[str, float]
+    chance: float
+
+
+@torch.no_grad()
+def copying(model: EntityCLIP, features: TokenFeatures) -> Copying:
+    """MMAE's loss with explanations as they are; exchanged alike on both sides; exchanged, or gone, on one side.
+
+    Exchanged: row i reads that of row i + 1. Gone: the shared experts' outputs are zero. Raises ModelError for a model
+    whose experts read no explanation, or without MMAE.
+    """
+    if model.experts is None or model.image_gate is None or model.text_gate is None or features.explanation is None:
+        raise ModelError("the probe needs a model with MMAE and shared experts, and a batch with explanations")
+    own = as_context(features.explanation, features.explanation_readable)
+    other = Context(*(None if x is None else x.roll(1, dims=0) for x in own))  # type: ignore[arg-type]
+    with_own, with_other = (model.experts(features, explanation) for explanation in (own, other))
+    v_own, v_other = (model.image_gate(features.v_cls, outputs.x_v)[1] for outputs in (with_own, with_other))
+    gone = with_own._replace(text_shared=torch.zeros_like(with_own.text_shared))
+    t_own, t_other, t_gone = (
+        model.text_gate(features.t_eot, outputs.x_t)[1] for outputs in (with_own, with_other, gone)
+    )
+    scale = _scale(model)
+    sides = {
+        AS_TRAINED: (v_own, t_own),
+        BOTH_SIDES: (v_other, t_other),
+        ONE_SIDE: (v_own, t_other),
+        TAKEN_AWAY: (v_own, t_gone),
+    }
+    losses = {name: float(contrastive_loss(v, t, scale).loss) for name, (v, t) in sides.items()}
+    return Copying(losses, float(torch.tensor(float(len(v_own))).log()))
+
+
+def gradients_at_towers(
+    model: EntityCLIP, encode: Callable[[], TokenFeatures], groups: Tensor, generator: torch.Generator
+) -> dict[str, float]:
+    """Length of the gradient that each weighted term of the loss sends into the towers' parameters.
+
+    Args:
+        encode: makes the batch's token features, with gradient; called once for each term.
+        groups: (3, B), as `Batch.groups`.
+        generator: draws the hard negatives; its state is put back for each term.
+
+    The model's own gradients are left as they are.
+    """
+    weights = {
+        "vtc": 1.0,
+        "mmae": model.method.aux_weight,
+        "itm": model.method.itm_weight,
+        "bridge": model.method.bridge_weight,
+        "anchor_text": model.method.anchor_text_weight,
+        "anchor_image": model.method.anchor_image_weight,
+    }
+    towers = [parameter for parameter in model.clip.parameters() if parameter.requires_grad]
+    state, found = generator.get_state(), {}
+    for name, weight in weights.items():
+        generator.set_state(state)
+        losses = model.losses(encode(), groups, generator=generator, whole=WholeBatch(groups.shape[1])).losses
+        if name in losses and weight:
+            gradients = torch.autograd.grad(weight * losses[name], towers, allow_unused=True)
+            found[name] = float(torch.stack([g.norm() for g in gradients if g is not None]).norm())
+    return found
+
+
+def _scale(model: EntityCLIP) -> Tensor:
+    scale = model.clip.logit_scale
+    assert isinstance(scale, Tensor)
+    return scale.exp()

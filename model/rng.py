@@ -1,0 +1,69 @@
+"""Every generator that a run could draw from: its own while it trains, given back to the caller after, and saved.
+
+New weights come from torch's generator, and so do dropout and patch dropout where a tower has them. Batch order and
+hard negatives have generators of their own (`model.rng`), made anew from the seed and the step, so nothing of
+them is kept. Nothing here draws from Python's or numpy's generator today; they are kept because a library may.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_CPU, _CUDA = "torch.cpu", "torch.cuda"
+
+
+@contextmanager
+def own_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed all generators; at the end they are again as the caller had them."""
+    plain = plain_random_state()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed)
+        try:
+            yield
+        finally:
+            _restore_plain(plain)
+
+
+def random_tensors(device: torch.device) -> dict[str, Tensor]:
+    """The states of torch's generators, on the CPU and on a GPU that the run uses, as bytes."""
+    states = {_CPU: torch.get_rng_state()}
+    if device.type == "cuda":
+        states[_CUDA] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def plain_random_state() -> dict[str, Any]:
+    """The states of Python's and numpy's generators, as JSON has them."""
+    version, internal, gauss = random.getstate()
+    kind, keys, *rest = np.random.get_state()
+    return {"python": [version, list(internal), gauss], "numpy": [kind, np.asarray(keys).tolist(), *rest]}
+
+
+def restore_random_state(tensors: dict[str, Tensor], plain: dict[str, Any], device: torch.device) -> None:
+    """Set all generators; that of a GPU only where the state has one and the run uses it."""
+    torch.set_rng_state(tensors[_CPU])
+    if device.type == "cuda" and _CUDA in tensors:
+        torch.cuda.set_rng_state(tensors[_CUDA], device)
+    _restore_plain(plain)
+
+
+def _restore_plain(plain: dict[str, Any]) -> None:
+    version, internal, gauss = plain["python"]
+    random.setstate((version, tuple(internal), gauss))
+    kind, keys, position, has_gauss, cached = plain["numpy"]
+    np.random.set_state((kind, np.array(keys, dtype=np.uint32), position, has_gauss, cached))
+
+
+def seeded(seed: int, purpose: str, number: int = 0, device: torch.device | None = None) -> torch.Generator:
+    """A fresh generator for one purpose; `number` tells epochs or steps apart."""
+    name = f"{seed}/{purpose}/{number}".encode()
+    value = int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1
+    return torch.Generator(device=device or torch.device("cpu")).manual_seed(value)

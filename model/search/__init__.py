@@ -1,0 +1,1 @@
+"""A gallery of embedded images, and queries against it."""

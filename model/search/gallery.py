@@ -1,0 +1,63 @@
+"""Images that a trained model can search: what `evaluate` saved of a run's split, or an index."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from safetensors import SafetensorError, safe_open
+
+from model.checkpoints.checkpoint import TOWERS, load_trained_model, read_card
+from model.clip.towers import Towers
+from model.errors import ModelError
+from model.search.index import ABOUT, EMBEDDINGS, load_model_of, open_index
+
+_SAVED = "_embeddings.safetensors"
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Embeddings on disk: a safetensors file with `image` (M, D), normalised, and the ids (M,) of their pairs."""
+
+    embeddings: Path
+    ids: pa.Array
+
+
+def splits_embedded(folder: Path) -> list[str]:
+    """Splits that there are galleries of, whatever their state. Raises ModelError for an index that is damaged."""
+    if (folder / ABOUT).is_file():
+        return sorted(open_index(folder).about["splits"])
+    return sorted(path.name.removesuffix(_SAVED) for path in folder.glob(f"*{_SAVED}"))
+
+
+def open_gallery(folder: Path, split: str) -> Gallery:
+    """The gallery of a run's split; of an index all its images, if the split is among them.
+
+    Raises ModelError: there is none, it was made by other weights than the run has now, or it is damaged.
+    """
+    if (folder / ABOUT).is_file():
+        index = open_index(folder)
+        if split not in index.about["splits"]:
+            raise ModelError(f"{folder} has no images of split {split!r}; entityclip index makes another index")
+        return Gallery(folder / EMBEDDINGS, index.rows["id"].combine_chunks())
+    again = f"entityclip evaluate {folder} --split {split}"
+    path = folder / f"{split}{_SAVED}"
+    if not path.is_file():
+        raise ModelError(f"{folder} has no embeddings of split {split!r}; make them with: {again}")
+    try:
+        ids = pa.array(json.loads((folder / f"{split}_ids.json").read_text(encoding="utf-8")), pa.string())
+        with safe_open(path, "pt") as file:
+            made_by = (file.metadata() or {}).get("towers_sha256")
+            shape = tuple(file.get_slice("image").get_shape())
+    except (OSError, ValueError, pa.ArrowException, SafetensorError) as error:
+        raise ModelError(f"{path}: cannot be read ({error}); make it again with: {again}") from error
+    if len(shape) != 2 or shape[0] != len(ids):
+        raise ModelError(f"{path}: {shape} embeddings and {len(ids)} ids do not belong together; {again}")
+    if made_by != read_card(folder)["sha256"][TOWERS]:
+        raise ModelError(f"{path}: was made by other weights than {folder} has now; make it again with: {again}")
+    return Gallery(path, ids)
+
+
+def load_model_behind(folder: Path) -> Towers:
+    """The model of a run or of an index. Raises ModelError where it cannot be loaded, or is another now."""
+    return load_model_of(open_index(folder)) if (folder / ABOUT).is_file() else load_trained_model(folder)

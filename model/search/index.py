@@ -1,0 +1,202 @@
+"""An index: the images of some splits, embedded by a trained model, in a folder that can be moved.
+
+`embeddings.safetensors` has `image` (M, D), L2-normalised, one row an image however many captions it has;
+`rows.parquet` says of each row the pair's id, the image's path and all its captions; `index.json` which model made
+them, by a digest of its weights, and of which data.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from model.checkpoints.checkpoint import CARD, TOWERS, holds_model, load_trained_model, model_digest, read_card
+from model.clip.towers import Towers
+from model.data.dataset import TripleSet
+from model.data.shards import SplitRows
+from model.distributed.device import choose_device, torch_threads
+from model.errors import ModelError
+from model.evaluation.embed import embed_images
+from model.evaluation.evaluate import Plan, evaluation_plan, read_rows
+from model.files import digest, folder_written_whole, write_json
+
+FORMAT_VERSION = 1
+ABOUT, EMBEDDINGS, ROWS = "index.json", "embeddings.safetensors", "rows.parquet"
+Precision = Literal["fp32", "fp16"]
+_DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index folder, its embeddings still on disk."""
+
+    folder: Path
+    about: dict[str, Any]
+    rows: pa.Table  # id, image_root, image_path (null: in the shard), captions
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def build_index(
+    model: Path,
+    out: Path,
+    *,
+    splits: Sequence[str] = (),
+    explanations: Path | None = None,
+    precision: Precision = "fp32",
+    allow_partial: bool = False,
+) -> Index:
+    """Embed the images of splits (none named: the settings' test split) and write them to `out`, whole or not at all.
+
+    What `evaluate` saved of a run is taken where it was made by the same weights from the same shards; the rest is
+    encoded. Every row with a usable image takes part.
+
+    Args:
+        model: a run, or an export, which needs `explanations`, as it has no settings.
+        out: a new folder, or an earlier index, which is replaced.
+
+    Raises ModelError for anything else at `out`, a model that cannot be loaded, data that cannot be used.
+    """
+    if out.exists() and not (out / ABOUT).is_file() and not (out.is_dir() and not any(out.iterdir())):
+        raise ModelError(f"{out} holds other things than an index; choose another folder")
+    run = model.resolve().parent if (model / CARD).is_file() else model
+    towers = load_trained_model(run)
+    plan = evaluation_plan(run, explanations)
+    allow_partial = allow_partial or plan.data.allow_partial
+    embeddings, tables, sources = [], [], {}
+    with torch_threads(plan.threads):
+        every = [read_rows(plan.data, split, allow_partial) for split in splits or [plan.data.splits.test]]
+        for rows in every:
+            found, table = _embed(run, rows, towers, plan)
+            embeddings.append(found)
+            tables.append(table)
+            sources[rows.source.split] = {"shards_sha256": rows.source.digest, "gaps": list(rows.source.gaps)}
+    image, table = torch.cat(embeddings).to(_DTYPES[precision]), pa.concat_tables(tables)
+    with folder_written_whole(out) as folder:
+        save_file({"image": image.contiguous()}, folder / EMBEDDINGS)
+        pq.write_table(table, folder / ROWS)
+        about = {
+            "format_version": FORMAT_VERSION,
+            "made_by": f"entityclip {version('entityclip')}",
+            "images": len(image),
+            "width": image.shape[1],
+            "precision": precision,
+            "model": str(run.resolve()),
+            "model_from_here": os.path.relpath(run.resolve(), out.resolve()),
+            "model_sha256": model_digest(towers),
+            "explanations": str(plan.data.explanations),
+            "splits": sources,
+            "sha256": {name: digest(folder / name) for name in (EMBEDDINGS, ROWS)},
+        }
+        write_json(folder / ABOUT, about)
+    return open_index(out)
+
+
+def open_index(folder: Path) -> Index:
+    """Open an index. Raises ModelError: none there, of another format, or files that do not belong together."""
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ModelError(f"no index at {folder}; make one with: entityclip index RUN {folder}") from None
+    except ValueError as error:
+        raise ModelError(f"{folder / ABOUT}: cannot be read ({error}); make the index again") from error
+    if about.get("format_version") != FORMAT_VERSION:
+        found = about.get("format_version")
+        raise ModelError(f"{folder / ABOUT}: format {found}, this program reads {FORMAT_VERSION}; make it again")
+    try:
+        rows = pq.read_table(folder / ROWS, memory_map=True)
+        with safe_open(folder / EMBEDDINGS, "pt") as file:
+            shape = tuple(file.get_slice("image").get_shape())
+    except (OSError, pa.ArrowException, SafetensorError) as error:
+        raise ModelError(f"{folder}: cannot be read ({error}); make the index again") from error
+    if shape != (about["images"], about["width"]) or len(rows) != about["images"]:
+        raise ModelError(f"{folder}: {shape} embeddings and {len(rows)} rows do not belong together; make it again")
+    return Index(folder, about, rows)
+
+
+def load_model_of(index: Index, model: Path | None = None) -> Towers:
+    """The model that made an index; `model` says where it is now.
+
+    Raises ModelError: it is not where it was, or another one is.
+    """
+    here = index.about["model"], index.folder / index.about["model_from_here"]
+    places = [model] if model is not None else [Path(place) for place in here if holds_model(Path(place))]
+    if not places:
+        raise ModelError(f"{index.folder}: its model is not at {here[0]} any more; say where with --model FOLDER")
+    towers = load_trained_model(places[0])
+    found, wanted = model_digest(towers), index.about["model_sha256"]
+    if found != wanted:
+        raise ModelError(
+            f"{places[0]} is another model (digest {found[:16]}) than the one that made {index.folder} "
+            f"({wanted[:16]}); name the right one with --model, or make the index again"
+        )
+    return towers
+
+
+def _embed(run: Path, rows: SplitRows, towers: Towers, plan: Plan) -> tuple[Tensor, pa.Table]:
+    """(M, D) of the distinct images of a split, and their rows."""
+    device = choose_device(plan.device)
+    loading: dict[str, Any] = {"workers": plan.data.workers, "max_bad_images": plan.data.max_bad_images}
+    triples = TripleSet(rows, towers, explanations=False, cache_mib=0, **loading)
+    members: dict[int, list[int]] = {}
+    for row, group in enumerate(triples.image_group.tolist()):
+        members.setdefault(group, []).append(row)
+    firsts = [same[0] for same in members.values()]
+    image = _saved(run, rows, [triples.ids[row] for row in firsts])
+    kept = firsts
+    if image is None:
+        image, kept = embed_images(towers.clip.to(device), triples, firsts, plan.evaluation.batch_size, device)
+    told = [rows.triples[row] for row in kept]
+    captions = [
+        list(dict.fromkeys(rows.triples[other].caption for other in members[int(triples.image_group[row])]))
+        for row in kept
+    ]
+    columns = {
+        "id": pa.array([triple.id for triple in told], pa.string()),
+        "image_root": pa.array([str(triple.image_root) for triple in told], pa.string()).dictionary_encode(),
+        "image_path": pa.array([triple.image_path for triple in told], pa.string()),
+        "captions": pa.array(captions, pa.list_(pa.string())),
+    }
+    return image, pa.table(columns).cast(_SCHEMA)
+
+
+_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("image_root", pa.dictionary(pa.int32(), pa.string())),
+        ("image_path", pa.string()),
+        ("captions", pa.list_(pa.string())),
+    ]
+)
+
+
+def _saved(run: Path, rows: SplitRows, ids: list[str]) -> Tensor | None:
+    """What `evaluate` saved of these rows, if the same weights made all of it from the same shards."""
+    path = run / f"{rows.source.split}_embeddings.safetensors"
+    if not path.is_file():
+        return None
+    with safe_open(path, "pt") as file:
+        made_of = file.metadata() or {}
+    if made_of.get("towers_sha256") != read_card(run)["sha256"][TOWERS]:
+        return None
+    if made_of.get("shards_sha256") != rows.source.digest:
+        return None
+    numbers = {row_id: n for n, row_id in enumerate(json.loads((run / f"{rows.source.split}_ids.json").read_text()))}
+    if not numbers.keys() >= set(ids):
+        return None  # an image that could not be used then, and perhaps can now
+    tqdm.write(f"split {rows.source.split}: embeddings as evaluate saved them", file=sys.stderr)
+    image: Tensor = load_file(path)["image"]
+    return image[[numbers[row_id] for row_id in ids]]

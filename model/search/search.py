@@ -1,0 +1,121 @@
+"""Exact search in an index: all scores in fp32, chunk by chunk, from the file.
+
+No approximate index: one core reads and multiplies a million images of 512 numbers in well under a second
+(docs/evaluation.md says what was measured, also beside faiss).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from safetensors import safe_open
+from torch import Tensor
+
+from model.clip.tokenize import tokenize
+from model.clip.towers import Towers
+from model.data.images import Preprocessing
+from model.errors import ModelError
+from model.search.index import EMBEDDINGS, Index
+
+_ROWS = 1 << 16  # images scored at once: 128 MiB at 512 numbers in fp32
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An image that was found: its cosine with the query, and what the index says of it."""
+
+    rank: int
+    score: float
+    id: str
+    image: str | None  # path; None where the shards hold the image's bytes
+    captions: list[str]
+
+
+@torch.inference_mode()
+def embed_queries(towers: Towers, texts: Sequence[str], images: Sequence[Path]) -> tuple[Tensor, list[str]]:
+    """(Q, D) fp32, L2-normalised: the texts, then the image files; and what should be said about them.
+
+    Raises ModelError: an empty text, an image that cannot be decoded.
+    """
+    clip: Any = towers.clip.eval()
+    found, remarks = [], []
+    if any(not text.strip() for text in texts):
+        raise ModelError("a query is empty; say what to look for")
+    if texts:
+        tokens, cut = tokenize(towers, [text.strip() for text in texts], "queries")
+        if cut:
+            remarks.append(f"{cut} queries are longer than {clip.context_length} tokens; their ends are not read")
+        found.append(clip.encode_text(tokens.long(), normalize=True))
+    if images:
+        preprocessing = Preprocessing(towers.transform)
+        pixels = torch.stack([preprocessing.pixels(_open(path)) for path in images])
+        found.append(clip.encode_image(preprocessing.normalised(pixels), normalize=True))
+    return torch.cat(found).float(), remarks
+
+
+def search(index: Index, queries: Tensor, top: int) -> list[list[Hit]]:
+    """The `top` images (fewer if the index has fewer) for each of the queries (Q, D), the best first.
+
+    Raises ModelError for queries of another width.
+    """
+    if queries.shape[1] != index.about["width"]:
+        raise ModelError(f"the queries have width {queries.shape[1]}, {index.folder} has {index.about['width']}")
+    scores, rows = best_images(index.folder / EMBEDDINGS, queries, top)
+    return [
+        [_hit(index, rank, score, row) for rank, (score, row) in enumerate(zip(*found, strict=True), start=1)]
+        for found in zip(scores.tolist(), rows.tolist(), strict=True)
+    ]
+
+
+def best_images(embeddings: Path, queries: Tensor, top: int) -> tuple[Tensor, Tensor]:
+    """Scores and places (Q, top) of the best images for the queries (Q, D), the best first; fewer of fewer images.
+
+    `embeddings` is a safetensors file with `image` (M, D), which is read chunk by chunk.
+    """
+    scores, rows = torch.empty(len(queries), 0), torch.empty(len(queries), 0, dtype=torch.int64)
+    for start, chunk in _chunks(embeddings):
+        best, where = (queries @ chunk.T).topk(min(top, len(chunk)), dim=1)
+        scores, order = torch.cat([scores, best], dim=1).sort(dim=1, descending=True, stable=True)
+        rows = torch.cat([rows, where + start], dim=1).gather(1, order)[:, :top]
+        scores = scores[:, :top]
+    return scores, rows
+
+
+def rank_of(embeddings: Path, query: Tensor, right: Sequence[int]) -> int:
+    """Rank of the best of the `right` places, of which there is at least one, for a query (D,).
+
+    As in evaluation: 1 + how many wrong ones score as high, so ties count against it.
+    """
+    wrong = torch.ones(_length(embeddings), dtype=torch.bool)
+    wrong[list(right)] = False
+    scores = torch.cat([chunk @ query for _, chunk in _chunks(embeddings)])
+    return 1 + int((scores[wrong] >= scores[~wrong].max()).sum())
+
+
+def _length(embeddings: Path) -> int:
+    with safe_open(embeddings, "pt") as file:
+        return int(file.get_slice("image").get_shape()[0])
+
+
+def _chunks(embeddings: Path) -> Iterator[tuple[int, Tensor]]:
+    with safe_open(embeddings, "pt") as file:
+        saved = file.get_slice("image")
+        for start in range(0, saved.get_shape()[0], _ROWS):
+            yield start, saved[start : start + _ROWS].float()
+
+
+def _hit(index: Index, rank: int, score: float, row: int) -> Hit:
+    told = index.rows.slice(row, 1).to_pylist()[0]
+    image = None if told["image_path"] is None else str(Path(told["image_root"]) / told["image_path"])
+    return Hit(rank, score, told["id"], image, told["captions"])
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ModelError(f"{path}: cannot be decoded as an image: {error}") from error

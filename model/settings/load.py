@@ -1,0 +1,195 @@
+"""From a preset, a YAML file and dotted overrides to TrainSettings, with errors that say how to mend them."""
+
+import difflib
+import reprlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from model.data.remote_shards import is_url, local_copy
+from model.errors import ModelError
+from model.settings.schema import LOCAL_DIR, TrainSettings
+
+PRESETS = Path(__file__).with_name("presets")
+# Beside its own errors PyYAML lets through: of a date 2001-99-99, of brackets in brackets, of `!!timestamp x`.
+_NOT_YAML = (yaml.YAMLError, ValueError, RecursionError, AttributeError, TypeError)
+_SHORT = reprlib.Repr()  # of values in messages, as aliases may unfold into millions
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 120, 120
+_PATH_KEYS = (("data", "explanations"), ("data", "image_root"))
+
+
+def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
+    """Read training settings; an override such as `optim.lr=1e-3` replaces one value (parsed as YAML).
+
+    What the file leaves out comes from the preset that it names, or that the override `preset=NAME` names.
+
+    Relative paths in the file start at its folder, those in overrides at the working directory; so does the
+    path after `local-dir:`. Explanations behind a URL are copied to this machine (`model.data.remote_shards`), and the
+    settings name the copy.
+
+    Raises ModelError, naming the file or override and the key, for an unreadable file, a key that is unknown or
+    occurs twice, an unknown preset, a wrong value, and a model folder that does not exist.
+    """
+    settings, changed = _load(path, overrides)
+    if settings.towers.folder is not None:
+        where = "override towers.model" if "towers.model" in changed else f"{path}: towers.model"
+        _check_model_folder(settings.towers.folder, where)
+    return settings
+
+
+def load_run_settings(path: Path) -> TrainSettings:
+    """Read the settings that a run was trained with; what it began from may be gone.
+
+    Raises ModelError as `load_settings` does, but for the model folder.
+    """
+    return _load(path, [], complete=True)[0]
+
+
+def _load(path: Path, overrides: list[str], *, complete: bool = False) -> tuple[TrainSettings, set[str]]:
+    """The settings, and the keys that overrides changed. A `complete` file needs nothing of the preset it names."""
+    values = _with_absolute_paths(_read(path), path.resolve().parent)
+    changed: set[str] = set()
+    changes: dict[str, Any] = {}
+    for override in overrides:
+        key, change = _parse(override)
+        changed.add(key)
+        changes = _lay_over(changes, _with_absolute_paths(change, Path.cwd()))
+    values = _lay_over(values, changes)
+    if (name := values.get("preset")) is not None and not complete:
+        values = _lay_over(preset(str(name)), values)
+    data = values.get("data")
+    if isinstance(data, dict) and isinstance(url := data.get("explanations"), str) and is_url(url):
+        values["data"] = {**data, "explanations": str(local_copy(url))}
+    try:
+        return TrainSettings.model_validate(values), changed
+    except ValidationError as error:
+        raise ModelError("\n".join(_explain(error, path, changed))) from error
+
+
+def preset(name: str) -> dict[str, Any]:
+    """The values of a preset, and of the one that it builds on. Raises ModelError for a name that there is not."""
+    path = PRESETS / f"{name}.yaml"
+    if not path.is_file():
+        raise ModelError(f"no preset {name!r}; there are {', '.join(sorted(p.stem for p in PRESETS.glob('*.yaml')))}")
+    values = _read(path)
+    below = values.pop("preset", None)
+    return values if below is None else _lay_over(preset(below), values)
+
+
+class _Loader(yaml.SafeLoader):
+    """As `yaml.safe_load`, which would take the last of a key's values without a word."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                line = key.start_mark.line + 1
+                raise yaml.YAMLError(f"line {line}: the key {key.value!r} occurs twice; keep the one that is meant")
+            seen.add(str(key.value))
+        return node
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except FileNotFoundError:
+        raise ModelError(f"no training settings at {path}") from None
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path}: save it as UTF-8; it cannot be read as that: {error}") from error
+    except (OSError, *_NOT_YAML) as error:
+        raise ModelError(f"{path}: cannot be read as YAML: {error}") from error
+    if not isinstance(values, dict):
+        sections = ", ".join(TrainSettings.model_fields)
+        raise ModelError(f"{path}: training settings are a mapping with the keys {sections}")
+    return values
+
+
+def _parse(override: str) -> tuple[str, dict[str, Any]]:
+    key, equals, text = override.partition("=")
+    key = key.strip()
+    if not equals or not all(key.split(".")):
+        raise ModelError(f"override {override!r}: write it as section.key=value, such as optim.lr=1e-3")
+    try:
+        value = yaml.load(text, Loader=_Loader)
+    except _NOT_YAML as error:
+        raise ModelError(f"override {override!r}: the value is not valid YAML: {error}") from error
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return key, value
+
+
+def _merge(values: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(values)
+    for key, value in change.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _lay_over(values: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """`change` over `values`, key by key; what it gives in another form takes the place of the form below."""
+    merged = _merge(values, change)
+    optim, given = merged.get("optim"), change.get("optim")
+    if isinstance(optim, dict) and isinstance(given, dict):
+        for one, other in (("steps", "epochs"), ("epochs", "steps")):
+            if given.get(one) is not None and given.get(other) is None:
+                optim.pop(other, None)
+    given = change.get("towers")
+    if isinstance(given, dict) and str(given.get("model", "")).startswith(LOCAL_DIR) and "pretrained" not in given:
+        merged["towers"].pop("pretrained", None)  # a folder brings its own weights
+    return merged
+
+
+def _with_absolute_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    values = _merge({}, values)
+    for section, key in _PATH_KEYS:
+        part = values.get(section)
+        if isinstance(part, dict) and isinstance(part.get(key), str) and not is_url(part[key]):
+            values[section] = {**part, key: str((folder / part[key]).resolve())}
+    towers = values.get("towers")
+    if isinstance(towers, dict) and isinstance(name := towers.get("model"), str) and name.startswith(LOCAL_DIR):
+        relative = name.removeprefix(LOCAL_DIR)
+        values["towers"] = {**towers, "model": f"{LOCAL_DIR}{(folder / relative).resolve()}"}
+    return values
+
+
+def _explain(error: ValidationError, path: Path, changed: set[str]) -> Iterator[str]:
+    """One line per mistake: where it is, what is wrong, and the right names near a misspelt one."""
+    for item in error.errors(include_url=False):
+        key = ".".join(str(part) for part in item["loc"])
+        where = f"override {key}" if key in changed else f"{path}: {key}"
+        if item["type"] == "extra_forbidden":
+            valid = _keys_beside(item["loc"])
+            near = difflib.get_close_matches(str(item["loc"][-1]), valid, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"valid: {', '.join(valid)}"
+            yield f"{where}: unknown key; {hint}"
+        else:
+            given = "" if item["type"] == "missing" else f", given {_SHORT.repr(item['input'])}"
+            yield f"{where}: {item['msg']}{given}"
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    section: type[BaseModel] = TrainSettings
+    for part in location[:-1]:
+        if isinstance(part, int):  # an item of a list, whose type is known already
+            continue
+        annotation = section.model_fields[part].annotation
+        if get_args(annotation):
+            annotation = get_args(annotation)[0]
+        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        section = annotation
+    return list(section.model_fields)
+
+
+def _check_model_folder(folder: Path, where: str) -> None:
+    if not folder.is_dir():
+        beside = [p.name for p in folder.parent.iterdir() if p.is_dir()] if folder.parent.is_dir() else []
+        near = difflib.get_close_matches(folder.name, beside, n=3)
+        hint = f"; {folder.parent} has {', '.join(near)}" if near else ""
+        raise ModelError(f"{where}: no model folder at {folder}{hint}")
+    if not (folder / "open_clip_config.json").is_file():
+        raise ModelError(f"{where}: {folder} is no open_clip model folder: it lacks open_clip_config.json")

@@ -1,0 +1,67 @@
+"""The numbers of a run in bounded memory: as fine as they come at first, coarser the longer the run."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from model.tracking.trackers import as_scalars
+
+_MOST_BINS = 1000
+
+
+@dataclass
+class Bin:
+    """Values of neighbouring steps."""
+
+    count: int = 0
+    total: float = 0.0
+    steps: int = 0  # sum of the steps
+    low: float = float("inf")
+    high: float = float("-inf")
+
+    def add(self, other: "Bin") -> None:
+        """Take in another bin."""
+        self.count += other.count
+        self.total += other.total
+        self.steps += other.steps
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+
+
+class History:
+    """Means, least and greatest values by name and step, in at most a thousand bins of equal width."""
+
+    def __init__(self, most_bins: int = _MOST_BINS) -> None:
+        self._most, self._width = most_bins, 1
+        self._bins: dict[str, dict[int, Bin]] = {}
+
+    def add(self, step: int, scalars: dict[str, float]) -> None:
+        """Take in the scalars of a step."""
+        while step // self._width >= self._most:
+            self._halve()
+        for name, value in scalars.items():
+            bins = self._bins.setdefault(name, {})
+            bins.setdefault(step // self._width, Bin()).add(Bin(1, value, step, value, value))
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Names that begin so, in the order in which they came."""
+        return [name for name in self._bins if name.startswith(prefix)]
+
+    def bins(self, name: str) -> list[Bin]:
+        """The bins of a name by step; none for a name that never came."""
+        return [bin_ for _, bin_ in sorted(self._bins.get(name, {}).items())]
+
+    def _halve(self) -> None:
+        self._width *= 2
+        for name, bins in self._bins.items():
+            merged: dict[int, Bin] = {}
+            for index, bin_ in bins.items():
+                merged.setdefault(index // 2, Bin()).add(bin_)
+            self._bins[name] = merged
+
+
+def history_of(lines: Iterable[dict[str, Any]]) -> History:
+    """What the lines of a log say."""
+    history = History()
+    for line in lines:
+        history.add(line["step"], dict(as_scalars(line)))
+    return history

@@ -1,0 +1,87 @@
+"""MLflow: its own variables (MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME, ...) say where to."""
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities import Metric, Param
+from mlflow.tracking import MlflowClient
+
+from model.tracking.trackers import read_tracked, remember_tracked
+
+_EXPERIMENT = "entityclip"
+_SECONDS_BETWEEN = 5.0
+_MOST_METRICS, _MOST_PARAMS, _LONGEST_PARAM = 1000, 100, 6000  # of a request, by MLflow's own limits
+_LAST_SECONDS = 60.0  # to wait at the end for a server that does not answer
+
+
+class MLflow:
+    """A run there is named as the run's folder. A resumed run goes on in it.
+
+    Numbers go out every few seconds from a thread of their own: a server that hangs does not hold up training.
+    """
+
+    name = "MLflow"
+
+    def __init__(self, run: Path, config: dict[str, Any], *, resumed: bool) -> None:
+        self._client = MlflowClient()
+        known = read_tracked(run).get("mlflow") if resumed else None
+        if known is None:
+            name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
+            experiment = self._client.get_experiment_by_name(name)
+            number = self._client.create_experiment(name) if experiment is None else experiment.experiment_id
+            known = self._client.create_run(number, run_name=run.name).info.run_id
+            params = [Param(key, value[:_LONGEST_PARAM]) for key, value in _flat(config)]
+            for start in range(0, len(params), _MOST_PARAMS):
+                self._client.log_batch(known, params=params[start : start + _MOST_PARAMS])
+            remember_tracked(run, "mlflow", known)
+        else:
+            self._client.update_run(known, status="RUNNING")
+        self._id = known
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
+        self._sending: Future[None] | None = None
+        self._waiting: list[Metric] = []
+        self._sent_at = time.monotonic()
+
+    def log(self, step: int, scalars: dict[str, float]) -> None:
+        """Keep them for the next request. Raises what the last request raised."""
+        now = round(time.time() * 1000)
+        self._waiting += [Metric(name.replace("@", "_at_"), value, now, step) for name, value in scalars.items()]
+        sent = self._sending is None or self._sending.done()
+        if sent and time.monotonic() - self._sent_at >= _SECONDS_BETWEEN:
+            self._send()
+
+    def close(self, *, failed: bool) -> None:
+        """Send the rest and end the run there. Raises what the last requests raised, a timeout if need be."""
+        try:
+            if self._sending is not None:
+                self._sending.result(_LAST_SECONDS)
+            self._send()
+            end = self._thread.submit(self._client.set_terminated, self._id, "FAILED" if failed else "FINISHED")
+            end.result(_LAST_SECONDS)
+            assert self._sending is not None
+            self._sending.result()
+        finally:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _send(self) -> None:
+        if self._sending is not None:
+            self._sending.result()
+        self._sent_at = time.monotonic()
+        batch, self._waiting = self._waiting, []
+        self._sending = self._thread.submit(self._send_all, batch)
+
+    def _send_all(self, metrics: list[Metric]) -> None:
+        for start in range(0, len(metrics), _MOST_METRICS):
+            self._client.log_batch(self._id, metrics=metrics[start : start + _MOST_METRICS])
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", str(value)

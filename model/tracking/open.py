@@ -1,0 +1,60 @@
+"""The trackers of a run: TensorBoard and learning curves always, others if asked for."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from model.errors import ModelError
+from model.settings.schema import LogSettings, TrainSettings
+from model.tracking.learning_curves import LearningCurves
+from model.tracking.tensorboard import TensorBoard
+from model.tracking.trackers import Say, Tracker, Trackers, reason
+
+_MOST_POINTS = 20_000
+
+
+def check_trackers(settings: LogSettings) -> None:
+    """Before any long work. Raises ModelError for a tracker that is asked for and not installed."""
+    for name in settings.trackers:
+        if find_spec(name) is None:
+            raise ModelError(f"log.trackers names {name}, which is not installed: pip install {name}, or leave it out")
+
+
+def open_trackers(
+    run: Path, settings: TrainSettings, say: Say, *, steps: int, resumed_from: int | None = None
+) -> Trackers:
+    """The trackers of a run.
+
+    Args:
+        run: folder of the run.
+        settings: which trackers, and what they note as the run's configuration.
+        say: prints a line for people.
+        steps: of the whole run.
+        resumed_from: the last step whose work is kept; None for a new run.
+
+    Raises ModelError if a new run's tracker cannot be opened. A resumed run goes on without it, and says so.
+    """
+    opened: list[Tracker] = [TensorBoard(run, resumed_from), LearningCurves(run)]
+    for name in settings.log.trackers:
+        try:
+            opened.append(_open(name, run, settings.as_plain(), resumed=resumed_from is not None))
+        except Exception as error:  # each has errors of its own: no login, no server, no such project
+            if resumed_from is None:
+                advice = "mend it, or leave it out of log.trackers"
+                raise ModelError(f"{name} cannot be used: {reason(error)}; {advice}") from error
+            say(f"{name} gets no numbers of this resumed run: {reason(error)}")
+    return Trackers(opened, say, every=settings.log.every or -(-steps // _MOST_POINTS))
+
+
+def _open(name: str, run: Path, config: dict[str, Any], *, resumed: bool) -> Tracker:
+    # numbers go to the user's own server; about use and errors nobody is told unless they say so
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    if name == "wandb":
+        from model.tracking.wandb import WeightsAndBiases  # imported only if asked for: it may not be installed
+
+        return WeightsAndBiases(run, config, resumed=resumed)
+    from model.tracking.mlflow import MLflow
+
+    return MLflow(run, config, resumed=resumed)

@@ -1,0 +1,149 @@
+"""What a person sees while a model trains."""
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from tqdm import tqdm
+
+from model.data.dataset import TripleSet
+from model.settings.schema import TrainSettings
+
+_RECENT_STEPS = 100
+_SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 600.0  # seconds between lines
+_WAIT_SHARE = 0.05  # of the time since the start: 60 lines in the first hour, about a thousand in a week
+_BAR = "{desc} {percentage:3.0f}%|{bar:16}| {n_fmt}/{total_fmt}{postfix}"
+
+
+class Silence:
+    """Takes everything that `Progress` and `RunLog` take, and says nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def step(self, *what: Any) -> None:
+        """A step has been made."""
+
+    def validation(self, *what: Any) -> None:
+        """A validation has been made."""
+
+    def say(self, line: str) -> None:
+        """A line for people."""
+
+    @contextmanager
+    def aside(self, what: str) -> Iterator[None]:
+        """Something else than steps."""
+        yield
+
+    def sync(self) -> None:
+        """Everything is on disk."""
+
+    def close(self) -> None:
+        """The end."""
+
+
+class Progress:
+    """A bar with loss terms, samples/s and time left on a terminal; elsewhere lines on stderr, ever more seldom.
+
+    The rate is that of recent steps, without what is done aside (validating, saving); the time left counts that in.
+    """
+
+    def __init__(
+        self, steps: int, batch_size: int, begins_at: int = 0, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`begins_at`: steps that an earlier process has made."""
+        self._steps, self._batch_size, self._clock = steps, batch_size, clock
+        self._bar = tqdm(
+            total=steps,
+            initial=begins_at,
+            desc="training",
+            bar_format=_BAR,
+            dynamic_ncols=True,
+            disable=None,
+            leave=False,
+        )
+        self._began = self._said = clock()
+        self._aside = 0.0  # seconds since the first step, not spent on steps
+        self._recent = deque(
+            [(begins_at, self._began)], maxlen=_RECENT_STEPS + 1
+        )  # step, and when, less what was aside
+        self._begins_at = begins_at
+
+    def step(self, done: int, losses: dict[str, float]) -> None:
+        """Show that `done` steps are behind us."""
+        now = self._clock()
+        self._recent.append((done, now - self._aside))
+        (earlier, then), (_, latest) = self._recent[0], self._recent[-1]
+        seconds = max(latest - then, 1e-9) / (done - earlier)
+        left = (self._steps - done) * (seconds + self._aside / (done - self._begins_at))
+        terms = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
+        state = f"{terms}; {self._batch_size / seconds:,.0f} samples/s, {duration(left)} left"
+        self._bar.set_postfix_str(state, refresh=False)
+        self._bar.update()
+        wait = min(max(_SHORTEST_WAIT, _WAIT_SHARE * (now - self._began)), _LONGEST_WAIT)
+        if self._bar.disable and (now - self._said >= wait or done == self._steps):
+            self._said = now
+            self.say(f"step {done}/{self._steps}: {state}" if done < self._steps else f"step {done}: {terms}")
+
+    @contextmanager
+    def aside(self, what: str) -> Iterator[None]:
+        """Time that does not count as training; the bar says `what` meanwhile."""
+        began = self._clock()
+        self._bar.set_description_str(what)
+        try:
+            yield
+        finally:
+            self._bar.set_description_str("training")
+            if len(self._recent) == 1:  # before the first step: once, so no part of the time left
+                self._recent[0] = (self._recent[0][0], self._clock())
+            else:
+                self._aside += self._clock() - began
+
+    def say(self, line: str) -> None:
+        """Print a line without tearing the bar."""
+        tqdm.write(line, file=sys.stderr)
+
+    def close(self) -> None:
+        """End the bar."""
+        self._bar.close()
+
+
+def say_what_is_read(progress: Progress | Silence, settings: TrainSettings, splits: dict[str, TripleSet]) -> None:
+    """What is trained on, in a few lines."""
+    for triples in splits.values():
+        progress.say(triples.source.line())
+    _warn(progress, splits)
+    progress.say(splits["train"].summary())
+    if settings.data.wrong_explanations:
+        progress.say("a control: every row trains with the explanation of another")
+
+
+def say_what_was_left_out(progress: Progress | Silence, splits: dict[str, TripleSet]) -> None:
+    """Images that could not be used, and once more what is missing of the explanations."""
+    for line in splits["train"].failures.lines():
+        progress.say(line)
+    _warn(progress, splits)
+
+
+def _warn(progress: Progress | Silence, splits: dict[str, TripleSet]) -> None:
+    for triples in splits.values():
+        if warning := triples.source.warning():
+            progress.say(warning)
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: 45 s, 12 min, 3 h 05 min, 6 d 4 h."""
+    minutes = round(seconds / 60)
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    if minutes < 100:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"

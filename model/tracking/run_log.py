@@ -1,0 +1,163 @@
+"""What a run leaves behind for readers: a line per step while it runs, and at the end what it was made of."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from model.code_version import code_version
+from model.data.dataset import TripleSet
+from model.data.shards import SplitRows
+from model.errors import ModelError
+from model.files import written_whole
+from model.method.entityclip import EntityCLIP
+from model.settings.schema import TrainSettings
+from model.tracking.trackers import Trackers
+
+METRICS_LOG = "metrics.jsonl"
+_NAMED_FAILURES = 100
+
+
+class RunLog:
+    """`RUN/metrics.jsonl`: JSON lines, `kind` "step" or "validation", flushed as they come; the trackers get the same.
+
+    A resumed run goes on in the same file: lines of steps after the one that it resumes from belong to work that is
+    done again, so they are taken out first. The lines of that step itself stay, its validation included unless that
+    has to be done again too.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        trackers: Trackers,
+        *,
+        steps: int | None = None,
+        resumed_from: int | None = None,
+        validated: bool = True,
+    ) -> None:
+        """A log of a run of so many `steps`, which each line of a step repeats as "of".
+
+        `resumed_from` is the last step whose work is kept, `validated` whether its validation is too; None begins anew.
+        """
+        self._path, self._trackers, self._steps = run / METRICS_LOG, trackers, steps
+        self._resumed_from, self._validated = resumed_from, validated
+
+    def __enter__(self) -> Self:
+        truncate_log(self._path, -1 if self._resumed_from is None else self._resumed_from, validated=self._validated)
+        self._file = self._path.open("a", encoding="utf-8")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+        self._trackers.close(failed=error[0] is not None)
+
+    def step(
+        self,
+        step: int,
+        losses: dict[str, float],
+        report: dict[str, float],
+        rates: dict[str, float],
+        seconds: float,
+    ) -> None:
+        """One optimiser step; `seconds` since the start, validations not counted."""
+        report = {
+            name: float(f"{value:.5g}") for name, value in report.items()
+        }  # half the line's length, and read by eye
+        self._write(
+            {
+                "kind": "step",
+                "step": step,
+                "of": self._steps,
+                "losses": losses,
+                "report": report,
+                "lr": rates,
+                "seconds": seconds,
+            }
+        )
+
+    def validation(self, step: int, metrics: dict[str, Any], seconds: float) -> None:
+        """Retrieval on the validation split."""
+        self._write({"kind": "validation", "step": step, "metrics": metrics, "seconds": seconds})
+
+    def sync(self) -> None:
+        """Everything so far is on disk."""
+        os.fsync(self._file.fileno())
+
+    def _write(self, line: dict[str, Any]) -> None:
+        print(json.dumps(line, allow_nan=False), file=self._file, flush=True)
+        self._trackers.write(line)
+
+
+def read_log(run: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a run's log, in order; a last line that a killed run left half-written is passed over.
+
+    Raises ModelError if there is no log, or one that is damaged elsewhere.
+    """
+    path = run / METRICS_LOG
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith("\n"):
+                    return
+                try:
+                    yield json.loads(line)
+                except ValueError as error:
+                    raise ModelError(f"{path}, line {number}: is no JSON ({error}); the file is damaged") from None
+    except FileNotFoundError:
+        raise ModelError(f"{path} does not exist; is {run} the folder of a training run?") from None
+
+
+def truncate_log(path: Path, last_step: int, *, validated: bool = True) -> None:
+    """Keep the lines of steps up to and with `last_step`; a file without any line if there is none.
+
+    The validation of `last_step` itself is kept if it is `validated`.
+    """
+    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        if last_step >= 0 and path.exists():
+            for line in read_log(path.parent):
+                again = line["kind"] == "validation" and line["step"] == last_step and not validated
+                if line["step"] <= last_step and not again:
+                    file.write(f"{json.dumps(line)}\n")
+
+
+def describe_origin(settings: TrainSettings, rows: SplitRows, val_rows: SplitRows | None) -> dict[str, Any]:
+    """What a run is made from, known before its first step: settings, seed, code, shards by use ("train", "val")."""
+    splits = {"train": rows} | ({} if val_rows is None else {"val": val_rows})
+    return {
+        "settings": settings.as_plain(),
+        "seed": settings.seed,
+        "allow_partial": settings.data.allow_partial,
+        "wrong_explanations": settings.data.wrong_explanations,
+        "versions": code_version(),
+        "data": {use: split.source.record() for use, split in splits.items()},
+    }
+
+
+def describe_run(
+    origin: dict[str, Any], device: torch.device, model: EntityCLIP, splits: dict[str, TripleSet]
+) -> dict[str, Any]:
+    """The origin of a finished run, and what became of it: device, parameters, and rows by use."""
+    towers = sum(p.numel() for p in model.clip.parameters())
+    return {
+        **origin,
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+        "parameters": {
+            "towers": towers,
+            "training_only": sum(p.numel() for p in model.parameters()) - towers,
+        },
+        "data": {name: origin["data"][name] | _describe_rows(triples) for name, triples in splits.items()},
+    }
+
+
+def _describe_rows(triples: TripleSet) -> dict[str, Any]:
+    named = dict(list(triples.failures.items())[:_NAMED_FAILURES])
+    return {
+        "rows": len(triples),
+        "truncated_captions": triples.truncation.captions,
+        "truncated_explanations": triples.truncation.explanations,
+        "failed_images": {"count": len(triples.failures), "named": named},
+    }

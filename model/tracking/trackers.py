@@ -1,0 +1,102 @@
+"""Where the numbers of a run go beside its own log.
+
+A tracker gets what `RUN/metrics.jsonl` gets, as plain scalars under names such as `loss/total`, `lr/towers`,
+`image_gate/image_1` and `validation/text_to_image/R@1`.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from model.files import write_json
+
+_LONGEST_REASON = 300  # characters
+_SECRET = re.compile("KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
+_NOT_TRACKED = ("by_topic", "by_entity_frequency", "chance")  # tables rather than curves; the log has them
+
+Say = Callable[[str], None]
+_FILE = "trackers.json"
+
+
+class Tracker(Protocol):
+    """Somebody who is told the numbers of a run. Whatever it raises is said once, and it is told no more."""
+
+    name: str
+
+    def log(self, step: int, scalars: dict[str, float]) -> None:
+        """Take the scalars of a step or of a validation after it."""
+
+    def close(self, *, failed: bool) -> None:
+        """Send what is still here; nothing comes after it."""
+
+
+class Trackers:
+    """Several trackers as one; what fails is left out, and training goes on."""
+
+    def __init__(self, trackers: list[Tracker], say: Say, *, every: int = 1) -> None:
+        """`every`: steps between points, so that a long run's curves stay small."""
+        self._trackers, self._say, self._every = trackers, say, every
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Tell every tracker a line of the log."""
+        if line["kind"] == "step" and line["step"] % self._every:
+            return
+        scalars = dict(as_scalars(line))
+        self._each(lambda tracker: tracker.log(line["step"], scalars))
+
+    def close(self, *, failed: bool) -> None:
+        """End them all; `failed` if the run ended with an error."""
+        self._each(lambda tracker: tracker.close(failed=failed))
+        self._trackers = []
+
+    def _each(self, tell: Callable[[Tracker], None]) -> None:
+        for tracker in list(self._trackers):
+            try:
+                tell(tracker)
+            except Exception as error:  # whatever a tracker raises, training is worth more
+                self._trackers.remove(tracker)
+                self._say(f"{tracker.name} gets no more numbers of this run: {reason(error)}")
+
+
+def reason(error: Exception) -> str:
+    """An error in a line for people, without passwords in URLs and without values of variables that hold secrets."""
+    text = re.sub(r"://[^/\s@]*@", "://***@", " ".join(str(error).split()))
+    for name, value in os.environ.items():
+        if _SECRET.search(name) and len(value) >= 6:
+            text = text.replace(value, "***")
+    return f"{type(error).__name__}: {text[:_LONGEST_REASON]}".rstrip(": ")
+
+
+def as_scalars(line: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """Names and values of a line of the log, as trackers get them."""
+    if line["kind"] == "validation":
+        yield from _flat("validation", line["metrics"])
+        return
+    yield from _flat("loss", line["losses"])
+    yield from _flat("lr", line["lr"])
+    for name, value in line["report"].items():
+        yield name if "/" in name else f"report/{name}", value
+
+
+def _flat(prefix: str, values: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    for name, value in values.items():
+        if isinstance(value, dict) and name not in _NOT_TRACKED:
+            yield from _flat(f"{prefix}/{name}", value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield f"{prefix}/{name}", float(value)
+
+
+def read_tracked(run: Path) -> dict[str, str]:
+    """Ids by tracker; empty if there are none."""
+    try:
+        return dict(json.loads((run / _FILE).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+
+
+def remember_tracked(run: Path, tracker: str, run_id: str) -> None:
+    """Note an id."""
+    write_json(run / _FILE, read_tracked(run) | {tracker: run_id})

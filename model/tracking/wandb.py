@@ -1,0 +1,42 @@
+"""Weights & Biases: its own variables (WANDB_MODE, WANDB_PROJECT, WANDB_ENTITY, ...) say where to."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import wandb
+
+from model.tracking.trackers import read_tracked, remember_tracked
+
+_PROJECT = "entityclip"
+
+
+class WeightsAndBiases:
+    """A run there is named as the run's folder; its own files are in `RUN/wandb`. A resumed run goes on in it."""
+
+    name = "Weights & Biases"
+
+    def __init__(self, run: Path, config: dict[str, Any], *, resumed: bool) -> None:
+        known = read_tracked(run).get("wandb") if resumed else None
+        self._run = wandb.init(
+            project=os.environ.get("WANDB_PROJECT", _PROJECT),
+            name=run.name,
+            id=known,
+            resume="allow" if known else None,
+            dir=run,
+            config=config,
+            save_code=False,
+            settings=wandb.Settings(console="off", silent=True),  # our lines stay ours, theirs stay off them
+        )
+        # our steps, not W&B's own: those only ever rise, and a resumed run makes some again
+        self._run.define_metric("step")
+        self._run.define_metric("*", step_metric="step")
+        remember_tracked(run, "wandb", self._run.id)
+
+    def log(self, step: int, scalars: dict[str, float]) -> None:
+        """Hand them to W&B's own process."""
+        self._run.log({"step": step, **scalars})
+
+    def close(self, *, failed: bool) -> None:
+        """Wait until everything is sent."""
+        self._run.finish(exit_code=1 if failed else 0)

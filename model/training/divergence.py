@@ -1,0 +1,135 @@
+"""A loss or a gradient that is not finite, or far above what it was, stops a run before it spoils the weights.
+
+Looked at are the losses and the length of the gradient of each step, before the optimiser moves anything. Far above is
+more than `divergence.loss_factor` times the median of the total loss, or `divergence.gradient_factor` times that of the
+gradient's length, over the last `divergence.window` steps; a median below 1 counts as 1, since from near zero any
+ordinary step is far.
+"""
+
+import json
+import math
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from model.checkpoints.train_state import saved_steps, set_aside
+from model.errors import ModelError
+from model.files import write_json
+from model.settings.schema import DivergenceSettings
+
+REPORT = "diverged.json"
+_LEAST_MEDIAN = 1.0
+_NAMED_IDS = 20
+
+
+class DivergenceError(ModelError):
+    """The run has diverged; `RUN/diverged.json` has the step, its numbers and the batch's ids."""
+
+
+class DivergenceGuard:
+    """Knows what is usual in a run, and stops it at what is not."""
+
+    def __init__(self, run: Path, settings: DivergenceSettings, log: Iterable[dict[str, Any]] = ()) -> None:
+        """`log`: the lines of a resumed run's log, so that it judges as one that was never interrupted."""
+        self._run, self._settings = run, settings
+        self._recent = {name: deque[float](maxlen=settings.window) for name in ("loss", "gradient")}
+        for line in deque((line for line in log if line["kind"] == "step"), maxlen=settings.window):
+            self._remember(line["losses"]["total"], line["report"].get("grad_norm"))
+        (run / REPORT).unlink(missing_ok=True)
+
+    def check(
+        self,
+        step: int,
+        losses: dict[str, float],
+        gradient: float,
+        *,
+        rates: dict[str, float],
+        ids: Callable[[], list[str]],
+        writes: bool = True,
+    ) -> None:
+        """Raise DivergenceError, after `RUN/diverged.json` is written, if the step must not be taken.
+
+        The state saved just before the step, if there is one, is set aside as `RUN/state/spoiled-...`: its weights are
+        those that gave this loss. So the last state that is left is from before.
+
+        Args:
+            step: the step whose numbers these are, from 1.
+            losses: its terms, "total" among them.
+            gradient: length of the whole gradient.
+            rates: learning rates, for the report.
+            ids: gives the batch's ids; called only if they are needed, and in every process.
+            writes: whether this process is the one that writes files.
+        """
+        why = self._objection(losses, gradient)
+        if why is None:
+            self._remember(losses["total"], gradient)
+            return
+        batch = ids()
+        spoiled = saved = None
+        if writes:
+            spoiled, saved = set_aside(self._run, step - 1), next(iter(saved_steps(self._run)), None)
+            report = {
+                "step": step,
+                "why": why,
+                "losses": losses,
+                "grad_norm": gradient,
+                "recent_median": {name: self._usual(name) for name in self._recent},
+                "lr": rates,
+                "last_state": saved,
+                "set_aside": None if spoiled is None else spoiled.name,
+                "ids": batch,
+            }
+            write_json(self._run / REPORT, _without_nan(report))
+        raise DivergenceError(self._message(step, why, losses, batch, rates, saved))
+
+    def _objection(self, losses: dict[str, float], gradient: float) -> str | None:
+        if not all(math.isfinite(value) for value in losses.values()):
+            return "the loss is not finite"
+        if not math.isfinite(gradient):
+            return "the gradient is not finite"
+        found = {"loss": losses["total"], "gradient": gradient}
+        factors = {"loss": self._settings.loss_factor, "gradient": self._settings.gradient_factor}
+        for name, factor in factors.items():
+            usual = self._usual(name)
+            if factor is not None and usual is not None and found[name] > factor * max(usual, _LEAST_MEDIAN):
+                length = "'s length" if name == "gradient" else ""
+                return (
+                    f"the {name}{length} {found[name]:.4g} is more than {factor:g} times the median {usual:.4g} of "
+                    f"recent steps (divergence.{name}_factor)"
+                )
+        return None
+
+    def _message(
+        self, step: int, why: str, losses: dict[str, float], ids: list[str], rates: dict[str, float], saved: int | None
+    ) -> str:
+        terms, lr = (", ".join(f"{name} {value:.4g}" for name, value in found.items()) for found in (losses, rates))
+        more = f" and {len(ids) - _NAMED_IDS:,} more, all in {self._run / REPORT}" if len(ids) > _NAMED_IDS else ""
+        state = "there is no state from before it"
+        if saved is not None:
+            state = (
+                f"the last state from before it is of step {saved}; the same command goes on there, into the same batch"
+            )
+        return (
+            f"step {step}: {why}: {terms}\n"
+            "  nothing of this step went into the weights\n"
+            f"  batch: {', '.join(ids[:_NAMED_IDS])}{more}\n"
+            f"  in {self._run}, {state}; checkpoint/ has the best weights so far\n"
+            f"  to go on: look at these rows; or train with lower learning rates (now {lr}) or a longer warm-up, anew "
+            f"with --overwrite or from the best weights: entityclip export {self._run} CLIP, then --out NEW --set "
+            "towers.model=local-dir:CLIP"
+        )
+
+    def _remember(self, loss: float, gradient: float | None) -> None:
+        self._recent["loss"].append(loss)
+        if gradient is not None:
+            self._recent["gradient"].append(gradient)
+
+    def _usual(self, name: str) -> float | None:
+        return median(self._recent[name]) if self._recent[name] else None
+
+
+def _without_nan(content: Any) -> Any:
+    """As JSON can hold it: numbers that are not finite as words."""
+    return json.loads(json.dumps(content), parse_constant=str)

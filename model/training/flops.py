@@ -1,0 +1,55 @@
+"""Floating-point operations of a training step, for budgets of equal compute."""
+
+from collections.abc import Callable
+from functools import partial
+from statistics import fmean
+
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from model.clip.towers import load_towers
+from model.data.dataset import TripleSet
+from model.data.splits import load_splits, read_rows
+from model.method.batch import Batch
+from model.method.entityclip import EntityCLIP
+from model.rng import seeded
+from model.settings.schema import TrainSettings
+from model.training.anchors import embed_explanations
+
+
+def count_flops(compute: Callable[[], object]) -> int:
+    """Operations of one call: matrix products and convolutions, two for a multiply-add.
+
+    torch counts mm, addmm, bmm, baddbmm and convolutions, but not the CPU's fused attention: SDPA's
+    math backend, made of the former, stands in for it.
+    """
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        compute()
+    return int(counter.get_total_flops())
+
+
+def step_flops(settings: TrainSettings, count: int = 4) -> float:
+    """Operations of a step of these settings, forward and backward: a mean over the run's first `count` batches.
+
+    What is done once before the first step is shared out among the steps.
+
+    Raises ModelError for settings or data that cannot be used.
+    """
+    towers = load_towers(settings.towers)
+    training = load_splits(settings, towers, *read_rows(settings.data))["train"]
+    model = EntityCLIP(towers.clip, settings.method)
+    once = 0
+    if settings.method.has_anchors:
+        once = count_flops(lambda: _anchor(model, training, settings.evaluation.batch_size))
+    order = training.order(settings.optim.batch_size, settings.seed)
+    batches = training.batches(order.rows(number) for number in range(1, 1 + count))
+    found = fmean(count_flops(partial(_step, model, batch, settings.seed)) for batch, _ in batches)
+    return found + once / settings.optim.total_steps(len(training))
+
+
+def _anchor(model: EntityCLIP, training: TripleSet, batch_size: int) -> None:
+    training.anchors = embed_explanations(model.clip, training, batch_size)
+
+
+def _step(model: EntityCLIP, batch: Batch, seed: int) -> None:
+    model(batch, generator=seeded(seed, "flops")).losses["total"].backward()

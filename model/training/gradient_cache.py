@@ -1,0 +1,139 @@
+"""Gradients of a whole batch's loss in the memory of a micro-batch (gradient caching, arXiv 2101.06983).
+
+Towers are most of a step's memory, and no row's pass through them needs another row. So every micro-batch goes through
+them without gradient, the loss of the whole batch is taken from its token features, its gradient stops there and is
+kept, and every micro-batch goes through the towers again, to which the kept gradient is then handed. That is the chain
+rule, not an approximation. What is kept of a row are its token features and their gradient: (Lv + 2 Lt) D numbers
+twice, or three times D where no experts read tokens.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.clip.towers import TokenFeatures, eot_position
+from model.errors import ModelError
+from model.method.batch import Batch
+
+Encode = Callable[[Batch], TokenFeatures]
+
+
+class RandomState(NamedTuple):
+    """Where torch's default generators stand."""
+
+    cpu: Tensor
+    device: Tensor | None
+
+    @classmethod
+    def now(cls, device: torch.device) -> "RandomState":
+        """The state of the CPU's generator and, on a GPU, of the device's."""
+        on_device = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+        return cls(torch.get_rng_state(), on_device)
+
+    @contextmanager
+    def again(self, device: torch.device) -> Iterator[None]:
+        """Draw the same numbers again; afterwards the generators stand where they stood before."""
+        with torch.random.fork_rng(devices=[] if self.device is None else [device]):
+            torch.set_rng_state(self.cpu)
+            if self.device is not None:
+                torch.cuda.set_rng_state(self.device, device)
+            yield
+
+
+class GradientCache:
+    """The token features of a batch as leaves, and the way of their gradients back into the towers."""
+
+    def __init__(self, micro_batches: list[Batch], encode: Encode, device: torch.device) -> None:
+        """Send every micro-batch through `encode` without gradient, on `device`."""
+        self._micro_batches, self._device = micro_batches, device
+        self._states: list[RandomState] = []
+        self._gradients: list[Tensor | None] = []
+        parts = []
+        with torch.no_grad():
+            for batch in micro_batches:
+                self._states.append(RandomState.now(device))
+                parts.append(encode(batch.to(device)))
+        self.features = _as_leaves(_joined(parts))
+
+    def keep_gradients(self) -> None:
+        """Give the features up for their gradients, which they have by now."""
+        self._gradients = [None if leaf is None else leaf.grad for leaf in _differentiable(self.features)]
+        del self.features
+
+    def backward(self, encode: Encode, micro_batches: slice = slice(None)) -> None:
+        """Add the gradients of everything before the features, for some of the micro-batches."""
+        for number in range(len(self._micro_batches))[micro_batches]:
+            batch = self._micro_batches[number]
+            start = sum(len(before.ids) for before in self._micro_batches[:number])
+            with self._states[number].again(self._device):
+                part = encode(batch.to(self._device))
+            given = {
+                tokens: gradient[start : start + len(batch.ids), : tokens.shape[1]]
+                for tokens, gradient in zip(_differentiable(part), self._gradients, strict=True)
+                if tokens is not None and gradient is not None and tokens.requires_grad
+            }
+            if given:
+                torch.autograd.backward(list(given), list(given.values()))
+
+
+def split(batch: Batch, size: int) -> list[Batch]:
+    """Micro-batches of `size` neighbouring rows, the last one of what is left; one without rows of a batch without."""
+    return [batch.rows(slice(start, start + size)) for start in range(0, max(1, len(batch.ids)), size)]
+
+
+def trimmed(clip: nn.Module, batch: Batch) -> Batch:
+    """The batch with its texts cut to its longest; the caller knows that nothing reads padding."""
+
+    def cut(tokens: Tensor) -> Tensor:
+        return tokens[:, : int(eot_position(clip, tokens).max()) + 1] if len(tokens) else tokens
+
+    explanations = None if batch.explanations is None else cut(batch.explanations)
+    return replace(batch, captions=cut(batch.captions), explanations=explanations)
+
+
+def check_rows_are_independent(model: nn.Module, why: str) -> None:
+    """Raise ModelError, beginning with `why`, if a row's pass through the model depends on the rows beside it."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            raise ModelError(
+                f"{why}: {name} is a batch normalisation, which while training makes every row depend on the rows that "
+                "pass the tower with it, so the result would be another. Train a Vision Transformer, or this tower "
+                "with frozen statistics or in one piece"
+            )
+
+
+def _differentiable(features: TokenFeatures) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    return features.image, features.text, features.explanation
+
+
+def _as_leaves(features: TokenFeatures) -> TokenFeatures:
+    for leaf in _differentiable(features):
+        if leaf is not None:
+            leaf.requires_grad_()
+    return features
+
+
+def _joined(parts: list[TokenFeatures]) -> TokenFeatures:
+    """One after the other; texts of different length padded at the end, where nothing reads them. Empties `parts`."""
+    columns: list[list[Tensor | None]] = [list(column) for column in zip(*parts, strict=True)]
+    parts.clear()
+    joined = []
+    while columns:
+        present = [part for part in columns.pop(0) if part is not None]
+        joined.append(_padded(present) if present else None)
+    return TokenFeatures(*joined)  # type: ignore[arg-type]
+
+
+def _padded(parts: list[Tensor]) -> Tensor:
+    if parts[0].ndim == 1:
+        return torch.cat(parts)
+    longest = max(part.shape[1] for part in parts)
+    for number, part in enumerate(parts):
+        if part.shape[1] < longest:
+            parts[number] = F.pad(part, [0] * (2 * part.ndim - 4) + [0, longest - part.shape[1]])
+    return torch.cat(parts)

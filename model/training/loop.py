@@ -1,0 +1,260 @@
+"""The training loop: AdamW on the module's total loss, validated by retrieval, the best checkpoint kept.
+
+Deterministic given the settings: new weights, batch order and hard negatives each have their own generator. A run
+that was interrupted goes on from its last saved state, and ends as it would have ended.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+import yaml
+
+from model.checkpoints.train_state import Position, TrainState, newest_state
+from model.clip.folder import towers_folder
+from model.clip.towers import load_towers
+from model.data.dataset import TripleSet
+from model.data.splits import load_splits, read_rows
+from model.distributed.device import choose_device, torch_threads
+from model.distributed.local import OneProcess
+from model.evaluation.evaluate import SETTINGS
+from model.files import write_json, written_whole
+from model.method.batch import Batch
+from model.method.entityclip import EntityCLIP
+from model.precision import forward_context
+from model.rng import own_random_numbers
+from model.settings.schema import TrainSettings
+from model.tracking.open import check_trackers, open_trackers
+from model.tracking.progress import Progress, Silence, say_what_is_read, say_what_was_left_out
+from model.tracking.run_log import RunLog, describe_origin, describe_run, read_log
+from model.training.anchors import make_anchors, read_anchors
+from model.training.checkpointing import Keeper
+from model.training.divergence import DivergenceGuard
+from model.training.optimizer import clamp_logit_scale, clip_gradients, gradient_norm, make_optimizer, set_learning_rate
+from model.training.prepare_model import prepare
+from model.training.resume import check_resumable
+from model.training.run_dir import RECORD, make_room, only_trainer, refuse_to_lose
+from model.training.step import TrainingStep
+from model.training.stop_signal import Stopped, StopSignal
+from model.training.validation import Validation
+
+_CPU = torch.device("cpu")
+OnStep = Callable[[int, int, dict[str, float]], None]  # step, of how many, losses
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a finished run is; the rest is in `out/train.json`."""
+
+    out: Path
+    steps: int
+    best_step: int
+    best_mean_recall: float | None  # percent on the validation split; None without one
+    seconds: float
+    samples_per_second: float
+
+
+def train(
+    settings: TrainSettings,
+    out: Path,
+    on_step: OnStep | None = None,
+    *,
+    overwrite: bool = False,
+    processes: OneProcess | None = None,
+) -> TrainResult:
+    """Train EntityCLIP (or plain CLIP) and keep the checkpoint with the best validation mean recall.
+
+    Touches no LLM: explanations are read from shards, each checked by its receipt, and said and recorded with the
+    checkpoint. Writes `out/settings.yaml`, `out/metrics.jsonl` (one line a step or validation), `out/checkpoint/`,
+    `out/state/` and, last, `out/train.json`. `on_step(step, steps, losses)` is called after every step,
+    counted from 1. The starting weights are validated too, as step 0, and kept if training never beats them.
+
+    An unfinished run in `out` goes on from its last saved state, unless `overwrite`, and ends with the weights and
+    the log of a run that was never interrupted (to the bit on the same kind of CPU and threads).
+
+    Of several `processes`, each calls this with the same settings and trains on its part of every batch; the first
+    alone writes and says anything (`model.launch` starts them).
+
+    Raises ModelError: settings that cannot be met, unusable data, a finished run in `out` (unless
+    `overwrite`), an unfinished one of other settings or data, and, as DivergenceError, a loss or gradient that is not
+    finite or far above what it was (`model.training.divergence`). Raises Stopped after SIGTERM, the state saved; after
+    SIGINT whatever the handler before us raises.
+    """
+    processes = processes or OneProcess()
+    processes.check(settings.optim.batch_size)
+    refuse_to_lose(out, overwrite)
+    check_trackers(settings.log)
+    device = processes.device or choose_device(settings.device)
+    with torch_threads(settings.threads), own_random_numbers(settings.seed, device), ExitStack() as held:
+        rows = read_rows(settings.data)  # before the towers: what is missing shows at once
+        if processes.is_first:
+            held.enter_context(only_trainer(out))
+        processes.wait()  # by now, what a killed run left half done is cleared away
+        origin = describe_origin(settings, *rows)
+        state = None if overwrite else newest_state(out)
+        remarks = [] if state is None else check_resumable(out, state.origin, origin, settings)
+        if processes.is_first:
+            make_room(out, anew=state is None, keep=settings.checkpoint.keep)
+        towers = load_towers(settings.towers, load_weights=state is None)
+        base = None if settings.towers.folder is None else towers_folder(settings.towers, towers)
+        splits = load_splits(settings, towers, *rows)
+        model = EntityCLIP(towers.clip, settings.method).to(device)
+        if settings.method.has_anchors:
+            if state is None:  # the towers are as they were
+                make_anchors(out, model.clip, splits["train"], settings.evaluation.batch_size, processes)
+            splits["train"].anchors = read_anchors(out, len(splits["train"]))
+        prepare(model, settings)
+        if processes.is_first:
+            with written_whole(out / SETTINGS) as temporary:
+                temporary.write_text(yaml.safe_dump(settings.as_plain(), sort_keys=False), encoding="utf-8")
+        keeper = Keeper(out, settings, origin, model, make_optimizer(model, settings.optim), splits, base)
+        return _Run(settings, device, splits, keeper, on_step, processes).complete(state, remarks)
+
+
+class _Run:
+    """One training run, read from top to bottom."""
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        device: torch.device,
+        splits: dict[str, TripleSet],
+        keeper: Keeper,
+        on_step: OnStep | None,
+        processes: OneProcess,
+    ) -> None:
+        self.settings, self.device, self.splits, self.keeper, self.on_step = settings, device, splits, keeper, on_step
+        self.processes, self.model, self.optimizer = processes, keeper.model, keeper.optimizer
+        self.training = splits["train"]
+        self.order = self.training.order(settings.optim.batch_size, settings.seed)
+        self.steps = settings.optim.total_steps(len(self.training))
+        self.training_step = TrainingStep(
+            self.model,
+            settings.seed,
+            forward_context(settings.precision, device),
+            micro_batch_size=settings.optim.micro_batch_size,
+            processes=processes,
+        )
+        self.validation = Validation(settings, keeper, splits.get("val"), self.steps, device, processes)
+        self.at = Position()
+
+    def complete(self, state: TrainState | None, remarks: list[str]) -> TrainResult:
+        """All steps that are left, the validations between them, and the record at the end."""
+        began = time.monotonic()
+        if state is not None:
+            self.at = self.keeper.restore(state, self.device)
+        own_rows = map(self.processes.slice_of, self.order.starting_at(self.at.batches))
+        # in pieces, only a piece at a time has to be on the device
+        whole = self.settings.optim.micro_batch_size is None
+        self.batches = self.training.batches(own_rows, self.device if whole else _CPU)
+        earlier_seconds = self.at.seconds
+        stop = StopSignal()
+        progress, log = self.outlets(resumed_from=None if state is None else self.at.step)
+        with closing(progress), log, stop:
+            self.processes.wait()  # the log is as it was at the step that this goes on from
+            self.guard = DivergenceGuard(self.keeper.run, self.settings.divergence, read_log(self.keeper.run))
+            say_what_is_read(progress, self.settings, self.splits)
+            if state is not None:
+                progress.say(f"resumed from step {self.at.step} of {self.steps}, saved in {state.folder}")
+            for remark in remarks:
+                progress.say(remark)
+            while True:
+                self.validation.after(self.at, log, progress, stop)
+                self.at.seconds = earlier_seconds + time.monotonic() - began
+                stopping, due = self.agreed(stop)
+                if stopping or due:
+                    self.save_state(log, progress)
+                if stopping or self.at.step == self.steps:
+                    break
+                self.step(log, progress)
+            say_what_was_left_out(progress, self.splits)
+        if stopping:
+            stop.hand_over()
+            asked = "asked to stop" if stop.asked is None else stop.asked.name
+            raise Stopped(
+                f"{asked}: stopped after step {self.at.step} of {self.steps}; the state is saved in "
+                f"{self.keeper.run}, the same command goes on from there"
+            )
+        return self.finish()
+
+    def outlets(self, resumed_from: int | None) -> tuple[Progress | Silence, RunLog | Silence]:
+        """Where the first process says what is done, to people and for good."""
+        if not self.processes.is_first:
+            return Silence(), Silence()
+        run, at = self.keeper.run, self.at
+        progress = Progress(self.steps, self.settings.optim.batch_size, at.step)
+        trackers = open_trackers(run, self.settings, progress.say, steps=self.steps, resumed_from=resumed_from)
+        log = RunLog(run, trackers, steps=self.steps, resumed_from=resumed_from, validated=at.validated)
+        return progress, log
+
+    def agreed(self, stop: StopSignal) -> tuple[bool, bool]:
+        """Whether to stop, which every process may be asked to, and whether to save, which the first one decides."""
+        due = self.processes.is_first and self.keeper.state_is_due(self.at, last=self.at.step == self.steps)
+        said = self.processes.numbers(stop.asked is not None, due)
+        return any(stopping for stopping, _ in said), any(saving for _, saving in said)
+
+    def save_state(self, log: RunLog | Silence, progress: Progress | Silence) -> None:
+        """Save all that a later run needs to go on; what every process knows of bad images, the first one writes."""
+        for found in self.processes.together({use: dict(triples.failures) for use, triples in self.splits.items()}):
+            for use, failures in found.items():
+                self.splits[use].failures.update(failures)
+        log.sync()
+        with progress.aside("saving"):
+            if self.processes.is_first:
+                progress.say(self.keeper.save_state(self.at, self.device))
+
+    def step(self, log: RunLog | Silence, progress: Progress | Silence) -> None:
+        """One optimiser step."""
+        began = time.monotonic()
+        step = self.at.step + 1
+        batch, size = self.next_batch()
+        rates = set_learning_rate(self.optimizer, step - 1, self.steps, self.settings.optim)
+        values = self.training_step.gradients(step, batch)
+        norm = gradient_norm(self.model)
+        writes = self.processes.is_first
+        ids = partial(self.training_step.ids, batch)
+        self.guard.check(step, values.losses, norm, rates=rates, ids=ids, writes=writes)
+        clip_gradients(self.model, self.settings.optim.clip_norm, norm)
+        self.optimizer.step()
+        clamp_logit_scale(self.model)
+        self.at.step, self.at.validated = step, False
+        self.at.samples += size
+        self.at.step_seconds += time.monotonic() - began
+        log.step(step, values.losses, values.report | {"grad_norm": norm}, rates, self.at.step_seconds)
+        progress.step(step, values.losses)
+        if self.on_step is not None:
+            self.on_step(step, self.steps, values.losses)
+
+    def next_batch(self) -> tuple[Batch, int]:
+        """This process's rows of the next batch and how many the batch has, too few for a contrastive loss passed over.
+
+        Rows without a usable image are none of it.
+        """
+        while True:
+            self.at.batches += 1
+            batch, rows = next(self.batches)
+            size = sum(count for (count,) in self.processes.numbers(len(rows)))
+            if size >= 2:
+                return batch, size
+
+    def finish(self) -> TrainResult:
+        """The record of a run that has made all its steps; from now on it is finished."""
+        result = TrainResult(
+            out=self.keeper.run,
+            steps=self.at.step,
+            best_step=self.at.best_step,
+            best_mean_recall=None if self.at.best is None else self.at.best["mean_recall"],
+            seconds=self.at.seconds,
+            samples_per_second=self.at.samples / self.at.step_seconds,
+        )
+        record = {name: value for name, value in asdict(result).items() if name != "out"}
+        record["validation"] = self.at.best
+        record |= describe_run(self.keeper.origin, self.device, self.model, self.splits)
+        record["processes"] = self.processes.count
+        if self.processes.is_first:
+            write_json(self.keeper.run / RECORD, record)
+        return result

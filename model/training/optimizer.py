@@ -1,0 +1,114 @@
+"""The optimiser's parameter groups, the learning rate's schedule, and bounds on gradients and logit_scale."""
+
+import difflib
+import math
+import re
+from typing import Any
+
+import torch
+from torch import nn
+
+from model.errors import ModelError
+from model.method.entityclip import EntityCLIP
+from model.settings.schema import GroupSettings, OptimSettings
+
+MAX_LOGIT_SCALE = math.log(100)  # CLIP's own bound: above it training becomes unstable
+
+
+def make_optimizer(model: EntityCLIP, settings: OptimSettings) -> torch.optim.Optimizer:
+    """Towers at `lr`, training-only modules at `new_lr`, exceptions as `groups` say.
+
+    Biases, norms, embeddings and logit_scale have no weight decay, whatever the settings. Every group carries
+    `peak_lr` and a `name`: "towers", "new", or the pattern that sets its learning rate.
+
+    Raises ModelError for a pattern that changes nothing, naming parameters with similar names.
+    """
+    parameters = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    chosen = _by_pattern(parameters, settings.groups)
+    groups: dict[tuple[str, float, float], list[nn.Parameter]] = {}
+    for name, parameter in parameters.items():
+        group = chosen.get(name)
+        part, lr = ("towers", settings.lr) if name.startswith("clip.") else ("new", settings.new_lr)
+        decay = settings.weight_decay if decays(name, parameter) else 0.0
+        if group is not None and group.lr is not None:
+            part, lr = group.pattern, group.lr
+        if group is not None and group.weight_decay is not None and decays(name, parameter):
+            decay = group.weight_decay
+        groups.setdefault((part, lr, decay), []).append(parameter)
+    described: list[dict[str, Any]] = [
+        {"params": members, "name": part, "peak_lr": lr, "weight_decay": decay}
+        for (part, lr, decay), members in groups.items()
+    ]
+    make = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
+    betas = (settings.beta1, settings.beta2)
+    return make(described, lr=settings.lr, betas=betas, eps=settings.eps, fused=True)
+
+
+def decays(name: str, parameter: nn.Parameter) -> bool:
+    """Whether weight decay is for this parameter: not for biases, norms, embeddings and logit_scale."""
+    # the experts' biases and norms are stacked to matrices, so the name decides beside the shape
+    spared = "embedding" in name or ".ln_" in name or name.endswith("bias")
+    return parameter.ndim >= 2 and not spared
+
+
+def _by_pattern(parameters: dict[str, nn.Parameter], groups: tuple[GroupSettings, ...]) -> dict[str, GroupSettings]:
+    """The group of every parameter that has one; the first that fits."""
+    chosen: dict[str, GroupSettings] = {}
+    for group in groups:
+        where = f"optim.groups: the pattern {group.pattern!r}"
+        found = [name for name in parameters if re.search(group.pattern, name)]
+        if not found:
+            near = _near(group.pattern, list(parameters))
+            raise ModelError(f"{where} fits no parameter that is trained; similar names: {', '.join(near)}")
+        free = [name for name in found if name not in chosen]
+        if not free:
+            raise ModelError(f"{where} fits only parameters that earlier patterns have taken; put it before them")
+        if group.lr is None and not any(decays(name, parameters[name]) for name in free):
+            raise ModelError(f"{where} fits only parameters without weight decay, such as {free[0]}")
+        chosen |= dict.fromkeys(free, group)
+    return chosen
+
+
+def _near(pattern: str, names: list[str]) -> list[str]:
+    """The parameters' names, or beginnings of them, that the pattern was perhaps meant to fit."""
+    word = re.sub(r"[^A-Za-z0-9_.]", "", pattern.replace(r"\.", ".")).strip(".")
+    parts = {".".join(name.split(".")[:depth]) for name in names for depth in range(1, name.count(".") + 2)}
+    single = {part for name in names for part in name.split(".") if not part.isdigit()}
+    return difflib.get_close_matches(word, sorted(parts | single), n=3, cutoff=0.4) or names[:3]
+
+
+def set_learning_rate(
+    optimizer: torch.optim.Optimizer, step: int, steps: int, settings: OptimSettings
+) -> dict[str, float]:
+    """Set every group's rate for `step` (from 0) of `steps`; returns it by group name."""
+    share = schedule(step, steps, settings.warmup)
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak_lr"] * share
+    return {group["name"]: group["lr"] for group in optimizer.param_groups}
+
+
+def schedule(step: int, steps: int, warmup: float) -> float:
+    """Share of the peak rate at `step` (from 0): linear warm-up over a share of the steps, then cosine to zero."""
+    rising = round(warmup * steps)
+    if step < rising:
+        return (step + 1) / (rising + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
+
+
+def gradient_norm(model: nn.Module) -> float:
+    """Length of all gradients together."""
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients).item()
+
+
+def clip_gradients(model: nn.Module, longest: float | None, norm: float) -> None:
+    """Scale all gradients down to the length `longest` together, in place, if their length `norm` exceeds it."""
+    if longest is not None:
+        torch.nn.utils.clip_grads_with_norm_(model.parameters(), longest, torch.tensor(norm))
+
+
+@torch.no_grad()
+def clamp_logit_scale(model: EntityCLIP) -> None:
+    """Keep exp(logit_scale) between 1 and 100, in place."""
+    assert isinstance(model.clip.logit_scale, torch.Tensor)
+    model.clip.logit_scale.clamp_(0, MAX_LOGIT_SCALE)

@@ -1,0 +1,70 @@
+"""How the model computes, which changes no result: locked towers, blocks computed again, blocks compiled."""
+
+from typing import Any
+
+from torch import nn
+
+from model.clip.open_clip_import import open_clip
+from model.clip.towers import text_tower
+from model.errors import ModelError
+from model.method.entityclip import EntityCLIP
+from model.method.mmae import ExpertGroup
+from model.settings.schema import LockSettings, TrainSettings
+
+
+def prepare(model: EntityCLIP, settings: TrainSettings) -> None:
+    """Lock, checkpoint and compile as the settings say, in place; names of parameters stay.
+
+    Raises ModelError for what the towers cannot do.
+    """
+    lock_towers(model.clip, settings.lock)
+    if settings.grad_checkpointing:
+        checkpoint_blocks(model.clip)
+    if settings.compile is not None:
+        compile_blocks(model, settings.compile)
+
+
+def lock_towers(clip: nn.Module, lock: LockSettings) -> None:
+    """Leave locked towers without gradients, by open_clip's own functions.
+
+    Batch norms of a locked ResNet keep their statistics too. Raises ModelError if a tower has no groups to unlock, or
+    if nothing of it would stay locked.
+    """
+    towers: Any = clip
+    if lock.image:
+        groups = lock.image_unlocked_groups
+        if groups and not isinstance(towers.visual, open_clip.transformer.VisionTransformer):
+            raise ModelError("lock.image_unlocked_groups: a ResNet can only be locked as a whole; set it to 0")
+        towers.lock_image_tower(unlocked_groups=groups, freeze_bn_stats=True)
+        _check_locked(towers.visual, f"lock.image_unlocked_groups={groups}")
+    if lock.text:
+        text: Any = text_tower(clip)
+        towers.lock_text_tower(unlocked_layers=lock.text_unlocked_layers)
+        _check_locked(text.transformer, f"lock.text_unlocked_layers={lock.text_unlocked_layers}")
+
+
+def checkpoint_blocks(clip: nn.Module) -> None:
+    """Keep only what goes into a transformer block, and compute the rest again in the backward pass.
+
+    Raises ModelError for a ResNet, for which open_clip has no such thing.
+    """
+    towers: Any = clip
+    if not isinstance(towers.visual, open_clip.transformer.VisionTransformer):
+        raise ModelError("grad_checkpointing: open_clip has none for a ResNet; set it to false")
+    towers.set_grad_checkpointing(True)
+
+
+def compile_blocks(model: EntityCLIP, backend: str) -> None:
+    """Compile every transformer block and every group of experts by itself.
+
+    Blocks of a tower are alike and share one compilation; the losses, which draw random numbers, stay as they are.
+    """
+    kinds = (open_clip.transformer.ResidualAttentionBlock, ExpertGroup)
+    for module in model.modules():
+        if isinstance(module, kinds):
+            module.compile(backend=backend)
+
+
+def _check_locked(tower: nn.Module, setting: str) -> None:
+    if all(parameter.requires_grad for parameter in tower.parameters()):
+        raise ModelError(f"{setting} would leave nothing of the tower locked; it has fewer groups")

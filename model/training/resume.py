@@ -1,0 +1,139 @@
+"""May a run go on under these settings, on this data? What changed is said field by field."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from model.errors import ModelError
+from model.settings.schema import TrainSettings
+
+EXACT = "nothing that is trained or chosen depends on it"
+LAST_BITS = "the mathematics is the same; the last bits of sums may differ from an uninterrupted run's"
+
+# All that may change while a run is interrupted. What is not here would make it a run that no settings describe.
+FREE: dict[str, str] = {
+    "preset": EXACT,  # its values are in the settings themselves
+    "data.explanations": EXACT,  # the shards themselves are compared by digest
+    "data.image_root": EXACT,  # the same images elsewhere
+    "data.allow_partial": EXACT,  # what was used of the shards is compared
+    "data.splits.test": EXACT,
+    "data.cache_mib": EXACT,
+    "data.workers": EXACT,
+    "data.max_bad_images": EXACT,
+    "checkpoint.every": EXACT,
+    "checkpoint.minutes": EXACT,
+    "checkpoint.keep": EXACT,
+    "log.trackers": EXACT,
+    "log.every": EXACT,
+    "divergence.loss_factor": EXACT,
+    "divergence.gradient_factor": EXACT,
+    "divergence.window": EXACT,
+    "optim.micro_batch_size": LAST_BITS,
+    "evaluation.batch_size": LAST_BITS,
+    "grad_checkpointing": LAST_BITS,
+    "compile": LAST_BITS,
+    "threads": LAST_BITS,
+    "device": LAST_BITS,
+}
+_LENGTH = (
+    "the learning rate falls to zero over all steps; to train longer, `entityclip export` the finished "
+    "run and begin a new one with towers.model=local-dir:EXPORT"
+)
+_WORDS = {"optim.steps": _LENGTH, "optim.epochs": _LENGTH}
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Change:
+    """One setting that is not what it was."""
+
+    field: str
+    before: Any
+    now: Any
+
+    @property
+    def allowed(self) -> bool:
+        """Whether a run may go on with it."""
+        return self.field in FREE
+
+    def __str__(self) -> str:
+        word = FREE.get(self.field) or _WORDS.get(self.field)
+        return f"{self.field}: {_text(self.before)} -> {_text(self.now)}" + (f" ({word})" if word else "")
+
+
+def changes(before: dict[str, Any], now: TrainSettings) -> list[Change]:
+    """Every setting that differs from those recorded, as plain types, with an earlier run.
+
+    A setting that is newer than the record counts as what it is by default. Raises ModelError for a record that
+    these settings cannot hold.
+    """
+    try:
+        old = _flat(TrainSettings.model_validate(before).as_plain())
+    except ValidationError as error:
+        raise ModelError(f"the run was begun by another version, with settings unknown here: {error}") from error
+    new = _flat(now.as_plain())
+    return [
+        Change(field, old.get(field), new.get(field)) for field in {**old, **new} if old.get(field) != new.get(field)
+    ]
+
+
+def check_resumable(run: Path, origin: dict[str, Any], now: dict[str, Any], settings: TrainSettings) -> list[str]:
+    """What to say about differences that do no harm.
+
+    Args:
+        run: the run's folder, for messages.
+        origin: what the run is made from, as its saved state records it.
+        now: the same of this process.
+        settings: of this process.
+
+    Raises ModelError, naming every field, for settings that would change what is trained, and for other data.
+    """
+    changed = changes(origin["settings"], settings)
+    refused = [change for change in changed if not change.allowed]
+    other = "choose another folder, or begin anew with --overwrite"
+    if refused:
+        listed = "".join(f"\n  {change}" for change in refused)
+        raise ModelError(
+            f"{run} holds an unfinished run, and these settings would change what is trained:{listed}\n"
+            f"{run}/settings.yaml has the settings it began with; {other}"
+        )
+    if differing := _changed_shards(origin["data"], now["data"]):
+        raise ModelError(f"{run} holds an unfinished run on other data: {differing}; {other}")
+    said = [f"changed setting, {change}" for change in changed]
+    if origin["versions"] != now["versions"]:
+        said.append(f"other code than it began with, so perhaps other numbers: {_versions(origin, now)}")
+    return said
+
+
+def _changed_shards(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Which shards differ, in words; empty if none does and the same rows of them are used."""
+    for use in {**before, **now}:
+        old, new = before.get(use, {}), now.get(use, {})
+        shards, others = old.get("shards", {}), new.get("shards", {})
+        names = [name for name in {**shards, **others} if shards.get(name) != others.get(name)]
+        if names:
+            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+            return f"changed are {', '.join(sorted(names)[:_SHOWN])}{more}"
+        if old.get("used") != new.get("used"):
+            return f"rows used of split {old.get('split')}: {old.get('used')} -> {new.get('used')}"
+    return ""
+
+
+def _versions(origin: dict[str, Any], now: dict[str, Any]) -> str:
+    old, new = _flat(origin["versions"]), _flat(now["versions"])
+    return ", ".join(
+        f"{name} {old.get(name)} -> {new.get(name)}" for name in {**old, **new} if old.get(name) != new.get(name)
+    )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return found
+
+
+def _text(value: Any) -> str:
+    return "null" if value is None else str(value)

@@ -1,0 +1,121 @@
+"""Is a training run on disk the one that these settings and these shards would give?"""
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from model.checkpoints.checkpoint import CHECKPOINT, TOWERS, read_card
+from model.checkpoints.train_state import STATE, keep_last, newest_origin
+from model.errors import ModelError
+from model.evaluation.evaluate import METRICS, SETTINGS, read_metrics
+from model.files import digest, finish_folder, remove_whole
+from model.settings.schema import TrainSettings
+from model.training.anchors import ANCHORS
+from model.training.resume import changes
+
+RECORD = "train.json"
+_LOCK = ".lock"
+
+
+def refuse_to_lose(out: Path, overwrite: bool) -> None:
+    """Raise ModelError for a finished run that nobody wants replaced, and for a file in the folder's place."""
+    if (out / RECORD).exists() and not overwrite:
+        raise ModelError(f"{out} holds a finished run; choose another folder, or begin anew with --overwrite")
+    if out.exists() and not out.is_dir():
+        raise ModelError(f"{out} is not a folder")
+
+
+@contextmanager
+def only_trainer(out: Path) -> Iterator[None]:
+    """Nobody else trains in this folder meanwhile; the kernel frees the lock of a process that dies.
+
+    Raises ModelError if somebody does. What their killed predecessor had all but finished is finished.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ModelError(
+                f"another process trains in {out}; wait for it, stop it, or choose another folder"
+            ) from None
+        finish_folder(out / CHECKPOINT)
+        for half in (out / STATE).glob(".*"):
+            shutil.rmtree(half)
+        yield
+
+
+def make_room(out: Path, *, anew: bool, keep: int) -> None:
+    """What an earlier run says of its weights, and the weights, must not survive beside new ones.
+
+    Of a run that goes on rather than `anew`, all states but the last `keep` are removed.
+    """
+    for stale in (RECORD, METRICS):
+        (out / stale).unlink(missing_ok=True)
+    if not anew:
+        keep_last(out, keep)
+        return
+    (out / ANCHORS).unlink(missing_ok=True)
+    for folder in (STATE, CHECKPOINT):
+        remove_whole(out / folder)
+
+
+def is_finished(run: Path, settings: TrainSettings) -> bool:
+    """Whether `run` is finished with settings that train the same, on shards that are still what they were."""
+    try:
+        record = json.loads((run / RECORD).read_text(encoding="utf-8"))
+        trained_with = yaml.safe_load((run / SETTINGS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    return _would_be_the_same(trained_with, record["data"], settings)
+
+
+def can_go_on(run: Path, settings: TrainSettings) -> bool:
+    """Whether `run` is unfinished, with a saved state of settings that train the same, on the same shards."""
+    if (run / RECORD).exists():
+        return False
+    try:
+        origin = newest_origin(run)
+    except ModelError:
+        return False
+    return origin is not None and _would_be_the_same(origin["settings"], origin["data"], settings)
+
+
+def is_measured(run: Path, settings: TrainSettings) -> bool:
+    """Whether `metrics.json` is of the weights that are in `run`, on test shards that are still what they were."""
+    split = settings.data.splits.test
+    try:
+        metrics, weights = read_metrics(run), read_card(run)["sha256"][TOWERS]
+    except ModelError:
+        return False
+    if metrics.get("towers_sha256") != weights or split not in metrics["splits"]:
+        return False
+    return bool(metrics["splits"][split]["shards"] == _shards(settings, [split]))
+
+
+def _would_be_the_same(trained_with: dict[str, Any], data: dict[str, Any], settings: TrainSettings) -> bool:
+    try:
+        if not all(change.allowed for change in changes(trained_with, settings)):
+            return False
+    except ModelError:
+        return False
+    used = {name: sha for use in data.values() for name, sha in use["shards"].items()}
+    return used == _shards(
+        settings, [split for split in (settings.data.splits.train, settings.data.splits.val) if split]
+    )
+
+
+def _shards(settings: TrainSettings, splits: list[str]) -> dict[str, str]:
+    """Digests of the shards of splits that are there now, by name."""
+    folder = settings.data.explanations
+    return {
+        str(path.relative_to(folder)): digest(path)
+        for split in splits
+        for path in (folder / f"split={split}").glob("part-*.parquet")
+    }

@@ -1,0 +1,137 @@
+"""From a batch to gradients: the part of a step between reading data and moving weights."""
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from model.clip.towers import TokenFeatures, is_causal
+from model.distributed.collectives import AveragedGradients
+from model.distributed.local import OneProcess, WholeBatch
+from model.method.batch import Batch
+from model.method.entityclip import EntityCLIP, StepOutput
+from model.rng import seeded
+from model.training.gradient_cache import GradientCache, check_rows_are_independent, split, trimmed
+
+
+def to_floats(*groups: dict[str, Tensor]) -> list[dict[str, float]]:
+    """Scalars by name as Python floats, group by group; the device is waited for once, not once for each scalar."""
+    values = [value.detach() for group in groups for value in group.values()]
+    plain = iter(torch.stack(values).tolist() if values else [])
+    return [{name: next(plain) for name in group} for group in groups]
+
+
+def measured(report: dict[str, float]) -> dict[str, float]:
+    """The report without what this step had nothing to measure by (0 / 0 is NaN); JSON has no NaN.
+
+    In five digits: more say nothing of a mean over a batch, and a log of a million steps is half as long.
+    """
+    return {name: float(f"{value:.5g}") for name, value in report.items() if math.isfinite(value)}
+
+
+class StepValues(NamedTuple):
+    """What a step says of itself, as plain numbers."""
+
+    losses: dict[str, float]
+    report: dict[str, float]
+
+
+class TrainingStep:
+    """Leaves the gradient of the whole batch's loss in `.grad` of the model's parameters."""
+
+    def __init__(
+        self,
+        model: EntityCLIP,
+        seed: int,
+        autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+        *,
+        micro_batch_size: int | None = None,
+        processes: OneProcess | None = None,
+    ) -> None:
+        """`autocast` makes the context of each forward pass; backward passes run outside of it.
+
+        With `micro_batch_size`, batches pass the towers in pieces of at most so many rows: the same gradients in less
+        memory (`model.training.gradient_cache`). With `processes`, each has some rows of the batch and all get the
+        gradients of the whole (`model.distributed.collectives`). Raises ModelError for towers in which either would
+        change the gradients.
+        """
+        if micro_batch_size is not None:
+            check_rows_are_independent(model, f"optim.micro_batch_size={micro_batch_size}")
+        self.processes = processes or OneProcess()
+        if self.processes.count > 1:
+            check_rows_are_independent(model, f"{self.processes.count} processes")
+        self.model, self.seed, self.autocast, self.micro_batch_size = model, seed, autocast, micro_batch_size
+        self._averaged = AveragedGradients(model) if self.processes.count > 1 else None
+        self._device = next(model.parameters()).device
+
+    def gradients(self, step: int, batch: Batch) -> StepValues:
+        """Replace the gradients by those of the batch, or of the whole batch that these rows are of.
+
+        What they and the losses are worth is for `model.training.divergence` to say.
+        """
+        rows, size = len(batch.ids), self.micro_batch_size
+        texts = batch.captions if batch.explanations is None else batch.explanations
+        whole = self.processes.share(rows, texts.shape[1])
+        with self.processes.own_random_numbers(self.seed, step):
+            if size is None or (rows <= size and self.processes.count == 1):  # several have to go the same way
+                return self._at_once(batch, whole, step)
+            return self._in_pieces(batch, whole, step, size)
+
+    def ids(self, batch: Batch) -> list[str]:
+        """The ids of the whole batch; every process has to ask."""
+        return [triple_id for ids in self.processes.together(batch.ids) for triple_id in ids]
+
+    def _at_once(self, batch: Batch, whole: WholeBatch, step: int) -> StepValues:
+        model = self._averaged or self.model
+        with self.autocast():
+            output: StepOutput = model(batch.to(self._device), generator=self._generator(step), whole=whole)
+        values = self._values(whole, output)
+        self.model.zero_grad(set_to_none=True)
+        self._backward(output, whole)
+        return values
+
+    def _in_pieces(self, batch: Batch, whole: WholeBatch, step: int, size: int) -> StepValues:
+        cache = GradientCache(self._micro_batches(batch, size), self._encode, self._device)
+        with self.autocast():
+            groups = batch.groups.to(self._device)
+            output = self.model.losses(cache.features, groups, generator=self._generator(step), whole=whole)
+        values = self._values(whole, output)
+        self.model.zero_grad(set_to_none=True)
+        with nullcontext() if self._averaged is None else self._averaged.not_yet():
+            self._backward(output, whole)
+            del output
+            cache.keep_gradients()
+            cache.backward(self._encode, slice(None, -1))
+        cache.backward(self._encode if self._averaged is None else self._encode_last, slice(-1, None))
+        return values
+
+    def _backward(self, output: StepOutput, whole: WholeBatch) -> None:
+        (output.losses["total"] * whole.processes).backward()  # shares add up; what follows is a mean over processes
+
+    def _micro_batches(self, batch: Batch, size: int) -> list[Batch]:
+        parts = split(batch, size)
+        clip = self.model.clip
+        if self.model.method.reads_padding or not is_causal(clip):
+            return parts
+        return [trimmed(clip, part) for part in parts]
+
+    def _encode(self, batch: Batch) -> TokenFeatures:
+        # a context for each pass: within one, the second would meet weights that the first cast without gradient
+        with self.autocast():
+            return self.model.token_features(batch)
+
+    def _encode_last(self, batch: Batch) -> TokenFeatures:
+        assert self._averaged is not None
+        with self.autocast():
+            return self._averaged.token_features(batch)
+
+    def _values(self, whole: WholeBatch, output: StepOutput) -> StepValues:
+        of_all = whole.sum(torch.stack(list(output.losses.values())))
+        losses, report = to_floats(dict(zip(output.losses, of_all, strict=True)), output.report)
+        return StepValues(losses, measured(report))
+
+    def _generator(self, step: int) -> torch.Generator:
+        return seeded(self.seed, "hard negatives", step, self._device)

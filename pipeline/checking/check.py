@@ -1,0 +1,211 @@
+"""A look at a manifest and its data before any long work: what would happen, and what is wrong.
+
+Writes nothing but what reading writes: a demo world, images that lie inside files. A step that cannot be taken is a
+finding; steps that do not need it are taken all the same.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pipeline.checking import dataset as of_dataset
+from pipeline.checking.images import ImageLook, choose, image_counts, image_findings, look_at_images
+from pipeline.checking.leaks import leak_findings, leaked_content_findings
+from pipeline.checking.probe import estimate_findings, probe_engine
+from pipeline.checking.progress import Progress
+from pipeline.checking.repeats import first_rows, later_rows, repeat_findings, repeated_content_findings
+from pipeline.checking.report import SEVERITIES, CheckReport, Code, Estimate, Finding, Languages, Lengths, status_of
+from pipeline.checking.samples import rendered_prompts, samples_of
+from pipeline.checking.survey import NOTHING, Survey, survey
+from pipeline.checking.work import PlannedWork, length_findings, plan_work
+from pipeline.errors import PipelineError
+from pipeline.generation.redo import NOTHING as NO_REDO
+from pipeline.generation.redo import Redo
+from pipeline.generation.run import rare_collections
+from pipeline.images.remote import fetch_images
+from pipeline.job import Job, open_job
+from pipeline.judge.languages import language_of
+from pipeline.judge.rules import open_judge
+from pipeline.manifest.manifest import EngineKind, Manifest, load_manifest
+from pipeline.readers import read_pairs
+from pipeline.readers.notes import ReaderNotes
+
+_Result = TypeVar("_Result")
+_Step = Literal["open", "read", "plan", "probe"]
+_FAILED: dict[_Step, Code] = {
+    "open": "cannot_open",
+    "read": "cannot_read",
+    "plan": "cannot_plan",
+    "probe": "cannot_probe",
+}
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """How far to look.
+
+    Attributes:
+        sample: how many images to decode; full: all of them; workers: threads that do so, None: one a core.
+        languages: tell the captions' languages.
+        limit: of a run, only the first so many pairs; redo: statuses that a run would redo.
+        probe: how many prompts the engine is asked; 0 leaves it alone.
+        generation: whether to look at what an LLM would be asked at all.
+    """
+
+    sample: int = 1000
+    full: bool = False
+    workers: int | None = None
+    languages: bool = False
+    limit: int | None = None
+    redo: Redo = NO_REDO
+    probe: int = 0
+    generation: bool = True
+
+
+def check_manifest(
+    path: Path,
+    options: CheckOptions | None = None,
+    *,
+    engine: EngineKind | None = None,
+    output: Path | str | None = None,
+) -> CheckReport:
+    """Read all pairs, compare them, decode images, plan without writing, and ask the engine a few prompts.
+
+    Args:
+        engine, output: in place of the manifest's, as `open_job` takes them.
+
+    Raises:
+        PipelineError: the manifest itself cannot be read.
+    """
+    manifest = load_manifest(path)
+    options = options if options is not None else CheckOptions()
+    steps = _Steps()
+    notes = ReaderNotes()
+    look = planned = estimate = lengths = languages = None
+    with rare_collections(), tempfile.TemporaryDirectory(prefix="entityclip-check-") as folder:
+        job = steps.take("open", lambda: open_job(path, engine=engine, output=output)) if options.generation else None
+        data = steps.take("read", lambda: _read(manifest, options, notes, Path(folder) / "rows.arrow"))
+        if data is not None and len(data.rows):
+            with steps.timed("compare"):
+                lengths, languages = _compare(data, manifest, steps.findings)
+            with steps.timed("images"):
+                look = _look(data, manifest, options, steps.findings)
+            if job is not None:
+                planned = steps.take("plan", lambda: _plan(job, data, look, options, Path(folder), steps.findings))
+            if planned is not None and planned.requests and status_of(steps.findings) != "error":
+                estimate = steps.take("probe", lambda: _probe(planned, steps.findings))
+        elif data is not None:
+            steps.findings.append(of_dataset.no_pairs())
+        return CheckReport(
+            manifest=str(path),
+            dataset=manifest.name,
+            status=status_of(steps.findings),
+            full=options.full,
+            reading=notes.lines(),
+            splits=of_dataset.split_counts(data) if data is not None else {},
+            images=image_counts(look, len(first_rows(data.images))) if data is not None and look is not None else None,
+            caption_tokens=lengths,
+            prompt_tokens=planned.prompt_tokens if planned is not None else None,
+            languages=languages,
+            findings=sorted(steps.findings, key=lambda finding: SEVERITIES.index(finding.severity)),
+            samples=samples_of(data.rows, manifest, planned.job if planned else None) if data is not None else [],
+            prompts=rendered_prompts(data.rows, planned.job) if data is not None and planned is not None else [],
+            work=planned.work if planned is not None else None,
+            estimate=estimate,
+            seconds=steps.seconds,
+        )
+
+
+def unreadable_manifest(path: Path, error: PipelineError) -> CheckReport:
+    """The report of a manifest that cannot be read, with this one finding."""
+    finding = of_dataset.failed("cannot_load", error)
+    return CheckReport(manifest=str(path), status="error", findings=[finding])
+
+
+class _Steps:
+    """What has been found so far, and how long each step took."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Time a step."""
+        began = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - began
+
+    def take(self, name: _Step, step: Callable[[], _Result]) -> _Result | None:
+        """A step's result; None if it cannot be taken, which becomes a finding."""
+        with self.timed(name):
+            try:
+                return step()
+            except PipelineError as error:
+                self.findings.append(of_dataset.failed(_FAILED[name], error))
+                return None
+
+
+def _read(manifest: Manifest, options: CheckOptions, notes: ReaderNotes, file: Path) -> Survey:
+    judge = open_judge(manifest)
+    with Progress("read", "pairs") as progress:
+        return survey(
+            progress.over(read_pairs(manifest, notes)),
+            file,
+            count_clip_tokens=judge.count_tokens,
+            context_length=judge.settings.clip_context_length,
+            language_of=language_of if options.languages else None,
+        )
+
+
+def _compare(data: Survey, manifest: Manifest, findings: list[Finding]) -> tuple[Lengths | None, Languages | None]:
+    judging = manifest.generation.judge
+    lengths, long_captions = of_dataset.caption_lengths(data, judging.clip_context_length)
+    languages, other_languages = of_dataset.caption_languages(data, judging.language)
+    findings += of_dataset.split_findings(data)
+    findings += of_dataset.empty_caption_findings(data)
+    findings += repeat_findings(data)
+    findings += leak_findings(data)
+    findings += long_captions
+    findings += other_languages
+    return lengths, languages
+
+
+def _look(data: Survey, manifest: Manifest, options: CheckOptions, findings: list[Finding]) -> ImageLook:
+    distinct = first_rows(data.images)
+    chosen = distinct if options.full else choose(distinct, options.sample)
+    fetch_images(manifest, (data.rows.pair(row).image for row in chosen))
+    look = look_at_images(data.rows, chosen, manifest.image_root, options.workers)
+    findings += image_findings(look, data.rows)
+    findings += repeated_content_findings(data, look)
+    findings += leaked_content_findings(data, look)
+    return look
+
+
+def _plan(
+    job: Job, data: Survey, look: ImageLook, options: CheckOptions, folder: Path, findings: list[Finding]
+) -> PlannedWork:
+    repeated = set(later_rows(data.ids).tolist())
+    unusable = set(data.images[look.rows[look.contents == NOTHING]].tolist())
+    planned = plan_work(
+        job,
+        (pair for row, pair in enumerate(data.rows.pairs()) if row not in repeated),
+        folder,
+        total=len(data.rows) - len(repeated),
+        limit=options.limit,
+        redo=options.redo,
+        requests=options.probe,
+        image_problem=lambda image: "cannot be used" if hash(image) in unusable else None,
+    )
+    findings += length_findings(planned.prompt_tokens)
+    return planned
+
+
+def _probe(planned: PlannedWork, findings: list[Finding]) -> Estimate:
+    estimate = probe_engine(planned.job, planned.requests, planned.work.to_generate)
+    findings += estimate_findings(estimate)
+    return estimate

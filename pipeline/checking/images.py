@@ -1,0 +1,158 @@
+"""Decoding images ahead of a run, in parallel: Pillow and hashing leave the interpreter to other threads."""
+
+import itertools
+import os
+from collections import Counter, deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.checking.pair_file import RowStore
+from pipeline.checking.progress import Progress
+from pipeline.checking.report import EXAMPLES, Code, Finding, ImageCounts, example
+from pipeline.checking.survey import NOTHING, Digests, Rows
+from pipeline.images.check import ImageFault, image_digest, image_fault
+
+_IMAGES_A_TASK = 16
+_TASKS_A_WORKER = 4  # in flight, so that a million images are not a million futures
+_WORDS: dict[ImageFault, tuple[Code, str, str]] = {
+    ImageFault.MISSING: (
+        "missing_images",
+        "images missing",
+        "put them below the image root, or name the right folder",
+    ),
+    ImageFault.OUTSIDE: (
+        "outside_images",
+        "images outside the image root",
+        "paths are relative to it, and links out of it are not followed: copy the images, or set another root",
+    ),
+    ImageFault.TOO_LARGE: ("too_large_images", "images with too many pixels", "make them smaller"),
+    ImageFault.UNDECODABLE: (
+        "undecodable_images",
+        "images that cannot be decoded",
+        "fetch them again, or drop their pairs",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class ImageLook:
+    """What was found in the images of some rows.
+
+    Attributes:
+        rows: first rows of the distinct images that were looked at, ascending, (N,).
+        contents: digests of their bytes, `NOTHING` where an image cannot be used, (N,).
+        faulty: how many of them have which fault.
+        examples: the first rows of each fault, with the reason in words.
+    """
+
+    rows: Rows
+    contents: Digests
+    faulty: Counter[ImageFault]
+    examples: dict[ImageFault, list[tuple[int, str]]]
+
+    def contents_by_row(self, images: Digests) -> Digests:
+        """The digest of the image's bytes for every row of the dataset, whose path digests are given; or `NOTHING`."""
+        contents = np.full(len(images), NOTHING, np.int64)
+        if not len(self.rows):
+            return contents
+        known = images[self.rows]
+        order = np.argsort(known)
+        place = np.minimum(np.searchsorted(known[order], images), len(known) - 1)
+        same = known[order][place] == images
+        contents[same] = self.contents[order][place][same]
+        return contents
+
+
+def choose(rows: Rows, sample: int) -> Rows:
+    """A seeded sample of rows, ascending; all of them where there are no more."""
+    if sample >= len(rows):
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, sample, replace=False))
+
+
+def look_at_images(rows: RowStore, chosen: Rows, root: Path, workers: int | None = None) -> ImageLook:
+    """Decode and hash the images of the chosen rows.
+
+    Args:
+        workers: threads; by default one for each core that this process may use.
+    """
+    contents = np.full(len(chosen), NOTHING, np.int64)
+    faulty: Counter[ImageFault] = Counter()
+    examples: dict[ImageFault, list[tuple[int, str]]] = {}
+    with Progress("images", "images", len(chosen)) as progress:
+        for place, (content, fault) in enumerate(_looked_at(_paths(rows, chosen), root, workers or cores())):
+            contents[place] = content
+            if fault is not None:
+                kind, reason = fault
+                faulty[kind] += 1
+                if len(some := examples.setdefault(kind, [])) < EXAMPLES:
+                    some.append((int(chosen[place]), reason))
+            progress.add()
+    return ImageLook(chosen, contents, faulty, examples)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_Looked = tuple[int, tuple[ImageFault, str] | None]
+
+
+def _look(root: Path, images: tuple[str, ...]) -> list[_Looked]:
+    looked: list[_Looked] = []
+    for image in images:
+        fault = image_fault(root, image)
+        content = NOTHING if fault is not None else int(image_digest(root, image)[:15], 16)  # 60 bits
+        looked.append((content, fault))
+    return looked
+
+
+def _looked_at(images: Iterator[str], root: Path, workers: int) -> Iterator[_Looked]:
+    tasks: deque[Future[list[_Looked]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            while batch := tuple(itertools.islice(images, _IMAGES_A_TASK)):
+                tasks.append(pool.submit(_look, root, batch))
+                if len(tasks) == workers * _TASKS_A_WORKER:
+                    yield from tasks.popleft().result()
+            while tasks:
+                yield from tasks.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # an interrupt waits for what is being decoded only
+
+
+def _paths(rows: RowStore, chosen: Rows) -> Iterator[str]:
+    for row in chosen:
+        yield rows.pair(row).image
+
+
+def image_counts(look: ImageLook, distinct: int) -> ImageCounts:
+    """How many images were looked at, and what was found."""
+    return ImageCounts(
+        distinct=distinct,
+        looked_at=len(look.rows),
+        usable=len(look.rows) - look.faulty.total(),
+        **{fault.value: look.faulty[fault] for fault in ImageFault},
+    )
+
+
+def image_findings(look: ImageLook, rows: RowStore) -> list[Finding]:
+    """By kind of fault. An error if no image can be used; else rows without an explanation, and a warning."""
+    hopeless = look.faulty.total() == len(look.rows)
+    return [
+        Finding(
+            code=code,
+            severity="error" if hopeless else "warning",
+            count=look.faulty[fault],
+            what=f"{words} (of {len(look.rows):,} looked at)",
+            mend=mend + ("" if hopeless else "; until then their rows have the status bad_image"),
+            examples=[example(rows, row, reason) for row, reason in look.examples[fault]],
+        )
+        for fault, (code, words, mend) in _WORDS.items()
+        if look.faulty[fault]
+    ]

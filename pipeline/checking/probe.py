@@ -1,0 +1,52 @@
+"""A short probe of the engine: how long will the whole take? Nothing is written."""
+
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.checking.report import Estimate, Finding
+from pipeline.engines.base import Request
+from pipeline.engines.factory import engine_for
+from pipeline.job import Job
+
+
+def probe_engine(job: Job, requests: list[Request], to_generate: int) -> Estimate:
+    """Open the job's engine, let it answer `requests` (at least one), and close it.
+
+    The estimate is of the whole job at the probe's rate. A server with more in flight than a probe has is faster.
+
+    Raises:
+        PipelineError: the engine cannot be opened, or is lost.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        elsewhere = replace(job, manifest=job.manifest.with_changes({"work": Path(folder)}))  # for a server's log
+        with engine_for(elsewhere) as engine:
+            opened = time.monotonic()
+            completions = list(engine.complete(requests))
+            seconds = time.monotonic() - opened
+    return Estimate(
+        prompts=len(requests),
+        errors=sum(completion.error is not None for completion in completions),
+        completion_tokens=sum(completion.completion_tokens or 0 for completion in completions),
+        seconds=seconds,
+        opening_seconds=opened - began,
+        to_generate=to_generate,
+        estimated_seconds=opened - began + to_generate * seconds / len(requests),
+    )
+
+
+def estimate_findings(estimate: Estimate) -> list[Finding]:
+    """Prompts that the engine answered with an error."""
+    if not estimate.errors:
+        return []
+    return [
+        Finding(
+            code="engine_errors",
+            severity="error" if estimate.errors == estimate.prompts else "warning",
+            count=estimate.errors,
+            what=f"prompts answered with an error (of {estimate.prompts} tried)",
+            mend="see the engine's log; rows like these have the status error",
+        )
+    ]

@@ -1,0 +1,232 @@
+"""What a check found. `entityclip check --json` writes exactly these fields; docs/check.md explains them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.checking.pair_file import RowStore
+
+_LONGEST = 100  # letters of a text that is quoted
+_NAMED = 2  # rows of a group that are named
+REPORT_VERSION = 1
+EXAMPLES = 3  # of each finding
+IN_WHAT = "as the message says"  # the `mend` of findings whose `what` is a message that says it
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Example(_Part):
+    """A pair that a finding is about. `row` is its place in the dataset's own order, from 0."""
+
+    row: int
+    split: str
+    id: str
+    detail: str
+
+
+def quoted(text: str) -> str:
+    """A text in quotation marks, cut where it is long; what no terminal shows is spelt out."""
+    return f"{text[:_LONGEST]!r}..." if len(text) > _LONGEST else repr(text)
+
+
+def example(rows: RowStore, row: int, detail: str) -> Example:
+    """A row with its split and id."""
+    pair = rows.pair(row)
+    return Example(row=row, split=pair.split, id=pair.id, detail=detail)
+
+
+def captions(rows: RowStore, some: Iterable[int]) -> list[Example]:
+    """Rows with their captions."""
+    return [example(rows, row, quoted(rows.pair(row).caption)) for row in some]
+
+
+def rows_named(rows: RowStore, some: Sequence[int]) -> str:
+    """Rows by split, id and number."""
+    named = [f"{rows.pair(row).split} {rows.pair(row).id} (row {row})" for row in some[:_NAMED]]
+    return ", ".join(named) + (f" and {len(some) - _NAMED:,} more" if len(some) > _NAMED else "")
+
+
+Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+
+Code = Literal[
+    "absent_split",
+    "cannot_load",
+    "cannot_open",
+    "cannot_plan",
+    "cannot_probe",
+    "cannot_read",
+    "captions_over_context",
+    "empty_captions",
+    "engine_errors",
+    "leaked_captions",
+    "leaked_image_bytes",
+    "leaked_images",
+    "leaked_similar_captions",
+    "missing_images",
+    "no_pairs",
+    "other_languages",
+    "outside_images",
+    "prompts_over_context",
+    "repeated_captions",
+    "repeated_ids",
+    "repeated_image_bytes",
+    "repeated_images",
+    "repeated_pairs",
+    "too_large_images",
+    "undecodable_images",
+]
+
+
+class Finding(_Part):
+    """Something to know before a run. `code` is steady; `what` and `mend` are words for people."""
+
+    code: Code
+    severity: Severity
+    count: int = Field(description="of what `what` names")
+    what: str
+    mend: str
+    examples: list[Example] = []
+
+
+class SplitCounts(_Part):
+    """A split: its pairs, distinct images (by path) and distinct captions, and pairs without a caption."""
+
+    pairs: int
+    images: int
+    captions: int
+    empty_captions: int
+
+
+class ImageCounts(_Part):
+    """Distinct images of all splits together: how many there are, were looked at, and what was wrong with them."""
+
+    distinct: int
+    looked_at: int
+    usable: int
+    outside: int
+    missing: int
+    too_large: int
+    undecodable: int
+
+
+class Lengths(_Part):
+    """Lengths in tokens. Percentile p is the least length that p % of the texts do not exceed."""
+
+    texts: int
+    mean: float
+    p5: int
+    p50: int
+    p95: int
+    p99: int
+    longest: int
+    limit: int
+    over_limit: int
+
+
+class Languages(_Part):
+    """Captions by language, most frequent first, and those whose language cannot be told."""
+
+    captions: dict[str, int]
+    undecided: int
+
+
+class Sample(_Part):
+    """A pair of a seeded sample. `prompt_tokens` is None where the LLM's tokenizer could not be loaded."""
+
+    row: int
+    split: str
+    id: str
+    image: str
+    caption: str
+    topic: str | None
+    clip_tokens: int
+    prompt_tokens: int | None
+
+
+class Message(_Part):
+    """A turn of a chat."""
+
+    role: str
+    content: str
+
+
+class RenderedPrompt(_Part):
+    """A pair's chat and its length in the LLM's tokens."""
+
+    id: str
+    messages: list[Message]
+    tokens: int
+
+
+class Work(_Part):
+    """What a run would do.
+
+    Attributes:
+        num_shards: a split's; plan_bytes: size of the plan as it would be written.
+        to_generate: distinct prompts to be sent, of which `redone` replace a text that is there.
+        prompt_tokens: of all prompts to be sent, together; longest_prompt: the longest of them.
+        reused: rows whose text is there.
+        settled: rows that will be a status without a text, too long prompts among them.
+        pending: pairs left out by the limit.
+    """
+
+    num_shards: int
+    plan_bytes: int
+    to_generate: int
+    redone: int
+    prompt_tokens: int
+    longest_prompt: int
+    reused: int
+    settled: int
+    pending: int
+
+
+class Estimate(_Part):
+    """What the engine did with a few of the prompts, and how long all would take at that rate."""
+
+    prompts: int
+    errors: int
+    completion_tokens: int
+    seconds: float
+    opening_seconds: float
+    to_generate: int
+    estimated_seconds: float
+
+
+class CheckReport(_Part):
+    """All that a check found. What could not be looked at is None, and a finding says why."""
+
+    version: int = REPORT_VERSION
+    manifest: str
+    dataset: str | None = None
+    status: Literal["ok", "warning", "error"]
+    full: bool = Field(default=False, description="whether every image was asked to be looked at, by --full")
+    reading: list[str] = Field(default=[], description="which layout was found, what was cleaned or passed over")
+    splits: dict[str, SplitCounts] = {}
+    images: ImageCounts | None = None
+    caption_tokens: Lengths | None = Field(default=None, description="of captions, for CLIP, start and end included")
+    prompt_tokens: Lengths | None = Field(default=None, description="of prompts, for the LLM, once for each pair")
+    languages: Languages | None = None
+    findings: list[Finding]
+    samples: list[Sample] = []
+    prompts: list[RenderedPrompt] = Field(default=[], description="the first three that can be rendered")
+    work: Work | None = None
+    estimate: Estimate | None = None
+    seconds: dict[str, float] = Field(default={}, description="by step")
+
+
+def status_of(findings: list[Finding]) -> Literal["ok", "warning", "error"]:
+    """The worst of the findings."""
+    severities = {finding.severity for finding in findings}
+    return "error" if "error" in severities else "warning" if "warning" in severities else "ok"
+
+
+def exit_code(report: CheckReport, *, strict: bool) -> int:
+    """0: fine; 1: warnings, with `strict` only; 2: errors, a run cannot or should not start."""
+    if report.status == "error":
+        return 2
+    return int(strict and report.status == "warning")

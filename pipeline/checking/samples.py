@@ -1,0 +1,46 @@
+"""A few pairs and prompts to look at."""
+
+from itertools import islice
+
+import numpy as np
+
+from pipeline.checking.images import choose
+from pipeline.checking.pair_file import RowStore
+from pipeline.checking.report import Message, RenderedPrompt, Sample
+from pipeline.job import Job
+from pipeline.judge.rules import open_judge
+from pipeline.manifest.manifest import Manifest
+
+_SAMPLES = 5
+_PROMPTS = 3
+
+
+def samples_of(rows: RowStore, manifest: Manifest, job: Job | None) -> list[Sample]:
+    """Five pairs, seeded, with their lengths; those of prompts only with a job whose tokenizer can be loaded."""
+    count_clip_tokens = open_judge(manifest).count_tokens
+    samples = []
+    for row in choose(np.arange(len(rows)), _SAMPLES):
+        pair = rows.pair(row)
+        samples.append(
+            Sample(
+                row=int(row),
+                split=pair.split,
+                id=pair.id,
+                image=pair.image,
+                caption=pair.caption,
+                topic=pair.topic,
+                clip_tokens=count_clip_tokens(pair.caption),
+                prompt_tokens=len(job.model.encode([job.prompt.render(pair)])[0]) if job is not None else None,
+            )
+        )
+    return samples
+
+
+def rendered_prompts(rows: RowStore, job: Job) -> list[RenderedPrompt]:
+    """The first three prompts that can be sent."""
+    prompts = []
+    for pair in islice((pair for pair in rows.pairs() if pair.caption.strip()), _PROMPTS):
+        chat = job.prompt.render(pair)
+        messages = [Message.model_validate(message) for message in chat]
+        prompts.append(RenderedPrompt(id=pair.id, messages=messages, tokens=len(job.model.encode([chat])[0])))
+    return prompts

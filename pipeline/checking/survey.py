@@ -1,0 +1,124 @@
+"""One pass over a dataset: every pair goes to disk, and 34 bytes of it stay in memory, to be compared."""
+
+import re
+import unicodedata
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.checking.pair_file import RowStore
+from pipeline.checking.report import EXAMPLES
+from pipeline.pair import Pair
+
+Digests = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.int64]
+
+NOTHING = 0  # the digest of what does not count: an empty caption, an image that was not looked at
+_SPLITS = ("train", "val", "test")  # a pair leaks from a later one into an earlier one
+_APART = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A dataset's pairs on disk and, by row, digests (64 bits, of this process only) of what may occur twice.
+
+    Attributes:
+        splits: names, in the order in which they are trained on, chosen by and measured on; others after them.
+        split: place in `splits`, (N,).
+        ids: of split and id; images: of the path; captions: as they are; plain_captions: see `plain`; (N,) each.
+        clip_tokens: how many captions, empty ones apart, have so many tokens for CLIP.
+        long_captions: the first rows of captions over the context.
+        languages: captions by language, None for those that cannot be told; None where nobody asked.
+        in_language: the first rows of each language.
+    """
+
+    rows: RowStore
+    splits: tuple[str, ...]
+    split: npt.NDArray[np.uint16]
+    ids: Digests
+    images: Digests
+    captions: Digests
+    plain_captions: Digests
+    clip_tokens: Counter[int]
+    long_captions: list[int]
+    languages: Counter[str | None] | None
+    in_language: dict[str | None, list[int]]
+
+    def rows_of(self, split: str) -> Rows:
+        """The rows of a split, ascending."""
+        return np.flatnonzero(self.split == self.splits.index(split))
+
+
+def plain(caption: str) -> str:
+    """A caption without case, punctuation and doubled white space: equal ones differ in nothing that is seen."""
+    folded = caption.casefold()
+    if not folded.isascii():
+        folded = unicodedata.normalize("NFKC", folded).casefold()
+    return _APART.sub(" ", folded).strip()
+
+
+def survey(
+    pairs: Iterable[Pair],
+    path: Path,
+    count_clip_tokens: Callable[[str], int],
+    context_length: int,
+    language_of: Callable[[str], str | None] | None,
+) -> Survey:
+    """Read all pairs.
+
+    Args:
+        path: the file that holds them meanwhile.
+
+    Raises:
+        PipelineError: as the reader does.
+    """
+    found: dict[str, int] = {}
+    split, ids, images, captions, plain_captions = array("H"), array("q"), array("q"), array("q"), array("q")
+    lengths: Counter[int] = Counter()
+    long_captions: list[int] = []
+    languages: Counter[str | None] = Counter()
+    in_language: dict[str | None, list[int]] = {}
+    with RowStore(path) as rows:
+        for pair in pairs:
+            rows.append(pair)
+            split.append(found.setdefault(pair.split, len(found)))
+            ids.append(hash((pair.split, pair.id)))
+            images.append(hash(pair.image))
+            caption = pair.caption.strip()
+            captions.append(hash(caption) if caption else NOTHING)
+            bare = plain(caption)
+            plain_captions.append(hash(bare) if bare else NOTHING)
+            if caption:
+                tokens = count_clip_tokens(caption)
+                lengths[tokens] += 1
+                if tokens > context_length and len(long_captions) < EXAMPLES:
+                    long_captions.append(len(rows) - 1)
+            if caption and language_of is not None:
+                language = language_of(caption)
+                languages[language] += 1
+                if len(first := in_language.setdefault(language, [])) < EXAMPLES:
+                    first.append(len(rows) - 1)
+    ordered = sorted(found, key=lambda name: (_SPLITS.index(name) if name in _SPLITS else len(_SPLITS), name))
+    place = np.array([ordered.index(name) for name in found], np.uint16)
+    return Survey(
+        rows=rows,
+        splits=tuple(ordered),
+        split=place[np.frombuffer(split, np.uint16)] if ids else np.zeros(0, np.uint16),
+        ids=_digests(ids),
+        images=_digests(images),
+        captions=_digests(captions),
+        plain_captions=_digests(plain_captions),
+        clip_tokens=lengths,
+        long_captions=long_captions,
+        languages=languages if language_of is not None else None,
+        in_language=in_language,
+    )
+
+
+def _digests(column: "array[int]") -> Digests:
+    return np.frombuffer(column, np.int64) if column else np.zeros(0, np.int64)

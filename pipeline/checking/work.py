@@ -1,0 +1,152 @@
+"""What a run would do: the plan in a folder that is thrown away, every bucket divided against what is there."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pipeline.checking.lengths import lengths_of
+from pipeline.checking.progress import Progress
+from pipeline.checking.report import Finding, Lengths, Work
+from pipeline.engines.base import Request
+from pipeline.generation.prepare import shards_there
+from pipeline.generation.redo import Redo
+from pipeline.generation.resume import BucketWork, divide, spooled_answers
+from pipeline.generation.spool import read_spool
+from pipeline.job import Job
+from pipeline.pair import Pair
+from pipeline.plan.plan import PlannedPair, plan_pairs, write_plan
+from pipeline.shards.shard import ShardFile, read_shard
+
+_Item = TypeVar("_Item")
+
+
+class Reservoir(Generic[_Item]):
+    """A seeded sample (reservoir sampling)."""
+
+    def __init__(self, size: int) -> None:
+        self.items: list[_Item] = []
+        self._size = size
+        self._seen = 0
+        self._rng = random.Random(0)
+
+    def add(self, item: _Item) -> None:
+        """Perhaps keep an item."""
+        self._seen += 1
+        if len(self.items) < self._size:
+            self.items.append(item)
+        elif (place := self._rng.randrange(self._seen)) < self._size:
+            self.items[place] = item
+
+
+@dataclass(frozen=True)
+class PlannedWork:
+    """What a job would do, lengths of its prompts, and a seeded sample of them."""
+
+    job: Job
+    work: Work
+    prompt_tokens: Lengths | None
+    requests: list[Request]
+
+
+def plan_work(
+    job: Job,
+    pairs: Iterable[Pair],
+    folder: Path,
+    *,
+    total: int,
+    limit: int | None,
+    redo: Redo,
+    requests: int,
+    image_problem: Callable[[str], str | None],
+) -> PlannedWork:
+    """Plan and divide.
+
+    Args:
+        pairs: without repeated ids; total: how many.
+        folder: a temporary one, for the plan.
+        requests: how many to keep for a probe.
+        image_problem: why an image cannot be used, as far as known.
+
+    Raises:
+        PipelineError: as generating would.
+    """
+    there = shards_there(job)
+    with Progress("plan", "pairs", total, bar=False) as progress:
+        planned_pairs = progress.over(plan_pairs(pairs, job, limit))
+        plan = write_plan(planned_pairs, folder / "plan", job.manifest.num_shards)
+    asked: Reservoir[Request] = Reservoir(requests)
+    lengths: Counter[int] = Counter()
+    to_generate = redone = prompt_tokens = longest = reused = settled = pending = 0
+    with Progress("divide", "pairs", sum(plan.pairs.values())) as progress:
+        for bucket in plan.buckets:
+            planned = plan.bucket(bucket).pairs()
+            work = _divided(job, bucket, planned, there.get(bucket, []), redo, image_problem)
+            for request in work.requests:
+                asked.add(request)
+                prompt_tokens += request.prompt_tokens
+                longest = max(longest, request.prompt_tokens)
+            lengths += _lengths(work)
+            to_generate += len(work.requests)
+            redone += work.redone
+            reused += work.reused
+            settled += sum(row.raw_text is None for row in work.settled.values())
+            pending += work.pending
+            progress.add(len(planned))
+    generation = job.manifest.generation
+    found = Work(
+        num_shards=job.manifest.num_shards,
+        plan_bytes=sum(path.stat().st_size for path in plan.folder.rglob("*.parquet")),
+        to_generate=to_generate,
+        redone=redone,
+        prompt_tokens=prompt_tokens,
+        longest_prompt=longest,
+        reused=reused,
+        settled=settled,
+        pending=pending,
+    )
+    room = generation.max_model_len - generation.sampling.max_tokens
+    return PlannedWork(job, found, lengths_of(lengths, room), asked.items)
+
+
+def length_findings(lengths: Lengths | None) -> list[Finding]:
+    """Prompts that do not fit the LLM's context."""
+    if lengths is None or not lengths.over_limit:
+        return []
+    return [
+        Finding(
+            code="prompts_over_context",
+            severity="error" if lengths.over_limit == lengths.texts else "warning",
+            count=lengths.over_limit,
+            what=f"prompts with more than {lengths.limit:,} tokens, which is max_model_len less max_tokens",
+            mend="they get the status too_long: raise generation.max_model_len, or shorten captions or prompt",
+        )
+    ]
+
+
+def _divided(
+    job: Job,
+    bucket: int,
+    planned: list[PlannedPair],
+    files: list[ShardFile],
+    redo: Redo,
+    image_problem: Callable[[str], str | None],
+) -> BucketWork:
+    existing = [row for file in files for row in read_shard(job.storage, file.name).rows]
+    spooled = spooled_answers(job, planned, read_spool(job.spool_path(bucket)), redo)
+    return divide(job, planned, existing, spooled, redo, image_problem)
+
+
+def _lengths(work: BucketWork) -> Counter[int]:
+    """Pairs by the length of their prompt: those to be sent, those too long for it, and those that were sent."""
+    lengths: Counter[int] = Counter()
+    for request in work.requests:
+        lengths[request.prompt_tokens] += len(work.waiting[request.key])
+    for row in work.settled.values():
+        if row.key in work.too_long:
+            lengths[work.too_long[row.key]] += 1
+        elif row.key not in work.waiting and row.prompt_tokens is not None:
+            lengths[row.prompt_tokens] += 1
+    return lengths

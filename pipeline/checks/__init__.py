@@ -1,1 +1,0 @@
-"""What `entityclip check` looks at, one concern a file. `report` is what comes out; `pipeline.check` joins them."""

@@ -1,8 +1,0 @@
-"""The time as shards and receipts record it."""
-
-from datetime import UTC, datetime
-
-
-def now() -> str:
-    """The time in UTC to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,1 @@
+"""vLLM: its server started, watched and asked over HTTP."""

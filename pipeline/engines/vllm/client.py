@@ -1,0 +1,253 @@
+"""Explanations from vLLM servers through their OpenAI-compatible API, many prompts in flight."""
+
+import asyncio
+import math
+import os
+import queue
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
+
+import httpx
+
+from pipeline.engines.base import Completion, Request
+from pipeline.engines.vllm.endpoints import Backoff, Endpoints, Turn
+from pipeline.engines.vllm.requests import (
+    MalformedAnswerError,
+    batches,
+    body_of,
+    completions_in,
+    is_temporary,
+    prompts_together,
+    retry_after,
+    why_nobody_is_served,
+)
+from pipeline.engines.vllm.served_model import ApiKey, versions_served
+from pipeline.engines.vllm.supervisor import SupervisedServer
+from pipeline.errors import PipelineError
+from pipeline.llm import LanguageModel
+from pipeline.manifest.manifest import Sampling, VllmEngine
+
+_TRIES = 8  # that reached a server, before a request that others outlive is taken for the cause of its failures
+_CONNECT_SECONDS = 10.0
+_CONNECTIONS = 8  # a client: httpx takes time for each request in proportion to its client's connections
+_SHOWN = 500  # characters of what a server says
+_IN_FLIGHT_PER_SEQUENCE = 1.5  # so that the server's batch stays full while answers travel
+
+
+class VllmGeneration:
+    """Generates through servers: those at `settings.urls`, or one of our own for as long as this is open."""
+
+    name = "vllm"
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        sampling: Sampling,
+        settings: VllmEngine,
+        max_model_len: int,
+        server: SupervisedServer | None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        """`server` is started and stopped with this engine; None where `settings.urls` names some.
+
+        Raises:
+            PipelineError: the environment variable that is to hold the API key is not set.
+        """
+        self.version = "unknown"
+        self._model = model
+        self._sampling = sampling
+        self._settings = settings
+        self._max_model_len = max_model_len
+        self._server = server
+        self._backoff = backoff
+        self._key = ApiKey.named(settings.api_key_env, os.environ)
+        self._stack = ExitStack()
+        servers = max(len(settings.urls), 1)
+        self._in_flight = settings.concurrency or round(_IN_FLIGHT_PER_SEQUENCE * settings.max_num_seqs) * servers
+        self._together = min(prompts_together(sampling, settings.prompts_per_request), self._in_flight)
+
+    @property
+    def restarts(self) -> int:
+        """How often our own server had to be started again so far."""
+        return self._server.restarts if self._server is not None else 0
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            if self._server is not None:
+                server = stack.enter_context(self._server)
+                self.version = server.version
+                locations: list[Callable[[], str | None]] = [server.locate]
+            else:
+                urls = [url.rstrip("/") for url in self._settings.urls]
+                self.version = versions_served(urls, self._model.name, self._max_model_len, self._key)
+                locations = [partial(str, url) for url in urls]
+            self._loop = stack.enter_context(_loop_in_a_thread())
+            self._in_loop(self._open(locations))
+            stack.callback(lambda: self._in_loop(self._close()))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+    def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """See `Engine.complete`. All callers share the prompts in flight, first come, first served."""
+        finished: queue.SimpleQueue[Completion | None] = queue.SimpleQueue()
+        sending = self._send_all(batches(requests, self._together), finished)
+        sent = asyncio.run_coroutine_threadsafe(sending, self._loop)
+        sent.add_done_callback(lambda _: finished.put(None))
+        try:
+            while (completion := finished.get()) is not None:
+                yield completion
+            sent.result()  # raises what ended it before its time
+        except CancelledError:
+            raise PipelineError("the engine was closed while rows were generated; a re-run goes on") from None
+        finally:
+            sent.cancel()
+
+    def _in_loop(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _open(self, locations: list[Callable[[], str | None]]) -> None:
+        """What lives in the loop is made in it."""
+        timeout = httpx.Timeout(self._settings.request_timeout, connect=_CONNECT_SECONDS)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=_CONNECTIONS)
+        certificates = httpx.create_ssl_context()  # tens of milliseconds: once for all
+        clients = [
+            httpx.AsyncClient(
+                timeout=timeout,
+                limits=limits,
+                verify=certificates,
+                headers=self._key.headers,
+                trust_env=self._server is None,  # no proxy between us and a server of our own
+            )
+            for _ in range(math.ceil(self._in_flight / _CONNECTIONS))
+        ]
+        self._clients = clients * _CONNECTIONS  # one entry for each request that may be under way
+        self._endpoints = Endpoints(locations, self._settings.wait_for_server, self._backoff)
+        self._slots = asyncio.Semaphore(self._in_flight)
+        self._turnstile = asyncio.Lock()
+
+    async def _close(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        for client in set(self._clients):
+            await client.aclose()
+
+    async def _send_all(
+        self, waiting: Iterator[list[Request]], finished: "queue.SimpleQueue[Completion | None]"
+    ) -> None:
+        """Take batches as prompts in flight make room; the first error that is not a row's ends them all."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for batch in waiting:
+                    async with self._turnstile:  # or two batches could each hold half of what both need
+                        for _ in batch:
+                            await self._slots.acquire()
+                    group.create_task(self._send(batch, finished))
+        except BaseExceptionGroup as errors:
+            raise _first_of(errors) from None
+
+    async def _send(self, batch: list[Request], finished: "queue.SimpleQueue[Completion | None]") -> None:
+        try:
+            await self._answer(batch, finished)
+        finally:
+            for _ in batch:
+                self._slots.release()
+
+    async def _answer(self, batch: list[Request], finished: "queue.SimpleQueue[Completion | None]") -> None:
+        """Ask until a server answers, and pass the answers on; a refusal is an answer, if only for one prompt.
+
+        Raises:
+            PipelineError: no server answers, or it refuses what every row would ask.
+        """
+        path, body = body_of(batch, self._model.name, self._sampling)
+        tries = 0
+        answers_before = self._endpoints.answers
+        while True:
+            outcome = await self._try(batch, path, body)
+            if isinstance(outcome, list):
+                for completion in outcome:
+                    finished.put(completion)
+                return
+            tries += outcome.reached
+            others_are_answered = self._endpoints.answers > answers_before
+            if outcome.is_final or (tries >= _TRIES and (len(batch) > 1 or others_are_answered)):
+                break
+        if len(batch) > 1:
+            async with asyncio.TaskGroup() as group:
+                for request in batch:
+                    group.create_task(self._answer([request], finished))
+        else:
+            why = outcome.why if outcome.is_final else f"{outcome.why} ({tries} times, while others were answered)"
+            finished.put(Completion(batch[0].key, error=why))
+
+    async def _try(self, batch: list[Request], path: str, body: dict[str, Any]) -> "list[Completion] | _Failure":
+        async with self._endpoints.turn(len(batch)) as turn:
+            client = self._clients.pop()
+            try:
+                response = await client.post(f"{turn.url}{path}", json=body)
+            except httpx.RequestError as error:
+                why = self._key.hidden(f"{type(error).__name__}: {error}")
+                self._failed(turn, why)
+                reached = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                return _Failure(why, reached=reached)
+            finally:
+                self._clients.append(client)
+            try:
+                if response.is_success:
+                    completions = completions_in(batch, response.content)
+                    self._endpoints.answered(turn)
+                    return completions
+                why = self._key.hidden(f"HTTP {response.status_code}: {response.text}")[:_SHOWN]
+            except MalformedAnswerError as error:
+                why = self._key.hidden(str(error))[:_SHOWN]
+            if response.is_success or is_temporary(response.status_code):
+                overloaded = response.status_code == 429
+                self._failed(turn, why, overloaded, retry_after(response.headers.get("retry-after")))
+                return _Failure(why, reached=not overloaded)
+            nobody = why_nobody_is_served(response.status_code)
+            if nobody is not None:
+                kept = "What was answered is kept; a re-run goes on from there"
+                raise PipelineError(f"{turn.url}: {nobody} ({why}). {kept}")
+            self._endpoints.answered(turn)
+            return _Failure(why, is_final=True)
+
+    def _failed(self, turn: Turn, why: str, overloaded: bool = False, wait: float | None = None) -> None:
+        self._endpoints.failed(turn, why, overloaded=overloaded, retry_after=wait)
+        if self._server is not None:
+            self._server.doubt()
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a request was not answered; `reached`: by a server that took it on; `is_final`: it will never be."""
+
+    why: str
+    reached: bool = True
+    is_final: bool = False
+
+
+def _first_of(errors: BaseExceptionGroup) -> BaseException:
+    first = errors.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+@contextmanager
+def _loop_in_a_thread() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="vllm-client", daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

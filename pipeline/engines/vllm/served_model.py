@@ -1,0 +1,95 @@
+"""A look at servers that run already, before anything is asked of them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+import httpx
+
+from pipeline.errors import PipelineError
+
+_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key, or none; its text is in no repr."""
+
+    _text: str | None = field(repr=False)
+
+    @classmethod
+    def named(cls, variable: str | None, environment: Mapping[str, str]) -> Self:
+        """The key in a variable of the environment; no key where no variable is named.
+
+        Raises:
+            PipelineError: the variable is not set, or holds what no header can carry.
+        """
+        if variable is None:
+            return cls(None)
+        text = environment.get(variable, "").strip()
+        if not text:
+            raise PipelineError(
+                f"generation.engine.api_key_env: the environment variable {variable} is not set; "
+                "set it to the servers' API key"
+            )
+        if not (text.isascii() and text.isprintable()):
+            raise PipelineError(f"generation.engine.api_key_env: {variable} holds characters that no HTTP header can")
+        return cls(text)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request carries."""
+        return {} if self._text is None else {"Authorization": f"Bearer {self._text}"}
+
+    def hidden(self, text: str) -> str:
+        """The text without the key, should a server have repeated it."""
+        if self._text is None:
+            return text
+        return text.replace(self._text, "***").replace(json.dumps(self._text)[1:-1], "***")
+
+
+def versions_served(urls: list[str], model: str, max_model_len: int, key: ApiKey) -> str:
+    """The vLLM versions that the servers report, each once.
+
+    Raises:
+        PipelineError: one cannot be reached, or does not serve the manifest's model at the manifest's length.
+    """
+    versions: dict[str, None] = {}
+    with httpx.Client(timeout=_SECONDS, headers=key.headers) as client:
+        for url in urls:
+            versions[_version_served(client, url, model, max_model_len, key)] = None
+    return ", ".join(versions)
+
+
+def _version_served(client: httpx.Client, url: str, model: str, max_model_len: int, key: ApiKey) -> str:
+    try:
+        served = client.get(f"{url}/models")
+        if served.status_code in (401, 403):
+            raise PipelineError(
+                f"generation.engine.urls: {url} refuses access (HTTP {served.status_code}); name the environment "
+                "variable that holds its API key in generation.engine.api_key_env"
+            )
+        lengths = {entry["id"]: entry.get("max_model_len") for entry in served.raise_for_status().json()["data"]}
+        version = client.get(f"{url.removesuffix('/v1')}/version")
+        reported = str(version.json()["version"]) if version.is_success else "unknown"
+    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, PipelineError):
+            raise
+        raise PipelineError(
+            key.hidden(f"generation.engine.urls: no vLLM server answers at {url}: {type(error).__name__}: {error}")
+        ) from None
+    if model not in lengths:
+        raise PipelineError(
+            key.hidden(
+                f"generation.engine.urls: {url} serves {', '.join(map(str, lengths))}, not {model}; "
+                f"start it with --served-model-name {model}"
+            )
+        )
+    length = lengths[model]
+    if length is not None and length < max_model_len:
+        raise PipelineError(
+            f"generation.engine.urls: {url} was started with --max-model-len {length}, generation.max_model_len is "
+            f"{max_model_len}; make them equal"
+        )
+    return key.hidden(reported)

@@ -1,0 +1,1 @@
+"""Files, locally and on object storage."""

@@ -1,0 +1,109 @@
+"""Where shards and receipts lie: a folder of the local disk, or object storage. A file is there whole or not at all."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow.fs as pa_fs
+
+from pipeline.files.atomic import committed
+from pipeline.files.locations import is_url, open_file_system
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file's name relative to the storage's root, with forward slashes, and its size in bytes."""
+
+    name: str
+    size: int
+
+
+class Storage(Protocol):
+    """A flat set of named files. Names are relative, with forward slashes."""
+
+    def files(self) -> Iterator[StoredFile]:
+        """All files, but for those under names that start with _ or a dot, as readers of datasets pass over them."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """The content of a file. Raises FileNotFoundError."""
+        ...
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a file in place, or replace it, in one step. The caller is the only writer of that name."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove a file; nothing where there is none."""
+        ...
+
+
+class LocalFolder:
+    """A folder of the local disk: temporary name, fsync, rename."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def files(self) -> Iterator[StoredFile]:
+        """See `Storage.files`."""
+        for folder in sorted(self._root.glob("[!_.]*/")):
+            for path in sorted(folder.rglob("[!_.]*")):
+                if path.is_file():
+                    yield StoredFile(path.relative_to(self._root).as_posix(), path.stat().st_size)
+
+    def read(self, name: str) -> bytes:
+        """See `Storage.read`."""
+        return (self._root / name).read_bytes()
+
+    def write(self, name: str, content: bytes) -> None:
+        """See `Storage.write`."""
+        with committed(self._root / name, one_writer=True) as temporary:
+            temporary.write_bytes(content)
+
+    def delete(self, name: str) -> None:
+        """See `Storage.delete`."""
+        (self._root / name).unlink(missing_ok=True)
+
+
+class ObjectStorage:
+    """A prefix in object storage. An object appears when its upload is complete; a killed upload leaves none."""
+
+    def __init__(self, filesystem: pa_fs.FileSystem, prefix: str) -> None:
+        self._filesystem = filesystem
+        self._prefix = prefix.rstrip("/")
+
+    def files(self) -> Iterator[StoredFile]:
+        """See `Storage.files`."""
+        selector = pa_fs.FileSelector(self._prefix, recursive=True, allow_not_found=True)
+        for info in sorted(self._filesystem.get_file_info(selector), key=lambda found: found.path):
+            name = info.path.removeprefix(f"{self._prefix}/")
+            if info.type == pa_fs.FileType.File and not any(part[0] in "_." for part in name.split("/")):
+                yield StoredFile(name, info.size)
+
+    def read(self, name: str) -> bytes:
+        """See `Storage.read`."""
+        with self._filesystem.open_input_stream(f"{self._prefix}/{name}") as stream:
+            return bytes(stream.read())
+
+    def write(self, name: str, content: bytes) -> None:
+        """See `Storage.write`."""
+        stream = self._filesystem.open_output_stream(f"{self._prefix}/{name}")
+        stream.write(content)  # whole: were this interrupted between two writes, closing would commit the first
+        stream.close()
+
+    def delete(self, name: str) -> None:
+        """See `Storage.delete`."""
+        if self._filesystem.get_file_info(f"{self._prefix}/{name}").type == pa_fs.FileType.File:
+            self._filesystem.delete_file(f"{self._prefix}/{name}")
+
+
+def open_storage(location: Path | str) -> Storage:
+    """The storage at a local folder or a URL, such as `s3://bucket/prefix`.
+
+    Raises:
+        PipelineError: as `open_file_system` does.
+    """
+    if not is_url(str(location)):
+        return LocalFolder(Path(location))
+    return ObjectStorage(*open_file_system(str(location), "output"))

@@ -1,0 +1,1 @@
+"""Explanations made, bucket by bucket: spool, resume, rows, progress."""

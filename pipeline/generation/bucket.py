@@ -1,0 +1,173 @@
+"""Making one bucket: generate what is left of it into the spool, then commit its shards, one a split."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pipeline.engines.base import Completion
+from pipeline.files.atomic import now
+from pipeline.generation.resume import BucketWork, divide, spooled_answers
+from pipeline.generation.rows import answered_row, better_row
+from pipeline.generation.run import Run
+from pipeline.generation.spool import Session, Spool, read_spool
+from pipeline.job import Job
+from pipeline.shards.receipts import BucketReceipt, ShardReceipt, read_receipt, receipt_name, write_receipt
+from pipeline.shards.shard import Row, Shard, ShardFile, count_statuses, read_shard, shard_name, write_shard
+from pipeline.shards.writer_lock import check_dataset
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a bucket's making came to in this run; small enough to hand to Prefect.
+
+    Attributes:
+        digests: SHA-256 of the bucket's shards, by name.
+        counts: rows by split and status.
+        generated: requests answered by the engine in this run.
+        reused: rows whose text was there before.
+        pending: planned pairs that are left for a later run.
+        prompt_tokens, completion_tokens: of this run's answers, as the engine counted.
+    """
+
+    bucket: int
+    digests: dict[str, str]
+    counts: dict[str, dict[str, int]]
+    generated: int
+    reused: int
+    pending: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+
+
+def make_bucket(run: Run, bucket: int) -> Receipt:
+    """Bring one bucket up to its plan.
+
+    Raises:
+        PipelineError: the engine is lost, too many of its answers are errors, or the run was given up; what the
+            engine had answered is in the spool, and a re-run goes on from there.
+    """
+    began = time.monotonic()
+    job = run.job
+    planned = run.plan.bucket(bucket)
+    plan_digest = planned.digest
+    files = run.there.get(bucket, [])
+    receipt = read_receipt(job.storage, bucket)
+    sessions = read_spool(job.spool_path(bucket))
+    if receipt is not None and not sessions and not run.redo.statuses and _is_settled(receipt, plan_digest, files):
+        run.progress.divided(len(planned), 0)
+        return _report(receipt, generated=[], reused=len(planned), seconds=time.monotonic() - began)
+    existing = {file.name: _shard_of(job, file.name) for file in files}
+    pairs = planned.pairs()
+    spooled = spooled_answers(job, pairs, sessions, run.redo)
+    work = divide(job, pairs, [row for shard in existing.values() for row in shard.rows], spooled, run.redo)
+    run.progress.divided(len(planned), len(work.requests))
+    rows = dict(work.settled)
+    answered: list[Completion] = []
+    if work.requests:
+        completions = run.engine.get().complete(work.requests)
+        with Spool(job.spool_path(bucket), run.about()) as spool:
+            for completion in completions:
+                spool.append(completion)
+                run.progress.answered(completion)
+                run.errors.count(completion)
+                answered.append(completion)
+                run.engine.check()
+        _place(rows, run, work, answered)
+        sessions.append(Session(run.about(), answered))
+    made = BucketReceipt(
+        dataset=job.manifest.name,
+        bucket=bucket,
+        num_buckets=job.manifest.num_shards,
+        shards=_commit(job, bucket, list(rows.values()), existing, sessions),
+        pending=work.pending,
+        unsent=sum(not row.was_sent for row in rows.values()),
+        plan=plan_digest,
+    )
+    if receipt is None or replace(receipt, finished_at="") != made:
+        write_receipt(job.storage, made)
+    job.spool_path(bucket).unlink(missing_ok=True)
+    return _report(made, generated=answered, reused=work.reused, seconds=time.monotonic() - began)
+
+
+def _is_settled(receipt: BucketReceipt, plan_digest: str, files: list[ShardFile]) -> bool:
+    """Whether a bucket is as an earlier run left it, with nothing to make or to judge anew."""
+    as_left = {name: shard.size for name, shard in receipt.shards.items()} == {file.name: file.size for file in files}
+    return as_left and receipt.plan == plan_digest and not receipt.pending and not receipt.unsent
+
+
+def _shard_of(job: Job, name: str) -> Shard:
+    shard = read_shard(job.storage, name)
+    check_dataset(job.output, name, shard.provenance, job.manifest.name)
+    return shard
+
+
+def _place(rows: dict[tuple[str, str], Row], run: Run, work: BucketWork, answered: list[Completion]) -> None:
+    """Turn answers into rows, each judged with the caption it explains."""
+    placed = [(planned, completion) for completion in answered for planned in work.waiting[completion.key]]
+    texts = [(p.pair.caption, c.text, c.finish_reason) for p, c in placed if c.text is not None]
+    judgements = iter(run.judging.judge_all(texts))
+    for planned, completion in placed:
+        found = next(judgements) if completion.text is not None else None
+        place = (planned.pair.split, planned.pair.id)
+        rows[place] = better_row(rows.get(place), answered_row(planned, run.job.model, completion, found))
+
+
+def _commit(
+    job: Job, bucket: int, rows: list[Row], existing: dict[str, Shard], sessions: Iterable[Session]
+) -> dict[str, ShardReceipt]:
+    """Write the shards whose rows changed, and remove those that have none left; receipts of what is there."""
+    current: dict[str, list[Row]] = {name: [] for name in existing}
+    for row in rows:
+        current.setdefault(shard_name(row.split, bucket, job.manifest.num_shards), []).append(row)
+    receipts: dict[str, ShardReceipt] = {}
+    changed = False
+    for name, of_split in sorted(current.items()):
+        of_split.sort(key=lambda row: row.id)
+        before = existing.get(name)
+        if before is not None and before.rows == of_split:
+            receipts[name] = ShardReceipt(before.digest, before.size, len(of_split), count_statuses(of_split))
+            continue
+        if not changed:
+            job.storage.delete(receipt_name(bucket))  # until the new one is there, the bucket is half-made
+            changed = True
+        if not of_split:
+            job.storage.delete(name)  # all its pairs have left the dataset
+            continue
+        generations = list(before.provenance.get("generations", [])) if before is not None else []
+        keys = {row.key for row in of_split}
+        generations += [made for session in sessions if (made := _made(session, keys))["requests"]]
+        provenance = {**job.provenance(of_split[0].split, bucket), "generations": generations}
+        digest, size = write_shard(job.storage, name, of_split, provenance)
+        receipts[name] = ShardReceipt(digest, size, len(of_split), count_statuses(of_split))
+    return receipts
+
+
+def _made(session: Session, keys: set[str]) -> dict[str, Any]:
+    """What a session did for the rows with these keys."""
+    mine = [completion for completion in session.completions if completion.key in keys]
+    return {
+        **session.about,
+        "finished_at": now(),
+        "requests": len(mine),
+        "prompt_tokens": sum(c.prompt_tokens or 0 for c in mine),
+        "completion_tokens": sum(c.completion_tokens or 0 for c in mine),
+    }
+
+
+def _report(receipt: BucketReceipt, *, generated: list[Completion], reused: int, seconds: float) -> Receipt:
+    counts = {
+        name.partition("/")[0].removeprefix("split="): shard.statuses for name, shard in sorted(receipt.shards.items())
+    }
+    return Receipt(
+        bucket=receipt.bucket,
+        digests={name: shard.sha256 for name, shard in receipt.shards.items()},
+        counts=counts,
+        generated=len(generated),
+        reused=reused,
+        pending=receipt.pending,
+        prompt_tokens=sum(c.prompt_tokens or 0 for c in generated),
+        completion_tokens=sum(c.completion_tokens or 0 for c in generated),
+        seconds=seconds,
+    )

@@ -1,0 +1,42 @@
+"""Cleaning again from the raw text, without an engine: after a change of the rules, or to see what they do."""
+
+from collections import Counter
+from dataclasses import replace
+
+from pipeline.errors import PipelineError
+from pipeline.generation.prepare import shards_there
+from pipeline.generation.rows import cleaned_again
+from pipeline.job import Job
+from pipeline.shards.receipts import ShardReceipt, read_receipt, write_receipt
+from pipeline.shards.shard import count_statuses, read_shard, write_shard
+from pipeline.shards.writer_lock import check_dataset
+
+
+def reclean(job: Job) -> Counter[str]:
+    """Rewrite the shards whose rows change; how many rows now have another explanation or status, by status.
+
+    The caller holds the output's lock.
+
+    Raises:
+        PipelineError: there are no shards, or the output is not this dataset's.
+    """
+    changed: Counter[str] = Counter()
+    thresholds = job.manifest.generation.judge.model_dump()
+    there = shards_there(job)
+    if not there:
+        raise PipelineError(f"{job.output}: holds no explanation shards; make them with: entityclip generate MANIFEST")
+    for bucket, files in there.items():
+        receipt = read_receipt(job.storage, bucket)
+        shards = dict(receipt.shards) if receipt else {}
+        for file in files:
+            shard = read_shard(job.storage, file.name)
+            check_dataset(job.output, file.name, shard.provenance, job.manifest.name)
+            again = [cleaned_again(row, job.judge) for row in shard.rows]
+            changed.update(new.status for old, new in zip(shard.rows, again, strict=True) if old != new)
+            if again != shard.rows or shard.provenance["judge"] != thresholds:
+                provenance = {**shard.provenance, "judge": thresholds}
+                digest, size = write_shard(job.storage, file.name, again, provenance)
+                shards[file.name] = ShardReceipt(digest, size, len(again), count_statuses(again))
+        if receipt is not None and shards != receipt.shards:
+            write_receipt(job.storage, replace(receipt, shards=shards))
+    return changed

@@ -1,0 +1,155 @@
+"""Resume as a pure function of (plan bucket, existing shards, spool): what is kept, what is left to generate."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.engines.base import Completion, Request
+from pipeline.generation.redo import NOTHING, Redo
+from pipeline.generation.rows import answered_row, better_row, copied_row, judged, status_of, unsent_row
+from pipeline.generation.spool import Session
+from pipeline.images.check import image_problem, image_url
+from pipeline.images.remote import fetch_images
+from pipeline.job import Job
+from pipeline.plan.plan import PlannedPair
+from pipeline.shards.shard import Row
+from pipeline.shards.status import Status
+
+
+@dataclass(frozen=True)
+class BucketWork:
+    """One bucket's planned pairs, divided.
+
+    Attributes:
+        settled: rows in their final form, unless a request that replaces them succeeds.
+        reused: how many of `settled` carry a text that is there already.
+        requests: one per distinct key that has no text yet, or whose text is to be redone.
+        waiting: the pairs behind each request, by key; identical prompts are generated once.
+        too_long: lengths in tokens of the prompts that do not fit the model's context, by key.
+        redone: how many of `requests` replace an answer that is there.
+        pending: pairs left for a later run (beyond `limit`).
+    """
+
+    settled: dict[tuple[str, str], Row]
+    reused: int
+    requests: list[Request]
+    waiting: dict[str, list[PlannedPair]]
+    too_long: dict[str, int]
+    redone: int
+    pending: int
+
+
+def divide(
+    job: Job,
+    bucket: list[PlannedPair],
+    existing: list[Row],
+    spooled: list[Completion],
+    redo: Redo = NOTHING,
+    problem_of: Callable[[str], str | None] | None = None,
+) -> BucketWork:
+    """Divide a bucket against what is on disk.
+
+    `problem_of` says why an image cannot be used, where that is known; otherwise each that counts is decoded.
+
+    Rows are matched by key, never by position. A row that was never sent (its image was missing, say) is judged
+    anew, because the cause may have been mended since; an error of the engine stays until `error` is to be redone.
+    `spooled` answers are younger than any in a shard, and count as redone.
+    """
+    had = {(row.split, row.id): row for row in existing}
+    fresh = {completion.key: completion for completion in spooled}
+    answers = {row.key: row for row in existing if row.was_sent and not redo.asks_for(row.status)}
+    settled: dict[tuple[str, str], Row] = {}
+    open_pairs: list[PlannedPair] = []
+    redone: set[str] = set()  # keys
+    reused = pending = 0
+    if problem_of is None and job.manifest.check_images:
+        fetch_images(job.manifest, (planned.pair.image for planned in bucket if planned.selected))
+    for planned in bucket:
+        place = (planned.pair.split, planned.pair.id)
+        old = had.get(place)
+        if old is not None and old.key != planned.key:
+            old = None
+        if old is not None and old.was_sent and not redo.asks_for(old.status) and planned.key not in fresh:
+            settled[place] = copied_row(planned, old)
+            reused += 1
+        elif not planned.selected and planned.key not in fresh:
+            pending += old is None
+            if old is not None:
+                settled[place] = copied_row(planned, old)
+        elif (problem := _problem(job, planned, problem_of)) is not None:
+            settled[place] = better_row(old, unsent_row(planned, job.model, *problem))  # a text outlives its image
+        elif planned.key in fresh:
+            found = judged(fresh[planned.key], planned.pair.caption, job.judge)
+            settled[place] = better_row(old, answered_row(planned, job.model, fresh[planned.key], found))
+            reused += 1
+        elif planned.key in answers:
+            settled[place] = copied_row(planned, answers[planned.key])
+            reused += 1
+        else:
+            if old is not None and old.was_sent:
+                settled[place] = old  # kept unless redoing it succeeds
+                redone.add(planned.key)
+            open_pairs.append(planned)
+    requests, waiting, unsent, too_long = _requests(job, open_pairs, redone, redo.max_tokens)
+    for row in unsent:
+        settled.setdefault((row.split, row.id), row)
+    return BucketWork(settled, reused, requests, waiting, too_long, len(redone & waiting.keys()), pending)
+
+
+def spooled_answers(job: Job, bucket: list[PlannedPair], sessions: list[Session], redo: Redo) -> list[Completion]:
+    """The spool's answers to this bucket, without those that are to be redone themselves."""
+    if not redo.statuses:
+        return [completion for session in sessions for completion in session.completions]
+    captions = {planned.key: planned.pair.caption for planned in bucket}
+
+    def counts(completion: Completion, session: Session) -> bool:
+        if "redo" in session.about or completion.key not in captions:
+            return True
+        return not redo.asks_for(status_of(completion, captions[completion.key], job.judge))
+
+    return [c for session in sessions for c in session.completions if counts(c, session)]
+
+
+def _problem(
+    job: Job, planned: PlannedPair, problem_of: Callable[[str], str | None] | None
+) -> tuple[Status, str] | None:
+    if not planned.pair.caption.strip():
+        return Status.EMPTY_CAPTION, "the caption is empty"
+    if job.manifest.check_images:
+        image = planned.pair.image
+        problem = problem_of(image) if problem_of is not None else image_problem(job.manifest.image_root, image)
+        if problem is not None:
+            return Status.BAD_IMAGE, problem
+    return None
+
+
+def _requests(
+    job: Job, open_pairs: list[PlannedPair], redone: set[str], redo_max_tokens: int | None
+) -> tuple[list[Request], dict[str, list[PlannedPair]], list[Row], dict[str, int]]:
+    """Requests for the pairs that fit the model's context, with the pairs; rows for those that do not, with lengths."""
+    waiting: dict[str, list[PlannedPair]] = {}
+    for planned in open_pairs:
+        waiting.setdefault(planned.key, []).append(planned)
+    chats = {key: job.prompt.render(pairs[0].pair) for key, pairs in waiting.items()}
+    encoded = dict(zip(chats, job.model.encode(list(chats.values())), strict=True))
+    generation = job.manifest.generation
+    requests: list[Request] = []
+    unsent: list[Row] = []
+    too_long: dict[str, int] = {}
+    for key, chat in chats.items():
+        max_tokens = generation.sampling.max_tokens
+        if key in redone and redo_max_tokens is not None:
+            max_tokens = redo_max_tokens
+        room = generation.max_model_len - max_tokens
+        ids = encoded[key]
+        if len(ids) <= room:
+            first = waiting[key][0]
+            image = image_url(job.manifest.image_root, first.pair.image) if generation.send_image else None
+            requests.append(Request(key, chat, ids, first.seed, max_tokens, image))
+            continue
+        reason = (
+            f"the prompt has {len(ids)} tokens; max_model_len {generation.max_model_len} less "
+            f"max_tokens {max_tokens} leaves {room}"
+        )
+        unsent.extend(unsent_row(p, job.model, Status.TOO_LONG, reason) for p in waiting.pop(key))
+        too_long[key] = len(ids)
+    return requests, waiting, unsent, too_long

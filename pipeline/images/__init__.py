@@ -1,0 +1,1 @@
+"""Images of pairs: found, checked, resized."""

@@ -1,0 +1,87 @@
+"""Images below a URL, copied into the local image root before they are looked at, sent or trained on."""
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+import pyarrow.fs as pa_fs
+
+from pipeline.errors import PipelineError
+from pipeline.files.locations import is_url, open_file_system
+from pipeline.images.store import LARGEST
+from pipeline.manifest.manifest import Manifest
+from pipeline.pair import Pair
+
+_THREADS = 16
+_ATTEMPTS = 3
+_AT_ONCE = 256
+_CHUNK = 2**20
+
+
+def fetch_images(manifest: Manifest, images: Iterable[str]) -> None:
+    """Copy those that are not there yet; nothing where the image root is local.
+
+    An image that does not exist at the URL stays absent, which its row's status says.
+
+    Raises:
+        PipelineError: the server cannot be reached, or refuses.
+    """
+    url = manifest.dataset_root
+    if url is None or not is_url(url):
+        return
+    root = manifest.image_root
+    filesystem, path = open_file_system(url, "dataset.root")
+
+    def fetch(image: str) -> None:
+        _fetch(filesystem, f"{path.rstrip('/')}/{image}", root / image)
+
+    stream = iter(images)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        while some := set(islice(stream, _AT_ONCE)):
+            missing = sorted(image for image in some if _is_below(image) and not _is_there(root / image))
+            for _ in pool.map(fetch, missing):
+                pass
+
+
+def with_images(pairs: Iterable[Pair], manifest: Manifest) -> Iterator[Pair]:
+    """The pairs, each with its image fetched, some hundreds at a time."""
+    stream = iter(pairs)
+    while batch := list(islice(stream, _AT_ONCE)):
+        fetch_images(manifest, [pair.image for pair in batch])
+        yield from batch
+
+
+def _is_below(image: str) -> bool:
+    path = PurePosixPath(image)
+    return bool(image) and not path.is_absolute() and ".." not in path.parts and "\0" not in image
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, and cannot be there
+        return False
+
+
+def _fetch(filesystem: pa_fs.FileSystem, source: str, target: Path) -> None:
+    for attempt in range(1, _ATTEMPTS + 1):
+        temporary = target.with_name(f".{target.name[:100]}.{os.getpid()}.tmp")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with filesystem.open_input_stream(source) as stream, temporary.open("wb") as file:
+                while chunk := stream.read(_CHUNK):
+                    file.write(chunk)
+                    if file.tell() > LARGEST:
+                        return  # stays absent
+            temporary.replace(target)
+            return
+        except FileNotFoundError:
+            return
+        except (OSError, pa.ArrowException) as error:
+            if attempt == _ATTEMPTS:
+                raise PipelineError(f"dataset.root: {source} cannot be fetched: {error}") from error
+        finally:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Explanations that somebody else made, as rows like ours."""

@@ -1,0 +1,149 @@
+"""How far a generation has come, as the files beside its shards tell: receipts, spool, writers."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.files.visible_text import visible
+from pipeline.inspect.find import Found
+from pipeline.inspect.footers import Fault, Look, each, read_json
+from pipeline.shards.receipts import RECEIPT_VERSION
+
+_RECEIPTS, _SPOOL, _WRITERS = "_receipts", "_spool", "_writers"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What is made of an output, and what is not.
+
+    Attributes:
+        buckets: how many the dataset is cut in; None where nothing says it.
+        receipts: buckets that are finished.
+        unfinished: buckets without a receipt.
+        pending: planned pairs that finished buckets left for a later run.
+        unsent: rows that did not reach the engine.
+        missing: shards that receipts list and that are not there; unlisted: the other way about.
+        spooled: answers that wait in the spool, by file.
+        half_written: temporary files.
+        writers: who said that it is writing; one that was killed may be among them.
+    """
+
+    buckets: int | None
+    receipts: int
+    unfinished: tuple[int, ...]
+    pending: int
+    unsent: int
+    missing: tuple[str, ...]
+    unlisted: tuple[str, ...]
+    spooled: dict[str, int]
+    half_written: tuple[str, ...]
+    writers: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether training takes it as it is: every bucket has its receipt, nothing is pending or missing."""
+        return bool(self.receipts) and not (self.unfinished or self.pending or self.missing or self.unlisted)
+
+
+@dataclass
+class _Receipts:
+    by_bucket: dict[int, dict[str, Any]] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def shards(self) -> dict[str, dict[str, Any]]:
+        return {name: shard for receipt in self.by_bucket.values() for name, shard in receipt["shards"].items()}
+
+
+def how_far(found: Found, looks: list[Look], damaged: list[Fault]) -> tuple[Made, list[Fault]]:
+    """What is made of the output that these shards belong to, and which of them are not what their receipts say."""
+    receipts = _read_receipts(found)
+    listed = receipts.shards()
+    there = {shard.name for shard in found.shards}
+    buckets = _num_buckets(looks, receipts)
+    whole = found.kind == "explanations"  # of a part only its own shards can be compared
+    made = Made(
+        buckets=buckets,
+        receipts=len(receipts.by_bucket),
+        unfinished=tuple(n for n in range(buckets or 0) if n not in receipts.by_bucket) if whole else (),
+        pending=sum(receipt["pending"] for receipt in receipts.by_bucket.values()),
+        unsent=sum(receipt["unsent"] for receipt in receipts.by_bucket.values()),
+        missing=tuple(sorted(listed.keys() - there)) if whole else (),
+        unlisted=tuple(sorted(there - listed.keys() - {fault.name for fault in damaged})),
+        spooled=dict(each(lambda name: (name, _answers(found, name)), found.listed(_SPOOL), "spool")) if whole else {},
+        half_written=found.half_written,
+        writers=tuple(_text(found, name) for name in found.listed(_WRITERS)) if whole else (),
+    )
+    return made, [*receipts.faults, *_not_as_listed(looks, listed)]
+
+
+def _read_receipts(found: Found) -> _Receipts:
+    receipts = _Receipts()
+    names = [name for name in found.listed(_RECEIPTS) if name.endswith(".json")]
+    for name, content in each(lambda name: (name, _receipt(found, name)), names, "receipts"):
+        if isinstance(content, str):
+            receipts.faults.append(Fault(name, content))
+        else:
+            receipts.by_bucket[content["bucket"]] = content
+    return receipts
+
+
+def _receipt(found: Found, name: str) -> dict[str, Any] | str:
+    """A receipt, or what is wrong with it."""
+    try:
+        content = read_json(found, name)
+        if content["receipt_version"] != RECEIPT_VERSION:
+            return f"has receipt version {content['receipt_version']}, this program reads {RECEIPT_VERSION}"
+        _ = int(content["bucket"]), int(content["num_buckets"]), int(content["pending"]), int(content["unsent"])
+        _ = [(int(s["rows"]), int(s["size"]), dict(s["statuses"])) for s in content["shards"].values()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"is no receipt ({type(error).__name__}: {visible(str(error), 100)})"
+    return dict(content)
+
+
+def _num_buckets(looks: list[Look], receipts: _Receipts) -> int | None:
+    said = [receipt["num_buckets"] for receipt in receipts.by_bucket.values()]
+    said += [look.provenance["num_shards"] for look in looks if isinstance(look.provenance.get("num_shards"), int)]
+    return max(said, default=None)
+
+
+def _not_as_listed(looks: list[Look], listed: dict[str, dict[str, Any]]) -> list[Fault]:
+    """Shards whose footer or receipt tells another story than they do; their rows are shown all the same."""
+    faults = []
+    for look in looks:
+        statuses: dict[str, int] = {}
+        for (_, status), count in look.counts.items():
+            statuses[status] = statuses.get(status, 0) + count
+        footer = look.provenance.get("counts")
+        if footer is not None and footer != statuses:
+            faults.append(
+                Fault(look.name, f"has rows {statuses}, its footer says {visible(str(footer), 200)}", shown=True)
+            )
+        receipt = listed.get(look.name)
+        if receipt is not None and (receipt["size"], receipt["rows"], receipt["statuses"]) != (
+            look.size,
+            look.rows,
+            statuses,
+        ):
+            why = (
+                f"is not the shard of its receipt: it has {look.rows:,} rows in {look.size:,} bytes, the receipt says "
+                f"{receipt['rows']:,} in {receipt['size']:,}, or other statuses"
+            )
+            faults.append(Fault(look.name, why, shown=True))
+    return faults
+
+
+def _answers(found: Found, name: str) -> int:
+    """Finished lines of a spool that are answers; what follows the last line end was never finished."""
+    lines = _read_if_there(found, name).split(b"\n")[:-1]
+    return sum(not line.startswith(b'{"session"') for line in lines)
+
+
+def _text(found: Found, name: str) -> str:
+    return visible(_read_if_there(found, name).decode("utf-8", "replace"), 200)
+
+
+def _read_if_there(found: Found, name: str) -> bytes:
+    """A file's content; nothing where its writer has just removed it."""
+    try:
+        return found.read(name)
+    except FileNotFoundError:
+        return b""

@@ -1,0 +1,1 @@
+"""What an answer of the LLM is worth: cleaning, statuses, the words that decide."""

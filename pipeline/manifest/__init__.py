@@ -1,0 +1,1 @@
+"""The manifest: what a dataset is and how its explanations are made."""

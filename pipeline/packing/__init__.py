@@ -1,0 +1,1 @@
+"""Shards written again with their images inside."""

@@ -1,0 +1,1 @@
+"""Which pair has which key, and which bucket makes it."""

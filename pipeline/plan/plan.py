@@ -1,0 +1,169 @@
+"""The plan: every pair with its key, seed and bucket, in one streaming pass, written as Parquet.
+
+A key's bucket is a hash of it, so identical prompts meet in one bucket whatever their split, an edit elsewhere
+moves nothing, and memory does not grow with the dataset (70 bytes a pair, to notice an id that occurs twice).
+"""
+
+import hashlib
+import io
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from pipeline.errors import PipelineError
+from pipeline.images.check import image_digest
+from pipeline.images.remote import with_images
+from pipeline.job import Job
+from pipeline.manifest.datasets import OwnDataset
+from pipeline.pair import Pair
+from pipeline.plan.key import Addresses
+
+PLAN_SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("image", pa.string(), nullable=False),
+        pa.field("caption", pa.string(), nullable=False),
+        pa.field("topic", pa.string()),
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("seed", pa.int64(), nullable=False),
+        pa.field("selected", pa.bool_(), nullable=False),
+    ]
+)
+_PAIRS_IN_MEMORY = 50_000
+_CHARACTERS_IN_MEMORY = 64 * 2**20  # captions may be of any length
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPair:
+    """A pair with the content address of its explanation.
+
+    `selected` is False for pairs beyond `limit`: they keep what they have, but are not generated in this run.
+    """
+
+    pair: Pair
+    key: str
+    seed: int
+    selected: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was planned: pairs by split in these buckets, and where they lie."""
+
+    folder: Path
+    buckets: range
+    pairs: dict[str, int]
+
+    def bucket(self, number: int) -> "PlannedBucket":
+        """The planned pairs of one bucket, all splits together, in the dataset's order."""
+        folder = _bucket_folder(self.folder, number)
+        pieces = sorted(folder.iterdir()) if folder.is_dir() else []
+        tables = [pq.read_table(piece, partitioning=None) for piece in pieces]
+        return PlannedBucket(pa.concat_tables(tables) if tables else PLAN_SCHEMA.empty_table())
+
+
+class PlannedBucket:
+    """One bucket of a plan, as it lies on disk until its pairs are asked for."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table.combine_chunks()
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @property
+    def digest(self) -> str:
+        """Digest (32 hex digits) of the planned pairs, however they were written in pieces."""
+        stream = io.BytesIO()
+        with pa.ipc.new_stream(stream, PLAN_SCHEMA) as writer:
+            writer.write_table(self._table)
+        return hashlib.blake2b(stream.getbuffer(), digest_size=16).hexdigest()
+
+    def pairs(self) -> list[PlannedPair]:
+        """The planned pairs."""
+        columns = [column.to_pylist() for column in self._table.itercolumns()]
+        return [
+            PlannedPair(Pair(*pair), key, seed, selected) for *pair, key, seed, selected in zip(*columns, strict=True)
+        ]
+
+
+def bucket_of(key: str, num_buckets: int) -> int:
+    """Which bucket a key belongs to."""
+    return int(key[:8], 16) % num_buckets
+
+
+def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Iterator[PlannedPair]:
+    """Give every pair its key and seed; the first `limit` of them are selected.
+
+    Raises:
+        PipelineError: two pairs of one split share an id, or there are no pairs.
+    """
+    seen: set[int] = set()
+    generation = job.manifest.generation
+    addresses = Addresses(job.model, generation.sampling, generation.engine)
+    count = 0
+    for pair in with_images(pairs, job.manifest) if generation.send_image else pairs:
+        identity = hash((pair.split, pair.id))
+        if identity in seen:
+            hint = "; columns: {id: null} makes ids" if isinstance(job.manifest.dataset, OwnDataset) else ""
+            raise PipelineError(f"dataset {job.manifest.name}: id {pair.id!r} occurs twice in split {pair.split}{hint}")
+        seen.add(identity)
+        image = image_digest(job.manifest.image_root, pair.image) if generation.send_image else None
+        key, seed = addresses.address(job.prompt.render(pair), image)
+        yield PlannedPair(pair, key, seed, limit is None or count < limit)
+        count += 1
+    if not count:
+        raise PipelineError(f"dataset {job.manifest.name} has no pairs")
+
+
+def write_plan(planned: Iterable[PlannedPair], folder: Path, num_buckets: int, only: range | None = None) -> Plan:
+    """Write the plan, or these buckets of it, to `folder`, replacing an older one only when the new one is complete."""
+    wanted = only if only is not None else range(num_buckets)
+    temporary = folder.with_name(f"{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    buckets: dict[int, list[PlannedPair]] = {}
+    counts: dict[str, int] = {}
+    held = characters = pieces = 0
+    for one in tqdm(planned, desc="plan", unit=" pairs", mininterval=1, disable=None):
+        bucket = bucket_of(one.key, num_buckets)
+        if bucket not in wanted:
+            continue
+        buckets.setdefault(bucket, []).append(one)
+        counts[one.pair.split] = counts.get(one.pair.split, 0) + 1
+        held += 1
+        characters += len(one.pair.caption) + len(one.pair.image) + len(one.pair.topic or "")
+        if held == _PAIRS_IN_MEMORY or characters > _CHARACTERS_IN_MEMORY:
+            _write_pieces(buckets, temporary, pieces)
+            buckets, held, characters, pieces = {}, 0, 0, pieces + 1
+    _write_pieces(buckets, temporary, pieces)
+    temporary.mkdir(parents=True, exist_ok=True)  # these buckets may have no pairs
+    shutil.rmtree(folder, ignore_errors=True)  # the plan is made anew by every run: nothing is lost with it
+    temporary.rename(folder)
+    return Plan(folder, wanted, counts)
+
+
+def _write_pieces(buckets: dict[int, list[PlannedPair]], folder: Path, number: int) -> None:
+    for bucket, planned in buckets.items():
+        path = _bucket_folder(folder, bucket) / f"{number:06d}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        columns = {
+            "id": [p.pair.id for p in planned],
+            "split": [p.pair.split for p in planned],
+            "image": [p.pair.image for p in planned],
+            "caption": [p.pair.caption for p in planned],
+            "topic": [p.pair.topic for p in planned],
+            "key": [p.key for p in planned],
+            "seed": [p.seed for p in planned],
+            "selected": [p.selected for p in planned],
+        }
+        pq.write_table(pa.table(columns, schema=PLAN_SCHEMA), path, compression="zstd")
+
+
+def _bucket_folder(folder: Path, bucket: int) -> Path:
+    return folder / f"bucket-{bucket:05d}"

@@ -1,0 +1,1 @@
+"""Prompt templates, the shipped ones among them."""

@@ -1,0 +1,138 @@
+"""Prompt templates: a system and a user part and perhaps examples, versioned by name, rendered in a sandbox."""
+
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import jinja2.meta
+from jinja2.runtime import Context
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import PipelineError
+from pipeline.files.yaml_file import load_yaml, parse_yaml
+from pipeline.pair import Pair
+from pipeline.prompts.sandbox import PromptSandbox
+
+Message = dict[str, str]
+
+_SANDBOX = PromptSandbox()
+
+
+class PromptExample(BaseModel):
+    """A caption with the explanation that a good answer would be (few-shot)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    caption: str = Field(description="an example's caption")
+    explanation: str = Field(description="its explanation, shown as the assistant's answer, as it stands")
+    topic: str | None = Field(default=None, description="its topic, where the user part uses one")
+    id: str | None = Field(default=None, description="its id, where the user part uses one")
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """What the user part may use."""
+        known = {"caption": self.caption, "topic": self.topic}
+        return known if self.id is None else {**known, "id": self.id}
+
+
+class PromptTemplate(BaseModel):
+    """A chat prompt in Jinja. Variables: `caption`, `id`, `topic`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="template name with its version, such as news-v1; a changed text gets a new one")
+    system: str = Field(default="", description="system message; empty for models without a system role")
+    user: str = Field(min_length=1, description="user message")
+    examples: tuple[PromptExample, ...] = Field(
+        default=(), description="shown before the question as turns of user (the same user part) and assistant"
+    )
+
+    @cached_property
+    def _turns(self) -> "list[Message | _Part]":
+        """The chat; what no variable can change is rendered already.
+
+        Raises:
+            PipelineError: a part is no Jinja, or an example or a part without variables cannot be rendered.
+        """
+        where = ""
+        turns: list[Message | _Part] = []
+        try:
+            if self.system.strip():
+                turns.append(_Part("system", self.system).fixed())
+            user = _Part("user", self.user)
+            for number, example in enumerate(self.examples, start=1):
+                where = f"example {number}: "
+                turns.append({"role": "user", "content": user.text(example.variables)})
+                turns.append({"role": "assistant", "content": example.explanation})
+            where = ""
+            return [*turns, user.fixed()]
+        except Exception as error:  # a template can raise whatever Python can
+            raise self._error(error, where) from error
+
+    def render(self, pair: Pair) -> list[Message]:
+        """The chat messages for one pair.
+
+        Raises:
+            PipelineError: the template asks for a variable that does not exist, breaks the sandbox, or fails.
+        """
+        variables = {"caption": pair.caption, "id": pair.id, "topic": pair.topic}
+        try:
+            return [
+                {"role": turn.role, "content": turn.text(variables)} if isinstance(turn, _Part) else turn
+                for turn in self._turns
+            ]
+        except PipelineError:
+            raise
+        except Exception as error:
+            raise self._error(error, f"pair {pair.id!r}: ") from error
+
+    def _error(self, error: Exception, where: str) -> PipelineError:
+        said = str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
+        return PipelineError(f"prompt template {self.name}: {where}{said}; it may use caption, id, topic")
+
+
+class _Part:
+    """A compiled piece of a template."""
+
+    def __init__(self, role: str, source: str) -> None:
+        self.role = role
+        self._names = jinja2.meta.find_undeclared_variables(_SANDBOX.parse(source))
+        self._template = _SANDBOX.from_string(source)
+
+    def text(self, variables: dict[str, Any]) -> str:
+        """Render it. As `Template.render`, without merging globals (there are none), which cost most of the time."""
+        template = self._template
+        context = Context(_SANDBOX, variables, template.name, template.blocks)
+        return _SANDBOX.concat(template.root_render_func(context))
+
+    def fixed(self) -> "Message | _Part":
+        """Its message, if no variable can change it; otherwise itself."""
+        return self if self._names else {"role": self.role, "content": self.text({})}
+
+
+def load_prompt(name_or_path: str, base: Path) -> PromptTemplate:
+    """A shipped template by name (`news-v1`), or one from a YAML file relative to `base`.
+
+    Raises:
+        PipelineError: there is no such template, or its file is not a valid one.
+    """
+    shipped = files("pipeline") / "prompts"
+    known = sorted(entry.name.removesuffix(".yaml") for entry in shipped.iterdir() if entry.name.endswith(".yaml"))
+    if name_or_path in known:
+        source = name_or_path
+        content: Any = parse_yaml((shipped / f"{name_or_path}.yaml").read_text(encoding="utf-8"))
+    else:
+        path = base / name_or_path
+        if not path.is_file():
+            raise PipelineError(
+                f"prompt template {name_or_path!r} is neither shipped ({', '.join(known)}) nor a file at {path}"
+            )
+        source, content = str(path), load_yaml(path)
+    try:
+        template = PromptTemplate.model_validate(content)
+        template._turns  # noqa: B018 - a mistake in it shows now, not at the first row
+    except (ValidationError, PipelineError) as error:
+        raise PipelineError(f"prompt template {source}: {error}") from error
+    return template

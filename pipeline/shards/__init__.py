@@ -1,0 +1,1 @@
+"""Explanation shards: schema, statuses, receipts, and who may write them."""

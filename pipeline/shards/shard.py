@@ -1,0 +1,132 @@
+"""Reading and committing explanation shards."""
+
+import hashlib
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass, fields
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.errors import PipelineError
+from pipeline.files.storage import Storage
+from pipeline.shards.schema import SCHEMA, SCHEMA_VERSION, provenance_of, schema_with
+from pipeline.shards.status import Status
+
+_NAME = re.compile(r"split=(?P<split>[^/]+)/part-(?P<number>\d{5})-of-(?P<of>\d{5})\.parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a shard, flat; `image` is the relative path. See docs/parquet_schema.md."""
+
+    id: str
+    split: str
+    image: str
+    caption: str
+    topic: str | None
+    explanation: str | None
+    raw_text: str | None
+    status: str
+    error: str | None
+    finish_reason: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    clip_tokens: int | None
+    key: str
+    seed: int
+    model: str
+    revision: str
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether the engine has seen this row: it has a text, or an error of the engine's."""
+        return self.raw_text is not None or self.status == Status.ERROR
+
+
+_COLUMNS = [field.name for field in fields(Row)]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardFile:
+    """A shard by its name: `split=train/part-00002-of-00004.parquet`."""
+
+    name: str
+    split: str
+    number: int
+    num_shards: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A shard's content: rows, what its footer says of their origin, and the file's SHA-256."""
+
+    rows: list[Row]
+    provenance: dict[str, Any]
+    digest: str
+    size: int
+
+
+def shard_name(split: str, number: int, num_shards: int) -> str:
+    """`split=train/part-00002-of-00004.parquet`."""
+    return f"split={split}/part-{number:05d}-of-{num_shards:05d}.parquet"
+
+
+def list_shards(storage: Storage) -> list[ShardFile]:
+    """All shards of an output, by name, found in one listing. Half-written temporary files are none."""
+    return [
+        ShardFile(file.name, match["split"], int(match["number"]), int(match["of"]), file.size)
+        for file in storage.files()
+        if (match := _NAME.fullmatch(file.name))
+    ]
+
+
+def read_shard(storage: Storage, name: str) -> Shard:
+    """A whole shard.
+
+    Raises:
+        PipelineError: the file cannot be read, or is not one of our shards.
+    """
+    try:
+        content = storage.read(name)
+        table = pq.read_table(pa.BufferReader(content))
+    except (OSError, pa.ArrowException) as error:
+        raise PipelineError(f"{name}: cannot be read ({error}); delete it and it is generated again") from error
+    provenance = provenance_of(table.schema)
+    if provenance is None:
+        raise PipelineError(f"{name}: is no explanation shard; choose another output folder")
+    if provenance["schema_version"] != SCHEMA_VERSION:
+        raise PipelineError(
+            f"{name}: has schema version {provenance['schema_version']}, this program writes {SCHEMA_VERSION}; "
+            "choose another output folder"
+        )
+    return Shard(_rows(table), provenance, hashlib.sha256(content).hexdigest(), len(content))
+
+
+def _rows(table: pa.Table) -> list[Row]:
+    columns = {name: table.column(name) for name in _COLUMNS}
+    columns["image"] = pc.struct_field(columns["image"], "path")
+    return [Row(*values) for values in zip(*(column.to_pylist() for column in columns.values()), strict=True)]
+
+
+def write_shard(storage: Storage, name: str, rows: list[Row], provenance: dict[str, Any]) -> tuple[str, int]:
+    """Commit a shard, rows in order of id; the file's SHA-256 and its size in bytes."""
+    ordered = sorted(rows, key=lambda row: row.id)
+    columns = {name: [getattr(row, name) for row in ordered] for name in SCHEMA.names}
+    columns["image"] = [{"bytes": None, "path": row.image} for row in ordered]
+    schema = schema_with({**provenance, "counts": count_statuses(ordered)})
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns, schema=schema), buffer, compression="zstd")
+    content = buffer.getvalue()
+    storage.write(name, content)
+    return hashlib.sha256(content).hexdigest(), len(content)
+
+
+def count_statuses(rows: list[Row]) -> dict[str, int]:
+    """Rows by status, in the order of `Status`, zeros left out."""
+    counts = Counter(row.status for row in rows)
+    return {status.value: counts[status.value] for status in Status if counts[status.value]}

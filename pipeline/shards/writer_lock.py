@@ -1,0 +1,91 @@
+"""The output belongs to one dataset, and to one writer at a time."""
+
+import errno
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import PipelineError
+from pipeline.shards.shard import ShardFile
+
+_LOCK = ".writer.lock"
+_WRITERS = "_writers"
+_ALL = 100_000  # more than a manifest may have
+
+
+def check_output(output: Path | str, shards: Iterable[ShardFile], num_shards: int) -> None:
+    """Refuse an output that is cut in another number of shards; whose dataset it is, each bucket checks for itself.
+
+    Raises:
+        PipelineError: naming a shard that does not belong, and what to do.
+    """
+    for shard in shards:
+        if shard.num_shards != num_shards:
+            raise PipelineError(
+                f"{output} holds shards cut in {shard.num_shards} parts ({shard.name}), the manifest says "
+                f"{num_shards}; set num_shards back, or choose another output folder"
+            )
+
+
+def check_dataset(output: Path | str, name: str, provenance: dict[str, Any], dataset: str) -> None:
+    """Refuse a shard of another dataset.
+
+    Raises:
+        PipelineError: naming it, and what to do.
+    """
+    if provenance["dataset"] != dataset:
+        raise PipelineError(
+            f"{output} holds shards of dataset {provenance['dataset']!r} ({name}), not of {dataset!r}; "
+            "set another output folder in the manifest, or move that one away"
+        )
+
+
+@contextmanager
+def single_writer(work: Path, buckets: range | None = None) -> Iterator[None]:
+    """Hold the lock of these buckets, or of all, in the work folder; writers of other buckets may go on beside.
+
+    The kernel frees it when this process ends, however it ends.
+
+    Raises:
+        PipelineError: another process, or another part of this one, is writing one of these buckets.
+    """
+    writers = work / _WRITERS
+    writers.mkdir(parents=True, exist_ok=True)
+    mine = buckets if buckets is not None else range(_ALL)
+    with (work / _LOCK).open("a+b") as lock:
+        try:
+            _lock_bytes(lock.fileno(), mine)
+        except OSError as taken:
+            if taken.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
+            who = "; ".join(_overlapping(writers, mine)) or "another process"
+            raise PipelineError(f"{work} is being written by {who}") from None
+        name = writers / f"{mine.start:05d}-{mine.stop:05d}"
+        name.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        try:
+            yield
+        finally:
+            name.unlink(missing_ok=True)
+
+
+def _lock_bytes(file: int, buckets: range) -> None:
+    """Lock a byte for each bucket; bound to the open file where the system can, else to the process."""
+    if hasattr(fcntl, "F_OFD_SETLK"):
+        request = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, buckets.start, len(buckets), 0)
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, request)
+    else:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, len(buckets), buckets.start, os.SEEK_SET)
+
+
+def _overlapping(writers: Path, buckets: range) -> Iterator[str]:
+    """Who wrote down that it writes some of these buckets; one that was killed may be among them."""
+    for path in sorted(writers.iterdir()):
+        start, stop = map(int, path.name.split("-"))
+        if start < buckets.stop and buckets.start < stop:
+            of = "" if stop == _ALL else f" (buckets {start} to {stop - 1})"
+            yield path.read_text(encoding="utf-8") + of

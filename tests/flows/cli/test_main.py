@@ -1,0 +1,119 @@
+"""The command as a person meets it: exit codes, messages without tracebacks."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.cli.main import main
+from pipeline.checking.check import check_manifest
+from pipeline.generation.spool import read_spool
+from tests.support.dataset import write_manifest, write_pairs
+from tests.support.generation import all_rows
+
+TRAIN = Path(__file__).parents[3] / "data_manifests" / "heraldry" / "train.yaml"
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["entityclip", *map(str, arguments)])
+    monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    return int(exit_.value.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check", "none.yaml"], "no manifest at none.yaml"),
+        (["generate", "none.yaml"], "no manifest at none.yaml"),
+        (["train", "none.yaml", "--out", "run"], "no training settings at none.yaml"),
+        (["train", TRAIN, "--out", "run", "--set", "optim.stepz=3"], "stepz"),
+        (["train", TRAIN, "--out", "run", "--set", "towers.model=local-dir:nowhere"], "nowhere"),
+        (["evaluate", "none"], "no checkpoint at none/checkpoint"),
+    ],
+)
+def test_a_users_mistake_is_a_message(
+    arguments: list[object],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _run(monkeypatch, *arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_unusable_data_is_named_before_prefect_starts_or_by_the_flow(tmp_path: Path, tiny_llama: Path) -> None:
+    """As a process of its own: Prefect's log must not put a traceback before the message either."""
+    write_pairs(tmp_path, 3)
+    bad = write_manifest(tmp_path, tiny_llama, dataset__root="nowhere")
+    result = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "generate", str(bad)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "no image root at" in result.stderr
+    assert "set dataset.root in the manifest" in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_generate_then_generate_again(
+    tmp_path: Path,
+    tiny_llama: Path,
+    prefect_server: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_pairs(tmp_path, 6)
+    manifest = write_manifest(tmp_path, tiny_llama)
+    assert _run(monkeypatch, "generate", manifest, "--limit", 4) == 0
+    assert "generated 4; reused 0; left for later 2" in capsys.readouterr().out
+    assert _run(monkeypatch, "generate", manifest) == 0
+    out = capsys.readouterr().out
+    assert "generated 2; reused 4; left for later 0" in out
+    truncated = [row for row in all_rows(tmp_path / "explanations").values() if row.status == "truncated"]
+    hint = f"{len(truncated)} truncated: entityclip "  # the tiny LLM rambles
+    (command,) = [line.removeprefix(hint) for line in out.splitlines() if line.startswith(hint)]
+    assert _run(monkeypatch, *shlex.split(command)) == 0
+    out = capsys.readouterr().out
+    assert f"generated {len(truncated)}; reused {6 - len(truncated)}; left for later 0" in out
+    redone = all_rows(tmp_path / "explanations")
+    assert all((redone[row.id].completion_tokens or 0) > 8 for row in truncated)  # the manifest's budget is 8
+    other = write_manifest(tmp_path, tiny_llama, name="other")
+    assert _run(monkeypatch, "generate", other) == 2
+    assert "holds shards of dataset 'tiny'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_soon_and_keeps_what_was_answered(tmp_path: Path, tiny_llama: Path) -> None:
+    write_pairs(tmp_path, 500)
+    changes = {"generation__engine__batch_size": 1, "generation__sampling__max_tokens": 40}
+    manifest = write_manifest(tmp_path, tiny_llama, generation__max_model_len=128, **changes)
+    command = [sys.executable, "-m", "flows.cli", "generate", str(manifest)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    assert next(line for line in process.stderr if line.startswith("generate: "))
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: Prefect's temporary server gets it too
+    rest = process.stderr.read()
+    assert process.wait(timeout=60) != 0
+    assert "interrupted: what is finished is kept" in rest
+    assert "Traceback" not in rest
+    spools = list((tmp_path / "explanations" / "_spool").iterdir())
+    kept = sum(len(session.completions) for path in spools for session in read_spool(path))
+    kept += len(all_rows(tmp_path / "explanations"))
+    assert 0 < kept < 500
+    work = check_manifest(manifest).work
+    assert work is not None
+    assert work.to_generate == 500 - kept

@@ -1,0 +1,60 @@
+"""Ranges of shards, and the account at the end of a fan-out."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.generate import generate_explanations
+from flows.orchestration.fan_out import Expected, cut, reconcile
+from pipeline.errors import PipelineError
+from pipeline.generation.prepare import prepare
+from pipeline.job import open_job
+from tests.support.dataset import write_manifest, write_pairs
+from tests.support.generation import all_rows, find_shards, generate
+from tests.support.scripted_engine import ScriptedEngine
+
+
+@given(st.integers(1, 500), st.integers(1, 600))
+def test_ranges_cover_all_buckets_once_and_evenly(buckets: int, parts: int) -> None:
+    ranges = cut(buckets, parts)
+    assert [bucket for one in ranges for bucket in one] == list(range(buckets))
+    assert len(ranges) == min(buckets, parts)
+    assert max(map(len, ranges)) - min(map(len, ranges)) <= 1
+
+
+def test_every_shard_that_is_not_as_planned_is_named(tmp_path: Path, tiny_llama: Path) -> None:
+    write_pairs(tmp_path, 60)
+    job = open_job(write_manifest(tmp_path, tiny_llama, num_shards=5))
+    generate(job, ScriptedEngine())
+    plan = prepare(job)
+    expected = Expected({bucket: plan.bucket(bucket).digest for bucket in plan.buckets}, limited=False)
+    counts, pending = reconcile(job, expected)
+    assert pending == 0
+    assert sum(sum(of.values()) for of in counts.values()) == len(all_rows(job.output)) == 60
+
+    receipts = tmp_path / "explanations" / "_receipts"
+    (receipts / "bucket-00000.json").unlink()
+    _change(receipts / "bucket-00001.json", plan="of another plan")
+    _change(receipts / "bucket-00002.json", pending=3)
+    next(path for path in find_shards(tmp_path / "explanations") if "part-00003" in path.name).unlink()
+    with pytest.raises(PipelineError) as error:
+        reconcile(job, expected)
+    message = str(error.value)
+    assert "4 of 5 buckets are not accounted for" in message
+    assert "bucket 0: it has no receipt; bucket 1: it was made for another plan" in message
+    assert "bucket 2: 3 of its pairs are left; bucket 3: split=" in message and "is missing" in message
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_without_a_deployment_the_message_says_what_to_do(tmp_path: Path, tiny_llama: Path) -> None:
+    write_pairs(tmp_path, 6)
+    state = generate_explanations(write_manifest(tmp_path, tiny_llama), ranges=2, return_state=True)
+    assert state.is_failed()
+    assert "there is no deployment generate-range/tiny; add it to prefect.yaml" in str(state.message)
+
+
+def _change(receipt: Path, **changes: object) -> None:
+    receipt.write_text(json.dumps({**json.loads(receipt.read_text()), **changes}))

@@ -1,0 +1,47 @@
+import re
+
+import pytest
+
+from model.clip.open_clip_import import open_clip
+from model.clip.pretrained import check_names
+from model.clip.towers import load_towers
+from model.errors import ModelError
+from model.settings.schema import TowerSettings
+
+
+def asked_for(model: str, tag: str | None) -> TowerSettings:
+    return TowerSettings(model=model, pretrained=tag)
+
+
+def test_weights_of_another_activation_are_refused_before_any_download(monkeypatch):
+    def download(*_args, **_how):
+        raise AssertionError("reached for the network")
+
+    monkeypatch.setattr(open_clip.factory, "download_pretrained", download)
+    with pytest.raises(
+        ModelError, match="'openai' were trained with QuickGELU, ViT-B-32 computes GELU; use ViT-B-32-q"
+    ):
+        load_towers(asked_for("ViT-B-32", "openai"))
+    with pytest.raises(ModelError, match=re.escape("cannot load 'ViT-B-32-quickgelu'")):
+        monkeypatch.setattr(open_clip.factory, "download_pretrained", lambda *_a, **_h: 1 / 0)
+        load_towers(asked_for("ViT-B-32-quickgelu", "openai"))  # the right name goes on to the download
+
+
+def test_every_pair_of_open_clip_passes_or_is_refused_for_its_activation():
+    refused = []
+    for model, tag in open_clip.list_pretrained():
+        try:
+            check_names(asked_for(model, tag))
+        except ModelError:
+            refused.append((model, tag))
+    openai = [(model, tag) for model, tag in open_clip.list_pretrained() if tag == "openai"]
+    assert [pair for pair in openai if pair not in refused] == [pair for pair in openai if "quickgelu" in pair[0]]
+    assert ("ViT-B-32", "laion2b_s34b_b79k") not in refused and ("RN50", "cc12m") in refused
+
+
+def test_unknown_names_are_answered_with_what_there_is():
+    with pytest.raises(ModelError, match=r"no model 'ViT-B-23'; nearest: .*ViT-B-32"):
+        check_names(asked_for("ViT-B-23", None))
+    with pytest.raises(ModelError, match=r"no weights 'opanai' for ViT-B-32-quickgelu \(it has .*openai"):
+        check_names(asked_for("ViT-B-32-quickgelu", "opanai"))
+    check_names(asked_for("ViT-B-32", None))

@@ -1,0 +1,117 @@
+import json
+import shutil
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+
+from model.checkpoints.checkpoint import load_entityclip, load_trained_towers
+from model.clip.open_clip_import import open_clip
+from model.errors import ModelError
+from model.evaluation.evaluate import evaluate, read_metrics
+from model.exporting.export import RECORD, export
+from model.training.loop import train
+from tests.model.shard_writer import picture
+
+
+@pytest.fixture
+def run(settings, tmp_path):
+    train(settings, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_metrics_are_those_of_plain_open_clip(run, settings):
+    """Loads the towers into open_clip by itself, encodes one pair at a time, ranks by sorting."""
+    metrics = evaluate(run)["test"]
+    clip, _, transform = open_clip.create_model_and_transforms(settings.towers.model)
+    clip.load_state_dict(load_file(run / "checkpoint" / "towers.safetensors"))
+    clip.eval()
+    tokenizer = open_clip.get_tokenizer(settings.towers.model)
+    ids = json.loads((run / "test_ids.json").read_text())
+    assert sorted(ids) == [f"test-{n:03d}" for n in range(15)]
+    numbers = [int(name.removeprefix("test-")) for name in ids]
+    with torch.no_grad():
+        image = torch.cat([clip.encode_image(transform(picture(n))[None]) for n in numbers])
+        text = torch.cat([clip.encode_text(tokenizer([f"lord of name{n}"])) for n in numbers])
+    saved = load_file(run / "test_embeddings.safetensors")
+    torch.testing.assert_close(saved["image"], F.normalize(image, dim=-1), rtol=0, atol=1e-6)
+    torch.testing.assert_close(saved["text"], F.normalize(text, dim=-1), rtol=0, atol=1e-6)
+
+    scores = saved["image"] @ saved["text"].T
+    for name, table in (("image_to_text", scores), ("text_to_image", scores.T)):
+        places = (table.argsort(dim=1, descending=True) == torch.arange(15)[:, None]).int().argmax(dim=1)
+        for k in (1, 5, 10):
+            assert metrics[name][f"R@{k}"] == pytest.approx(100 * (places < k).float().mean().item())
+        main = places[[i for i, n in enumerate(numbers) if n % 3]]
+        assert metrics["by_topic"]["main"][name]["MeanR"] == pytest.approx(1 + main.float().mean().item())
+    assert metrics["by_topic"]["rare"]["queries"] == 5 and metrics["gallery"] == metrics["queries"] == 15
+    assert metrics["chance"]["image_to_text"]["R@5"] == pytest.approx(100 * 5 / 15)
+    assert metrics["intervals"]["clusters"] == 15
+    for name in ("mean_recall", "image_to_text"):
+        low, high = metrics["intervals"][name] if name == "mean_recall" else metrics["intervals"][name]["MRR"]
+        assert low < (metrics[name] if name == "mean_recall" else metrics[name]["MRR"]) < high
+    assert read_metrics(run)["splits"] == {"test": metrics}
+
+
+def test_a_run_needs_nothing_of_what_it_began_from(settings, clip_folder, tmp_path):
+    """The model folder is gone, and the run is somewhere else."""
+    base = shutil.copytree(clip_folder, tmp_path / "base")
+    towers = settings.towers.model_copy(update={"model": f"local-dir:{base}"})
+    train(settings.model_copy(update={"towers": towers}), tmp_path / "run")
+    before = evaluate(tmp_path / "run")
+    shutil.rmtree(base)
+    run = (tmp_path / "run").rename(tmp_path / "moved")
+    assert evaluate(run) == before
+    assert load_entityclip(run)[0].method == settings.method
+    exported = json.loads((export(run, tmp_path / "out") / RECORD).read_text())
+    assert exported["trained_from"]["model"] == "local-dir:base"
+    assert not list(run.glob("checkpoint/towers/*.safetensors"))  # the trained weights are there once
+
+
+def test_partial_explanations_are_measured_only_if_allowed(run, dataset, tmp_path):
+    folder = shutil.copytree(dataset[0], tmp_path / "explanations")
+    (folder / "_receipts" / "bucket-00000.json").unlink()
+    with pytest.raises(ModelError, match="not complete: 1 of 2 buckets"):
+        evaluate(run, explanations=folder)
+    metrics = evaluate(run, explanations=folder, allow_partial=True)["test"]
+    assert metrics["gaps"] == ["1 of 2 buckets are finished"] and metrics["allow_partial"] is True
+
+
+def test_one_split_does_not_overwrite_another_of_the_same_weights(run):
+    """And what other weights were measured on does not stay."""
+    both = evaluate(run, ["val", "test"])
+    assert list(both) == ["val", "test"] and both["val"]["gallery"] == 12
+    before = read_metrics(run)
+    assert evaluate(run, ["val"])["val"] == both["val"]
+    assert read_metrics(run) == before and set(before["splits"]) == {"val", "test"}
+    assert {path.name for path in run.glob("*_embeddings.safetensors")} == {
+        "val_embeddings.safetensors",
+        "test_embeddings.safetensors",
+    }
+    (run / "metrics.json").write_text(json.dumps(before | {"towers_sha256": "of other weights"}))
+    evaluate(run, ["val"])
+    assert set(read_metrics(run)["splits"]) == {"val"}
+    (run / "metrics.json").write_text(json.dumps(before["splits"]["test"]))
+    with pytest.raises(ModelError, match="written by an older version"):
+        read_metrics(run)
+
+
+def test_the_whole_model_comes_back(run, settings):
+    model, _ = load_entityclip(run)
+    assert model.method == settings.method
+    towers = load_trained_towers(run).clip.state_dict()
+    whole = load_file(run / "checkpoint" / "model.safetensors")
+    assert {"clip." + name for name in towers} == {name for name in whole if name.startswith("clip.")}
+    assert all(torch.equal(tensor, whole["clip." + name]) for name, tensor in towers.items())
+
+
+def test_what_is_missing_or_damaged_is_named(run, tmp_path):
+    with pytest.raises(ModelError, match="no checkpoint at"):
+        evaluate(tmp_path / "elsewhere")
+    with pytest.raises(ModelError, match="no shards of split 'dev', it has test, train, val"):
+        evaluate(run, ["dev"])
+    towers = run / "checkpoint" / "towers.safetensors"
+    towers.write_bytes(towers.read_bytes()[:100])
+    with pytest.raises(ModelError, match=r"towers\.safetensors: cannot be read"):
+        evaluate(run)

@@ -1,0 +1,37 @@
+"""Several processes share the encoding, and measure what one measures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from model.errors import ModelError
+from model.evaluation.evaluate import evaluate
+from model.launch.evaluate import evaluate_in_processes
+from model.training.loop import train
+
+
+def test_two_processes_measure_what_one_measures(settings, tmp_path):
+    run = tmp_path / "run"
+    train(settings, run)
+    splits = [settings.data.splits.test, settings.data.splits.val]
+
+    def written() -> dict[str, Any]:
+        found: dict[str, Any] = {path.name: json.loads(path.read_text()) for path in run.glob("*_ids.json")}
+        for path in run.glob("*_embeddings.safetensors"):
+            found |= {f"{path.name} {name}": tensor.tolist() for name, tensor in load_file(path).items()}
+        return found | json.loads((run / "metrics.json").read_text())
+
+    measured = evaluate(run, splits)
+    alone = written()
+    for path in [*run.glob("*_ids.json"), *run.glob("*_embeddings.safetensors"), run / "metrics.json"]:
+        path.unlink()
+    assert evaluate_in_processes(run, splits, count=2) == measured
+    assert written() == alone and len(alone) == 2 * 3 + 3
+
+    with pytest.raises(ModelError, match="no-such-split"):
+        evaluate_in_processes(run, ["no-such-split"], count=2)
+    with pytest.raises(ModelError, match="no checkpoint"):
+        evaluate_in_processes(Path(tmp_path), count=2)

@@ -1,0 +1,279 @@
+"""A run that was stopped or killed, and went on, is the run that was never interrupted."""
+
+import json
+import random
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from model.errors import ModelError
+from model.settings.schema import TrainSettings
+from model.training.loop import train
+from model.training.resume import FREE, _flat, changes
+from model.training.run_dir import can_go_on, is_finished
+from model.training.stop_signal import Stopped
+from tests.model.shard_writer import row, write_receipts, write_shard
+from tests.support.killable_training import count_moments, run
+
+STEPS = 12
+
+
+def changed(settings: TrainSettings, **sections) -> TrainSettings:
+    return TrainSettings.model_validate(
+        settings.model_dump()
+        | {
+            name: settings.model_dump()[name] | change if isinstance(change, dict) else change
+            for name, change in sections.items()
+        }
+    )
+
+
+def killable(settings: TrainSettings) -> TrainSettings:
+    """Validated on the training rows: the recall rises, so there are several best checkpoints."""
+    splits = {"train": "train", "val": "train", "test": "test"}
+    return changed(
+        settings,
+        optim={"steps": STEPS, "lr": 3e-3, "new_lr": 3e-3},
+        data={"splits": splits},
+        evaluation={"every": 3, "batch_size": 20},
+        checkpoint={"every": 2, "keep": 2},
+    )
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory, clip_folder, dataset) -> tuple[TrainSettings, Path, list[str]]:
+    """Settings, a run of them, and its moments: every change of a file, every step, every batch of a validation."""
+    plain = {
+        "towers": {"model": f"local-dir:{clip_folder}"},
+        "method": {"image_experts": 2, "shared_experts": 1, "text_experts": 1, "anchor_text_weight": 0.5},
+        "data": {"explanations": dataset[0]},
+        "optim": {"steps": STEPS, "batch_size": 8},
+        "threads": 1,
+        "device": "cpu",
+    }
+    settings = killable(TrainSettings.model_validate(plain))
+    out = tmp_path_factory.mktemp("uninterrupted") / "run"
+    return settings, out, count_moments(settings, out)
+
+
+def everything(out: Path) -> dict[str, object]:
+    """All that a run leaves, but for times, and for the commit, as the tree may be edited while this runs."""
+    log = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    record = json.loads((out / "train.json").read_text())
+    states = {path.name: json.loads((path / "state.json").read_text()) for path in (out / "state").iterdir()}
+    for timed in (*log, record, *(state["position"] for state in states.values())):
+        for name in ("seconds", "step_seconds", "samples_per_second"):
+            timed.pop(name, None)
+    tensors = {
+        str(path.relative_to(out)): {name: tensor.numpy().tobytes() for name, tensor in load_file(path).items()}
+        for folder in ("state", "checkpoint")
+        for path in (out / folder).rglob("*.safetensors")
+    }
+    card = json.loads((out / "checkpoint" / "checkpoint.json").read_text())
+    for origin in (record, card["trained_with"], *(state["origin"] for state in states.values())):
+        del origin["versions"]["git"]
+    return {"log": log, "record": record, "states": states, "tensors": tensors, "card": card}
+
+
+def assert_the_same(out: Path, reference: Path) -> None:
+    found, expected = everything(out), everything(reference)
+    assert found["tensors"].keys() == expected["tensors"].keys()
+    for name, content in expected["tensors"].items():
+        assert found["tensors"][name] == content, name
+    for part in ("log", "states", "card", "record"):
+        assert found[part] == expected[part], part
+
+
+def between(moments: list[str], *, after: str, before: str, last: bool = False) -> int:
+    """A moment `before` that follows directly on a moment `after`."""
+    found = [i for i in range(1, len(moments)) if moments[i - 1] == after and moments[i] == before]
+    return found[-1 if last else 0]
+
+
+def test_killed_runs_go_on_to_the_bit(uninterrupted, tmp_path):
+    settings, reference, moments = uninterrupted
+    # the old checkpoint is aside and the new one has no name yet; then, in the same run, the last state's manifest
+    for at in (
+        between(moments, after="os.rename checkpoint", before="os.rename .checkpoint.tmp"),
+        moments.index("after step 5"),
+    ):
+        out = tmp_path / f"at-{at}"
+        assert run(settings, out, signal_at=at) == -signal.SIGKILL
+        assert not (out / "train.json").exists()
+        assert run(settings, out) == 0
+        assert_the_same(out, reference)
+
+
+def seeded_moments(moments: list[str]) -> dict[str, int]:
+    """Ten: four kinds that must be among them, and any six others."""
+    chosen = random.Random(6)
+
+    def some(kind: str) -> int:
+        return chosen.choice([i for i, moment in enumerate(moments) if kind in moment])
+
+    after_checkpoint = [i for i in range(1, len(moments)) if moments[i - 1] == "os.rename .checkpoint.tmp"]
+    kinds = {
+        "a step": some("after step"),
+        "writing a state": some("state/.step-"),
+        "a state's name": some("os.rename state/.step-"),
+        "a validation": some("validation"),
+        "right after a best checkpoint": after_checkpoint[-1],
+    }
+    begun = moments.index("after step 1")
+    return kinds | {f"moment {at}": at for at in chosen.sample(range(begun, len(moments)), 10 - len(kinds))}
+
+
+@pytest.mark.slow
+def test_killed_at_ten_seeded_moments(uninterrupted, tmp_path):
+    settings, reference, moments = uninterrupted
+    assert moments.count("os.rename checkpoint") >= 2, "the best changes during training"
+    for number, at in enumerate(seeded_moments(moments).values()):
+        out = tmp_path / f"run-{number}"
+        assert run(settings, out, signal_at=at) == -signal.SIGKILL
+        assert run(settings, out) == 0
+        assert_the_same(out, reference)
+
+
+@pytest.mark.slow
+def test_killed_again_and_again(uninterrupted, tmp_path):
+    """Every process dies a random number of moments after its start, until one has nothing left to do."""
+    settings, reference, _ = uninterrupted
+    chosen, code, deaths = random.Random(7), -signal.SIGKILL, 0
+    while code != 0:
+        code = run(settings, tmp_path / "run", signal_at=chosen.randrange(20, 100))
+        deaths += code == -signal.SIGKILL
+    assert deaths >= 3
+    assert_the_same(tmp_path / "run", reference)
+
+
+def test_a_request_to_stop_saves_the_step(uninterrupted, tmp_path):
+    settings, reference, moments = uninterrupted
+    validation = len(moments) - 1 - moments[::-1].index("validation")
+    for at, number, code, step in (
+        (moments.index("after step 5"), signal.SIGTERM, 0, 5),
+        (moments.index("after step 7"), signal.SIGINT, 130, 7),
+        (validation, signal.SIGTERM, 0, STEPS),
+    ):
+        out = tmp_path / f"at-{at}"
+        assert run(settings, out, signal_at=at, number=number) == code
+        assert max(path.name for path in (out / "state").iterdir()) == f"step-{step:08d}"
+        assert not (out / "train.json").exists() and can_go_on(out, settings)
+        assert run(settings, out) == 0
+        assert is_finished(out, settings) and not can_go_on(out, settings)
+        assert_the_same(out, reference)
+
+
+def stopping(step: int, draws: list[float]):
+    """Draw from every generator after each step; ask to stop after one of them."""
+
+    def on_step(now: int, steps: int, losses: dict[str, float]) -> None:
+        draws.append((now, torch.rand(1).item(), random.random(), np.random.rand()))
+        if now == step:
+            signal.raise_signal(signal.SIGTERM)
+
+    return on_step
+
+
+def test_generators_of_every_kind_go_on_and_the_callers_stay(settings, tmp_path, capfd):
+    whole, parts = [], []
+    train(settings, tmp_path / "whole", on_step=stopping(0, whole))
+    handler = signal.getsignal(signal.SIGTERM)
+    before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
+    with pytest.raises(
+        Stopped, match=r"SIGTERM: stopped after step 4 of 6; the state is saved in .*goes on from there"
+    ):
+        train(settings, tmp_path / "parts", on_step=stopping(4, parts))
+    assert signal.getsignal(signal.SIGTERM) is handler
+    random.seed(99)
+    torch.manual_seed(99)
+    torch.set_rng_state(before[0])
+    random.setstate(before[1])
+    capfd.readouterr()
+    train(settings, tmp_path / "parts", on_step=stopping(0, parts))
+    assert "resumed from step 4 of 6" in capfd.readouterr().err
+    assert parts == whole and len(whole) == 6
+    after = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
+    assert torch.equal(after[0], before[0]) and after[1:] == before[1:]
+
+
+@pytest.fixture
+def unfinished(settings, tmp_path) -> Path:
+    with pytest.raises(Stopped):
+        train(settings, tmp_path / "run", on_step=stopping(4, []))
+    return tmp_path / "run"
+
+
+def test_changed_settings_are_named_and_refused_where_they_matter(settings, unfinished, capfd):
+    kept = {path: path.read_bytes() for path in unfinished.rglob("*") if path.is_file()}
+    for sections, words in (
+        ({"optim": {"steps": 9}}, r"optim\.steps: 6 -> 9 \(the learning rate falls .*`entityclip export`"),
+        ({"optim": {"lr": 0.5}, "seed": 3}, r"optim\.lr: 0\.001 -> 0\.5\n  seed: 0 -> 3\n"),
+        ({"method": {"gi_itm": False}, "threads": 2}, r"  method\.gi_itm: True -> False\n[^ ]*/settings\.yaml"),
+        ({"evaluation": {"every": 2}}, r"evaluation\.every: 3 -> 2"),
+    ):
+        other = changed(settings, **sections)
+        assert not can_go_on(unfinished, other)
+        with pytest.raises(ModelError, match=words):
+            train(other, unfinished)
+    assert kept == {path: path.read_bytes() for path in unfinished.rglob("*") if path.is_file()}
+    free = changed(settings, checkpoint={"keep": 1, "every": 1}, evaluation={"batch_size": 4}, data={"cache_mib": 0})
+    assert can_go_on(unfinished, free)
+    capfd.readouterr()
+    train(free, unfinished)
+    said = capfd.readouterr().err
+    assert "changed setting, checkpoint.keep: 2 -> 1 (nothing that is trained or chosen depends on it)" in said
+    assert "changed setting, evaluation.batch_size: 5 -> 4 (the mathematics is the same" in said
+    assert [path.name for path in (unfinished / "state").iterdir()] == ["step-00000006"]
+    assert "step 6: state saved, 1." in said and " MiB in 0." in said
+
+
+def test_fields_that_may_change_exist(settings):
+    assert set(FREE) <= set(_flat(settings.as_plain()))
+    assert changes(settings.as_plain(), settings) == []
+    old = settings.as_plain()
+    del old["checkpoint"]  # a run of before there were states
+    assert changes(old, settings) == []
+
+
+def test_other_data_is_refused(settings, dataset, unfinished, tmp_path):
+    copy = shutil.copytree(dataset[0], tmp_path / "explanations")
+    elsewhere = changed(settings, data={"explanations": copy})
+    assert can_go_on(unfinished, elsewhere), "the same shards in another folder"
+    rows = [row(number, "train") for number in range(1, 40, 2)]
+    write_shard(copy, "train", [{**rows[0], "caption": "another"}, *rows[1:]], dataset[1], 1, 2)
+    write_receipts(copy, 2)
+    assert not can_go_on(unfinished, elsewhere)
+    with pytest.raises(
+        ModelError, match=r"on other data: changed are split=train/part-00001-of-00002\.parquet; choose"
+    ):
+        train(elsewhere, unfinished)
+
+
+def test_overwrite_begins_anew(settings, unfinished, capfd):
+    train(settings, unfinished, overwrite=True)
+    assert "resumed" not in capfd.readouterr().err
+    steps = [json.loads(line)["step"] for line in (unfinished / "metrics.jsonl").read_text().splitlines()]
+    assert steps == [0, 1, 2, 3, 3, 4, 5, 6, 6]
+
+
+def test_a_damaged_state_is_named_and_never_passed_over(settings, unfinished):
+    (state,) = (unfinished / "state").iterdir()
+    content = bytearray((state / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (state / "model.safetensors").write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.safetensors is not what was written; remove .*step-00000004"):
+        train(settings, unfinished)
+
+
+def test_one_trainer_a_folder(settings, tmp_path):
+    def meanwhile(step: int, steps: int, losses: dict[str, float]) -> None:
+        if step == 2:
+            with pytest.raises(ModelError, match="another process trains in"):
+                train(settings, tmp_path / "run", overwrite=True)
+
+    train(settings, tmp_path / "run", on_step=meanwhile)
