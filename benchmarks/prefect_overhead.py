@@ -119,7 +119,7 @@ def _server_and_worker(manifest: Path) -> Iterator[None]:
     from prefect.testing.utilities import prefect_test_harness
 
     from flows.generate_range import generate_range
-    from flows.project import PROJECT
+    from flows.project_paths import PROJECT
 
     with prefect_test_harness(server_startup_timeout=120), get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name="overhead", type="process"))
@@ -127,7 +127,7 @@ def _server_and_worker(manifest: Path) -> Iterator[None]:
             flow_id=client.create_flow(generate_range),
             name="synthetic",
             entrypoint="flows/generate_range.py:generate_range",
-            pull_steps=[{"flows.project.enter_project": {}}],
+            pull_steps=[{"flows.project_paths.enter_project": {}}],
             work_pool_name="overhead",
             parameters={"manifest": str(manifest)},
         )

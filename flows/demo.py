@@ -14,7 +14,7 @@ from flows.display.retrieval import show_arms
 from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
 from flows.orchestration.states import stops_with_its_child
-from flows.project import PROJECT
+from flows.project_paths import PROJECT
 from flows.report import show_files
 from flows.train import train_entityclip
 from model.report.write import Report, write_report

@@ -9,7 +9,7 @@ from flows.orchestration.artifacts import publish_metrics
 from flows.orchestration.parameters import Positive
 from flows.orchestration.progress_artifact import LiveRun
 from flows.orchestration.states import completed
-from flows.project import in_project
+from flows.project_paths import in_project
 from model.launch.evaluate import evaluate_in_processes
 
 

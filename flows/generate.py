@@ -9,7 +9,7 @@ from flows.orchestration.buckets import RUNNER, make_buckets
 from flows.orchestration.fan_out import generate_in_ranges
 from flows.orchestration.parameters import Positive, Ranges, RedoStatuses
 from flows.orchestration.states import account, completed, rows_by_status
-from flows.project import in_project, location_in_project
+from flows.project_paths import in_project, location_in_project
 from pipeline.generation.redo import parse_redo
 from pipeline.generation.summary import GenerationSummary
 from pipeline.job import open_job

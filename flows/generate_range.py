@@ -7,7 +7,7 @@ from prefect import flow
 from flows.orchestration.buckets import RUNNER, make_buckets
 from flows.orchestration.parameters import Bucket, Positive, RedoStatuses
 from flows.orchestration.states import account, completed
-from flows.project import in_project, location_in_project
+from flows.project_paths import in_project, location_in_project
 from pipeline.generation.redo import parse_redo
 from pipeline.generation.summary import GenerationSummary
 from pipeline.job import open_job

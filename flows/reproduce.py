@@ -14,7 +14,7 @@ from flows.display.console import console, show_generation, show_training
 from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
 from flows.orchestration.states import stops_with_its_child
-from flows.project import PROJECT
+from flows.project_paths import PROJECT
 from flows.train import train_entityclip
 from model.evaluation.arms_table import ArmsTable, arms_table
 from model.evaluation.evaluate import read_metrics

@@ -11,7 +11,7 @@ from flows.orchestration.artifacts import publish_report
 from flows.orchestration.parameters import Override, Positive, Ranges
 from flows.orchestration.progress_artifact import LiveRun, Now
 from flows.orchestration.states import completed, stops_with_its_child
-from flows.project import absolute_overrides, in_project
+from flows.project_paths import absolute_overrides, in_project
 from flows.train import train_entityclip
 from model.report.write import Report, write_report
 from model.settings.load import load_settings

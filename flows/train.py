@@ -8,7 +8,7 @@ from flows.orchestration.artifacts import publish_training
 from flows.orchestration.parameters import Override, Positive
 from flows.orchestration.progress_artifact import LiveRun, Now
 from flows.orchestration.states import completed, stopped
-from flows.project import absolute_overrides, in_project, naming_the_manifest
+from flows.project_paths import absolute_overrides, in_project, naming_the_manifest
 from model.errors import ModelError
 from model.launch.train import train_in_processes
 from model.settings.load import load_settings

@@ -17,7 +17,7 @@ from flows.display.console import console
 from flows.generate import generate_explanations
 from flows.orchestration.progress_artifact import LiveRun
 from flows.orchestration.states import completed
-from flows.project import in_project
+from flows.project_paths import in_project
 from model.files import written_whole
 
 _T = TypeVar("_T")

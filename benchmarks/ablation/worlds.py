@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
-from flows.project import PROJECT
+from flows.project_paths import PROJECT
 from model.files import written_whole
 from pipeline.import_released.importer import import_explanations
 from pipeline.manifest.manifest import load_manifest

@@ -14,7 +14,7 @@ import typer
 
 from flows.cli.look import AllowPartial, index, inspect, report, search, serve
 from flows.orchestration.interrupt import a_stop_is_no_failure, stop_soon_on_interrupt
-from flows.project import absolute_overrides
+from flows.project_paths import absolute_overrides
 from model.errors import ModelError, ProcessError
 from pipeline.errors import PipelineError
 from pipeline.files.locations import is_url

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from flows.orchestration.liveness import began
-from flows.project import PROJECT
+from flows.project_paths import PROJECT
 from pipeline.errors import PipelineError
 
 POOL = "entityclip"

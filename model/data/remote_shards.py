@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow.fs as pa_fs
 from tqdm import tqdm
 
 from model.errors import ModelError
 from model.files import write_json, written_whole
+from model.settings.schema import has_credentials, is_url
 
 CACHE = "ENTITYCLIP_CACHE"  # environment variable: the folder of all copies
 _WANTED = re.compile(r"split=[^/]+/part-[^/]+\.parquet|_receipts/bucket-[^/]+\.json")
@@ -28,9 +28,9 @@ _CHUNK = 4 << 20
 _Stamp = tuple[int, int]  # size, time of the last change in nanoseconds
 
 
-def is_url(location: str) -> bool:
-    """Whether this names object storage or a server rather than a local folder."""
-    return "://" in location
+def local_shards(location: Path | str) -> Path:
+    """Return the folder to read shards from: `location` itself, or the local copy of what a URL names."""
+    return local_copy(location) if isinstance(location, str) and is_url(location) else Path(location)
 
 
 def local_copy(url: str) -> Path:
@@ -42,7 +42,7 @@ def local_copy(url: str) -> Path:
 
     Raises ModelError: credentials in the URL, a place that cannot be reached, no shards there.
     """
-    if "@" in urlsplit(url).netloc:
+    if has_credentials(url):
         raise ModelError("data.explanations: the URL holds credentials; set them in the environment instead")
     cache = Path(os.environ.get(CACHE) or Path.home() / ".cache" / "entityclip")
     folder = cache / "shards" / hashlib.sha256(url.encode()).hexdigest()[:16]

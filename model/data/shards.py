@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from model.data.parquet_reader import RowReading, unreadable
 from model.data.receipts import ShardReceipt, check_shards, how_to_make
+from model.data.remote_shards import local_shards
 from model.data.triple_table import RowStore
 from model.errors import ModelError
 
@@ -110,18 +111,19 @@ class SplitRows:
 
 
 def read_split(
-    folder: Path,
+    location: Path | str,
     split: str,
     *,
     statuses: tuple[str, ...] | None,
     image_root: Path | None = None,
     allow_partial: bool = False,
 ) -> SplitRows:
-    """Read `folder/split=SPLIT/part-*.parquet`, all checked by their receipts; rows in the order of their ids.
+    """Read `location/split=SPLIT/part-*.parquet`, all checked by their receipts; rows in the order of their ids.
 
     So the same explanations give the same training, whatever shards their keys put them in.
 
     Args:
+        location: a folder, or a URL, whose shards are copied to this machine first.
         statuses: use only rows with these; None uses every row with a caption, for evaluation, which reads no
             explanation and whose gallery must not depend on an LLM's failures.
         image_root: overrides the one recorded in the shards.
@@ -130,6 +132,7 @@ def read_split(
     Raises ModelError: no shards, explanations that are not complete, a shard that is not what its receipt says, a
     file of another schema, an id that occurs twice, no usable row.
     """
+    folder = local_shards(location)
     paths = sorted((folder / f"split={split}").glob("part-*.parquet"))
     if not paths:
         raise ModelError(_no_shards(folder, split))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.data.remote_shards import local_shards
 from model.errors import ModelError
 from model.runs import RunOverview, is_training_run, overview
 
@@ -47,7 +48,7 @@ def find_sources(places: Sequence[Path]) -> Sources:
         named = ", ".join(str(folder) for folder in different.values())
         raise ModelError(f"explanations in several folders ({named}); a report is about one of them")
     trained_on = (run.explanations for run in runs)
-    folder = next(iter(folders), None) or next((Path(name) for name in trained_on if name), None)
+    folder = next(iter(folders), None) or next((local_shards(name) for name in trained_on if name), None)
     return Sources(_named(runs), folder)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.data.remote_shards import local_shards
 from model.errors import ModelError
 from model.evaluation.compare import Comparison
 from model.evaluation.evaluate import read_metrics
@@ -110,7 +111,7 @@ def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
     for run in arms.values():
         if split not in read_metrics(run)["splits"]:
             raise ModelError(f"{run} was not evaluated on split {split!r}; do it with: entityclip evaluate {run}")
-    sources = Sources({arm: overview(run) for arm, run in arms.items()}, settings.data.explanations)
+    sources = Sources({arm: overview(run) for arm, run in arms.items()}, local_shards(settings.data.explanations))
     return write_page(out / "report.html", title, sources, strict=True)
 
 

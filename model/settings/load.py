@@ -9,9 +9,8 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from model.data.remote_shards import is_url, local_copy
 from model.errors import ModelError
-from model.settings.schema import LOCAL_DIR, TrainSettings
+from model.settings.schema import LOCAL_DIR, TrainSettings, has_credentials, is_url
 
 PRESETS = Path(__file__).with_name("presets")
 # Beside its own errors PyYAML lets through: of a date 2001-99-99, of brackets in brackets, of `!!timestamp x`.
@@ -27,8 +26,8 @@ def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
     What the file leaves out comes from the preset that it names, or that the override `preset=NAME` names.
 
     Relative paths in the file start at its folder, those in overrides at the working directory; so does the
-    path after `local-dir:`. Explanations behind a URL are copied to this machine (`model.data.remote_shards`), and the
-    settings name the copy.
+    path after `local-dir:`. A URL of explanations stays as it is; whoever reads shards copies them to this machine
+    (`model.data.remote_shards`).
 
     Raises ModelError, naming the file or override and the key, for an unreadable file, a key that is unknown or
     occurs twice, an unknown preset, a wrong value, and a model folder that does not exist.
@@ -60,9 +59,6 @@ def _load(path: Path, overrides: list[str], *, complete: bool = False) -> tuple[
     values = _lay_over(values, changes)
     if (name := values.get("preset")) is not None and not complete:
         values = _lay_over(preset(str(name)), values)
-    data = values.get("data")
-    if isinstance(data, dict) and isinstance(url := data.get("explanations"), str) and is_url(url):
-        values["data"] = {**data, "explanations": str(local_copy(url))}
     try:
         return TrainSettings.model_validate(values), changed
     except ValidationError as error:
@@ -168,7 +164,8 @@ def _explain(error: ValidationError, path: Path, changed: set[str]) -> Iterator[
             hint = f"did you mean {near[0]!r}?" if near else f"valid: {', '.join(valid)}"
             yield f"{where}: unknown key; {hint}"
         else:
-            given = "" if item["type"] == "missing" else f", given {_SHORT.repr(item['input'])}"
+            is_secret = isinstance(item["input"], str) and has_credentials(item["input"])
+            given = "" if is_secret or item["type"] == "missing" else f", given {_SHORT.repr(item['input'])}"
             yield f"{where}: {item['msg']}{given}"
 
 

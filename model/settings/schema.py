@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -220,10 +221,20 @@ class SplitSettings(Section):
 Status = Literal["ok", "truncated", "copied", "off_language", "entity_missing", "over_context"]
 
 
+def is_url(location: str) -> bool:
+    """Return whether this names object storage or a server rather than a local folder."""
+    return "://" in location
+
+
+def has_credentials(url: str) -> bool:
+    """Return whether a URL has a user name or password in it, which would end up in every record of a run."""
+    return "@" in urlsplit(url).netloc
+
+
 class DataSettings(Section):
     """Where the triples are."""
 
-    explanations: Path = Field(
+    explanations: Path | str = Field(
         description="folder of explanation shards, as `entityclip generate` writes it, or a URL, whose shards are "
         "copied to this machine"
     )
@@ -262,6 +273,16 @@ class DataSettings(Section):
         description="share of a split's rows, rounded up, whose image may turn out unusable before the run stops; "
         "those that the shards call bad_image do not count",
     )
+
+    @field_validator("explanations", mode="after")
+    @classmethod
+    def _folder_or_url(cls, location: Path | str) -> Path | str:
+        """Keep a URL as it was given; pathlib would make one slash of its two."""
+        if not is_url(str(location)):
+            return Path(location)
+        if has_credentials(str(location)):
+            raise ValueError("the URL holds credentials; set them in the environment instead")
+        return str(location)
 
 
 class LockSettings(Section):

@@ -12,6 +12,7 @@ import yaml
 
 from model.checkpoints.checkpoint import CHECKPOINT, TOWERS, read_card
 from model.checkpoints.train_state import STATE, keep_last, newest_origin
+from model.data.remote_shards import local_shards
 from model.errors import ModelError
 from model.evaluation.evaluate import METRICS, SETTINGS, read_metrics
 from model.files import digest, finish_folder, remove_whole
@@ -113,7 +114,7 @@ def _would_be_the_same(trained_with: dict[str, Any], data: dict[str, Any], setti
 
 def _shards(settings: TrainSettings, splits: list[str]) -> dict[str, str]:
     """Digests of the shards of splits that are there now, by name."""
-    folder = settings.data.explanations
+    folder = local_shards(settings.data.explanations)
     return {
         str(path.relative_to(folder)): digest(path)
         for split in splits

@@ -11,7 +11,7 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
 from flows.orchestration.stale_runs import FLOWS
-from flows.project import PROJECT, absolute_overrides, in_project, location_in_project, naming_the_manifest
+from flows.project_paths import PROJECT, absolute_overrides, in_project, location_in_project, naming_the_manifest
 from model.settings.load import load_settings
 from pipeline.manifest.manifest import load_manifest
 

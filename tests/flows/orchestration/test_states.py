@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.generate import generate_explanations
-from flows.project import PROJECT
+from flows.project_paths import PROJECT
 from flows.train import train_entityclip
 from pipeline.generation.prepare import prepare
 from pipeline.job import open_job

@@ -9,8 +9,10 @@ from pyarrow import fs
 from model.data.remote_shards import CACHE, local_copy
 from model.data.shards import read_split
 from model.errors import ModelError
+from model.evaluation.evaluate import evaluate
 from model.settings.load import load_settings
 from model.training.loop import train
+from model.training.run_dir import is_finished
 from tests.support.s3 import s3_server, s3_url
 
 
@@ -37,16 +39,17 @@ def test_training_from_a_url_is_training_from_its_shards(bucket, dataset, settin
     config = tmp_path / "train.yaml"
     config.write_text(yaml.safe_dump(plain))
     given = load_settings(config, ["data.workers=0"])
-    folder = given.data.explanations
-    assert folder.is_relative_to(tmp_path / "cache")
+    assert given.data.explanations == url and not (tmp_path / "cache").exists()  # settings are read without a network
     assert load_settings(config, ["data.workers=0", f"data.explanations={url}"]) == given
     for split in ("train", "val", "test"):
-        ours, theirs = (read_split(where, split, statuses=None) for where in (folder, dataset[0]))
+        ours, theirs = (read_split(where, split, statuses=None) for where in (url, dataset[0]))
         assert ours.source.digests == theirs.source.digests
         assert [t.caption for t in ours.triples] == [t.caption for t in theirs.triples]
     result = train(given, tmp_path / "run")
     here = train(settings, tmp_path / "here")
     assert result.best_mean_recall == here.best_mean_recall
+    assert yaml.safe_load((tmp_path / "run" / "settings.yaml").read_text())["data"]["explanations"] == url
+    assert is_finished(tmp_path / "run", given) and evaluate(tmp_path / "run").keys() == {"test"}
 
 
 def test_what_has_changed_is_copied_again_and_what_is_gone_goes(bucket, dataset):
@@ -83,4 +86,12 @@ def test_places_that_cannot_be_read_are_named(bucket):
         local_copy("nowhere://x/y")
     with pytest.raises(ModelError, match="holds credentials") as error:
         local_copy("s3://key:secret@bucket/x")
+    assert "secret" not in str(error.value)
+
+
+def test_settings_refuse_credentials_in_a_url_and_do_not_repeat_them(settings, tmp_path):
+    config = tmp_path / "train.yaml"
+    config.write_text(yaml.safe_dump(settings.model_dump(mode="json")))
+    with pytest.raises(ModelError, match="holds credentials") as error:
+        load_settings(config, ["data.explanations=s3://key:secret@bucket/x"])
     assert "secret" not in str(error.value)

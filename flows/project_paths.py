@@ -47,7 +47,7 @@ def _absolute(override: str, folder: Path) -> str:
     return override
 
 
-def naming_the_manifest(message: str, explanations: Path) -> str:
+def naming_the_manifest(message: str, explanations: Path | str) -> str:
     """The message with the project's manifest that writes to this folder in the place of MANIFEST, if there is one."""
     if _PLACEHOLDER not in message:
         return message
