@@ -1,7 +1,8 @@
 """Thin Prefect flows over `pipeline` and `model`, and the `entityclip` command.
 
 Importing this package sets, before Prefect is imported, the defaults that a user may override in the environment:
-no telemetry leaves, and the Prefect home exists before its first server starts.
+no telemetry leaves, the Prefect home exists before its first server starts, and a temporary server has minutes to start
+(Prefect's own bound is 20 s, which a cold disk or a slow core passes).
 """
 
 import os
@@ -9,4 +10,5 @@ from pathlib import Path
 
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "300")
 Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser().mkdir(parents=True, exist_ok=True)

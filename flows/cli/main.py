@@ -14,6 +14,7 @@ import typer
 
 from flows.cli.look import AllowPartial, index, inspect, report, search, serve
 from flows.orchestration.interrupt import a_stop_is_no_failure, stop_soon_on_interrupt
+from flows.orchestration.temporary_server import said_if_slow, start_temporary_server
 from flows.project_paths import absolute_overrides
 from model.errors import ModelError, ProcessError
 from pipeline.errors import PipelineError
@@ -76,6 +77,7 @@ def generate(
 
     job = open_job(manifest, engine=engine, output=out)  # mistakes show before Prefect starts
     parse_redo(redo, redo_max_tokens)
+    start_temporary_server()
     from flows.display.console import console, next_steps, show_generation
     from flows.generate import generate_explanations
 
@@ -165,6 +167,7 @@ def train(
 
     changed = [*([] if preset is None else [f"preset={preset}"]), *(override or [])]
     load_settings(config, changed)  # mistakes show before Prefect starts
+    start_temporary_server()
     from flows.display.console import show_training
     from flows.train import train_entityclip
 
@@ -185,9 +188,11 @@ def evaluate(
     nproc: Annotated[int, typer.Option(min=1, help="processes that share the encoding, each with its own GPU")] = 1,
 ) -> None:
     """Measure retrieval of a trained run, with intervals, and write metrics.json beside it."""
-    from model.checkpoints.checkpoint import read_card
+    with said_if_slow("starting"):
+        from model.checkpoints.checkpoint import read_card
 
-    read_card(run)  # mistakes show before Prefect starts
+        read_card(run)  # mistakes show before Prefect starts
+    start_temporary_server()
     from flows.display.retrieval import show_arms
     from flows.evaluate import evaluate_entityclip
 
@@ -235,6 +240,7 @@ def clear_stale_runs(
     dry_run: Annotated[bool, typer.Option(help="only say which")] = False,
 ) -> None:
     """Free the slots of flow runs that Prefect believes running although their process is gone."""
+    start_temporary_server()
     from flows.display.console import console
     from flows.orchestration.stale_runs import clear_stale_runs as clear
 
@@ -250,6 +256,7 @@ def demo(
     out: Annotated[Path | None, typer.Option("--out", help="run folder; by default runs/heraldry")] = None,
 ) -> None:
     """The whole job on the demo world: generate, train three ways, evaluate, report."""
+    start_temporary_server()
     from flows.demo import run_demo
 
     with a_stop_is_no_failure():
@@ -276,6 +283,7 @@ def reproduce(
 
     folder = (out or Path("runs") / f"reproduce-{benchmark}").absolute()
     open_reproduction(benchmark, root, folder)  # mistakes show before Prefect starts
+    start_temporary_server()
     from flows.display.console import console
     from flows.display.retrieval import show_arms_table
     from flows.reproduce import reproduce as reproduce_entityclip
