@@ -1,11 +1,16 @@
 """What a training run is, from the small files that it leaves: no weights are read, and torch is not imported."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
+
+from model.run_kind import OURS, is_plain_clip, kind, parts
+from model.settings.schema import MethodSettings
 
 # As `checkpoint`, `run_folder`, `run_log`, `evaluation` and `train_state` name them; those import torch: seconds.
 _CARD, _RECORD, _LOG, _SETTINGS, _METRICS = (
@@ -17,6 +22,7 @@ _CARD, _RECORD, _LOG, _SETTINGS, _METRICS = (
 )
 _TOWERS, _STATE = "towers.safetensors", "state"
 _TAIL = 1 << 18
+IMPORTED = "imported checkpoint"
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,39 @@ class RunOverview:
         folder = (self.settings.get("data") or {}).get("explanations")
         return None if folder is None else str(folder)
 
+    @property
+    def method(self) -> MethodSettings | None:
+        """What it trains, by its settings, or else by its checkpoint; None if neither says it.
+
+        `settings.yaml` is written whole, so what it leaves out an older version did not have: off, as the default says.
+        """
+        of_settings = self.settings.get("method", {}) if self.settings else None
+        for method in (of_settings, self.checkpoint.get("method")):
+            try:
+                return MethodSettings.model_validate(method)
+            except ValidationError:  # absent, damaged, or of a later version, with parts that are not known here
+                continue
+        return None
+
+    @property
+    def is_control(self) -> bool:
+        """Whether every row was trained with the explanation of another."""
+        data = self.settings.get("data")
+        return isinstance(data, dict) and data.get("wrong_explanations") is True
+
+    @property
+    def is_plain_clip(self) -> bool:
+        """Whether the contrastive loss is all that it trains: it is the baseline of the others."""
+        return self.method is not None and is_plain_clip(self.method)
+
+    @property
+    def kind(self) -> str:
+        """What people call it, such as "EntityCLIP" (`run_kind.kind`), and whether it is a control or imported."""
+        name = "of an unknown method" if self.method is None else kind(self.method)
+        control = ", others' explanations" if self.is_control else ""
+        imported = ", imported" if self.state == IMPORTED else ""
+        return f"{name}{control}{imported}"
+
     def as_plain(self) -> dict[str, Any]:
         """For JSON."""
         return {
@@ -57,6 +96,7 @@ class RunOverview:
             "kind": "training run",
             "location": str(self.location),
             "state": self.state,
+            "method": self.kind,
             "explanations": self.explanations,
             "settings": self.settings,
             "last_step": self.last_step,
@@ -97,7 +137,7 @@ def overview(run: Path) -> RunOverview:
     elif last_step or settings:
         state = "unfinished"
     else:
-        state = "imported checkpoint"
+        state = IMPORTED
     if evaluation:
         weights = card.get("sha256")
         measured = evaluation.get("towers_sha256")
@@ -114,6 +154,23 @@ def overview(run: Path) -> RunOverview:
         record=record,
         damaged=damaged,
     )
+
+
+def in_order(runs: Iterable[RunOverview]) -> list[RunOverview]:
+    """As they are compared: plain CLIP, the baseline, then controls, then the paper's method, then ours.
+
+    Those of one kind stay as they are given.
+    """
+    return sorted(runs, key=_place)
+
+
+def _place(run: RunOverview) -> int:
+    if run.is_plain_clip:
+        return 0
+    if run.is_control:
+        return 1
+    ours = run.method is not None and set(OURS) & set(parts(run.method))
+    return 3 if ours else 2
 
 
 def _last_step(log: Path) -> dict[str, Any]:

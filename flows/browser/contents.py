@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.display.inspection import EXPLANATIONS
-from model.runs import is_training_run, overview
+from model.runs import in_order, is_training_run, overview
 from pipeline.errors import PipelineError
 from pipeline.files.locations import is_url
 from pipeline.files.visible_text import visible
@@ -19,7 +19,7 @@ class Contents:
 
     Attributes:
         location: as the person named it.
-        runs: training runs and indexes by the name of their arm, plain CLIP first.
+        runs: training runs and indexes by the name of their arm; those of one folder as they are compared.
     """
 
     location: str
@@ -51,17 +51,9 @@ def open_contents(location: str, arms: dict[str, Path]) -> Contents:
     folder = Path(location) / EXPLANATIONS
     if not is_url(location) and folder.is_dir():
         children = sorted(child for child in Path(location).iterdir() if child.is_dir())
-        runs = {child.name: child for child in children if is_training_run(child)}
-        plain_first = dict(sorted(runs.items(), key=lambda one: is_entityclip(one[1])))
-        return Contents(location, _summary(str(folder)), plain_first | arms)
+        runs = in_order(overview(child) for child in children if is_training_run(child))
+        return Contents(location, _summary(str(folder)), {run.location.name: run.location for run in runs} | arms)
     return Contents(location, _summary(location), arms)
-
-
-def is_entityclip(run: Path) -> bool:
-    """Whether a run trained with any module or loss that plain CLIP has not."""
-    method = overview(run).checkpoint.get("method")
-    method = method if isinstance(method, dict) else {}
-    return any(method.get(name) for name in ("mmae", "gi_itm", "bridge_weight"))
 
 
 def _summary(location: str) -> Summary:

@@ -1,14 +1,14 @@
-"""A query, and what each arm finds: plain CLIP beside EntityCLIP."""
+"""A query, and what each arm finds, plain CLIP beside the others."""
 
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.browser.contents import Contents, is_entityclip
+from flows.browser.contents import Contents
 from flows.browser.rows_page import Abandoned, Browse
 from model.errors import ModelError
-from model.runs import is_training_run
+from model.runs import is_training_run, overview
 from pipeline.errors import PipelineError
 from pipeline.inspect.alike import ids_alike
 from pipeline.inspect.query_process import QueryProcess
@@ -34,7 +34,7 @@ class Found:
     """What one arm found.
 
     Attributes:
-        kind: "plain CLIP" or "EntityCLIP"; of an index empty.
+        kind: what the run is, such as "plain CLIP" (`RunOverview.kind`); of an index empty.
         rank: of the right image, among `candidates` pairs; None where the query has none.
         problem: why there is nothing.
     """
@@ -106,7 +106,7 @@ class Retrieval:
 
     def _found(self, name: str, answer: Any, rows: dict[str, dict[str, Any]], right: set[str]) -> Found:
         folder = self.runs[name]
-        kind = ("EntityCLIP" if is_entityclip(folder) else "plain CLIP") if is_training_run(folder) else ""
+        kind = overview(folder).kind if is_training_run(folder) else ""
         if isinstance(answer, str):
             return Found(name, kind, problem=answer)
         scored, candidates, rank, remarks = answer

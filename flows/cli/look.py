@@ -43,7 +43,7 @@ def report(
 ) -> None:
     """Write a page that shows a run, or explanations, in any browser and without a network; plots as files beside it.
 
-    Of several training runs the first is the baseline.
+    Plain CLIP is the baseline, and the last training run is compared with it; without plain CLIP, with the first.
     """
     from flows.report import report_on
 

@@ -6,7 +6,9 @@ from rich.console import Console
 from rich.text import Text
 
 from flows.display.tables import fields, heading, say
+from model.run_kind import ANCHORS, BRIDGE, GI_ITM, MMAE, parts
 from model.runs import RunOverview
+from model.settings.schema import MethodSettings
 from pipeline.files.visible_text import visible
 
 
@@ -27,14 +29,11 @@ def show_run(console: Console, run: RunOverview) -> None:
 
 def _settings(run: RunOverview) -> list[tuple[str, str]]:
     settings = run.settings
-    method, optim = _mapping(settings.get("method")), _mapping(settings.get("optim"))
-    parts = [name for name, key in (("MMAE", "mmae"), ("GI-ITM", "gi_itm")) if method.get(key)]
-    weight = method.get("bridge_weight")
-    parts += [f"bridge {weight}"] if weight else []
+    optim = _mapping(settings.get("optim"))
     towers = _mapping(settings.get("towers"))
     origin = run.checkpoint.get("origin")
     found = {
-        "method": (", ".join(parts) or "plain CLIP") if method else None,
+        "method": run.kind if run.method is None else run.kind + _weights(run.method),
         "towers": " ".join(str(towers[key]) for key in ("model", "pretrained") if towers.get(key)),
         "steps": _length(optim),
         "batch": optim.get("batch_size"),
@@ -45,6 +44,18 @@ def _settings(run: RunOverview) -> list[tuple[str, str]]:
         "code": _versions(_mapping(run.record.get("versions"))),
     }
     return [(name, str(value)) for name, value in found.items() if value not in (None, "")]
+
+
+def _weights(method: MethodSettings) -> str:
+    """In brackets the weight of each part's loss."""
+    weights = {
+        MMAE: f"{method.aux_weight:g}",
+        GI_ITM: f"{method.itm_weight:g}",
+        BRIDGE: f"{method.bridge_weight:g}",
+        ANCHORS: f"{method.anchor_text_weight:g} on captions and {method.anchor_image_weight:g} on images",
+    }
+    said = ", ".join(f"{part} {weights[part]}" for part in parts(method))
+    return f" ({said})" if said else ""
 
 
 def _length(optim: dict[str, Any]) -> str | None:

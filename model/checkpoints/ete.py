@@ -17,6 +17,7 @@ from model.clip.open_clip_import import open_clip
 from model.errors import ModelError
 from model.files import digest, folder_written_whole
 from model.method.entityclip import EntityCLIP
+from model.run_kind import parts
 from model.settings.schema import LOCAL_DIR, MethodSettings, TowerSettings
 
 FOLDER = "clip"
@@ -62,7 +63,7 @@ class Imported:
         """The same for people."""
         sizes, method = self.sizes, self.method
         counts = f"{method.image_experts}/{method.shared_experts}/{method.text_experts}"
-        modules = ", ".join(name for name, on in (("MMAE", method.mmae), ("GI-ITM", method.gi_itm)) if on) or "none"
+        modules = ", ".join(parts(method)) or "none"
         fits = sizes.vocabulary == _OPENAI_VOCABULARY
         tokenizer = "OpenAI's, as the vocabulary is OpenAI's" if fits else "unknown; OpenAI's does not fit"
         end = "the highest id" if sizes.eot_id is None else f"id {sizes.eot_id}"

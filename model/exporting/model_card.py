@@ -13,6 +13,7 @@ import yaml
 
 from model.checkpoints.checkpoint import TOWERS
 from model.evaluation.retrieval import CHOOSING
+from model.run_kind import ANCHORS, BRIDGE, is_plain_clip, parts
 from model.settings.schema import LOCAL_DIR, MethodSettings
 
 README = "README.md"
@@ -32,6 +33,10 @@ with torch.no_grad():
 print(image @ text.T)  # cosines: the higher, the better a caption fits
 """
 _METHOD = "EntityCLIP ([arXiv 2410.17810](https://arxiv.org/abs/2410.17810))"
+_OURS = {
+    BRIDGE: "an explanation bridge, which is not the paper's",
+    ANCHORS: "explanation anchors, which are not the paper's",
+}
 _WAYS = {"image_to_text": "image to text", "text_to_image": "text to image"}
 
 
@@ -109,25 +114,17 @@ def _what(card: dict[str, Any]) -> str:
         origin = card.get("origin") or {}
         return f"A CLIP, imported from {code(origin.get('file', 'another program'))}; its form is {start}."
     method = MethodSettings.model_validate(card["method"])
-    recipe = f"{'as' if method.has_experts else 'after the idea of'} {_METHOD} ({_parts(method)})"
-    if not method.uses_explanations:
+    named = ", ".join(_OURS.get(part, part) for part in parts(method))
+    recipe = f"{'as' if method.has_experts else 'after the idea of'} {_METHOD} ({named})"
+    if is_plain_clip(method):
         how = "with the contrastive loss alone: no explanations were read (plain CLIP)"
+    elif not method.uses_explanations:
+        how = f"without explanations, {recipe}"
     elif card["trained_with"]["wrong_explanations"]:
         how = f"{recipe}, but as a control, **with the explanations of other captions**"
     else:
         how = f"with explanations of the captions' entities that an LLM wrote, {recipe}"
     return f"A CLIP: an image tower, a text tower and a cosine. It began as {start}, and was fine-tuned {how}."
-
-
-def _parts(method: MethodSettings) -> str:
-    """What learnt from explanations; what is not the paper's is named."""
-    parts = {
-        "MMAE": method.has_mmae,
-        "GI-ITM": method.has_gi_itm,
-        "an explanation bridge, which is not the paper's": method.bridge_weight > 0,
-        "explanation anchors, which are not the paper's": method.has_anchors,
-    }
-    return ", ".join(name for name, is_on in parts.items() if is_on)
 
 
 def _results(card: dict[str, Any], metrics: dict[str, Any] | None) -> Iterator[str]:

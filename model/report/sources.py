@@ -6,14 +6,17 @@ from pathlib import Path
 
 from model.data.remote_shards import local_shards
 from model.errors import ModelError
-from model.runs import RunOverview, is_training_run, overview
+from model.runs import RunOverview, in_order, is_training_run, overview
 
 _EXPLANATIONS = "explanations"  # in the folder of a demo run, or of the flow that chains all
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What a report is about: runs by the name of their arm, the first the baseline, and a folder of shards."""
+    """What a report is about: runs by the name of their arm, and a folder of shards.
+
+    Of the runs the first is the baseline, and the last the one in question.
+    """
 
     arms: dict[str, RunOverview]
     explanations: Path | None
@@ -28,8 +31,8 @@ class Sources:
 def find_sources(places: Sequence[Path]) -> Sources:
     """The training runs and the explanations in these folders.
 
-    Where no explanations are, those that the runs were trained on. Of the runs in one folder those without the method
-    come first.
+    Where no explanations are, those that the runs were trained on. Places keep their order, and the runs in one folder
+    are `in_order`; but plain CLIP comes first, wherever it lies.
 
     Raises ModelError: a place that holds neither, or explanations in several.
     """
@@ -38,7 +41,7 @@ def find_sources(places: Sequence[Path]) -> Sources:
     for place in places:
         found = [place] if is_training_run(place) else sorted(_children(place))
         several = [overview(run) for run in found if is_training_run(run)]
-        runs += sorted(several, key=_has_the_method)
+        runs += in_order(several)
         folders += [folder for folder in (place, place / _EXPLANATIONS) if has_shards(folder)]
         if not several and not has_shards(place) and not has_shards(place / _EXPLANATIONS):
             what = "is no folder" if not place.is_dir() else "has neither a training run nor explanations with a shard"
@@ -49,7 +52,7 @@ def find_sources(places: Sequence[Path]) -> Sources:
         raise ModelError(f"explanations in several folders ({named}); a report is about one of them")
     trained_on = (run.explanations for run in runs)
     folder = next(iter(folders), None) or next((local_shards(name) for name in trained_on if name), None)
-    return Sources(_named(runs), folder)
+    return Sources(_named(sorted(runs, key=lambda run: not run.is_plain_clip)), folder)
 
 
 def _children(place: Path) -> Iterator[Path]:
@@ -59,11 +62,6 @@ def _children(place: Path) -> Iterator[Path]:
 def has_shards(folder: Path) -> bool:
     """Whether shards lie in it, each split in a folder of its own."""
     return any(folder.glob("split=*/part-*.parquet"))
-
-
-def _has_the_method(run: RunOverview) -> bool:
-    method = run.settings.get("method")
-    return bool(method.get("mmae", True) or method.get("gi_itm", True)) if isinstance(method, dict) else True
 
 
 def _named(runs: list[RunOverview]) -> dict[str, RunOverview]:

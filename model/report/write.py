@@ -1,6 +1,5 @@
 """Writes the page, and the plots beside it."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,77 +9,18 @@ from model.errors import ModelError
 from model.evaluation.compare import Comparison
 from model.evaluation.evaluate import read_metrics
 from model.files import written_whole
-from model.report.charts import Draw, save_png
-from model.report.evaluation import Evaluation, describe_evaluation, frequency_of, frequency_panel
-from model.report.explanations import Explanations, read_explanations
+from model.report.evaluation import describe_evaluation
+from model.report.explanations import read_explanations
 from model.report.gallery import make_gallery
-from model.report.generation import Generation, describe_generation, length_panel
+from model.report.generation import describe_generation
 from model.report.page import render
+from model.report.plots import write_plots
 from model.report.retrieval_examples import Examples, find_examples
 from model.report.sources import Sources
-from model.report.training import Training, comparison_panels, describe_training, with_steps
-from model.runs import overview
+from model.report.training import describe_training
+from model.report.verdict import about_the_baseline, describe, without_comparison
+from model.runs import in_order, overview
 from model.settings.load import load_run_settings
-from model.tracking.curve_panels import gates_of
-
-_SLUG = re.compile(r"[^A-Za-z0-9.-]+")
-_OURS = ("learning_curves.png", "recall_by_entity_frequency.png", "explanation_length.png")
-
-
-def write_plots(folder: Path, found: Explanations | None, training: Training, evaluation: Evaluation) -> list[Path]:
-    """Write those that there is something to draw for; of an earlier report no other ones are left."""
-    wanted: dict[str, list[Draw]] = {}
-    if found is not None and (known := {t: rows for t, rows in found.clip_tokens.items() if t is not None}):
-        wanted["explanation_length.png"] = [length_panel(known, found.context)]
-    histories = {arm: of.history for arm, of in training.arms.items()}
-    if panels := comparison_panels(histories):
-        wanted["learning_curves.png"] = list(panels.values())
-    if frequency := frequency_of(evaluation.metrics):
-        wanted["recall_by_entity_frequency.png"] = [frequency_panel(frequency)]
-    for number, (arm, history) in enumerate(histories.items(), start=1):
-        if gates := gates_of(history):
-            wanted[_gates_file(number, arm)] = [with_steps(draw) for draw in gates]
-    for old in (path for pattern in (*_OURS, "expert_gates_*.png") for path in folder.glob(pattern)):
-        if old.name not in wanted:
-            old.unlink()
-    if wanted:
-        folder.mkdir(parents=True, exist_ok=True)
-    for name, draws in wanted.items():
-        save_png(folder / name, draws)
-    return [folder / name for name in wanted]
-
-
-def _gates_file(number: int, arm: str) -> str:
-    """A file name for any name of an arm; the number keeps two apart."""
-    slug = _SLUG.sub("-", arm).strip("-.")[:40]
-    return f"expert_gates_{number}_{slug}.png" if slug else f"expert_gates_{number}.png"
-
-
-def describe(ours: str, baseline: str, metrics: dict[str, dict[str, Any]], comparison: Comparison) -> str:
-    """Which arm is better and by how much, in plain words, and how far that can be trusted."""
-    recalls = f"{metrics[ours]['mean_recall']:.1f} against {metrics[baseline]['mean_recall']:.1f}"
-    interval = f"95 % interval over the test pairs {comparison.low:+.1f} to {comparison.high:+.1f}"
-    caution = "One training seed each: how far seeds alone move the result is not in that interval."
-    if not comparison.is_clear:
-        difference = f"{comparison.difference:+.1f} points of mean recall"
-        return f"No clear difference: {ours} is {difference} from {baseline} ({recalls}; {interval}). {caution}"
-    better = "better" if comparison.difference > 0 else "worse"
-    size = f"{abs(comparison.difference):.1f} points of mean recall"
-    return f"{ours} is {better} than {baseline} by {size} ({recalls}; {interval}). {caution}"
-
-
-def without_comparison(evaluation: Evaluation, generation: Generation | None) -> str:
-    """What can be said of arms that were not compared, or of explanations alone."""
-    recalls = [f"{arm} {found['mean_recall']:.1f}" for arm, found in evaluation.metrics.items()]
-    said = [f"Mean recall on the {evaluation.split} split, in percent: {', '.join(recalls)}."] if recalls else []
-    if not recalls and evaluation.missing:
-        said.append("No run was evaluated yet.")
-    if generation is not None and not recalls:
-        share = f" ({100 * generation.ok / generation.total:.1f} %)" if generation.total else ""
-        said.append(f"{generation.ok:,} of {generation.total:,} explanations are as they should be{share}.")
-        if generation.gaps:
-            said.append(f"They are not complete: {'; '.join(generation.gaps)}.")
-    return " ".join(said) or "Nothing was measured yet."
 
 
 @dataclass(frozen=True)
@@ -102,7 +42,7 @@ class Report:
 
 
 def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
-    """Write `out/report.html` over evaluated runs; the first is the baseline, the last the one in question.
+    """Write `out/report.html` over evaluated runs, `in_order`: plain CLIP is the baseline, the last is in question.
 
     Raises ModelError if a run was not evaluated, or the runs do not belong together.
     """
@@ -111,7 +51,9 @@ def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
     for run in arms.values():
         if split not in read_metrics(run)["splits"]:
             raise ModelError(f"{run} was not evaluated on split {split!r}; do it with: entityclip evaluate {run}")
-    sources = Sources({arm: overview(run) for arm, run in arms.items()}, local_shards(settings.data.explanations))
+    names = {run: arm for arm, run in arms.items()}
+    runs = in_order(overview(run) for run in names)
+    sources = Sources({names[run.location]: run for run in runs}, local_shards(settings.data.explanations))
     return write_page(out / "report.html", title, sources, strict=True)
 
 
@@ -128,6 +70,7 @@ def write_page(path: Path, title: str, sources: Sources, *, strict: bool = False
     if examples.comparison is not None:
         baseline, *_, ours = evaluation.metrics
         verdict = describe(ours, baseline, evaluation.metrics, examples.comparison)
+        verdict += about_the_baseline({arm: sources.arms[arm] for arm in evaluation.metrics})
     else:
         verdict = without_comparison(evaluation, generation)
     page = render(

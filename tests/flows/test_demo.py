@@ -1,14 +1,19 @@
 """The whole job on a small cut of the demo world: real models, real flows, a real report."""
 
 import json
+import re
+import sys
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
 from flows.arms import ARMS
+from flows.cli.main import main
 from flows.demo import CONFIG, MANIFEST, run_demo
 from flows.run_all import run_entityclip
+from tests.support.site import served
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -34,7 +39,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     return folder / "manifest.yaml", folder / "train.yaml", folder / "run"
 
 
-def test_demo_end_to_end_and_again(small: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_end_to_end_and_again(
+    small: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     manifest, config, out = small
     report = run_demo(out=out, manifest=manifest, config=config)
     printed = capsys.readouterr().out
@@ -59,6 +66,32 @@ def test_demo_end_to_end_and_again(small: tuple[Path, Path, Path], capsys: pytes
     printed = capsys.readouterr().out
     assert "generated 0" in printed and printed.count("trained already") == 3
     assert again.metrics == report.metrics
+    _the_other_commands_say_the_same(out, report.verdict, monkeypatch, capsys)
+
+
+def _the_other_commands_say_the_same(
+    out: Path, verdict: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def printed(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["entityclip", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        assert exit_.value.code == 0
+        return capsys.readouterr().out
+
+    runs = [str(out / arm) for arm in ARMS]
+    for arguments in ([str(out)], runs, [runs[1], runs[0], runs[2]]):
+        assert printed("report", *arguments).startswith(f"{verdict}\n")
+    kinds = {"plain": "plain CLIP", "entityclip": "EntityCLIP", "anchors": "CLIP with anchors"}
+    shown = printed("inspect", str(out))
+    for arm, kind in kinds.items():
+        part = shown.split(f"training run: {out / arm}\n")[1].split("training run:")[0]
+        assert re.search(rf"^method +{kind}( \(.*\))?$", part, re.M)
+        assert json.loads(printed("inspect", runs[list(kinds).index(arm)], "--json"))["method"] == kind
+    with served(out) as site:
+        page = httpx.get(f"{site.address}retrieval?q=lord", timeout=120).text
+    found = re.findall(r'<h2 id="arm-\d+">([^<]+)</h2>\s*<p class="labels"><span>([^<]+)</span>', page)
+    assert found == list(kinds.items())
 
 
 @pytest.mark.slow

@@ -149,6 +149,8 @@ def test_metrics_of_other_weights_and_what_was_not_trained_here(run: Path) -> No
     assert "**with the explanations of other captions**" in model_card(control, None, "mine", 10)
     method = {**card["method"], "mmae": False, "gi_itm": False}
     assert "no explanations were read (plain CLIP)" in model_card({**card, "method": method}, None, "mine", 10)
+    unread = model_card({**card, "method": {**card["method"], "shared_experts": 0}}, None, "mine", 10)
+    assert "fine-tuned without explanations, as EntityCLIP" in unread and "(MMAE, GI-ITM)" in unread
     anchored = model_card({**card, "method": {**method, "anchor_text_weight": 1.0}}, None, "mine", 10)
     assert "(explanation anchors, which are not the paper's)" in anchored and "Explanations are an LLM's" in anchored
     assert "after the idea of EntityCLIP" in anchored
