@@ -25,7 +25,7 @@ from rich.table import Table
 from benchmarks.photographs import write_photographs
 from model.clip.open_clip_import import open_clip
 from model.clip.towers import Towers
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.data.shards import read_split
 from pipeline.files.storage import open_storage
 from pipeline.packing.pack import PackSettings, pack
@@ -104,7 +104,7 @@ def _cpu_seconds() -> float:
 
 def _ours(folder: Path, towers: Towers, workers: int, batch_size: int) -> Iterator[torch.Tensor]:
     rows = read_split(folder, "train", statuses=("ok",))
-    triples = TripleSet(rows, towers, explanations=False, cache_mib=0, workers=workers)
+    triples = TripleDataset(rows, towers, explanations=False, cache_mib=0, workers=workers)
     order = triples.order(batch_size, seed=0)
     for batch, _ in triples.batches(map(order.rows, range(order.batches_per_epoch))):
         yield batch.images

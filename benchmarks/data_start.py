@@ -27,7 +27,7 @@ from rich.table import Table
 
 from model.clip.open_clip_import import open_clip
 from model.clip.towers import Towers
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.data.shards import SCHEMA_VERSION, read_split
 
 BATCH = 192
@@ -78,7 +78,7 @@ def start_once(folder: Path, workers: int) -> dict[str, float]:
     before, began = _mib("RssAnon"), time.monotonic()
     rows = read_split(folder, "train", statuses=("ok",), allow_partial=True)
     read = time.monotonic()
-    triples = TripleSet(rows, towers, explanations=True, cache_mib=0, workers=workers)
+    triples = TripleDataset(rows, towers, explanations=True, cache_mib=0, workers=workers)
     ready = time.monotonic()
     batches = triples.batches(triples.order(BATCH, 0).starting_at(0))
     batch, _ = next(batches)

@@ -150,7 +150,7 @@ class NaiveEntityCLIP(nn.Module):
 
 
 def stacked_name(name: str) -> str:
-    """What `ExpertGroup` calls the stack of a block's parameter."""
+    """What `ExpertBlock` calls the stack of a block's parameter."""
     return name.removeprefix("attention.").replace(".", "_")
 
 

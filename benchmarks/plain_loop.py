@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.instant_engine import InstantEngine
 from pipeline.engines.lazy import LazyEngine
-from pipeline.generation.bucket import Receipt, make_bucket
+from pipeline.generation.bucket import BucketReport, make_bucket
 from pipeline.generation.prepare import prepare, shards_there
 from pipeline.generation.progress import GenerationProgress
 from pipeline.generation.run import ErrorLimit, Run, rare_collections
@@ -15,7 +15,7 @@ from pipeline.shards.writer_lock import single_writer
 _THREADS = 4
 
 
-def make_all(job: Job) -> list[Receipt]:
+def make_all(job: Job) -> list[BucketReport]:
     """Plan, and bring every bucket up to date with an engine that answers at once."""
     judging = JudgeProcess(job.judge, job.manifest.folder)
     with single_writer(job.work), rare_collections(), LazyEngine(InstantEngine) as engine, judging:

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 
 from flows.arms import ARMS
 from model.clip.towers import load_towers
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.data.shards import read_split
 from model.files import write_json, written_whole
 from model.method.entityclip import EntityCLIP
@@ -40,7 +40,7 @@ def probe(settings: TrainSettings, state: Path, batch_size: int) -> dict[str, An
     model = EntityCLIP(towers.clip, settings.method)
     model.load_state_dict(load_file(state / "model.safetensors"))
     rows = read_split(settings.data.explanations, "val", statuses=settings.data.statuses)
-    triples = TripleSet(rows, towers, explanations=True, trim=True, cache_mib=1024, workers=0)
+    triples = TripleDataset(rows, towers, explanations=True, trim=True, cache_mib=1024, workers=0)
     order = triples.order(batch_size, seed=0)
     copied, gradients, accuracy = [], [], []
     for batch, _ in triples.batches(order.rows(number) for number in range(1, 1 + _BATCHES)):

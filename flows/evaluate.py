@@ -7,7 +7,7 @@ from prefect import flow
 
 from flows.orchestration.artifacts import publish_metrics
 from flows.orchestration.parameters import Positive
-from flows.orchestration.progress_artifact import LiveRun
+from flows.orchestration.progress_artifact import ProgressArtifact
 from flows.orchestration.states import completed
 from flows.project_paths import in_project
 from model.launch.evaluate import evaluate_in_processes
@@ -32,7 +32,7 @@ def evaluate_entityclip(
         nproc: processes on this machine that share the encoding, each with a GPU of its own where there are GPUs.
     """
     folder = in_project(run)
-    with LiveRun("measuring"):
+    with ProgressArtifact("measuring"):
         other = explanations and in_project(explanations)
         how: dict[str, Any] = {"explanations": other, "allow_partial": allow_partial, "count": nproc}
         by_split = evaluate_in_processes(folder, splits or (), **how)

@@ -9,7 +9,7 @@ from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
 from flows.orchestration.artifacts import publish_report
 from flows.orchestration.parameters import Override, Positive, Ranges
-from flows.orchestration.progress_artifact import LiveRun, Now
+from flows.orchestration.progress_artifact import Now, ProgressArtifact
 from flows.orchestration.states import completed, stops_with_its_child
 from flows.project_paths import absolute_overrides, in_project
 from flows.train import train_entityclip
@@ -50,7 +50,7 @@ def run_entityclip(
     folder, allow_partial = in_project(out), limit is not None
     stages = ["explanations", *(f"{verb} {arm}" for verb in ("train", "evaluate") for arm in ARMS), "report"]
     done: list[str] = []
-    with LiveRun(stages[0]) as live:
+    with ProgressArtifact(stages[0]) as live:
         live.describe = lambda: Now(100.0 * len(done) / len(stages), f"{stages[min(len(done), len(stages) - 1)]}")
         generate_explanations(manifest, limit, engine, ranges=ranges)
         done.append(stages[0])

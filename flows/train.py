@@ -6,7 +6,7 @@ from prefect import flow
 
 from flows.orchestration.artifacts import publish_training
 from flows.orchestration.parameters import Override, Positive
-from flows.orchestration.progress_artifact import LiveRun, Now
+from flows.orchestration.progress_artifact import Now, ProgressArtifact
 from flows.orchestration.states import completed, stopped
 from flows.project_paths import absolute_overrides, in_project, naming_the_manifest
 from model.errors import ModelError
@@ -40,7 +40,7 @@ def train_entityclip(
     """
     partial = ["data.allow_partial=true"] if allow_partial else []
     settings = load_settings(in_project(config), [*absolute_overrides(overrides or []), *partial])
-    with LiveRun("reading the explanations") as live:
+    with ProgressArtifact("reading the explanations") as live:
 
         def on_step(step: int, steps: int, losses: dict[str, float]) -> None:
             live.describe = lambda: Now(100.0 * step / steps, f"step {step} of {steps}, loss {losses['total']:.4f}")

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from model.clip.towers import load_towers
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.data.images import BadImage, decode_bytes, decode_file
 from model.data.packed_images import PackedImages
 from model.data.shards import read_split
@@ -40,9 +40,9 @@ def test_packed_rows_train_as_those_by_reference(
     pack(job.output, tmp_path / "packed", PackSettings(size=32))
     towers = load_towers(TowerSettings(model=f"local-dir:{make_tiny_clip(tmp_path / 'clip')}"))
 
-    def read(folder: Path | str, workers: int = 0, cache_mib: int = 0) -> TripleSet:
+    def read(folder: Path | str, workers: int = 0, cache_mib: int = 0) -> TripleDataset:
         found = read_split(Path(folder), "train", statuses=("ok",))
-        return TripleSet(found, towers, explanations=True, cache_mib=cache_mib, workers=workers)
+        return TripleDataset(found, towers, explanations=True, cache_mib=cache_mib, workers=workers)
 
     reference = read(job.output)
     every = list(range(len(reference)))

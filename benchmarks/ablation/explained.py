@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmarks.ablation.runs import Run
 from benchmarks.ablation.table import PoolResult, RowResult, spread
 from model.checkpoints.checkpoint import load_trained_towers
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.data.shards import read_split
 from model.evaluation.clusters import Groups
 from model.evaluation.compare import hits, load_embeddings, paired_difference
@@ -67,6 +67,6 @@ def _explanations(run: Run, ids: Sequence[str]) -> Tensor:
     """(N, D) fp32, L2-normalised: what the world's language model said of these test pairs, through the text tower."""
     towers = load_trained_towers(run.folder)
     rows = read_split(run.world.explanations("generated"), "test", statuses=None)
-    triples = TripleSet(rows, towers, explanations=True, cache_mib=0, workers=0)
+    triples = TripleDataset(rows, towers, explanations=True, cache_mib=0, workers=0)
     places = {row_id: place for place, row_id in enumerate(triples.ids)}
     return embed_explanations(towers.clip, triples, _BATCH)[[places[row_id] for row_id in ids]]

@@ -15,7 +15,7 @@ from benchmarks.ablation.table import RowResult, as_csv, markdown, row_result, w
 from benchmarks.ablation.worlds import build_models
 from flows.display.console import console
 from flows.generate import generate_explanations
-from flows.orchestration.progress_artifact import LiveRun
+from flows.orchestration.progress_artifact import ProgressArtifact
 from flows.orchestration.states import completed
 from flows.project_paths import in_project
 from model.files import written_whole
@@ -45,7 +45,7 @@ def run_ablation(plan: Plan, workers: int) -> list[RowResult]:
 
     Raises ModelError if runs failed; the others are complete then.
     """
-    with LiveRun("models and worlds"):
+    with ProgressArtifact("models and worlds"):
         worlds = list(dict.fromkeys(plan.worlds + plan.tuning_worlds))
         build_models(worlds, plan.checkpoints, workers)
         oracle = any(row.arm.explanations == "oracle" for row in plan.rows)

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.look import AllowPartial, index, inspect, report, search, serve
-from flows.orchestration.interrupt import a_stop_is_no_failure, stop_soon_on_interrupt
+from flows.orchestration.interrupt import exit_zero_when_stopped, stop_soon_on_interrupt
 from flows.orchestration.temporary_server import said_if_slow, start_temporary_server
 from flows.project_paths import absolute_overrides
 from model.errors import ModelError, ProcessError
@@ -172,7 +172,7 @@ def train(
     from flows.train import train_entityclip
 
     overrides = absolute_overrides(changed, Path.cwd())
-    with a_stop_is_no_failure():
+    with exit_zero_when_stopped():
         run = train_entityclip(config.absolute(), out.absolute(), overrides, overwrite, allow_partial, nproc)
         show_training(run)
 
@@ -189,9 +189,9 @@ def evaluate(
 ) -> None:
     """Measure retrieval of a trained run, with intervals, and write metrics.json beside it."""
     with said_if_slow("starting"):
-        from model.checkpoints.checkpoint import read_card
+        from model.checkpoints.checkpoint import read_checkpoint_card
 
-        read_card(run)  # mistakes show before Prefect starts
+        read_checkpoint_card(run)  # mistakes show before Prefect starts
     start_temporary_server()
     from flows.display.retrieval import show_arms
     from flows.evaluate import evaluate_entityclip
@@ -259,7 +259,7 @@ def demo(
     start_temporary_server()
     from flows.demo import run_demo
 
-    with a_stop_is_no_failure():
+    with exit_zero_when_stopped():
         run_demo(engine=engine, out=out)
 
 
@@ -291,7 +291,7 @@ def reproduce(
     overrides = absolute_overrides(override or [], Path.cwd())
     seeds = list(dict.fromkeys(seed or (42, 43, 44)))
     other = manifest and manifest.absolute()
-    with a_stop_is_no_failure():
+    with exit_zero_when_stopped():
         table = reproduce_entityclip(benchmark, root.absolute(), folder, seeds, generate, other, overrides, force)
         show_arms_table(table, console)
         console.print(f"table: {folder / 'table.md'}", markup=False, soft_wrap=True)

@@ -8,11 +8,11 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.orchestration.progress_artifact import LiveRun, Now
+from flows.orchestration.progress_artifact import Now, ProgressArtifact
 from pipeline.engines.factory import engine_for
 from pipeline.engines.lazy import LazyEngine
 from pipeline.errors import PipelineError
-from pipeline.generation.bucket import Receipt, make_bucket
+from pipeline.generation.bucket import BucketReport, make_bucket
 from pipeline.generation.prepare import prepare, shards_there
 from pipeline.generation.progress import GenerationProgress
 from pipeline.generation.redo import Redo
@@ -33,7 +33,7 @@ def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
         PipelineError: as `make_bucket` does, or a row is not accounted for.
     """
     with ExitStack() as stack:
-        live = stack.enter_context(LiveRun("planning"))
+        live = stack.enter_context(ProgressArtifact("planning"))
         stack.enter_context(rare_collections())
         stack.enter_context(single_writer(job.work, job.buckets))
         there = shards_there(job)
@@ -49,7 +49,7 @@ def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
         )
 
         @task(name="make-bucket", task_run_name="bucket-{bucket}", cache_policy=NO_CACHE)
-        def make(bucket: int) -> Receipt:
+        def make(bucket: int) -> BucketReport:
             try:
                 return make_bucket(run, bucket)
             except PipelineError as error:

@@ -10,7 +10,7 @@ from typing import Any
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
-from flows.orchestration.progress_artifact import LiveRun, Now
+from flows.orchestration.progress_artifact import Now, ProgressArtifact
 from flows.orchestration.range_runs import RangeRuns
 from pipeline.errors import PipelineError
 from pipeline.generation.prepare import prepare, shards_there
@@ -94,7 +94,7 @@ def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dic
             shard is not accounted for.
     """
     began = time.monotonic()
-    with LiveRun("planning") as live, get_client(sync_client=True) as client:
+    with ProgressArtifact("planning") as live, get_client(sync_client=True) as client:
         deployment = f"generate-range/{job.manifest.name}"
         try:
             found = client.read_deployment_by_name(deployment)

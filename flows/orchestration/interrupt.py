@@ -38,7 +38,7 @@ def stop_soon_on_interrupt() -> None:
 
 
 @contextmanager
-def a_stop_is_no_failure() -> Iterator[None]:
+def exit_zero_when_stopped() -> Iterator[None]:
     """A flow that was asked to stop and saved its work ends the command with exit code 0 and a word about going on."""
     from prefect.exceptions import CancelledRun  # seconds to import, so only where a flow has been
 

@@ -1,7 +1,7 @@
 """Is the process of a flow run still there? Prefect leaves a run *Running* whose worker died with it.
 
-Every flow run of ours has a progress artifact that one thread updates every few seconds (`LiveRun`). Its time of
-update is the sign of life, and its metadata say which process it is: on the same machine that settles the question
+Every flow run of ours has a progress artifact that one thread updates every few seconds (`ProgressArtifact`). Its time
+of update is the sign of life, and its metadata say which process it is: on the same machine that settles the question
 at once, on another one silence does after a while.
 """
 

@@ -25,7 +25,7 @@ class Now(NamedTuple):
     text: str
 
 
-class LiveRun:
+class ProgressArtifact:
     """Shows `describe()` while it is entered; one API call every few seconds, however much is done in between.
 
     Its updates are also the run's sign of life (`flows.orchestration.liveness`), so enter it first. A server that does

@@ -68,7 +68,7 @@ def save_checkpoint(
         write_json(folder / CARD, card)
 
 
-def read_card(run: Path) -> dict[str, Any]:
+def read_checkpoint_card(run: Path) -> dict[str, Any]:
     """The contents of `run/checkpoint/checkpoint.json`. Raises ModelError if there is none, or another format."""
     path = run / CHECKPOINT / CARD
     try:
@@ -92,14 +92,14 @@ def load_trained_towers(run: Path) -> Towers:
 
     Raises ModelError if the checkpoint is absent, damaged, or does not fit the model it names.
     """
-    towers = load_towers(TowerSettings.model_validate(read_card(run)["towers"]), load_weights=False)
+    towers = load_towers(TowerSettings.model_validate(read_checkpoint_card(run)["towers"]), load_weights=False)
     _load_into(towers.clip, run / CHECKPOINT / TOWERS)
     return towers
 
 
 def load_entityclip(run: Path) -> tuple[EntityCLIP, Towers]:
     """The whole trained model, to look into it or to train on. Raises as `load_trained_towers` does."""
-    card = read_card(run)
+    card = read_checkpoint_card(run)
     towers = load_towers(TowerSettings.model_validate(card["towers"]), load_weights=False)
     model = EntityCLIP(towers.clip, MethodSettings.model_validate(card["method"]))
     _load_into(model, run / CHECKPOINT / MODEL)
@@ -120,11 +120,11 @@ def _on_cpu(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def holds_model(folder: Path) -> bool:
-    """Whether there is something in a folder that `load_trained_model` would try to load."""
+    """Whether there is something in a folder that `load_clip` would try to load."""
     return any((folder / name).is_file() for name in (CARD, f"{CHECKPOINT}/{CARD}", CONFIG))
 
 
-def load_trained_model(folder: Path) -> Towers:
+def load_clip(folder: Path) -> Towers:
     """The towers of a run folder, its checkpoint folder, or an export (any open_clip model folder).
 
     Raises ModelError: none of these, or damaged.

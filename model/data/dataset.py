@@ -18,9 +18,9 @@ from tqdm import tqdm
 from model.clip.towers import Towers
 from model.data.batch_order import BatchOrder
 from model.data.images import DEFAULT_LIMIT, BadImages
-from model.data.loader import CHUNK, KeptRows, Loaded, Request, RowLoader, RowRequests, chunks
+from model.data.loader import CHUNK, LoadedRows, LoadRequest, RowCache, RowLoader, RowRequests, chunks
 from model.data.shards import SplitRows
-from model.data.triple_table import RowStore
+from model.data.triple_table import TripleTable
 from model.data.workers import ReadAhead, begin_server, loaded_by_workers, workers_here
 from model.errors import ModelError
 from model.method.batch import Batch
@@ -41,7 +41,7 @@ class Truncation:
     rows: int  # that were counted: all, or a sample
 
 
-class TripleSet:
+class TripleDataset:
     """A split, ready to be read in any order: groups, topics, and batches."""
 
     def __init__(
@@ -67,11 +67,11 @@ class TripleSet:
 
         Raises ModelError: no image root, too many bad images, a tokenizer that does not belong to the towers.
         """
-        self._rows: RowStore = rows.triples
+        self._rows: TripleTable = rows.triples
         self._requests = RowRequests(self._rows)
         self._trim, self._workers = trim, workers_here(workers)
         self._loader = RowLoader(self._rows.texts, towers, explanations=explanations)
-        self._kept: KeptRows | None = None
+        self._kept: RowCache | None = None
         self.source = rows.source
         self.failures = BadImages(len(self._rows), max_bad_images, expected=int(self._rows.places.known_bad.sum()))
         self.ids = self._rows.column("id")
@@ -136,14 +136,14 @@ class TripleSet:
         coming: deque[list[int]] = deque()
         images = self._rows.images.keeping(2 * WINDOW) if self._kept is None else None  # of its own: a thread reads it
 
-        def requests() -> Iterator[Request]:
+        def requests() -> Iterator[LoadRequest]:
             for rows in chain([first], lists):
                 coming.append(rows)
                 for chunk in chunks(rows):
                     yield self._requests.of(chunk, images)
 
         ahead = 2 * len(chunks(first))  # two batches of this size
-        parts: list[Loaded] = []
+        parts: list[LoadedRows] = []
         for part in self._loaded(requests(), ahead, pin=device.type == "cuda"):
             parts.append(part)
             if sum(len(p.rows) + len(p.failures) for p in parts) == len(coming[0]):
@@ -161,16 +161,16 @@ class TripleSet:
 
     def explanation_tokens(self, rows: list[int]) -> Tensor:
         """Token ids (R, context_length) of the explanations of some rows."""
-        return self._loader.tokens("explanation", self._rows.told[rows].tolist())[0].long()
+        return self._loader.tokens("explanation", self._rows.explanation_order[rows].tolist())[0].long()
 
-    def _loaded(self, requests: Iterator[Request], ahead: int, *, pin: bool) -> Iterator[Loaded]:
+    def _loaded(self, requests: Iterator[LoadRequest], ahead: int, *, pin: bool) -> Iterator[LoadedRows]:
         if self._kept is not None:
             return loaded_by_workers(self._kept, requests, workers=0, ahead=0, pin=pin)
         if self._requests.are_packed:
             requests = iter(ReadAhead(requests, ahead))
         return loaded_by_workers(self._loader, requests, workers=self._workers, ahead=ahead, pin=pin)
 
-    def _finished(self, parts: list[Loaded], device: torch.device) -> tuple[Batch, list[int]]:
+    def _finished(self, parts: list[LoadedRows], device: torch.device) -> tuple[Batch, list[int]]:
         rows = [row for part in parts for row in part.rows]
         self._note_failures(parts)
         pixels = [part.pixels.to(device, non_blocking=True) for part in parts]
@@ -193,7 +193,7 @@ class TripleSet:
             tokens = tokens[:, : int(self._loader.read.end_position(tokens).max()) + 1]
         return tokens.to(device).long()
 
-    def _note_failures(self, parts: list[Loaded]) -> None:
+    def _note_failures(self, parts: list[LoadedRows]) -> None:
         for part in parts:
             for row, why in part.failures:
                 self.failures.add(self.ids[row], why)
@@ -203,11 +203,13 @@ class TripleSet:
         if len(rows) > TRUNCATION_SAMPLE:
             rows = torch.randperm(len(rows), generator=seeded(0, "truncation sample"))[:TRUNCATION_SAMPLE].tolist()
         cut = self._loader.tokens("caption", self._rows.order[rows].tolist())[1]
-        cut_too = self._loader.tokens("explanation", self._rows.told[rows].tolist())[1] if explanations else None
+        cut_too = (
+            self._loader.tokens("explanation", self._rows.explanation_order[rows].tolist())[1] if explanations else None
+        )
         return Truncation(cut / len(rows), None if cut_too is None else cut_too / len(rows), len(rows))
 
-    def _load_all(self) -> KeptRows:
-        kept = KeptRows()
+    def _load_all(self) -> RowCache:
+        kept = RowCache()
         requests = (self._requests.of(rows, self._rows.images) for rows in self.in_reading_order(CHUNK))
         workers = self._workers if len(self) > _FEW else 0
         with tqdm(total=len(self), desc="images", unit="image", disable=None, leave=False) as bar:

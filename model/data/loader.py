@@ -13,18 +13,18 @@ from model.clip.towers import Towers, image_size
 from model.data.images import BadImage, Preprocessing, decode_bytes, decode_file
 from model.data.packed_images import PackedImages
 from model.data.text_file import TextFile
-from model.data.triple_table import RowStore
+from model.data.triple_table import TripleTable
 from model.errors import ModelError
 
 CHUNK = 64  # rows that a worker loads at a time
 
 
-class Request(NamedTuple):
+class LoadRequest(NamedTuple):
     """R rows to load, with what a worker must know of them: it holds nothing that grows with a split."""
 
     rows: list[int]
     positions: list[int]  # of their own texts
-    told: list[int]  # of the explanations they are to have
+    explanation_order: list[int]  # of the explanations they are to have
     images: list[bytes | Path]  # packed bytes, or the image root
 
 
@@ -35,7 +35,7 @@ class RowRequests:
         are_packed: whether images lie in the shards, so that reading in any order would read row groups many times.
     """
 
-    def __init__(self, rows: RowStore) -> None:
+    def __init__(self, rows: TripleTable) -> None:
         """Raises ModelError if an image root is missing."""
         self._rows = rows
         places = rows.places
@@ -44,13 +44,13 @@ class RowRequests:
             if not root.is_dir():
                 raise ModelError(f"no image root at {root}; set data.image_root to where the images are")
 
-    def of(self, rows: list[int], images: PackedImages | None) -> Request:
+    def of(self, rows: list[int], images: PackedImages | None) -> LoadRequest:
         """The request for some rows; packed images are read here, by `images` (None: they are not needed)."""
         store, places = self._rows, self._rows.places
-        return Request(
+        return LoadRequest(
             rows,
             store.order[rows].tolist(),
-            store.told[rows].tolist(),
+            store.explanation_order[rows].tolist(),
             [
                 images.read(int(places.shard[row]), int(places.group[row]), int(places.row[row]))
                 if places.packed[row] and images is not None
@@ -70,7 +70,7 @@ def chunks(rows: list[int]) -> list[list[int]]:
     return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)] or [[]]
 
 
-class Loaded(NamedTuple):
+class LoadedRows(NamedTuple):
     """What became of a request: U of its rows have a usable image."""
 
     rows: list[int]  # these, in the order asked for
@@ -89,7 +89,7 @@ class RowLoader:
         self.preprocessing = Preprocessing(towers.transform)
         self.image_size = image_size(towers.clip)
 
-    def __getitem__(self, request: Request) -> Loaded:
+    def __getitem__(self, request: LoadRequest) -> LoadedRows:
         kept, pixels, failures = [], [], []
         for place, row in enumerate(request.rows):
             try:
@@ -101,8 +101,8 @@ class RowLoader:
         captions = self.tokens("caption", [request.positions[place] for place in kept])[0]
         explanations = None
         if self._explanations:
-            explanations = self.tokens("explanation", [request.told[place] for place in kept])[0]
-        return Loaded([request.rows[place] for place in kept], stacked, captions, explanations, failures)
+            explanations = self.tokens("explanation", [request.explanation_order[place] for place in kept])[0]
+        return LoadedRows([request.rows[place] for place in kept], stacked, captions, explanations, failures)
 
     def tokens(self, column: str, positions: Sequence[int]) -> tuple[Tensor, int]:
         """Token ids (R, context_length) int32 of a column's texts, and how many were truncated."""
@@ -119,26 +119,26 @@ class RowLoader:
         return self.preprocessing.pixels(decode_file(image, path, wanted))
 
 
-class KeptRows:
+class RowCache:
     """Gives out again what a RowLoader made of all rows of a split."""
 
     def __init__(self) -> None:
         self._usable: dict[int, tuple[Tensor, Tensor, Tensor | None]] = {}
         self._failures: dict[int, str] = {}
 
-    def keep(self, loaded: Loaded) -> None:
+    def keep(self, loaded: LoadedRows) -> None:
         """Take these."""
         for place, row in enumerate(loaded.rows):
             explanation = None if loaded.explanations is None else loaded.explanations[place]
             self._usable[row] = (loaded.pixels[place], loaded.captions[place], explanation)
         self._failures.update(loaded.failures)
 
-    def __getitem__(self, request: Request) -> Loaded:
+    def __getitem__(self, request: LoadRequest) -> LoadedRows:
         """As the RowLoader's. Raises KeyError for a row that is not here."""
         failures = [(row, self._failures[row]) for row in request.rows if row in self._failures]
         rows = [row for row in request.rows if row not in self._failures]
         pixels, captions, explanations = self._columns(rows)
-        return Loaded(rows, pixels, captions, explanations, failures)
+        return LoadedRows(rows, pixels, captions, explanations, failures)
 
     def _columns(self, rows: list[int]) -> tuple[Tensor, Tensor, Tensor | None]:
         found = [self._usable[row] for row in rows] or [next(iter(self._usable.values()))]

@@ -1,4 +1,4 @@
-"""Reads the rows of explanation shards, row group by row group, into a RowStore."""
+"""Reads the rows of explanation shards, row group by row group, into a TripleTable."""
 
 import hashlib
 from collections import Counter
@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 
 from model.data.receipts import how_to_make
 from model.data.text_file import TextWriter
-from model.data.triple_table import Places, RowStore
+from model.data.triple_table import RowLocations, TripleTable
 from model.errors import ModelError
 
 _BAD_IMAGE = "bad_image"
 _COLUMNS = ["id", "image.path", "caption", "topic", "explanation", "status", "key"]
 
 
-class RowReading:
+class TripleReader:
     """Takes the usable rows of one shard after the other.
 
     Attributes:
@@ -30,7 +30,7 @@ class RowReading:
         """With statuses: usable are the rows that have one of them; None: those with a caption."""
         self._statuses = statuses
         self._texts = TextWriter()
-        self._places: list[Places] = []
+        self._places: list[RowLocations] = []
         self._roots: dict[Path, int] = {}
         self._ids: list[pa.Array] = []  # of all rows, usable or not
         self._usable: list[np.ndarray] = []
@@ -51,7 +51,7 @@ class RowReading:
         self.counts += found
         return found
 
-    def rows(self, paths: list[Path]) -> RowStore:
+    def rows(self, paths: list[Path]) -> TripleTable:
         """The usable rows in the order of their ids. Raises ModelError for an id that occurs twice."""
         ids = pa.concat_arrays(self._ids)
         order = pc.sort_indices(ids).to_numpy().astype(np.int64)
@@ -68,9 +68,9 @@ class RowReading:
             )
         usable = np.concatenate(self._usable)
         position = np.cumsum(usable) - 1  # in the file, which has the usable rows only
-        names = Places.__dataclass_fields__
-        places = Places(**{name: np.concatenate([getattr(p, name) for p in self._places]) for name in names})
-        return RowStore(self._texts.finish(), position[order[usable[order]]], places, tuple(self._roots), paths)
+        names = RowLocations.__dataclass_fields__
+        places = RowLocations(**{name: np.concatenate([getattr(p, name) for p in self._places]) for name in names})
+        return TripleTable(self._texts.finish(), position[order[usable[order]]], places, tuple(self._roots), paths)
 
     def _read_group(self, file: pq.ParquetFile, shard: int, group: int, path: Path, root: Path) -> Counter[str]:
         table = file.read_row_group(group, columns=_COLUMNS)
@@ -95,7 +95,7 @@ class RowReading:
             )
         known_bad = pc.equal(status, _BAD_IMAGE).combine_chunks().to_numpy(zero_copy_only=False)
         self._places.append(
-            Places(
+            RowLocations(
                 root=np.full(rows.num_rows, self._roots.setdefault(root, len(self._roots)), np.int32),
                 packed=packed[mask],
                 shard=np.full(rows.num_rows, shard, np.int32),

@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model.data.parquet_reader import RowReading, unreadable
+from model.data.parquet_reader import TripleReader, unreadable
 from model.data.receipts import ShardReceipt, check_shards, how_to_make
 from model.data.remote_shards import local_shards
-from model.data.triple_table import RowStore
+from model.data.triple_table import TripleTable
 from model.errors import ModelError
 
 SCHEMA_VERSION = 2
@@ -106,7 +106,7 @@ _COLUMNS: dict[str, Callable[[pa.DataType], bool]] = {
 class SplitRows:
     """The usable rows of a split, and where they come from."""
 
-    triples: RowStore
+    triples: TripleTable
     source: ShardSource
 
 
@@ -145,7 +145,7 @@ def read_split(
         dataset=footers[paths[0]].get("dataset"),
         allow_partial=allow_partial,
     )
-    reading = RowReading(statuses)
+    reading = TripleReader(statuses)
     for number, (path, footer) in enumerate(footers.items()):
         counts = reading.read(number, path, image_root or Path(footer["image_root"]))
         _check_counts(path, counts, footer, shards.receipts.get(str(path.relative_to(folder))))

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from model.clip.towers import Towers, is_causal
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.data.shards import SplitRows, read_split
 from model.errors import ModelError
 from model.rng import seeded
@@ -46,7 +46,7 @@ def read_rows(data: DataSettings) -> tuple[SplitRows, SplitRows | None]:
 
 def load_splits(
     settings: TrainSettings, towers: Towers, rows: SplitRows, val_rows: SplitRows | None
-) -> dict[str, TripleSet]:
+) -> dict[str, TripleDataset]:
     """By use: "train", and "val" where the settings name a validation split."""
     data = settings.data
     how: dict[str, Any] = {
@@ -56,7 +56,7 @@ def load_splits(
     }
     if data.wrong_explanations:
         rows = with_wrong_explanations(rows, settings.seed)
-    training = TripleSet(
+    training = TripleDataset(
         rows,
         towers,
         explanations=settings.method.reads_explanations,
@@ -66,4 +66,4 @@ def load_splits(
     )
     if val_rows is None:
         return {"train": training}
-    return {"train": training, "val": TripleSet(val_rows, towers, explanations=False, **how)}
+    return {"train": training, "val": TripleDataset(val_rows, towers, explanations=False, **how)}

@@ -35,7 +35,7 @@ class Triple:
 
 
 @dataclass(frozen=True)
-class Places:
+class RowLocations:
     """Where rows come from, (N,) each: number of the image root, whether the image is packed, shard, group, row.
 
     `known_bad`: the shard's own status says that the image cannot be used.
@@ -48,24 +48,24 @@ class Places:
     row: np.ndarray
     known_bad: np.ndarray
 
-    def at(self, positions: np.ndarray) -> "Places":
+    def at(self, positions: np.ndarray) -> "RowLocations":
         """The same for some rows, in that order."""
-        return Places(**{name: getattr(self, name)[positions] for name in self.__dataclass_fields__})
+        return RowLocations(**{name: getattr(self, name)[positions] for name in self.__dataclass_fields__})
 
 
-class RowStore(Sequence[Triple]):
+class TripleTable(Sequence[Triple]):
     """Triples by row number; one is read from the file when it is asked for.
 
     Attributes:
-        order, told: (N,) position in `texts` of each row, and of the row whose explanation and key it has.
+        order, explanation_order: (N,) position in `texts` of each row, and of the row whose explanation and key it has.
     """
 
     def __init__(
-        self, texts: TextFile, order: np.ndarray, places: Places, roots: Sequence[Path], shards: Sequence[Path]
+        self, texts: TextFile, order: np.ndarray, places: RowLocations, roots: Sequence[Path], shards: Sequence[Path]
     ) -> None:
         """Row i is row `order[i]` of `texts` and of `places`."""
         self.texts, self.roots = texts, tuple(roots)
-        self.order = self.told = order
+        self.order = self.explanation_order = order
         self.places = places.at(order)
         self.images = PackedImages(shards)
 
@@ -100,10 +100,10 @@ class RowStore(Sequence[Triple]):
         """The texts of a column by row, read when they are asked for."""
         return Column(self, name)
 
-    def with_explanations_of(self, donors: np.ndarray) -> "RowStore":
+    def with_explanations_of(self, donors: np.ndarray) -> "TripleTable":
         """The same rows; row i has explanation and key of row `donors[i]`."""
         other = copy(self)
-        other.told = self.told[donors]
+        other.explanation_order = self.explanation_order[donors]
         return other
 
     def groups(self, column: str, instead: str | None = None) -> Tensor:
@@ -127,13 +127,13 @@ class RowStore(Sequence[Triple]):
         return torch.from_numpy(_by_appearance(names * len(self.roots) + self.places.root))
 
     def _positions(self, column: str) -> np.ndarray:
-        return self.told if column in _TOLD else self.order
+        return self.explanation_order if column in _TOLD else self.order
 
 
 class Column(Sequence[Any]):
-    """One column of a RowStore as a sequence."""
+    """One column of a TripleTable as a sequence."""
 
-    def __init__(self, rows: RowStore, name: str) -> None:
+    def __init__(self, rows: TripleTable, name: str) -> None:
         self._rows, self._name = rows, name
 
     def __len__(self) -> int:

@@ -1,8 +1,8 @@
 """Loading ahead of the training loop: chunks of rows go to worker processes, and come back in their order.
 
-Processes and not threads: image libraries let go of Python's lock, but what lies between their calls does not, and the
-training loop, which is Python too, then waits for it (docs/performance.md, "Data loading"). They are forked from a
-clean server process and not from this one, whose threads (a GPU's, Prefect's) a fork would cut off in mid-air.
+Processes and not threads: image libraries let go of Python's lock, but what lies between their calls does not,
+and the training loop, which is Python too, then waits for it (docs/performance.md, "Data loading"). They are forked
+from a clean server process and not from this one, whose threads (a GPU's, Prefect's) a fork would cut off in mid-air.
 """
 
 import multiprocessing.forkserver

@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from model.distributed.local import OneProcess, Rows, WholeBatch
+from model.distributed.local import LocalBatch, LocalGroup, Rows
 from model.precision import at_least_fp32
 from model.rng import seeded
 
 
-class Processes(OneProcess):
+class DistributedGroup(LocalGroup):
     """The processes of a run, started by torchrun, as seen from one of them."""
 
     device: torch.device
@@ -31,23 +31,23 @@ class Processes(OneProcess):
         self.device = device
         self.rank, self.count = dist.get_rank(), dist.get_world_size()
 
-    def slice_of(self, rows: list[int]) -> list[int]:
+    def shard(self, rows: list[int]) -> list[int]:
         return rows[len(rows) * self.rank // self.count : len(rows) * (self.rank + 1) // self.count]
 
-    def share(self, rows: int, texts: int) -> "SharedBatch":
-        every = self.numbers(rows, texts)
-        return SharedBatch(self.rank, [count for count, _ in every], max(length for _, length in every))
+    def share(self, rows: int, texts: int) -> "DistributedBatch":
+        every = self.all_gather_ints(rows, texts)
+        return DistributedBatch(self.rank, [count for count, _ in every], max(length for _, length in every))
 
-    def numbers(self, *own: int) -> list[list[int]]:
+    def all_gather_ints(self, *own: int) -> list[list[int]]:
         mine = torch.tensor(own, device=self.device)
         return [row.tolist() for row in _all_gathered(mine)]
 
-    def wait(self) -> None:
-        self.numbers(0)
+    def barrier(self) -> None:
+        self.all_gather_ints(0)
 
-    def together(self, own: Any) -> list[Any]:
+    def all_gather_json(self, own: Any) -> list[Any]:
         said = torch.frombuffer(bytearray(json.dumps(own).encode()), dtype=torch.uint8).to(self.device)
-        longest = max(size for (size,) in self.numbers(len(said)))
+        longest = max(size for (size,) in self.all_gather_ints(len(said)))
         padded = F.pad(said, (0, longest - len(said)), value=ord(" "))
         return [json.loads(bytes(one.tolist())) for one in _all_gathered(padded)]
 
@@ -59,7 +59,7 @@ class Processes(OneProcess):
             yield
 
 
-class SharedBatch(WholeBatch):
+class DistributedBatch(LocalBatch):
     """B rows, some of them here."""
 
     def __init__(self, rank: int, sizes: list[int], longest: int) -> None:
@@ -136,7 +136,7 @@ class _TakePart(torch.autograd.Function):
 class _RowsElsewhere(Rows):
     """Rows that their owners send: each process knows from all indices what it is asked for, and by whom."""
 
-    def __init__(self, whole: SharedBatch, index: Tensor) -> None:
+    def __init__(self, whole: DistributedBatch, index: Tensor) -> None:
         self._longest = whole.longest
         wanted = whole.gather(index).split(whole.sizes)
         starts = torch.tensor([sum(whole.sizes[: rank + 1]) for rank in range(whole.processes)], device=index.device)

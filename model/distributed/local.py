@@ -25,7 +25,7 @@ class Rows:
         return x[self._index]
 
 
-class WholeBatch:
+class LocalBatch:
     """B rows, all of them here."""
 
     processes = 1
@@ -47,8 +47,8 @@ class WholeBatch:
         return Rows(index)
 
 
-class OneProcess:
-    """Nobody to share with. `model.distributed.collectives.Processes` is its counterpart under torchrun."""
+class LocalGroup:
+    """Nobody to share with. `model.distributed.collectives.DistributedGroup` is its counterpart under torchrun."""
 
     rank, count = 0, 1
     device: torch.device | None = None  # this process's own; None: what the settings choose
@@ -63,22 +63,22 @@ class OneProcess:
         """Whether this process is the one that writes files and speaks."""
         return self.rank == 0
 
-    def slice_of(self, rows: list[int]) -> list[int]:
+    def shard(self, rows: list[int]) -> list[int]:
         """This process's part of a batch's rows; the parts in order are the batch."""
         return rows
 
-    def share(self, rows: int, texts: int) -> WholeBatch:
+    def share(self, rows: int, texts: int) -> LocalBatch:
         """The whole batch, of which this process has `rows`, their explanations `texts` tokens long."""
-        return WholeBatch(rows)
+        return LocalBatch(rows)
 
-    def numbers(self, *own: int) -> list[list[int]]:
+    def all_gather_ints(self, *own: int) -> list[list[int]]:
         """A few whole numbers of every process, in their order; whoever calls it waits for all of them."""
         return [list(own)]
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Until every process is here."""
 
-    def together(self, own: Any) -> list[Any]:
+    def all_gather_json(self, own: Any) -> list[Any]:
         """What every process has to say, in their order: anything that JSON can hold."""
         return [own]
 

@@ -7,7 +7,7 @@ import torch.distributed
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.errors import ModelError
 from model.evaluation.clusters import Groups
 
@@ -31,7 +31,7 @@ class _EncodedBatch(NamedTuple):
 
 @torch.inference_mode()
 def embed_images(
-    clip: nn.Module, triples: TripleSet, rows: list[int], batch_size: int, device: torch.device
+    clip: nn.Module, triples: TripleDataset, rows: list[int], batch_size: int, device: torch.device
 ) -> tuple[Tensor, list[int]]:
     """Encode the images of some rows: (M, D) fp32, L2-normalised, on the CPU, and the rows whose image could be used.
 
@@ -54,7 +54,7 @@ def embed_images(
 @torch.inference_mode()
 def embed_split(
     clip: nn.Module,
-    triples: TripleSet,
+    triples: TripleDataset,
     batch_size: int,
     device: torch.device,
     *,

@@ -9,13 +9,13 @@ from typing import Any, Literal, NamedTuple
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from model.checkpoints.checkpoint import TOWERS, load_trained_towers, read_card
+from model.checkpoints.checkpoint import TOWERS, load_trained_towers, read_checkpoint_card
 from model.clip.towers import Towers
 from model.code_version import code_version
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.data.shards import SplitRows, read_split
 from model.distributed.device import choose_device, torch_threads
-from model.distributed.local import OneProcess
+from model.distributed.local import LocalGroup
 from model.errors import ModelError
 from model.evaluation.embed import SplitEmbeddings, embed_split
 from model.evaluation.entity_frequency import buckets, frequencies, names_in
@@ -33,7 +33,7 @@ def evaluate(
     *,
     explanations: Path | None = None,
     allow_partial: bool = False,
-    processes: OneProcess | None = None,
+    processes: LocalGroup | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Measure `run/checkpoint` on splits (none named: the settings' test split), each with itself as the gallery.
 
@@ -50,9 +50,9 @@ def evaluate(
 
     Raises ModelError for a run without a checkpoint or data that cannot be used.
     """
-    card = read_card(run)
+    card = read_checkpoint_card(run)
     plan = evaluation_plan(run, explanations)
-    processes = processes or OneProcess()
+    processes = processes or LocalGroup()
     weights = card["sha256"][TOWERS]
     allow_partial = allow_partial or plan.data.allow_partial
     with torch_threads(plan.threads):
@@ -152,9 +152,9 @@ def _rarest_names(
     return by_split
 
 
-def _triples(rows: SplitRows, towers: Towers, data: DataSettings) -> TripleSet:
+def _triples(rows: SplitRows, towers: Towers, data: DataSettings) -> TripleDataset:
     how: dict[str, Any] = {"workers": data.workers, "max_bad_images": data.max_bad_images}
-    return TripleSet(rows, towers, explanations=False, cache_mib=0, **how)
+    return TripleDataset(rows, towers, explanations=False, cache_mib=0, **how)
 
 
 def _save(run: Path, rows: SplitRows, embeddings: SplitEmbeddings, weights: str) -> None:
@@ -166,7 +166,7 @@ def _save(run: Path, rows: SplitRows, embeddings: SplitEmbeddings, weights: str)
 
 
 def _metrics(
-    rows: SplitRows, triples: TripleSet, embeddings: SplitEmbeddings, rarest: dict[str, int | None] | None
+    rows: SplitRows, triples: TripleDataset, embeddings: SplitEmbeddings, rarest: dict[str, int | None] | None
 ) -> dict[str, Any]:
     by_frequency = None if rarest is None else buckets([rarest[row_id] for row_id in embeddings.ids])
     return {

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from model.checkpoints.checkpoint import CARD, load_trained_towers, read_card
+from model.checkpoints.checkpoint import CARD, load_trained_towers, read_checkpoint_card
 from model.clip.folder import WEIGHTS, write_open_clip_folder, write_tokenizer
 from model.clip.open_clip_import import open_clip
 from model.clip.towers import Towers, load_towers
@@ -38,7 +38,7 @@ def export(checkpoint: Path, out: Path) -> Path:
     open_clip would not find again, and an export that does not compute what was trained; `out` is then as before.
     """
     run = checkpoint.resolve().parent if (checkpoint / CARD).is_file() else checkpoint
-    card = read_card(run)
+    card = read_checkpoint_card(run)
     _claim(out)
     towers = load_trained_towers(run)
     clip: Any = towers.clip

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from model.checkpoints.checkpoint import read_card
+from model.checkpoints.checkpoint import read_checkpoint_card
 from model.distributed.device import device_of_process
 from model.errors import ProcessError
 from model.evaluation.evaluate import evaluate, evaluation_plan, read_metrics
@@ -28,7 +28,7 @@ def evaluate_in_processes(
     """
     if count == 1:
         return evaluate(run, splits, explanations=explanations, allow_partial=allow_partial)
-    read_card(run)
+    read_checkpoint_card(run)
     plan = evaluation_plan(run, explanations)
     device = device_of_process(plan.device, 0, count)
     names = list(dict.fromkeys(splits)) or [plan.data.splits.test]

@@ -11,13 +11,13 @@ from typing import Any
 import yaml
 
 from model.distributed.device import device_of_process
-from model.distributed.local import OneProcess
+from model.distributed.local import LocalGroup
 from model.errors import ProcessError
 from model.launch.torchrun import Ends, start_torchrun
 from model.settings.schema import TrainSettings
 from model.tracking.run_log import METRICS_LOG
 from model.training.loop import OnStep, TrainResult, train
-from model.training.run_dir import RECORD, refuse_to_lose
+from model.training.run_dir import RECORD, check_run_dir
 from model.training.stop_signal import Stopped, StopSignal
 
 _LOOK_SECONDS = 0.5
@@ -34,11 +34,11 @@ def train_in_processes(
     """
     if count == 1:
         return train(settings, out, on_step, overwrite=overwrite)
-    everyone = OneProcess()
+    everyone = LocalGroup()
     everyone.count = count
     everyone.check(settings.optim.batch_size)
     device = device_of_process(settings.device, 0, count)
-    refuse_to_lose(out, overwrite)
+    check_run_dir(out, overwrite)
     with tempfile.TemporaryDirectory() as folder, StopSignal() as stop:
         report = Path(folder)
         (report / "settings.yaml").write_text(yaml.safe_dump(settings.as_plain()), encoding="utf-8")

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from model.distributed.collectives import Processes
+from model.distributed.collectives import DistributedGroup
 from model.distributed.device import device_of_process
-from model.distributed.local import OneProcess
+from model.distributed.local import LocalGroup
 from model.errors import ModelError
 from model.files import write_json
 from model.training.stop_signal import Stopped
@@ -49,10 +49,10 @@ def one_of_several(work: Callable[[], None], report: Path | None) -> int:
 
 
 @contextmanager
-def processes_of_torchrun(device_name: str) -> Iterator[OneProcess]:
+def processes_of_torchrun(device_name: str) -> Iterator[LocalGroup]:
     """This process among the others; outside torchrun there are none."""
     if "WORLD_SIZE" not in os.environ:
-        yield OneProcess()
+        yield LocalGroup()
         return
     number, here = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
     device = device_of_process(device_name, number, here)
@@ -61,7 +61,7 @@ def processes_of_torchrun(device_name: str) -> Iterator[OneProcess]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     _keep_until_exit(dist.group.WORLD)
     try:
-        yield Processes(device)
+        yield DistributedGroup(device)
     except Stopped:
         dist.destroy_process_group()
         raise

@@ -6,7 +6,7 @@ All of it stays on the device as scalars; the training loop brings them over in 
 import torch
 from torch import Tensor
 
-from model.distributed.local import WholeBatch
+from model.distributed.local import LocalBatch
 from model.method.gi_itm import HardNegatives
 from model.method.losses import MATCH, NO_MATCH
 from model.method.mmae import ExpertOutputs
@@ -20,13 +20,13 @@ def expert_names(outputs: ExpertOutputs) -> tuple[list[str], list[str]]:
     return names[0] + names[1], names[2] + names[3]
 
 
-def gate_usage(gate: str, weights: Tensor, names: list[str], whole: WholeBatch | None = None) -> dict[str, Tensor]:
+def gate_usage(gate: str, weights: Tensor, names: list[str], whole: LocalBatch | None = None) -> dict[str, Tensor]:
     """Scalars on the device of a gate's weights (b, n): `gate/NAME` and `gate/effective_experts`, of the whole batch.
 
     All are means over the batch's rows. The first sum to 1: an expert near 0 is never used. The last is exp of a row's
     entropy, from 1 (every pair reads one expert) to n (all alike): how many experts a pair draws on.
     """
-    whole = whole or WholeBatch(len(weights))
+    whole = whole or LocalBatch(len(weights))
     weights = weights.detach().float()
     effective = torch.special.entr(weights).sum(dim=-1, keepdim=True).exp()
     means = whole.sum(torch.cat([weights, effective], dim=-1).sum(dim=0)) / whole.size
@@ -38,14 +38,14 @@ def matching_accuracy(
     wrong_text: Tensor,
     wrong_image: Tensor,
     negatives: HardNegatives,
-    whole: WholeBatch | None = None,
+    whole: LocalBatch | None = None,
 ) -> dict[str, Tensor]:
     """Share of right answers of GI-ITM, by pass and over all, in the whole batch; logits (b, 2) of the three passes.
 
     Over all, two of three answers are "no match", so saying nothing else is right in 67 %: look at the passes one by
     one. NaN for a pass in which no row has a negative.
     """
-    whole = whole or WholeBatch(len(positive))
+    whole = whole or LocalBatch(len(positive))
     everyone = torch.ones_like(negatives.text_exists)
     passes = {
         "positive": (positive, MATCH, everyone),

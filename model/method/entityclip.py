@@ -19,19 +19,19 @@ from model.clip.towers import (
     image_tokens,
     text_tokens,
 )
-from model.distributed.local import WholeBatch
+from model.distributed.local import LocalBatch
 from model.errors import ModelError
 from model.method.batch import Batch
 from model.method.diagnostics import expert_names, gate_usage, matching_accuracy
 from model.method.gi_itm import (
-    GatedMatching,
+    GIITM,
     HardNegatives,
     MatchingOutput,
     draw_hard_negatives,
     possible_negatives,
 )
 from model.method.losses import MATCH, NO_MATCH, anchor_loss, bridge_loss, contrastive_loss, matching_loss
-from model.method.mmae import Context, ExpertGate, ExpertOutputs, Experts, as_context
+from model.method.mmae import MMAE, Context, ExpertGate, ExpertOutputs, as_context
 from model.settings.schema import MethodSettings
 
 
@@ -51,22 +51,22 @@ class EntityCLIP(nn.Module):
         check_towers(clip)
         self.method = method
         self.clip = clip
-        self.experts: Experts | None = None
+        self.experts: MMAE | None = None
         self.image_gate: ExpertGate | None = None
         self.text_gate: ExpertGate | None = None
-        self.matching: GatedMatching | None = None
+        self.matching: GIITM | None = None
         width = embed_width(clip)
         image_rows = method.image_experts + method.shared_experts
         text_rows = method.text_experts + method.shared_experts
         if method.has_experts:
-            self.experts = Experts(
+            self.experts = MMAE(
                 width, image=method.image_experts, shared=method.shared_experts, text=method.text_experts
             )
         if method.has_mmae:
             self.image_gate = ExpertGate(width, image_rows)
             self.text_gate = ExpertGate(width, text_rows)
         if method.has_gi_itm:
-            self.matching = GatedMatching(width, image_rows + text_rows)
+            self.matching = GIITM(width, image_rows + text_rows)
 
     @property
     def reads_explanations(self) -> bool:
@@ -79,7 +79,7 @@ class EntityCLIP(nn.Module):
         *,
         generator: torch.Generator | None = None,
         negatives: HardNegatives | None = None,
-        whole: WholeBatch | None = None,
+        whole: LocalBatch | None = None,
     ) -> StepOutput:
         """Step 1 and what `losses` makes of it, with its arguments.
 
@@ -95,7 +95,7 @@ class EntityCLIP(nn.Module):
         *,
         generator: torch.Generator | None = None,
         negatives: HardNegatives | None = None,
-        whole: WholeBatch | None = None,
+        whole: LocalBatch | None = None,
     ) -> StepOutput:
         """Step 5: L = L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm.
 
@@ -113,7 +113,7 @@ class EntityCLIP(nn.Module):
         Raises ModelError if GI-ITM is on and the whole batch has fewer than 2 rows.
         """
         assert isinstance(self.clip.logit_scale, Tensor)
-        whole = whole or WholeBatch(len(features.image))
+        whole = whole or LocalBatch(len(features.image))
         scale = self.clip.logit_scale.exp()
         main = contrastive_loss(features.v_cls, features.t_eot, scale, whole)
         losses = {"total": main.loss, "vtc": main.loss}
@@ -198,7 +198,7 @@ class EntityCLIP(nn.Module):
         outputs: ExpertOutputs,
         explanation: Context | None,
         negatives: HardNegatives,
-        whole: WholeBatch | None = None,
+        whole: LocalBatch | None = None,
     ) -> tuple[MatchingOutput, MatchingOutput, MatchingOutput]:
         """Step 4: GI-ITM on the true triples, on wrong texts for the images, on wrong images for the texts.
 
@@ -213,7 +213,7 @@ class EntityCLIP(nn.Module):
             whole: as in `losses`.
         """
         assert self.experts is not None and self.matching is not None
-        whole = whole or WholeBatch(len(features.image))
+        whole = whole or LocalBatch(len(features.image))
         v_cls, t_eot = features.v_cls, features.t_eot
         positive = self.matching(v_cls, t_eot, outputs.x_v, outputs.x_t)
 
@@ -247,7 +247,7 @@ def _itm_loss(
     passes: tuple[MatchingOutput, MatchingOutput, MatchingOutput],
     negatives: HardNegatives,
     epsilon: float,
-    whole: WholeBatch,
+    whole: LocalBatch,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """L_itm = (CE(positive) + CE(wrong text) + CE(wrong image)) / 3, and what to report of it."""
     positive, wrong_text, wrong_image = (one.logits for one in passes)

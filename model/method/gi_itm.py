@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.distributed.local import WholeBatch
+from model.distributed.local import LocalBatch
 from model.errors import ModelError
 from model.method.mmae import ExpertGate
 from model.precision import at_least_fp32
@@ -29,7 +29,7 @@ class MatchingOutput(NamedTuple):
     logits: Tensor  # (B, 2); class 0 means "match"
 
 
-class GatedMatching(nn.Module):
+class GIITM(nn.Module):
     """Step 4: g = softmax(W_f [V_cls ; T_eot]);  f = g [X_v ; X_t];  logits = Linear(D, 2)(f)."""
 
     def __init__(self, width: int, rows: int) -> None:
@@ -60,7 +60,7 @@ def draw_hard_negatives(
     per_text: Tensor,
     allowed: Tensor,
     generator: torch.Generator | None = None,
-    whole: WholeBatch | None = None,
+    whole: LocalBatch | None = None,
 ) -> HardNegatives:
     """Draw once per row from softmax(similarity), masked before the softmax.
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.distributed.local import WholeBatch
+from model.distributed.local import LocalBatch
 from model.precision import at_least_fp32, fine_matmul
 
 MATCH, NO_MATCH = 0, 1
@@ -24,7 +24,7 @@ class Contrast(NamedTuple):
     per_text: Tensor  # (b, B) own texts, all images
 
 
-def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, whole: WholeBatch | None = None) -> Contrast:
+def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, whole: LocalBatch | None = None) -> Contrast:
     """L_vtc: CLIP's symmetric cross-entropy on cosines times `scale` = exp(logit_scale).
 
     Args:
@@ -32,7 +32,7 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, whole: WholeBat
         scale: scalar.
         whole: the batch that these rows are of; None: they are all of it.
     """
-    whole = whole or WholeBatch(len(image))
+    whole = whole or LocalBatch(len(image))
     image, text = (F.normalize(at_least_fp32(x), dim=-1) for x in (image, text))
     scale = at_least_fp32(scale)
     per_image = fine_matmul(scale * image, whole.gather(text).T)
@@ -42,7 +42,7 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, whole: WholeBat
     return Contrast((of_images + of_texts) / 2, per_image, per_text)
 
 
-def bridge_loss(v_cls: Tensor, t_eot: Tensor, e_eot: Tensor, scale: Tensor, whole: WholeBatch | None = None) -> Tensor:
+def bridge_loss(v_cls: Tensor, t_eot: Tensor, e_eot: Tensor, scale: Tensor, whole: LocalBatch | None = None) -> Tensor:
     """The explanation bridge, our extension and not the paper's: L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot).
 
     As published, V* and T* of a pair read the same explanation, so L_vtc(V*, T*) can fall without the towers
@@ -51,7 +51,7 @@ def bridge_loss(v_cls: Tensor, t_eot: Tensor, e_eot: Tensor, scale: Tensor, whol
     return contrastive_loss(v_cls, e_eot, scale, whole).loss + contrastive_loss(t_eot, e_eot, scale, whole).loss
 
 
-def anchor_loss(side: Tensor, anchors: Tensor, scale: Tensor, whole: WholeBatch | None = None) -> Tensor:
+def anchor_loss(side: Tensor, anchors: Tensor, scale: Tensor, whole: LocalBatch | None = None) -> Tensor:
     """Explanation anchors, our extension and not the paper's: a side is to be to anchors as these are to one another.
 
     Both ways KL(softmax(scale a a^T) || softmax(scale s a^T)), the first without gradient; a mean over the batch, 0 at
@@ -63,7 +63,7 @@ def anchor_loss(side: Tensor, anchors: Tensor, scale: Tensor, whole: WholeBatch 
         anchors: (b, D) of the same rows.
         scale, whole: as in `contrastive_loss`.
     """
-    whole = whole or WholeBatch(len(side))
+    whole = whole or LocalBatch(len(side))
     side = F.normalize(at_least_fp32(side), dim=-1)
     anchors = F.normalize(anchors.to(side.dtype), dim=-1)
     scale, all_anchors = at_least_fp32(scale), whole.gather(anchors)

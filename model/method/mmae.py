@@ -33,7 +33,7 @@ def as_context(tokens: Tensor, readable: Tensor | None) -> Context:
     return Context(F.layer_norm(tokens, tokens.shape[-1:]), readable)
 
 
-class ExpertGroup(nn.Module):
+class ExpertBlock(nn.Module):
     """Step 2: n pre-LayerNorm cross-attention blocks with one head, batched over n.
 
     q <- q + Attn(LN1(q), LN1(kv), LN1(kv));  q <- q + MLP(LN2(q)), the MLP four times as wide, with
@@ -105,14 +105,14 @@ class ExpertOutputs(NamedTuple):
         return torch.cat([self.text, self.text_shared], dim=1)
 
 
-class Experts(nn.Module):
+class MMAE(nn.Module):
     """Step 3: n_v image, n_s shared and n_t text experts of width D; the shared ones read the explanation."""
 
     def __init__(self, width: int, *, image: int, shared: int, text: int) -> None:
         super().__init__()
-        self.image = ExpertGroup(image, width) if image else None
-        self.shared = ExpertGroup(shared, width) if shared else None
-        self.text = ExpertGroup(text, width) if text else None
+        self.image = ExpertBlock(image, width) if image else None
+        self.shared = ExpertBlock(shared, width) if shared else None
+        self.text = ExpertBlock(text, width) if text else None
 
     def forward(self, features: TokenFeatures, explanation: Context | None) -> ExpertOutputs:
         """Outputs of all experts for B true triples; without an explanation the shared ones' are (B, 0, D)."""
@@ -147,7 +147,7 @@ class ExpertGate(nn.Module):
         return weights, (weights[:, None].to(outputs.dtype) @ outputs)[:, 0]
 
 
-def _read(experts: ExpertGroup | None, query: Tensor, context: Context | None) -> Tensor:
+def _read(experts: ExpertBlock | None, query: Tensor, context: Context | None) -> Tensor:
     if experts is None or context is None:
         return query.new_empty(len(query), 0, query.shape[1])
     read = experts(query, context)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from model.clip.towers import TokenFeatures
-from model.distributed.local import WholeBatch
+from model.distributed.local import LocalBatch
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
 from model.method.losses import contrastive_loss
@@ -84,7 +84,7 @@ def gradients_at_towers(
     state, found = generator.get_state(), {}
     for name, weight in weights.items():
         generator.set_state(state)
-        losses = model.losses(encode(), groups, generator=generator, whole=WholeBatch(groups.shape[1])).losses
+        losses = model.losses(encode(), groups, generator=generator, whole=LocalBatch(groups.shape[1])).losses
         if name in losses and weight:
             gradients = torch.autograd.grad(weight * losses[name], towers, allow_unused=True)
             found[name] = float(torch.stack([g.norm() for g in gradients if g is not None]).norm())

@@ -31,8 +31,8 @@ class Sources:
 def find_sources(places: Sequence[Path]) -> Sources:
     """The training runs and the explanations in these folders.
 
-    Where no explanations are, those that the runs were trained on. Places keep their order, and the runs in one folder
-    are `in_order`; but plain CLIP comes first, wherever it lies.
+    Where no explanations are, those that the runs were trained on. Places keep their order, and the runs in one
+    folder are `in_order`; but plain CLIP comes first, wherever it lies.
 
     Raises ModelError: a place that holds neither, or explanations in several.
     """

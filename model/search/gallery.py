@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 from safetensors import SafetensorError, safe_open
 
-from model.checkpoints.checkpoint import TOWERS, load_trained_model, read_card
+from model.checkpoints.checkpoint import TOWERS, load_clip, read_checkpoint_card
 from model.clip.towers import Towers
 from model.errors import ModelError
 from model.search.index import ABOUT, EMBEDDINGS, load_model_of, open_index
@@ -53,11 +53,11 @@ def open_gallery(folder: Path, split: str) -> Gallery:
         raise ModelError(f"{path}: cannot be read ({error}); make it again with: {again}") from error
     if len(shape) != 2 or shape[0] != len(ids):
         raise ModelError(f"{path}: {shape} embeddings and {len(ids)} ids do not belong together; {again}")
-    if made_by != read_card(folder)["sha256"][TOWERS]:
+    if made_by != read_checkpoint_card(folder)["sha256"][TOWERS]:
         raise ModelError(f"{path}: was made by other weights than {folder} has now; make it again with: {again}")
     return Gallery(path, ids)
 
 
 def load_model_behind(folder: Path) -> Towers:
     """The model of a run or of an index. Raises ModelError where it cannot be loaded, or is another now."""
-    return load_model_of(open_index(folder)) if (folder / ABOUT).is_file() else load_trained_model(folder)
+    return load_model_of(open_index(folder)) if (folder / ABOUT).is_file() else load_clip(folder)

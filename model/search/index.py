@@ -22,9 +22,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from model.checkpoints.checkpoint import CARD, TOWERS, holds_model, load_trained_model, model_digest, read_card
+from model.checkpoints.checkpoint import CARD, TOWERS, holds_model, load_clip, model_digest, read_checkpoint_card
 from model.clip.towers import Towers
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.data.shards import SplitRows
 from model.distributed.device import choose_device, torch_threads
 from model.errors import ModelError
@@ -73,7 +73,7 @@ def build_index(
     if out.exists() and not (out / ABOUT).is_file() and not (out.is_dir() and not any(out.iterdir())):
         raise ModelError(f"{out} holds other things than an index; choose another folder")
     run = model.resolve().parent if (model / CARD).is_file() else model
-    towers = load_trained_model(run)
+    towers = load_clip(run)
     plan = evaluation_plan(run, explanations)
     allow_partial = allow_partial or plan.data.allow_partial
     embeddings, tables, sources = [], [], {}
@@ -136,7 +136,7 @@ def load_model_of(index: Index, model: Path | None = None) -> Towers:
     places = [model] if model is not None else [Path(place) for place in here if holds_model(Path(place))]
     if not places:
         raise ModelError(f"{index.folder}: its model is not at {here[0]} any more; say where with --model FOLDER")
-    towers = load_trained_model(places[0])
+    towers = load_clip(places[0])
     found, wanted = model_digest(towers), index.about["model_sha256"]
     if found != wanted:
         raise ModelError(
@@ -150,7 +150,7 @@ def _embed(run: Path, rows: SplitRows, towers: Towers, plan: Plan) -> tuple[Tens
     """(M, D) of the distinct images of a split, and their rows."""
     device = choose_device(plan.device)
     loading: dict[str, Any] = {"workers": plan.data.workers, "max_bad_images": plan.data.max_bad_images}
-    triples = TripleSet(rows, towers, explanations=False, cache_mib=0, **loading)
+    triples = TripleDataset(rows, towers, explanations=False, cache_mib=0, **loading)
     members: dict[int, list[int]] = {}
     for row, group in enumerate(triples.image_group.tolist()):
         members.setdefault(group, []).append(row)
@@ -190,7 +190,7 @@ def _saved(run: Path, rows: SplitRows, ids: list[str]) -> Tensor | None:
         return None
     with safe_open(path, "pt") as file:
         made_of = file.metadata() or {}
-    if made_of.get("towers_sha256") != read_card(run)["sha256"][TOWERS]:
+    if made_of.get("towers_sha256") != read_checkpoint_card(run)["sha256"][TOWERS]:
         return None
     if made_of.get("shards_sha256") != rows.source.digest:
         return None

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from tqdm import tqdm
 
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.settings.schema import TrainSettings
 
 _RECENT_STEPS = 100
@@ -18,7 +18,7 @@ _WAIT_SHARE = 0.05  # of the time since the start: 60 lines in the first hour, a
 _BAR = "{desc} {percentage:3.0f}%|{bar:16}| {n_fmt}/{total_fmt}{postfix}"
 
 
-class Silence:
+class NullOutput:
     """Takes everything that `Progress` and `RunLog` take, and says nothing."""
 
     def __enter__(self) -> Self:
@@ -114,7 +114,9 @@ class Progress:
         self._bar.close()
 
 
-def say_what_is_read(progress: Progress | Silence, settings: TrainSettings, splits: dict[str, TripleSet]) -> None:
+def log_data_summary(
+    progress: Progress | NullOutput, settings: TrainSettings, splits: dict[str, TripleDataset]
+) -> None:
     """What is trained on, in a few lines."""
     for triples in splits.values():
         progress.say(triples.source.line())
@@ -124,14 +126,14 @@ def say_what_is_read(progress: Progress | Silence, settings: TrainSettings, spli
         progress.say("a control: every row trains with the explanation of another")
 
 
-def say_what_was_left_out(progress: Progress | Silence, splits: dict[str, TripleSet]) -> None:
+def log_left_out_rows(progress: Progress | NullOutput, splits: dict[str, TripleDataset]) -> None:
     """Images that could not be used, and once more what is missing of the explanations."""
     for line in splits["train"].failures.lines():
         progress.say(line)
     _warn(progress, splits)
 
 
-def _warn(progress: Progress | Silence, splits: dict[str, TripleSet]) -> None:
+def _warn(progress: Progress | NullOutput, splits: dict[str, TripleDataset]) -> None:
     for triples in splits.values():
         if warning := triples.source.warning():
             progress.say(warning)

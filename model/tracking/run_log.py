@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 
 from model.code_version import code_version
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.data.shards import SplitRows
 from model.errors import ModelError
 from model.files import written_whole
@@ -137,7 +137,7 @@ def describe_origin(settings: TrainSettings, rows: SplitRows, val_rows: SplitRow
 
 
 def describe_run(
-    origin: dict[str, Any], device: torch.device, model: EntityCLIP, splits: dict[str, TripleSet]
+    origin: dict[str, Any], device: torch.device, model: EntityCLIP, splits: dict[str, TripleDataset]
 ) -> dict[str, Any]:
     """The origin of a finished run, and what became of it: device, parameters, and rows by use."""
     towers = sum(p.numel() for p in model.clip.parameters())
@@ -153,7 +153,7 @@ def describe_run(
     }
 
 
-def _describe_rows(triples: TripleSet) -> dict[str, Any]:
+def _describe_rows(triples: TripleDataset) -> dict[str, Any]:
     named = dict(list(triples.failures.items())[:_NAMED_FAILURES])
     return {
         "rows": len(triples),

@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from model.data.dataset import TripleSet
-from model.distributed.local import OneProcess
+from model.data.dataset import TripleDataset
+from model.distributed.local import LocalGroup
 from model.errors import ModelError
 from model.files import written_whole
 
@@ -23,7 +23,7 @@ ANCHORS = "anchors.safetensors"
 _NAME = "anchors"
 
 
-def make_anchors(run: Path, clip: nn.Module, triples: TripleSet, batch_size: int, processes: OneProcess) -> None:
+def make_anchors(run: Path, clip: nn.Module, triples: TripleDataset, batch_size: int, processes: LocalGroup) -> None:
     """Write `run/anchors.safetensors`: (N, D) fp16 by row, as `encode_text` makes them, L2-normalised.
 
     Of several processes all call it, and the first encodes.
@@ -31,7 +31,7 @@ def make_anchors(run: Path, clip: nn.Module, triples: TripleSet, batch_size: int
     if processes.is_first:
         with written_whole(run / ANCHORS) as temporary:
             save_file({_NAME: embed_explanations(clip, triples, batch_size).half()}, temporary)
-    processes.wait()
+    processes.barrier()
 
 
 def read_anchors(run: Path, rows: int) -> Tensor:
@@ -48,7 +48,7 @@ def read_anchors(run: Path, rows: int) -> Tensor:
 
 
 @torch.inference_mode()
-def embed_explanations(clip: nn.Module, triples: TripleSet, batch_size: int) -> Tensor:
+def embed_explanations(clip: nn.Module, triples: TripleDataset, batch_size: int) -> Tensor:
     """(N, D) fp32, L2-normalised, on the CPU: every row's explanation through the text tower as it is."""
     towers: Any = clip
     device, was_training = next(clip.parameters()).device, clip.training

@@ -6,16 +6,16 @@ from typing import Any
 
 import torch
 
-from model.checkpoints.checkpoint import CHECKPOINT, read_card, save_checkpoint
+from model.checkpoints.checkpoint import CHECKPOINT, read_checkpoint_card, save_checkpoint
 from model.checkpoints.train_state import Position, TrainState, keep_last, save_state
 from model.clip.folder import TowersFolder
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
 from model.settings.schema import TrainSettings
 
 
-class Keeper:
+class CheckpointManager:
     """Writes a run's checkpoint and states, and puts a state back."""
 
     def __init__(
@@ -25,7 +25,7 @@ class Keeper:
         origin: dict[str, Any],
         model: EntityCLIP,
         optimizer: torch.optim.Optimizer,
-        splits: dict[str, TripleSet],
+        splits: dict[str, TripleDataset],
         base: TowersFolder | None,
     ) -> None:
         """`origin` is what the run is made from; `base` the model folder that it began from, if any."""
@@ -85,6 +85,6 @@ class Keeper:
         state.restore(self.model, self.optimizer, device)
         at = state.position
         self._saved = (at.step, at.validated)
-        if (self.run / CHECKPOINT).exists() and (card := read_card(self.run))["step"] > at.best_step:
+        if (self.run / CHECKPOINT).exists() and (card := read_checkpoint_card(self.run))["step"] > at.best_step:
             at.best_step, at.best = card["step"], card["validation"]  # found after the state was saved
         return at

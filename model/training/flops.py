@@ -8,7 +8,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from model.clip.towers import load_towers
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.data.splits import load_splits, read_rows
 from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP
@@ -47,7 +47,7 @@ def step_flops(settings: TrainSettings, count: int = 4) -> float:
     return found + once / settings.optim.total_steps(len(training))
 
 
-def _anchor(model: EntityCLIP, training: TripleSet, batch_size: int) -> None:
+def _anchor(model: EntityCLIP, training: TripleDataset, batch_size: int) -> None:
     training.anchors = embed_explanations(model.clip, training, batch_size)
 
 

@@ -17,10 +17,10 @@ import yaml
 from model.checkpoints.train_state import Position, TrainState, newest_state
 from model.clip.folder import towers_folder
 from model.clip.towers import load_towers
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.data.splits import load_splits, read_rows
 from model.distributed.device import choose_device, torch_threads
-from model.distributed.local import OneProcess
+from model.distributed.local import LocalGroup
 from model.evaluation.evaluate import SETTINGS
 from model.files import write_json, written_whole
 from model.method.batch import Batch
@@ -29,15 +29,15 @@ from model.precision import forward_context
 from model.rng import own_random_numbers
 from model.settings.schema import TrainSettings
 from model.tracking.open import check_trackers, open_trackers
-from model.tracking.progress import Progress, Silence, say_what_is_read, say_what_was_left_out
+from model.tracking.progress import NullOutput, Progress, log_data_summary, log_left_out_rows
 from model.tracking.run_log import RunLog, describe_origin, describe_run, read_log
 from model.training.anchors import make_anchors, read_anchors
-from model.training.checkpointing import Keeper
+from model.training.checkpointing import CheckpointManager
 from model.training.divergence import DivergenceGuard
 from model.training.optimizer import clamp_logit_scale, clip_gradients, gradient_norm, make_optimizer, set_learning_rate
 from model.training.prepare_model import prepare
 from model.training.resume import check_resumable
-from model.training.run_dir import RECORD, make_room, only_trainer, refuse_to_lose
+from model.training.run_dir import RECORD, check_run_dir, clear_stale_files, lock_run_dir
 from model.training.step import TrainingStep
 from model.training.stop_signal import Stopped, StopSignal
 from model.training.validation import Validation
@@ -64,7 +64,7 @@ def train(
     on_step: OnStep | None = None,
     *,
     overwrite: bool = False,
-    processes: OneProcess | None = None,
+    processes: LocalGroup | None = None,
 ) -> TrainResult:
     """Train EntityCLIP (or plain CLIP) and keep the checkpoint with the best validation mean recall.
 
@@ -84,21 +84,21 @@ def train(
     finite or far above what it was (`model.training.divergence`). Raises Stopped after SIGTERM, the state saved; after
     SIGINT whatever the handler before us raises.
     """
-    processes = processes or OneProcess()
+    processes = processes or LocalGroup()
     processes.check(settings.optim.batch_size)
-    refuse_to_lose(out, overwrite)
+    check_run_dir(out, overwrite)
     check_trackers(settings.log)
     device = processes.device or choose_device(settings.device)
     with torch_threads(settings.threads), own_random_numbers(settings.seed, device), ExitStack() as held:
         rows = read_rows(settings.data)  # before the towers: what is missing shows at once
         if processes.is_first:
-            held.enter_context(only_trainer(out))
-        processes.wait()  # by now, what a killed run left half done is cleared away
+            held.enter_context(lock_run_dir(out))
+        processes.barrier()  # by now, what a killed run left half done is cleared away
         origin = describe_origin(settings, *rows)
         state = None if overwrite else newest_state(out)
         remarks = [] if state is None else check_resumable(out, state.origin, origin, settings)
         if processes.is_first:
-            make_room(out, anew=state is None, keep=settings.checkpoint.keep)
+            clear_stale_files(out, anew=state is None, keep=settings.checkpoint.keep)
         towers = load_towers(settings.towers, load_weights=state is None)
         base = None if settings.towers.folder is None else towers_folder(settings.towers, towers)
         splits = load_splits(settings, towers, *rows)
@@ -111,7 +111,7 @@ def train(
         if processes.is_first:
             with written_whole(out / SETTINGS) as temporary:
                 temporary.write_text(yaml.safe_dump(settings.as_plain(), sort_keys=False), encoding="utf-8")
-        keeper = Keeper(out, settings, origin, model, make_optimizer(model, settings.optim), splits, base)
+        keeper = CheckpointManager(out, settings, origin, model, make_optimizer(model, settings.optim), splits, base)
         return _Run(settings, device, splits, keeper, on_step, processes).complete(state, remarks)
 
 
@@ -122,10 +122,10 @@ class _Run:
         self,
         settings: TrainSettings,
         device: torch.device,
-        splits: dict[str, TripleSet],
-        keeper: Keeper,
+        splits: dict[str, TripleDataset],
+        keeper: CheckpointManager,
         on_step: OnStep | None,
-        processes: OneProcess,
+        processes: LocalGroup,
     ) -> None:
         self.settings, self.device, self.splits, self.keeper, self.on_step = settings, device, splits, keeper, on_step
         self.processes, self.model, self.optimizer = processes, keeper.model, keeper.optimizer
@@ -147,7 +147,7 @@ class _Run:
         began = time.monotonic()
         if state is not None:
             self.at = self.keeper.restore(state, self.device)
-        own_rows = map(self.processes.slice_of, self.order.starting_at(self.at.batches))
+        own_rows = map(self.processes.shard, self.order.starting_at(self.at.batches))
         # in pieces, only a piece at a time has to be on the device
         whole = self.settings.optim.micro_batch_size is None
         self.batches = self.training.batches(own_rows, self.device if whole else _CPU)
@@ -155,9 +155,9 @@ class _Run:
         stop = StopSignal()
         progress, log = self.outlets(resumed_from=None if state is None else self.at.step)
         with closing(progress), log, stop:
-            self.processes.wait()  # the log is as it was at the step that this goes on from
+            self.processes.barrier()  # the log is as it was at the step that this goes on from
             self.guard = DivergenceGuard(self.keeper.run, self.settings.divergence, read_log(self.keeper.run))
-            say_what_is_read(progress, self.settings, self.splits)
+            log_data_summary(progress, self.settings, self.splits)
             if state is not None:
                 progress.say(f"resumed from step {self.at.step} of {self.steps}, saved in {state.folder}")
             for remark in remarks:
@@ -171,7 +171,7 @@ class _Run:
                 if stopping or self.at.step == self.steps:
                     break
                 self.step(log, progress)
-            say_what_was_left_out(progress, self.splits)
+            log_left_out_rows(progress, self.splits)
         if stopping:
             stop.hand_over()
             asked = "asked to stop" if stop.asked is None else stop.asked.name
@@ -181,10 +181,10 @@ class _Run:
             )
         return self.finish()
 
-    def outlets(self, resumed_from: int | None) -> tuple[Progress | Silence, RunLog | Silence]:
+    def outlets(self, resumed_from: int | None) -> tuple[Progress | NullOutput, RunLog | NullOutput]:
         """Where the first process says what is done, to people and for good."""
         if not self.processes.is_first:
-            return Silence(), Silence()
+            return NullOutput(), NullOutput()
         run, at = self.keeper.run, self.at
         progress = Progress(self.steps, self.settings.optim.batch_size, at.step)
         trackers = open_trackers(run, self.settings, progress.say, steps=self.steps, resumed_from=resumed_from)
@@ -194,12 +194,14 @@ class _Run:
     def agreed(self, stop: StopSignal) -> tuple[bool, bool]:
         """Whether to stop, which every process may be asked to, and whether to save, which the first one decides."""
         due = self.processes.is_first and self.keeper.state_is_due(self.at, last=self.at.step == self.steps)
-        said = self.processes.numbers(stop.asked is not None, due)
+        said = self.processes.all_gather_ints(stop.asked is not None, due)
         return any(stopping for stopping, _ in said), any(saving for _, saving in said)
 
-    def save_state(self, log: RunLog | Silence, progress: Progress | Silence) -> None:
+    def save_state(self, log: RunLog | NullOutput, progress: Progress | NullOutput) -> None:
         """Save all that a later run needs to go on; what every process knows of bad images, the first one writes."""
-        for found in self.processes.together({use: dict(triples.failures) for use, triples in self.splits.items()}):
+        for found in self.processes.all_gather_json(
+            {use: dict(triples.failures) for use, triples in self.splits.items()}
+        ):
             for use, failures in found.items():
                 self.splits[use].failures.update(failures)
         log.sync()
@@ -207,7 +209,7 @@ class _Run:
             if self.processes.is_first:
                 progress.say(self.keeper.save_state(self.at, self.device))
 
-    def step(self, log: RunLog | Silence, progress: Progress | Silence) -> None:
+    def step(self, log: RunLog | NullOutput, progress: Progress | NullOutput) -> None:
         """One optimiser step."""
         began = time.monotonic()
         step = self.at.step + 1
@@ -237,7 +239,7 @@ class _Run:
         while True:
             self.at.batches += 1
             batch, rows = next(self.batches)
-            size = sum(count for (count,) in self.processes.numbers(len(rows)))
+            size = sum(count for (count,) in self.processes.all_gather_ints(len(rows)))
             if size >= 2:
                 return batch, size
 

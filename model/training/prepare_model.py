@@ -8,7 +8,7 @@ from model.clip.open_clip_import import open_clip
 from model.clip.towers import text_tower
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
-from model.method.mmae import ExpertGroup
+from model.method.mmae import ExpertBlock
 from model.settings.schema import LockSettings, TrainSettings
 
 
@@ -59,7 +59,7 @@ def compile_blocks(model: EntityCLIP, backend: str) -> None:
 
     Blocks of a tower are alike and share one compilation; the losses, which draw random numbers, stay as they are.
     """
-    kinds = (open_clip.transformer.ResidualAttentionBlock, ExpertGroup)
+    kinds = (open_clip.transformer.ResidualAttentionBlock, ExpertBlock)
     for module in model.modules():
         if isinstance(module, kinds):
             module.compile(backend=backend)

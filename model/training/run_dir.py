@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from model.checkpoints.checkpoint import CHECKPOINT, TOWERS, read_card
+from model.checkpoints.checkpoint import CHECKPOINT, TOWERS, read_checkpoint_card
 from model.checkpoints.train_state import STATE, keep_last, newest_origin
 from model.data.remote_shards import local_shards
 from model.errors import ModelError
@@ -24,7 +24,7 @@ RECORD = "train.json"
 _LOCK = ".lock"
 
 
-def refuse_to_lose(out: Path, overwrite: bool) -> None:
+def check_run_dir(out: Path, overwrite: bool) -> None:
     """Raise ModelError for a finished run that nobody wants replaced, and for a file in the folder's place."""
     if (out / RECORD).exists() and not overwrite:
         raise ModelError(f"{out} holds a finished run; choose another folder, or begin anew with --overwrite")
@@ -33,7 +33,7 @@ def refuse_to_lose(out: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def only_trainer(out: Path) -> Iterator[None]:
+def lock_run_dir(out: Path) -> Iterator[None]:
     """Nobody else trains in this folder meanwhile; the kernel frees the lock of a process that dies.
 
     Raises ModelError if somebody does. What their killed predecessor had all but finished is finished.
@@ -52,7 +52,7 @@ def only_trainer(out: Path) -> Iterator[None]:
         yield
 
 
-def make_room(out: Path, *, anew: bool, keep: int) -> None:
+def clear_stale_files(out: Path, *, anew: bool, keep: int) -> None:
     """What an earlier run says of its weights, and the weights, must not survive beside new ones.
 
     Of a run that goes on rather than `anew`, all states but the last `keep` are removed.
@@ -92,7 +92,7 @@ def is_measured(run: Path, settings: TrainSettings) -> bool:
     """Whether `metrics.json` is of the weights that are in `run`, on test shards that are still what they were."""
     split = settings.data.splits.test
     try:
-        metrics, weights = read_metrics(run), read_card(run)["sha256"][TOWERS]
+        metrics, weights = read_metrics(run), read_checkpoint_card(run)["sha256"][TOWERS]
     except ModelError:
         return False
     if metrics.get("towers_sha256") != weights or split not in metrics["splits"]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from model.clip.towers import TokenFeatures, is_causal
 from model.distributed.collectives import AveragedGradients
-from model.distributed.local import OneProcess, WholeBatch
+from model.distributed.local import LocalBatch, LocalGroup
 from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP, StepOutput
 from model.rng import seeded
@@ -49,7 +49,7 @@ class TrainingStep:
         autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
         *,
         micro_batch_size: int | None = None,
-        processes: OneProcess | None = None,
+        processes: LocalGroup | None = None,
     ) -> None:
         """`autocast` makes the context of each forward pass; backward passes run outside of it.
 
@@ -60,7 +60,7 @@ class TrainingStep:
         """
         if micro_batch_size is not None:
             check_rows_are_independent(model, f"optim.micro_batch_size={micro_batch_size}")
-        self.processes = processes or OneProcess()
+        self.processes = processes or LocalGroup()
         if self.processes.count > 1:
             check_rows_are_independent(model, f"{self.processes.count} processes")
         self.model, self.seed, self.autocast, self.micro_batch_size = model, seed, autocast, micro_batch_size
@@ -82,9 +82,9 @@ class TrainingStep:
 
     def ids(self, batch: Batch) -> list[str]:
         """The ids of the whole batch; every process has to ask."""
-        return [triple_id for ids in self.processes.together(batch.ids) for triple_id in ids]
+        return [triple_id for ids in self.processes.all_gather_json(batch.ids) for triple_id in ids]
 
-    def _at_once(self, batch: Batch, whole: WholeBatch, step: int) -> StepValues:
+    def _at_once(self, batch: Batch, whole: LocalBatch, step: int) -> StepValues:
         model = self._averaged or self.model
         with self.autocast():
             output: StepOutput = model(batch.to(self._device), generator=self._generator(step), whole=whole)
@@ -93,7 +93,7 @@ class TrainingStep:
         self._backward(output, whole)
         return values
 
-    def _in_pieces(self, batch: Batch, whole: WholeBatch, step: int, size: int) -> StepValues:
+    def _in_pieces(self, batch: Batch, whole: LocalBatch, step: int, size: int) -> StepValues:
         cache = GradientCache(self._micro_batches(batch, size), self._encode, self._device)
         with self.autocast():
             groups = batch.groups.to(self._device)
@@ -108,7 +108,7 @@ class TrainingStep:
         cache.backward(self._encode if self._averaged is None else self._encode_last, slice(-1, None))
         return values
 
-    def _backward(self, output: StepOutput, whole: WholeBatch) -> None:
+    def _backward(self, output: StepOutput, whole: LocalBatch) -> None:
         (output.losses["total"] * whole.processes).backward()  # shares add up; what follows is a mean over processes
 
     def _micro_batches(self, batch: Batch, size: int) -> list[Batch]:
@@ -128,7 +128,7 @@ class TrainingStep:
         with self.autocast():
             return self._averaged.token_features(batch)
 
-    def _values(self, whole: WholeBatch, output: StepOutput) -> StepValues:
+    def _values(self, whole: LocalBatch, output: StepOutput) -> StepValues:
         of_all = whole.sum(torch.stack(list(output.losses.values())))
         losses, report = to_floats(dict(zip(output.losses, of_all, strict=True)), output.report)
         return StepValues(losses, measured(report))

@@ -5,14 +5,14 @@ from typing import Any
 import torch
 
 from model.checkpoints.train_state import Position
-from model.data.dataset import TripleSet
-from model.distributed.local import OneProcess
+from model.data.dataset import TripleDataset
+from model.distributed.local import LocalGroup
 from model.evaluation.embed import embed_split
 from model.evaluation.evaluate import retrieval_metrics
 from model.settings.schema import TrainSettings
-from model.tracking.progress import Progress, Silence
+from model.tracking.progress import NullOutput, Progress
 from model.tracking.run_log import RunLog
-from model.training.checkpointing import Keeper
+from model.training.checkpointing import CheckpointManager
 from model.training.stop_signal import StopSignal
 
 
@@ -22,17 +22,17 @@ class Validation:
     def __init__(
         self,
         settings: TrainSettings,
-        keeper: Keeper,
-        split: TripleSet | None,
+        keeper: CheckpointManager,
+        split: TripleDataset | None,
         steps: int,
         device: torch.device,
-        processes: OneProcess,
+        processes: LocalGroup,
     ) -> None:
         """Without a `split` nothing is measured, and the weights of the last of all `steps` are kept."""
         self.settings, self.keeper, self.split, self.steps = settings, keeper, split, steps
         self.device, self.processes = device, processes
 
-    def after(self, at: Position, log: RunLog | Silence, progress: Progress | Silence, stop: StopSignal) -> None:
+    def after(self, at: Position, log: RunLog | NullOutput, progress: Progress | NullOutput, stop: StopSignal) -> None:
         """Validate if that is due after this step and not done, and keep the weights if they are the best so far.
 
         If a stop is asked for, it is left, to be done by the process that goes on.
@@ -61,7 +61,9 @@ class Validation:
         embeddings = embed_split(clip, self.split, size, self.device, rank=rank, world=world)
         return retrieval_metrics(embeddings) if self.processes.is_first else {}
 
-    def _note(self, metrics: dict[str, Any], at: Position, log: RunLog | Silence, progress: Progress | Silence) -> None:
+    def _note(
+        self, metrics: dict[str, Any], at: Position, log: RunLog | NullOutput, progress: Progress | NullOutput
+    ) -> None:
         log.validation(at.step, metrics, at.step_seconds)
         best = at.best is None or metrics["mean_recall"] > at.best["mean_recall"]
         said = f"step {at.step}: validation mean recall {metrics['mean_recall']:.2f} %"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.checking.pair_file import RowStore
+from pipeline.checking.pair_file import PairFile
 from pipeline.checking.progress import Progress
 from pipeline.checking.report import EXAMPLES, Code, Finding, ImageCounts, example
 from pipeline.checking.survey import NOTHING, Digests, Rows
@@ -74,7 +74,7 @@ def choose(rows: Rows, sample: int) -> Rows:
     return np.sort(np.random.default_rng(0).choice(rows, sample, replace=False))
 
 
-def look_at_images(rows: RowStore, chosen: Rows, root: Path, workers: int | None = None) -> ImageLook:
+def look_at_images(rows: PairFile, chosen: Rows, root: Path, workers: int | None = None) -> ImageLook:
     """Decode and hash the images of the chosen rows.
 
     Args:
@@ -126,7 +126,7 @@ def _looked_at(images: Iterator[str], root: Path, workers: int) -> Iterator[_Loo
             pool.shutdown(cancel_futures=True)  # an interrupt waits for what is being decoded only
 
 
-def _paths(rows: RowStore, chosen: Rows) -> Iterator[str]:
+def _paths(rows: PairFile, chosen: Rows) -> Iterator[str]:
     for row in chosen:
         yield rows.pair(row).image
 
@@ -141,7 +141,7 @@ def image_counts(look: ImageLook, distinct: int) -> ImageCounts:
     )
 
 
-def image_findings(look: ImageLook, rows: RowStore) -> list[Finding]:
+def image_findings(look: ImageLook, rows: PairFile) -> list[Finding]:
     """By kind of fault. An error if no image can be used; else rows without an explanation, and a warning."""
     hopeless = look.faulty.total() == len(look.rows)
     return [

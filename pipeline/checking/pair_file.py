@@ -14,7 +14,7 @@ _SCHEMA = pa.schema([(field.name, pa.string()) for field in fields(Pair)])
 _ROWS_A_BATCH = 4096
 
 
-class RowStore:
+class PairFile:
     """Written once, row by row; then read in order or by row. A temporary file: nothing of it is kept."""
 
     def __init__(self, path: Path) -> None:

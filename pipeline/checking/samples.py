@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 
 from pipeline.checking.images import choose
-from pipeline.checking.pair_file import RowStore
+from pipeline.checking.pair_file import PairFile
 from pipeline.checking.report import Message, RenderedPrompt, Sample
 from pipeline.job import Job
 from pipeline.judge.rules import open_judge
@@ -15,7 +15,7 @@ _SAMPLES = 5
 _PROMPTS = 3
 
 
-def samples_of(rows: RowStore, manifest: Manifest, job: Job | None) -> list[Sample]:
+def samples_of(rows: PairFile, manifest: Manifest, job: Job | None) -> list[Sample]:
     """Five pairs, seeded, with their lengths; those of prompts only with a job whose tokenizer can be loaded."""
     count_clip_tokens = open_judge(manifest).count_tokens
     samples = []
@@ -36,7 +36,7 @@ def samples_of(rows: RowStore, manifest: Manifest, job: Job | None) -> list[Samp
     return samples
 
 
-def rendered_prompts(rows: RowStore, job: Job) -> list[RenderedPrompt]:
+def rendered_prompts(rows: PairFile, job: Job) -> list[RenderedPrompt]:
     """The first three prompts that can be sent."""
     prompts = []
     for pair in islice((pair for pair in rows.pairs() if pair.caption.strip()), _PROMPTS):

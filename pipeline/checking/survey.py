@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.checking.pair_file import RowStore
+from pipeline.checking.pair_file import PairFile
 from pipeline.checking.report import EXAMPLES
 from pipeline.pair import Pair
 
@@ -37,7 +37,7 @@ class Survey:
         in_language: the first rows of each language.
     """
 
-    rows: RowStore
+    rows: PairFile
     splits: tuple[str, ...]
     split: npt.NDArray[np.uint16]
     ids: Digests
@@ -83,7 +83,7 @@ def survey(
     long_captions: list[int] = []
     languages: Counter[str | None] = Counter()
     in_language: dict[str | None, list[int]] = {}
-    with RowStore(path) as rows:
+    with PairFile(path) as rows:
         for pair in pairs:
             rows.append(pair)
             split.append(found.setdefault(pair.split, len(found)))

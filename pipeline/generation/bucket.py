@@ -18,7 +18,7 @@ from pipeline.shards.writer_lock import check_dataset
 
 
 @dataclass(frozen=True)
-class Receipt:
+class BucketReport:
     """What a bucket's making came to in this run; small enough to hand to Prefect.
 
     Attributes:
@@ -41,7 +41,7 @@ class Receipt:
     seconds: float
 
 
-def make_bucket(run: Run, bucket: int) -> Receipt:
+def make_bucket(run: Run, bucket: int) -> BucketReport:
     """Bring one bucket up to its plan.
 
     Raises:
@@ -156,11 +156,11 @@ def _made(session: Session, keys: set[str]) -> dict[str, Any]:
     }
 
 
-def _report(receipt: BucketReceipt, *, generated: list[Completion], reused: int, seconds: float) -> Receipt:
+def _report(receipt: BucketReceipt, *, generated: list[Completion], reused: int, seconds: float) -> BucketReport:
     counts = {
         name.partition("/")[0].removeprefix("split="): shard.statuses for name, shard in sorted(receipt.shards.items())
     }
-    return Receipt(
+    return BucketReport(
         bucket=receipt.bucket,
         digests={name: shard.sha256 for name, shard in receipt.shards.items()},
         counts=counts,

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from pipeline.generation.bucket import Receipt
+from pipeline.generation.bucket import BucketReport
 from pipeline.job import Job
 
 
@@ -38,7 +38,7 @@ class GenerationSummary:
         return sum(sum(by_status.values()) for by_status in self.counts.values())
 
 
-def summarise(job: Job, receipts: list[Receipt], engine: str | None, seconds: float) -> GenerationSummary:
+def summarise(job: Job, receipts: list[BucketReport], engine: str | None, seconds: float) -> GenerationSummary:
     """Add the receipts up."""
     counts: dict[str, Counter[str]] = {}
     for receipt in receipts:

@@ -11,7 +11,7 @@ from pipeline.engines.base import Completion, Request
 from pipeline.engines.lazy import LazyEngine
 from pipeline.errors import PipelineError
 from pipeline.files.locations import is_url
-from pipeline.generation.bucket import Receipt, make_bucket
+from pipeline.generation.bucket import BucketReport, make_bucket
 from pipeline.generation.prepare import shards_there
 from pipeline.generation.progress import GenerationProgress
 from pipeline.generation.run import ErrorLimit, Run
@@ -193,7 +193,7 @@ def _import(job: ImportJob, texts: ImportedTexts) -> ImportSummary:
     )
 
 
-def _counts(receipts: list[Receipt]) -> dict[str, Counter[str]]:
+def _counts(receipts: list[BucketReport]) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {}
     for receipt in receipts:
         for split, by_status in receipt.counts.items():

@@ -22,7 +22,7 @@ from pipeline.manifest.datasets import (
 )
 from pipeline.manifest.manifest import Manifest
 from pipeline.pair import Pair
-from pipeline.readers.columns import PairsOfRecords, Record
+from pipeline.readers.columns import Record, RecordMapper
 from pipeline.readers.csv_rows import read_csv
 from pipeline.readers.folder import read_folder
 from pipeline.readers.goodnews import read_goodnews
@@ -76,7 +76,7 @@ def _published(manifest: Manifest, notes: ReaderNotes) -> Iterator[Pair]:
     if isinstance(dataset, VisualNewsDataset):
         return read_visualnews(root, notes)
     records = read_jsonl([Source(str(root / PAIRS), None)])
-    making = PairsOfRecords(Columns(), notes, root=str(manifest.image_root), store=None, held_out=1)
+    making = RecordMapper(Columns(), notes, root=str(manifest.image_root), store=None, held_out=1)
     return making.pairs(records)
 
 
@@ -86,7 +86,7 @@ def _own(manifest: Manifest, dataset: AnyOwnDataset, notes: ReaderNotes) -> Iter
     store = ImageStore(manifest.image_root) if root is None else None
     columns = Columns() if isinstance(dataset, FolderDataset) else dataset.columns
     inside = manifest.resolve(Path(dataset.path)) if isinstance(dataset, HuggingFaceDataset) else None
-    making = PairsOfRecords(columns, notes, root=root, store=store, held_out=dataset.held_out, inside=inside)
+    making = RecordMapper(columns, notes, root=root, store=store, held_out=dataset.held_out, inside=inside)
     return making.pairs(records)
 
 

@@ -54,7 +54,7 @@ class Record:
         return PipelineError(f"{location}, {what} {number:,}: {problem}")
 
 
-class PairsOfRecords:
+class RecordMapper:
     """Makes the pairs of a dataset's records."""
 
     def __init__(

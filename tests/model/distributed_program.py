@@ -11,7 +11,7 @@ import torch.distributed as dist
 from safetensors.torch import save_file
 
 from model.clip.towers import load_towers
-from model.distributed.collectives import Processes
+from model.distributed.collectives import DistributedGroup
 from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP
 from model.settings.schema import TowerSettings
@@ -60,7 +60,9 @@ def prepared(case: Case, clip_folder: Path) -> tuple[EntityCLIP, Batch]:
     return model, batch
 
 
-def computed(case: Case, model: EntityCLIP, batch: Batch, processes: Processes | None) -> dict[str, torch.Tensor]:
+def computed(
+    case: Case, model: EntityCLIP, batch: Batch, processes: DistributedGroup | None
+) -> dict[str, torch.Tensor]:
     """Gradients by parameter's name, and losses and report as "= NAME"."""
     how = (BF16,) if case.dtype == torch.bfloat16 else ()
     step = TrainingStep(model, 0, *how, micro_batch_size=case.micro, processes=processes)
@@ -75,7 +77,7 @@ def main() -> None:
     clip_folder, out = map(Path, sys.argv[1:])
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
-    processes = Processes(torch.device("cpu"))
+    processes = DistributedGroup(torch.device("cpu"))
     found = {}
     for case in cases(processes.count):
         model, batch = prepared(case, clip_folder)
@@ -84,7 +86,7 @@ def main() -> None:
         if not model.method.reads_padding:
             own = trimmed(model.clip, own)  # so texts differ in length between the processes
         found |= {f"{case}: {name}": value for name, value in computed(case, model, own, processes).items()}
-    said = processes.together({"rank": processes.rank, "ids": ["ä"] * processes.rank})
+    said = processes.all_gather_json({"rank": processes.rank, "ids": ["ä"] * processes.rank})
     assert said == [{"rank": rank, "ids": ["ä"] * rank} for rank in range(processes.count)]
     save_file(found, out / f"{processes.rank}.safetensors")
     dist.destroy_process_group()

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from pipeline.engines.base import Engine
 from pipeline.engines.lazy import LazyEngine
 from pipeline.files.storage import open_storage
-from pipeline.generation.bucket import Receipt, make_bucket
+from pipeline.generation.bucket import BucketReport, make_bucket
 from pipeline.generation.prepare import prepare, shards_there
 from pipeline.generation.progress import GenerationProgress
 from pipeline.generation.redo import NOTHING, Redo
@@ -20,7 +20,7 @@ from pipeline.shards.schema import provenance_of
 from pipeline.shards.shard import Row, list_shards, read_shard
 
 
-def generate(job: Job, engine: Engine, limit: int | None = None, redo: Redo = NOTHING) -> list[Receipt]:
+def generate(job: Job, engine: Engine, limit: int | None = None, redo: Redo = NOTHING) -> list[BucketReport]:
     """Bring every bucket of the job up to date, one after the other."""
     there = shards_there(job)
     plan = prepare(job, limit)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from playwright.sync_api import Browser
 
-from model.checkpoints.checkpoint import read_card
+from model.checkpoints.checkpoint import read_checkpoint_card
 from model.evaluation.compare import load_embeddings
 from model.evaluation.evaluate import evaluate
 from model.search.index import build_index
@@ -42,7 +42,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
         train(TrainSettings.model_validate(settings), folder / name)
         evaluate(folder / name)
-        made_by.append(read_card(folder / name)["sha256"]["towers.safetensors"])
+        made_by.append(read_checkpoint_card(folder / name)["sha256"]["towers.safetensors"])
     assert made_by[0] != made_by[1]
     shutil.copytree(folder / "plain", folder / "z-unevaluated")
     (folder / "z-unevaluated" / "test_embeddings.safetensors").unlink()

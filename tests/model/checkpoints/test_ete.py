@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-from model.checkpoints.checkpoint import load_entityclip, load_trained_towers, read_card
+from model.checkpoints.checkpoint import load_entityclip, load_trained_towers, read_checkpoint_card
 from model.checkpoints.ete import import_checkpoint, shapes_at_authors, state_from_authors
 from model.clip.open_clip_import import open_clip
 from model.errors import ModelError
@@ -73,7 +73,7 @@ def test_wrappers_are_taken_off(small, key, tmp_path):
     imported = import_checkpoint(tmp_path / "authors.pt", tmp_path / "run")
     assert imported.ignored == ("input_resolution",) and "left out, no parameters" in "".join(imported.lines())
     assert imported.sizes.vision_heads == 1  # 64 / 64
-    assert read_card(tmp_path / "run")["origin"]["file"] == "authors.pt"
+    assert read_checkpoint_card(tmp_path / "run")["origin"]["file"] == "authors.pt"
 
 
 def without(part: str):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.data.shards import read_split
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 def load(folder, towers, cache_mib, explanations=True):
     rows = read_split(folder, "train", statuses=("ok",))
-    return TripleSet(rows, towers, explanations=explanations, cache_mib=cache_mib)
+    return TripleDataset(rows, towers, explanations=explanations, cache_mib=cache_mib)
 
 
 def test_cached_or_not_the_batch_is_the_same(folder, towers):
@@ -53,7 +53,7 @@ def test_trimming_changes_no_loss_where_padding_is_masked(folder, towers, mask_p
     model, losses = EntityCLIP(towers.clip, method), []
     for trim in (False, True):
         rows = read_split(folder, "train", statuses=("ok",))
-        batch, _ = TripleSet(rows, towers, explanations=True, cache_mib=1, trim=trim).batch([0, 2, 3])
+        batch, _ = TripleDataset(rows, towers, explanations=True, cache_mib=1, trim=trim).batch([0, 2, 3])
         assert batch.captions.shape[1] == (5 if trim else CONTEXT_LENGTH)
         losses.append(model(batch, generator=seeded(0, "test")).losses)
     same = [torch.allclose(losses[0][name], losses[1][name], rtol=1e-5) for name in ("vtc", "mmae", "itm")]
@@ -80,7 +80,7 @@ def test_too_many_bad_images_are_an_error(folder, towers, cache_mib, workers):
     def read(limit):
         rows = read_split(folder, "train", statuses=("ok",))
         how = {"cache_mib": cache_mib, "workers": workers, "max_bad_images": limit}
-        triples = TripleSet(rows, towers, explanations=True, **how)
+        triples = TripleDataset(rows, towers, explanations=True, **how)
         return triples, [*triples.batches([[0, 5], [1, 2], [4, 3]])]
 
     with pytest.raises(ModelError, match=r"2 of 6 images cannot be used.*=0\.1 .*'train-00[23]'.*image_root"):
@@ -94,4 +94,4 @@ def test_too_many_bad_images_are_an_error(folder, towers, cache_mib, workers):
 def test_a_missing_root_is_noticed_first(folder, towers):
     rows = read_split(folder, "train", statuses=("ok",), image_root=folder / "elsewhere")
     with pytest.raises(ModelError, match=r"no image root at .*elsewhere; set data\.image_root"):
-        TripleSet(rows, towers, explanations=True, cache_mib=1)
+        TripleDataset(rows, towers, explanations=True, cache_mib=1)

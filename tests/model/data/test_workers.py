@@ -10,7 +10,7 @@ import psutil
 import pytest
 import torch
 
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.data.shards import read_split
 from model.data.workers import ReadAhead, loaded_by_workers
 from model.errors import ModelError
@@ -89,7 +89,7 @@ def test_batches_are_the_same_whoever_loads_them(dataset, towers):
         found = []
         for workers, cache_mib in ((0, 0), (2, 0), (0, 1)):
             rows = read_split(explanations, "train", statuses=("ok",))
-            triples = TripleSet(rows, towers, explanations=True, cache_mib=cache_mib, workers=workers, trim=True)
+            triples = TripleDataset(rows, towers, explanations=True, cache_mib=cache_mib, workers=workers, trim=True)
             order = triples.order(7, seed=1)
             found.append((list(triples.batches(islice(order.starting_at(2), 9))), triples))
     finally:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from model.distributed.local import OneProcess
+from model.distributed.local import LocalGroup
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
 from model.settings.schema import MethodSettings
@@ -39,7 +39,7 @@ def test_processes_give_the_gradients_of_one(clip_folder: Path, tmp_path: Path, 
 
 
 def test_batch_normalisation_is_refused() -> None:
-    several = OneProcess()
+    several = LocalGroup()
     several.count = 2
     with pytest.raises(ModelError, match=r"^2 processes: clip.visual.bn1 is a batch normalisation.*frozen statistics"):
         TrainingStep(EntityCLIP(resnet(), MethodSettings()), 0, processes=several)

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from model.clip.towers import load_towers
-from model.data.dataset import TripleSet
+from model.data.dataset import TripleDataset
 from model.data.shards import read_split
 from model.evaluation.embed import SplitEmbeddings, embed_split
 from model.settings.schema import TowerSettings
@@ -22,7 +22,7 @@ _BROKEN = (0, 9, 10, 11, 12, 13)  # the fourth batch's images cannot be used at 
 def _embed(folder: Path, clip: Path, **share: int) -> SplitEmbeddings:
     torch.set_num_threads(1)
     towers = load_towers(TowerSettings(model=f"local-dir:{clip}"))
-    triples = TripleSet(
+    triples = TripleDataset(
         read_split(folder / "explanations", "test", statuses=None), towers, explanations=False, cache_mib=0
     )
     return embed_split(towers.clip, triples, _BATCH, torch.device("cpu"), **share)

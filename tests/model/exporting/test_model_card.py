@@ -15,7 +15,7 @@ import torch
 from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 
-from model.checkpoints.checkpoint import load_trained_towers, read_card
+from model.checkpoints.checkpoint import load_trained_towers, read_checkpoint_card
 from model.distributed.device import torch_threads
 from model.evaluation.evaluate import evaluate, read_metrics
 from model.exporting.export import export
@@ -94,7 +94,7 @@ def test_a_card_is_read_by_the_hub_and_its_code_runs(run: Path, tmp_path: Path) 
     assert f"{test['mean_recall']:.1f} ({low:.1f} to {high:.1f})" in seen.cells
     recall, ends = test["text_to_image"]["R@5"], test["intervals"]["text_to_image"]["R@5"]
     assert f"{recall:.1f} ({ends[0]:.1f} to {ends[1]:.1f})" in seen.cells
-    made = read_card(run)["trained_with"]["data"]
+    made = read_checkpoint_card(run)["trained_with"]["data"]
     assert {made[use]["shards_sha256"] for use in made} | {"tiny", "toy"} <= set(seen.code)
 
     picture(3).save(tmp_path / "photo.jpg")
@@ -118,7 +118,7 @@ def test_a_card_is_read_by_the_hub_and_its_code_runs(run: Path, tmp_path: Path) 
 
 
 def test_whatever_names_it_has_it_stays_text(run: Path) -> None:
-    plain = read_card(run)
+    plain = read_checkpoint_card(run)
     expected = _Seen(body(model_card(plain, None, "mine", 10)))
     hostile = copy.deepcopy(plain)
     hostile["began_from"] = {"model": HOSTILE, "pretrained": HOSTILE}
@@ -140,7 +140,7 @@ def test_whatever_names_it_has_it_stays_text(run: Path) -> None:
 
 
 def test_metrics_of_other_weights_and_what_was_not_trained_here(run: Path) -> None:
-    card = read_card(run)
+    card = read_checkpoint_card(run)
     stale = {"towers_sha256": "0" * 64, "splits": {"test": {}}}
     assert "have not been measured" in model_card(card, stale, "mine", 10)
     assert "with explanations of the captions' entities" in model_card(card, None, "mine", 10)

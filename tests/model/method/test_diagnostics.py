@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from model.distributed.local import WholeBatch
+from model.distributed.local import LocalBatch
 from model.method.diagnostics import gate_usage, matching_accuracy
 from model.method.entityclip import EntityCLIP
 from model.method.gi_itm import HardNegatives
@@ -33,7 +33,7 @@ def test_usage_is_of_the_whole_batch_wherever_its_rows_are():
     weights = torch.rand(6, 3, generator=torch.Generator().manual_seed(0)).softmax(dim=-1)
     sums = []
 
-    class Part(WholeBatch):
+    class Part(LocalBatch):
         def sum(self, x):
             sums.append(x)
             return sum(sums)

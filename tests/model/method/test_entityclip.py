@@ -9,7 +9,7 @@ from model.clip.towers import image_size, text_tokens
 from model.errors import ModelError
 from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP
-from model.method.mmae import ExpertGroup, as_context
+from model.method.mmae import ExpertBlock, as_context
 from model.rng import seeded
 from model.settings.schema import MethodSettings
 from tests.model.clip.test_towers import resnet
@@ -138,7 +138,7 @@ def test_the_folded_form_is_what_whole_blocks_give(masked):
     """Every query over every token, projected one by one with torch's own attention."""
     torch.manual_seed(0)
     batch, length, width, count = 3, 7, 12, 2
-    group = ExpertGroup(count, width)
+    group = ExpertBlock(count, width)
     for parameter in group.parameters():
         parameter += 0.3 * torch.randn_like(parameter)
     queries, context = torch.randn(batch, 5, width), torch.randn(batch, length, width)

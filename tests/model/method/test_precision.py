@@ -9,7 +9,7 @@ from torch import Tensor
 
 from benchmarks.naive_entityclip import Block, stacked_name
 from model.method.losses import contrastive_loss
-from model.method.mmae import ExpertGroup, as_context
+from model.method.mmae import ExpertBlock, as_context
 
 B, L, D, N = 16, 77, 512, 4
 
@@ -19,7 +19,7 @@ B, L, D, N = 16, 77, 512, 4
 def test_the_folded_form_is_as_exact_as_whole_blocks(sharpness: float, bound: float) -> None:
     """Sharpness s: query and key projections s times their initial size, scores s^2 times."""
     torch.manual_seed(0)
-    group = ExpertGroup(N, D)
+    group = ExpertBlock(N, D)
     group.in_proj_weight[:, : 2 * D] *= sharpness
     blocks = [Block(D) for _ in range(N)]
     for number, block in enumerate(blocks):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from model.checkpoints.checkpoint import load_trained_model, model_digest
+from model.checkpoints.checkpoint import load_clip, model_digest
 from model.errors import ModelError
 from model.evaluation.evaluate import evaluate
 from model.exporting.export import export
@@ -105,7 +105,7 @@ def test_run_and_export_are_the_same_model_and_another_is_refused(run: Path, dat
         assert model_digest(load_model_of(index, same)) == index.about["model_sha256"]
     other = tmp_path / "other"
     shutil.copytree(run, other)
-    towers = load_trained_model(other)
+    towers = load_clip(other)
     state = {name: tensor.clone() for name, tensor in towers.clip.state_dict().items()}
     state["logit_scale"] += 1e-3
     save_file(state, other / "checkpoint" / "towers.safetensors")
