@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from model.clip.towers import at_position, embed_width, eot_position, image_tokens, text_tokens
 from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP
-from model.method.gi_itm import HardNegatives, draw_hard_negatives, possible_negatives
+from model.method.hard_negatives import HardNegatives, draw_hard_negatives, possible_negatives
 from model.method.losses import MATCH, NO_MATCH, contrastive_loss, matching_loss
 from model.settings.schema import MethodSettings
 

@@ -14,8 +14,7 @@ def _load_data(self: Any) -> None:
 def main() -> None:
     """Take the client's own arguments."""
     from vllm.benchmarks.datasets.datasets import CustomDataset
-    from vllm.benchmarks.serve import add_cli_args
-    from vllm.benchmarks.serve import main as bench_serve
+    from vllm.benchmarks.serve import add_cli_args, main as bench_serve
 
     CustomDataset.load_data = _load_data
     parser = argparse.ArgumentParser()

@@ -1,5 +1,61 @@
 """EntityCLIP: triples -> training -> evaluation -> report. Imports neither Prefect nor `pipeline`."""
 
-from amx_cure import avoid_doubtful_amx
+from typing import TYPE_CHECKING
 
+from entityclip.contract.amx import avoid_doubtful_amx
+from entityclip.contract.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from model.checkpoints.checkpoint import load_clip as load_clip, load_entityclip as load_entityclip
+    from model.errors import ModelError as ModelError
+    from model.evaluation.evaluate import evaluate as evaluate
+    from model.evaluation.retrieval import ranks as ranks
+    from model.exporting.export import export as export
+    from model.method.batch import Batch as Batch
+    from model.method.entityclip import EntityCLIP as EntityCLIP
+    from model.method.gi_itm import GIITM as GIITM
+    from model.method.hard_negatives import draw_hard_negatives as draw_hard_negatives
+    from model.method.losses import (
+        anchor_loss as anchor_loss,
+        bridge_loss as bridge_loss,
+        contrastive_loss as contrastive_loss,
+        matching_loss as matching_loss,
+    )
+    from model.method.mmae import MMAE as MMAE, ExpertBlock as ExpertBlock, ExpertGate as ExpertGate
+    from model.settings.load import load_settings as load_settings
+    from model.settings.schema import MethodSettings as MethodSettings, TrainSettings as TrainSettings
+    from model.training.loop import train as train
+
+_NAMES = {
+    "model.checkpoints.checkpoint": (
+        "load_clip",
+        "load_entityclip",
+    ),
+    "model.errors": ("ModelError",),
+    "model.evaluation.evaluate": ("evaluate",),
+    "model.evaluation.retrieval": ("ranks",),
+    "model.exporting.export": ("export",),
+    "model.method.batch": ("Batch",),
+    "model.method.entityclip": ("EntityCLIP",),
+    "model.method.gi_itm": ("GIITM",),
+    "model.method.hard_negatives": ("draw_hard_negatives",),
+    "model.method.losses": (
+        "anchor_loss",
+        "bridge_loss",
+        "contrastive_loss",
+        "matching_loss",
+    ),
+    "model.method.mmae": (
+        "ExpertBlock",
+        "ExpertGate",
+        "MMAE",
+    ),
+    "model.settings.load": ("load_settings",),
+    "model.settings.schema": (
+        "MethodSettings",
+        "TrainSettings",
+    ),
+    "model.training.loop": ("train",),
+}
+__getattr__, __all__ = lazy_names(__name__, _NAMES)
 avoid_doubtful_amx()

@@ -1,5 +1,34 @@
 """Generation: manifest -> plan -> explanations -> Parquet shards. Imports neither Prefect nor `model`."""
 
-from amx_cure import avoid_doubtful_amx
+from typing import TYPE_CHECKING
 
+from entityclip.contract.amx import avoid_doubtful_amx
+from entityclip.contract.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from pipeline.errors import PipelineError as PipelineError
+    from pipeline.job import open_job as open_job
+    from pipeline.judge.rules import Judge as Judge
+    from pipeline.manifest.manifest import Manifest as Manifest, load_manifest as load_manifest
+    from pipeline.packing.pack import pack as pack
+    from pipeline.pair import Pair as Pair
+    from pipeline.readers import read_pairs as read_pairs
+    from pipeline.shards.schema import SCHEMA as SCHEMA
+    from pipeline.shards.status import Status as Status
+
+_NAMES = {
+    "pipeline.errors": ("PipelineError",),
+    "pipeline.job": ("open_job",),
+    "pipeline.judge.rules": ("Judge",),
+    "pipeline.manifest.manifest": (
+        "Manifest",
+        "load_manifest",
+    ),
+    "pipeline.packing.pack": ("pack",),
+    "pipeline.pair": ("Pair",),
+    "pipeline.readers": ("read_pairs",),
+    "pipeline.shards.schema": ("SCHEMA",),
+    "pipeline.shards.status": ("Status",),
+}
+__getattr__, __all__ = lazy_names(__name__, _NAMES)
 avoid_doubtful_amx()

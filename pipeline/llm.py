@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from entityclip.contract.torchvision_cpu import make_torchvision_importable
 from pipeline.errors import PipelineError
 from pipeline.manifest.manifest import Manifest
 from pipeline.prompts.template import Message
-from torchvision_cure import make_torchvision_importable
 
 _NOT_IDENTITY = ("BUILD.json", "README.md", ".gitattributes")  # beside a model, but no part of what it says
 _CHATS_AT_ONCE = 1024  # the tokenizer keeps the offsets of all it is given until it returns

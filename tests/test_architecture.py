@@ -1,48 +1,166 @@
-"""One way through: who may import whom, and what an import may cost."""
+"""One way through: who may import whom, and what an import may cost.
+
+Each package has storeys, the highest first. A unit (a sub-package, or a file beside them) imports units of lower
+storeys only, wherever in a file the import stands: in a function and under TYPE_CHECKING too.
+"""
 
 import ast
+import importlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
+# Packages, and for each the tops that it must not import.
 FORBIDDEN = {
-    "pipeline": {"model", "flows", "prefect", "tests"},
-    "model": {"pipeline", "flows", "prefect", "vllm", "tests"},
-    "flows": {"tests"},
+    "entityclip/contract": {"model", "pipeline", "flows", "prefect", "vllm", "tests", "benchmarks"},
+    "pipeline": {"model", "flows", "prefect", "tests", "benchmarks"},
+    "model": {"pipeline", "flows", "prefect", "vllm", "tests", "benchmarks"},
+    "flows": {"tests", "benchmarks"},
+}
+STOREYS: dict[str, list[set[str]]] = {
+    "model": [
+        {"launch"},
+        {"training", "report", "search", "exporting"},
+        {"evaluation", "tracking"},
+        {"data", "checkpoints"},
+        {"method"},
+        {"clip", "distributed", "runs"},
+        {"run_kind"},
+        {"settings", "precision"},
+        {"errors", "files", "rng", "code_version", "worker_process"},
+    ],
+    "pipeline": [
+        {"checking", "import_released"},
+        {"generation"},
+        {"engines", "plan"},
+        {"job", "readers", "inspect", "packing"},
+        {"images", "judge", "llm"},
+        {"manifest", "prompts", "shards"},
+        {"files", "worlds"},
+        {"errors", "pair"},
+    ],
+    "flows": [
+        {"cli"},
+        {"demo", "run_all", "reproduce"},
+        {"generate", "generate_range", "train", "evaluate"},
+        {"orchestration", "browser", "report"},
+        {"display", "project_paths", "arms"},
+    ],
+}
+# All else in `flows` works without Prefect.
+MAY_IMPORT_PREFECT = {
+    "generate",
+    "generate_range",
+    "train",
+    "evaluate",
+    "run_all",
+    "demo",
+    "reproduce",
+    "orchestration",
 }
 
 
-def _imports(path: Path) -> set[str]:
-    """Top-level names of everything a file imports, wherever in the file."""
-    names: set[str] = set()
+def _imports(path: Path) -> Iterator[str]:
+    """Dotted names of everything that a file imports, wherever in the file."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.split(".")[0])
-    return names
+            assert not node.level, f"{path}: a relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _files(package: str) -> list[Path]:
+    files = sorted((ROOT / package).rglob("*.py"))
+    assert files
+    return files
+
+
+def _unit(path: Path, package: str) -> str:
+    return path.relative_to(ROOT / package).parts[0].removesuffix(".py")
 
 
 @pytest.mark.parametrize("package", FORBIDDEN)
 def test_imports_go_one_way(package: str) -> None:
-    files = sorted((ROOT / package).rglob("*.py"))
-    assert files
-    wrong = {str(path.relative_to(ROOT)): found for path in files if (found := _imports(path) & FORBIDDEN[package])}
+    tops = {path: {name.split(".")[0] for name in _imports(path)} for path in _files(package)}
+    assert not {
+        str(path.relative_to(ROOT)): wrong for path, found in tops.items() if (wrong := found & FORBIDDEN[package])
+    }
+
+
+@pytest.mark.parametrize("package", STOREYS)
+def test_every_storey_imports_lower_ones_only(package: str) -> None:
+    storey = {unit: number for number, units in enumerate(STOREYS[package]) for unit in units}
+    wrong = []
+    for path in _files(package):
+        unit = _unit(path, package)
+        if unit == "__init__":  # the package's face
+            continue
+        assert unit in storey, f"{path.relative_to(ROOT)}: give {unit} a storey in this test"
+        for name in _imports(path):
+            parts = name.split(".")
+            other = parts[1] if parts[0] == package and len(parts) > 1 else unit
+            if other != unit and storey.get(other, len(storey)) <= storey[unit]:
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
     assert not wrong
+    assert storey.keys() == {_unit(path, package) for path in _files(package)} - {"__init__"}, "a unit that is gone"
+
+
+def test_only_deployable_flows_and_orchestration_import_prefect() -> None:
+    importing = {
+        _unit(path, "flows") for path in _files("flows") if any(n.startswith("prefect") for n in _imports(path))
+    }
+    assert importing <= MAY_IMPORT_PREFECT
 
 
 def test_importing_the_pipeline_loads_no_torch() -> None:
     modules = [
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        for path in sorted((ROOT / "pipeline").rglob("*.py"))
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in _files("pipeline")
     ]
     program = f"import sys\nfor name in {modules!r}: __import__(name)\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, timeout=120)
 
 
-def test_no_flow_is_named_like_a_module_of_pythons() -> None:
-    """Prefect puts the folder of a deployment's file on the path, and child processes inherit it."""
-    assert not {path.stem for path in (ROOT / "flows").glob("*.py")} & sys.stdlib_module_names
+def test_nothing_in_flows_hides_another_module() -> None:
+    """Prefect puts the folder of a deployment's file first on the path, and child processes inherit it."""
+    names = {path.stem for path in (ROOT / "flows").iterdir() if path.suffix == ".py" or path.is_dir()}
+    installed = {"entityclip", "pipeline", "model", "flows", "tests", "benchmarks", "prefect", "torch", "vllm", "rich"}
+    assert not names & (sys.stdlib_module_names | installed)
+
+
+def _entrypoints() -> list[str]:
+    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    return sorted({one["entrypoint"] for one in deployments})
+
+
+_LOAD = """
+import os, sys
+from prefect.flows import load_flow_from_entrypoint
+failed = []
+for entrypoint in sys.argv[1:]:  # a process each, as what one flow imports must not help another
+    child = os.fork()
+    if not child:
+        flow = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
+        os._exit(0 if flow.name and flow.fn.__name__ == entrypoint.rpartition(":")[2] else 1)
+    if os.waitpid(child, 0)[1]:
+        failed.append(entrypoint)
+sys.exit(f"not loaded: {failed}" if failed else 0)
+"""
+
+
+def test_entrypoints_load_in_a_fresh_process() -> None:
+    found = _entrypoints()
+    assert len(found) >= 6
+    done = subprocess.run([sys.executable, "-c", _LOAD, *found], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_pull_step_is_there() -> None:
+    (step,) = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["pull"]
+    module, _, function = next(iter(step)).rpartition(".")
+    assert callable(getattr(importlib.import_module(module), function))

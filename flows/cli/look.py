@@ -93,8 +93,7 @@ def search(
     """Find images with a trained model."""
     from flows.display.retrieval import show_found
     from model.search.index import load_model_of, open_index
-    from model.search.search import embed_queries
-    from model.search.search import search as find
+    from model.search.search import embed_queries, search as find
 
     if not queries and not image:
         raise ModelError("nothing to look for; give a query, or --image FILE")

@@ -137,8 +137,7 @@ def pack(
 ) -> None:
     """Write the shards again with their images inside, resized: for fast and for remote reading."""
     from flows.display.console import console
-    from pipeline.packing.pack import PackSettings
-    from pipeline.packing.pack import pack as pack_shards
+    from pipeline.packing.pack import PackSettings, pack as pack_shards
 
     settings = PackSettings(size, quality, max_bad_images, image_root, workers)
     for line in pack_shards(explanations, out, settings).lines():

@@ -3,7 +3,7 @@
 import importlib
 from types import ModuleType
 
-from torchvision_cure import make_torchvision_importable
+from entityclip.contract.torchvision_cpu import make_torchvision_importable
 
 make_torchvision_importable()
 open_clip: ModuleType = importlib.import_module("open_clip")

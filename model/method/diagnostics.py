@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from model.distributed.local import LocalBatch
-from model.method.gi_itm import HardNegatives
+from model.method.hard_negatives import HardNegatives
 from model.method.losses import MATCH, NO_MATCH
 from model.method.mmae import ExpertOutputs
 

@@ -23,13 +23,8 @@ from model.distributed.local import LocalBatch
 from model.errors import ModelError
 from model.method.batch import Batch
 from model.method.diagnostics import expert_names, gate_usage, matching_accuracy
-from model.method.gi_itm import (
-    GIITM,
-    HardNegatives,
-    MatchingOutput,
-    draw_hard_negatives,
-    possible_negatives,
-)
+from model.method.gi_itm import GIITM, MatchingOutput
+from model.method.hard_negatives import HardNegatives, draw_hard_negatives, possible_negatives
 from model.method.losses import MATCH, NO_MATCH, anchor_loss, bridge_loss, contrastive_loss, matching_loss
 from model.method.mmae import MMAE, Context, ExpertGate, ExpertOutputs, as_context
 from model.settings.schema import MethodSettings

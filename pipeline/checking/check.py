@@ -23,8 +23,7 @@ from pipeline.checking.samples import rendered_prompts, samples_of
 from pipeline.checking.survey import NOTHING, Survey, survey
 from pipeline.checking.work import PlannedWork, length_findings, plan_work
 from pipeline.errors import PipelineError
-from pipeline.generation.redo import NOTHING as NO_REDO
-from pipeline.generation.redo import Redo
+from pipeline.generation.redo import NOTHING as NO_REDO, Redo
 from pipeline.generation.run import rare_collections
 from pipeline.images.remote import fetch_images
 from pipeline.job import Job, open_job

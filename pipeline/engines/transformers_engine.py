@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self
 
+from entityclip.contract.torchvision_cpu import make_torchvision_importable
 from pipeline.engines.base import Completion, Request
 from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
 from pipeline.manifest.manifest import Sampling, TransformersEngine
-from torchvision_cure import make_torchvision_importable
 
 if TYPE_CHECKING:
     import torch

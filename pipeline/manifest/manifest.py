@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
-from pipeline.engines.vllm.command import plain_flag, refused_flag
 from pipeline.errors import PipelineError
 from pipeline.files.locations import fixed_folder, is_url
 from pipeline.files.yaml_file import load_yaml
@@ -30,6 +29,7 @@ from pipeline.manifest.datasets import (
     VisualNewsDataset,
     WebDataset,
 )
+from pipeline.manifest.vllm_flags import plain_flag, refused_flag
 from pipeline.worlds.heraldry.settings import WorldSettings
 
 _MOST_MISTAKES = 30

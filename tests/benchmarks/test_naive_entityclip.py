@@ -10,7 +10,7 @@ from benchmarks.naive_entityclip import NaiveEntityCLIP
 from model.clip.open_clip_import import open_clip
 from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP
-from model.method.gi_itm import HardNegatives
+from model.method.hard_negatives import HardNegatives
 from model.method.mmae import as_context
 from model.settings.schema import MethodSettings
 from tests.model.tiny_clip import CONTEXT_LENGTH, IMAGE_SIZE, VOCABULARY, config

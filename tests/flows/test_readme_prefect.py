@@ -15,13 +15,24 @@ from model.data.shards import read_split
 from tests.support.prefect_lab import ROOT, lab_environment
 
 pytestmark = pytest.mark.slow
-PARTS = ("Makefile", "README.md", "constraints.txt", "data_manifests", "flows", "model", "pipeline", "prefect.yaml")
+PARTS = (
+    "Makefile",
+    "README.md",
+    "benchmarks",
+    "constraints.txt",
+    "data_manifests",
+    "entityclip",
+    "flows",
+    "model",
+    "pipeline",
+    "prefect.yaml",
+)
 
 
 def _copy_project(folder: Path) -> Path:
     """The files that a clone has, with this environment as its .venv."""
     folder.mkdir()
-    for name in (*PARTS, "pyproject.toml", "amx_cure.py", "torchvision_cure.py"):
+    for name in (*PARTS, "pyproject.toml"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, folder / name)
     venv = folder / ".venv"

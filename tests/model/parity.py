@@ -23,7 +23,7 @@ from model.clip.open_clip_import import open_clip
 from model.clip.towers import eot_position, text_tokens
 from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP
-from model.method.gi_itm import HardNegatives, negative_chances
+from model.method.hard_negatives import HardNegatives, negative_chances
 from model.method.losses import MATCH, NO_MATCH, contrastive_loss
 from model.method.mmae import as_context
 from model.settings.schema import MethodSettings

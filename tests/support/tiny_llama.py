@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from torchvision_cure import make_torchvision_importable
+from entityclip.contract.torchvision_cpu import make_torchvision_importable
 
 make_torchvision_importable()
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast  # noqa: E402

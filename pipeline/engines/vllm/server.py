@@ -17,7 +17,7 @@ from typing import Self
 
 import httpx
 
-from amx_cure import amx_is_doubtful
+from entityclip.contract.amx import amx_is_doubtful
 from pipeline.engines.vllm.command import server_flags
 from pipeline.engines.vllm.guard import is_anyone_in
 from pipeline.errors import PipelineError

@@ -2,8 +2,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from model.data.batch_order import BatchOrder
 from model.errors import ModelError

@@ -2,8 +2,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from model.evaluation.bootstrap import draws, intervals
 from model.evaluation.retrieval import RECALLS, WAYS, Ranks, mean_recall, summarise

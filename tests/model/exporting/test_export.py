@@ -34,7 +34,7 @@ import json, sys
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from torchvision_cure import make_torchvision_importable
+from entityclip.contract.torchvision_cpu import make_torchvision_importable
 make_torchvision_importable()
 import open_clip
 torch.set_num_threads(1)

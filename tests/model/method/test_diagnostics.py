@@ -6,7 +6,7 @@ import torch
 from model.distributed.local import LocalBatch
 from model.method.diagnostics import gate_usage, matching_accuracy
 from model.method.entityclip import EntityCLIP
-from model.method.gi_itm import HardNegatives
+from model.method.hard_negatives import HardNegatives
 from model.rng import seeded
 from model.settings.schema import MethodSettings
 from model.training.step import measured, to_floats

@@ -1,11 +1,10 @@
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from model.errors import ModelError
 from model.method.batch import Batch
-from model.method.gi_itm import draw_hard_negatives, negative_chances, possible_negatives
+from model.method.hard_negatives import draw_hard_negatives, negative_chances, possible_negatives
 from model.rng import seeded
 
 

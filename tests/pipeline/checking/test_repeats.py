@@ -1,8 +1,7 @@
 """Against comparing everything with everything."""
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pipeline.checking.repeats import first_rows, later_rows, leaks, pairs_of_splits, repeats
 

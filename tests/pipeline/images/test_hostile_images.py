@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.images.check import MAX_PIXELS, image_digest, image_fault
-from tests.fuzz.cases import images as good_images
-from tests.fuzz.cases import write_surroundings
+from tests.fuzz.cases import images as good_images, write_surroundings
 from tests.support.own_data import picture, put
 
 

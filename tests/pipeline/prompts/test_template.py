@@ -4,8 +4,7 @@ from pathlib import Path
 import jinja2
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pipeline.errors import PipelineError
 from pipeline.pair import Pair

@@ -2,12 +2,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import pytest
 from pydantic import BaseModel
 
+from docs.reference import MANIFEST, TRAINING_SETTINGS, pages
+from model.settings.schema import TrainSettings
 from pipeline.manifest.manifest import Manifest, _known_keys
-from pipeline.manifest_reference import SECTIONS, reference
 
-PAGE = Path(__file__).parents[2] / "docs" / "manifest.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -20,11 +22,13 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models(part)
 
 
-def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == reference(), "python -m pipeline.manifest_reference > docs/manifest.md"
+@pytest.mark.parametrize("name", ["manifest.md", "training_settings.md"])
+def test_the_page_is_up_to_date(name: str) -> None:
+    assert (DOCS / name).read_text(encoding="utf-8") == pages()[name], "python -m docs.reference"
 
 
 def test_no_section_is_forgotten() -> None:
+    assert set(_models(TrainSettings)) == set(TRAINING_SETTINGS.values())
     models = set(_models(Manifest))
-    assert models <= set(SECTIONS.values())
+    assert models <= set(MANIFEST.values())
     assert {name for model in models for name in model.model_fields} == set(_known_keys())  # what hints choose from

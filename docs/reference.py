@@ -1,0 +1,162 @@
+"""docs/manifest.md and docs/training_settings.md, from the descriptions of the fields: `python -m docs.reference`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from model.settings.schema import (
+    CheckpointSettings,
+    DataSettings,
+    DivergenceSettings,
+    EvaluationSettings,
+    GroupSettings,
+    LockSettings,
+    LogSettings,
+    MethodSettings,
+    OptimSettings,
+    SplitSettings,
+    TowerSettings,
+    TrainSettings,
+)
+from pipeline.manifest.datasets import (
+    Columns,
+    CsvDataset,
+    FolderDataset,
+    GoodNewsDataset,
+    HeraldryDataset,
+    HuggingFaceDataset,
+    JsonlDataset,
+    N24NewsDataset,
+    ParquetDataset,
+    VisualNewsDataset,
+    WebDataset,
+)
+from pipeline.manifest.manifest import Generation, Judging, Manifest, Sampling, TransformersEngine, VllmEngine
+from pipeline.prompts.template import PromptExample, PromptTemplate
+from pipeline.worlds.heraldry.settings import WorldSettings
+
+MANIFEST: dict[str, type[BaseModel]] = {
+    "The manifest": Manifest,
+    "`dataset`, kind `jsonl`": JsonlDataset,
+    "`dataset`, kind `csv` or `tsv`": CsvDataset,
+    "`dataset`, kind `parquet`": ParquetDataset,
+    "`dataset`, kind `folder`": FolderDataset,
+    "`dataset`, kind `webdataset`": WebDataset,
+    "`dataset`, kind `huggingface`": HuggingFaceDataset,
+    "`dataset.columns`": Columns,
+    "`dataset`, kind `n24news`": N24NewsDataset,
+    "`dataset`, kind `visualnews`": VisualNewsDataset,
+    "`dataset`, kind `goodnews`": GoodNewsDataset,
+    "`dataset`, kind `heraldry`": HeraldryDataset,
+    "`dataset.world`": WorldSettings,
+    "`generation`": Generation,
+    "`generation.sampling`": Sampling,
+    "`generation.engine`, kind `transformers`": TransformersEngine,
+    "`generation.engine`, kind `vllm`": VllmEngine,
+    "`generation.judge`": Judging,
+    "A prompt template's file": PromptTemplate,
+    "`examples` of a prompt template": PromptExample,
+}
+TRAINING_SETTINGS: dict[str, type[BaseModel]] = {
+    "The settings": TrainSettings,
+    "`towers`": TowerSettings,
+    "`method`": MethodSettings,
+    "`data`": DataSettings,
+    "`data.splits`": SplitSettings,
+    "`optim`": OptimSettings,
+    "an item of `optim.groups`": GroupSettings,
+    "`lock`": LockSettings,
+    "`evaluation`": EvaluationSettings,
+    "`checkpoint`": CheckpointSettings,
+    "`log`": LogSettings,
+    "`divergence`": DivergenceSettings,
+}
+_MANIFEST_HEAD = """# Every field of a manifest
+
+Made from the code by `python -m docs.reference`; a test compares. Unknown fields are refused, and relative
+paths start at the manifest's own folder. [your_data.md](your_data.md) says more about your own data,
+[vllm.md](vllm.md) about servers, [prompts.md](prompts.md) about templates.
+"""
+_SETTINGS_HEAD = """# Every field of the training settings
+
+Made from the code by `python -m docs.reference`; a test compares. Unknown fields are refused, and relative
+paths start at the file's own folder, those in `--set` at the working directory. [training.md](training.md) says more.
+"""
+_BOUNDS = {"ge": ">= {}", "gt": "> {}", "le": "<= {}", "lt": "< {}", "max_length": "at most {}", "pattern": "`{}`"}
+_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path", NoneType: "null"}
+
+
+def section(title: str, model: type[BaseModel]) -> Iterator[str]:
+    """A heading, what the model says of itself, and a table of its fields."""
+    yield f"## {title}\n"
+    yield f"{(model.__doc__ or '').strip().splitlines()[0]}\n"
+    yield "| field | type | default | meaning |\n|---|---|---|---|"
+    for name, field in model.model_fields.items():
+        described = field.description or _own_section(field)
+        yield f"| `{name}` | {_cell(_type(field))} | {_cell(_default(field))} | {_cell(described)} |"
+    yield ""
+
+
+def _own_section(field: FieldInfo) -> str:
+    return (
+        "which one this section is about" if get_origin(field.annotation) is Literal else "a section of its own below"
+    )
+
+
+def _type(field: FieldInfo) -> str:
+    limits = [
+        text.format(limit) for part in field.metadata for name, text in _BOUNDS.items() if (limit := _limit(part, name))
+    ]
+    return ", ".join([_type_name(field.annotation), *limits])
+
+
+def _limit(constraint: object, name: str) -> str | None:
+    limit = getattr(constraint, name, None)
+    return None if limit is None else f"{limit:,}" if isinstance(limit, int) and limit > 9999 else str(limit)
+
+
+def _type_name(annotation: Any) -> str:
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type_name(parts[0])
+    if origin is Literal:
+        return " or ".join(f"`{part}`" for part in parts)
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(_type_name(part) for part in parts))
+    if origin in (tuple, list):
+        return f"list of {_type_name(parts[0])}"
+    if origin is dict:
+        return "mapping"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "mapping"
+    return _NAMES[annotation]
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    return "see below" if isinstance(value, BaseModel) else f"`{json.dumps(value)}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def pages() -> dict[str, str]:
+    """Return the whole pages, in Markdown, by their file names."""
+    heads = {"manifest.md": (_MANIFEST_HEAD, MANIFEST), "training_settings.md": (_SETTINGS_HEAD, TRAINING_SETTINGS)}
+    return {
+        name: "\n".join([head, *(line for title, model in sections.items() for line in section(title, model))])
+        for name, (head, sections) in heads.items()
+    }
+
+
+if __name__ == "__main__":
+    for name, page in pages().items():
+        Path(__file__).with_name(name).write_text(page, encoding="utf-8")

@@ -1,0 +1,86 @@
+"""The library's face: `from entityclip import EntityCLIP, load_clip, load_manifest, train`.
+
+Names are imported when they are first asked for: `import entityclip` loads neither torch nor either half.
+"""
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from entityclip.contract.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from model import (
+        GIITM as GIITM,
+        MMAE as MMAE,
+        Batch as Batch,
+        EntityCLIP as EntityCLIP,
+        ExpertBlock as ExpertBlock,
+        ExpertGate as ExpertGate,
+        MethodSettings as MethodSettings,
+        ModelError as ModelError,
+        TrainSettings as TrainSettings,
+        anchor_loss as anchor_loss,
+        bridge_loss as bridge_loss,
+        contrastive_loss as contrastive_loss,
+        draw_hard_negatives as draw_hard_negatives,
+        evaluate as evaluate,
+        export as export,
+        load_clip as load_clip,
+        load_entityclip as load_entityclip,
+        load_settings as load_settings,
+        matching_loss as matching_loss,
+        ranks as ranks,
+        train as train,
+    )
+    from pipeline import (
+        SCHEMA as SCHEMA,
+        Judge as Judge,
+        Manifest as Manifest,
+        Pair as Pair,
+        PipelineError as PipelineError,
+        Status as Status,
+        load_manifest as load_manifest,
+        open_job as open_job,
+        pack as pack,
+        read_pairs as read_pairs,
+    )
+
+_NAMES = {
+    "model": (
+        "Batch",
+        "EntityCLIP",
+        "ExpertBlock",
+        "ExpertGate",
+        "GIITM",
+        "MMAE",
+        "MethodSettings",
+        "ModelError",
+        "TrainSettings",
+        "anchor_loss",
+        "bridge_loss",
+        "contrastive_loss",
+        "draw_hard_negatives",
+        "evaluate",
+        "export",
+        "load_clip",
+        "load_entityclip",
+        "load_settings",
+        "matching_loss",
+        "ranks",
+        "train",
+    ),
+    "pipeline": (
+        "Judge",
+        "Manifest",
+        "Pair",
+        "PipelineError",
+        "SCHEMA",
+        "Status",
+        "load_manifest",
+        "open_job",
+        "pack",
+        "read_pairs",
+    ),
+}
+__getattr__, __all__ = lazy_names(__name__, _NAMES)
+__version__ = version("entityclip")

@@ -1,0 +1,74 @@
+"""Public names are what they say, whatever was imported before, and importing a package costs nothing."""
+
+import ast
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("entityclip", "model", "pipeline")
+_ASK = """
+import importlib, inspect, pkgutil, sys
+package = importlib.import_module({package!r})
+def look():
+    return {{name: getattr(package, name) for name in package.__all__ if name != "__version__"}}
+first = look() if {names_first} else {{}}
+for part in pkgutil.iter_modules(package.__path__):
+    importlib.import_module(f"{package}.{{part.name}}")
+found = look()
+assert found and not first or all(found[name] is first[name] for name in found), "a name changed"
+for name, value in found.items():
+    assert not inspect.ismodule(value), f"{{name}} is a module"
+    assert getattr(value, "__name__", name) == name, f"{{name}} is {{value}}"
+try:
+    package.no_such_name
+except AttributeError:
+    pass
+else:
+    raise AssertionError("a name that there is not was found")
+"""
+
+
+def _run(program: str) -> None:
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("names_first", [True, False])
+@pytest.mark.parametrize("package", PACKAGES)
+def test_public_names_are_what_they_say(package: str, names_first: bool) -> None:
+    _run(_ASK.format(package=package, names_first=names_first))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_public_name_is_a_modules(package: str) -> None:
+    module = __import__(package)
+    assert not set(module.__all__) & {part.name for part in pkgutil.iter_modules(module.__path__)}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_type_checkers_see_the_same_names(package: str) -> None:
+    tree = ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8"))
+    (checked,) = [node for node in tree.body if isinstance(node, ast.If)]
+    declared = {alias.name for node in checked.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert declared == set(__import__(package).__all__)
+    assert (ROOT / package / "py.typed").is_file()
+
+
+def test_importing_a_package_costs_nothing() -> None:
+    heavy = {"torch", "pyarrow", "open_clip", "transformers", "prefect", "pydantic"}
+    _run(f"import sys, {', '.join(PACKAGES)}\nfound = {heavy!r} & set(sys.modules)\nassert not found, found")
+
+
+def test_importing_the_contract_loads_neither_half() -> None:
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in sorted((ROOT / "entityclip" / "contract").rglob("*.py"))
+    ]
+    _run(
+        f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"
+        "found = {'model', 'pipeline', 'flows', 'prefect', 'torch'} & set(sys.modules)\nassert not found, found"
+    )
