@@ -165,8 +165,9 @@ def _choices(field: dict[str, Any], definitions: dict[str, Any]) -> set[str]:
 
 def presets() -> Section:
     """Every setting as it is with a preset, defaults included."""
-    from model.settings import TrainSettings
     from model.settings_file import PRESETS, preset
+
+    from model.settings import TrainSettings
 
     found: Section = {}
     for path in sorted(PRESETS.glob("*.yaml")):

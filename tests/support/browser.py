@@ -1,10 +1,14 @@
 """Pages in a real, headless Chromium, and what they did that they should not have.
 
-With Playwright's own event loop in this thread no other can run (`asyncio.run`, a flow of Prefect's): let the fixture
-`chromium` live no longer than a module, and run such things in a thread or process of their own.
+Chromium is a process of its own, for all tests; Playwright connects to it. While it does, its event loop is in this
+thread, and no other can run there (`asyncio.run`, a flow of Prefect's): let a connection live no longer than a module,
+and run such things in a thread or process of their own.
 """
 
+import re
 import shutil
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,11 +20,19 @@ from playwright.sync_api import Browser, Dialog, Page, Route, WebSocketRoute, sy
 
 _COMMANDS = ("chromium", "chromium-browser", "google-chrome")  # as in the Makefile
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_STARTS_WITHIN = 120.0  # seconds
 _ARGUMENTS = (
+    "--headless",
     "--no-sandbox",  # containers run tests as root, which Chromium's sandbox refuses
     "--disable-gpu",
     "--disable-quic",
+    "--disable-dev-shm-usage",  # containers have little
+    "--hide-scrollbars",
     "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -48,16 +60,30 @@ class Visit:
 
 
 @contextmanager
-def headless_chromium() -> Iterator[Browser]:
-    """The machine's own Chromium, with an empty profile; nothing is downloaded.
+def headless_chromium(profile: Path) -> Iterator[str]:
+    """The machine's own Chromium, with its profile in an empty folder; nothing is downloaded. Gives its address.
 
-    Raises RuntimeError if there is none.
+    Raises RuntimeError if there is none, or if it does not start.
     """
     command = next((found for name in _COMMANDS if (found := shutil.which(name))), None)
     if command is None:
         raise RuntimeError(f"no {', '.join(_COMMANDS)} on the PATH; install one: apt-get install chromium")
+    log = profile / "chromium.log"
+    given = [*_ARGUMENTS, "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"]
+    with log.open("wb") as said:
+        process = subprocess.Popen([command, *given], stdout=said, stderr=said)
+    try:
+        yield _address(process, log)
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Browser]:
+    """The Chromium at an address, for this thread; what was opened is closed at the end, the browser stays."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=command, args=list(_ARGUMENTS))
+        browser = playwright.chromium.connect_over_cdp(address)
         try:
             yield browser
         finally:
@@ -89,6 +115,15 @@ def visit(
         yield found
     finally:
         context.close()
+
+
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+    end = time.monotonic() + _STARTS_WITHIN
+    while process.poll() is None and time.monotonic() < end:
+        if found := re.search(r"listening on (ws://\S+)\n", log.read_text(errors="replace")):
+            return found[1]
+        time.sleep(0.05)
+    raise RuntimeError(f"Chromium did not start: {log.read_text(errors='replace')}")
 
 
 def _is_here(url: str) -> bool:

@@ -7,16 +7,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page
 
 from tests.flows.browser.conftest import XSS, site_rows
-from tests.support.browser import Visit, headless_chromium, visit
+from tests.support.browser import Visit, visit
 from tests.support.site import Site
 
 ROWS = site_rows()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with headless_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["desktop", "phone"])

@@ -16,7 +16,7 @@ from model.evaluation.evaluate import evaluate
 from model.search.index import build_index
 from model.settings.schema import TrainSettings
 from model.training.loop import train
-from tests.flows.browser.test_in_chromium import chromium, go  # noqa: F401 - a fixture
+from tests.flows.browser.test_in_chromium import go
 from tests.model.shard_writer import write_dataset
 from tests.model.tiny_clip import make_tiny_clip
 from tests.support.browser import visit
@@ -111,7 +111,7 @@ def test_without_models_the_page_says_how_to_get_them(site: Site, runs: Path) ->
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_a_person_searches(chromium: Browser, site: Site, width: int, scheme: str) -> None:  # noqa: F811
+def test_a_person_searches(chromium: Browser, site: Site, width: int, scheme: str) -> None:
     with visit(chromium, f"{site.address}retrieval", width=width, scheme=scheme) as seen:  # type: ignore[arg-type]
         page = seen.page
         page.set_default_timeout(30_000)
