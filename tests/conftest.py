@@ -50,3 +50,12 @@ def chromium(chromium_address: str) -> "Iterator[Browser]":
 
     with connected(chromium_address) as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def undrawn_curves() -> Iterator[None]:
+    """For modules whose runs' pictures nobody looks at."""
+    from tests.support.curves import undrawn
+
+    with undrawn():
+        yield

@@ -22,6 +22,8 @@ from tests.model.tiny_clip import make_tiny_clip
 from tests.support.browser import visit
 from tests.support.site import Site, served
 
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:

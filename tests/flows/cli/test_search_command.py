@@ -11,6 +11,8 @@ from model.settings.schema import TrainSettings
 from model.training.loop import train
 from tests.model.conftest import clip_folder, dataset, settings  # noqa: F401 - fixtures
 
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     monkeypatch.setattr(sys, "argv", ["entityclip", *map(str, arguments)])

@@ -15,6 +15,8 @@ from model.training.loop import train
 from model.training.run_dir import is_finished
 from tests.support.s3 import s3_server, s3_url
 
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
 
 @pytest.fixture
 def bucket(dataset, tmp_path, monkeypatch):

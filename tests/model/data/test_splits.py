@@ -14,6 +14,8 @@ from model.settings.schema import TrainSettings
 from model.training.loop import train
 from tests.model.shard_writer import row, write_receipts, write_shard
 
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
 
 def rows_with(texts: list[str]) -> SplitRows:
     rows = [

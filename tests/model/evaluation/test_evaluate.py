@@ -14,6 +14,8 @@ from model.exporting.export import RECORD, export
 from model.training.loop import train
 from tests.model.shard_writer import picture
 
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
 
 @pytest.fixture
 def run(settings, tmp_path):

@@ -24,6 +24,8 @@ from model.settings.schema import TrainSettings
 from model.training.loop import train
 from tests.model.shard_writer import picture
 
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
 HOSTILE = (
     "<script>alert(1)</script> `` ``` | [x](javascript:alert(1)) \n\n# pwned\n---\n<img src=x onerror=alert(1)> {{7*7}}"
 )

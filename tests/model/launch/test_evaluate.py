@@ -12,6 +12,8 @@ from model.evaluation.evaluate import evaluate
 from model.launch.evaluate import evaluate_in_processes
 from model.training.loop import train
 
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
 
 def test_two_processes_measure_what_one_measures(settings, tmp_path):
     run = tmp_path / "run"

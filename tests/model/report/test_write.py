@@ -18,6 +18,8 @@ from model.training.run_dir import is_finished
 from tests.model.shard_writer import picture, row, write_receipts, write_shard
 from tests.support.browser import visit
 
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
 HOSTILE = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',

@@ -16,6 +16,8 @@ from model.settings.schema import TrainSettings
 from model.training.loop import train
 from tests.model.shard_writer import picture, row, write_receipts, write_shard
 
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -17,6 +17,8 @@ from model.training.loop import train
 from tests.model.training.test_gradient_cache import OFF, ragged_batch
 from tests.model.training.test_loop import changed
 
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
 
 def anchored(settings, **data):
     method = {"mmae": False, "gi_itm": False, "anchor_text_weight": 1.0, "anchor_image_weight": 0.5}

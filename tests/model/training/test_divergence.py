@@ -10,12 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from model.errors import ModelError
-from model.method.entityclip import EntityCLIP, StepOutput
 from model.settings.schema import DivergenceSettings, TrainSettings
 from model.tracking.learning_curves import CURVES
-from model.training.divergence import REPORT, DivergenceError, DivergenceGuard
 from model.training.loop import train
 from tests.model.training.test_loop import changed, lines
+from tests.support.curves import undrawn
 
 
 def check(guard: DivergenceGuard, step: int, loss: float, gradient: float = 1.0) -> None:
@@ -83,7 +82,8 @@ def test_a_batch_that_gives_no_number_is_named_and_a_later_run_goes_on(
 ) -> None:
     """As when a machine computes wrongly once: resumed, the run ends as if nothing had been."""
     settings = changed(settings, checkpoint=settings.checkpoint.model_copy(update={"every": 2}))
-    train(settings, tmp_path / "whole")
+    with undrawn():
+        train(settings, tmp_path / "whole")
     forward, calls = EntityCLIP.forward, []
 
     def broken(self, batch, **how) -> StepOutput:
@@ -93,14 +93,15 @@ def test_a_batch_that_gives_no_number_is_named_and_a_later_run_goes_on(
             return StepOutput(step.losses | {"total": step.losses["total"] * math.nan}, step.report)
         return step
 
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, undrawn():
         patch.setattr(EntityCLIP, "forward", broken)
         with pytest.raises(DivergenceError, match="step 4: the loss is not finite: total nan") as caught:
             train(settings, tmp_path / "run")
     report = json.loads((tmp_path / "run" / REPORT).read_text())
     assert ", ".join(calls[3]) in str(caught.value) and report["ids"] == calls[3]
     assert report["losses"]["total"] == "NaN" and report["last_state"] == 2
-    train(settings, tmp_path / "run")
+    with undrawn():
+        train(settings, tmp_path / "run")
     assert not (tmp_path / "run" / REPORT).exists()
     whole, resumed = (load_file(tmp_path / run / "checkpoint" / "model.safetensors") for run in ("whole", "run"))
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)

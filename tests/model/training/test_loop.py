@@ -12,6 +12,8 @@ from model.files import digest
 from model.settings.load import load_settings
 from model.training.loop import train
 
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
 
 def changed(settings, **sections):
     return settings.model_copy(

@@ -20,6 +20,8 @@ from model.training.stop_signal import Stopped
 from tests.model.shard_writer import row, write_receipts, write_shard
 from tests.support.killable_training import count_moments, run
 
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
 STEPS = 12
 
 
