@@ -1,6 +1,5 @@
 """Who loads a batch, and whether it is kept, changes nothing about it."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,17 +13,7 @@ from model.data.dataset import TripleDataset
 from model.data.shards import read_split
 from model.data.workers import ReadAhead, loaded_by_workers
 from model.errors import ModelError
-
-
-class Doubler:
-    """Stands for a RowLoader; numbers below zero are trouble."""
-
-    def __getitem__(self, number: int) -> int:
-        if number == -1:
-            raise ModelError("no such number")
-        if number == -2:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return 2 * number
+from tests.model.doubler import Doubler
 
 
 def test_workers_keep_the_order_and_pass_errors_on():
@@ -57,8 +46,11 @@ raise SystemExit(7)
 def test_a_program_ends_though_something_holds_its_workers(lines):
     program = f"""
 import gc, itertools
-from tests.model.data.test_workers import Doubler, ModelError, loaded_by_workers
+from model.errors import ModelError
+from model.data.workers import loaded_by_workers
+from tests.model.doubler import Doubler, begin_small_server
 gc.disable()
+begin_small_server()
 loaded = loaded_by_workers(Doubler(), itertools.chain([0, 1, -1], range(10**9)), workers=2, ahead=4)
 {lines}
 """
@@ -68,8 +60,10 @@ loaded = loaded_by_workers(Doubler(), itertools.chain([0, 1, -1], range(10**9)),
 def test_workers_end_with_a_program_that_is_killed():
     program = """
 import os
-from tests.model.data.test_workers import Doubler, loaded_by_workers
 import psutil
+from model.data.workers import loaded_by_workers
+from tests.model.doubler import Doubler, begin_small_server
+begin_small_server()
 held = loaded_by_workers(Doubler(), iter(range(10**9)), workers=2, ahead=4)
 assert next(held) == 0
 print(*(child.pid for child in psutil.Process().children(recursive=True)), flush=True)

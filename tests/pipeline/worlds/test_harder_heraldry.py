@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import astuple
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -28,6 +29,7 @@ HARD = WorldSettings(edition=7, seed=7, entities_max=3, unseen_houses=24, twin_h
 POOLS = {"main": 120, "twins": 24, "unseen": 24, "rare": 72}
 
 
+@cache
 def shots_of(settings: WorldSettings) -> list[Shot]:
     return [shot for house in world_houses(settings) for shot in house_shots(settings, house)]
 
