@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from model import checkpoint, evaluation, run_log, train_state
+from model import runs
+from model.checkpoints import checkpoint, train_state
+from model.evaluation import evaluate as evaluation
 from model.evaluation.evaluate import evaluate
 from model.runs import is_training_run, overview
 from model.settings.schema import TrainSettings
+from model.tracking import run_log
+from model.training import run_dir
 from model.training.loop import train
 
 pytestmark = pytest.mark.usefixtures("undrawn_curves")

@@ -10,8 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from model.errors import ModelError
+from model.method.entityclip import EntityCLIP, StepOutput
 from model.settings.schema import DivergenceSettings, TrainSettings
 from model.tracking.learning_curves import CURVES
+from model.training.divergence import REPORT, DivergenceError, DivergenceGuard
 from model.training.loop import train
 from tests.model.training.test_loop import changed, lines
 from tests.support.curves import undrawn
