@@ -86,9 +86,9 @@ class PrefectLab:
         file.write_text(yaml.safe_dump(content), encoding="utf-8")
         self.prefect("--no-prompt", "deploy", "--all", "--prefect-file", str(file))
 
-    def worker(self, name: str, limit: int) -> subprocess.Popen[bytes]:
+    def worker(self, name: str, limit: int, pool: str = "lab") -> subprocess.Popen[bytes]:
         """A worker in a process group of its own; its flow runs are in it too."""
-        return self._start(name, "worker", "start", "--pool", "lab", "--name", name, "--limit", str(limit))
+        return self._start(name, "worker", "start", "--pool", pool, "--name", name, "--limit", str(limit))
 
     def run(self, deployment: str, **parameters: Any) -> UUID:
         """Start a run of a deployment."""
