@@ -8,7 +8,10 @@ no telemetry leaves, the Prefect home exists before its first server starts, and
 import os
 from pathlib import Path
 
+from entityclip.contract.moved_modules import answer_for_moved_modules
+
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "300")
 Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser().mkdir(parents=True, exist_ok=True)
+answer_for_moved_modules()

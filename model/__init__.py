@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from entityclip.contract.amx import avoid_doubtful_amx
 from entityclip.contract.lazy_names import lazy_names
+from entityclip.contract.moved_modules import answer_for_moved_modules
 
 if TYPE_CHECKING:
     from model.checkpoints.checkpoint import load_clip as load_clip, load_entityclip as load_entityclip
@@ -59,3 +60,4 @@ _NAMES = {
 }
 __getattr__, __all__ = lazy_names(__name__, _NAMES)
 avoid_doubtful_amx()
+answer_for_moved_modules()

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from entityclip.contract.amx import avoid_doubtful_amx
 from entityclip.contract.lazy_names import lazy_names
+from entityclip.contract.moved_modules import answer_for_moved_modules
 
 if TYPE_CHECKING:
     from pipeline.errors import PipelineError as PipelineError
@@ -32,3 +33,4 @@ _NAMES = {
 }
 __getattr__, __all__ = lazy_names(__name__, _NAMES)
 avoid_doubtful_amx()
+answer_for_moved_modules()

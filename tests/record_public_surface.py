@@ -23,7 +23,7 @@ from typer.core import TyperArgument
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "tests" / "data" / "public_surface.json"
 DOCUMENTS = ("README.md", "Makefile", "prefect.yaml", "docs/*.md")
-UNDOCUMENTED = ("flows.cli",)  # what `entityclip` is where its folder is not on the PATH
+UNDOCUMENTED = ("flows.cli.main",)  # what `entityclip` is where its folder is not on the PATH
 PROMPTS = ("heraldry-v1", "news-v1")
 # A section: group -> member -> what is known of it.
 Section = dict[str, dict[str, dict[str, Any]]]
@@ -31,8 +31,8 @@ Section = dict[str, dict[str, dict[str, Any]]]
 
 def surface() -> dict[str, Section]:
     """All sections, of the present code."""
-    from model.settings import TrainSettings
-    from pipeline.manifest import Manifest
+    from model.settings.schema import TrainSettings
+    from pipeline.manifest.manifest import Manifest
 
     return {
         "commands": commands(),
@@ -165,9 +165,8 @@ def _choices(field: dict[str, Any], definitions: dict[str, Any]) -> set[str]:
 
 def presets() -> Section:
     """Every setting as it is with a preset, defaults included."""
-    from model.settings_file import PRESETS, preset
-
-    from model.settings import TrainSettings
+    from model.settings.load import PRESETS, preset
+    from model.settings.schema import TrainSettings
 
     found: Section = {}
     for path in sorted(PRESETS.glob("*.yaml")):
@@ -180,7 +179,7 @@ def presets() -> Section:
 
 def prompts() -> Section:
     """The shipped templates: what a key of an explanation is made from."""
-    from pipeline.prompt import load_prompt
+    from pipeline.prompts.template import load_prompt
 
     return {
         name: {key: {"default": value} for key, value in load_prompt(name, ROOT).model_dump(mode="json").items()}
@@ -190,8 +189,8 @@ def prompts() -> Section:
 
 def columns() -> Section:
     """What a reader of the shards meets: columns with their types, and statuses."""
-    from pipeline.schema import SCHEMA
-    from pipeline.status import Status
+    from pipeline.shards.schema import SCHEMA
+    from pipeline.shards.status import Status
 
     return {
         "explanations": {field.name: {"type": str(field.type)} for field in SCHEMA},

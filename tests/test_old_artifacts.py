@@ -11,16 +11,16 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
-from model.open_clip_import import open_clip
-from model.run_state import can_go_on, is_finished, is_measured
-from model.settings_file import load_settings
 from PIL import Image
 from safetensors.torch import load_file
 
-from flows.cli import main
-from model.evaluation import evaluate, read_metrics
-from model.settings import TrainSettings
-from model.training import train
+from flows.cli.main import main
+from model.clip.open_clip_import import open_clip
+from model.evaluation.evaluate import evaluate, read_metrics
+from model.settings.load import load_settings
+from model.settings.schema import TrainSettings
+from model.training.loop import train
+from model.training.run_dir import can_go_on, is_finished, is_measured
 from pipeline.job import open_job
 from tests.support.generation import all_rows, file_digest, find_shards, generate
 from tests.support.scripted_engine import ScriptedEngine

@@ -22,11 +22,11 @@ from unittest import mock
 import pyarrow.parquet as pq
 import torch
 import yaml
+from PIL import Image, ImageDraw
+
 from model.open_clip_import import open_clip
 from model.settings_file import load_settings
-from PIL import Image, ImageDraw
 from pipeline.engines.open_engine import engine_for
-
 from pipeline.job import open_job
 from tests.model import tiny_clip
 from tests.support import killable_generation, killable_training
