@@ -1,3 +1,5 @@
+import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -12,3 +14,13 @@ def prefect_server() -> Iterator[None]:
 
     with prefect_test_harness(server_startup_timeout=120):
         yield
+
+
+@pytest.fixture(autouse=True)
+def process_as_it_was() -> Iterator[None]:
+    """The command takes Ctrl-C over and quietens Prefect through the environment; the next test knows nothing of it."""
+    environment, on_interrupt = dict(os.environ), signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, on_interrupt)
+    for name in set(os.environ) - set(environment):
+        del os.environ[name]

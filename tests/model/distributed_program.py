@@ -37,7 +37,9 @@ def cases(processes: int) -> Iterator[Case]:
     spreads = {2: [(5, 6), (2, 9), (11, 0)], 3: [(3, 4, 4), (0, 10, 1)]}[processes]
     for method in METHODS:
         for micro in (None, 2):
-            for dtype in (torch.float32, torch.float64):
+            # the arithmetic is fp64's business, of every method; fp32 shows that nothing in between is coarser
+            dtypes = (torch.float32, torch.float64) if method == "EntityCLIP and bridge" else (torch.float64,)
+            for dtype in dtypes:
                 yield Case(method, dtype, micro, spreads[0])
     yield Case("EntityCLIP and bridge", torch.bfloat16, 2, spreads[0])
     for here in spreads[1:]:

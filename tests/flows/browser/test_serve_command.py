@@ -1,15 +1,15 @@
 """What `entityclip serve` says before it serves."""
 
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
+from flows.cli import main
 from tests.support.explanations import some_rows, write_explanations
-from tests.support.site import ROOT, served
+from tests.support.site import served
 
 
 @pytest.fixture(scope="module")
@@ -19,14 +19,15 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _refused(*arguments: object) -> str:
-    command = [sys.executable, "-m", "flows.cli", "serve", *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
-    return done.stderr
+def test_what_cannot_be_served(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def _refused(*arguments: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["entityclip", "serve", *map(str, arguments)])
+        with pytest.raises(SystemExit, match="2"):
+            main()
+        return capsys.readouterr().err
 
-
-def test_what_cannot_be_served(output: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
         assert f"port {port}" in (said := _refused(output, "--port", port)) and "--port" in said

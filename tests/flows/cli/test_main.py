@@ -52,18 +52,22 @@ def test_a_users_mistake_is_a_message(
     assert "Traceback" not in err
 
 
-def test_unusable_data_is_named_before_prefect_starts_or_by_the_flow(tmp_path: Path, tiny_llama: Path) -> None:
+def test_unusable_data_is_named_before_prefect_starts_or_by_the_flow(
+    tmp_path: Path, tiny_llama: Path, prefect_server: None
+) -> None:
     """As a process of its own: Prefect's log must not put a traceback before the message either."""
+    from prefect.settings import PREFECT_API_URL
+
     write_pairs(tmp_path, 3)
     bad = write_manifest(tmp_path, tiny_llama, dataset__root="nowhere")
     result = subprocess.run(
         [sys.executable, "-m", "flows.cli", "generate", str(bad)],
+        env={**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())},
         capture_output=True,
         text=True,
-        timeout=300,
         check=False,
     )
-    assert result.returncode == 2
+    assert result.returncode == 2, result.stderr
     assert "no image root at" in result.stderr
     assert "set dataset.root in the manifest" in result.stderr
     assert "Traceback" not in result.stdout + result.stderr

@@ -1,3 +1,4 @@
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,10 @@ def test_several_processes_give_what_one_gives_to_the_bit(split: Path, clip_fold
     alone = _embed(split, clip_folder)
     assert len(alone.ids) == 12 and len(alone.failures) == len(_BROKEN)
     world = 2
-    # fresh processes: a fork of one with threads and groups of other tests may hang or die
-    start: Any = torch.multiprocessing.spawn
-    start(_one_of_several, args=(world, split, clip_folder), nprocs=world)
+    # clean processes: a fork of one with threads and groups of other tests may hang or die
+    multiprocessing.set_forkserver_preload([__name__])  # imported once for both
+    start: Any = torch.multiprocessing.start_processes
+    start(_one_of_several, args=(world, split, clip_folder), nprocs=world, start_method="forkserver")
     for rank in range(world):
         found = load_file(split / f"{world}-{rank}")
         assert torch.equal(found["image"], alone.image) and torch.equal(found["text"], alone.text)

@@ -40,8 +40,12 @@ def test_two_processes_measure_what_one_measures(settings, tmp_path):
         path.unlink()
     assert without_commit(evaluate_in_processes(run, splits, count=2)) == measured
     assert written() == alone and len(alone) == 2 * 3 + 3
-
-    with pytest.raises(ModelError, match="no-such-split"):
-        evaluate_in_processes(run, ["no-such-split"], count=2)
     with pytest.raises(ModelError, match="no checkpoint"):
         evaluate_in_processes(Path(tmp_path), count=2)
+
+
+@pytest.mark.slow
+def test_a_mistake_that_the_processes_find_is_said(settings, tmp_path):
+    train(settings, tmp_path / "run")
+    with pytest.raises(ModelError, match="no-such-split"):
+        evaluate_in_processes(tmp_path / "run", ["no-such-split"], count=2)
