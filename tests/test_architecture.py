@@ -1,7 +1,7 @@
 """One way through: who may import whom, and what an import may cost.
 
-Each package has storeys, the highest first. A unit (a sub-package, or a file beside them) imports units of lower
-storeys only, wherever in a file the import stands: in a function and under TYPE_CHECKING too.
+docs/architecture.py has the storeys of each package. An import counts wherever in a file it stands: in a function and
+under TYPE_CHECKING too.
 """
 
 import ast
@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from docs.architecture import BATCH, CAPTION, STOREYS, picture
+
 ROOT = Path(__file__).parents[1]
 # Packages, and for each the tops that it must not import.
 FORBIDDEN = {
@@ -21,36 +23,6 @@ FORBIDDEN = {
     "pipeline": {"model", "flows", "prefect", "tests", "benchmarks"},
     "model": {"pipeline", "flows", "prefect", "vllm", "tests", "benchmarks"},
     "flows": {"tests", "benchmarks"},
-}
-STOREYS: dict[str, list[set[str]]] = {
-    "model": [
-        {"launch"},
-        {"training", "report", "search", "exporting"},
-        {"evaluation", "tracking"},
-        {"data", "checkpoints"},
-        {"method"},
-        {"clip", "distributed", "runs"},
-        {"run_kind"},
-        {"settings", "precision"},
-        {"errors", "files", "rng", "code_version", "worker_process"},
-    ],
-    "pipeline": [
-        {"checking", "import_released"},
-        {"generation"},
-        {"engines", "plan"},
-        {"job", "readers", "inspect", "packing"},
-        {"images", "judge", "llm"},
-        {"manifest", "prompts", "shards"},
-        {"files", "worlds"},
-        {"errors", "pair"},
-    ],
-    "flows": [
-        {"cli"},
-        {"demo", "run_all", "reproduce"},
-        {"generate", "generate_range", "train", "evaluate"},
-        {"orchestration", "browser", "report"},
-        {"display", "project_paths", "arms"},
-    ],
 }
 # All else in `flows` works without Prefect.
 MAY_IMPORT_PREFECT = {
@@ -164,3 +136,9 @@ def test_the_pull_step_is_there() -> None:
     (step,) = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["pull"]
     module, _, function = next(iter(step)).rpartition(".")
     assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_the_picture_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "architecture.svg").read_text(encoding="utf-8") == picture(), "python -m docs.architecture"
+    for package, way in (("pipeline", CAPTION), ("model", BATCH)):
+        assert set(way) <= {unit for units in STOREYS[package] for unit in units}
