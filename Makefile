@@ -2,6 +2,8 @@
 PYTHON ?= python3
 ENGINE ?= transformers
 BIN := .venv/bin
+# A worker a core, each with a file of tests at a time, in the order of their names: tests/support/files_by_worker.py
+SIDE_BY_SIDE := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo up down test test-slow browser lint vllm-env models clean
 
@@ -15,7 +17,7 @@ down:  ## stop them
 	$(BIN)/python -m flows.orchestration.local_server down
 
 test: .venv/.installed browser  ## the default tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
 
 test-slow: .venv/.installed .venv-vllm/.installed browser  ## the long tests, real vLLM among them
 	$(BIN)/python -m pytest -m slow

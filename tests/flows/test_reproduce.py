@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server", "undrawn_curves")
 Run = Callable[..., tuple[int, str]]
 _TINY = {
     "method.image_experts": 1, "method.shared_experts": 1, "method.text_experts": 1,
-    "optim.steps": 2, "optim.batch_size": 4, "threads": 1, "device": "cpu",
+    "optim.steps": 2, "optim.batch_size": 4, "data.workers": 0, "threads": 1, "device": "cpu",
 }  # fmt: skip
 
 

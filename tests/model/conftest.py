@@ -33,7 +33,7 @@ def settings(clip_folder: Path, dataset: tuple[Path, Path]) -> TrainSettings:
         {
             "towers": {"model": f"local-dir:{clip_folder}"},
             "method": {"image_experts": 2, "shared_experts": 1, "text_experts": 1},
-            "data": {"explanations": dataset[0]},
+            "data": {"explanations": dataset[0], "workers": 0},  # processes start for longer than this takes
             "optim": {"steps": 6, "batch_size": 8, "lr": 1e-3, "new_lr": 1e-3},
             "evaluation": {"every": 3, "batch_size": 5},
             "threads": 1,

@@ -36,7 +36,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         settings = {
             "towers": {"model": f"local-dir:{clip}"},
             "method": {"image_experts": 2, "shared_experts": 1, "text_experts": 1, "mmae": method, "gi_itm": method},
-            "data": {"explanations": explanations},
+            "data": {"explanations": explanations, "workers": 0},
             "optim": {"steps": 4, "batch_size": 8, "lr": 1e-3, "new_lr": 1e-3},
             "evaluation": {"every": 4, "batch_size": 5},
             "threads": 1,

@@ -42,7 +42,7 @@ def test_import_train_evaluate(
     settings = {
         "towers": {"model": f"local-dir:{make_tiny_clip(tmp_path / 'clip')}"},
         "method": {"image_experts": 1, "shared_experts": 1, "text_experts": 1},
-        "data": {"explanations": str(tmp_path / "explanations-imported")},
+        "data": {"explanations": str(tmp_path / "explanations-imported"), "workers": 0},
         "optim": {"steps": 2, "batch_size": 4},
         "threads": 1,
         "device": "cpu",

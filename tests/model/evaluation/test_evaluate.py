@@ -23,8 +23,10 @@ def run(settings, tmp_path):
     return tmp_path / "run"
 
 
-def test_metrics_are_those_of_plain_open_clip(run, settings):
+def test_metrics_are_those_of_plain_open_clip(settings, tmp_path):
     """Loads the towers into open_clip by itself, encodes one pair at a time, ranks by sorting."""
+    run = tmp_path / "run"
+    train(settings.model_copy(update={"data": settings.data.model_copy(update={"workers": 2})}), run)
     metrics = evaluate(run)["test"]
     clip, _, transform = open_clip.create_model_and_transforms(settings.towers.model)
     clip.load_state_dict(load_file(run / "checkpoint" / "towers.safetensors"))

@@ -36,7 +36,7 @@ def run(clip_folder: Path, dataset: tuple[Path, Path], tmp_path_factory: pytest.
     settings = {
         "towers": {"model": f"local-dir:{clip_folder}"},
         "method": {"image_experts": 1, "shared_experts": 1, "text_experts": 1},
-        "data": {"explanations": dataset[0]},
+        "data": {"explanations": dataset[0], "workers": 0},
         "optim": {"steps": 2, "batch_size": 8},
         "threads": 1,
         "device": "cpu",

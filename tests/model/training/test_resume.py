@@ -53,7 +53,7 @@ def uninterrupted(tmp_path_factory, clip_folder, dataset) -> tuple[TrainSettings
     plain = {
         "towers": {"model": f"local-dir:{clip_folder}"},
         "method": {"image_experts": 2, "shared_experts": 1, "text_experts": 1, "anchor_text_weight": 0.5},
-        "data": {"explanations": dataset[0]},
+        "data": {"explanations": dataset[0], "workers": 0},
         "optim": {"steps": STEPS, "batch_size": 8},
         "threads": 1,
         "device": "cpu",
