@@ -1,4 +1,7 @@
-"""The flow that reproduces the paper's tables on one of its benchmarks; called again, it goes on where it stopped."""
+"""The flow that reproduces the paper's tables on one of its benchmarks: arms, folders, settings, and the order of work.
+
+Called again, it goes on where it stopped.
+"""
 
 import json
 from dataclasses import dataclass

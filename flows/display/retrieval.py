@@ -1,4 +1,4 @@
-"""Retrieval metrics as tables in a terminal of 80 columns."""
+"""Retrieval metrics, tables of arms, and search results, in a terminal of 80 columns."""
 
 import json
 import sys

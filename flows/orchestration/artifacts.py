@@ -1,4 +1,5 @@
-"""What generation leaves in Prefect's UI: rows by status, a sample of triples, a link. Summaries, never rows."""
+"""What flows leave in Prefect's UI: rows by status, sample triples, the training curve, retrieval, links. Never
+rows."""
 
 import re
 from collections import Counter

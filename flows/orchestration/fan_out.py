@@ -1,4 +1,5 @@
-"""Generation in ranges of shards: each a flow run of its own on a work pool, and an account of all at the end."""
+"""Generation in ranges of shards: each a flow run of its own on a work pool, and the check at the end that no shard is
+missing."""
 
 import time
 from collections import Counter

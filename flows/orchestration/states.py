@@ -1,4 +1,4 @@
-"""Final states that say something."""
+"""Final states that say what happened, such as the counts of rows by status."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a run reads: the rows of its splits, then tokens and images of them."""
+"""What a run reads: the rows of its splits, and the control with wrong explanations."""
 
 from dataclasses import replace
 from typing import Any

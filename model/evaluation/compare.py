@@ -1,4 +1,4 @@
-"""Two trained runs on the same test pairs: how far apart they are, and how sure that is."""
+"""Paired comparisons with bootstrap intervals: two runs on the same test pairs, or two arms over worlds and seeds."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Names in a caption, for counting how often training has met them. A rule of thumb, the same for all runs.
+"""How often training has met the names in a caption. A rule of thumb, the same for all runs.
 
 Where case tells names (mixed case), a name is a run of capitalised words; lower-case particles (of, de, van, the ...)
 join, punctuation parts. A capitalised word alone at the start of a sentence is none, unless it is all capitals (NATO).

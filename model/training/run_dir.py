@@ -1,4 +1,5 @@
-"""Is a training run on disk the one that these settings and these shards would give?"""
+"""The folder of a run: who may write there, what must not survive in it, and whether it is already what is asked
+for."""
 
 import fcntl
 import json

@@ -1,4 +1,5 @@
-"""From a batch to gradients: the part of a step between reading data and moving weights."""
+"""From a batch to gradients: the part of a step between reading data and moving weights, and its numbers for the
+log."""
 
 import math
 from collections.abc import Callable

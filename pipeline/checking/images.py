@@ -1,4 +1,4 @@
-"""Decoding images ahead of a run, in parallel: Pillow and hashing leave the interpreter to other threads."""
+"""Images decoded ahead of a run, in parallel threads (Pillow and hashing release the GIL), and findings about them."""
 
 import itertools
 import os

@@ -1,4 +1,4 @@
-"""A run in which most answers are errors stops, rather than spend its time on more of them."""
+"""What the buckets of one run share, and when a run stops: most answers are errors."""
 
 import gc
 import threading

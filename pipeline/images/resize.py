@@ -1,4 +1,4 @@
-"""One image as it goes into a packed shard: as small as training needs it."""
+"""One image resized: for a packed shard as small as training needs it, for a page as a thumbnail."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rows by SQL, and whole rows of those that it picked."""
+"""Rows to look at: by SQL, or page by page as they are stored."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Lines of a text file that may be anybody's: UTF-8, of bounded length, whatever is in them."""
+"""Records from JSON lines, one object a line, of any length up to a bound."""
 
 import json
 import zlib

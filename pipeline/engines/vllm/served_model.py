@@ -1,4 +1,4 @@
-"""A look at servers that run already, before anything is asked of them."""
+"""Servers that run already: which model they serve, and the API key that they ask for."""
 
 import json
 from collections.abc import Mapping

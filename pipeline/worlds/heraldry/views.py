@@ -1,4 +1,4 @@
-"""What a picture shows besides the shield, and the words for it."""
+"""What a picture shows besides the shield, the words for it, and who may see which combination."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
