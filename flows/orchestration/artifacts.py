@@ -1,5 +1,4 @@
-"""What flows leave in Prefect's UI: rows by status, sample triples, the training curve, retrieval, links. Never
-rows."""
+"""What flows leave in Prefect's UI: rows by status, sample triples, curves, retrieval, links. Never rows."""
 
 import re
 from collections import Counter

@@ -1,5 +1,4 @@
-"""Generation in ranges of shards: each a flow run of its own on a work pool, and the check at the end that no shard is
-missing."""
+"""Generation in ranges of shards, each a flow run of its own on a work pool; at the end, is every shard there?"""
 
 import time
 from collections import Counter

@@ -1,5 +1,4 @@
-"""The folder of a run: who may write there, what must not survive in it, and whether it is already what is asked
-for."""
+"""The folder of a run: who may write there, what must not survive in it, and whether it is what is asked for."""
 
 import fcntl
 import json

@@ -1,5 +1,4 @@
-"""From a batch to gradients: the part of a step between reading data and moving weights, and its numbers for the
-log."""
+"""From a batch to gradients: the part of a step between reading data and moving weights; its numbers for the log."""
 
 import math
 from collections.abc import Callable
