@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import yaml
 from prefect import flow
 
+from entityclip.contract.status import EXPLAINED
 from flows.arms import only
 from flows.display.check import show_check
 from flows.display.console import console, show_generation, show_training
@@ -47,8 +48,6 @@ _RELEASED: dict[Benchmark, str] = {
     "visualnews": "CapDsc_mistral_*.json",
     "goodnews": "train_cap_individual/New_Corr_CapDsc_mistral_*.json",
 }
-# As the authors did, who have no statuses: every pair that has an explanation.
-_STATUSES = ["ok", "truncated", "copied", "off_language", "entity_missing", "over_context"]
 
 
 @dataclass(frozen=True)
@@ -94,8 +93,8 @@ class Reproduction:
         _write(self.manifest, manifest)
 
     def write_config(self, explanations: Path) -> None:
-        """The authors' recipe on these shards."""
-        data = {"explanations": str(explanations), "statuses": _STATUSES}
+        """The authors' recipe on these shards. They have no statuses: every pair that has an explanation."""
+        data = {"explanations": str(explanations), "statuses": list(EXPLAINED)}
         _write(self.config, {"preset": _PRESETS[self.benchmark], "data": data})
 
 

@@ -7,6 +7,7 @@ from entityclip.contract.lazy_names import lazy_names
 from entityclip.contract.moved_modules import answer_for_moved_modules
 
 if TYPE_CHECKING:
+    from entityclip.contract.status import Status as Status
     from pipeline.errors import PipelineError as PipelineError
     from pipeline.job import open_job as open_job
     from pipeline.judge.rules import Judge as Judge
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from pipeline.pair import Pair as Pair
     from pipeline.readers import read_pairs as read_pairs
     from pipeline.shards.schema import SCHEMA as SCHEMA
-    from pipeline.shards.status import Status as Status
 
 _NAMES = {
     "pipeline.errors": ("PipelineError",),
@@ -29,7 +29,7 @@ _NAMES = {
     "pipeline.pair": ("Pair",),
     "pipeline.readers": ("read_pairs",),
     "pipeline.shards.schema": ("SCHEMA",),
-    "pipeline.shards.status": ("Status",),
+    "entityclip.contract.status": ("Status",),
 }
 __getattr__, __all__ = lazy_names(__name__, _NAMES)
 avoid_doubtful_amx()

@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from entityclip.contract.status import Status
 from model.checkpoints.ete import Imported
 from model.tracking.learning_curves import CURVES
 from model.training.loop import TrainResult
 from pipeline.generation.summary import GenerationSummary
-from pipeline.shards.status import Status
 
 console = Console()
 

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from entityclip.contract.status import EXPLAINED, Status
 from flows.display.tables import bars, fields, heading, plural, print_lines, say, share
 from pipeline.files.visible_text import visible
 from pipeline.inspect.histogram import Histogram
@@ -13,6 +14,7 @@ from pipeline.inspect.provenance import Origin
 from pipeline.inspect.summary import Summary
 
 _NAMED, _NAMED_FAULTS = 5, 10  # of lists that may be long
+_LOST = set(Status) - set(EXPLAINED)
 
 
 def show_summary(console: Console, summary: Summary) -> None:
@@ -135,7 +137,7 @@ def status_style(status: str) -> str:
     """Good, doubtful or lost."""
     if status == "ok":
         return "green"
-    return "red" if status in ("error", "bad_image", "empty_caption", "too_long", "empty", "refused") else "yellow"
+    return "red" if status in _LOST else "yellow"
 
 
 def _histogram(console: Console, title: str, found: Histogram | None) -> None:

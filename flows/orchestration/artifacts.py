@@ -8,11 +8,11 @@ from typing import Any
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
+from entityclip.contract.status import Status
 from model.training.loop import TrainResult
 from pipeline.generation.summary import GenerationSummary
 from pipeline.job import Job
 from pipeline.shards.shard import Row, list_shards, read_shard
-from pipeline.shards.status import Status
 
 _SAMPLED = 10
 _LONGEST = 400  # characters of a text in the sample

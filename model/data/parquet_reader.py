@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from entityclip.contract.status import Status
 from model.data.receipts import how_to_make
 from model.data.text_file import TextWriter
 from model.data.triple_table import RowLocations, TripleTable
 from model.errors import ModelError
 
-_BAD_IMAGE = "bad_image"
 _COLUMNS = ["id", "image.path", "caption", "topic", "explanation", "status", "key"]
 
 
@@ -93,7 +93,7 @@ class TripleReader:
                 f"{path}: row {rows['id'][bad].as_py()!r} has status {status.filter(usable)[bad].as_py()} "
                 "but no explanation"
             )
-        known_bad = pc.equal(status, _BAD_IMAGE).combine_chunks().to_numpy(zero_copy_only=False)
+        known_bad = pc.equal(status, Status.BAD_IMAGE.value).combine_chunks().to_numpy(zero_copy_only=False)
         self._places.append(
             RowLocations(
                 root=np.full(rows.num_rows, self._roots.setdefault(root, len(self._roots)), np.int32),

@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from entityclip.contract.status import EXPLAINED
 from model.data.receipts import check_shards
 from model.data.shards import SCHEMA_VERSION
 from model.errors import ModelError
 from model.report.text import cut
 
-# docs/parquet_schema.md: only rows with these have an explanation
-WITH_TEXT = ("ok", "truncated", "copied", "off_language", "entity_missing", "over_context")
 MOST_OF_A_KIND = 200  # places that are remembered of a split's rows with one status
 
 
@@ -125,7 +124,7 @@ def _read_shard(path: Path) -> _Shard:
                 counts[kind] += len(places)
                 kinds[kind] = heapq.nsmallest(MOST_OF_A_KIND, [*kinds.get(kind, []), *places])
             lengths = zip(table["clip_tokens"], table["status"], strict=True)
-            tokens.update(None if n is None else int(n) for n, status in lengths if status in WITH_TEXT)
+            tokens.update(None if n is None else int(n) for n, status in lengths if status in EXPLAINED)
     return _Shard(footer, counts, tokens, kinds)
 
 

@@ -8,26 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
+from entityclip.contract.status import Status
 from model.report.charts import Chart, Draw, chart, finish
 from model.report.explanations import Explanations, generations_of, read_rows
 from model.report.throughput import Throughput, throughput
 
 _EXAMPLES = 3  # of each failing status
 _BARS = 24
-_MEANING = {
-    "ok": "an explanation as it should be",
-    "truncated": "the token budget ended before the text did",
-    "copied": "the caption again, and nothing new",
-    "off_language": "in another language than was asked for",
-    "entity_missing": "mentions too few of the caption's names",
-    "over_context": "more tokens than CLIP reads",
-    "refused": "the LLM declined",
-    "empty": "the LLM said nothing",
-    "empty_caption": "nothing to explain; never sent",
-    "too_long": "the prompt leaves no room; never sent",
-    "bad_image": "the image is missing or cannot be decoded; never sent",
-    "error": "the engine refused or lost the row",
-}
+_MEANING = {status.value: status.meaning for status in Status}
 
 
 @dataclass(frozen=True)

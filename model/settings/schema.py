@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from entityclip.contract.status import ExplainedStatus
+
 LOCAL_DIR = "local-dir:"  # open_clip's own schema for a model folder
 AUTHORS_ITM_EPSILON = 1e-8
 
@@ -217,10 +219,6 @@ class SplitSettings(Section):
     test: str = Field(default="test", description="evaluated at the end")
 
 
-# Those that carry an explanation (docs/parquet_schema.md).
-Status = Literal["ok", "truncated", "copied", "off_language", "entity_missing", "over_context"]
-
-
 def is_url(location: str) -> bool:
     """Return whether this names object storage or a server rather than a local folder."""
     return "://" in location
@@ -240,7 +238,7 @@ class DataSettings(Section):
     )
     image_root: Path | None = Field(default=None, description="overrides the image root recorded in the shards")
     splits: SplitSettings = Field(default_factory=SplitSettings)
-    statuses: tuple[Status, ...] = Field(
+    statuses: tuple[ExplainedStatus, ...] = Field(
         default=("ok", "over_context"),
         min_length=1,
         description="train on rows with one of these statuses; over_context is a good explanation whose tail CLIP "

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
-from pipeline.shards.status import Status
 
 _NEVER_SENT = (Status.EMPTY_CAPTION, Status.TOO_LONG, Status.BAD_IMAGE)
 REDOABLE = tuple(status for status in Status if status not in _NEVER_SENT)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from entityclip.contract.status import Status
 from pipeline.engines.base import Completion, Request
 from pipeline.generation.redo import NOTHING, Redo
 from pipeline.generation.rows import answered_row, better_row, copied_row, judged, status_of, unsent_row
@@ -12,7 +13,6 @@ from pipeline.images.remote import fetch_images
 from pipeline.job import Job
 from pipeline.plan.plan import PlannedPair
 from pipeline.shards.shard import Row
-from pipeline.shards.status import Status
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
+from entityclip.contract.status import Status
 from pipeline.engines.base import Completion
 from pipeline.judge.rules import Judge, Judgement
 from pipeline.llm import LanguageModel
 from pipeline.plan.plan import PlannedPair
 from pipeline.shards.shard import Row
-from pipeline.shards.status import Status
 
 
 def unsent_row(planned: PlannedPair, model: LanguageModel, status: Status, error: str | None) -> Row:

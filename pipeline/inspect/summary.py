@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
 from pipeline.inspect.completeness import Made, how_far
@@ -13,7 +14,6 @@ from pipeline.inspect.footers import Fault, Look, Tally, look_at_shards
 from pipeline.inspect.histogram import Histogram, histogram
 from pipeline.inspect.provenance import Origin, origins
 from pipeline.shards.schema import SCHEMA_VERSION
-from pipeline.shards.status import Status
 
 _SPLITS = ("train", "val", "test")
 

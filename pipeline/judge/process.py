@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, Self
 
+from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.judge.clip_tokens import token_counter
 from pipeline.judge.rules import Judge, Judgement
 from pipeline.manifest.manifest import Judging
-from pipeline.shards.status import Status
 
 _WORTH_A_PROCESS = 500  # texts; fewer are judged sooner than a process starts
 

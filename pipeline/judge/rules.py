@@ -25,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from entityclip.contract.status import Status
 from pipeline.judge.cleaning import clean
 from pipeline.judge.clip_tokens import token_counter
 from pipeline.judge.words import (
@@ -42,7 +43,6 @@ from pipeline.judge.words import (
     words_of_chunk,
 )
 from pipeline.manifest.manifest import Judging, Manifest
-from pipeline.shards.status import Status
 
 _WITHOUT_EXPLANATION = (Status.EMPTY, Status.REFUSED)
 

@@ -23,13 +23,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.files.storage import Storage, is_url, open_storage
 from pipeline.images.resize import UnusableImage, packed_image
 from pipeline.shards.receipts import BucketReceipt, ShardReceipt, read_receipt, write_receipt
 from pipeline.shards.schema import provenance_of
 from pipeline.shards.shard import list_shards
-from pipeline.shards.status import Status
 from pipeline.shards.writer_lock import single_writer
 
 _SECONDS_BETWEEN_LINES = 5.0

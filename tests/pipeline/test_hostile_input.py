@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.job import open_job
-from pipeline.shards.status import Status
 from tests.fuzz.cases import write_surroundings
 from tests.fuzz.mutations import VALUES
 from tests.support.dataset import write_manifest

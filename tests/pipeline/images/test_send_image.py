@@ -5,13 +5,13 @@ from urllib.request import url2pathname
 
 import pytest
 
+from entityclip.contract.status import Status
 from pipeline.engines.vllm.requests import body_of
 from pipeline.errors import PipelineError
 from pipeline.generation.resume import divide
 from pipeline.job import open_job
 from pipeline.pair import Pair
 from pipeline.plan.plan import PlannedPair, plan_pairs
-from pipeline.shards.status import Status
 from tests.support.dataset import write_manifest, write_pairs
 
 VLLM = {"kind": "vllm"}

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import pipeline.judge.rules
+from entityclip.contract.status import Status
 from pipeline.engines.base import Completion, Request
 from pipeline.generation.reclean import reclean
 from pipeline.generation.redo import Redo
@@ -17,7 +18,6 @@ from pipeline.judge.rules import Judge, is_copied, is_off_language, is_refusal, 
 from pipeline.judge.words import words
 from pipeline.manifest.manifest import Judging
 from pipeline.shards.shard import count_statuses
-from pipeline.shards.status import Status
 from tests.support.dataset import save_records, write_manifest, write_pairs
 from tests.support.generation import all_rows, find_shards, generate, read_provenance
 from tests.support.scripted_engine import ScriptedEngine

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow.fs as pa_fs
 import pytest
 
+from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.images.check import image_problem
 from pipeline.job import open_job
-from pipeline.shards.status import Status
 from tests.pipeline.readers.test_webdataset import tar
 from tests.support.dataset import write_manifest
 from tests.support.generation import all_rows, generate

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from entityclip.contract.status import Status
 from pipeline.job import open_job
 from pipeline.shards.schema import SCHEMA, SCHEMA_VERSION
-from pipeline.shards.status import Status
 from tests.support.dataset import write_manifest, write_pairs
 from tests.support.generation import find_shards, generate
 from tests.support.scripted_engine import ScriptedEngine

@@ -1,0 +1,34 @@
+"""What became of a row. Every planned pair ends as one row with one of these; nothing is dropped."""
+
+from enum import StrEnum
+from typing import Literal, Self, get_args
+
+
+class Status(StrEnum):
+    """Row status with its meaning, in the order of reports. `pipeline.judge` has the rules."""
+
+    _value_: str
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str = "") -> Self:
+        member = str.__new__(cls, value)
+        member._value_, member.meaning = value, meaning
+        return member
+
+    OK = "ok", "an explanation as it should be"
+    TRUNCATED = "truncated", "the token budget ended before the text did"
+    COPIED = "copied", "the caption again, and nothing new"
+    OFF_LANGUAGE = "off_language", "in another language than was asked for"
+    ENTITY_MISSING = "entity_missing", "mentions too few of the caption's names"
+    OVER_CONTEXT = "over_context", "more tokens than CLIP reads"
+    REFUSED = "refused", "the LLM declined"
+    EMPTY = "empty", "the LLM said nothing"
+    EMPTY_CAPTION = "empty_caption", "nothing to explain; never sent"
+    TOO_LONG = "too_long", "the prompt leaves no room; never sent"
+    BAD_IMAGE = "bad_image", "the image is missing or cannot be decoded; never sent"
+    ERROR = "error", "the engine refused or lost the row"
+
+
+# Those of rows that have an explanation; as plain texts, which are what settings take and their messages show.
+ExplainedStatus = Literal["ok", "truncated", "copied", "off_language", "entity_missing", "over_context"]
+EXPLAINED: tuple[ExplainedStatus, ...] = get_args(ExplainedStatus)
