@@ -25,10 +25,11 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from entityclip.contract.schema import SCHEMA_VERSION
 from model.clip.open_clip_import import open_clip
 from model.clip.towers import Towers
 from model.data.dataset import TripleDataset
-from model.data.shards import SCHEMA_VERSION, read_split
+from model.data.shards import read_split
 
 BATCH = 192
 _WORDS = "who where when queen visit race court minister stands beside hall river coat crowd flag grey blue old".split()

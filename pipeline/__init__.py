@@ -7,6 +7,7 @@ from entityclip.contract.lazy_names import lazy_names
 from entityclip.contract.moved_modules import answer_for_moved_modules
 
 if TYPE_CHECKING:
+    from entityclip.contract.schema import SCHEMA as SCHEMA
     from entityclip.contract.status import Status as Status
     from pipeline.errors import PipelineError as PipelineError
     from pipeline.job import open_job as open_job
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from pipeline.packing.pack import pack as pack
     from pipeline.pair import Pair as Pair
     from pipeline.readers import read_pairs as read_pairs
-    from pipeline.shards.schema import SCHEMA as SCHEMA
 
 _NAMES = {
     "pipeline.errors": ("PipelineError",),
@@ -28,7 +28,7 @@ _NAMES = {
     "pipeline.packing.pack": ("pack",),
     "pipeline.pair": ("Pair",),
     "pipeline.readers": ("read_pairs",),
-    "pipeline.shards.schema": ("SCHEMA",),
+    "entityclip.contract.schema": ("SCHEMA",),
     "entityclip.contract.status": ("Status",),
 }
 __getattr__, __all__ = lazy_names(__name__, _NAMES)

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-import pipeline.shards.schema
-from model.data import shards
 from model.data.shards import read_split
 from model.errors import ModelError
 from pipeline.job import open_job
@@ -15,7 +13,6 @@ from tests.support.scripted_engine import ScriptedEngine
 
 
 def test_the_model_reads_what_the_pipeline_writes(tmp_path: Path, tiny_llama: Path) -> None:
-    assert shards.SCHEMA_VERSION == pipeline.shards.schema.SCHEMA_VERSION
     records = write_pairs(tmp_path, 30)
     records[3]["caption"] = ""
     records[4]["topic"] = "sport"

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tqdm import tqdm
 
+from entityclip.contract.schema import SCHEMA_VERSION
 from model.errors import ModelError
 from model.files import digest
 
@@ -72,7 +73,6 @@ def check_shards(
     split: str,
     paths: Iterable[Path],
     *,
-    schema_version: int,
     dataset: str | None = None,
     allow_partial: bool = False,
 ) -> Shards:
@@ -85,7 +85,7 @@ def check_shards(
     Raises ModelError: anything missing (unless `allow_partial`), a shard that is not what its receipt says, a shard
     that the receipt of its bucket does not know, receipts that cannot be read or do not belong together.
     """
-    receipts = _read_receipts(folder, schema_version)
+    receipts = _read_receipts(folder)
     there = {str(path.relative_to(folder)): path for path in sorted(paths)}
     listed = {name: shard for receipt in receipts.values() for name, shard in receipt.shards.items()}
     listed = {name: shard for name, shard in listed.items() if name.startswith(f"split={split}/")}
@@ -108,15 +108,15 @@ def check_shards(
     return Shards(digests, {name: shard for name, shard in listed.items() if name in there}, gaps)
 
 
-def _read_receipts(folder: Path, schema_version: int) -> dict[int, BucketReceipt]:
+def _read_receipts(folder: Path) -> dict[int, BucketReceipt]:
     """All receipts by bucket."""
     receipts: dict[int, BucketReceipt] = {}
     for path in sorted((folder / _FOLDER).glob("bucket-*.json")):
         receipt = _read(path)
-        if receipt.schema_version != schema_version:
+        if receipt.schema_version != SCHEMA_VERSION:
             raise ModelError(
                 f"{path}: its shards have schema version {receipt.schema_version}, this program reads "
-                f"{schema_version}; make them anew in another folder with: {how_to_make(receipt.dataset)}"
+                f"{SCHEMA_VERSION}; make them anew in another folder with: {how_to_make(receipt.dataset)}"
             )
         first = next(iter(receipts.values()), receipt)
         if (receipt.dataset, receipt.num_buckets) != (first.dataset, first.num_buckets):

@@ -1,9 +1,7 @@
 """Reads explanation shards (docs/parquet_schema.md): which columns training needs, and what it refuses."""
 
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +9,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from entityclip.contract.errors import ContractError
+from entityclip.contract.schema import SCHEMA, SCHEMA_VERSION, provenance_of
 from model.data.parquet_reader import TripleReader, unreadable
 from model.data.receipts import ShardReceipt, check_shards, how_to_make
 from model.data.remote_shards import local_shards
 from model.data.triple_table import TripleTable
 from model.errors import ModelError
 
-SCHEMA_VERSION = 2
+# Of the contract's columns those that training reads.
+_NEEDED = ("id", "image", "caption", "topic", "explanation", "status", "key")
 
 
 @dataclass(frozen=True)
@@ -81,27 +82,6 @@ def _counted(counts: dict[str, int]) -> str:
     return f"{sum(counts.values()):,}" + (f" ({by_status})" if by_status else "")
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
-
-
-def _is_image(kind: pa.DataType) -> bool:
-    return pa.types.is_struct(kind) and {"bytes", "path"} <= {kind.field(i).name for i in range(kind.num_fields)}
-
-
-_COLUMNS: dict[str, Callable[[pa.DataType], bool]] = {
-    "id": _is_text,
-    "image": _is_image,
-    "caption": _is_text,
-    "topic": _is_text,
-    "explanation": _is_text,
-    "status": _is_text,
-    "key": _is_text,
-}
-
-
 @dataclass(frozen=True)
 class SplitRows:
     """The usable rows of a split, and where they come from."""
@@ -141,7 +121,6 @@ def read_split(
         folder,
         split,
         paths,
-        schema_version=SCHEMA_VERSION,
         dataset=footers[paths[0]].get("dataset"),
         allow_partial=allow_partial,
     )
@@ -208,10 +187,10 @@ def _made_by(footers: dict[Path, dict[str, Any]]) -> tuple[dict[str, str | None]
 
 
 def _provenance(schema: pa.Schema, path: Path) -> dict[str, Any]:
-    raw = (schema.metadata or {}).get(b"entityclip")
-    if raw is None:
-        raise ModelError(f"{path}: is no explanation shard: its metadata has no `entityclip` entry")
-    provenance = json.loads(raw)
+    try:
+        provenance = provenance_of(schema)
+    except ContractError as error:
+        raise ModelError(f"{path}: {error}") from error
     if provenance.get("schema_version") != SCHEMA_VERSION:
         version = provenance.get("schema_version")
         raise ModelError(
@@ -220,10 +199,22 @@ def _provenance(schema: pa.Schema, path: Path) -> dict[str, Any]:
         )
     if "image_root" not in provenance:
         raise ModelError(f"{path}: its `entityclip` metadata lacks 'image_root'")
-    for name, is_right in _COLUMNS.items():
+    for name in _NEEDED:
         if name not in schema.names:
             raise ModelError(f"{path}: lacks the column {name!r} (docs/parquet_schema.md)")
-        if not is_right(schema.field(name).type):
-            kind = schema.field(name).type
+        if not _reads_as(kind := schema.field(name).type, SCHEMA.field(name).type):
             raise ModelError(f"{path}: column {name!r} has type {kind} (docs/parquet_schema.md)")
-    return dict(provenance)
+    return provenance
+
+
+def _reads_as(kind: pa.DataType, declared: pa.DataType) -> bool:
+    """Whether a column reads as the declared one: text in whatever form of Arrow's, or a struct with its fields."""
+    if pa.types.is_struct(declared):
+        return pa.types.is_struct(kind) and set(declared.names) <= set(kind.names)
+    return _is_text(kind) and _is_text(declared)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)

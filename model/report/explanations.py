@@ -4,7 +4,6 @@ A shard that cannot be read is named and passed over: a report is wanted most wh
 """
 
 import heapq
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,9 +14,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from entityclip.contract.schema import provenance_of
 from entityclip.contract.status import EXPLAINED
 from model.data.receipts import check_shards
-from model.data.shards import SCHEMA_VERSION
 from model.errors import ModelError
 from model.report.text import cut
 
@@ -80,7 +79,7 @@ def read_explanations(folder: Path) -> Explanations:
     for split in dict.fromkeys(path.parent.name.removeprefix("split=") for path in paths):
         of_split = [path for path in paths if path.parent.name == f"split={split}"]
         try:
-            checked = check_shards(folder, split, of_split, schema_version=SCHEMA_VERSION, allow_partial=True)
+            checked = check_shards(folder, split, of_split, allow_partial=True)
             found.gaps += [gap for gap in checked.gaps if gap not in found.gaps]
         except (ModelError, OSError) as error:
             found.problems.append(str(error))
@@ -93,7 +92,7 @@ def read_rows(places: list[Place]) -> Iterator[dict[str, Any]]:
         wanted = [place.row for place in places if (place.path, place.group) == (path, group)]
         try:
             with pq.ParquetFile(path) as file:
-                root = _footer(file).get("image_root")
+                root = provenance_of(file.schema_arrow).get("image_root")
                 rows = file.read_row_group(group).take(wanted).to_pylist()
         except (OSError, ValueError, pa.ArrowException):
             continue
@@ -114,7 +113,7 @@ def _read_shard(path: Path) -> _Shard:
     counts: Counter[tuple[str, str]] = Counter()
     tokens: Counter[int | None] = Counter()
     with pq.ParquetFile(path) as file:
-        footer = _footer(file)
+        footer = provenance_of(file.schema_arrow)
         for group in range(file.num_row_groups):
             table = file.read_row_group(group, columns=["id", "status", "clip_tokens"]).to_pydict()
             in_group: dict[tuple[str, str], list[Place]] = {}
@@ -126,16 +125,6 @@ def _read_shard(path: Path) -> _Shard:
             lengths = zip(table["clip_tokens"], table["status"], strict=True)
             tokens.update(None if n is None else int(n) for n, status in lengths if status in EXPLAINED)
     return _Shard(footer, counts, tokens, kinds)
-
-
-def _footer(file: pq.ParquetFile) -> dict[str, Any]:
-    raw = (file.schema_arrow.metadata or {}).get(b"entityclip")
-    if raw is None:
-        raise ValueError("is no explanation shard: its metadata has no `entityclip` entry")
-    footer = json.loads(raw)
-    if not isinstance(footer, dict):
-        raise ValueError("its `entityclip` metadata is no mapping")
-    return footer
 
 
 def generations_of(footer: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,11 +11,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from entityclip.contract.schema import SCHEMA
 from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
 from pipeline.inspect.find import Found
 from pipeline.inspect.footers import Fault, each, unreadable
-from pipeline.shards.schema import SCHEMA
 
 SHARD = "shard"  # a column that the SQL sees beside the shards' own: the shard's name
 

@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from entityclip.contract.errors import ContractError
+from entityclip.contract.schema import provenance_of
 from pipeline.files.storage import StoredFile
 from pipeline.files.visible_text import visible
 from pipeline.inspect.find import Found
-from pipeline.shards.schema import provenance_of
 
 _LABELS = ("split", "status", "finish_reason")
 _NUMBERS = ("completion_tokens", "clip_tokens")
@@ -117,13 +118,10 @@ def _look(shard: StoredFile, parquet: pq.ParquetFile) -> Look:
 def _provenance(schema: pa.Schema) -> dict[str, Any]:
     try:
         provenance = provenance_of(schema)
-    except ValueError as error:
-        raise _NoShardError(f"its `entityclip` metadata is no JSON ({visible(str(error), 100)})") from error
-    if provenance is None:
-        raise _NoShardError("is no explanation shard: its metadata has no `entityclip` entry")
-    missing = [name for name in ("id", "split", "status") if name not in schema.names]
-    if not isinstance(provenance, dict) or missing:
-        raise _NoShardError(f"is no explanation shard: it lacks {', '.join(missing) or 'provenance'}")
+    except ContractError as error:
+        raise _NoShardError(visible(str(error), 200)) from error
+    if missing := [name for name in ("id", "split", "status") if name not in schema.names]:
+        raise _NoShardError(f"is no explanation shard: it lacks {', '.join(missing)}")
     return provenance
 
 

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from entityclip.contract.schema import SCHEMA, huggingface_metadata
 from pipeline.errors import PipelineError
 from pipeline.inspect.database import SHARD, Database, Shards, bracketed
 from pipeline.inspect.footers import Fault, Look, unreadable
 from pipeline.inspect.summary import Summary
-from pipeline.shards.schema import SCHEMA, huggingface_metadata
 
 _EMPTY = pa.table({name: pa.array([], pa.string()) for name in (SHARD, "split", "id")})
 # A random order of rows: digits of a digest, the same on every machine and in every version.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from entityclip.contract.schema import SCHEMA_VERSION
 from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
@@ -13,7 +14,6 @@ from pipeline.inspect.find import Found, find_shards
 from pipeline.inspect.footers import Fault, Look, Tally, look_at_shards
 from pipeline.inspect.histogram import Histogram, histogram
 from pipeline.inspect.provenance import Origin, origins
-from pipeline.shards.schema import SCHEMA_VERSION
 
 _SPLITS = ("train", "val", "test")
 

@@ -23,12 +23,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from entityclip.contract.errors import ContractError
+from entityclip.contract.schema import METADATA_KEY, provenance_of
 from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.files.storage import Storage, is_url, open_storage
 from pipeline.images.resize import UnusableImage, packed_image
 from pipeline.shards.receipts import BucketReceipt, ShardReceipt, read_receipt, write_receipt
-from pipeline.shards.schema import provenance_of
 from pipeline.shards.shard import list_shards
 from pipeline.shards.writer_lock import single_writer
 
@@ -185,9 +186,10 @@ class _Packing:
         if hashlib.sha256(content).hexdigest() != receipt.sha256:
             raise PipelineError(f"{name}: is not the shard that its receipt describes; generate its bucket again")
         table = pq.read_table(pa.BufferReader(content))
-        provenance = provenance_of(table.schema)
-        if provenance is None:
-            raise PipelineError(f"{name}: is no explanation shard")
+        try:
+            provenance = provenance_of(table.schema)
+        except ContractError as error:
+            raise PipelineError(f"{name}: {error}") from error
         images, left_out = self._images(
             table, Path(self._settings.image_root or provenance["image_root"]), pool, progress
         )
@@ -206,7 +208,7 @@ class _Packing:
             "left_out": len(left_out),
         }
         provenance |= {"packed": packed_how, "counts": counts}
-        metadata = {**(table.schema.metadata or {}), b"entityclip": json.dumps(provenance, ensure_ascii=False).encode()}
+        metadata = {**(table.schema.metadata or {}), METADATA_KEY: json.dumps(provenance, ensure_ascii=False).encode()}
         buffer = _parquet(table.replace_schema_metadata(metadata))
         self._out.write(name, buffer)
         self._summary.rows += table.num_rows

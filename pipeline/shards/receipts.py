@@ -8,9 +8,9 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from entityclip.contract.schema import SCHEMA_VERSION
 from pipeline.files.atomic import now
 from pipeline.files.storage import Storage
-from pipeline.shards.schema import SCHEMA_VERSION
 
 RECEIPT_VERSION = 1
 

@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from entityclip.contract.errors import ContractError
+from entityclip.contract.schema import SCHEMA, SCHEMA_VERSION, provenance_of, schema_with
 from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.files.storage import Storage
-from pipeline.shards.schema import SCHEMA, SCHEMA_VERSION, provenance_of, schema_with
 
 _NAME = re.compile(r"split=(?P<split>[^/]+)/part-(?P<number>\d{5})-of-(?P<of>\d{5})\.parquet")
 
@@ -96,13 +97,13 @@ def read_shard(storage: Storage, name: str) -> Shard:
         table = pq.read_table(pa.BufferReader(content))
     except (OSError, pa.ArrowException) as error:
         raise PipelineError(f"{name}: cannot be read ({error}); delete it and it is generated again") from error
-    provenance = provenance_of(table.schema)
-    if provenance is None:
-        raise PipelineError(f"{name}: is no explanation shard; choose another output folder")
-    if provenance["schema_version"] != SCHEMA_VERSION:
+    try:
+        provenance = provenance_of(table.schema)
+    except ContractError as error:
+        raise PipelineError(f"{name}: {error}; choose another output folder") from error
+    if (version := provenance.get("schema_version")) != SCHEMA_VERSION:
         raise PipelineError(
-            f"{name}: has schema version {provenance['schema_version']}, this program writes {SCHEMA_VERSION}; "
-            "choose another output folder"
+            f"{name}: has schema version {version}, this program writes {SCHEMA_VERSION}; choose another output folder"
         )
     return Shard(_rows(table), provenance, hashlib.sha256(content).hexdigest(), len(content))
 

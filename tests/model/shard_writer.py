@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from model.data.shards import SCHEMA_VERSION
+from entityclip.contract.schema import SCHEMA_VERSION
 
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 COLUMNS = [

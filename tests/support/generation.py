@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from entityclip.contract.schema import provenance_of
 from pipeline.engines.base import Engine
 from pipeline.engines.lazy import LazyEngine
 from pipeline.files.storage import open_storage
@@ -16,7 +17,6 @@ from pipeline.generation.redo import NOTHING, Redo
 from pipeline.generation.run import ErrorLimit, Run
 from pipeline.job import Job
 from pipeline.judge.process import JudgeProcess
-from pipeline.shards.schema import provenance_of
 from pipeline.shards.shard import Row, list_shards, read_shard
 
 
@@ -46,9 +46,7 @@ def find_shards(output: Path) -> list[Path]:
 
 def read_provenance(path: Path) -> dict[str, Any]:
     """What the footer of a shard says of its origin."""
-    found = provenance_of(pq.read_schema(path))
-    assert found is not None
-    return found
+    return provenance_of(pq.read_schema(path))
 
 
 def file_digest(path: Path) -> str:

@@ -63,3 +63,22 @@ def test_what_is_wrong_is_said(tmp_path):
     write_shard(tmp_path, "train", [row(0, "train")], tmp_path)
     write_shard(tmp_path, "train", [row(0, "train")], tmp_path, 1, 2)
     refused("id 'train-000' is in part-00000-of-00001.parquet and part-00001-of-00002.parquet")
+
+
+def test_text_is_read_in_whatever_form_another_writer_gives_it(tmp_path):
+    """pandas writes string, polars large_string, and both may write categories."""
+    rows = [row(n, "train", topic=None if n == 1 else "main") for n in range(4)]
+    path = write_shard(tmp_path, "train", rows, tmp_path)
+    plain = pq.read_table(path, partitioning=None)
+    expected = list(read_split(tmp_path, "train", statuses=OK, allow_partial=True).triples)
+    for kind in (pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())):
+        table = plain
+        for name in ("id", "caption", "topic", "explanation", "status", "key"):
+            changed = plain[name].cast(pa.string()).cast(kind)
+            table = table.set_column(table.schema.get_field_index(name), name, changed)
+        pq.write_table(table, path)
+        assert list(read_split(tmp_path, "train", statuses=OK, allow_partial=True).triples) == expected
+    image = pa.StructArray.from_arrays([plain["image"].combine_chunks().field("path")], names=["path"])
+    pq.write_table(plain.set_column(2, "image", image), path)
+    with pytest.raises(ModelError, match="column 'image' has type struct"):
+        read_split(tmp_path, "train", statuses=OK, allow_partial=True)

@@ -1,28 +1,15 @@
-"""The Parquet contract: what is written, what the documentation says, and what others can read."""
+"""What is written is as the contract declares it, and others can read it."""
 
 import json
-import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from entityclip.contract.status import Status
+from entityclip.contract.schema import SCHEMA
 from pipeline.job import open_job
-from pipeline.shards.schema import SCHEMA, SCHEMA_VERSION
 from tests.support.dataset import write_manifest, write_pairs
 from tests.support.generation import find_shards, generate
 from tests.support.scripted_engine import ScriptedEngine
-
-DOCUMENT = Path(__file__).parents[3] / "docs" / "parquet_schema.md"
-
-
-def test_the_document_lists_the_columns_and_statuses() -> None:
-    text = DOCUMENT.read_text(encoding="utf-8")
-    table = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
-    assert [name for cell in table for name in re.findall(r"`(\w+)`", cell)] == SCHEMA.names
-    statuses = next(line for line in text.splitlines() if line.startswith("| `status`"))
-    assert re.findall(r"`(\w+)`", statuses)[1:] == [status.value for status in Status]
-    assert f"Schema version: {SCHEMA_VERSION}." in text
 
 
 def test_a_shard_has_the_declared_schema_and_shows_pictures_in_viewers(tmp_path: Path, tiny_llama: Path) -> None:

@@ -1,4 +1,4 @@
-"""The declared Arrow schema of explanation shards: the contract between generation and training.
+"""The declared Arrow schema of explanation shards, and the provenance in their footers.
 
 docs/parquet_schema.md says what each column means; a change of meaning raises SCHEMA_VERSION.
 """
@@ -7,6 +7,8 @@ import json
 from typing import Any
 
 import pyarrow as pa
+
+from entityclip.contract.errors import ContractError
 
 SCHEMA_VERSION = 2
 
@@ -35,7 +37,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-_METADATA_KEY = b"entityclip"
+METADATA_KEY = b"entityclip"  # of a shard's file metadata; its value is JSON
 
 
 def _huggingface_features() -> dict[str, Any]:
@@ -58,13 +60,25 @@ def schema_with(provenance: dict[str, Any]) -> pa.Schema:
     """The schema with a shard's provenance, and the features that let dataset viewers show pictures."""
     return SCHEMA.with_metadata(
         {
-            _METADATA_KEY: json.dumps({"schema_version": SCHEMA_VERSION, **provenance}, ensure_ascii=False),
+            METADATA_KEY: json.dumps({"schema_version": SCHEMA_VERSION, **provenance}, ensure_ascii=False),
             **huggingface_metadata(),
         }
     )
 
 
-def provenance_of(schema: pa.Schema) -> dict[str, Any] | None:
-    """The provenance in a shard's schema, or None where the file is not one of ours."""
-    raw = (schema.metadata or {}).get(_METADATA_KEY)
-    return None if raw is None else json.loads(raw)
+def provenance_of(schema: pa.Schema) -> dict[str, Any]:
+    """The provenance in a shard's schema, of whatever schema version.
+
+    Raises:
+        ContractError: the file is not one of ours.
+    """
+    raw = (schema.metadata or {}).get(METADATA_KEY)
+    if raw is None:
+        raise ContractError("is no explanation shard: its metadata has no `entityclip` entry")
+    try:
+        provenance = json.loads(raw)
+    except ValueError as error:
+        raise ContractError(f"is no explanation shard: its `entityclip` metadata is no JSON ({error})") from error
+    if not isinstance(provenance, dict):
+        raise ContractError("is no explanation shard: its `entityclip` metadata is no mapping")
+    return provenance
