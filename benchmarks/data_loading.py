@@ -23,13 +23,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.photographs import write_photographs
+from entityclip.contract.receipts import BucketReceipt, ShardReceipt
 from model.clip.open_clip_import import open_clip
 from model.clip.towers import Towers
 from model.data.dataset import TripleDataset
 from model.data.shards import read_split
 from pipeline.files.storage import open_storage
 from pipeline.packing.pack import PackSettings, pack
-from pipeline.shards.receipts import BucketReceipt, ShardReceipt, write_receipt
+from pipeline.shards.receipts import write_receipt
 from pipeline.shards.shard import Row, shard_name, write_shard
 
 READERS = ("csv", "webdataset", "reference", "packed")

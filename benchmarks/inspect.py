@@ -23,9 +23,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from entityclip.contract.receipts import BucketReceipt, ShardReceipt
 from entityclip.contract.schema import SCHEMA, schema_with
 from pipeline.files.storage import open_storage
-from pipeline.shards.receipts import BucketReceipt, ShardReceipt, write_receipt
+from pipeline.shards.receipts import write_receipt
 from pipeline.shards.shard import shard_name
 
 _SPLITS = {"train": 18, "val": 1, "test": 1}

@@ -10,13 +10,14 @@ from typing import Any
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
+from entityclip.contract.receipts import BucketReceipt
 from flows.orchestration.progress_artifact import Now, ProgressArtifact
 from flows.orchestration.range_runs import RangeRuns
 from pipeline.errors import PipelineError
 from pipeline.generation.prepare import prepare, shards_there
 from pipeline.generation.summary import GenerationSummary
 from pipeline.job import Job
-from pipeline.shards.receipts import BucketReceipt, read_receipt
+from pipeline.shards.receipts import read_receipt
 from pipeline.shards.shard import list_shards
 from pipeline.shards.writer_lock import single_writer
 

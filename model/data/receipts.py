@@ -4,47 +4,28 @@
 rows, and how many planned pairs were left for a later run (docs/parquet_schema.md).
 """
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tqdm import tqdm
 
+from entityclip.contract.errors import ContractError
+from entityclip.contract.receipts import (
+    RECEIPTS,
+    BucketReceipt,
+    ReceiptVersionError,
+    ShardReceipt,
+    parse_receipt,
+)
 from entityclip.contract.schema import SCHEMA_VERSION
 from model.errors import ModelError
 from model.files import digest
 
-RECEIPT_VERSION = 1
-_FOLDER = "_receipts"
 _SHARD = re.compile(r"part-(\d+)-of-(\d+)\.parquet")
 _SECONDS_BEFORE_A_BAR = 3
 _NAMED = 3
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class ShardReceipt(_Entry):
-    """One shard as it was when its bucket was finished."""
-
-    sha256: str
-    rows: int = Field(ge=0)
-    statuses: dict[str, int]
-
-
-class BucketReceipt(_Entry):
-    """One finished bucket; `shards` by path relative to the folder."""
-
-    dataset: str
-    bucket: int = Field(ge=0)
-    num_buckets: int = Field(ge=1)
-    schema_version: int
-    shards: dict[str, ShardReceipt]
-    pending: int = Field(ge=0)
 
 
 @dataclass(frozen=True)
@@ -111,7 +92,7 @@ def check_shards(
 def _read_receipts(folder: Path) -> dict[int, BucketReceipt]:
     """All receipts by bucket."""
     receipts: dict[int, BucketReceipt] = {}
-    for path in sorted((folder / _FOLDER).glob("bucket-*.json")):
+    for path in sorted((folder / RECEIPTS).glob("bucket-*.json")):
         receipt = _read(path)
         if receipt.schema_version != SCHEMA_VERSION:
             raise ModelError(
@@ -124,7 +105,7 @@ def _read_receipts(folder: Path) -> dict[int, BucketReceipt]:
                 f"{path}: is of dataset {receipt.dataset!r} in {receipt.num_buckets} buckets, another receipt there of "
                 f"{first.dataset!r} in {first.num_buckets}; keep only one dataset in a folder"
             )
-        if path.name != f"bucket-{receipt.bucket:05d}.json" or receipt.bucket >= receipt.num_buckets:
+        if f"{RECEIPTS}/{path.name}" != receipt.name or receipt.bucket >= receipt.num_buckets:
             raise ModelError(f"{path}: is of bucket {receipt.bucket} of {receipt.num_buckets}; {_again(path, receipt)}")
         receipts[receipt.bucket] = receipt
     return receipts
@@ -132,18 +113,12 @@ def _read_receipts(folder: Path) -> dict[int, BucketReceipt]:
 
 def _read(path: Path) -> BucketReceipt:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        version = content.get("receipt_version") if isinstance(content, dict) else None
-        if version != RECEIPT_VERSION:
-            raise ModelError(f"{path}: has receipt version {version}, this program reads {RECEIPT_VERSION}")
-        return BucketReceipt.model_validate(content)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in wrong["loc"])
-        raise ModelError(f"{path}: {where}: {wrong['msg']}; {_again(path)}") from error
-    except (OSError, ValueError) as error:
-        if isinstance(error, ModelError):
-            raise
+        return parse_receipt(path.read_bytes())
+    except ReceiptVersionError as error:
+        raise ModelError(f"{path}: {error}") from error
+    except ContractError as error:
+        raise ModelError(f"{path}: {error}; {_again(path)}") from error
+    except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error}); {_again(path)}") from error
 
 
@@ -168,7 +143,7 @@ def _check_unlisted(path: Path, receipts: dict[int, BucketReceipt]) -> None:
 
 def _gaps(receipts: dict[int, BucketReceipt], lost: list[str]) -> Iterable[str]:
     if not receipts:
-        yield f"no receipt in {_FOLDER} says which shards there should be"
+        yield f"no receipt in {RECEIPTS} says which shards there should be"
         return
     wanted = next(iter(receipts.values())).num_buckets
     if len(receipts) < wanted:

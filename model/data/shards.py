@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from entityclip.contract.errors import ContractError
+from entityclip.contract.receipts import ShardReceipt
 from entityclip.contract.schema import SCHEMA, SCHEMA_VERSION, provenance_of
 from model.data.parquet_reader import TripleReader, unreadable
-from model.data.receipts import ShardReceipt, check_shards, how_to_make
+from model.data.receipts import check_shards, how_to_make
 from model.data.remote_shards import local_shards
 from model.data.triple_table import TripleTable
 from model.errors import ModelError
@@ -162,7 +163,7 @@ def _footer(path: Path) -> dict[str, Any]:
 
 def _check_counts(path: Path, found: Counter[str], footer: dict[str, Any], receipt: ShardReceipt | None) -> None:
     """Rows by status, counted, are what the footer and the receipt say, where they say it."""
-    said = {"footer": footer.get("counts"), "receipt": receipt and receipt.statuses}
+    said = {"footer": footer.get("counts"), "receipt": None if receipt is None else receipt.statuses}
     for who, counts in said.items():
         if counts is not None and Counter(counts) != found:
             raise ModelError(

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from entityclip.contract.receipts import BucketReceipt, ShardReceipt, receipt_name
 from pipeline.engines.base import Completion
 from pipeline.files.atomic import now
 from pipeline.generation.resume import BucketWork, divide, spooled_answers
@@ -12,7 +13,7 @@ from pipeline.generation.rows import answered_row, better_row
 from pipeline.generation.run import Run
 from pipeline.generation.spool import Session, Spool, read_spool
 from pipeline.job import Job
-from pipeline.shards.receipts import BucketReceipt, ShardReceipt, read_receipt, receipt_name, write_receipt
+from pipeline.shards.receipts import read_receipt, write_receipt
 from pipeline.shards.shard import Row, Shard, ShardFile, count_statuses, read_shard, shard_name, write_shard
 from pipeline.shards.writer_lock import check_dataset
 

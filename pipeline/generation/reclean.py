@@ -3,11 +3,12 @@
 from collections import Counter
 from dataclasses import replace
 
+from entityclip.contract.receipts import ShardReceipt
 from pipeline.errors import PipelineError
 from pipeline.generation.prepare import shards_there
 from pipeline.generation.rows import cleaned_again
 from pipeline.job import Job
-from pipeline.shards.receipts import ShardReceipt, read_receipt, write_receipt
+from pipeline.shards.receipts import read_receipt, write_receipt
 from pipeline.shards.shard import count_statuses, read_shard, write_shard
 from pipeline.shards.writer_lock import check_dataset
 

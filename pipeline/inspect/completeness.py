@@ -1,14 +1,14 @@
 """How far a generation has come, as the files beside its shards tell: receipts, spool, writers."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
+from entityclip.contract.errors import ContractError
+from entityclip.contract.receipts import RECEIPTS, BucketReceipt, ReceiptVersionError, ShardReceipt, parse_receipt
 from pipeline.files.visible_text import visible
 from pipeline.inspect.find import Found
-from pipeline.inspect.footers import Fault, Look, each, read_json
-from pipeline.shards.receipts import RECEIPT_VERSION
+from pipeline.inspect.footers import Fault, Look, each
 
-_RECEIPTS, _SPOOL, _WRITERS = "_receipts", "_spool", "_writers"
+_SPOOL, _WRITERS = "_spool", "_writers"
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Made:
 
 @dataclass
 class _Receipts:
-    by_bucket: dict[int, dict[str, Any]] = field(default_factory=dict)
+    by_bucket: dict[int, BucketReceipt] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
-    def shards(self) -> dict[str, dict[str, Any]]:
-        return {name: shard for receipt in self.by_bucket.values() for name, shard in receipt["shards"].items()}
+    def shards(self) -> dict[str, ShardReceipt]:
+        return {name: shard for receipt in self.by_bucket.values() for name, shard in receipt.shards.items()}
 
 
 def how_far(found: Found, looks: list[Look], damaged: list[Fault]) -> tuple[Made, list[Fault]]:
@@ -64,8 +64,8 @@ def how_far(found: Found, looks: list[Look], damaged: list[Fault]) -> tuple[Made
         buckets=buckets,
         receipts=len(receipts.by_bucket),
         unfinished=tuple(n for n in range(buckets or 0) if n not in receipts.by_bucket) if whole else (),
-        pending=sum(receipt["pending"] for receipt in receipts.by_bucket.values()),
-        unsent=sum(receipt["unsent"] for receipt in receipts.by_bucket.values()),
+        pending=sum(receipt.pending for receipt in receipts.by_bucket.values()),
+        unsent=sum(receipt.unsent for receipt in receipts.by_bucket.values()),
         missing=tuple(sorted(listed.keys() - there)) if whole else (),
         unlisted=tuple(sorted(there - listed.keys() - {fault.name for fault in damaged})),
         spooled=dict(each(lambda name: (name, _answers(found, name)), found.listed(_SPOOL), "spool")) if whole else {},
@@ -77,35 +77,32 @@ def how_far(found: Found, looks: list[Look], damaged: list[Fault]) -> tuple[Made
 
 def _read_receipts(found: Found) -> _Receipts:
     receipts = _Receipts()
-    names = [name for name in found.listed(_RECEIPTS) if name.endswith(".json")]
+    names = [name for name in found.listed(RECEIPTS) if name.endswith(".json")]
     for name, content in each(lambda name: (name, _receipt(found, name)), names, "receipts"):
         if isinstance(content, str):
             receipts.faults.append(Fault(name, content))
         else:
-            receipts.by_bucket[content["bucket"]] = content
+            receipts.by_bucket[content.bucket] = content
     return receipts
 
 
-def _receipt(found: Found, name: str) -> dict[str, Any] | str:
+def _receipt(found: Found, name: str) -> BucketReceipt | str:
     """A receipt, or what is wrong with it."""
     try:
-        content = read_json(found, name)
-        if content["receipt_version"] != RECEIPT_VERSION:
-            return f"has receipt version {content['receipt_version']}, this program reads {RECEIPT_VERSION}"
-        _ = int(content["bucket"]), int(content["num_buckets"]), int(content["pending"]), int(content["unsent"])
-        _ = [(int(s["rows"]), int(s["size"]), dict(s["statuses"])) for s in content["shards"].values()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return f"is no receipt ({type(error).__name__}: {visible(str(error), 100)})"
-    return dict(content)
+        return parse_receipt(found.read(name))
+    except ReceiptVersionError as error:
+        return visible(str(error), 200)
+    except (OSError, ContractError) as error:
+        return f"is no receipt: {visible(str(error), 200)}"
 
 
 def _num_buckets(looks: list[Look], receipts: _Receipts) -> int | None:
-    said = [receipt["num_buckets"] for receipt in receipts.by_bucket.values()]
+    said = [receipt.num_buckets for receipt in receipts.by_bucket.values()]
     said += [look.provenance["num_shards"] for look in looks if isinstance(look.provenance.get("num_shards"), int)]
     return max(said, default=None)
 
 
-def _not_as_listed(looks: list[Look], listed: dict[str, dict[str, Any]]) -> list[Fault]:
+def _not_as_listed(looks: list[Look], listed: dict[str, ShardReceipt]) -> list[Fault]:
     """Shards whose footer or receipt tells another story than they do; their rows are shown all the same."""
     faults = []
     for look in looks:
@@ -118,14 +115,14 @@ def _not_as_listed(looks: list[Look], listed: dict[str, dict[str, Any]]) -> list
                 Fault(look.name, f"has rows {statuses}, its footer says {visible(str(footer), 200)}", shown=True)
             )
         receipt = listed.get(look.name)
-        if receipt is not None and (receipt["size"], receipt["rows"], receipt["statuses"]) != (
+        if receipt is not None and (receipt.size, receipt.rows, receipt.statuses) != (
             look.size,
             look.rows,
             statuses,
         ):
             why = (
                 f"is not the shard of its receipt: it has {look.rows:,} rows in {look.size:,} bytes, the receipt says "
-                f"{receipt['rows']:,} in {receipt['size']:,}, or other statuses"
+                f"{receipt.rows:,} in {receipt.size:,}, or other statuses"
             )
             faults.append(Fault(look.name, why, shown=True))
     return faults

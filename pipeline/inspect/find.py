@@ -7,6 +7,7 @@ from typing import Literal
 
 import pyarrow.fs as pa_fs
 
+from entityclip.contract.receipts import RECEIPTS
 from pipeline.errors import PipelineError
 from pipeline.files.locations import is_url, open_file_system
 from pipeline.files.storage import StoredFile
@@ -15,7 +16,7 @@ from pipeline.files.visible_text import visible
 Kind = Literal["explanations", "split", "shard", "folder of shards"]
 
 _SPLIT = re.compile(r"split=[^/]+")
-_BESIDE = ("_receipts", "_spool", "_plan")  # what generation keeps beside the shards
+_BESIDE = (RECEIPTS, "_spool", "_plan")  # what generation keeps beside the shards
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """One look at a shard: its footer, and the few narrow columns that histograms are made of; no text is read."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -138,8 +137,3 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _tally(column: pa.ChunkedArray) -> Tally:
     counted = pc.value_counts(_plain(column))
     return Counter(dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)))
-
-
-def read_json(found: Found, name: str) -> Any:
-    """A JSON file beside the shards. Raises OSError, or ValueError where it is none."""
-    return json.loads(found.read(name))

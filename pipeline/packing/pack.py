@@ -24,12 +24,13 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from entityclip.contract.errors import ContractError
+from entityclip.contract.receipts import BucketReceipt, ShardReceipt
 from entityclip.contract.schema import METADATA_KEY, provenance_of
 from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.files.storage import Storage, is_url, open_storage
 from pipeline.images.resize import UnusableImage, packed_image
-from pipeline.shards.receipts import BucketReceipt, ShardReceipt, read_receipt, write_receipt
+from pipeline.shards.receipts import read_receipt, write_receipt
 from pipeline.shards.shard import list_shards
 from pipeline.shards.writer_lock import single_writer
 

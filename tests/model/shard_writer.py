@@ -99,7 +99,8 @@ def write_receipts(folder: Path, num_buckets: int = 1, **changes: Any) -> list[P
             statuses = Counter(pq.read_table(path, columns=["status"], partitioning=None)["status"].to_pylist())
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
             name = f"{path.parent.name}/{path.name}"
-            shards[name] = {"sha256": sha256, "rows": statuses.total(), "statuses": dict(statuses)}
+            size = path.stat().st_size
+            shards[name] = {"sha256": sha256, "size": size, "rows": statuses.total(), "statuses": dict(statuses)}
         receipt = {
             "receipt_version": 1,
             "dataset": "toy",
@@ -108,6 +109,8 @@ def write_receipts(folder: Path, num_buckets: int = 1, **changes: Any) -> list[P
             "schema_version": SCHEMA_VERSION,
             "shards": shards,
             "pending": 0,
+            "unsent": 0,
+            "plan": "",
             "finished_at": "2026-01-01T10:00:05.000+00:00",
         } | changes
         paths.append(folder / "_receipts" / f"bucket-{bucket:05d}.json")

@@ -5,9 +5,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from entityclip.contract.receipts import BucketReceipt, ShardReceipt
 from pipeline.files.storage import open_storage
 from pipeline.plan.plan import bucket_of
-from pipeline.shards.receipts import BucketReceipt, ShardReceipt, write_receipt
+from pipeline.shards.receipts import write_receipt
 from pipeline.shards.shard import Row, count_statuses, shard_name, write_shard
 
 # What a terminal, a spreadsheet or a page could be made to do.

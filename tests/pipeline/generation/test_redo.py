@@ -7,13 +7,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from entityclip.contract.receipts import ShardReceipt
 from entityclip.contract.status import Status
 from pipeline.engines.base import Completion, Request
 from pipeline.errors import PipelineError
 from pipeline.generation.reclean import reclean
 from pipeline.generation.redo import NOTHING, Redo, parse_redo
 from pipeline.job import Job, open_job
-from pipeline.shards.receipts import ShardReceipt, read_receipt
+from pipeline.shards.receipts import read_receipt
 from pipeline.shards.shard import list_shards, read_shard, write_shard
 from tests.support.dataset import write_manifest, write_pairs
 from tests.support.generation import all_rows, find_shards, generate, read_provenance
