@@ -4,19 +4,15 @@ import shutil
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from model.clip.towers import load_towers
 from model.data.dataset import TripleDataset
-from model.data.images import BadImage, decode_bytes, decode_file
 from model.data.packed_images import PackedImages
 from model.data.shards import read_split
 from model.errors import ModelError
 from model.settings.schema import TowerSettings
-from pipeline.images.resize import UnusableImage, packed_image
 from pipeline.job import open_job
 from pipeline.packing.pack import PackSettings, pack
 from tests.model.tiny_clip import make_tiny_clip
@@ -79,50 +75,3 @@ def test_packed_rows_train_as_those_by_reference(
         ):
             assert rows_a == rows_b and torch.equal(a.images, b.images) and torch.equal(a.captions, b.captions)
     assert sorted(row for part in packed.in_reading_order(7) for row in part) == every
-
-
-def odd_images(folder: Path) -> dict[str, bytes]:
-    """Images that one decoder could take and another refuse."""
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    grey = (np.arange(2000).reshape(40, 50) * 32).astype(np.uint16)
-    images = {
-        "plain.png": Image.fromarray(pixels),
-        "palette.gif": Image.fromarray(pixels).convert("P"),
-        "alpha.webp": Image.fromarray(np.dstack([pixels, pixels[..., :1]])),
-        "grey16.png": Image.fromarray(grey),
-        "deep.tiff": Image.fromarray(grey.astype(np.int32)),
-        "cmyk.jpg": Image.fromarray(pixels).convert("CMYK"),
-        "long.png": Image.new("RGB", (1, 600)),
-        "format.ico": Image.fromarray(pixels).resize((32, 32)),
-    }
-    for name, image in images.items():
-        image.save(folder / name)
-    (folder / "cut.png").write_bytes((folder / "plain.png").read_bytes()[:500])
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-@pytest.mark.parametrize("size", [20, 64])
-def test_packing_and_training_agree_on_what_an_image_is(tmp_path: Path, size: int) -> None:
-    used = {}
-    for name in odd_images(tmp_path):
-        try:
-            packed = decode_bytes(packed_image(tmp_path, name, None, size=size, quality=95))
-            used[name] = True
-        except UnusableImage:
-            used[name] = False
-        try:
-            whole = decode_file(tmp_path, name)
-        except BadImage:
-            assert not used[name], name
-            continue
-        assert used[name], name
-        if size == 64:
-            assert packed.tobytes() == whole.tobytes()  # nothing is lost of small ones
-        elif name == "grey16.png":
-            assert np.abs(np.asarray(packed, float).mean() - np.asarray(whole, float).mean()) < 2
-    assert [name for name, usable in sorted(used.items()) if not usable] == [
-        "cut.png",
-        "deep.tiff",
-        "format.ico",
-        "long.png",
-    ]

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from entityclip.contract.image_rules import BadImage
 from flows.browser.contents import Contents
 from flows.browser.guard import Guard
 from flows.browser.pictures import SIZES, Pictures
@@ -23,7 +24,6 @@ from flows.browser.rows_page import Abandoned, Browse
 from flows.browser.view import LONGEST_ID, View, view_of
 from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
-from pipeline.images.resize import UnusableImage
 from pipeline.inspect.query_process import QueryProcess
 
 _SECONDS_BETWEEN_LOOKS = 0.2  # whether the client is still there
@@ -105,7 +105,7 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
                 if found is None:
                     raise HTTPException(404, "no such row")
                 content = pictures.picture(found, browse.image_root(shard), size)
-        except UnusableImage as error:
+        except BadImage as error:
             return Response(_placeholder(str(error)), 200, headers, "image/svg+xml")
         return Response(content, 200, headers, "image/jpeg")
 
@@ -148,7 +148,7 @@ async def _unless_gone(request: Request, work: Callable[[Abandoned], T]) -> T:
 def _why_no_picture(browse: Browse, pictures: Pictures, row: dict[str, Any]) -> str | None:
     try:
         pictures.picture(row, browse.image_root(row["shard"]), "large")
-    except UnusableImage as error:
+    except BadImage as error:
         return visible(str(error), 300)
     return None
 

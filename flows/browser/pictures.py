@@ -5,7 +5,8 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-from pipeline.images.resize import UnusableImage, shown_image
+from entityclip.contract.image_rules import BadImage
+from pipeline.images.resize import shown_image
 
 SIZES = {"small": 192, "large": 1200}  # pixels of the longest side
 _KEPT_BYTES = 32 << 20
@@ -16,23 +17,23 @@ class Pictures:
     """JPEGs by row and size, made when first asked for."""
 
     def __init__(self, kept_bytes: int = _KEPT_BYTES) -> None:
-        self._kept: OrderedDict[tuple[str, str, str], bytes | UnusableImage] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, str], bytes | BadImage] = OrderedDict()
         self._bytes, self._most = 0, kept_bytes
         self._lock = threading.Lock()
         self._decoding = threading.Semaphore(_AT_ONCE)
 
     def kept(self, shard: str, row_id: str, size: str) -> bytes | None:
-        """A picture, if it is in memory. Raises UnusableImage if it is known to be none."""
+        """A picture, if it is in memory. Raises BadImage if it is known to be none."""
         with self._lock:
             found = self._kept.get((shard, row_id, size))
             if found is not None:
                 self._kept.move_to_end((shard, row_id, size))
-        if isinstance(found, UnusableImage):
+        if isinstance(found, BadImage):
             raise found
         return found
 
     def picture(self, row: dict[str, Any], root: Path, size: str) -> bytes:
-        """The picture of a whole row. Raises UnusableImage saying why there is none."""
+        """The picture of a whole row. Raises BadImage saying why there is none."""
         shard, row_id = row["shard"], row["id"]
         found = self.kept(shard, row_id, size)
         if found is not None:
@@ -41,13 +42,14 @@ class Pictures:
         try:
             with self._decoding:
                 made = shown_image(root, image.get("path"), image.get("bytes"), SIZES[size])
-        except UnusableImage as error:
-            self._keep((shard, row_id, size), UnusableImage(*error.args))  # without the frames that hold its pixels
+        except BadImage as error:
+            without_frames = BadImage(str(error), error.fault)  # they would hold its pixels
+            self._keep((shard, row_id, size), without_frames)
             raise
         self._keep((shard, row_id, size), made)
         return made
 
-    def _keep(self, key: tuple[str, str, str], content: bytes | UnusableImage) -> None:
+    def _keep(self, key: tuple[str, str, str], content: bytes | BadImage) -> None:
         with self._lock:
             self._bytes += _size(content) - _size(self._kept.pop(key, b""))
             self._kept[key] = content
@@ -55,5 +57,5 @@ class Pictures:
                 self._bytes -= _size(self._kept.popitem(last=False)[1])
 
 
-def _size(content: bytes | UnusableImage) -> int:
+def _size(content: bytes | BadImage) -> int:
     return len(content) if isinstance(content, bytes) else 500

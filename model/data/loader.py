@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from entityclip.contract.image_rules import BadImage
 from model.clip.tokenize import TextReader
 from model.clip.towers import Towers, image_size
-from model.data.images import BadImage, Preprocessing, decode_bytes, decode_file
+from model.data.images import Preprocessing, decode_bytes, decode_file
 from model.data.packed_images import PackedImages
 from model.data.text_file import TextFile
 from model.data.triple_table import TripleTable
@@ -113,10 +114,7 @@ class RowLoader:
         wanted = max(self.image_size)
         if isinstance(image, bytes):
             return self.preprocessing.pixels(decode_bytes(image, wanted))
-        path = self._texts.text("path", position)
-        if path is None:
-            raise BadImage("neither bytes nor a path")
-        return self.preprocessing.pixels(decode_file(image, path, wanted))
+        return self.preprocessing.pixels(decode_file(image, self._texts.text("path", position), wanted))
 
 
 class RowCache:

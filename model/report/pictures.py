@@ -8,7 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from model.data.images import BadImage, decode, decode_bytes, decode_file
+from entityclip.contract.image_rules import BadImage
+from model.data.images import decode, decode_bytes, decode_file
 from model.data.triple_table import Triple
 from model.report.text import cut
 
@@ -44,7 +45,7 @@ def picture_of_row(row: dict[str, Any], size: Size, image_root: Path | None = No
             return Picture(why="the row names no image")
         return _small(decode_file(Path(root), image["path"], size.side), size)
     except BadImage as error:
-        return _none(error, root)
+        return _none(error)
 
 
 def picture_of_triple(triple: Triple, size: Size) -> Picture:
@@ -52,7 +53,7 @@ def picture_of_triple(triple: Triple, size: Size) -> Picture:
     try:
         return _small(decode(triple), size)
     except BadImage as error:
-        return _none(error, triple.image_root)
+        return _none(error)
 
 
 def data_uri(kind: str, content: bytes) -> str:
@@ -60,12 +61,8 @@ def data_uri(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _none(error: BadImage, root: Path | str | None) -> Picture:
-    """Why there is none, with paths as the dataset has them."""
-    why = str(error)
-    for folder in {str(root), str(Path(root).resolve())} if root and "\0" not in str(root) else ():
-        why = why.replace(f"{folder}/", "")
-    return Picture(why=cut(why, 200))
+def _none(error: BadImage) -> Picture:
+    return Picture(why=cut(str(error), 200))
 
 
 def _small(image: Image.Image, size: Size) -> Picture:

@@ -14,9 +14,10 @@ from PIL import Image
 from safetensors import safe_open
 from torch import Tensor
 
+from entityclip.contract.image_rules import BadImage
 from model.clip.tokenize import tokenize
 from model.clip.towers import Towers
-from model.data.images import Preprocessing
+from model.data.images import Preprocessing, decode_bytes
 from model.errors import ModelError
 from model.search.index import EMBEDDINGS, Index
 
@@ -115,7 +116,8 @@ def _hit(index: Index, rank: int, score: float, row: int) -> Hit:
 
 def _open(path: Path) -> Image.Image:
     try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ModelError(f"{path}: cannot be decoded as an image: {error}") from error
+        return decode_bytes(path.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from error
+    except BadImage as error:
+        raise ModelError(f"{path}: {error}") from error

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from entityclip.contract.image_rules import ImageFault
 from pipeline.checking.pair_file import PairFile
 from pipeline.checking.progress import Progress
 from pipeline.checking.report import EXAMPLES, Code, Finding, ImageCounts, example
 from pipeline.checking.survey import NOTHING, Digests, Rows
-from pipeline.images.check import ImageFault, image_digest, image_fault
+from pipeline.images.check import image_digest, image_fault
 
 _IMAGES_A_TASK = 16
 _TASKS_A_WORKER = 4  # in flight, so that a million images are not a million futures
@@ -30,6 +31,11 @@ _WORDS: dict[ImageFault, tuple[Code, str, str]] = {
         "paths are relative to it, and links out of it are not followed: copy the images, or set another root",
     ),
     ImageFault.TOO_LARGE: ("too_large_images", "images with too many pixels", "make them smaller"),
+    ImageFault.UNSUPPORTED: (
+        "unsupported_images",
+        "images of a shape or with pixels that are not used",
+        "save them with 8 bits, no side over 512 times the other",
+    ),
     ImageFault.UNDECODABLE: (
         "undecodable_images",
         "images that cannot be decoded",

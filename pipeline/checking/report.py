@@ -78,6 +78,7 @@ Code = Literal[
     "repeated_pairs",
     "too_large_images",
     "undecodable_images",
+    "unsupported_images",
 ]
 
 
@@ -110,6 +111,7 @@ class ImageCounts(_Part):
     outside: int
     missing: int
     too_large: int
+    unsupported: int
     undecodable: int
 
 

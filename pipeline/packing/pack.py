@@ -24,12 +24,13 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from entityclip.contract.errors import ContractError
+from entityclip.contract.image_rules import BadImage
 from entityclip.contract.receipts import BucketReceipt, ShardReceipt
 from entityclip.contract.schema import METADATA_KEY, provenance_of
 from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.files.storage import Storage, is_url, open_storage
-from pipeline.images.resize import UnusableImage, packed_image
+from pipeline.images.resize import packed_image
 from pipeline.shards.receipts import read_receipt, write_receipt
 from pipeline.shards.shard import list_shards
 from pipeline.shards.writer_lock import single_writer
@@ -177,7 +178,7 @@ class _Packing:
         size, quality = self._settings.size, self._settings.quality
         try:
             return packed_image(root, image["path"], image.get("bytes"), size=size, quality=quality)
-        except UnusableImage as error:
+        except BadImage as error:
             return str(error)
 
     def _shard(

@@ -157,7 +157,7 @@ def test_pictures_are_of_rows_and_bounded(client: httpx.Client) -> None:
         assert found.headers["content-type"] == "image/jpeg" and found.headers["x-content-type-options"] == "nosniff"
         assert Image.open(io.BytesIO(found.content)).size == (longest, longest * 3 // 5)
     assert Image.open(io.BytesIO(picture("p0010", "large").content)).size == (40, 20)
-    for row_id, why in ((OUTSIDE, "outside"), (LINKED, "outside"), (MISSING, "no file"), (BROKEN, "cannot be")):
+    for row_id, why in ((OUTSIDE, "outside"), (LINKED, "outside"), (MISSING, "no such image"), (BROKEN, "cannot be")):
         found = picture(row_id)
         assert found.headers["content-type"] == "image/svg+xml" and "no picture" in found.text, row_id
         page = client.get("/row", params={"shard": shards[row_id], "id": row_id})

@@ -42,7 +42,7 @@ def test_cached_or_not_the_batch_is_the_same(folder, towers):
         assert torch.equal(getattr(one, name), getattr(two, name)), name
     assert torch.equal(one.images[0], towers.transform(picture(4)))
     assert torch.equal(one.captions[1], towers.tokenizer(["lord of name0"])[0])
-    assert cached.failures == lazy.failures == {"train-005": "no file train/5.png below the image root"}
+    assert cached.failures == lazy.failures == {"train-005": "train/5.png: no such image"}
     assert "1 images could not be used" in cached.summary()
 
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from entityclip.contract.image_rules import BadImage
 from model.clip.open_clip_import import open_clip
-from model.data.images import BadImage, Preprocessing, decode_bytes, decode_file
+from model.data.images import Preprocessing, decode_bytes, decode_file
 from model.errors import ModelError
 from tests.model.shard_writer import picture, png
 
@@ -34,15 +35,15 @@ def test_images_become_rgb(tmp_path):
 @pytest.mark.parametrize(
     ("path", "data", "words"),
     [
-        ("none.png", None, "no file none.png"),
+        ("none.png", None, "none.png: no such image"),
         ("../secret.png", None, "outside the image root"),
         ("link.png", None, "outside the image root"),
-        ("folder", None, "no file folder"),
+        ("folder", None, "folder: no such image"),
         ("text.png", None, "cannot be decoded"),
         (None, png(0)[:60], "cannot be decoded"),
-        ("a\0b.png", None, r"'a\\x00b.png' can be no path"),
-        ("a" * 5000, None, "can be no path"),
-        ("loop", None, "can be no path|no file"),
+        ("a\0b.png", None, r"'a\\x00b.png': lies outside"),
+        ("a" * 5000, None, "lies outside|no such image"),
+        ("loop", None, "lies outside|no such image"),
         (None, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "cannot be decoded"),
         (None, huge_png(1, 600), "1x600 pixels: one side is over 512 times the other"),
         (None, huge_png(20_000, 10_000), "exceeds limit"),
@@ -73,9 +74,9 @@ def test_odd_pixels_keep_what_they_show(tmp_path):
     assert (cyan[..., 0] < 10).all() and (cyan[..., 1:] > 245).all()
     Image.new("RGB", (500, 1)).save(tmp_path / "flat.png")
     assert decode_file(tmp_path, "flat.png").size == (500, 1)
-    Image.new("F", (3, 3)).save(tmp_path / "float.tiff")
+    Image.new("I", (3, 3)).save(tmp_path / "deep.tiff")
     with pytest.raises(BadImage, match="32-bit pixels"):
-        decode_file(tmp_path, "float.tiff")
+        decode_file(tmp_path, "deep.tiff")
 
 
 @pytest.mark.parametrize("size", [(16, 16), (40, 23), (9, 30)])

@@ -67,7 +67,7 @@ def test_attacks_stay_text(chromium: Browser, hostile_page: Path) -> None:
             assert any(caption.startswith(shown(attack[:200])) for caption in captions)
         assert page.title().startswith(ATTACKS[4])
         broken = page.locator("#triples .nothing").all_text_contents()
-        assert any("cannot identify image file 'broken.png'" in text for text in broken)  # no folder of this machine
+        assert any("cannot identify image file './broken.png'" in text for text in broken)  # no folder of this machine
         assert any("lies outside the image root" in text for text in broken)
     assert not found.errors and not found.dialogs and found.requests == [hostile_page.as_uri()]
 

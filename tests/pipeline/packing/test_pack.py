@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from entityclip.contract.image_rules import BadImage
 from pipeline.errors import PipelineError
 from pipeline.files.storage import open_storage
-from pipeline.images.resize import UnusableImage, packed_image
+from pipeline.images.resize import packed_image
 from pipeline.job import open_job
 from pipeline.packing.pack import ROW_GROUP, PackSettings, pack
 from pipeline.shards.receipts import read_receipt
@@ -137,14 +138,14 @@ def test_row_groups_are_small(tmp_path: Path, tiny_llama: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "data", "words"),
     [
-        ("none.jpg", None, "no file none.jpg"),
+        ("none.jpg", None, "none.jpg: no such image"),
         ("../x.jpg", None, "outside the image root"),
-        (None, None, "neither bytes nor a path"),
+        (None, None, "names no image"),
         (None, b"text", "cannot be decoded"),
     ],
 )
 def test_unusable_images_say_why(tmp_path: Path, path: str | None, data: bytes | None, words: str) -> None:
-    with pytest.raises(UnusableImage, match=words):
+    with pytest.raises(BadImage, match=words):
         packed_image(tmp_path, path, data, size=32, quality=90)
 
 

@@ -1,0 +1,125 @@
+"""What `check` calls usable is what `pack` packs and what training reads, and as the same pixels."""
+
+import io
+import random
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from PIL import Image
+
+from entityclip.contract.image_rules import MAX_ASPECT, BadImage
+from model.data.images import decode_bytes, decode_file
+from pipeline.images.check import image_problem
+from pipeline.images.resize import packed_image
+from tests.fuzz.cases import images as good_images
+from tests.fuzz.mutations import damaged
+
+CASES = Path(__file__).parent / "data" / "images"
+FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP", "AVIF", "PPM", "ICO", "TGA")  # the last two are not taken
+MODES = ("RGB", "L", "1", "P", "PA", "RGBA", "LA", "CMYK", "YCbCr", "LAB", "HSV", "I;16", "I;16B", "I", "F")
+LOSSLESS_HERE = ("JPEG", "PNG", "GIF", "WEBP")  # packed as they are, where they are small
+
+
+def usable(root: Path, name: str, size: int) -> bool:
+    """What all three say of an image; they must agree, also of its bytes in a shard, at any size that is wanted."""
+    data = (root / name).read_bytes()
+    attempts = {
+        "pack": lambda: packed_image(root, name, None, size=size, quality=95),
+        "pack again": lambda: packed_image(root, name, data, size=size, quality=95),
+        "train": lambda: decode_file(root, name),
+        "train small": lambda: decode_file(root, name, size),
+        "train packed": lambda: decode_bytes(data, size),
+    }
+    said = {"check": image_problem(root, name) is None}
+    for who, attempt in attempts.items():
+        try:
+            attempt()
+            said[who] = True
+        except BadImage:
+            said[who] = False
+    assert len(set(said.values())) == 1, (name, said)
+    return said["check"]
+
+
+@contextmanager
+def folder_with(content: bytes) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "x").write_bytes(content)
+        yield Path(folder)
+
+
+def encoded(mode: str, form: str, width: int, height: int, white: int) -> bytes | None:
+    """A smooth picture; None where the format has no such pixels."""
+    y, x = np.mgrid[0:height, 0:width]
+    ramp = (x / max(1, width - 1) + y / max(1, height - 1)) / 2
+    if mode in ("I", "F") or mode.startswith("I;16"):
+        kind = {"I": np.int32, "F": np.float32, "I;16": np.uint16, "I;16B": ">u2"}[mode]
+        ramp.flat[-1] = 1
+        image = Image.fromarray((ramp * white).astype(kind))
+    else:
+        image = Image.fromarray((np.stack([ramp, 1 - ramp, ramp / 2], 2) * 255).astype(np.uint8)).convert("RGB")
+        image = image.convert("P").convert(mode) if mode == "PA" else image.convert(mode)
+    buffer = io.BytesIO()
+    try:
+        image.save(buffer, form)
+    except (OSError, ValueError, KeyError):
+        return None
+    return buffer.getvalue()
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    mode=st.sampled_from(MODES),
+    form=st.sampled_from(FORMATS),
+    width=st.one_of(st.integers(1, 90), st.sampled_from([511, 512, 513, 700])),
+    height=st.integers(1, 90),
+    turned=st.booleans(),
+    white=st.sampled_from([1, 255, 65_535]),
+    size=st.sampled_from([8, 32, 256]),
+)
+def test_check_pack_and_training_agree(
+    mode: str, form: str, width: int, height: int, turned: bool, white: int, size: int
+) -> None:
+    if turned:
+        width, height = height, width
+    content = encoded(mode, form, width, height, white)
+    if content is None:
+        return
+    with folder_with(content) as folder:
+        is_usable = usable(folder, "x", size)
+        takes = form not in ("ICO", "TGA") and max(width, height) <= MAX_ASPECT * min(width, height)
+        is_doubtful = (form, mode) == ("TIFF", "I") or (form in ("TIFF", "PPM") and mode == "F" and white > 255)
+        assert is_usable is (takes and not is_doubtful)
+        if not is_usable:
+            return
+        whole = np.asarray(decode_file(folder, "x"), float)
+        packed = np.asarray(decode_bytes(packed_image(folder, "x", None, size=size, quality=95)), float)
+        if min(width, height) <= size:
+            assert packed.shape == whole.shape == (height, width, 3)
+        if min(width, height) <= size and form in LOSSLESS_HERE:
+            assert np.array_equal(packed, whole)
+        else:
+            assert np.abs(packed.mean((0, 1)) - whole.mean((0, 1))).max() < 6
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow says what is odd
+def test_they_agree_on_damaged_images() -> None:
+    rng, outcomes = random.Random(0), {True: 0, False: 0}
+    good = good_images() + [path.read_bytes() for path in sorted(CASES.iterdir())]
+    for _ in range(300):
+        with folder_with(damaged(rng.choice(good), rng, rng.choice(good))) as folder:
+            outcomes[usable(folder, "x", rng.choice([4, 256]))] += 1
+    assert min(outcomes.values()) > 50
+
+
+@pytest.mark.parametrize("size", [16, 256])
+def test_images_that_people_have(size: int) -> None:
+    found = {path.name: usable(CASES, path.name, size) for path in CASES.iterdir()}
+    assert len(found) == 10
+    assert [name for name, is_usable in found.items() if not is_usable] == ["prog_trunc_late.jpg"]
+    assert decode_file(CASES, "exif6.webp").size == (80, 64)  # as stored
