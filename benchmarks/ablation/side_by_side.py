@@ -10,20 +10,23 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from benchmarks.ablation.runs import Run
 from benchmarks.ablation.worlds import ONE_THREAD
 from flows.display.console import console
 from model.errors import ModelError
 from model.tracking.progress import duration
 from model.worker_process import end_with_parent
 
+if TYPE_CHECKING:  # every process that completes runs imports this module, and its own runs
+    from benchmarks.ablation.runs import Run
+
 _SILENCE = 60.0  # seconds between lines where there is no terminal for a bar
 
 
-def complete_runs(runs: Sequence[Run], workers: int, title: str) -> None:
+def complete_runs(runs: "Sequence[Run]", workers: int, title: str) -> None:
     """Complete what is not complete; called again, it goes on where it stopped.
 
     Raises ModelError with the runs that failed, after all others are complete.

@@ -2,16 +2,18 @@
 
 import shlex
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from entityclip.contract.status import Status
-from model.checkpoints.ete import Imported
-from model.tracking.learning_curves import CURVES
-from model.training.loop import TrainResult
 from pipeline.generation.summary import GenerationSummary
+
+if TYPE_CHECKING:  # torch takes seconds to import, and generation shows without it
+    from model.checkpoints.ete import Imported
+    from model.training.loop import TrainResult
 
 console = Console()
 
@@ -54,8 +56,10 @@ def next_steps(summary: GenerationSummary, command: list[str], max_tokens: int) 
     return [f"{counts[status]:,} {status.value}: {line}" for status, line in lines.items() if counts[status]]
 
 
-def show_training(result: TrainResult) -> None:
+def show_training(result: "TrainResult") -> None:
     """Where the run is, its best step and its rate."""
+    from model.tracking.learning_curves import CURVES
+
     best = "" if result.best_mean_recall is None else f", validation mean recall {result.best_mean_recall:.1f}"
     console.print(
         f"{result.steps} steps in {result.seconds:.1f} s, {result.samples_per_second:.0f} samples/s; "
@@ -64,7 +68,7 @@ def show_training(result: TrainResult) -> None:
     console.print(f"run: {escape(str(result.out))} (at a glance: {CURVES})", soft_wrap=True)
 
 
-def show_import(imported: Imported) -> None:
+def show_import(imported: "Imported") -> None:
     """What an imported checkpoint is, and what was assumed of it."""
     for line in imported.lines():
         console.print(line, markup=False, soft_wrap=True)

@@ -3,7 +3,7 @@
 import json
 import sys
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -12,7 +12,9 @@ from rich.table import Table
 
 from flows.display.console import console
 from model.evaluation.arms_table import COLUMNS, WAYS, ArmsTable, Spread
-from model.search.search import Hit
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from model.search.search import Hit
 
 _QUERIES = {"image_to_text": "image", "text_to_image": "caption"}
 _METRICS = ("R@1", "R@5", "R@10", "R@50", "R@100", "MedR", "MeanR", "MRR")
@@ -119,7 +121,7 @@ def _value(name: str, value: float) -> str:
     return f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
 
 
-def show_found(queries: list[str], found: list[list[Hit]], *, as_json: bool) -> None:
+def show_found(queries: list[str], found: "list[list[Hit]]", *, as_json: bool) -> None:
     """A table a query, or all as one JSON list: query, and rank, score, id, image and captions of what was found."""
     if as_json:
         content = [

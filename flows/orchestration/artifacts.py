@@ -4,15 +4,17 @@ import re
 from collections import Counter
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from entityclip.contract.status import Status
-from model.training.loop import TrainResult
 from pipeline.generation.summary import GenerationSummary
 from pipeline.job import Job
 from pipeline.shards.shard import Row, list_shards, read_shard
+
+if TYPE_CHECKING:  # torch takes seconds to import, and generation needs none
+    from model.training.loop import TrainResult
 
 _SAMPLED = 10
 _LONGEST = 400  # characters of a text in the sample
@@ -72,7 +74,7 @@ def artifact_key(*words: str) -> str:
     return "-".join(re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") or "run" for word in words)
 
 
-def publish_training(result: TrainResult, log: list[dict[str, Any]]) -> None:
+def publish_training(result: "TrainResult", log: list[dict[str, Any]]) -> None:
     """The training curve as a table, what the run came to, and a link to its checkpoint."""
     steps = [line for line in log if line["kind"] == "step"]
     every = max(1, -(-len(steps) // _CURVE_POINTS))

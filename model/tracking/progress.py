@@ -5,12 +5,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tqdm import tqdm
 
-from model.data.dataset import TripleDataset
 from model.settings.schema import TrainSettings
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from model.data.dataset import TripleDataset
 
 _RECENT_STEPS = 100
 _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 600.0  # seconds between lines
@@ -115,7 +117,7 @@ class Progress:
 
 
 def log_data_summary(
-    progress: Progress | NullOutput, settings: TrainSettings, splits: dict[str, TripleDataset]
+    progress: Progress | NullOutput, settings: TrainSettings, splits: "dict[str, TripleDataset]"
 ) -> None:
     """What is trained on, in a few lines."""
     for triples in splits.values():
@@ -126,14 +128,14 @@ def log_data_summary(
         progress.say("a control: every row trains with the explanation of another")
 
 
-def log_left_out_rows(progress: Progress | NullOutput, splits: dict[str, TripleDataset]) -> None:
+def log_left_out_rows(progress: Progress | NullOutput, splits: "dict[str, TripleDataset]") -> None:
     """Images that could not be used, and once more what is missing of the explanations."""
     for line in splits["train"].failures.lines():
         progress.say(line)
     _warn(progress, splits)
 
 
-def _warn(progress: Progress | NullOutput, splits: dict[str, TripleDataset]) -> None:
+def _warn(progress: Progress | NullOutput, splits: "dict[str, TripleDataset]") -> None:
     for triples in splits.values():
         if warning := triples.source.warning():
             progress.say(warning)

@@ -12,7 +12,7 @@ def prefect_server() -> Iterator[None]:
     """A real Prefect server in a temporary home, for flows that run in this process."""
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_test_harness(server_startup_timeout=240):
         yield
 
 

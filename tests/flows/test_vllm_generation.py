@@ -19,10 +19,12 @@ MAX_TOKENS = 20  # between the shortest and the longest explanation, so that bot
 
 
 def _vllm_processes() -> list[str]:
+    """Of real servers: beside these tests others may run that start false ones."""
     found = []
     for process in psutil.process_iter(["cmdline", "name", "status"]):
         line = " ".join(process.info["cmdline"] or [process.info["name"] or ""])
-        if "vllm" in line.lower() and "pytest" not in line and process.info["status"] != psutil.STATUS_ZOMBIE:
+        is_vllm = "VLLM::" in line or str(DEFAULT_PYTHON) in line
+        if is_vllm and process.info["status"] != psutil.STATUS_ZOMBIE:
             found.append(line)
     return found
 

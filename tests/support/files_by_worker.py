@@ -7,9 +7,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parents[2]
 
-# A Prefect server, Chromium and vLLM take seconds to start and gigabytes to hold: all files that name one of them go
-# to one worker, which starts it once. Two vLLM servers are never up at once.
-_STARTED_ONCE = ("pytest.mark.vllm", "prefect_server", "chromium")
+# What takes seconds to start and gigabytes to hold, by the words that say that a file's tests want it: all these files
+# go to one worker, which starts it once. So no two vLLM servers are ever up at once.
+_STARTED_ONCE = {"prefect_server": "servers", "pytest.mark.vllm": "servers", "chromium": "browser"}
 
 
 class FilesByWorker(LoadScopeScheduling):
@@ -22,4 +22,4 @@ class FilesByWorker(LoadScopeScheduling):
 @cache
 def _unit(file: str) -> str:
     source = (ROOT / file).read_text(encoding="utf-8")
-    return next((name for name in _STARTED_ONCE if name in source), file)
+    return next((unit for words, unit in _STARTED_ONCE.items() if words in source), file)

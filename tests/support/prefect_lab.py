@@ -20,14 +20,11 @@ ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
 
 
-def wait_for(what: Callable[[], T | None], seconds: float) -> T:
-    """The first true value of `what`; fails when the time is over."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := what():
-            return value
+def wait_for(what: Callable[[], T | None]) -> T:
+    """The first true value of `what`; the deadline of the test is that of its waits, however busy the machine."""
+    while not (value := what()):
         time.sleep(0.1)
-    raise AssertionError(f"nothing after {seconds} s")
+    return value
 
 
 def free_port() -> int:
@@ -64,7 +61,7 @@ class PrefectLab:
     def __enter__(self) -> Self:
         port = self.url.split(":")[2].partition("/")[0]
         self._start("server", "server", "start", "--host", "127.0.0.1", "--port", port)
-        wait_for(self._healthy, 120)
+        wait_for(self._healthy)
         self.prefect("work-pool", "create", "lab", "--type", "process")
         return self
 
@@ -105,10 +102,10 @@ class PrefectLab:
         """Type, name and message of a flow run's state."""
         return dict(httpx.get(f"{self.url}/flow_runs/{run}", timeout=30).raise_for_status().json()["state"])
 
-    def ended(self, run: UUID, seconds: float) -> dict[str, Any]:
+    def ended(self, run: UUID) -> dict[str, Any]:
         """The final state of a flow run."""
         final = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-        return wait_for(lambda: state if (state := self.state(run))["type"] in final else None, seconds)
+        return wait_for(lambda: state if (state := self.state(run))["type"] in final else None)
 
     def artifacts(self, run: UUID) -> dict[str, dict[str, Any]]:
         """Artifacts of a flow run by key, or by type where they have none."""

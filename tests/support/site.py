@@ -23,7 +23,7 @@ class Site:
 @contextmanager
 def served(location: Path | str, *options: str) -> Iterator[Site]:
     """Start it and wait for its address; at the end press Ctrl-C, upon which it has to end well."""
-    command = [sys.executable, "-m", "flows.cli", "serve", str(location), "--port", "0", *options]
+    command = [sys.executable, "-m", "flows.cli.main", "serve", str(location), "--port", "0", *options]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -35,7 +35,7 @@ def served(location: Path | str, *options: str) -> Iterator[Site]:
             raise AssertionError(f"{said}{process.communicate()[1]}")
         yield Site(found[0], process)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate()
         assert process.returncode == 0, errors
         assert "Traceback" not in errors, errors
     finally:

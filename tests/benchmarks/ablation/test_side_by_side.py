@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from benchmarks.ablation.side_by_side import complete_runs
 from model.errors import ModelError
+from tests.support.prefect_lab import wait_for
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ def main(folder: str) -> None:
 def test_runs_end_with_the_command(tmp_path: Path, how: signal.Signals):
     command = subprocess.Popen([sys.executable, "-m", __name__, str(tmp_path)])
     try:
-        _wait_for(lambda: len(list(tmp_path.glob("[0-9]"))) == 2)
+        wait_for(lambda: len(list(tmp_path.glob("[0-9]"))) == 2)
         workers = [int(path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()]
         command.send_signal(how)
-        assert command.wait(120) != 0
+        assert command.wait() != 0
     finally:
         command.kill()
-    _wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
     assert len(list(tmp_path.iterdir())) == 2, "another run was begun"
 
 
@@ -55,13 +55,6 @@ def test_runs_that_fail_are_named_when_all_others_have_ended(tmp_path: Path):
     runs = [FakeRun(tmp_path / "bad", fails=True), FakeRun(tmp_path / "complete", is_complete=True)]
     with pytest.raises(ModelError, match=r"1 of 1 runs failed:\n  .*bad: ModelError: no such shard"):
         complete_runs(runs, 2, "runs")  # type: ignore[arg-type]
-
-
-def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline, "not in two minutes"
-        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def test_unusable_data_is_named_before_prefect_starts_or_by_the_flow(
     write_pairs(tmp_path, 3)
     bad = write_manifest(tmp_path, tiny_llama, dataset__root="nowhere")
     result = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "generate", str(bad)],
+        [sys.executable, "-m", "flows.cli.main", "generate", str(bad)],
         env={**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())},
         capture_output=True,
         text=True,
@@ -105,13 +105,13 @@ def test_an_interrupt_ends_soon_and_keeps_what_was_answered(tmp_path: Path, tiny
     write_pairs(tmp_path, 500)
     changes = {"generation__engine__batch_size": 1, "generation__sampling__max_tokens": 40}
     manifest = write_manifest(tmp_path, tiny_llama, generation__max_model_len=128, **changes)
-    command = [sys.executable, "-m", "flows.cli", "generate", str(manifest)]
+    command = [sys.executable, "-m", "flows.cli.main", "generate", str(manifest)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stderr is not None
     assert next(line for line in process.stderr if line.startswith("generate: "))
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: Prefect's temporary server gets it too
     rest = process.stderr.read()
-    assert process.wait(timeout=60) != 0
+    assert process.wait() != 0
     assert "interrupted: what is finished is kept" in rest
     assert "Traceback" not in rest
     spools = list((tmp_path / "explanations" / "_spool").iterdir())

@@ -59,7 +59,7 @@ def test_sigterm_exits_with_0_and_ctrl_c_with_130_both_with_the_state_saved(
     config: Path, prefect_server: None, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "flows.cli", "train", str(config), "--out", str(run)]
+    command = [sys.executable, "-m", "flows.cli.main", "train", str(config), "--out", str(run)]
     environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value() or "", "PYTHONPATH": str(ROOT)}
     reached = 0
     for number, code, word in (
@@ -68,9 +68,9 @@ def test_sigterm_exits_with_0_and_ctrl_c_with_130_both_with_the_state_saved(
     ):
         process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
-            wait_for(lambda least=reached + 20: _steps(run)[-1:] > [least], 90)
+            wait_for(lambda least=reached + 20: _steps(run)[-1:] > [least])
             process.send_signal(number)
-            _, said = process.communicate(timeout=60)
+            _, said = process.communicate()
         finally:
             process.kill()
         assert process.returncode == code, said
@@ -85,7 +85,7 @@ def test_several_processes_go_down_with_one_and_go_on_together(
     config: Path, prefect_server: None, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "flows.cli", "train", str(config), "--out", str(run), "--nproc", "2"]
+    command = [sys.executable, "-m", "flows.cli.main", "train", str(config), "--out", str(run), "--nproc", "2"]
     command += ["--set", "checkpoint.every=10"]
     environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value() or "", "PYTHONPATH": str(ROOT)}
     reached = 0
@@ -95,12 +95,12 @@ def test_several_processes_go_down_with_one_and_go_on_together(
     ):
         process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
-            wait_for(lambda least=reached + 20: _steps(run)[-1:] > [least], 120)
+            wait_for(lambda least=reached + 20: _steps(run)[-1:] > [least])
             if code:
                 _training_process(process.pid, rank=1).kill()
             else:
                 process.send_signal(signal.SIGTERM)
-            _, said = process.communicate(timeout=90)
+            _, said = process.communicate()
         finally:
             process.kill()
         assert process.returncode == code, said
@@ -113,7 +113,7 @@ def test_several_processes_go_down_with_one_and_go_on_together(
 def _training_process(command: int, rank: int) -> psutil.Process:
     """One of the processes that train for a command."""
     below = psutil.Process(command).children(recursive=True)
-    (found,) = [p for p in below if "model.launch" in p.cmdline() and p.environ().get("RANK") == str(rank)]
+    (found,) = [p for p in below if "model.launch.__main__" in p.cmdline() and p.environ().get("RANK") == str(rank)]
     return found
 
 
@@ -137,16 +137,16 @@ def test_a_cancelled_flow_ends_as_cancelled_with_the_state_saved(lab: PrefectLab
     run = tmp_path / "run"
     worker = lab.worker("trainer", limit=1)
     first = lab.run("train-entityclip/heraldry")
-    wait_for(lambda: len(_steps(run)) > 20, 90)
+    wait_for(lambda: len(_steps(run)) > 20)
     lab.prefect("flow-run", "cancel", str(first))
-    assert lab.ended(first, 60)["type"] == "CANCELLED"
-    saved = wait_for(lambda: (run / "state").is_dir() and _saved(run), 10)
+    assert lab.ended(first)["type"] == "CANCELLED"
+    saved = wait_for(lambda: (run / "state").is_dir() and _saved(run))
     assert _steps(run) == list(range(1, saved + 1))
 
     second: Any = lab.run("train-entityclip/heraldry")
-    wait_for(lambda: _steps(run)[-1] > saved + 20, 90)
+    wait_for(lambda: _steps(run)[-1] > saved + 20)
     assert f"resumed from step {saved} of {MANY}" in (tmp_path / "trainer.log").read_text()
     assert lab.state(second)["type"] == "RUNNING"
     lab.prefect("flow-run", "cancel", str(second))
-    assert lab.ended(second, 60)["type"] == "CANCELLED"
+    assert lab.ended(second)["type"] == "CANCELLED"
     lab.kill(worker)

@@ -54,7 +54,7 @@ begin_small_server()
 loaded = loaded_by_workers(Doubler(), itertools.chain([0, 1, -1], range(10**9)), workers=2, ahead=4)
 {lines}
 """
-    assert subprocess.run([sys.executable, "-c", program], timeout=120, check=False).returncode == 7
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 7
 
 
 def test_workers_end_with_a_program_that_is_killed():
@@ -69,10 +69,10 @@ assert next(held) == 0
 print(*(child.pid for child in psutil.Process().children(recursive=True)), flush=True)
 os.kill(os.getpid(), 9)
 """
-    ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, timeout=120, check=False)
+    ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=False)
     left = [psutil.Process(int(pid)) for pid in ended.stdout.split() if psutil.pid_exists(int(pid))]
     assert ended.returncode == -signal.SIGKILL and len(ended.stdout.split()) >= 3  # the server and two workers
-    assert not psutil.wait_procs(left, timeout=60)[1]
+    assert not psutil.wait_procs(left, timeout=120)[1]
 
 
 def test_batches_are_the_same_whoever_loads_them(dataset, towers):

@@ -25,7 +25,7 @@ TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 0.1}
 def test_processes_give_the_gradients_of_one(clip_folder: Path, tmp_path: Path, count: int) -> None:
     program = ["-m", "tests.model.distributed_program", str(clip_folder), str(tmp_path)]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    subprocess.run([*torchrun, *program], check=True, timeout=300)
+    subprocess.run([*torchrun, *program], check=True)
     found = [load_file(tmp_path / f"{rank}.safetensors") for rank in range(count)]
     assert all(torch.equal(value, other[name]) for other in found[1:] for name, value in found[0].items())
     for case in cases(count):
