@@ -1,24 +1,17 @@
-"""The flow that reproduces the paper's tables on one of its benchmarks: arms, folders, settings, and the order of work.
-
-Called again, it goes on where it stopped.
-"""
+"""The flow that reproduces the paper's tables on one of its benchmarks; called again, it goes on where it stopped."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-import yaml
 from prefect import flow
 
-from entityclip.contract.status import EXPLAINED
-from flows.arms import only
 from flows.display.check import show_check
 from flows.display.console import console, show_generation, show_training
 from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
 from flows.orchestration.states import stops_with_its_child
-from flows.project_paths import PROJECT
+from flows.paper_benchmarks import PAPER_ARMS, Reproduction, open_reproduction, released_explanations
 from flows.train import train_entityclip
 from model.evaluation.arms_table import ArmsTable, arms_table
 from model.evaluation.evaluate import read_metrics
@@ -29,98 +22,6 @@ from pipeline.checking.check import CheckOptions, check_manifest
 from pipeline.checking.report import CheckReport
 from pipeline.errors import PipelineError
 from pipeline.import_released.importer import import_explanations
-from pipeline.manifest.manifest import load_manifest
-
-Benchmark = Literal["n24news", "visualnews", "goodnews"]
-
-# Equal in everything but the method. The bridge is ours and not the paper's.
-PAPER_ARMS = {
-    "plain CLIP": only(),
-    "MMAE only": only(mmae=True),
-    "GI-ITM only": only(gi_itm=True),
-    "EntityCLIP": only(mmae=True, gi_itm=True),
-    "EntityCLIP with bridge": only(mmae=True, gi_itm=True, bridge_weight=0.5),
-}
-_PRESETS: dict[Benchmark, str] = {"n24news": "paper", "visualnews": "paper", "goodnews": "paper-goodnews"}
-# Where the authors' released explanations lie below a dataset's root, as docs and `import-explanations` know them.
-_RELEASED: dict[Benchmark, str] = {
-    "n24news": "**/CapDsc_mistral_*.json",
-    "visualnews": "CapDsc_mistral_*.json",
-    "goodnews": "train_cap_individual/New_Corr_CapDsc_mistral_*.json",
-}
-
-
-@dataclass(frozen=True)
-class Reproduction:
-    """A benchmark's folder of results; its manifest and training settings are written there, for all to see."""
-
-    benchmark: Benchmark
-    folder: Path
-
-    @property
-    def manifest(self) -> Path:
-        """The benchmark's shipped manifest, with its root and output."""
-        return self.folder / "manifest.yaml"
-
-    @property
-    def config(self) -> Path:
-        """The training settings of all arms."""
-        return self.folder / "train.yaml"
-
-    def run(self, arm: str, seed: int) -> Path:
-        """Where an arm is trained with a seed."""
-        return self.folder / f"seed-{seed}" / arm.lower().replace(" ", "-")
-
-    def write_manifest(self, root: Path, template: Path | None = None) -> None:
-        """The shipped manifest, or another one's generation, over the data in `root`.
-
-        Raises:
-            PipelineError: the other one is no manifest.
-        """
-        path = (template or PROJECT / "data_manifests" / f"{self.benchmark}.yaml").resolve()
-        load_manifest(path)  # mistakes show under the name that the user knows
-        manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
-        generation = manifest["generation"]
-        for section, name in (
-            (generation, "model"),
-            (generation, "prompt"),
-            (generation.get("judge", {}), "clip_tokenizer"),
-        ):
-            if name in section and (there := path.parent / section[name]).exists():
-                section[name] = str(there)
-        manifest["dataset"] = {"kind": self.benchmark, "root": str(root.resolve())}
-        manifest["output"] = str(self.folder / "explanations")
-        _write(self.manifest, manifest)
-
-    def write_config(self, explanations: Path) -> None:
-        """The authors' recipe on these shards. They have no statuses: every pair that has an explanation."""
-        data = {"explanations": str(explanations), "statuses": list(EXPLAINED)}
-        _write(self.config, {"preset": _PRESETS[self.benchmark], "data": data})
-
-
-def open_reproduction(benchmark: str, root: Path, out: Path) -> Reproduction:
-    """Find the benchmark by its name.
-
-    Raises:
-        PipelineError: there is no such benchmark, or no folder with its data.
-    """
-    for known in get_args(Benchmark):
-        if benchmark == known:
-            if not root.is_dir():
-                raise PipelineError(f"no folder with {benchmark}'s published files at {root}; name it with --root")
-            return Reproduction(known, out)
-    raise PipelineError(f"no benchmark {benchmark!r}; there are {', '.join(get_args(Benchmark))}")
-
-
-def released_explanations(benchmark: Benchmark, root: Path) -> list[Path]:
-    """The files of explanations that lie with the data, if any."""
-    return sorted(root.glob(_RELEASED[benchmark]))
-
-
-def _write(path: Path, content: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as temporary:
-        temporary.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
 @flow(name="reproduce-entityclip")

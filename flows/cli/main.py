@@ -278,7 +278,7 @@ def reproduce(
     force: Annotated[bool, typer.Option("--force", help="go on although the check found errors")] = False,
 ) -> None:
     """The paper's table on one of its benchmarks; called again, it goes on where it stopped."""
-    from flows.reproduce import open_reproduction
+    from flows.paper_benchmarks import open_reproduction
 
     folder = (out or Path("runs") / f"reproduce-{benchmark}").absolute()
     open_reproduction(benchmark, root, folder)  # mistakes show before Prefect starts

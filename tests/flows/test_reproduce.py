@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from flows.cli.main import main
-from flows.reproduce import PAPER_ARMS
+from flows.paper_benchmarks import PAPER_ARMS
 from pipeline.manifest.manifest import load_manifest
 from pipeline.readers import read_pairs
 from tests.model.tiny_clip import NAMES, WORDS, make_tiny_clip
