@@ -12,6 +12,7 @@ import tempfile
 import time
 from argparse import Namespace
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ from entityclip.contract.receipts import BucketReceipt, ShardReceipt
 from model.clip.open_clip_import import open_clip
 from model.clip.towers import Towers
 from model.data.dataset import TripleDataset
+from model.data.loader import load_batches
 from model.data.shards import read_split
 from pipeline.files.storage import open_storage
 from pipeline.packing.pack import PackSettings, pack
@@ -105,9 +107,9 @@ def _cpu_seconds() -> float:
 
 def _ours(folder: Path, towers: Towers, workers: int, batch_size: int) -> Iterator[torch.Tensor]:
     rows = read_split(folder, "train", statuses=("ok",))
-    triples = TripleDataset(rows, towers, explanations=False, cache_mib=0, workers=workers)
-    order = triples.order(batch_size, seed=0)
-    for batch, _ in triples.batches(map(order.rows, range(order.batches_per_epoch))):
+    triples = TripleDataset(rows, towers, explanations=False, workers=workers)
+    sampler = triples.training_sampler(batch_size, seed=0)
+    for batch, _ in load_batches(triples, islice(sampler, sampler.batches_per_epoch)):
         yield batch.images
 
 

@@ -29,6 +29,7 @@ from entityclip.contract.schema import SCHEMA_VERSION
 from model.clip.open_clip_import import open_clip
 from model.clip.towers import Towers
 from model.data.dataset import TripleDataset
+from model.data.loader import load_batches
 from model.data.shards import read_split
 
 BATCH = 192
@@ -79,9 +80,9 @@ def start_once(folder: Path, workers: int) -> dict[str, float]:
     before, began = _mib("RssAnon"), time.monotonic()
     rows = read_split(folder, "train", statuses=("ok",), allow_partial=True)
     read = time.monotonic()
-    triples = TripleDataset(rows, towers, explanations=True, cache_mib=0, workers=workers)
+    triples = TripleDataset(rows, towers, explanations=True, workers=workers)
     ready = time.monotonic()
-    batches = triples.batches(triples.order(BATCH, 0).starting_at(0))
+    batches = load_batches(triples, triples.training_sampler(BATCH, seed=0))
     batch, _ = next(batches)
     first = time.monotonic()
     assert len(batch.ids) == BATCH

@@ -8,6 +8,7 @@ tables and draws `docs/shortcuts.png`. docs/why_it_works_or_not.md says what was
 
 import json
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from safetensors.torch import load_file
 from flows.arms import ARMS
 from model.clip.towers import load_towers
 from model.data.dataset import TripleDataset
+from model.data.loader import load_batches
 from model.data.shards import read_split
 from model.files import write_json, written_whole
 from model.method.entityclip import EntityCLIP
@@ -40,10 +42,11 @@ def probe(settings: TrainSettings, state: Path, batch_size: int) -> dict[str, An
     model = EntityCLIP(towers.clip, settings.method)
     model.load_state_dict(load_file(state / "model.safetensors"))
     rows = read_split(settings.data.explanations, "val", statuses=settings.data.statuses)
-    triples = TripleDataset(rows, towers, explanations=True, trim=True, cache_mib=1024, workers=0)
-    order = triples.order(batch_size, seed=0)
+    triples = TripleDataset(rows, towers, explanations=True, trim=True)
+    sampler = triples.training_sampler(batch_size, seed=0)
+    sampler.start = 1
     copied, gradients, accuracy = [], [], []
-    for batch, _ in triples.batches(order.rows(number) for number in range(1, 1 + _BATCHES)):
+    for batch, _ in load_batches(triples, islice(sampler, _BATCHES)):
         with torch.no_grad():
             copied.append(copying(model, model.token_features(batch)))
             report = model(batch, generator=seeded(0, "probe")).report

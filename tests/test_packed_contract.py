@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from model.clip.towers import load_towers
+from model.data.cache import cache_samples
 from model.data.dataset import TripleDataset
+from model.data.loader import load_batches
 from model.data.packed_images import PackedImages
 from model.data.shards import read_split
 from model.errors import ModelError
@@ -38,17 +40,19 @@ def test_packed_rows_train_as_those_by_reference(
 
     def read(folder: Path | str, workers: int = 0, cache_mib: int = 0) -> TripleDataset:
         found = read_split(Path(folder), "train", statuses=("ok",))
-        return TripleDataset(found, towers, explanations=True, cache_mib=cache_mib, workers=workers)
+        triples = TripleDataset(found, towers, explanations=True, workers=workers)
+        cache_samples(triples, cache_mib)
+        return triples
 
     reference = read(job.output)
     every = list(range(len(reference)))
-    one, rows = reference.batch(every)
+    one, rows = next(load_batches(reference, [every]))
     pack(job.output, tmp_path / "small", PackSettings(size=8))
     with pytest.raises(ModelError, match=r"packed with images of 8 pixels, the model reads 16 x 16.*--size 16"):
         read(tmp_path / "small")
     shutil.rmtree(tmp_path / "images")
     packed = read(tmp_path / "packed")
-    two, packed_rows = packed.batch(every)
+    two, packed_rows = next(load_batches(packed, [every]))
     assert packed_rows == rows == every and one.ids == two.ids
     for name in ("captions", "explanations", "image_group", "caption_group", "key_group"):
         assert torch.equal(getattr(one, name), getattr(two, name)), name
@@ -63,15 +67,15 @@ def test_packed_rows_train_as_those_by_reference(
     read_group = PackedImages._read_group
     monkeypatch.setattr(PackedImages, "_read_group", lambda s, *g: read_groups.append(g) or read_group(s, *g))  # type: ignore[func-returns-value]
     monkeypatch.setattr("model.data.dataset.WINDOW", 16)
-    order = packed.order(5, seed=3)
-    here = list(packed.batches(islice(order.starting_at(0), order.batches_per_epoch)))
+    sampler = packed.training_sampler(5, seed=3)
+    here = list(load_batches(packed, islice(sampler, sampler.batches_per_epoch)))
     assert len(read_groups) == len(set(read_groups)) <= 12  # each row group once an epoch
     seen = [row for _, rows in here for row in rows]
     assert len(set(seen)) == len(seen) == len(packed) // 5 * 5 and seen != sorted(seen)
     for how in ({"workers": 2}, {"cache_mib": 1}):
         other = read(tmp_path / "packed", **how)
         for (a, rows_a), (b, rows_b) in zip(
-            here, other.batches(islice(other.order(5, seed=3).starting_at(0), len(here))), strict=True
+            here, load_batches(other, islice(other.training_sampler(5, seed=3), len(here))), strict=True
         ):
             assert rows_a == rows_b and torch.equal(a.images, b.images) and torch.equal(a.captions, b.captions)
-    assert sorted(row for part in packed.in_reading_order(7) for row in part) == every
+    assert sorted(row for part in packed.sequential_sampler(7) for row in part) == every

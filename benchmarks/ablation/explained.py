@@ -67,6 +67,6 @@ def _explanations(run: Run, ids: Sequence[str]) -> Tensor:
     """(N, D) fp32, L2-normalised: what the world's language model said of these test pairs, through the text tower."""
     towers = load_trained_towers(run.folder)
     rows = read_split(run.world.explanations("generated"), "test", statuses=None)
-    triples = TripleDataset(rows, towers, explanations=True, cache_mib=0, workers=0)
+    triples = TripleDataset(rows, towers, explanations=True)
     places = {row_id: place for place, row_id in enumerate(triples.ids)}
     return embed_explanations(towers.clip, triples, _BATCH)[[places[row_id] for row_id in ids]]

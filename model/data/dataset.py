@@ -1,35 +1,70 @@
-"""Triples for training and evaluation: rows of the shards as tokens, pixels and groups, batch by batch.
+"""Triples for training and evaluation as a torch Dataset: rows of the shards as tokens and pixels.
 
-In memory are the rows' order, places and groups. Texts are read from a memory-mapped file and tokenised where they are
-used; images are decoded by worker processes. Where a split is small, its tokens and its pixels are kept: that changes
-time, never a batch. An image that cannot be used costs its row and is reported.
+Texts are read from a memory-mapped file and tokenised where they are used, images are decoded by the worker processes
+of `model.data.loader`. An image that cannot be used costs its row and is reported.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import repeat
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
+from torch.utils.data import Dataset
 
-from model.clip.towers import Towers
-from model.data.batch_order import BatchOrder
-from model.data.images import DEFAULT_LIMIT, BadImages
-from model.data.loader import CHUNK, LoadedRows, LoadRequest, RowCache, RowLoader, RowRequests, chunks
+from entityclip.contract.image_rules import BadImage
+from model.clip.tokenize import TextReader
+from model.clip.towers import Towers, image_size
+from model.data.batch_sampler import RandomBatchSampler, SequentialBatchSampler
+from model.data.images import DEFAULT_LIMIT, BadImages, Preprocessing, decode_bytes, decode_file
+from model.data.packed_images import PackedImages
 from model.data.shards import SplitRows
-from model.data.triple_table import TripleTable
-from model.data.workers import ReadAhead, begin_server, loaded_by_workers, workers_here
+from model.data.workers import count_workers
 from model.errors import ModelError
-from model.method.batch import Batch
 from model.rng import seeded
 
 TRUNCATION_SAMPLE = 20_000  # rows; of a sample of so many, a share is off by less than 0.7 points (95 %)
 WINDOW = 8192  # rows of packed images that are shuffled together; two windows are in memory, about 20 KB a row
-_FEW = 4096  # rows that are loaded sooner than workers have started
-_CPU = torch.device("cpu")
+
+
+class PackedRow(NamedTuple):
+    """A row, and its packed image read in advance: row groups are read whole, so one process reads for all."""
+
+    row: int
+    image: bytes
+
+
+class Sample(NamedTuple):
+    """One row."""
+
+    row: int
+    pixels: Tensor  # (3, H, W) uint8
+    caption: Tensor  # (context_length,) int32 token ids
+    explanation: Tensor | None  # (context_length,) int32 token ids
+
+
+class BadSample(NamedTuple):
+    """A row whose image cannot be used."""
+
+    row: int
+    why: str
+
+
+class LoadedRows(NamedTuple):
+    """Samples, collated: U of them have a usable image. As compact as they travel well between processes."""
+
+    rows: list[int]  # the usable ones, in the order asked for
+    pixels: Tensor  # (U, 3, H, W) uint8
+    captions: Tensor  # (U, context_length) int32
+    explanations: Tensor | None  # (U, context_length) int32
+    failures: list[BadSample]
+
+
+class _Cache(Protocol):
+    def samples(self, rows: Sequence[int]) -> list[Sample | BadSample]: ...
 
 
 @dataclass(frozen=True)
@@ -41,8 +76,23 @@ class Truncation:
     rows: int  # that were counted: all, or a sample
 
 
-class TripleDataset:
-    """A split, ready to be read in any order: groups, topics, and batches."""
+class TripleDataset(Dataset[Sample | BadSample]):
+    """A split by row number: samples, and what is known of its rows without loading them.
+
+    What a sample is depends on nothing but its row, so it is the same wherever it is loaded. A worker process gets no
+    more than it needs to load samples, none of which grows with the split.
+
+    Attributes:
+        ids, topics: by row, read from disk when they are asked for.
+        image_group, caption_group, key_group: (N,) int64, equal where the rows' image, caption, key are.
+        anchors: (N, D) by row, given by whoever trains with them.
+        failures: why an image could not be used, by id; those of the rows that batches were made of so far.
+        cache: the samples, where they are kept in memory (`model.data.cache`).
+        reads_explanations: whether samples have their explanation's tokens.
+        is_packed: whether images lie in the shards, so that reading in any order would read row groups many times.
+        trim: whether the texts of a batch are cut to its longest.
+        workers: processes that load batches; 0: this one.
+    """
 
     def __init__(
         self,
@@ -50,50 +100,113 @@ class TripleDataset:
         towers: Towers,
         *,
         explanations: bool,
-        cache_mib: int,
         count_explanations: bool = False,
         trim: bool = False,
         workers: int | None = 0,
         max_bad_images: float = DEFAULT_LIMIT,
     ) -> None:
-        """Count truncated texts, and decode all images if their pixels fit in `cache_mib`.
+        """Find equal rows and count truncated texts.
 
         Args:
-            explanations: batches have their tokens.
-            count_explanations: the truncated ones are counted even if batches do not have their tokens.
-            trim: cut the texts of a batch to its longest; the caller knows that nothing reads padding.
-            workers: processes that load batches; 0: this one, None: one a core.
+            explanations: `reads_explanations`.
+            count_explanations: the truncated ones are counted even if samples do not have their tokens.
+            trim: as the attribute; the caller knows that nothing reads padding.
+            workers: as the attribute; None: one a core.
             max_bad_images: share of the rows, rounded up, whose image may be unusable.
 
-        Raises ModelError: no image root, too many bad images, a tokenizer that does not belong to the towers.
+        Raises ModelError: no image root, images packed smaller than the model reads them, a tokenizer that does not
+        belong to the towers.
         """
-        self._rows: TripleTable = rows.triples
-        self._requests = RowRequests(self._rows)
-        self._trim, self._workers = trim, workers_here(workers)
-        self._loader = RowLoader(self._rows.texts, towers, explanations=explanations)
-        self._kept: RowCache | None = None
+        self._rows = rows.triples
+        self.reads_explanations = explanations
+        self.tokenize = TextReader(towers)
+        self.preprocessing = Preprocessing(towers.transform)
+        self.image_size = image_size(towers.clip)
         self.source = rows.source
-        self.failures = BadImages(len(self._rows), max_bad_images, expected=int(self._rows.places.known_bad.sum()))
+        self.is_packed = bool(self._rows.row_index["packed"].any())
+        self._check_images()
+        self.trim, self.workers = trim, count_workers(workers)
+        known_bad = int(self._rows.row_index["known_bad"].sum())
+        self.failures = BadImages(len(self), max_bad_images, expected=known_bad)
         self.ids = self._rows.column("id")
         self.topics = self._rows.column("topic")
         self.image_group = self._rows.picture_groups()
         self.caption_group = self._rows.groups("caption")
         self.key_group = self._rows.groups("key")
-        self.anchors: Tensor | None = None  # (N, D) by row, given by whoever trains with them
+        self.anchors: Tensor | None = None
+        self.cache: _Cache | None = None
         self.truncation = self._count_truncated(explanations or count_explanations)
-        height, width = self._loader.image_size
-        if rows.source.packed_at is not None and rows.source.packed_at < min(height, width):
-            raise ModelError(
-                f"split {rows.source.split} is packed with images of {rows.source.packed_at} pixels, the model reads "
-                f"{height} x {width}; pack it anew with --size {max(height, width)} or more"
-            )
-        if len(self) * 3 * height * width <= cache_mib * 2**20:
-            self._kept = self._load_all()
-        elif self._workers:
-            begin_server()
+
+    def __getstate__(self) -> dict[str, Any]:
+        loading = ("_rows", "reads_explanations", "tokenize", "preprocessing", "image_size")
+        return {name: getattr(self, name) for name in loading} | {"cache": None}
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def __getitem__(self, row: int) -> Sample | BadSample:
+        return self.__getitems__([row])[0]
+
+    def __getitems__(self, rows: Sequence[int | PackedRow]) -> list[Sample | BadSample]:
+        """The samples of R rows, in their order."""
+        numbers = [row.row if isinstance(row, PackedRow) else row for row in rows]
+        if self.cache is not None:
+            return self.cache.samples(numbers)
+        images = [self._pixels(row) for row in rows]
+        usable = [row for row, image in zip(numbers, images, strict=True) if not isinstance(image, str)]
+        captions = iter(self._tokens("caption", usable)[0])
+        explanations = iter(self._tokens("explanation", usable)[0]) if self.reads_explanations else repeat(None)
+        return [
+            BadSample(row, image) if isinstance(image, str) else Sample(row, image, next(captions), next(explanations))
+            for row, image in zip(numbers, images, strict=True)
+        ]
+
+    def collate(self, samples: Sequence[Sample | BadSample]) -> LoadedRows:
+        """Stack the samples whose image can be used; there may be none."""
+        usable = [sample for sample in samples if isinstance(sample, Sample)]
+        failures = [sample for sample in samples if isinstance(sample, BadSample)]
+        if not usable:
+            tokens = torch.zeros((0, self.tokenize.context_length), dtype=torch.int32)
+            pixels = torch.zeros((0, 3, *self.image_size), dtype=torch.uint8)
+            return LoadedRows([], pixels, tokens, tokens if self.reads_explanations else None, failures)
+        explanations = [sample.explanation for sample in usable if sample.explanation is not None]
+        return LoadedRows(
+            [sample.row for sample in usable],
+            torch.stack([sample.pixels for sample in usable]),
+            torch.stack([sample.caption for sample in usable]),
+            torch.stack(explanations) if explanations else None,
+            failures,
+        )
+
+    def training_sampler(self, batch_size: int, seed: int) -> RandomBatchSampler:
+        """The order to train in: every row once an epoch. Raises ModelError if the rows do not fill a batch.
+
+        Any order of all rows, whatever shards they are in; but packed images are read by row group, each once an
+        epoch, and their rows meet within windows of WINDOW rows.
+        """
+        return RandomBatchSampler(len(self), batch_size, seed, self._blocks(), WINDOW)
+
+    def sequential_sampler(self, batch_size: int) -> SequentialBatchSampler:
+        """All rows once, in the order in which they are read fastest: that of their ids, or as they are packed."""
+        return SequentialBatchSampler(len(self), batch_size, self._blocks())
+
+    def packed_images(self) -> PackedImages:
+        """A reader of the packed images that keeps what two windows need."""
+        return self._rows.images.keeping(2 * WINDOW)
+
+    def with_packed_images(self, images: PackedImages, rows: list[int]) -> list[int | PackedRow]:
+        """The same rows, those with a packed image with its bytes."""
+        packed = self._rows.row_index["packed"]
+        return [PackedRow(row, images.read(*self._rows.location(row))) if packed[row] else row for row in rows]
+
+    def note_failures(self, failures: Iterable[BadSample]) -> None:
+        """Remember them by id. Raises ModelError once more images have failed than may."""
+        for bad in failures:
+            self.failures.add(self.ids[bad.row], bad.why)
+
+    def explanation_tokens(self, rows: list[int]) -> Tensor:
+        """Token ids (R, context_length) int64 of the explanations of some rows."""
+        return self._tokens("explanation", rows)[0].long()
 
     def summary(self) -> str:
         """One line about what there is to train on."""
@@ -106,115 +219,46 @@ class TripleDataset:
         bad = [f"{len(self.failures)} images could not be used"] if self.failures else []
         return ", ".join([f"{len(self)} pairs", cut, *bad])
 
-    def order(self, batch_size: int, seed: int) -> BatchOrder:
-        """The order to train in: every row once an epoch. Raises ModelError if the rows do not fill a batch.
+    def _pixels(self, row: int | PackedRow) -> Tensor | str:
+        """(3, H, W) uint8, or why the row's image cannot be used."""
+        try:
+            return self.preprocessing.pixels(self._decoded(row))
+        except BadImage as error:
+            return str(error)
 
-        Any order of all rows, whatever shards they are in; but packed images are read by row group, each once an
-        epoch, and their rows meet within windows of WINDOW rows.
-        """
-        if not self._requests.are_packed:
-            return BatchOrder(len(self), batch_size, seed)
-        return BatchOrder(len(self), batch_size, seed, self._requests.blocks(), WINDOW)
+    def _decoded(self, row: int | PackedRow) -> Image.Image:
+        """Raises BadImage."""
+        wanted = max(self.image_size)
+        if isinstance(row, PackedRow):
+            return decode_bytes(row.image, wanted)
+        index = self._rows.row_index[row]
+        if index["packed"]:
+            return decode_bytes(self._rows.images.read(*self._rows.location(row)), wanted)
+        return decode_file(self._rows.roots[index["root"]], self._rows.text("path", row), wanted)
 
-    def in_reading_order(self, batch_size: int) -> Iterator[list[int]]:
-        """All rows once, in the order in which they are read fastest: that of their ids, or as they are packed."""
-        by_place = np.arange(len(self))
-        if self._requests.are_packed:
-            by_place = np.argsort(self._requests.blocks(), kind="stable")
-        for start in range(0, len(self), batch_size):
-            yield by_place[start : start + batch_size].tolist()
+    def _tokens(self, column: str, rows: Sequence[int]) -> tuple[Tensor, int]:
+        """Token ids (R, context_length) int32 of a column's texts, and how many were truncated."""
+        return self.tokenize([self._rows.text(column, row) or "" for row in rows], f"{column}s")
 
-    def batches(self, numbers: Iterable[list[int]], device: torch.device = _CPU) -> Iterator[tuple[Batch, list[int]]]:
-        """The batches of these lists of rows, in their order, loaded ahead by the workers; each as `batch` gives it.
+    def _blocks(self) -> np.ndarray | None:
+        """(N,) the row groups that had better be read once, by row; None: any order is as good."""
+        return self._rows.row_groups() if self.is_packed else None
 
-        On `device`; for a GPU through pinned memory. Raises ModelError as `batch` does.
-        """
-        lists = iter(numbers)
-        first = next(lists, None)
-        if first is None:
-            return
-        coming: deque[list[int]] = deque()
-        images = self._rows.images.keeping(2 * WINDOW) if self._kept is None else None  # of its own: a thread reads it
-
-        def requests() -> Iterator[LoadRequest]:
-            for rows in chain([first], lists):
-                coming.append(rows)
-                for chunk in chunks(rows):
-                    yield self._requests.of(chunk, images)
-
-        ahead = 2 * len(chunks(first))  # two batches of this size
-        parts: list[LoadedRows] = []
-        for part in self._loaded(requests(), ahead, pin=device.type == "cuda"):
-            parts.append(part)
-            if sum(len(p.rows) + len(p.failures) for p in parts) == len(coming[0]):
-                coming.popleft()
-                yield self._finished(parts, device)
-                parts = []
-
-    def batch(self, rows: list[int]) -> tuple[Batch, list[int]]:
-        """Load some rows here; returns the batch and which rows are in it, those whose image could be used.
-
-        Raises ModelError once more images have failed than may.
-        """
-        loader, images = (self._loader, self._rows.images) if self._kept is None else (self._kept, None)
-        return self._finished([loader[self._requests.of(chunk, images)] for chunk in chunks(rows)], _CPU)
-
-    def explanation_tokens(self, rows: list[int]) -> Tensor:
-        """Token ids (R, context_length) of the explanations of some rows."""
-        return self._loader.tokens("explanation", self._rows.explanation_order[rows].tolist())[0].long()
-
-    def _loaded(self, requests: Iterator[LoadRequest], ahead: int, *, pin: bool) -> Iterator[LoadedRows]:
-        if self._kept is not None:
-            return loaded_by_workers(self._kept, requests, workers=0, ahead=0, pin=pin)
-        if self._requests.are_packed:
-            requests = iter(ReadAhead(requests, ahead))
-        return loaded_by_workers(self._loader, requests, workers=self._workers, ahead=ahead, pin=pin)
-
-    def _finished(self, parts: list[LoadedRows], device: torch.device) -> tuple[Batch, list[int]]:
-        rows = [row for part in parts for row in part.rows]
-        self._note_failures(parts)
-        pixels = [part.pixels.to(device, non_blocking=True) for part in parts]
-        explanations = [part.explanations for part in parts if part.explanations is not None]
-        batch = Batch(
-            ids=[self.ids[row] for row in rows],
-            images=self._loader.preprocessing.normalised(torch.cat(pixels) if len(pixels) > 1 else pixels[0]),
-            captions=self._texts([part.captions for part in parts], device),
-            explanations=self._texts(explanations, device) if explanations else None,
-            image_group=self.image_group[rows].to(device),
-            caption_group=self.caption_group[rows].to(device),
-            key_group=self.key_group[rows].to(device),
-            anchors=None if self.anchors is None else self.anchors[rows].to(device).float(),
-        )
-        return batch, rows
-
-    def _texts(self, parts: list[Tensor], device: torch.device) -> Tensor:
-        tokens = torch.cat(parts)
-        if self._trim and len(tokens):
-            tokens = tokens[:, : int(self._loader.read.end_position(tokens).max()) + 1]
-        return tokens.to(device).long()
-
-    def _note_failures(self, parts: list[LoadedRows]) -> None:
-        for part in parts:
-            for row, why in part.failures:
-                self.failures.add(self.ids[row], why)
+    def _check_images(self) -> None:
+        index, roots = self._rows.row_index, self._rows.roots
+        for number in np.unique(index["root"][~index["packed"]]):
+            if not roots[number].is_dir():
+                raise ModelError(f"no image root at {roots[number]}; set data.image_root to where the images are")
+        height, width = self.image_size
+        if self.source.packed_at is not None and self.source.packed_at < min(height, width):
+            raise ModelError(
+                f"split {self.source.split} is packed with images of {self.source.packed_at} pixels, the model reads "
+                f"{height} x {width}; pack it anew with --size {max(height, width)} or more"
+            )
 
     def _count_truncated(self, explanations: bool) -> Truncation:
         rows: list[int] = list(range(len(self)))
         if len(rows) > TRUNCATION_SAMPLE:
             rows = torch.randperm(len(rows), generator=seeded(0, "truncation sample"))[:TRUNCATION_SAMPLE].tolist()
-        cut = self._loader.tokens("caption", self._rows.order[rows].tolist())[1]
-        cut_too = (
-            self._loader.tokens("explanation", self._rows.explanation_order[rows].tolist())[1] if explanations else None
-        )
-        return Truncation(cut / len(rows), None if cut_too is None else cut_too / len(rows), len(rows))
-
-    def _load_all(self) -> RowCache:
-        kept = RowCache()
-        requests = (self._requests.of(rows, self._rows.images) for rows in self.in_reading_order(CHUNK))
-        workers = self._workers if len(self) > _FEW else 0
-        with tqdm(total=len(self), desc="images", unit="image", disable=None, leave=False) as bar:
-            for part in loaded_by_workers(self._loader, requests, workers=workers, ahead=0):
-                self._note_failures([part])
-                kept.keep(part)
-                bar.update(len(part.rows) + len(part.failures))
-        return kept
+        cut = self._tokens("caption", rows)[1] / len(rows)
+        return Truncation(cut, self._tokens("explanation", rows)[1] / len(rows) if explanations else None, len(rows))

@@ -1,147 +1,148 @@
-"""What a worker does: rows to pixels and tokens, as compact as they travel well."""
+"""Loading ahead of the training loop: a batch sampler's rows go to workers in chunks, and come back as batches.
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+Tokens and pixels travel as bytes; batches are put together, normalised and moved to their device in this process.
+"""
 
-import numpy as np
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import chain, islice
+from traceback import clear_frames
+from typing import TYPE_CHECKING, Any, TypeVar
+
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
-from entityclip.contract.image_rules import BadImage
-from model.clip.tokenize import TextReader
-from model.clip.towers import Towers, image_size
-from model.data.images import Preprocessing, decode_bytes, decode_file
-from model.data.packed_images import PackedImages
-from model.data.text_file import TextFile
-from model.data.triple_table import TripleTable
+from model.data.workers import begin_worker, start_fork_server, worker_lifeline
 from model.errors import ModelError
+from model.method.batch import Batch
 
-CHUNK = 64  # rows that a worker loads at a time
+if TYPE_CHECKING:  # open_clip takes seconds to import
+    from model.data.dataset import LoadedRows, TripleDataset
 
-
-class LoadRequest(NamedTuple):
-    """R rows to load, with what a worker must know of them: it holds nothing that grows with a split."""
-
-    rows: list[int]
-    positions: list[int]  # of their own texts
-    explanation_order: list[int]  # of the explanations they are to have
-    images: list[bytes | Path]  # packed bytes, or the image root
+CHUNK = 64  # rows that a worker loads at a time: several share a batch, so the first is there soon
+_CPU = torch.device("cpu")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-class RowRequests:
-    """Requests for rows of a store.
+def load_batches(
+    dataset: "TripleDataset", batch_sampler: Iterable[list[int]], device: torch.device = _CPU
+) -> Iterator[tuple[Batch, list[int]]]:
+    """The batches of these lists of rows, in their order, loaded ahead by the dataset's workers; endless if they are.
 
-    Attributes:
-        are_packed: whether images lie in the shards, so that reading in any order would read row groups many times.
+    Each on `device` (for a GPU through pinned memory), with the rows that are in it: those whose image could be used.
+    Raises ModelError once more images have failed than may, and as `load_chunks` does.
     """
+    batches = iter(batch_sampler)
+    first = next(batches, None)
+    if first is None:
+        return
+    ahead = 2 * len(_chunks(first))  # two batches of this size
+    under_way: deque[int] = deque()  # chunks of each batch
 
-    def __init__(self, rows: TripleTable) -> None:
-        """Raises ModelError if an image root is missing."""
-        self._rows = rows
-        places = rows.places
-        self.are_packed = bool(places.packed.any())
-        for root in {rows.roots[number] for number in np.unique(places.root[~places.packed])}:
-            if not root.is_dir():
-                raise ModelError(f"no image root at {root}; set data.image_root to where the images are")
+    def chunks() -> Iterator[list[int]]:
+        for rows in chain([first], batches):
+            of_batch = _chunks(rows)
+            under_way.append(len(of_batch))
+            yield from of_batch
 
-    def of(self, rows: list[int], images: PackedImages | None) -> LoadRequest:
-        """The request for some rows; packed images are read here, by `images` (None: they are not needed)."""
-        store, places = self._rows, self._rows.places
-        return LoadRequest(
-            rows,
-            store.order[rows].tolist(),
-            store.explanation_order[rows].tolist(),
-            [
-                images.read(int(places.shard[row]), int(places.group[row]), int(places.row[row]))
-                if places.packed[row] and images is not None
-                else store.roots[places.root[row]]
-                for row in rows
-            ],
+    to_load: Iterator[Any] = chunks()
+    if dataset.is_packed and dataset.cache is None:
+        to_load = map_ahead(partial(dataset.with_packed_images, dataset.packed_images()), to_load, ahead)
+    workers = dataset.workers if dataset.cache is None else 0
+    loaded = load_chunks(dataset, to_load, dataset.collate, workers=workers, ahead=ahead, pin=device.type == "cuda")
+    for part in loaded:
+        yield _batch(dataset, [part, *islice(loaded, under_way.popleft() - 1)], device)
+
+
+def load_chunks(
+    dataset: Dataset[Any],
+    chunks: Iterable[list[Any]],
+    collate: Callable[[list[Any]], Result],
+    *,
+    workers: int,
+    ahead: int = 0,
+    pin: bool = False,
+) -> Iterator[Result]:
+    """The collated samples of each chunk, in their order, made by `workers` processes (0: by this one).
+
+    About `ahead` chunks are under way at a time, at least two a worker. With `pin`, tensors come in pinned memory.
+    Raises ModelError if a worker dies, and what `dataset` raises.
+    """
+    if workers:
+        start_fork_server()
+    with worker_lifeline() as lifeline:
+        loader = DataLoader(
+            dataset,
+            batch_sampler=chunks,
+            collate_fn=collate,
+            num_workers=workers,
+            multiprocessing_context="forkserver" if workers else None,
+            worker_init_fn=partial(begin_worker, lifeline),
+            prefetch_factor=max(2, -(-ahead // workers)) if workers else None,
+            pin_memory=pin,
+            generator=torch.Generator(),  # else it draws from the global one, and a resumed run would differ
         )
+        try:
+            yield from loader
+        except BaseException as error:
+            clear_frames(error.__traceback__)  # they hold the loader's iterator, with which the workers end
+            if not isinstance(error, RuntimeError) or "DataLoader worker" not in str(error):
+                raise
+            raise ModelError(
+                f"a worker that loads data died ({error}). Where memory is short, or shared memory (/dev/shm in a "
+                "container), set data.workers lower; 0 loads in the training process"
+            ) from error
 
-    def blocks(self) -> np.ndarray:
-        """(N,) the row groups of the rows, numbered as they lie."""
-        places = self._rows.places
-        return np.unique(places.shard.astype(np.int64) << 32 | places.group, return_inverse=True)[1]
+
+def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], depth: int) -> Iterator[Result]:
+    """`function` of each item, in their order, computed by one thread `depth` items ahead of whoever reads them.
+
+    What `function` raises is raised here.
+    """
+    pool = ThreadPoolExecutor(1, "read-ahead")
+    under_way: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            under_way.append(pool.submit(function, item))
+            if len(under_way) > depth:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def chunks(rows: list[int]) -> list[list[int]]:
-    """The same rows in parts for the workers; at least one, which may be empty."""
+def _chunks(rows: list[int]) -> list[list[int]]:
+    """The same rows in parts; at least one, which may be empty."""
     return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)] or [[]]
 
 
-class LoadedRows(NamedTuple):
-    """What became of a request: U of its rows have a usable image."""
-
-    rows: list[int]  # these, in the order asked for
-    pixels: Tensor  # (U, 3, H, W) uint8
-    captions: Tensor  # (U, context_length) int32
-    explanations: Tensor | None  # (U, context_length) int32
-    failures: list[tuple[int, str]]  # row and why, for the others
-
-
-class RowLoader:
-    """Loads rows. Depends on nothing but them, so it does the same wherever it runs."""
-
-    def __init__(self, texts: TextFile, towers: Towers, *, explanations: bool) -> None:
-        self._texts, self._explanations = texts, explanations
-        self.read = TextReader(towers)
-        self.preprocessing = Preprocessing(towers.transform)
-        self.image_size = image_size(towers.clip)
-
-    def __getitem__(self, request: LoadRequest) -> LoadedRows:
-        kept, pixels, failures = [], [], []
-        for place, row in enumerate(request.rows):
-            try:
-                pixels.append(self._pixels(request.images[place], request.positions[place]))
-                kept.append(place)
-            except BadImage as error:
-                failures.append((row, str(error)))
-        stacked = torch.stack(pixels) if pixels else torch.zeros((0, 3, *self.image_size), dtype=torch.uint8)
-        captions = self.tokens("caption", [request.positions[place] for place in kept])[0]
-        explanations = None
-        if self._explanations:
-            explanations = self.tokens("explanation", [request.explanation_order[place] for place in kept])[0]
-        return LoadedRows([request.rows[place] for place in kept], stacked, captions, explanations, failures)
-
-    def tokens(self, column: str, positions: Sequence[int]) -> tuple[Tensor, int]:
-        """Token ids (R, context_length) int32 of a column's texts, and how many were truncated."""
-        return self.read([self._texts.text(column, position) or "" for position in positions], f"{column}s")
-
-    def _pixels(self, image: bytes | Path, position: int) -> Tensor:
-        """(3, H, W) uint8. Raises BadImage."""
-        wanted = max(self.image_size)
-        if isinstance(image, bytes):
-            return self.preprocessing.pixels(decode_bytes(image, wanted))
-        return self.preprocessing.pixels(decode_file(image, self._texts.text("path", position), wanted))
+def _batch(dataset: "TripleDataset", parts: "list[LoadedRows]", device: torch.device) -> tuple[Batch, list[int]]:
+    """The parts as one batch on the device, and its rows. Raises ModelError if too many images have failed."""
+    dataset.note_failures(chain.from_iterable(part.failures for part in parts))
+    rows = [row for part in parts for row in part.rows]
+    pixels = [part.pixels.to(device, non_blocking=True) for part in parts]
+    explanations = [part.explanations for part in parts if part.explanations is not None]
+    batch = Batch(
+        ids=[dataset.ids[row] for row in rows],
+        images=dataset.preprocessing.normalised(torch.cat(pixels) if len(pixels) > 1 else pixels[0]),
+        captions=_texts(dataset, [part.captions for part in parts], device),
+        explanations=_texts(dataset, explanations, device) if explanations else None,
+        image_group=dataset.image_group[rows].to(device),
+        caption_group=dataset.caption_group[rows].to(device),
+        key_group=dataset.key_group[rows].to(device),
+        anchors=None if dataset.anchors is None else dataset.anchors[rows].to(device).float(),
+    )
+    return batch, rows
 
 
-class RowCache:
-    """Gives out again what a RowLoader made of all rows of a split."""
-
-    def __init__(self) -> None:
-        self._usable: dict[int, tuple[Tensor, Tensor, Tensor | None]] = {}
-        self._failures: dict[int, str] = {}
-
-    def keep(self, loaded: LoadedRows) -> None:
-        """Take these."""
-        for place, row in enumerate(loaded.rows):
-            explanation = None if loaded.explanations is None else loaded.explanations[place]
-            self._usable[row] = (loaded.pixels[place], loaded.captions[place], explanation)
-        self._failures.update(loaded.failures)
-
-    def __getitem__(self, request: LoadRequest) -> LoadedRows:
-        """As the RowLoader's. Raises KeyError for a row that is not here."""
-        failures = [(row, self._failures[row]) for row in request.rows if row in self._failures]
-        rows = [row for row in request.rows if row not in self._failures]
-        pixels, captions, explanations = self._columns(rows)
-        return LoadedRows(rows, pixels, captions, explanations, failures)
-
-    def _columns(self, rows: list[int]) -> tuple[Tensor, Tensor, Tensor | None]:
-        found = [self._usable[row] for row in rows] or [next(iter(self._usable.values()))]
-        count = len(rows)  # 0: the shapes of another, without rows
-        pixels = torch.stack([row[0] for row in found])[:count]
-        captions = torch.stack([row[1] for row in found])[:count]
-        explanations = [row[2] for row in found if row[2] is not None]
-        return pixels, captions, torch.stack(explanations)[:count] if explanations else None
+def _texts(dataset: "TripleDataset", parts: list[Tensor], device: torch.device) -> Tensor:
+    """(B, Lt) int64 token ids, Lt the longest text's or the context length."""
+    tokens = torch.cat(parts)
+    if dataset.trim and len(tokens):
+        tokens = tokens[:, : int(dataset.tokenize.end_position(tokens).max()) + 1]
+    return tokens.to(device).long()

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +25,10 @@ class PackedImages:
         self._groups: OrderedDict[tuple[int, int], pa.Array] = OrderedDict()
         self._files: OrderedDict[int, pq.ParquetFile] = OrderedDict()
         self.groups_read = 0
+
+    def __reduce__(self) -> Any:
+        """Open files and what was read stay here."""
+        return PackedImages, (self._shards, self._kept)
 
     def keeping(self, rows: int) -> "PackedImages":
         """A reader of the same shards that keeps row groups of as many rows."""

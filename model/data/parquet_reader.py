@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from entityclip.contract.status import Status
 from model.data.receipts import how_to_make
 from model.data.text_file import TextWriter
-from model.data.triple_table import RowLocations, TripleTable
+from model.data.triple_table import ROW_INDEX, TripleTable
 from model.errors import ModelError
 
 _COLUMNS = ["id", "image.path", "caption", "topic", "explanation", "status", "key"]
@@ -30,7 +30,7 @@ class TripleReader:
         """With statuses: usable are the rows that have one of them; None: those with a caption."""
         self._statuses = statuses
         self._texts = TextWriter()
-        self._places: list[RowLocations] = []
+        self._index: list[np.ndarray] = []  # of the usable rows
         self._roots: dict[Path, int] = {}
         self._ids: list[pa.Array] = []  # of all rows, usable or not
         self._usable: list[np.ndarray] = []
@@ -68,9 +68,10 @@ class TripleReader:
             )
         usable = np.concatenate(self._usable)
         position = np.cumsum(usable) - 1  # in the file, which has the usable rows only
-        names = RowLocations.__dataclass_fields__
-        places = RowLocations(**{name: np.concatenate([getattr(p, name) for p in self._places]) for name in names})
-        return TripleTable(self._texts.finish(), position[order[usable[order]]], places, tuple(self._roots), paths)
+        text = position[order[usable[order]]]
+        index = np.concatenate(self._index)[text]
+        index["text"] = text
+        return TripleTable(self._texts.finish(), index, tuple(self._roots), paths)
 
     def _read_group(self, file: pq.ParquetFile, shard: int, group: int, path: Path, root: Path) -> Counter[str]:
         table = file.read_row_group(group, columns=_COLUMNS)
@@ -94,16 +95,11 @@ class TripleReader:
                 "but no explanation"
             )
         known_bad = pc.equal(status, Status.BAD_IMAGE.value).combine_chunks().to_numpy(zero_copy_only=False)
-        self._places.append(
-            RowLocations(
-                root=np.full(rows.num_rows, self._roots.setdefault(root, len(self._roots)), np.int32),
-                packed=packed[mask],
-                shard=np.full(rows.num_rows, shard, np.int32),
-                group=np.full(rows.num_rows, group, np.int32),
-                row=np.flatnonzero(mask).astype(np.int32),
-                known_bad=known_bad[mask],
-            )
-        )
+        index = np.zeros(rows.num_rows, ROW_INDEX)
+        index["root"] = self._roots.setdefault(root, len(self._roots))
+        index["packed"], index["known_bad"] = packed[mask], known_bad[mask]
+        index["shard"], index["group"], index["row"] = shard, group, np.flatnonzero(mask)
+        self._index.append(index)
         self._texts.add(rows)
         return _counted(status)
 

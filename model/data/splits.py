@@ -7,8 +7,10 @@ import numpy as np
 import torch
 
 from model.clip.towers import Towers, is_causal
+from model.data.cache import cache_samples
 from model.data.dataset import TripleDataset
 from model.data.shards import SplitRows, read_split
+from model.data.workers import start_fork_server
 from model.errors import ModelError
 from model.rng import seeded
 from model.settings.schema import DataSettings, TrainSettings
@@ -47,15 +49,14 @@ def read_rows(data: DataSettings) -> tuple[SplitRows, SplitRows | None]:
 def load_splits(
     settings: TrainSettings, towers: Towers, rows: SplitRows, val_rows: SplitRows | None
 ) -> dict[str, TripleDataset]:
-    """By use: "train", and "val" where the settings name a validation split."""
+    """By use: "train", and "val" where the settings name a validation split.
+
+    Raises ModelError: an image root that is missing, too many images that cannot be used.
+    """
     data = settings.data
-    how: dict[str, Any] = {
-        "cache_mib": data.cache_mib,
-        "workers": data.workers,
-        "max_bad_images": data.max_bad_images,
-    }
     if data.wrong_explanations:
         rows = with_wrong_explanations(rows, settings.seed)
+    how: dict[str, Any] = {"workers": data.workers, "max_bad_images": data.max_bad_images}
     training = TripleDataset(
         rows,
         towers,
@@ -64,6 +65,15 @@ def load_splits(
         trim=is_causal(towers.clip) and not settings.method.reads_padding,
         **how,
     )
-    if val_rows is None:
-        return {"train": training}
-    return {"train": training, "val": TripleDataset(val_rows, towers, explanations=False, **how)}
+    splits = {"train": training}
+    _make_ready(training, data)
+    if val_rows is not None:
+        splits["val"] = TripleDataset(val_rows, towers, explanations=False, **how)
+        _make_ready(splits["val"], data)
+    return splits
+
+
+def _make_ready(split: TripleDataset, data: DataSettings) -> None:
+    """Decode a small split now; for a large one, start what its workers come from while the model is made."""
+    if not cache_samples(split, data.cache_mib) and split.workers:
+        start_fork_server()

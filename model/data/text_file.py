@@ -1,16 +1,13 @@
-"""Texts of many rows in a temporary Arrow file, mapped into memory: what is not being read costs no memory.
+"""Texts of many rows in a temporary Arrow file, mapped into memory."""
 
-The file has no name once it is written, so it vanishes with the last process that reads it, however that ends.
-"""
-
-import mmap
 import os
 import tempfile
-from multiprocessing import reduction
 from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+
+from model.data.mapped_file import MappedFile
 
 COLUMNS = ("id", "path", "picture", "caption", "topic", "explanation", "key")
 _SCHEMA = pa.schema([(name, pa.string()) for name in COLUMNS])
@@ -32,31 +29,22 @@ class TextWriter:
         """The file, with the rows in the order in which they came."""
         self._writer.close()
         self._file.flush()
-        return TextFile(os.dup(self._file.fileno()))
+        return TextFile(MappedFile(os.dup(self._file.fileno())))
 
 
 class TextFile:
     """Texts by column and position in the file. Goes to another process as an open file."""
 
-    def __init__(self, file: int) -> None:
-        """Take over an open file, by its descriptor."""
+    def __init__(self, file: MappedFile) -> None:
         self._file = file
-        mapped = mmap.mmap(file, 0, prot=mmap.PROT_READ)
-        reader = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped)))
+        reader = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(file.memory)))
         self.batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
         self._starts = np.cumsum([0] + [batch.num_rows for batch in self.batches])
 
     def __reduce__(self) -> Any:
-        return _opened, (reduction.DupFd(self._file),)
-
-    def __del__(self) -> None:
-        os.close(self._file)
+        return TextFile, (self._file,)
 
     def text(self, column: str, position: int) -> Any:
         """One text, None where it is null."""
         batch = int(np.searchsorted(self._starts, position, side="right")) - 1
         return self.batches[batch].column(column)[int(position - self._starts[batch])].as_py()
-
-
-def _opened(file: Any) -> TextFile:
-    return TextFile(file.detach())

@@ -1,4 +1,4 @@
-"""The usable rows of a split: their texts in a file, in memory only what orders and locates them.
+"""The usable rows of a split: their texts in a mapped file, and in another one what orders and locates them.
 
 Rows are numbered in the order of their ids, whatever shards they are in.
 """
@@ -14,10 +14,22 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from model.data.mapped_file import MappedArray
 from model.data.packed_images import PackedImage, PackedImages
 from model.data.text_file import TextFile
 
-_TOLD = ("explanation", "key")
+_EXPLAINING = ("explanation", "key")
+ROW_INDEX = np.dtype(
+    [
+        ("text", np.int64),  # position of the row's texts in their file
+        ("root", np.int32),  # number of the image root
+        ("packed", np.bool_),  # whether the image's bytes are in the shard; where, say the next three
+        ("shard", np.int32),
+        ("group", np.int32),  # row group in the shard
+        ("row", np.int32),  # row in the group
+        ("known_bad", np.bool_),  # the shard's own status says that the image cannot be used
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,43 +46,30 @@ class Triple:
     key: str
 
 
-@dataclass(frozen=True)
-class RowLocations:
-    """Where rows come from, (N,) each: number of the image root, whether the image is packed, shard, group, row.
-
-    `known_bad`: the shard's own status says that the image cannot be used.
-    """
-
-    root: np.ndarray
-    packed: np.ndarray
-    shard: np.ndarray
-    group: np.ndarray
-    row: np.ndarray
-    known_bad: np.ndarray
-
-    def at(self, positions: np.ndarray) -> "RowLocations":
-        """The same for some rows, in that order."""
-        return RowLocations(**{name: getattr(self, name)[positions] for name in self.__dataclass_fields__})
-
-
 class TripleTable(Sequence[Triple]):
     """Triples by row number; one is read from the file when it is asked for.
 
+    Goes to a worker process as open files: nothing that grows with the split is copied.
+
     Attributes:
-        order, explanation_order: (N,) position in `texts` of each row, and of the row whose explanation and key it has.
+        row_index: (N,) of dtype ROW_INDEX.
+        roots: the image roots that `row_index` numbers.
+        images: reads the packed images.
     """
 
-    def __init__(
-        self, texts: TextFile, order: np.ndarray, places: RowLocations, roots: Sequence[Path], shards: Sequence[Path]
-    ) -> None:
-        """Row i is row `order[i]` of `texts` and of `places`."""
-        self.texts, self.roots = texts, tuple(roots)
-        self.order = self.explanation_order = order
-        self.places = places.at(order)
+    def __init__(self, texts: TextFile, index: np.ndarray, roots: Sequence[Path], shards: Sequence[Path]) -> None:
+        """Rows as `index` (N,), of dtype ROW_INDEX, has them: numbers of `roots`, `shards` and positions in `texts`."""
+        self._texts, self.roots = texts, tuple(roots)
+        self._index = MappedArray.of(index)
+        self._explanations: MappedArray | None = None  # (N,) as `index["text"]`, of the rows that rows are explained by
         self.images = PackedImages(shards)
 
+    @property
+    def row_index(self) -> np.ndarray:
+        return self._index.values
+
     def __len__(self) -> int:
-        return len(self.order)
+        return len(self.row_index)
 
     @overload
     def __getitem__(self, row: int) -> Triple: ...
@@ -79,13 +78,12 @@ class TripleTable(Sequence[Triple]):
     def __getitem__(self, row: int | slice) -> Triple | list[Triple]:
         if isinstance(row, slice):
             return [self[number] for number in range(*row.indices(len(self)))]
-        places = self.places
-        place = (int(places.shard[row]), int(places.group[row]), int(places.row[row]))
+        index = self.row_index[row]
         return Triple(
             id=self.text("id", row),
-            packed=PackedImage(self.images, *place) if places.packed[row] else None,
+            packed=PackedImage(self.images, *self.location(row)) if index["packed"] else None,
             image_path=self.text("path", row),
-            image_root=self.roots[places.root[row]],
+            image_root=self.roots[index["root"]],
             caption=self.text("caption", row),
             topic=self.text("topic", row),
             explanation=self.text("explanation", row),
@@ -94,16 +92,26 @@ class TripleTable(Sequence[Triple]):
 
     def text(self, column: str, row: int) -> Any:
         """One text of one row, None where it is null. Raises IndexError beyond the last row."""
-        return self.texts.text(column, int(self._positions(column)[row]))
+        return self._texts.text(column, int(self._positions(column)[row]))
 
     def column(self, name: str) -> "Column":
         """The texts of a column by row, read when they are asked for."""
         return Column(self, name)
 
+    def location(self, row: int) -> tuple[int, int, int]:
+        """Where a packed image is: number of its shard, row group in it, row in that."""
+        index = self.row_index[row]
+        return int(index["shard"]), int(index["group"]), int(index["row"])
+
+    def row_groups(self) -> np.ndarray:
+        """(N,) the row groups of the rows, numbered as they lie in the shards."""
+        index = self.row_index
+        return np.unique(index["shard"].astype(np.int64) << 32 | index["group"], return_inverse=True)[1]
+
     def with_explanations_of(self, donors: np.ndarray) -> "TripleTable":
         """The same rows; row i has explanation and key of row `donors[i]`."""
         other = copy(self)
-        other.explanation_order = self.explanation_order[donors]
+        other._explanations = MappedArray.of(self._positions("explanation")[donors])
         return other
 
     def groups(self, column: str, instead: str | None = None) -> Tensor:
@@ -114,7 +122,7 @@ class TripleTable(Sequence[Triple]):
         equal with a probability of 3e-8.
         """
         hashes = []
-        for batch in self.texts.batches:
+        for batch in self._texts.batches:
             texts = batch.column(column)
             if instead is not None:
                 texts = pc.coalesce(texts, batch.column(instead))
@@ -124,10 +132,13 @@ class TripleTable(Sequence[Triple]):
     def picture_groups(self) -> Tensor:
         """(N,) int64, equal exactly where the image is: the path, or without one the bytes, below the same root."""
         names = self.groups("path", instead="picture").numpy()
-        return torch.from_numpy(_by_appearance(names * len(self.roots) + self.places.root))
+        return torch.from_numpy(_by_appearance(names * len(self.roots) + self.row_index["root"]))
 
     def _positions(self, column: str) -> np.ndarray:
-        return self.explanation_order if column in _TOLD else self.order
+        if column in _EXPLAINING and self._explanations is not None:
+            return self._explanations.values
+        texts: np.ndarray = self.row_index["text"]
+        return texts
 
 
 class Column(Sequence[Any]):

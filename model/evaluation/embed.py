@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from model.data.dataset import TripleDataset
+from model.data.loader import load_batches
 from model.errors import ModelError
 from model.evaluation.clusters import Groups
 
@@ -42,7 +43,7 @@ def embed_images(
     found, kept = [], []
     lists = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     how: dict[str, Any] = {"desc": "encoding", "unit": "batch", "disable": None, "leave": False}
-    for batch, usable in tqdm(triples.batches(lists, device), total=len(lists), **how):
+    for batch, usable in tqdm(load_batches(triples, lists, device), total=len(lists), **how):
         if usable:
             found.append(towers.encode_image(batch.images, normalize=True).float().cpu())
             kept.extend(usable)
@@ -71,9 +72,9 @@ def embed_split(
     was_training = towers.training
     towers.eval()
     encoded: list[_EncodedBatch] = []
-    mine = list(triples.in_reading_order(batch_size))[rank::world]
+    mine = list(triples.sequential_sampler(batch_size))[rank::world]
     how: dict[str, Any] = {"desc": "encoding", "unit": "batch", "disable": True if rank else None, "leave": False}
-    for batch, rows in tqdm(triples.batches(mine, device), total=len(mine), **how):
+    for batch, rows in tqdm(load_batches(triples, mine, device), total=len(mine), **how):
         if not rows:
             continue
         image = towers.encode_image(batch.images, normalize=True).float().cpu()

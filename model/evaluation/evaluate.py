@@ -154,7 +154,7 @@ def _rarest_names(
 
 def _triples(rows: SplitRows, towers: Towers, data: DataSettings) -> TripleDataset:
     how: dict[str, Any] = {"workers": data.workers, "max_bad_images": data.max_bad_images}
-    return TripleDataset(rows, towers, explanations=False, cache_mib=0, **how)
+    return TripleDataset(rows, towers, explanations=False, **how)
 
 
 def _save(run: Path, rows: SplitRows, embeddings: SplitEmbeddings, weights: str) -> None:

@@ -150,7 +150,7 @@ def _embed(run: Path, rows: SplitRows, towers: Towers, plan: Plan) -> tuple[Tens
     """(M, D) of the distinct images of a split, and their rows."""
     device = choose_device(plan.device)
     loading: dict[str, Any] = {"workers": plan.data.workers, "max_bad_images": plan.data.max_bad_images}
-    triples = TripleDataset(rows, towers, explanations=False, cache_mib=0, **loading)
+    triples = TripleDataset(rows, towers, explanations=False, **loading)
     members: dict[int, list[int]] = {}
     for row, group in enumerate(triples.image_group.tolist()):
         members.setdefault(group, []).append(row)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from statistics import fmean
 
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -9,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from model.clip.towers import load_towers
 from model.data.dataset import TripleDataset
+from model.data.loader import load_batches
 from model.data.splits import load_splits, read_rows
 from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP
@@ -41,8 +43,9 @@ def step_flops(settings: TrainSettings, count: int = 4) -> float:
     once = 0
     if settings.method.has_anchors:
         once = count_flops(lambda: _anchor(model, training, settings.evaluation.batch_size))
-    order = training.order(settings.optim.batch_size, settings.seed)
-    batches = training.batches(order.rows(number) for number in range(1, 1 + count))
+    sampler = training.training_sampler(settings.optim.batch_size, settings.seed)
+    sampler.start = 1
+    batches = load_batches(training, islice(sampler, count))
     found = fmean(count_flops(partial(_step, model, batch, settings.seed)) for batch, _ in batches)
     return found + once / settings.optim.total_steps(len(training))
 

@@ -18,6 +18,7 @@ from model.checkpoints.train_state import Position, TrainState, newest_state
 from model.clip.folder import towers_folder
 from model.clip.towers import load_towers
 from model.data.dataset import TripleDataset
+from model.data.loader import load_batches
 from model.data.splits import load_splits, read_rows
 from model.distributed.device import choose_device, torch_threads
 from model.distributed.local import LocalGroup
@@ -130,7 +131,7 @@ class _Run:
         self.settings, self.device, self.splits, self.keeper, self.on_step = settings, device, splits, keeper, on_step
         self.processes, self.model, self.optimizer = processes, keeper.model, keeper.optimizer
         self.training = splits["train"]
-        self.order = self.training.order(settings.optim.batch_size, settings.seed)
+        self.batch_sampler = self.training.training_sampler(settings.optim.batch_size, settings.seed)
         self.steps = settings.optim.total_steps(len(self.training))
         self.training_step = TrainingStep(
             self.model,
@@ -147,10 +148,11 @@ class _Run:
         began = time.monotonic()
         if state is not None:
             self.at = self.keeper.restore(state, self.device)
-        own_rows = map(self.processes.shard, self.order.starting_at(self.at.batches))
+        self.batch_sampler.start = self.at.batches
+        own_rows = map(self.processes.shard, self.batch_sampler)
         # in pieces, only a piece at a time has to be on the device
         whole = self.settings.optim.micro_batch_size is None
-        self.batches = self.training.batches(own_rows, self.device if whole else _CPU)
+        self.batches = load_batches(self.training, own_rows, self.device if whole else _CPU)
         earlier_seconds = self.at.seconds
         stop = StopSignal()
         progress, log = self.outlets(resumed_from=None if state is None else self.at.step)

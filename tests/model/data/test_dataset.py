@@ -1,7 +1,9 @@
 import pytest
 import torch
 
+from model.data.cache import cache_samples
 from model.data.dataset import TripleDataset
+from model.data.loader import load_batches
 from model.data.shards import read_split
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
@@ -29,14 +31,20 @@ def folder(tmp_path):
 
 def load(folder, towers, cache_mib, explanations=True):
     rows = read_split(folder, "train", statuses=("ok",))
-    return TripleDataset(rows, towers, explanations=explanations, cache_mib=cache_mib)
+    triples = TripleDataset(rows, towers, explanations=explanations)
+    cache_samples(triples, cache_mib)
+    return triples
+
+
+def one_batch(triples, rows):
+    return next(load_batches(triples, [rows]))
 
 
 def test_cached_or_not_the_batch_is_the_same(folder, towers):
     cached, lazy = load(folder, towers, 1), load(folder, towers, 0)
     assert len(cached) == len(lazy) == 6
-    one, rows = cached.batch([4, 0, 5, 2])
-    two, _ = lazy.batch([4, 5, 0, 2])
+    one, rows = one_batch(cached, [4, 0, 5, 2])
+    two, _ = one_batch(lazy, [4, 5, 0, 2])
     assert rows == [4, 0, 2] and one.ids == two.ids == ["train-004", "train-000", "train-002"]
     for name in ("images", "captions", "explanations"):
         assert torch.equal(getattr(one, name), getattr(two, name)), name
@@ -53,7 +61,7 @@ def test_trimming_changes_no_loss_where_padding_is_masked(folder, towers, mask_p
     model, losses = EntityCLIP(towers.clip, method), []
     for trim in (False, True):
         rows = read_split(folder, "train", statuses=("ok",))
-        batch, _ = TripleDataset(rows, towers, explanations=True, cache_mib=1, trim=trim).batch([0, 2, 3])
+        batch, _ = one_batch(TripleDataset(rows, towers, explanations=True, trim=trim), [0, 2, 3])
         assert batch.captions.shape[1] == (5 if trim else CONTEXT_LENGTH)
         losses.append(model(batch, generator=seeded(0, "test")).losses)
     same = [torch.allclose(losses[0][name], losses[1][name], rtol=1e-5) for name in ("vtc", "mmae", "itm")]
@@ -68,7 +76,7 @@ def test_groups_and_truncation(folder, towers):
     assert len(key.unique()) == 6
     assert triples.truncation.captions == 0 and triples.truncation.explanations == 1 / 6
     plain = load(folder, towers, 0, explanations=False)
-    assert plain.batch([0])[0].explanations is None and plain.truncation.explanations is None
+    assert one_batch(plain, [0])[0].explanations is None and plain.truncation.explanations is None
 
 
 @pytest.mark.parametrize("cache_mib", [0, 1])
@@ -79,9 +87,9 @@ def test_too_many_bad_images_are_an_error(folder, towers, cache_mib, workers):
 
     def read(limit):
         rows = read_split(folder, "train", statuses=("ok",))
-        how = {"cache_mib": cache_mib, "workers": workers, "max_bad_images": limit}
-        triples = TripleDataset(rows, towers, explanations=True, **how)
-        return triples, [*triples.batches([[0, 5], [1, 2], [4, 3]])]
+        triples = TripleDataset(rows, towers, explanations=True, workers=workers, max_bad_images=limit)
+        cache_samples(triples, cache_mib)
+        return triples, [*load_batches(triples, [[0, 5], [1, 2], [4, 3]])]
 
     with pytest.raises(ModelError, match=r"2 of 6 images cannot be used.*=0\.1 .*'train-00[23]'.*image_root"):
         read(0.1)
@@ -94,4 +102,4 @@ def test_too_many_bad_images_are_an_error(folder, towers, cache_mib, workers):
 def test_a_missing_root_is_noticed_first(folder, towers):
     rows = read_split(folder, "train", statuses=("ok",), image_root=folder / "elsewhere")
     with pytest.raises(ModelError, match=r"no image root at .*elsewhere; set data\.image_root"):
-        TripleDataset(rows, towers, explanations=True, cache_mib=1)
+        TripleDataset(rows, towers, explanations=True)

@@ -23,9 +23,7 @@ _BROKEN = (0, 9, 10, 11, 12, 13)  # the fourth batch's images cannot be used at 
 def _embed(folder: Path, clip: Path, **share: int) -> SplitEmbeddings:
     torch.set_num_threads(1)
     towers = load_towers(TowerSettings(model=f"local-dir:{clip}"))
-    triples = TripleDataset(
-        read_split(folder / "explanations", "test", statuses=None), towers, explanations=False, cache_mib=0
-    )
+    triples = TripleDataset(read_split(folder / "explanations", "test", statuses=None), towers, explanations=False)
     return embed_split(towers.clip, triples, _BATCH, torch.device("cpu"), **share)
 
 

@@ -6,6 +6,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from model.clip.towers import load_towers
 from model.data.dataset import TripleDataset
+from model.data.loader import load_batches
 from model.data.shards import read_split
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
@@ -23,7 +24,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def batch(towers, dataset):
     rows = read_split(dataset[0], "train", statuses=("ok",))
-    return TripleDataset(rows, towers, explanations=True, cache_mib=1).batch(list(range(12)))[0]
+    return next(load_batches(TripleDataset(rows, towers, explanations=True), [list(range(12))]))[0]
 
 
 @pytest.fixture

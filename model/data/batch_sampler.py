@@ -1,4 +1,4 @@
-"""The order in which training sees its rows: a pure function of data, batch size and seed.
+"""The order in which rows are read: for training a pure function of data, batch size and seed, for evaluation fixed.
 
 A resumed run needs no more than the number of batches it has drawn; several processes each take a part of every batch.
 """
@@ -9,12 +9,13 @@ from itertools import count as counted_from
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import Sampler
 
 from model.errors import ModelError
 from model.rng import seeded
 
 
-class BatchOrder:
+class RandomBatchSampler(Sampler[list[int]]):
     """Row numbers of the batches, batch by batch without an end.
 
     One seeded permutation per epoch; its incomplete last batch is left out. Every epoch has its own permutation, so no
@@ -22,6 +23,9 @@ class BatchOrder:
 
     Where rows lie in blocks that had better be read once (row groups with images in them), the blocks are permuted,
     and as many as make up a window are merged and their rows permuted: rows then meet only within a window.
+
+    Attributes:
+        start: number of the batch that an iteration begins with; a resumed run sets it.
     """
 
     def __init__(
@@ -42,32 +46,50 @@ class BatchOrder:
             )
         self.count, self.batch_size, self._seed, self._window = count, batch_size, seed, window
         self.batches_per_epoch = count // batch_size
-        self._parts: list[np.ndarray] | None = None
+        self.start = 0
+        self._blocks: list[np.ndarray] | None = None  # the rows of each
         if blocks is not None:
             by_block = np.argsort(blocks, kind="stable")
-            self._parts = np.split(by_block, np.flatnonzero(np.diff(blocks[by_block])) + 1)
+            self._blocks = np.split(by_block, np.flatnonzero(np.diff(blocks[by_block])) + 1)
         self._drawn: tuple[int, Tensor] = (-1, torch.empty(0))
 
-    def rows(self, number: int) -> list[int]:
-        """The rows of a batch; batches are numbered from 0 on through all epochs."""
+    def __iter__(self) -> Iterator[list[int]]:
+        """Endless batches, from number `start` on."""
+        return map(self.batch, counted_from(self.start))
+
+    def batch(self, number: int) -> list[int]:
+        """The rows of one batch; batches are numbered from 0 on through all epochs."""
         epoch, place = divmod(number, self.batches_per_epoch)
         if self._drawn[0] != epoch:
-            self._drawn = (epoch, self._epoch(epoch))
-        chosen: list[int] = self._drawn[1][place * self.batch_size : (place + 1) * self.batch_size].tolist()
-        return chosen
+            self._drawn = (epoch, self._permutation(epoch))
+        rows: list[int] = self._drawn[1][place * self.batch_size : (place + 1) * self.batch_size].tolist()
+        return rows
 
-    def starting_at(self, number: int = 0) -> Iterator[list[int]]:
-        """Endless batches from that number on."""
-        return map(self.rows, counted_from(number))
-
-    def _epoch(self, epoch: int) -> Tensor:
+    def _permutation(self, epoch: int) -> Tensor:
+        """(count,) the rows in the order of an epoch."""
         generator = seeded(self._seed, "batch order", epoch)
-        if self._parts is None:
+        if self._blocks is None:
             return torch.randperm(self.count, generator=generator)
         windows: list[list[np.ndarray]] = [[]]
-        for number in torch.randperm(len(self._parts), generator=generator).tolist():
+        for number in torch.randperm(len(self._blocks), generator=generator).tolist():
             if sum(map(len, windows[-1])) >= self._window:
                 windows.append([])
-            windows[-1].append(self._parts[number])
-        merged = [torch.from_numpy(np.concatenate(parts)) for parts in windows]
+            windows[-1].append(self._blocks[number])
+        merged = [torch.from_numpy(np.concatenate(blocks)) for blocks in windows]
         return torch.cat([rows[torch.randperm(len(rows), generator=generator)] for rows in merged])
+
+
+class SequentialBatchSampler(Sampler[list[int]]):
+    """All rows once, block by block and in a block by their numbers; the last batch may be smaller."""
+
+    def __init__(self, count: int, batch_size: int, blocks: np.ndarray | None = None) -> None:
+        """Order rows 0 to count - 1; `blocks` as a RandomBatchSampler's."""
+        self.batch_size = batch_size
+        self._rows = np.arange(count) if blocks is None else np.argsort(blocks, kind="stable")
+
+    def __len__(self) -> int:
+        return -(-len(self._rows) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for start in range(0, len(self._rows), self.batch_size):
+            yield self._rows[start : start + self.batch_size].tolist()

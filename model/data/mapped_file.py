@@ -1,0 +1,53 @@
+"""Temporary files mapped into memory: what is not being read costs no memory, and all processes share it.
+
+A file has no name once it is written, so it vanishes with the last process that reads it, however that ends.
+"""
+
+import mmap
+import os
+import tempfile
+from multiprocessing import reduction
+from typing import Any
+
+import numpy as np
+
+
+class MappedFile:
+    """A file's content as read-only memory. Goes to a worker process as an open file, not as a copy."""
+
+    def __init__(self, file: int) -> None:
+        """Take over an open file, by its descriptor."""
+        self._file = file
+        self.memory = mmap.mmap(file, 0, prot=mmap.PROT_READ)
+
+    def __reduce__(self) -> Any:
+        return _opened, (reduction.DupFd(self._file),)
+
+    def __del__(self) -> None:
+        os.close(self._file)
+
+
+class MappedArray:
+    """A read-only array (N,) in a temporary file, N >= 1.
+
+    Attributes:
+        values: the array, of any dtype without objects.
+    """
+
+    def __init__(self, file: MappedFile, dtype: np.dtype[Any]) -> None:
+        self._file, self.values = file, np.frombuffer(file.memory, dtype)
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "MappedArray":
+        """Write values (N,) to a file. Raises OSError: no room on the disk."""
+        with tempfile.TemporaryFile(prefix="entityclip-rows-") as file:
+            file.write(np.ascontiguousarray(values).data)
+            file.flush()
+            return cls(MappedFile(os.dup(file.fileno())), values.dtype)
+
+    def __reduce__(self) -> Any:
+        return MappedArray, (self._file, self.values.dtype)
+
+
+def _opened(file: Any) -> MappedFile:
+    return MappedFile(file.detach())
