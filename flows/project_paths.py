@@ -6,9 +6,9 @@ The command line resolves what a person types against their own working director
 import os
 from pathlib import Path
 
+from entityclip.contract.locations import is_url
 from model.settings.schema import LOCAL_DIR
 from pipeline.errors import PipelineError
-from pipeline.files.locations import is_url
 from pipeline.manifest.manifest import load_manifest
 
 PROJECT = Path(__file__).resolve().parents[1]

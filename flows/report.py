@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from entityclip.contract.locations import is_url
 from flows.display.console import console
 from model.errors import ModelError
 from model.report.sources import find_sources, has_shards
 from model.report.write import Report, write_page
-from pipeline.files.locations import is_url
 
 
 def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> Report:

@@ -5,8 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from entityclip.contract.locations import is_url
 from pipeline.errors import PipelineError
-from pipeline.files.locations import is_url
 from pipeline.files.storage import Storage, open_storage
 from pipeline.judge.rules import Judge, open_judge
 from pipeline.llm import LanguageModel, find_language_model

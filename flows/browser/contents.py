@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from entityclip.contract.locations import is_url
 from flows.display.inspection import EXPLANATIONS
 from model.runs import in_order, is_training_run, overview
 from pipeline.errors import PipelineError
-from pipeline.files.locations import is_url
 from pipeline.files.visible_text import visible
 from pipeline.inspect.summary import Summary, summarise
 

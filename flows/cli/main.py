@@ -12,13 +12,13 @@ from typing import Annotated
 
 import typer
 
+from entityclip.contract.locations import is_url
 from flows.cli.look import AllowPartial, index, inspect, report, search, serve
 from flows.orchestration.interrupt import exit_zero_when_stopped, stop_soon_on_interrupt
 from flows.orchestration.temporary_server import said_if_slow, start_temporary_server
 from flows.project_paths import absolute_overrides
 from model.errors import ModelError, ProcessError
 from pipeline.errors import PipelineError
-from pipeline.files.locations import is_url
 from pipeline.manifest.manifest import EngineKind
 
 _HELP = "Explanations of captions at scale, and the CLIP they train. The README has the two commands to begin with."

@@ -7,12 +7,12 @@ from typing import Any
 
 from rich.console import Console
 
+from entityclip.contract.locations import is_url
 from flows.display.explanations import show_header, show_summary
 from flows.display.rows import show_diff, show_matching, show_rows
 from flows.display.run import show_run
 from model.runs import RunOverview, is_training_run, overview
 from pipeline.errors import PipelineError
-from pipeline.files.locations import is_url
 from pipeline.files.visible_text import visible
 from pipeline.inspect.inspection import Inspection, Wanted, inspect_explanations
 from pipeline.inspect.summary import summarise

@@ -17,12 +17,15 @@ from typing import Any
 import pyarrow.fs as pa_fs
 from tqdm import tqdm
 
+from entityclip.contract.errors import ContractError
+from entityclip.contract.file_systems import open_file_system
+from entityclip.contract.locations import is_url
+from entityclip.contract.receipts import RECEIPTS
 from model.errors import ModelError
 from model.files import write_json, written_whole
-from model.settings.schema import has_credentials, is_url
 
 CACHE = "ENTITYCLIP_CACHE"  # environment variable: the folder of all copies
-_WANTED = re.compile(r"split=[^/]+/part-[^/]+\.parquet|_receipts/bucket-[^/]+\.json")
+_WANTED = re.compile(rf"split=[^/]+/part-[^/]+\.parquet|{RECEIPTS}/bucket-[^/]+\.json")
 _SEEN, _LOCK = "copied.json", "lock"
 _CHUNK = 4 << 20
 _Stamp = tuple[int, int]  # size, time of the last change in nanoseconds
@@ -42,33 +45,24 @@ def local_copy(url: str) -> Path:
 
     Raises ModelError: credentials in the URL, a place that cannot be reached, no shards there.
     """
-    if has_credentials(url):
-        raise ModelError("data.explanations: the URL holds credentials; set them in the environment instead")
+    try:
+        filesystem, root = open_file_system(url)
+    except ContractError as error:
+        raise ModelError(f"data.explanations: {error}") from error
     cache = Path(os.environ.get(CACHE) or Path.home() / ".cache" / "entityclip")
     folder = cache / "shards" / hashlib.sha256(url.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         try:
-            filesystem, root = _open(url)
             there = _listed(filesystem, root.rstrip("/"))
             if not any(name.endswith(".parquet") for name in there):
                 raise ModelError(f"{url}: no explanation shards there; it needs split=SPLIT/part-*.parquet")
             _bring_up_to_date(filesystem, root.rstrip("/"), there, folder, url)
-        except (OSError, ValueError, ImportError) as error:  # ArrowInvalid is a ValueError
+        except ModelError:
+            raise
+        except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
             raise ModelError(f"{url}: cannot be read: {error}") from error
     return folder
-
-
-def _open(url: str) -> tuple[pa_fs.FileSystem, str]:
-    """pyarrow's own file systems serve s3 and gs, fsspec's whatever else is installed."""
-    try:
-        found: tuple[pa_fs.FileSystem, str] = pa_fs.FileSystem.from_uri(url)
-        return found
-    except ValueError:
-        import fsspec
-
-        filesystem, path = fsspec.core.url_to_fs(url)
-        return pa_fs.PyFileSystem(pa_fs.FSSpecHandler(filesystem)), path
 
 
 def _listed(filesystem: pa_fs.FileSystem, root: str) -> dict[str, _Stamp]:

@@ -9,8 +9,9 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from entityclip.contract.locations import has_credentials, is_url
 from model.errors import ModelError
-from model.settings.schema import LOCAL_DIR, TrainSettings, has_credentials, is_url
+from model.settings.schema import LOCAL_DIR, TrainSettings
 
 PRESETS = Path(__file__).with_name("presets")
 # Beside its own errors PyYAML lets through: of a date 2001-99-99, of brackets in brackets, of `!!timestamp x`.

@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from entityclip.contract.locations import has_credentials, is_url
 from entityclip.contract.status import ExplainedStatus
 
 LOCAL_DIR = "local-dir:"  # open_clip's own schema for a model folder
@@ -217,16 +217,6 @@ class SplitSettings(Section):
     train: str = Field(default="train", description="trained on")
     val: str | None = Field(default="val", description="chooses the checkpoint; null keeps the last step")
     test: str = Field(default="test", description="evaluated at the end")
-
-
-def is_url(location: str) -> bool:
-    """Return whether this names object storage or a server rather than a local folder."""
-    return "://" in location
-
-
-def has_credentials(url: str) -> bool:
-    """Return whether a URL has a user name or password in it, which would end up in every record of a run."""
-    return "@" in urlsplit(url).netloc
 
 
 class DataSettings(Section):

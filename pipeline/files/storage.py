@@ -7,8 +7,9 @@ from typing import Protocol
 
 import pyarrow.fs as pa_fs
 
+from entityclip.contract.locations import is_url
 from pipeline.files.atomic import committed
-from pipeline.files.locations import is_url, open_file_system
+from pipeline.files.locations import open_file_system
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 import pyarrow.fs as pa_fs
 
+from entityclip.contract.locations import is_url
 from pipeline.errors import PipelineError
-from pipeline.files.locations import is_url, open_file_system
+from pipeline.files.locations import open_file_system
 from pipeline.images.store import LARGEST
 from pipeline.manifest.manifest import Manifest
 from pipeline.pair import Pair

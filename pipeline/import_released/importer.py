@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from entityclip.contract.locations import is_url
 from pipeline.engines.base import Completion, Request
 from pipeline.engines.lazy import LazyEngine
 from pipeline.errors import PipelineError
-from pipeline.files.locations import is_url
 from pipeline.generation.bucket import BucketReport, make_bucket
 from pipeline.generation.prepare import shards_there
 from pipeline.generation.progress import GenerationProgress

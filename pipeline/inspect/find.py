@@ -7,9 +7,10 @@ from typing import Literal
 
 import pyarrow.fs as pa_fs
 
+from entityclip.contract.locations import is_url
 from entityclip.contract.receipts import RECEIPTS
 from pipeline.errors import PipelineError
-from pipeline.files.locations import is_url, open_file_system
+from pipeline.files.locations import open_file_system
 from pipeline.files.storage import StoredFile
 from pipeline.files.visible_text import visible
 

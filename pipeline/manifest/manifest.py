@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from entityclip.contract.locations import is_url
 from pipeline.errors import PipelineError
-from pipeline.files.locations import fixed_folder, is_url
+from pipeline.files.locations import fixed_folder
 from pipeline.files.yaml_file import load_yaml
 from pipeline.manifest.datasets import (
     Columns,

@@ -25,11 +25,12 @@ from tqdm import tqdm
 
 from entityclip.contract.errors import ContractError
 from entityclip.contract.image_rules import BadImage
+from entityclip.contract.locations import is_url
 from entityclip.contract.receipts import BucketReceipt, ShardReceipt
 from entityclip.contract.schema import METADATA_KEY, provenance_of
 from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
-from pipeline.files.storage import Storage, is_url, open_storage
+from pipeline.files.storage import Storage, open_storage
 from pipeline.images.resize import packed_image
 from pipeline.shards.receipts import read_receipt, write_receipt
 from pipeline.shards.shard import list_shards

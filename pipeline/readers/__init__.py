@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from entityclip.contract.locations import is_url
 from pipeline.errors import PipelineError
-from pipeline.files.locations import is_url
 from pipeline.images.store import ImageStore
 from pipeline.manifest.datasets import (
     AnyOwnDataset,

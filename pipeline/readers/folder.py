@@ -7,8 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.fs as pa_fs
 
+from entityclip.contract.locations import is_url
 from pipeline.errors import PipelineError
-from pipeline.files.locations import is_url, open_file_system
+from pipeline.files.locations import open_file_system
 from pipeline.manifest.datasets import FolderDataset
 from pipeline.readers.columns import Record
 from pipeline.readers.notes import ReaderNotes

@@ -13,8 +13,9 @@ from typing import BinaryIO, cast
 import pyarrow as pa
 import pyarrow.fs as pa_fs
 
+from entityclip.contract.locations import is_url
 from pipeline.errors import PipelineError
-from pipeline.files.locations import PATTERN, fixed_folder, is_url, open_file_system
+from pipeline.files.locations import PATTERN, fixed_folder, open_file_system
 from pipeline.readers.gunzip import Gunzip
 from pipeline.readers.splits import split_name, splits_of_files
 
