@@ -7,10 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
+from matplotlib.figure import Figure
 
 from model.settings.schema import TrainSettings
+from model.tracking import learning_curves
 from model.training.loop import train
 from model.training.stop_signal import Stopped
 
@@ -57,8 +60,11 @@ def _train(
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
     _announce(out, moment)
+    # an empty picture is written as a full one, and drawn in no time
+    empty = mock.patch.object(learning_curves, "learning_curves", lambda history, title: Figure(figsize=(1, 1)))
     try:
-        train(TrainSettings.model_validate(settings), out, on_step=lambda step, *_: moment(f"after step {step}"))
+        with empty:
+            train(TrainSettings.model_validate(settings), out, on_step=lambda step, *_: moment(f"after step {step}"))
     except Stopped:
         sys.exit(0)
     except KeyboardInterrupt:
