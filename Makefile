@@ -20,7 +20,7 @@ test: .venv/.installed browser  ## the default tests
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
 
 test-slow: .venv/.installed .venv-vllm/.installed browser  ## the long tests, real vLLM among them
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m slow
 
 # The pages are tested in a real browser, found by the same names as in tests/support/browser.py.
 browser:  ## Chromium, from Debian's packages where this machine has none
