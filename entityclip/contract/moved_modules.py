@@ -9,6 +9,7 @@ MOVED = {
     "flows.demo_models": "benchmarks.demo_models",
     "flows.local_prefect": "flows.orchestration.local_server",
     "flows.ablation": "benchmarks.ablation",
+    "model.launch_evaluation": "model.launch.evaluate",
     "model.settings_reference": "docs.reference",
     "pipeline.manifest_reference": "docs.reference",
 }

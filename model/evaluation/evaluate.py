@@ -41,7 +41,7 @@ def evaluate(
     settings, so it needs one. Every row with a caption and a usable image takes part, whatever became of its
     explanation. Shards are checked by their receipts as in training; `allow_partial`, or the run's own setting of it,
     measures on what is there of explanations that are not complete. A model folder that training began from is not
-    needed any more. Several `processes` (`model.launch.evaluate_worker`) share the encoding; the first alone ranks,
+    needed any more. Several `processes` (`model.launch.evaluate`) share the encoding; the first alone ranks,
     writes and says anything, and for the others the result is empty.
 
     Returns the metrics by split, and writes them into `run/metrics.json`, whose "splits" keeps what these weights were

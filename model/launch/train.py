@@ -1,5 +1,12 @@
-"""Training in several processes of this machine: starts torchrun, follows it, and says what became of it."""
+"""Training in several processes: what starts them on this machine and follows them, and what each of them runs.
 
+    torchrun --nproc-per-node 2 -m model.launch SETTINGS --out RUN [--set KEY=VALUE] [--overwrite]
+
+is what each runs; on several nodes the same with torchrun's --nnodes and --rdzv-endpoint. What became of it goes to
+stderr; with `--report FOLDER` (see `model.launch.torchrun`) it goes to a file of each process.
+"""
+
+import argparse
 import json
 import os
 import signal
@@ -14,6 +21,8 @@ from model.distributed.device import device_of_process
 from model.distributed.local import LocalGroup
 from model.errors import ProcessError
 from model.launch.torchrun import Ends, start_torchrun
+from model.launch.worker import one_of_several, processes_of_torchrun
+from model.settings.load import load_settings
 from model.settings.schema import TrainSettings
 from model.tracking.run_log import METRICS_LOG
 from model.training.loop import OnStep, TrainResult, train
@@ -44,20 +53,18 @@ def train_in_processes(
         (report / "settings.yaml").write_text(yaml.safe_dump(settings.as_plain()), encoding="utf-8")
         arguments = [str(report / "settings.yaml"), "--out", str(out), *(["--overwrite"] if overwrite else [])]
         how: dict[str, Any] = {"count": count, "threads": settings.threads, "shutdown_seconds": _TIME_TO_SAVE}
-        process = start_torchrun(report, "model.launch", arguments, **how)
         watch, told = _Steps(out / METRICS_LOG), False
-        while True:
-            try:
-                process.wait(_LOOK_SECONDS)
-            except subprocess.TimeoutExpired:
-                if stop.asked is not None and not told:
-                    told = True
-                    process.send_signal(signal.SIGTERM)
-            if on_step is not None:
-                for step, steps, losses in watch.new():
-                    on_step(step, steps, losses)
-            if process.returncode is not None:
-                break
+        with start_torchrun(report, "model.launch", arguments, **how) as process:
+            while process.returncode is None:
+                try:
+                    process.wait(_LOOK_SECONDS)
+                except subprocess.TimeoutExpired:
+                    if stop.asked is not None and not told:
+                        told = True
+                        process.send_signal(signal.SIGTERM)
+                if on_step is not None:
+                    for step, steps, losses in watch.new():
+                        on_step(step, steps, losses)
         ends = Ends(report, count, process.returncode)
     if ends.well:
         record = json.loads((out / RECORD).read_text(encoding="utf-8"))
@@ -71,6 +78,24 @@ def train_in_processes(
         f"a run of {count} processes on {device.type} failed:\n  {ends.in_words()}"
         f"\nits saved states are in {out}; the same command goes on from the last one"
     )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train as one process of several; the exit code is 0, 1, or 2 for something in the user's hands."""
+    parser = argparse.ArgumentParser(prog="python -m model.launch", description="Train, as one process of torchrun's.")
+    parser.add_argument("settings", type=Path, help="YAML file of training settings")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, log and record")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting (repeatable)")
+    parser.add_argument("--overwrite", action="store_true", help="begin anew, whatever run is in that folder")
+    parser.add_argument("--report", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+
+    def work() -> None:
+        settings = load_settings(given.settings, given.set)
+        with processes_of_torchrun(settings.device) as processes:
+            train(settings, given.out, overwrite=given.overwrite, processes=processes)
+
+    return one_of_several(work, given.report)
 
 
 class _Steps:

@@ -16,11 +16,11 @@ from model.distributed.device import device_of_process
 from model.distributed.local import LocalGroup
 from model.errors import ModelError
 from model.files import write_json
+from model.launch.torchrun import FAILED, FINISHED, MISTAKE, STOPPED
 from model.training.stop_signal import Stopped
 
 # A process that dies is noticed by torchrun at once. This is for those that wait while the first one ranks and saves.
 _PATIENCE = timedelta(hours=2)
-FINISHED, STOPPED, MISTAKE, FAILED = "finished", "stopped", "mistake", "failed"
 
 
 def one_of_several(work: Callable[[], None], report: Path | None) -> int:
