@@ -35,7 +35,7 @@ from rich.table import Table
 from flows.demo import MANIFEST
 from pipeline.engines.vllm.server import DEFAULT_PYTHON, VllmServer
 from pipeline.job import Job, open_job
-from pipeline.manifest.manifest import VllmEngine
+from pipeline.manifest.generation import VllmEngine
 from pipeline.readers import read_pairs
 
 _FEW = 16  # prompts of the run-batch whose seconds count as its start

@@ -36,7 +36,8 @@ from pipeline.manifest.datasets import (
     VisualNewsDataset,
     WebDataset,
 )
-from pipeline.manifest.manifest import Generation, Judging, Manifest, Sampling, TransformersEngine, VllmEngine
+from pipeline.manifest.generation import Generation, Judging, Sampling, TransformersEngine, VllmEngine
+from pipeline.manifest.manifest import Manifest
 from pipeline.prompts.template import PromptExample, PromptTemplate
 from pipeline.worlds.heraldry.settings import WorldSettings
 

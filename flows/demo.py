@@ -20,7 +20,7 @@ from flows.train import train_entityclip
 from model.report.write import Report, write_report
 from model.settings.load import load_settings
 from model.training.run_dir import can_go_on, is_finished
-from pipeline.manifest.manifest import EngineKind
+from pipeline.manifest.engine_kind import EngineKind
 
 MANIFEST = PROJECT / "data_manifests" / "heraldry.yaml"
 CONFIG = PROJECT / "data_manifests" / "heraldry" / "train.yaml"

@@ -13,7 +13,7 @@ from flows.project_paths import in_project, location_in_project
 from pipeline.generation.redo import parse_redo
 from pipeline.generation.summary import GenerationSummary
 from pipeline.job import open_job
-from pipeline.manifest.manifest import EngineKind
+from pipeline.manifest.engine_kind import EngineKind
 
 
 @flow(name="generate-explanations", task_runner=RUNNER)

@@ -17,7 +17,7 @@ from model.report.write import Report, write_report
 from model.settings.load import load_settings
 from model.training.run_dir import can_go_on, is_finished
 from pipeline.job import open_job
-from pipeline.manifest.manifest import EngineKind
+from pipeline.manifest.engine_kind import EngineKind
 
 
 @flow(name="entityclip")

@@ -10,7 +10,8 @@ from pipeline.errors import PipelineError
 from pipeline.files.storage import Storage, open_storage
 from pipeline.judge.rules import Judge, open_judge
 from pipeline.llm import LanguageModel, find_language_model
-from pipeline.manifest.manifest import EngineKind, Manifest, load_manifest
+from pipeline.manifest.engine_kind import EngineKind
+from pipeline.manifest.manifest import Manifest, load_manifest
 from pipeline.prompts.template import PromptTemplate, load_prompt
 
 

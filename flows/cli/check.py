@@ -10,7 +10,7 @@ from flows.display.check import show_check
 from pipeline.checking.check import CheckOptions, check_manifest, unreadable_manifest
 from pipeline.checking.report import exit_code
 from pipeline.errors import PipelineError
-from pipeline.manifest.manifest import EngineKind
+from pipeline.manifest.engine_kind import EngineKind
 
 
 def run_check(

@@ -19,7 +19,7 @@ from flows.orchestration.temporary_server import said_if_slow, start_temporary_s
 from flows.project_paths import absolute_overrides
 from model.errors import ModelError, ProcessError
 from pipeline.errors import PipelineError
-from pipeline.manifest.manifest import EngineKind
+from pipeline.manifest.engine_kind import EngineKind
 
 _HELP = "Explanations of captions at scale, and the CLIP they train. The README has the two commands to begin with."
 

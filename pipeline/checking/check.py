@@ -29,7 +29,8 @@ from pipeline.images.remote import fetch_images
 from pipeline.job import Job, open_job
 from pipeline.judge.languages import language_of
 from pipeline.judge.rules import open_judge
-from pipeline.manifest.manifest import EngineKind, Manifest, load_manifest
+from pipeline.manifest.engine_kind import EngineKind
+from pipeline.manifest.manifest import Manifest, load_manifest
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
 

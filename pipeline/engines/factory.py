@@ -6,7 +6,7 @@ from pipeline.engines.vllm.client import VllmGeneration
 from pipeline.engines.vllm.server import DEFAULT_PYTHON, VllmServer
 from pipeline.engines.vllm.supervisor import SupervisedServer
 from pipeline.job import Job
-from pipeline.manifest.manifest import TransformersEngine
+from pipeline.manifest.generation import TransformersEngine
 
 
 def engine_for(job: Job) -> Engine:

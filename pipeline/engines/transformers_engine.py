@@ -9,7 +9,7 @@ from entityclip.contract.torchvision_cpu import make_torchvision_importable
 from pipeline.engines.base import Completion, Request
 from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
-from pipeline.manifest.manifest import Sampling, TransformersEngine
+from pipeline.manifest.generation import Sampling, TransformersEngine
 
 if TYPE_CHECKING:
     import torch

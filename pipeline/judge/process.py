@@ -17,7 +17,7 @@ from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.judge.clip_tokens import token_counter
 from pipeline.judge.rules import Judge, Judgement
-from pipeline.manifest.manifest import Judging
+from pipeline.manifest.generation import Judging
 
 _WORTH_A_PROCESS = 500  # texts; fewer are judged sooner than a process starts
 

@@ -42,7 +42,8 @@ from pipeline.judge.words import (
     words,
     words_of_chunk,
 )
-from pipeline.manifest.manifest import Judging, Manifest
+from pipeline.manifest.generation import Judging
+from pipeline.manifest.manifest import Manifest
 
 _WITHOUT_EXPLANATION = (Status.EMPTY, Status.REFUSED)
 

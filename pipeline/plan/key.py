@@ -22,7 +22,7 @@ import json
 from typing import Any
 
 from pipeline.llm import LanguageModel
-from pipeline.manifest.manifest import Engine, Sampling, VllmEngine
+from pipeline.manifest.generation import Engine, Sampling, VllmEngine
 from pipeline.prompts.template import Message
 
 KEY_VERSION = 2

@@ -7,7 +7,8 @@ from pydantic import BaseModel
 
 from docs.reference import MANIFEST, TRAINING_SETTINGS, pages
 from model.settings.schema import TrainSettings
-from pipeline.manifest.manifest import Manifest, _known_keys
+from pipeline.manifest.errors import known_keys
+from pipeline.manifest.manifest import Manifest
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -31,4 +32,4 @@ def test_no_section_is_forgotten() -> None:
     assert set(_models(TrainSettings)) == set(TRAINING_SETTINGS.values())
     models = set(_models(Manifest))
     assert models <= set(MANIFEST.values())
-    assert {name for model in models for name in model.model_fields} == set(_known_keys())  # what hints choose from
+    assert {name for model in models for name in model.model_fields} == known_keys(Manifest)  # what hints choose from

@@ -11,7 +11,7 @@ from flows.generate import generate_explanations
 from pipeline.engines.vllm.server import DEFAULT_PYTHON, VllmServer, installed_vllm
 from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
-from pipeline.manifest.manifest import VllmEngine
+from pipeline.manifest.generation import VllmEngine
 from tests.support.dataset import write_manifest, write_pairs
 from tests.support.generation import all_rows
 

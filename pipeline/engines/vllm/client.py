@@ -30,7 +30,7 @@ from pipeline.engines.vllm.served_model import ApiKey, versions_served
 from pipeline.engines.vllm.supervisor import SupervisedServer
 from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
-from pipeline.manifest.manifest import Sampling, VllmEngine
+from pipeline.manifest.generation import Sampling, VllmEngine
 
 _TRIES = 8  # that reached a server, before a request that others outlive is taken for the cause of its failures
 _CONNECT_SECONDS = 10.0

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.llm import LanguageModel
-from pipeline.manifest.manifest import VllmEngine
+from pipeline.manifest.generation import VllmEngine
 
 
 def server_flags(

@@ -12,7 +12,7 @@ from time import time
 from typing import Any
 
 from pipeline.engines.base import Completion, Request
-from pipeline.manifest.manifest import Sampling
+from pipeline.manifest.generation import Sampling
 
 # What a server's own defaults could add (its model's generation_config, say), and no manifest asks for.
 _OFF = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}

@@ -22,7 +22,7 @@ from pipeline.engines.vllm.command import server_flags
 from pipeline.engines.vllm.guard import is_anyone_in
 from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
-from pipeline.manifest.manifest import VllmEngine
+from pipeline.manifest.generation import VllmEngine
 
 _POLL_SECONDS = 0.5
 _HEALTH_SECONDS = 5.0

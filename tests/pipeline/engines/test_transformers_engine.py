@@ -9,7 +9,8 @@ import torch
 from pipeline.engines.base import Completion, Request
 from pipeline.engines.transformers_engine import TransformersGeneration, _SeededSampling
 from pipeline.llm import LanguageModel, find_language_model
-from pipeline.manifest.manifest import Sampling, TransformersEngine, load_manifest
+from pipeline.manifest.generation import Sampling, TransformersEngine
+from pipeline.manifest.manifest import load_manifest
 from pipeline.pair import Pair
 from pipeline.prompts.template import load_prompt
 from tests.support.dataset import write_manifest, write_pairs

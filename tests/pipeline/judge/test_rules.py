@@ -16,7 +16,7 @@ from pipeline.job import open_job
 from pipeline.judge.cleaning import clean
 from pipeline.judge.rules import Judge, is_copied, is_off_language, is_refusal, misses_entities, names_in
 from pipeline.judge.words import words
-from pipeline.manifest.manifest import Judging
+from pipeline.manifest.generation import Judging
 from pipeline.shards.shard import count_statuses
 from tests.support.dataset import save_records, write_manifest, write_pairs
 from tests.support.generation import all_rows, find_shards, generate, read_provenance

@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.job import open_job
-from pipeline.manifest.manifest import VllmEngine, load_manifest
+from pipeline.manifest.generation import VllmEngine
+from pipeline.manifest.manifest import load_manifest
 from pipeline.readers import read_pairs
 from tests.support.dataset import write_manifest, write_pairs
 

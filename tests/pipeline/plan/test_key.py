@@ -3,7 +3,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.llm import LanguageModel, find_language_model
-from pipeline.manifest.manifest import Engine, Sampling, TransformersEngine, VllmEngine, load_manifest
+from pipeline.manifest.generation import Engine, Sampling, TransformersEngine, VllmEngine
+from pipeline.manifest.manifest import load_manifest
 from pipeline.plan.key import Addresses
 from pipeline.prompts.template import Message
 from tests.support.dataset import write_manifest

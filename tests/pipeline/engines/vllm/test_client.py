@@ -15,7 +15,7 @@ from pipeline.engines.vllm.client import VllmGeneration
 from pipeline.engines.vllm.endpoints import Backoff
 from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
-from pipeline.manifest.manifest import Sampling, VllmEngine
+from pipeline.manifest.generation import Sampling, VllmEngine
 from tests.support.fake_vllm import FakeVllm, Fault, changed, reset_in_the_body, status, text_for, truncated_json
 
 MODEL = LanguageModel("llama", "1", "nowhere", is_local=True)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from pipeline.engines.vllm.command import server_flags
 from pipeline.llm import LanguageModel
-from pipeline.manifest.manifest import VllmEngine
+from pipeline.manifest.generation import VllmEngine
 
 HUB = LanguageModel("org/model", "abc123", "org/model", is_local=False)
 FOLDER = LanguageModel("tiny", "sha256:0", "/models/tiny", is_local=True)

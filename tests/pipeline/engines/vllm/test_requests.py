@@ -1,6 +1,6 @@
 from pipeline.engines.base import Request
 from pipeline.engines.vllm.requests import body_of
-from pipeline.manifest.manifest import Sampling
+from pipeline.manifest.generation import Sampling
 
 REQUESTS = [Request(str(i), [{"role": "user", "content": "x"}], [1, 2], i, 8) for i in range(2)]
 

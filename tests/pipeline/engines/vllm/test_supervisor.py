@@ -18,7 +18,7 @@ from pipeline.engines.vllm.server import VllmServer
 from pipeline.engines.vllm.supervisor import SupervisedServer
 from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
-from pipeline.manifest.manifest import Sampling, VllmEngine
+from pipeline.manifest.generation import Sampling, VllmEngine
 
 ROOT = Path(__file__).parents[4]
 MODEL = LanguageModel("llama", "1", "nowhere", is_local=True)
