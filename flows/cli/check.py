@@ -1,41 +1,52 @@
-"""The check as a command: what it prints, and its exit code. No flow of Prefect: it leaves nothing behind."""
+"""The command `check`. No flow of Prefect: it leaves nothing behind."""
 
 import contextlib
 import sys
-from pathlib import Path
+from typing import Annotated
 
-from rich.console import Console
+import typer
 
-from flows.display.check import show_check
-from pipeline.checking.check import CheckOptions, check_manifest, unreadable_manifest
-from pipeline.checking.report import exit_code
+from flows.cli.options import EngineOption, Limit, ManifestPath, Output, RedoMaxTokens, RedoOption
 from pipeline.errors import PipelineError
-from pipeline.manifest.engine_kind import EngineKind
 
 
-def run_check(
-    manifest: Path,
-    options: CheckOptions,
-    *,
-    engine: EngineKind | None = None,
-    output: str | None = None,
-    strict: bool = False,
-    as_json: bool = False,
-) -> int:
-    """Check, print, and return the exit code: 0 fine, 1 warnings (with `strict`), 2 errors.
+def check(
+    manifest: ManifestPath,
+    limit: Limit = None,
+    engine: EngineOption = None,
+    out: Output = None,
+    redo: RedoOption = None,
+    redo_max_tokens: RedoMaxTokens = None,
+    sample: Annotated[int, typer.Option(min=0, help="how many images to decode, seeded")] = 1000,
+    full: Annotated[bool, typer.Option("--full", help="decode and hash every image")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="threads that decode; by default one a core")] = None,
+    languages: Annotated[bool, typer.Option("--languages", help="count captions by language")] = False,
+    probe: Annotated[
+        int, typer.Option(min=0, help="how many prompts the engine answers for the estimate; 0: none")
+    ] = 64,
+    strict: Annotated[bool, typer.Option("--strict", help="exit code 1 where there are warnings")] = False,
+    pictures: Annotated[bool, typer.Option("--pictures", help="put the images into the Parquet file")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="the same as JSON, and nothing else on stdout")] = False,
+) -> None:
+    """Look at a manifest and its data before any long work; nothing is written. Exit code 2 where there are errors."""
+    from rich.console import Console
 
-    Raises:
-        PipelineError: the manifest itself cannot be read; as JSON that is a finding like any other.
-    """
+    from flows.display.check import show_check
+    from pipeline.checking.check import CheckOptions, check_manifest, unreadable_manifest
+    from pipeline.checking.report import exit_code
+    from pipeline.generation.redo import parse_redo
+
+    again = parse_redo(redo, redo_max_tokens)
+    options = CheckOptions(sample, full, workers, languages, limit, again, probe)
     with contextlib.redirect_stdout(sys.stderr):  # whatever a library says is no part of the report
         try:
-            report = check_manifest(manifest, options, engine=engine, output=output)
+            report = check_manifest(manifest, options, engine=engine, output=out)
         except PipelineError as error:
             if not as_json:
                 raise
-            report = unreadable_manifest(manifest, error)
+            report = unreadable_manifest(manifest, error)  # a finding like any other
     if as_json:
         print(report.model_dump_json(indent=1))
     else:
         show_check(report, Console())
-    return exit_code(report, strict=strict)
+    raise typer.Exit(exit_code(report, strict=strict))

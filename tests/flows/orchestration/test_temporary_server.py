@@ -142,9 +142,10 @@ def _imports_prefect(module: str) -> bool:
 
 
 def test_every_command_that_runs_flows_starts_the_server_first() -> None:
-    body = ast.parse((FLOWS / "cli" / "main.py").read_text(encoding="utf-8")).body
+    files = {path.stem: ast.parse(path.read_text(encoding="utf-8")).body for path in (FLOWS / "cli").glob("*.py")}
+    assert not [name for name in files if _imports_prefect(f"flows.cli.{name}")]
     runs_flows = set()
-    for command in (node for node in body if isinstance(node, ast.FunctionDef)):
+    for command in (node for body in files.values() for node in body if isinstance(node, ast.FunctionDef)):
         needing = [line for module, line in _imported(command.body) if _imports_prefect(module)]
         if needing:
             runs_flows.add(command.name)

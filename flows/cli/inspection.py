@@ -1,7 +1,4 @@
-"""Commands that look into what was made: rows, pages, a site, search. `flows.cli.main` registers them.
-
-Prefect and torch take seconds to import, so each imports what it needs itself.
-"""
+"""Commands that look into what was made: `inspect`, `report`, `serve`, `index`, `search`."""
 
 import sys
 from pathlib import Path
@@ -9,9 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from flows.cli.options import AllowPartial
 from model.errors import ModelError
 
-AllowPartial = Annotated[bool, typer.Option("--allow-partial", help="use explanations that are not complete")]
 Precision = Literal["fp32", "fp16"]
 ExportFormat = Literal["csv", "jsonl", "parquet"]
 

@@ -1,0 +1,56 @@
+"""Commands that do the whole job, from captions to a table of results: `demo` and `reproduce`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.orchestration.interrupt import exit_zero_when_stopped
+from flows.orchestration.temporary_server import start_temporary_server
+from pipeline.manifest.engine_kind import EngineKind
+
+
+def demo(
+    engine: Annotated[EngineKind, typer.Option(help="who generates the explanations")] = "transformers",
+    out: Annotated[Path | None, typer.Option("--out", help="run folder; by default runs/heraldry")] = None,
+) -> None:
+    """The whole job on the demo world: generate, train three ways, evaluate, report."""
+    start_temporary_server()
+    from flows.demo import run_demo
+
+    with exit_zero_when_stopped():
+        run_demo(engine=engine, out=out)
+
+
+def reproduce(
+    benchmark: Annotated[str, typer.Argument(help="n24news, visualnews or goodnews")],
+    root: Annotated[Path, typer.Option(help="folder of its published files, and of released explanations if any")],
+    out: Annotated[Path | None, typer.Option("--out", help="by default runs/reproduce-BENCHMARK")] = None,
+    seed: Annotated[list[int] | None, typer.Option(min=0, help="repeatable; by default 42, 43 and 44")] = None,
+    generate: Annotated[bool, typer.Option("--generate", help="generate, although released explanations lie there")] = (
+        False
+    ),
+    manifest: Annotated[Path | None, typer.Option(help="generate with its model, prompt and engine")] = None,
+    override: Annotated[
+        list[str] | None, typer.Option("--set", help="change a training setting of all arms (repeatable)")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="go on although the check found errors")] = False,
+) -> None:
+    """The paper's table on one of its benchmarks; called again, it goes on where it stopped."""
+    from flows.paper_benchmarks import open_reproduction
+
+    folder = (out or Path("runs") / f"reproduce-{benchmark}").absolute()
+    open_reproduction(benchmark, root, folder)  # mistakes show before Prefect starts
+    start_temporary_server()
+    from flows.display.console import console
+    from flows.display.retrieval import show_arms_table
+    from flows.project_paths import absolute_overrides
+    from flows.reproduce import reproduce as reproduce_entityclip
+
+    overrides = absolute_overrides(override or [], Path.cwd())
+    seeds = list(dict.fromkeys(seed or (42, 43, 44)))
+    other = manifest and manifest.absolute()
+    with exit_zero_when_stopped():
+        table = reproduce_entityclip(benchmark, root.absolute(), folder, seeds, generate, other, overrides, force)
+        show_arms_table(table, console)
+        console.print(f"table: {folder / 'table.md'}", markup=False, soft_wrap=True)

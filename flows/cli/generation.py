@@ -1,0 +1,88 @@
+"""Commands that make explanations and the shards of them: `generate`, `reclean`, `import-explanations`, `pack`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entityclip.contract.locations import is_url
+from flows.cli.options import EngineOption, Limit, ManifestPath, Output, RedoMaxTokens, RedoOption
+from flows.orchestration.temporary_server import start_temporary_server
+
+
+def generate(
+    manifest: ManifestPath,
+    limit: Limit = None,
+    engine: EngineOption = None,
+    out: Output = None,
+    redo: RedoOption = None,
+    redo_max_tokens: RedoMaxTokens = None,
+) -> None:
+    """Generate explanations into Parquet shards; what is there already is kept."""
+    from pipeline.generation.redo import parse_redo
+    from pipeline.job import open_job
+
+    job = open_job(manifest, engine=engine, output=out)  # mistakes show before Prefect starts
+    parse_redo(redo, redo_max_tokens)
+    start_temporary_server()
+    from flows.display.console import console, next_steps, show_generation
+    from flows.generate import generate_explanations
+
+    location = out if out is None or is_url(out) else str(Path(out).absolute())
+    summary = generate_explanations(manifest.absolute(), limit, engine, location, redo, redo_max_tokens)
+    show_generation(summary)
+    options = {"--limit": limit, "--engine": engine, "--out": out}
+    given = [word for name, value in options.items() if value is not None for word in (name, str(value))]
+    budget = redo_max_tokens or job.manifest.generation.sampling.max_tokens
+    for line in next_steps(summary, ["entityclip", "generate", str(manifest), *given], budget):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def reclean(manifest: ManifestPath, out: Output = None) -> None:
+    """Clean and judge the raw texts in the shards again, without an engine."""
+    from flows.display.console import console
+    from pipeline.generation.reclean import reclean as reclean_shards
+    from pipeline.job import open_job
+    from pipeline.shards.writer_lock import single_writer
+
+    job = open_job(manifest, output=out)
+    with single_writer(job.work):
+        changed = reclean_shards(job)
+    console.print(f"rows changed: {changed.total():,}", *(f"{count:,} are now {s}" for s, count in changed.items()))
+
+
+def import_explanations(
+    manifest: ManifestPath,
+    files: Annotated[list[Path], typer.Argument(help="all the released files: JSON, from an image's path to a text")],
+    model: Annotated[str, typer.Option(help="the LLM that wrote the texts, as far as known")] = "unknown",
+    out: Annotated[str | None, typer.Option("--out", help="default: the manifest's output, -imported added")] = None,
+) -> None:
+    """Write released explanations into Parquet shards, without an LLM."""
+    from flows.display.console import console
+    from pipeline.import_released.importer import import_explanations as import_texts
+
+    summary = import_texts(manifest, files, model=model, output=out)
+    for line in summary.lines():
+        console.print(line, markup=False, soft_wrap=True)
+    if summary.missing:
+        console.print("pairs without a text are left out; training takes the rest with --allow-partial")
+
+
+def pack(
+    explanations: Annotated[str, typer.Argument(help="folder or URL of explanation shards")],
+    out: Annotated[str, typer.Argument(help="folder or URL of the packed ones; what is there already is kept")],
+    size: Annotated[int, typer.Option(min=16, help="pixels of the shorter side of an image")] = 256,
+    quality: Annotated[int, typer.Option(min=1, max=95, help="JPEG quality")] = 90,
+    image_root: Annotated[Path | None, typer.Option(help="overrides the one recorded in the shards")] = None,
+    max_bad_images: Annotated[
+        float, typer.Option(min=0, max=1, help="share of the rows that may be left out for their image")
+    ] = 0.01,
+    workers: Annotated[int | None, typer.Option(min=1, help="threads; by default one for each core")] = None,
+) -> None:
+    """Write the shards again with their images inside, resized: for fast and for remote reading."""
+    from flows.display.console import console
+    from pipeline.packing.pack import PackSettings, pack as pack_shards
+
+    settings = PackSettings(size, quality, max_bad_images, image_root, workers)
+    for line in pack_shards(explanations, out, settings).lines():
+        console.print(line, markup=False, soft_wrap=True)

@@ -1,0 +1,24 @@
+"""The command that puts Prefect's records right: `clear-stale-runs`."""
+
+from typing import Annotated
+
+import typer
+
+from flows.orchestration.temporary_server import start_temporary_server
+
+
+def clear_stale_runs(
+    silent: Annotated[
+        float, typer.Option(min=30, help="seconds without a sign of life after which a process elsewhere is dead")
+    ] = 120.0,
+    dry_run: Annotated[bool, typer.Option(help="only say which")] = False,
+) -> None:
+    """Free the slots of flow runs that Prefect believes running although their process is gone."""
+    start_temporary_server()
+    from flows.display.console import console
+    from flows.orchestration.stale_runs import clear_stale_runs as clear
+
+    found = clear(silent, dry_run=dry_run)
+    for run in found:
+        console.print(f"{run.name} ({run.flow_run_id}): {run.why}", markup=False, soft_wrap=True)
+    console.print(f"stale runs {'found' if dry_run else 'cleared'}: {len(found)}")

@@ -1,0 +1,90 @@
+"""Commands about a trained model: `train`, `evaluate`, `import-checkpoint`, `export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import AllowPartial
+from flows.orchestration.interrupt import exit_zero_when_stopped
+from flows.orchestration.temporary_server import said_if_slow, start_temporary_server
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="YAML file of training settings")],
+    out: Annotated[Path, typer.Option("--out", help="folder for checkpoint, log and record")],
+    override: Annotated[
+        list[str] | None, typer.Option("--set", help="change a setting: --set optim.lr=1e-3 (repeatable)")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="recipe for what the file leaves out, instead of the one that it names")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="begin anew, whatever run is in that folder")] = False,
+    allow_partial: AllowPartial = False,
+    nproc: Annotated[int, typer.Option(min=1, help="processes that share every batch, each with its own GPU")] = 1,
+) -> None:
+    """Train on cached explanations; an unfinished run in the folder goes on from its last saved state.
+
+    What it trains is the settings' `method`: the paper's modules, anchors, or none of them (plain CLIP).
+    """
+    from model.settings.load import load_settings
+
+    changed = [*([] if preset is None else [f"preset={preset}"]), *(override or [])]
+    load_settings(config, changed)  # mistakes show before Prefect starts
+    start_temporary_server()
+    from flows.display.console import show_training
+    from flows.project_paths import absolute_overrides
+    from flows.train import train_entityclip
+
+    overrides = absolute_overrides(changed, Path.cwd())
+    with exit_zero_when_stopped():
+        run = train_entityclip(config.absolute(), out.absolute(), overrides, overwrite, allow_partial, nproc)
+        show_training(run)
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="folder of a training run")],
+    split: Annotated[
+        list[str] | None, typer.Option(help="split to measure (repeatable); by default the settings' test split")
+    ] = None,
+    explanations: Annotated[Path | None, typer.Option(help="other shards than the run was trained on")] = None,
+    allow_partial: AllowPartial = False,
+    nproc: Annotated[int, typer.Option(min=1, help="processes that share the encoding, each with its own GPU")] = 1,
+) -> None:
+    """Measure retrieval of a trained run, with intervals, and write metrics.json beside it."""
+    with said_if_slow("starting"):
+        from model.checkpoints.checkpoint import read_checkpoint_card
+
+        read_checkpoint_card(run)  # mistakes show before Prefect starts
+    start_temporary_server()
+    from flows.display.retrieval import show_arms
+    from flows.evaluate import evaluate_entityclip
+
+    other = explanations and explanations.absolute()
+    for metrics in evaluate_entityclip(run.absolute(), split, other, allow_partial, nproc).values():
+        show_arms({run.name: metrics})
+
+
+def import_checkpoint(
+    checkpoint: Annotated[Path, typer.Argument(help="the authors' trained .pt")],
+    out: Annotated[Path, typer.Argument(help="new run folder, for evaluate --explanations")],
+    vision_heads: Annotated[int | None, typer.Option(min=1, help="of the image tower; by default width / 64")] = None,
+    text_heads: Annotated[int | None, typer.Option(min=1, help="of the text tower; by default width / 64")] = None,
+    eot_id: Annotated[int | None, typer.Option(min=0, help="token that ends a text; by default its highest")] = None,
+) -> None:
+    """Turn a checkpoint of the authors' code into a run folder."""
+    from flows.display.console import show_import
+    from model.checkpoints.ete import import_checkpoint
+
+    show_import(import_checkpoint(checkpoint, out, vision_heads=vision_heads, text_heads=text_heads, eot_id=eot_id))
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="a run folder, or its checkpoint folder")],
+    out: Annotated[Path, typer.Argument(help="new folder; an earlier export is replaced")],
+) -> None:
+    """Write the trained towers as a folder that open_clip loads by itself."""
+    from flows.display.console import console
+    from model.exporting.export import export
+
+    console.print(f"open_clip.create_model_and_transforms('local-dir:{export(checkpoint, out)}')", soft_wrap=True)
