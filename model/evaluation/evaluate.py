@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from safetensors.torch import save_file
 from tqdm import tqdm
 
+from entityclip.contract.entity_names import names_in
 from model.checkpoints.checkpoint import TOWERS, load_trained_towers, read_checkpoint_card
 from model.clip.towers import Towers
 from model.code_version import code_version
@@ -18,7 +19,7 @@ from model.distributed.device import choose_device, torch_threads
 from model.distributed.local import LocalGroup
 from model.errors import ModelError
 from model.evaluation.embed import SplitEmbeddings, embed_split
-from model.evaluation.entity_frequency import buckets, frequencies, names_in
+from model.evaluation.entity_frequency import buckets, frequencies
 from model.evaluation.metrics import retrieval_metrics
 from model.files import write_json, written_whole
 from model.settings.load import load_run_settings

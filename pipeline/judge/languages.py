@@ -6,7 +6,8 @@ two telling words are asked for (`Los Angeles` has a Spanish one), and many capt
 
 from collections import Counter
 
-from pipeline.judge.words import SCRIPTS, STOP_WORDS, TELLING_WORDS, script_of, words
+from entityclip.contract.words import words
+from pipeline.judge.words import SCRIPTS, STOP_WORDS, TELLING_WORDS, script_of
 
 _TELLING = 2
 _BY_SCRIPT = {

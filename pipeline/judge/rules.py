@@ -23,25 +23,13 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
+from entityclip.contract.entity_names import names_in
 from entityclip.contract.status import Status
+from entityclip.contract.words import words
 from pipeline.judge.cleaning import clean
 from pipeline.judge.clip_tokens import token_counter
-from pipeline.judge.words import (
-    AGENCIES,
-    ALL_STOP_WORDS,
-    CREDITS,
-    DAYS_AND_MONTHS,
-    PARTICLES,
-    SCRIPTS,
-    STOP_WORDS,
-    TELLING_WORDS,
-    TITLES,
-    script_of,
-    words,
-    words_of_chunk,
-)
+from pipeline.judge.words import ALL_STOP_WORDS, SCRIPTS, STOP_WORDS, TELLING_WORDS, script_of
 from pipeline.manifest.generation import Judging
 from pipeline.manifest.manifest import Manifest
 
@@ -166,7 +154,7 @@ def is_copied(said: list[str], caption: list[str], share: float) -> bool:
     """Whether nearly all that is said, stop words apart, stands in the caption; saying it twice adds nothing.
 
     Args:
-        said, caption: words, as `pipeline.judge.words` makes them.
+        said, caption: words, as `entityclip.contract.words` makes them.
         share: of the words, from which on the text is copied.
     """
     content = [word for word in said if word not in ALL_STOP_WORDS] or said
@@ -226,78 +214,3 @@ def misses_entities(text: str, said: list[str], caption: str, share: float) -> b
 
 def _script(text: str) -> str:
     return max(_letters_by_script(text).items(), key=lambda item: item[1], default=("", 0))[0]
-
-
-def names_in(caption: str) -> set[frozenset[str]]:
-    """The names in a caption, each as its distinctive words.
-
-    A name is a run of capitalised words; lower-case particles (of, de, van, the ...) join, punctuation parts. Alone
-    at the start of a sentence a capitalised word is none, unless it is all capitals (NATO). Titles, days, months,
-    photo credits, English stop words and single letters are not distinctive, and a run without a distinctive word is
-    no name. Nothing is found where case says nothing: captions all lower or all upper case, and scripts without case.
-    """
-    if caption.isupper() or caption.islower():
-        return set()
-    names: set[frozenset[str]] = set()
-    run: list[_Chunk] = []
-    starts = begins_sentence = True
-
-    def close() -> None:
-        nonlocal run
-        if run and not (begins_sentence and len(run) == 1 and not run[0].is_acronym):
-            names.add(frozenset(word for chunk in run for word in chunk.distinctive))
-        run = []
-
-    for piece in caption.split():
-        chunk = _look_at(piece)
-        if chunk.opens:
-            close()
-        if chunk.is_capitalised:
-            if not run:
-                begins_sentence = starts
-            run.append(chunk)
-        elif not run or not chunk.is_particle or (begins_sentence and len(run) == 1):
-            close()  # also `Supporters of Donald Trump`: the first word is a common one
-        if chunk.closes:
-            close()
-        starts = chunk.ends_sentence
-    close()
-    return names - {frozenset()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """What a caption's text between two spaces means for names."""
-
-    distinctive: tuple[str, ...]
-    is_capitalised: bool
-    is_acronym: bool
-    is_particle: bool
-    opens: bool  # begins with punctuation, such as a quotation mark
-    closes: bool  # ends with it, and a name does not go on
-    ends_sentence: bool
-
-
-_NOT_DISTINCTIVE = STOP_WORDS["en"] | PARTICLES | TITLES | CREDITS | AGENCIES
-_PREFIX = re.compile(r"^[a-z]{1,4}['\u2019-](?=[^\W\d_])")  # al-Assad, d'Orsay, anti-Trump
-_EDGES = re.compile(r"^(\W*)(.*?)(\W*)$", re.DOTALL)
-
-
-@lru_cache(maxsize=1 << 15)
-def _look_at(piece: str) -> _Chunk:
-    match = _EDGES.match(piece)
-    assert match is not None
-    before, core, after = match.groups()
-    core = _PREFIX.sub("", core)
-    parts = words_of_chunk(core)
-    is_day = len(parts) == 1 and parts[0] in DAYS_AND_MONTHS
-    abbreviates = after == "." and (len(core) == 1 or "." in core or (len(parts) == 1 and parts[0] in TITLES))
-    return _Chunk(
-        distinctive=tuple(part for part in parts if len(part) > 1 and part not in _NOT_DISTINCTIVE),
-        is_capitalised=core[:1].isupper() and not is_day,
-        is_acronym=len(core) > 1 and core.isupper(),
-        is_particle=len(parts) == 1 and parts[0] in PARTICLES and core.islower(),
-        opens=bool(before),
-        closes=bool(after) and not abbreviates,
-        ends_sentence=any(c in ".!?:" for c in after) and not abbreviates,
-    )

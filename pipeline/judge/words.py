@@ -1,39 +1,10 @@
-"""Words as the judge compares them, and the lists of words it knows."""
+"""The lists of words that the judge knows, and scripts."""
 
-import re
 import unicodedata
 from functools import lru_cache
-from itertools import chain
 
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
-_POSSESSIVE = re.compile(r"['\u2019]s\b")
-_UNDECOMPOSED = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
-_LONGEST_CACHED = 40  # letters: texts without spaces are one long chunk each, never met again
-
-
-def words(text: str) -> list[str]:
-    """The text's words without case, diacritics and possessive 's; of Chinese and Japanese, the characters."""
-    chunks = text.split()
-    fold = _cached if max(map(len, chunks), default=0) <= _LONGEST_CACHED else words_of_chunk
-    return list(chain.from_iterable(map(fold, chunks)))
-
-
-def words_of_chunk(chunk: str) -> tuple[str, ...]:
-    """The words of a text without spaces, such as `Al-Assad's`."""
-    return _cached(chunk) if len(chunk) <= _LONGEST_CACHED else _fold(chunk)
-
-
-def _fold(chunk: str) -> tuple[str, ...]:
-    folded = chunk.casefold()
-    if not folded.isascii():
-        marked = unicodedata.normalize("NFKD", folded).translate(_UNDECOMPOSED)
-        bare = "".join(c for c in marked if unicodedata.category(c) != "Mn")
-        folded = unicodedata.normalize("NFC", bare).casefold()
-    return tuple(_WORD.findall(_POSSESSIVE.sub("", folded)))
-
-
-_cached = lru_cache(maxsize=1 << 16)(_fold)
+from entityclip.contract.entity_names import ENGLISH_STOP_WORDS
+from entityclip.contract.words import words
 
 
 @lru_cache(maxsize=1 << 14)
@@ -52,11 +23,7 @@ STOP_WORDS: dict[str, frozenset[str]] = {
         "dem einer einem einen eines oder zum zur bei nach wie über sich sind war wurde werden vor durch bis unter "
         "ihre sein seine seiner noch nur kann aber am ab um"
     ),
-    "en": _listed(
-        "the of and to in a is was for on as with by he that at from his an it are which or be has its were had who "
-        "this their they also been not after but her she have can may into often during when where other than them "
-        "would will there these those him about over between under"
-    ),
+    "en": ENGLISH_STOP_WORDS,
     "es": _listed(
         "de la el en y los las un una que del se por con para es como su al lo más fue sus o este esta ha son entre "
         "también pero desde no sobre era hasta muy donde cuando ser está sin país años"
@@ -99,21 +66,3 @@ SCRIPTS: dict[str, frozenset[str]] = {
     "th": frozenset({"THAI"}),
     "zh": frozenset({"CJK"}),
 }
-
-# In lower case inside a name: `Ursula von der Leyen`, `University of Oxford`.
-PARTICLES = _listed(
-    "of the de del della di da das do dos du des la le el al van der den von zu ter bin ibn ben abu y e"
-)
-# Capitalised, yet they name nobody: titles, days and months, credits of photographs.
-TITLES = _listed(
-    "mr mrs ms miss dr sir dame lord lady saint st king queen prince princess pope bishop archbishop cardinal imam "
-    "president vice prime minister chancellor premier secretary foreign defense defence interior senator sen governor "
-    "gov rep representative congressman congresswoman mayor judge justice professor prof captain capt general gen "
-    "colonel col sergeant sgt officer director chief chairman chairwoman coach ambassador former"
-)
-DAYS_AND_MONTHS = _listed(
-    "monday tuesday wednesday thursday friday saturday sunday january february april june july august september "
-    "october november december jan feb apr jun jul aug sept sep oct nov dec mon tue tues wed thu thurs fri sat sun"
-) | {"march", "may"}
-CREDITS = _listed("photo photograph photographs photographer picture pictured credit credits file handout image images")
-AGENCIES = _listed("reuters ap afp epa getty shutterstock alamy")

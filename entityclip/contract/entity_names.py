@@ -1,0 +1,145 @@
+"""Names in a caption: whom an explanation must mention (the judge), and how often training has met them (evaluation).
+
+A rule of thumb, the same for both. Where case tells names (mixed case), a name is a run of capitalised words;
+lower-case particles (of, de, van, the ...) join, punctuation parts. A capitalised word alone at the start of a sentence
+is none, unless it is all capitals (NATO). Titles, photo credits, English stop words and single letters are not
+distinctive, days and months part (but for Theresa May), and a run without a distinctive word is no name.
+
+Where case says nothing (all lower or upper case, scripts without case), a name is a run of the caption's words, stop
+words apart, that its explanation repeats: explanations are asked to say who or what the named entities are. The judge,
+which asks whether the explanation does, has no use for these.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from entityclip.contract.words import words, words_of_chunk
+
+Name = frozenset[str]  # distinctive words, as `words` makes them; their order does not count
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(words(text))
+
+
+ENGLISH_STOP_WORDS = _listed(
+    "the of and to in a is was for on as with by he that at from his an it are which or be has its were had who this "
+    "their they also been not after but her she have can may into often during when where other than them would will "
+    "there these those him about over between under"
+)
+# In lower case inside a name: `Ursula von der Leyen`, `University of Oxford`.
+_PARTICLES = _listed(
+    "of the de del della di da das do dos du des la le el al van der den von zu ter bin ibn ben abu y e"
+)
+# Capitalised, yet they name nobody: titles, days and months, credits of photographs.
+_TITLES = _listed(
+    "mr mrs ms miss dr sir dame lord lady saint st king queen prince princess pope bishop archbishop cardinal imam "
+    "president vice prime minister chancellor premier secretary foreign defense defence interior senator sen governor "
+    "gov rep representative congressman congresswoman mayor judge justice professor prof captain capt general gen "
+    "colonel col sergeant sgt officer director chief chairman chairwoman coach ambassador former"
+)
+_DAYS_AND_MONTHS = _listed(
+    "monday tuesday wednesday thursday friday saturday sunday january february april june july august september "
+    "october november december jan feb apr jun jul aug sept sep oct nov dec mon tue tues wed thu thurs fri sat sun"
+) | {"march", "may"}
+_CREDITS = _listed(
+    "photo photograph photographs photographer picture pictured credit credits file handout image images"
+)
+_AGENCIES = _listed("reuters ap afp epa getty shutterstock alamy")
+_NOT_DISTINCTIVE = ENGLISH_STOP_WORDS | _PARTICLES | _TITLES | _CREDITS | _AGENCIES
+_BETWEEN_NAMES = ENGLISH_STOP_WORDS | _PARTICLES | _listed("before behind near while")
+_PREFIX = re.compile(r"^[a-z]{1,4}['\u2019-](?=[^\W\d_])")  # al-Assad, d'Orsay, anti-Trump
+_EDGES = re.compile(r"^(\W*)(.*?)(\W*)$", re.DOTALL)
+
+
+def names_in(caption: str, explanation: str | None = None) -> set[Name]:
+    """Return the names in a caption, each as its distinctive words.
+
+    Args:
+        explanation: the caption's, read only where case says nothing; without it nothing is found there.
+    """
+    if caption.upper() != caption != caption.lower():
+        runs = _capitalised_runs(caption)
+    else:
+        runs = _repeated_runs(caption, explanation or "")
+    return {frozenset(run) for run in runs} - {frozenset()}
+
+
+def _repeated_runs(caption: str, explanation: str) -> list[list[str]]:
+    said = set(words(explanation))
+    runs: list[list[str]] = [[]]
+    for word in words(caption):
+        if word in said and word not in _BETWEEN_NAMES:
+            runs[-1].append(word)
+        elif runs[-1]:
+            runs.append([])
+    return [[word for word in run if _is_distinctive(word) and word not in _DAYS_AND_MONTHS] for run in runs]
+
+
+def _capitalised_runs(caption: str) -> list[list[str]]:
+    runs: list[list[str]] = []
+    run: list[_Chunk] = []
+    starts = begins_sentence = True
+
+    def close() -> None:
+        nonlocal run
+        if run and not (begins_sentence and len(run) == 1 and not run[0].is_acronym):
+            runs.append([word for chunk in run for word in chunk.distinctive])
+        run = []
+
+    pieces = caption.split()
+    for piece, following in zip(pieces, [*pieces[1:], ""], strict=True):
+        chunk = _look_at(piece)
+        if chunk.opens:
+            close()
+        if chunk.is_capitalised or (run and chunk.may_be_surname and not following[:1].isdigit()):
+            if not run:
+                begins_sentence = starts
+            run.append(chunk)
+        elif not run or not chunk.is_particle or (begins_sentence and len(run) == 1):
+            close()  # also `Supporters of Donald Trump`: the first word is a common one
+        if chunk.closes:
+            close()
+        starts = chunk.ends_sentence
+    close()
+    return runs
+
+
+def _is_distinctive(word: str) -> bool:
+    return len(word) > 1 and word not in _NOT_DISTINCTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """What a caption's text between two spaces means for names."""
+
+    distinctive: tuple[str, ...]
+    is_capitalised: bool
+    is_acronym: bool
+    may_be_surname: bool  # Theresa May: after a first name, with no date behind it
+    is_particle: bool
+    opens: bool  # begins with punctuation, such as a quotation mark
+    closes: bool  # ends with it, and a name does not go on
+    ends_sentence: bool
+
+
+@lru_cache(maxsize=1 << 15)
+def _look_at(piece: str) -> _Chunk:
+    match = _EDGES.match(piece)
+    assert match is not None
+    before, core, after = match.groups()
+    core = _PREFIX.sub("", core)
+    parts = words_of_chunk(core)
+    is_day = len(parts) == 1 and parts[0] in _DAYS_AND_MONTHS
+    abbreviates = after == "." and (len(core) == 1 or "." in core or (len(parts) == 1 and parts[0] in _TITLES))
+    return _Chunk(
+        distinctive=tuple(part for part in parts if _is_distinctive(part)),
+        is_capitalised=core[:1].isupper() and not is_day,
+        is_acronym=len(core) > 1 and core.isupper(),
+        may_be_surname=core == "May",
+        is_particle=len(parts) == 1 and parts[0] in _PARTICLES and core.islower(),
+        opens=bool(before),
+        closes=bool(after) and not abbreviates,
+        ends_sentence=any(c in ".!?:" for c in after) and not abbreviates,
+    )

@@ -1,0 +1,36 @@
+"""Words as captions and explanations are compared by them, the same for the judge and for training's evaluation."""
+
+import re
+import unicodedata
+from functools import lru_cache
+from itertools import chain
+
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
+_POSSESSIVE = re.compile(r"['\u2019]s\b")
+_UNDECOMPOSED = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
+_LONGEST_CACHED = 40  # letters: texts without spaces are one long chunk each, never met again
+
+
+def words(text: str) -> list[str]:
+    """Return the text's words without case, diacritics and possessive 's; of Chinese and Japanese, the characters."""
+    chunks = text.split()
+    fold = _cached if max(map(len, chunks), default=0) <= _LONGEST_CACHED else words_of_chunk
+    return list(chain.from_iterable(map(fold, chunks)))
+
+
+def words_of_chunk(chunk: str) -> tuple[str, ...]:
+    """Return the words of a text without spaces, such as `Al-Assad's`."""
+    return _cached(chunk) if len(chunk) <= _LONGEST_CACHED else _fold(chunk)
+
+
+def _fold(chunk: str) -> tuple[str, ...]:
+    folded = chunk.casefold()
+    if not folded.isascii():
+        marked = unicodedata.normalize("NFKD", folded).translate(_UNDECOMPOSED)
+        bare = "".join(c for c in marked if unicodedata.category(c) != "Mn")
+        folded = unicodedata.normalize("NFC", bare).casefold()
+    return tuple(_WORD.findall(_POSSESSIVE.sub("", folded)))
+
+
+_cached = lru_cache(maxsize=1 << 16)(_fold)
