@@ -189,8 +189,8 @@ def prompts() -> Section:
 
 def columns() -> Section:
     """What a reader of the shards meets: columns with their types, and statuses."""
-    from pipeline.shards.schema import SCHEMA
-    from pipeline.shards.status import Status
+    from entityclip.contract.schema import SCHEMA
+    from entityclip.contract.status import Status
 
     return {
         "explanations": {field.name: {"type": str(field.type)} for field in SCHEMA},
