@@ -47,7 +47,3 @@ def main() -> None:
     except (OSError, ProcessError) as error:  # no space, no permission: what is committed stays, a re-run goes on
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

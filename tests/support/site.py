@@ -23,7 +23,7 @@ class Site:
 @contextmanager
 def served(location: Path | str, *options: str) -> Iterator[Site]:
     """Start it and wait for its address; at the end press Ctrl-C, upon which it has to end well."""
-    command = [sys.executable, "-m", "flows.cli.main", "serve", str(location), "--port", "0", *options]
+    command = [sys.executable, "-m", "flows.cli", "serve", str(location), "--port", "0", *options]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -61,7 +61,7 @@ def test_unusable_data_is_named_before_prefect_starts_or_by_the_flow(
     write_pairs(tmp_path, 3)
     bad = write_manifest(tmp_path, tiny_llama, dataset__root="nowhere")
     result = subprocess.run(
-        [sys.executable, "-m", "flows.cli.main", "generate", str(bad)],
+        [sys.executable, "-m", "flows.cli", "generate", str(bad)],
         env={**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())},
         capture_output=True,
         text=True,
@@ -105,7 +105,7 @@ def test_an_interrupt_ends_soon_and_keeps_what_was_answered(tmp_path: Path, tiny
     write_pairs(tmp_path, 500)
     changes = {"generation__engine__batch_size": 1, "generation__sampling__max_tokens": 40}
     manifest = write_manifest(tmp_path, tiny_llama, generation__max_model_len=128, **changes)
-    command = [sys.executable, "-m", "flows.cli.main", "generate", str(manifest)]
+    command = [sys.executable, "-m", "flows.cli", "generate", str(manifest)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stderr is not None
     assert next(line for line in process.stderr if line.startswith("generate: "))

@@ -59,7 +59,7 @@ def test_sigterm_exits_with_0_and_ctrl_c_with_130_both_with_the_state_saved(
     config: Path, prefect_server: None, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "flows.cli.main", "train", str(config), "--out", str(run)]
+    command = [sys.executable, "-m", "flows.cli", "train", str(config), "--out", str(run)]
     environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value() or "", "PYTHONPATH": str(ROOT)}
     reached = 0
     for number, code, word in (
@@ -85,7 +85,7 @@ def test_several_processes_go_down_with_one_and_go_on_together(
     config: Path, prefect_server: None, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "flows.cli.main", "train", str(config), "--out", str(run), "--nproc", "2"]
+    command = [sys.executable, "-m", "flows.cli", "train", str(config), "--out", str(run), "--nproc", "2"]
     command += ["--set", "checkpoint.every=10"]
     environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value() or "", "PYTHONPATH": str(ROOT)}
     reached = 0

@@ -84,7 +84,7 @@ def test_a_killed_run_is_cleared_and_a_cancelled_one_stopped_and_each_is_resumed
     wait_for(lambda: _are_gone(family))
     kept = _answers(spool)
     assert lab.state(killed)["type"] == "RUNNING", "as Prefect leaves it, with its slot"
-    clear = [sys.executable, "-m", "flows.cli.main", "clear-stale-runs"]
+    clear = [sys.executable, "-m", "flows.cli", "clear-stale-runs"]
     said = subprocess.run(clear, env=lab.environment, capture_output=True, text=True, check=True).stdout
     assert str(killed) in said and "stale runs cleared: 1" in said
     assert lab.state(killed)["type"] == "CRASHED"
