@@ -26,9 +26,9 @@ from tqdm import tqdm
 from benchmarks.costs import make_optimizer
 from benchmarks.peak_memory import peak_mib
 from benchmarks.steps import Steps, Variant, Workload
+from entityclip.contract.atomic_files import write_json
 from model.distributed.device import choose_device
 from model.errors import ModelError
-from model.files import write_json
 from model.method.entityclip import EntityCLIP
 from model.settings.schema import MethodSettings
 from model.training.step import TrainingStep

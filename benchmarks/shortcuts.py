@@ -18,12 +18,12 @@ import typer
 from matplotlib.figure import Figure
 from safetensors.torch import load_file
 
+from entityclip.contract.atomic_files import write_json, written_whole
 from flows.arms import ARMS
 from model.clip.towers import load_towers
 from model.data.dataset import TripleDataset
 from model.data.loader import load_batches
 from model.data.shards import read_split
-from model.files import write_json, written_whole
 from model.method.entityclip import EntityCLIP
 from model.method.probes import copying, gradients_at_towers
 from model.rng import seeded

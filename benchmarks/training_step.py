@@ -22,9 +22,9 @@ from tqdm import trange
 
 from benchmarks.costs import Flops, make_optimizer, peak_memory, step_flops
 from benchmarks.steps import BASELINE, Steps, Variant, Workload
+from entityclip.contract.atomic_files import write_json
 from model.distributed.device import choose_device
 from model.errors import ModelError
-from model.files import write_json
 
 # dense bf16, from the makers' data sheets
 _PEAK_TFLOPS = {"NVIDIA H200": 989.5, "NVIDIA H100 80GB HBM3": 989.5, "NVIDIA A100-SXM4-80GB": 312.0}

@@ -35,7 +35,7 @@ STOREYS: dict[str, list[list[str]]] = {
         ["clip", "distributed", "runs"],
         ["run_kind"],
         ["settings", "precision"],
-        ["errors", "files", "rng", "code_version", "worker_process"],
+        ["errors", "rng", "code_version", "worker_process"],
     ],
 }
 # Where a caption becomes a row of a shard, and where rows become a step and a number, in this order.

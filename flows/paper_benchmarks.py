@@ -6,10 +6,10 @@ from typing import Literal, get_args
 
 import yaml
 
+from entityclip.contract.atomic_files import written_whole
 from entityclip.contract.status import EXPLAINED
 from flows.arms import only
 from flows.project_paths import PROJECT
-from model.files import written_whole
 from pipeline.errors import PipelineError
 from pipeline.manifest.manifest import load_manifest
 

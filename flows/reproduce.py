@@ -6,6 +6,7 @@ from typing import Any
 
 from prefect import flow
 
+from entityclip.contract.atomic_files import write_json, written_whole
 from flows.display.check import show_check
 from flows.display.console import console, show_generation, show_training
 from flows.evaluate import evaluate_entityclip
@@ -15,7 +16,6 @@ from flows.paper_benchmarks import PAPER_ARMS, Reproduction, open_reproduction, 
 from flows.train import train_entityclip
 from model.evaluation.arms_table import ArmsTable, arms_table
 from model.evaluation.evaluate import read_metrics
-from model.files import write_json, written_whole
 from model.settings.load import load_settings
 from model.training.run_dir import can_go_on, is_finished, is_measured
 from pipeline.checking.check import CheckOptions, check_manifest

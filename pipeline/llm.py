@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from entityclip.contract.digests import digest
 from entityclip.contract.torchvision_cpu import make_torchvision_importable
 from pipeline.errors import PipelineError
 from pipeline.manifest.manifest import Manifest
@@ -104,10 +105,8 @@ def find_language_model(manifest: Manifest) -> LanguageModel:
 
 
 def _digest(folder: Path) -> str:
-    digest = hashlib.sha256()
+    of_all = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.name not in _NOT_IDENTITY:
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-            digest.update(f"{path.name}\0{content}\n".encode())
-    return digest.hexdigest()
+            of_all.update(f"{path.name}\0{digest(path)}\n".encode())
+    return of_all.hexdigest()

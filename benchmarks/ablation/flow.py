@@ -13,12 +13,12 @@ from benchmarks.ablation.plan import SIZES, Plan, Row
 from benchmarks.ablation.side_by_side import complete_runs
 from benchmarks.ablation.table import RowResult, as_csv, markdown, row_result, write_plot
 from benchmarks.ablation.worlds import build_models
+from entityclip.contract.atomic_files import written_whole
 from flows.display.console import console
 from flows.generate import generate_explanations
 from flows.orchestration.progress_artifact import ProgressArtifact
 from flows.orchestration.states import completed
 from flows.project_paths import in_project
-from model.files import written_whole
 
 _T = TypeVar("_T")
 

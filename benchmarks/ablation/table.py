@@ -13,10 +13,10 @@ from torch import Tensor
 
 from benchmarks.ablation.plan import Row
 from benchmarks.ablation.runs import Run
+from entityclip.contract.atomic_files import written_whole
 from model.evaluation.clusters import Groups
 from model.evaluation.compare import Comparison, hits, load_embeddings, paired_difference
 from model.evaluation.evaluate import read_metrics
-from model.files import written_whole
 
 _PANELS_ACROSS = 3
 _COLUMNS = ("checkpoint", "budget", "arm", "lr", "steps", "GFLOP a step", "runs")

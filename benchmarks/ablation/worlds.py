@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
+from entityclip.contract.atomic_files import written_whole
 from flows.project_paths import PROJECT
-from model.files import written_whole
 from pipeline.import_released.importer import import_explanations
 from pipeline.manifest.manifest import load_manifest
 from pipeline.worlds.heraldry.encyclopedia import WORDINGS, explain_all

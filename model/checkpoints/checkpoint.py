@@ -15,10 +15,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from entityclip.contract.atomic_files import folder_written_whole, write_json
+from entityclip.contract.digests import digest
 from model.clip.folder import CONFIG, TowersFolder
 from model.clip.towers import Towers, load_towers
 from model.errors import ModelError
-from model.files import digest, folder_written_whole, write_json
 from model.method.entityclip import EntityCLIP
 from model.settings.schema import LOCAL_DIR, MethodSettings, TowerSettings
 

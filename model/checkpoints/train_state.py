@@ -18,8 +18,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from entityclip.contract.atomic_files import folder_written_whole, remove_whole, write_json
+from entityclip.contract.digests import digest
 from model.errors import ModelError
-from model.files import digest, folder_written_whole, remove_whole, write_json
 from model.rng import plain_random_state, random_tensors, restore_random_state
 
 FORMAT_VERSION = 1

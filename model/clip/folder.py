@@ -8,10 +8,10 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
+from entityclip.contract.atomic_files import write_json
 from model.clip.open_clip_import import open_clip
 from model.clip.towers import Towers
 from model.errors import ModelError
-from model.files import write_json
 from model.settings.schema import TowerSettings
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"

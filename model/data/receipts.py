@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from entityclip.contract.digests import digest
 from entityclip.contract.errors import ContractError
 from entityclip.contract.receipts import (
     RECEIPTS,
@@ -21,7 +22,6 @@ from entityclip.contract.receipts import (
 )
 from entityclip.contract.schema import SCHEMA_VERSION
 from model.errors import ModelError
-from model.files import digest
 
 _SHARD = re.compile(r"part-(\d+)-of-(\d+)\.parquet")
 _SECONDS_BEFORE_A_BAR = 3

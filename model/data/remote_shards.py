@@ -17,12 +17,12 @@ from typing import Any
 import pyarrow.fs as pa_fs
 from tqdm import tqdm
 
+from entityclip.contract.atomic_files import write_json, written_whole
 from entityclip.contract.errors import ContractError
 from entityclip.contract.file_systems import open_file_system
 from entityclip.contract.locations import is_url
 from entityclip.contract.receipts import RECEIPTS
 from model.errors import ModelError
-from model.files import write_json, written_whole
 
 CACHE = "ENTITYCLIP_CACHE"  # environment variable: the folder of all copies
 _WANTED = re.compile(rf"split=[^/]+/part-[^/]+\.parquet|{RECEIPTS}/bucket-[^/]+\.json")

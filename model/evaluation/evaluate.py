@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from safetensors.torch import save_file
 from tqdm import tqdm
 
+from entityclip.contract.atomic_files import write_json, written_whole
 from entityclip.contract.entity_names import names_in
 from model.checkpoints.checkpoint import TOWERS, load_trained_towers, read_checkpoint_card
 from model.clip.towers import Towers
@@ -21,7 +22,6 @@ from model.errors import ModelError
 from model.evaluation.embed import SplitEmbeddings, embed_split
 from model.evaluation.entity_frequency import buckets, frequencies
 from model.evaluation.metrics import retrieval_metrics
-from model.files import write_json, written_whole
 from model.settings.load import load_run_settings
 from model.settings.schema import DataSettings, EvaluationSettings
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from entityclip.contract.atomic_files import folder_written_whole, write_json
+from entityclip.contract.digests import digest
 from model.checkpoints.checkpoint import CARD, load_trained_towers, read_checkpoint_card
 from model.clip.folder import WEIGHTS, write_open_clip_folder, write_tokenizer
 from model.clip.open_clip_import import open_clip
@@ -15,7 +17,6 @@ from model.clip.towers import Towers, load_towers
 from model.errors import ModelError
 from model.evaluation.evaluate import METRICS, read_metrics
 from model.exporting.model_card import README, model_card
-from model.files import digest, folder_written_whole, write_json
 from model.settings.schema import LOCAL_DIR, TowerSettings
 
 RECORD = "entityclip_export.json"  # marks a folder as an export, and says of what

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from entityclip.contract.atomic_files import write_json
 from model.errors import ModelError
-from model.files import write_json
 
 FINISHED, STOPPED, MISTAKE, FAILED = "finished", "stopped", "mistake", "failed"
 _CODES = "torchrun.json"

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from entityclip.contract.atomic_files import write_json
 from model.distributed.collectives import DistributedGroup
 from model.distributed.device import device_of_process
 from model.distributed.local import LocalGroup
 from model.errors import ModelError
-from model.files import write_json
 from model.launch.torchrun import FAILED, FINISHED, MISTAKE, STOPPED
 from model.training.stop_signal import Stopped
 

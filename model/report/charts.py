@@ -14,7 +14,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from model.files import written_whole
+from entityclip.contract.atomic_files import written_whole
 from model.report.pictures import data_uri
 from model.report.text import shown
 from model.tracking.curve_panels import COLOURS

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from entityclip.contract.atomic_files import written_whole
 from model.data.remote_shards import local_shards
 from model.errors import ModelError
 from model.evaluation.compare import Comparison
 from model.evaluation.evaluate import read_metrics
-from model.files import written_whole
 from model.report.evaluation import describe_evaluation
 from model.report.explanations import read_explanations
 from model.report.gallery import make_gallery

@@ -22,6 +22,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from entityclip.contract.atomic_files import folder_written_whole, write_json
+from entityclip.contract.digests import digest
 from model.checkpoints.checkpoint import CARD, TOWERS, holds_model, load_clip, model_digest, read_checkpoint_card
 from model.clip.towers import Towers
 from model.data.dataset import TripleDataset
@@ -30,7 +32,6 @@ from model.distributed.device import choose_device, torch_threads
 from model.errors import ModelError
 from model.evaluation.embed import embed_images
 from model.evaluation.evaluate import Plan, evaluation_plan, read_rows
-from model.files import digest, folder_written_whole, write_json
 
 FORMAT_VERSION = 1
 ABOUT, EMBEDDINGS, ROWS = "index.json", "embeddings.safetensors", "rows.parquet"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from model.files import written_whole
+from entityclip.contract.atomic_files import written_whole
 from model.tracking.curve_panels import CYCLE, Panel, curves_of, gates_of
 from model.tracking.history import History, history_of
 from model.tracking.run_log import read_log

@@ -8,11 +8,11 @@ from typing import Any, Self
 
 import torch
 
+from entityclip.contract.atomic_files import written_whole
 from model.code_version import code_version
 from model.data.dataset import TripleDataset
 from model.data.shards import SplitRows
 from model.errors import ModelError
-from model.files import written_whole
 from model.method.entityclip import EntityCLIP
 from model.settings.schema import TrainSettings
 from model.tracking.trackers import Trackers

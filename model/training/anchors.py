@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from entityclip.contract.atomic_files import written_whole
 from model.data.dataset import TripleDataset
 from model.distributed.local import LocalGroup
 from model.errors import ModelError
-from model.files import written_whole
 
 ANCHORS = "anchors.safetensors"
 _NAME = "anchors"

@@ -14,9 +14,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from entityclip.contract.atomic_files import write_json
 from model.checkpoints.train_state import saved_steps, set_aside
 from model.errors import ModelError
-from model.files import write_json
 from model.settings.schema import DivergenceSettings
 
 REPORT = "diverged.json"

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 import yaml
 
+from entityclip.contract.atomic_files import write_json, written_whole
 from model.checkpoints.train_state import Position, TrainState, newest_state
 from model.clip.folder import towers_folder
 from model.clip.towers import load_towers
@@ -23,7 +24,6 @@ from model.data.splits import load_splits, read_rows
 from model.distributed.device import choose_device, torch_threads
 from model.distributed.local import LocalGroup
 from model.evaluation.evaluate import SETTINGS
-from model.files import write_json, written_whole
 from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP
 from model.precision import forward_context

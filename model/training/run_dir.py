@@ -10,12 +10,13 @@ from typing import Any
 
 import yaml
 
+from entityclip.contract.atomic_files import finish_folder, remove_whole
+from entityclip.contract.digests import digest
 from model.checkpoints.checkpoint import CHECKPOINT, TOWERS, read_checkpoint_card
 from model.checkpoints.train_state import STATE, keep_last, newest_origin
 from model.data.remote_shards import local_shards
 from model.errors import ModelError
 from model.evaluation.evaluate import METRICS, SETTINGS, read_metrics
-from model.files import digest, finish_folder, remove_whole
 from model.settings.schema import TrainSettings
 from model.training.anchors import ANCHORS
 from model.training.resume import changes

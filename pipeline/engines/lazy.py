@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pipeline.engines.base import Engine
 from pipeline.errors import PipelineError
-from pipeline.files.atomic import now
+from pipeline.files.clock import now
 
 
 class LazyEngine:

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import pyarrow.fs as pa_fs
 
+from entityclip.contract.atomic_files import written_whole
 from entityclip.contract.locations import is_url
-from pipeline.files.atomic import committed
 from pipeline.files.locations import open_file_system
 
 
@@ -59,7 +59,7 @@ class LocalFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """See `Storage.write`."""
-        with committed(self._root / name, one_writer=True) as temporary:
+        with written_whole(self._root / name, one_writer=True) as temporary:
             temporary.write_bytes(content)
 
     def delete(self, name: str) -> None:

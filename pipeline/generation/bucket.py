@@ -7,7 +7,7 @@ from typing import Any
 
 from entityclip.contract.receipts import BucketReceipt, ShardReceipt, receipt_name
 from pipeline.engines.base import Completion
-from pipeline.files.atomic import now
+from pipeline.files.clock import now
 from pipeline.generation.resume import BucketWork, divide, spooled_answers
 from pipeline.generation.rows import answered_row, better_row
 from pipeline.generation.run import Run

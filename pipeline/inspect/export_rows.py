@@ -9,8 +9,8 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from entityclip.contract.atomic_files import written_whole
 from pipeline.errors import PipelineError
-from pipeline.files.atomic import committed
 from pipeline.files.visible_text import visible
 from pipeline.images.check import read_image
 from pipeline.inspect.rows import ROW_SCHEMA, Rows
@@ -60,7 +60,7 @@ def export_rows(rows: Rows, picked: pa.Table, path: Path, form: Format, *, pictu
     tables: Iterator[pa.Table] = (table for _, table in rows.tables(picked))
     if pictures:
         tables = with_pictures((rows.image_root(shard), table) for shard, table in rows.tables(picked))
-    with committed(path) as temporary:
+    with written_whole(path) as temporary:
         return _WRITERS[form](temporary, tables)
 
 

@@ -6,7 +6,7 @@ from entityclip.contract.errors import ContractError
 from entityclip.contract.receipts import BucketReceipt, ReceiptVersionError, parse_receipt, receipt_name
 from entityclip.contract.schema import SCHEMA_VERSION
 from pipeline.errors import PipelineError
-from pipeline.files.atomic import now
+from pipeline.files.clock import now
 from pipeline.files.storage import Storage
 
 

@@ -1,7 +1,6 @@
 """Builds a world on disk: pictures, `pairs.jsonl`, and last `world.json`, which says that it is complete."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from PIL import Image
 from pydantic import ValidationError
 from tqdm import tqdm
 
+from entityclip.contract.atomic_files import written_whole
 from pipeline.errors import PipelineError
 from pipeline.worlds.heraldry.pools import world_houses
 from pipeline.worlds.heraldry.settings import WorldSettings
@@ -37,8 +37,10 @@ def build_world(settings: WorldSettings, root: Path) -> Path:
     for shot in tqdm(shots, desc="heraldry", unit="image", disable=None):
         Image.fromarray(take(settings, shot)).save(root / IMAGES / shot.pair.image)
     lines = [json.dumps(asdict(shot.pair)) for shot in shots]
-    _write_atomically(root / PAIRS, "".join(f"{line}\n" for line in lines))
-    _write_atomically(root / WORLD, json.dumps(_identity(settings), indent=2) + "\n")
+    with written_whole(root / PAIRS, one_writer=True) as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    with written_whole(root / WORLD, one_writer=True) as temporary:
+        temporary.write_text(json.dumps(_identity(settings), indent=2) + "\n", encoding="utf-8")
     return root
 
 
@@ -50,7 +52,7 @@ def _already_built(settings: WorldSettings, root: Path) -> bool:
     """Whether `root` holds this world; False when there is nothing, or only what an interruption left."""
     marker = root / WORLD
     if not marker.is_file():
-        ours = {IMAGES, PAIRS, f"{PAIRS}.tmp", f"{WORLD}.tmp"}
+        ours = {IMAGES, PAIRS, f".{PAIRS}.tmp", f".{WORLD}.tmp"}
         strangers = sorted({entry.name for entry in root.iterdir()} - ours) if root.is_dir() else []
         if strangers or (root.exists() and not root.is_dir()):
             raise PipelineError(f"{root} holds other things than a world; name an empty or new folder")
@@ -67,13 +69,3 @@ def _already_built(settings: WorldSettings, root: Path) -> bool:
             " Name another folder, or delete this one"
         )
     return True
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    """Write to a temporary name, flush to disk, rename: the file is there in full or not at all."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -4,9 +4,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from entityclip.contract.digests import digest
 from model.data.shards import read_split
 from model.errors import ModelError
-from model.files import digest
 from tests.model.shard_writer import row, write_receipts, write_shard
 
 OK = ("ok",)

@@ -6,9 +6,9 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from entityclip.contract.digests import digest
 from model.code_version import code_version
 from model.errors import ModelError
-from model.files import digest
 from model.settings.load import load_settings
 from model.training.loop import train
 

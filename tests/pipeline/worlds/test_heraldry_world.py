@@ -77,7 +77,7 @@ def test_an_interrupted_world_is_built_again(tmp_path):
     root = build_world(TINY, tmp_path / "broken")
     (root / "world.json").unlink()
     (root / "pairs.jsonl").unlink()
-    (root / "pairs.jsonl.tmp").write_text("half a li")
+    (root / ".pairs.jsonl.tmp").write_text("half a li")
     next((root / "images" / "val").iterdir()).write_bytes(b"half a picture")
     assert digests(build_world(TINY, root)) == expected
 

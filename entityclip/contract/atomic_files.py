@@ -1,6 +1,5 @@
-"""Files and folders that are there whole or not at all."""
+"""Files and folders that are there whole or not at all: temporary name, fsync, rename, fsync of the folder."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,13 +12,16 @@ from safetensors import SafetensorError
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path, *, one_writer: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`; it takes the name when the block ends without an error.
+
+    The temporary name starts with a dot, so no reader of a folder takes it for a shard. With `one_writer` (the caller
+    holds a lock) it is always the same, and the next writer takes the place of one that was killed.
 
     Raises OSError that names `path` where the disk is full, also if safetensors finds it so.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp" if one_writer else f".{path.name}.{os.getpid()}.tmp")
     try:
         with _failures_named(path):
             yield temporary
@@ -78,12 +80,6 @@ def write_json(path: Path, content: Any) -> None:
     with written_whole(path) as temporary:
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
