@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from entityclip.contract.yaml_file import parse_yaml
 from model.run_kind import OURS, is_plain_clip, kind, parts
 from model.settings.schema import MethodSettings
 
@@ -120,12 +120,12 @@ def overview(run: Path) -> RunOverview:
     def read(name: str) -> dict[str, Any]:
         try:
             text = (run / name).read_text(encoding="utf-8")
-            content = yaml.safe_load(text) if name.endswith(".yaml") else json.loads(text)
+            content = parse_yaml(text) if name.endswith(".yaml") else json.loads(text)
             if not isinstance(content, dict):
                 raise ValueError("is no mapping")
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, yaml.YAMLError) as error:
+        except (OSError, ValueError) as error:
             damaged[name] = str(error)
             return {}
         return content

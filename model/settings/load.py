@@ -6,17 +6,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from entityclip.contract.errors import ContractError
 from entityclip.contract.locations import has_credentials, is_url
+from entityclip.contract.yaml_file import load_yaml, parse_yaml
 from model.errors import ModelError
 from model.settings.schema import LOCAL_DIR, TrainSettings
 
 PRESETS = Path(__file__).with_name("presets")
-# Beside its own errors PyYAML lets through: of a date 2001-99-99, of brackets in brackets, of `!!timestamp x`.
-_NOT_YAML = (yaml.YAMLError, ValueError, RecursionError, AttributeError, TypeError)
-_SHORT = reprlib.Repr()  # of values in messages, as aliases may unfold into millions
+_SHORT = reprlib.Repr()  # of values in messages, as aliases may unfold into thousands
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 120, 120
 _PATH_KEYS = (("data", "explanations"), ("data", "image_root"))
 
@@ -76,29 +75,13 @@ def preset(name: str) -> dict[str, Any]:
     return values if below is None else _lay_over(preset(below), values)
 
 
-class _Loader(yaml.SafeLoader):
-    """As `yaml.safe_load`, which would take the last of a key's values without a word."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                line = key.start_mark.line + 1
-                raise yaml.YAMLError(f"line {line}: the key {key.value!r} occurs twice; keep the one that is meant")
-            seen.add(str(key.value))
-        return node
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except FileNotFoundError:
-        raise ModelError(f"no training settings at {path}") from None
-    except UnicodeDecodeError as error:
-        raise ModelError(f"{path}: save it as UTF-8; it cannot be read as that: {error}") from error
-    except (OSError, *_NOT_YAML) as error:
-        raise ModelError(f"{path}: cannot be read as YAML: {error}") from error
+        values = load_yaml(path)
+    except ContractError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise ModelError(f"no training settings at {path}") from None
+        raise ModelError(f"{path}: {error}") from error
     if not isinstance(values, dict):
         sections = ", ".join(TrainSettings.model_fields)
         raise ModelError(f"{path}: training settings are a mapping with the keys {sections}")
@@ -111,9 +94,9 @@ def _parse(override: str) -> tuple[str, dict[str, Any]]:
     if not equals or not all(key.split(".")):
         raise ModelError(f"override {override!r}: write it as section.key=value, such as optim.lr=1e-3")
     try:
-        value = yaml.load(text, Loader=_Loader)
-    except _NOT_YAML as error:
-        raise ModelError(f"override {override!r}: the value is not valid YAML: {error}") from error
+        value = parse_yaml(text)
+    except ContractError as error:
+        raise ModelError(f"override {override!r}: the value is {error}") from error
     for part in reversed(key.split(".")):
         value = {part: value}
     return key, value

@@ -6,10 +6,11 @@ from typing import Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
+from entityclip.contract.errors import ContractError
 from entityclip.contract.locations import is_url
+from entityclip.contract.yaml_file import load_yaml
 from pipeline.errors import PipelineError
 from pipeline.files.locations import fixed_folder
-from pipeline.files.yaml_file import load_yaml
 from pipeline.manifest.datasets import CsvDataset, Dataset, JsonlDataset, OwnDataset, Strict, WebDataset
 from pipeline.manifest.errors import explain
 from pipeline.manifest.generation import Generation
@@ -110,7 +111,10 @@ def load_manifest(path: Path) -> Manifest:
     """
     if not path.is_file():
         raise PipelineError(f"no manifest at {path}")
-    content = load_yaml(path)
+    try:
+        content = load_yaml(path)
+    except ContractError as error:
+        raise PipelineError(f"{path}: {error}") from error
     if not isinstance(content, dict):
         raise PipelineError(f"{path}: a manifest is a mapping with the keys {', '.join(Manifest.model_fields)}")
     try:

@@ -10,8 +10,9 @@ import jinja2.meta
 from jinja2.runtime import Context
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from entityclip.contract.errors import ContractError
+from entityclip.contract.yaml_file import load_yaml, parse_yaml
 from pipeline.errors import PipelineError
-from pipeline.files.yaml_file import load_yaml, parse_yaml
 from pipeline.pair import Pair
 from pipeline.prompts.sandbox import PromptSandbox
 
@@ -129,7 +130,11 @@ def load_prompt(name_or_path: str, base: Path) -> PromptTemplate:
             raise PipelineError(
                 f"prompt template {name_or_path!r} is neither shipped ({', '.join(known)}) nor a file at {path}"
             )
-        source, content = str(path), load_yaml(path)
+        source = str(path)
+        try:
+            content = load_yaml(path)
+        except ContractError as error:
+            raise PipelineError(f"{path}: {error}") from error
     try:
         template = PromptTemplate.model_validate(content)
         template._turns  # noqa: B018 - a mistake in it shows now, not at the first row

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from entityclip.contract.yaml_file import LONGEST
 from model.clip.pretrained import check_names
 from model.errors import ModelError
 from model.settings.load import load_run_settings, load_settings
@@ -93,7 +94,7 @@ def test_mistakes_in_the_file_are_named(file, tmp_path):
     with pytest.raises(ModelError, match=r"towers.model: no model folder at .*clp; .* has clip"):
         load_settings(file, [])
     file.write_text("towers: [")
-    with pytest.raises(ModelError, match="cannot be read as YAML"):
+    with pytest.raises(ModelError, match="not valid YAML"):
         load_settings(file, [])
     with pytest.raises(ModelError, match="no training settings at"):
         load_settings(tmp_path / "none.yaml", [])
@@ -120,9 +121,11 @@ def test_a_key_that_occurs_twice_is_refused_with_its_line(file):
     [
         ("preset: défaut".encode("latin-1"), "save it as UTF-8"),
         ("preset: default".encode("utf-16"), "save it as UTF-8"),
-        (b"seed: 2001-99-99", "cannot be read as YAML: month"),
-        (b"seed: !!timestamp x", "cannot be read as YAML"),
-        (b"[" * 5000, "cannot be read as YAML"),
+        (b"seed: 2001-99-99", "not valid YAML: month"),
+        (b"seed: !!timestamp x", "not valid YAML"),
+        (b"[" * 5000, "not valid YAML: nested too deep"),
+        (b"a: &a [" + b"x, " * 200 + b"]\nb: [" + b"*a, " * 200 + b"]", "not valid YAML: more than 20,000 values"),
+        (b"# " + b"x" * LONGEST, "longer than 1,048,576 bytes; is this the right file"),
     ],
 )
 def test_a_file_in_another_encoding_or_form_is_an_error_of_ours(file, content, words):
@@ -132,8 +135,8 @@ def test_a_file_in_another_encoding_or_form_is_an_error_of_ours(file, content, w
 
 
 def test_a_wrong_value_is_shown_short_though_aliases_unfold_into_thousands(file):
-    aliases = "a: &a [1, 1]\n" + "".join(f"{b}: &{b} [{f'*{a}, ' * 9}]\n" for a, b in pairwise("abcdef"))
-    file.write_text(aliases + YAML.replace("lr: 1e-3", "lr: *f"))
+    aliases = "a: &a [1, 1]\n" + "".join(f"{b}: &{b} [{f'*{a}, ' * 7}]\n" for a, b in pairwise("abcde"))
+    file.write_text(aliases + YAML.replace("lr: 1e-3", "lr: *e"))
     with pytest.raises(ModelError, match=r"optim.lr: .*given \[\[\[\.\.\.\]") as caught:
         load_settings(file, [])
     assert len(str(caught.value)) < 10_000

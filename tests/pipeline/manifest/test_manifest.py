@@ -71,11 +71,21 @@ def test_a_mistake_is_named_with_its_mending(
     assert "pw" not in str(raised.value)  # a message repeats no password
 
 
-@pytest.mark.parametrize("text", ["", "- a\n- b\n", "name: [", "!!python/object/apply:os.system ['true']"])
-def test_not_a_manifest(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "a manifest is a mapping"),
+        ("- a\n- b\n", "a manifest is a mapping"),
+        ("name: [", "not valid YAML"),
+        ("!!python/object/apply:os.system ['true']", "not valid YAML: could not determine a constructor"),
+        ("name: a\nname: b\n", "not valid YAML: line 2: the key 'name' occurs twice"),
+        (f"a: &a [{'x, ' * 200}]\nb: [{'*a, ' * 200}]\n", "not valid YAML: more than 20,000 values"),
+    ],
+)
+def test_not_a_manifest(tmp_path: Path, text: str, reason: str) -> None:
     path = tmp_path / "broken.yaml"
     path.write_text(text)
-    with pytest.raises(PipelineError, match=r"broken\.yaml"):
+    with pytest.raises(PipelineError, match=rf"broken\.yaml: {reason}"):
         load_manifest(path)
 
 

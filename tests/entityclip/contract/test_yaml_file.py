@@ -5,10 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.errors import PipelineError
-from pipeline.files.yaml_file import LONGEST, load_yaml
-from pipeline.manifest.manifest import load_manifest
-from tests.support.own_data import put
+from entityclip.contract.errors import ContractError
+from entityclip.contract.yaml_file import LONGEST, load_yaml
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join(['*' + chr(97 + n)] * 10)}]\n" for n in range(20)
@@ -18,8 +16,8 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("name: a\nname: b\n", r"the key 'name' occurs twice  in .*line 2"),
-        ("dataset: {kind: jsonl, file: a, kind: csv}\n", r"the key 'kind' occurs twice"),
+        ("name: a\nname: b\n", "line 2: the key 'name' occurs twice; keep the one that is meant"),
+        ("dataset: {kind: jsonl, file: a, kind: csv}\n", "line 1: the key 'kind' occurs twice"),
         (BOMB, "more than 20,000 values, with aliases unfolded"),
         ("a: &a {b: 1}\n" + "x: &x {<<: [" + ", ".join(["*a"] * 30_000) + "]}\n", "more than 20,000 values"),
         ("a: &a [*a]\n", "an alias of what it lies in"),
@@ -33,18 +31,26 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ('a: "x\\0y"\n', "a NUL or half a character"),
         ('a: "\\ud800"\n', "a NUL or half a character"),
         ("a: b\0c\n", "not valid YAML"),
-        ("a: \udcff\n", "not valid YAML: 'utf-8' codec"),
+        ("a: \udcff\n", "save it as UTF-8; it cannot be read as that: 'utf-8' codec"),
         ("# " + "x" * LONGEST, "longer than 1,048,576 bytes"),
         ("? [a]\n: b\n? {c: d}\n: e\n", "not valid YAML"),
     ],
 )
 def test_refused(text: str, reason: str, tmp_path: Path) -> None:
-    path = put(tmp_path / "x.yaml", text.encode("utf-8", "surrogateescape"))
-    for load in (load_yaml, load_manifest):
-        with pytest.raises(PipelineError, match=rf"x\.yaml: .*({reason})|x\.yaml: {reason}"):
-            load(path)
+    path = tmp_path / "x.yaml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ContractError, match=rf"^(not valid YAML: .*)?{reason}"):
+        load_yaml(path)
 
 
 def test_what_people_write_is_as_safe_load_reads_it(tmp_path: Path) -> None:
     text = "a: &common {x: 1, y: [2, 3]}\nb: {<<: *common, x: 4}\nc: [*common, *common]\n1: one\nd: 2001-01-01\n"
-    assert load_yaml(put(tmp_path / "x.yaml", text)) == yaml.safe_load(text)
+    (tmp_path / "x.yaml").write_text(text, encoding="utf-8")
+    assert load_yaml(tmp_path / "x.yaml") == yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("name", ["none.yaml", "", "a\0b", "n" * 300])
+def test_what_cannot_be_read_says_why(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=r"^cannot be read: ") as raised:
+        load_yaml(tmp_path / name)
+    assert isinstance(raised.value.__cause__, FileNotFoundError) == (name == "none.yaml")

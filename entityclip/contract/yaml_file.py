@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.errors import PipelineError
+from entityclip.contract.errors import ContractError
 
 LONGEST = 2**20  # bytes
 MOST_VALUES = 20_000
@@ -17,27 +17,36 @@ def load_yaml(path: Path) -> Any:
     """The content of a YAML file.
 
     Raises:
-        PipelineError: it cannot be read, is longer than 1 MiB, is not YAML in UTF-8, has a key twice in one mapping or
-            a tag that asks for an object, a NUL, or more than 20,000 values with its aliases unfolded.
+        ContractError: it cannot be read (then caused by the OSError), is longer than 1 MiB, is not in UTF-8, or as
+            `parse_yaml` does.
     """
     try:
         with path.open("rb") as file:
             content = file.read(LONGEST + 1)
-    except (OSError, ValueError) as error:
-        raise PipelineError(f"{path}: cannot be read: {error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise ContractError(f"cannot be read: {error}") from error
     if len(content) > LONGEST:
-        raise PipelineError(f"{path}: longer than {LONGEST:,} bytes; is this the right file?")
+        raise ContractError(f"longer than {LONGEST:,} bytes; is this the right file?")
     try:
-        return parse_yaml(content.decode("utf-8"))
-    except (yaml.YAMLError, ValueError, OverflowError) as error:  # ValueError: a date 2001-99-99, or 5,000 digits
-        raise PipelineError(f"{path}: not valid YAML: {error}") from error
-    except (RecursionError, AttributeError, TypeError) as error:  # the last two: `!!bool {}`, `!!timestamp x`
-        raise PipelineError(f"{path}: not valid YAML: nested too deep, or a tag that does not fit its value") from error
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ContractError(f"save it as UTF-8; it cannot be read as that: {error}") from error
+    return parse_yaml(text)
 
 
 def parse_yaml(text: str) -> Any:
-    """As `yaml.safe_load`, but for keys that occur twice and aliases; raises what it raises."""
-    return yaml.load(text, Loader=_Loader)  # a SafeLoader
+    """As `yaml.safe_load`, but for keys that occur twice and aliases.
+
+    Raises:
+        ContractError: "not valid YAML", and why: among other reasons a key that is twice in one mapping, a tag that
+            asks for an object, a NUL, or more than 20,000 values with aliases unfolded.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)  # a SafeLoader
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # ValueError: a date 2001-99-99, or 5,000 digits
+        raise ContractError(f"not valid YAML: {error}") from error
+    except (RecursionError, AttributeError, TypeError) as error:  # the last two: `!!bool {}`, `!!timestamp x`
+        raise ContractError("not valid YAML: nested too deep, or a tag that does not fit its value") from error
 
 
 class _Loader(yaml.SafeLoader):
@@ -77,5 +86,6 @@ def _check_keys(node: yaml.MappingNode) -> None:
     for key, _ in node.value:
         if isinstance(key, yaml.ScalarNode):
             if (key.tag, key.value) in seen:
-                raise yaml.YAMLError(f"the key {key.value!r} occurs twice{key.start_mark}")
+                line = key.start_mark.line + 1
+                raise yaml.YAMLError(f"line {line}: the key {key.value!r} occurs twice; keep the one that is meant")
             seen.add((key.tag, key.value))
