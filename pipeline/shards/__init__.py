@@ -1,1 +1,1 @@
-"""Explanation shards: schema, statuses, receipts, and who may write them."""
+"""Explanation shards and receipts in a storage, and who may write them. `entityclip.contract` says what they are."""

@@ -63,6 +63,27 @@ def test_importing_a_package_costs_nothing() -> None:
     _run(f"import sys, {', '.join(PACKAGES)}\nfound = {heavy!r} & set(sys.modules)\nassert not found, found")
 
 
+# Modules of the contract that need a library of some weight, directly or through another one.
+_WEIGHT = {
+    "file_systems": {"pyarrow"},
+    "schema": {"pyarrow"},
+    "receipts": {"pyarrow", "pydantic"},
+}
+
+
+def test_a_module_of_the_contract_loads_no_more_than_it_needs() -> None:
+    lines = ["import importlib, os, sys"]
+    for path in sorted((ROOT / "entityclip" / "contract").glob("[!_]*.py")):
+        forbidden = {"torch", "pyarrow", "pydantic"} - _WEIGHT.get(path.stem, set())
+        lines += [  # a process each, as what one loads must not count for another
+            "if not os.fork():",
+            f"    importlib.import_module('entityclip.contract.{path.stem}')",
+            f"    os._exit(1 if {forbidden!r} & set(sys.modules) else 0)",
+            f"assert not os.wait()[1], {path.stem!r}",
+        ]
+    _run("\n".join(lines))
+
+
 def test_importing_the_contract_loads_neither_half() -> None:
     names = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
