@@ -15,7 +15,8 @@ from pipeline.generation.reclean import reclean
 from pipeline.generation.redo import Redo
 from pipeline.job import open_job
 from pipeline.judge.cleaning import clean
-from pipeline.judge.rules import Judge, is_copied, is_off_language, is_refusal, misses_entities
+from pipeline.judge.refusals import is_refusal
+from pipeline.judge.rules import Judge, is_copied, is_off_language, misses_entities
 from pipeline.manifest.generation import Judging
 from pipeline.shards.shard import count_statuses
 from tests.support.dataset import save_records, write_manifest, write_pairs
