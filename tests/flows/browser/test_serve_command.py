@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.cli import main
+from flows.cli.main import main
 from tests.support.explanations import some_rows, write_explanations
 from tests.support.site import served
 
