@@ -113,7 +113,7 @@ def test_several_processes_go_down_with_one_and_go_on_together(
 def _training_process(command: int, rank: int) -> psutil.Process:
     """One of the processes that train for a command."""
     below = psutil.Process(command).children(recursive=True)
-    (found,) = [p for p in below if "model.launch.__main__" in p.cmdline() and p.environ().get("RANK") == str(rank)]
+    (found,) = [p for p in below if "model.launch" in p.cmdline() and p.environ().get("RANK") == str(rank)]
     return found
 
 
