@@ -39,6 +39,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     return folder / "manifest.yaml", folder / "train.yaml", folder / "run"
 
 
+@pytest.mark.slow  # `.ci/run` also runs the demo itself
 def test_demo_end_to_end_and_again(
     small: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

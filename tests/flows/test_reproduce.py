@@ -54,6 +54,7 @@ def _write_released(folder: Path, benchmark: str, *, without: int = 0) -> None:
     write_explanations(folder / "release", benchmark, images)
 
 
+@pytest.mark.slow  # the other layouts run the same flow with fewer arms
 def test_released_explanations_all_arms_and_seeds_and_again(tmp_path: Path, run: Run) -> None:
     write_n24news(tmp_path / "release", per_split=12)
     for number, path in enumerate((tmp_path / "release" / "news").glob("nytimes_*.json")):
