@@ -1,1 +1,1 @@
-"""Retrieval of a trained run: ranks, recalls, intervals, comparisons."""
+"""Retrieval evaluation of a trained run: ranks, recalls, bootstrap intervals, comparisons."""

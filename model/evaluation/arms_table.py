@@ -1,4 +1,4 @@
-"""Several arms over several seeds as the paper lays them out: a row an arm, caption to image and image to caption."""
+"""Table of several arms over several seeds in the paper's layout: one row per arm, both retrieval directions."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ COLUMNS = ("R@1", "R@5", "R@10", "R@50", "R@100", "MedR", "MeanR")
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean over the seeds and standard deviation (of a sample: n - 1); None of a single seed."""
+    """Mean and sample standard deviation (n - 1) over the seeds; `sd` is None for a single seed."""
 
     mean: float
     sd: float | None
@@ -24,9 +24,9 @@ class Spread:
 
 @dataclass(frozen=True)
 class ArmsTable:
-    """Cells by arm, way and column; `mean_recall` is that of R@1, R@5 and R@10 both ways, by arm.
+    """Table cells by arm, direction and column; `mean_recall` by arm averages R@1, R@5 and R@10 over both directions.
 
-    `untrained`: by arm, how many of its runs kept the weights that they began with.
+    `untrained` counts, per arm, the runs whose best checkpoint is the initial weights.
     """
 
     split: str
@@ -38,14 +38,14 @@ class ArmsTable:
 
     @property
     def remark(self) -> str | None:
-        """What must be known of runs that training did not improve."""
+        """Return a note about runs that training did not improve, or None."""
         if not self.untrained:
             return None
         arms = ", ".join(f"{arm} ({count} of {len(self.seeds)} runs)" for arm, count in self.untrained.items())
         return f"measured with the weights that training began with, as none were better on validation: {arms}"
 
     def markdown(self) -> str:
-        """A table for each way."""
+        """Return one Markdown table per direction."""
         lines = [f"{self.split} split, {self.gallery:,} candidates, seeds {', '.join(map(str, self.seeds))}"]
         for way, title in WAYS.items():
             lines += ["", f"| {title} | {' | '.join(COLUMNS)} | mean recall |", f"|---|{'---:|' * (len(COLUMNS) + 1)}"]
@@ -55,7 +55,7 @@ class ArmsTable:
         return "\n".join([*lines, *(["", self.remark] if self.remark else []), ""])
 
     def as_plain(self) -> dict[str, Any]:
-        """For JSON: means and standard deviations."""
+        """Return means and standard deviations as JSON-serialisable values."""
 
         def plain(spread: Spread) -> dict[str, float | None]:
             return {"mean": spread.mean, "sd": spread.sd}
@@ -71,13 +71,13 @@ class ArmsTable:
 
 
 def arms_table(measured: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> ArmsTable:
-    """Join the metrics of runs.
+    """Build the table from the metrics of runs.
 
     Args:
-        measured: by arm and seed, what `metrics.json` says of the split, and its "step".
+        measured: by arm and seed, the split's metrics from `metrics.json` and the checkpoint's "step".
 
     Raises:
-        ModelError: arms lack seeds that others have, or were measured on other candidates.
+        ModelError: the arms differ in seeds, split or gallery size.
     """
     runs = [metrics for by_seed in measured.values() for metrics in by_seed.values()]
     seeds = {tuple(sorted(by_seed)) for by_seed in measured.values()}

@@ -1,9 +1,9 @@
-"""How sure retrieval metrics are: percentile bootstrap over the queries of a split, from their ranks alone.
+"""Percentile bootstrap intervals of retrieval metrics, computed from the queries' ranks alone.
 
-What is drawn, with replacement, are clusters (`model.evaluation.clusters`): pairs that share an image or a caption are
-drawn together, or an image with five captions would count as five independent observations. Where no two pairs share
-anything, this is the plain bootstrap over pairs. A pair's two queries, its image and its caption, stay together.
-The intervals speak of these pairs only: another seed of the training moves the result too, and is not in them.
+Clusters (`model.evaluation.clusters`) are resampled with replacement: pairs that share an image or a caption are drawn
+together, since an image with five captions is not five independent observations. Where no two pairs share anything,
+this is the plain bootstrap over pairs. The two queries of a pair, its image and its caption, stay together. The
+intervals cover sampling of test pairs only, not the variation between training seeds.
 """
 
 from collections.abc import Iterator
@@ -17,17 +17,17 @@ from model.rng import seeded
 
 LEVEL = 95  # percent
 RESAMPLES = 1000
-_HELD = 2**22  # numbers of a chunk of resamples: 32 MiB in fp64
+_CHUNK_VALUES = 2**22  # values per chunk of resamples: 32 MiB in fp64
 
 
 def intervals(found: Ranks, clusters: Tensor, resamples: int = RESAMPLES) -> dict[str, Any] | None:
-    """95 % intervals [low, high] of mean recall and of all metrics both ways, under the names of `summarise`.
+    """Return 95 % intervals [low, high] of mean recall and of all metrics in both directions, named as by `summarise`.
 
     Args:
-        found: ranks of the queries (N,); those of a part of the split if only its queries count.
+        found: ranks of the queries (N,), possibly of only a part of the split.
         clusters: (N,) int64, the cluster of each pair.
 
-    None where there are fewer than two clusters, as then nothing can be said. Seeded: the same ranks give the same.
+    Returns None for fewer than two clusters. The resampling is seeded, so equal ranks give equal intervals.
     """
     members = clusters.unique(return_inverse=True)[1]
     count = int(members.max()) + 1
@@ -38,7 +38,7 @@ def intervals(found: Ranks, clusters: Tensor, resamples: int = RESAMPLES) -> dic
     sums.index_add_(0, members, torch.cat([per_query, torch.ones(len(members), 1, dtype=torch.float64)], dim=1))
     orders = [getattr(found, way).sort() for way in WAYS]
     drawn: dict[tuple[str, str], list[Tensor]] = {name: [] for name in [*names, *((way, "MedR") for way in WAYS)]}
-    for times in draws(count, resamples, held=len(members)):
+    for times in draws(count, resamples, width=len(members)):
         totals = times @ sums
         for name, values in zip(names, (totals[:, :-1] / totals[:, -1:]).T, strict=True):
             drawn[name].append(values)
@@ -55,13 +55,13 @@ def intervals(found: Ranks, clusters: Tensor, resamples: int = RESAMPLES) -> dic
     }
 
 
-def draws(count: int, resamples: int, *, held: int = 1) -> Iterator[Tensor]:
-    """How often each of `count` clusters is drawn: (b, count) fp64, a chunk of b resamples at a time.
+def draws(count: int, resamples: int, *, width: int = 1) -> Iterator[Tensor]:
+    """Yield how often each of `count` clusters is drawn: (b, count) fp64, for a chunk of b resamples at a time.
 
-    `held` says how many numbers the caller makes of a resample, so that chunks stay small.
+    `width` is the number of values that the caller derives from one resample; it bounds the chunk size.
     """
     generator = seeded(0, "bootstrap", 0)
-    rows = max(1, _HELD // max(count, held))
+    rows = max(1, _CHUNK_VALUES // max(count, width))
     for start in range(0, resamples, rows):
         chunk = [
             torch.randint(count, (count,), generator=generator).bincount(minlength=count)
@@ -71,14 +71,14 @@ def draws(count: int, resamples: int, *, held: int = 1) -> Iterator[Tensor]:
 
 
 def interval(values: Tensor) -> list[float]:
-    """[low, high]: the middle 95 % of resampled values (B,)."""
+    """Return [low, high], the middle 95 % of resampled values (B,)."""
     outside = (1 - LEVEL / 100) / 2
     low, high = values.quantile(torch.tensor([outside, 1 - outside], dtype=values.dtype)).tolist()
     return [low, high]
 
 
 def _means_of(found: Ranks) -> tuple[list[tuple[str, str]], Tensor]:
-    """Metrics that are means over queries, as (way, metric), and what each query adds to them (N, metrics) fp64."""
+    """Return the metrics that are means over queries, as (direction, metric), and each query's terms (N, metrics)."""
     columns: dict[tuple[str, str], Tensor] = {}
     for way in WAYS:
         values = getattr(found, way).double()
@@ -88,7 +88,7 @@ def _means_of(found: Ranks) -> tuple[list[tuple[str, str]], Tensor]:
 
 
 def _medians(times: Tensor, values: Tensor) -> Tensor:
-    """Medians (b,) of sorted values (N,), of which the i-th occurs times[:, i] times, as `retrieval.median` has it."""
+    """Return the medians (b,) of sorted values (N,) with multiplicities `times` (b, N), as `retrieval.median` does."""
     places = times.cumsum(dim=1)
     total = places[:, -1]
     middles = torch.stack([(total - 1).div(2, rounding_mode="floor"), total.div(2, rounding_mode="floor")], dim=1)

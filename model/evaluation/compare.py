@@ -1,4 +1,4 @@
-"""Paired comparisons with bootstrap intervals: two runs on the same test pairs, or two arms over worlds and seeds."""
+"""Paired comparisons with bootstrap intervals: two runs on one test split, or two arms over data sets and seeds."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _RESAMPLES = 2000
 class Comparison:
     """Difference in mean recall, in points, with a 95 % paired bootstrap interval over the test pairs.
 
-    The interval speaks of these test pairs only: other seeds of the training would spread further.
+    The interval does not cover the variation between training seeds.
     """
 
     difference: float
@@ -31,18 +31,18 @@ class Comparison:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval leaves zero out."""
+        """Return True if the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
 
 def paired_difference(ours: Mapping[tuple[int, int], Tensor], baseline: Mapping[tuple[int, int], Tensor]) -> Comparison:
-    """Mean of `ours` less that of `baseline`, worlds weighing the same, with a 95 % interval.
+    """Return the mean of `ours` minus that of `baseline`, with equal weight for each data set, and a 95 % interval.
 
     Args:
-        ours, baseline: by world and training seed, what each query adds to a metric, (N of the world,) fp64.
+        ours, baseline: by data set ("world") and training seed, each query's term of the metric, (N,) fp64.
 
-    Resampled with replacement, the same for both arms: the seeds, and in each world the queries. The worlds are
-    not: the interval speaks of these. Raises ModelError if the arms do not have the same runs and queries.
+    Seeds, and the queries within each world, are resampled with replacement, identically for both arms. The worlds are
+    fixed. Raises ModelError if the arms do not have the same runs and numbers of queries.
     """
     if {key: len(hits) for key, hits in ours.items()} != {key: len(hits) for key, hits in baseline.items()}:
         raise ModelError("the arms are not comparable: they were not measured in the same worlds with the same seeds")
@@ -66,7 +66,7 @@ def paired_difference(ours: Mapping[tuple[int, int], Tensor], baseline: Mapping[
 
 @dataclass(frozen=True)
 class RunEmbeddings:
-    """What `evaluate` saved of a run: embeddings (N, D), and the pairs they belong to."""
+    """Embeddings (N, D) that `evaluate` saved for a run, and the ids of their pairs."""
 
     image: Tensor
     text: Tensor
@@ -74,7 +74,7 @@ class RunEmbeddings:
 
 
 def load_embeddings(run: Path, split: str) -> RunEmbeddings:
-    """Read a run's saved embeddings. Raises ModelError if it was not evaluated on that split."""
+    """Read a run's saved embeddings. Raises ModelError if the run was not evaluated on `split`."""
     try:
         tensors = load_file(run / f"{split}_embeddings.safetensors")
         ids = json.loads((run / f"{split}_ids.json").read_text(encoding="utf-8"))
@@ -86,16 +86,16 @@ def load_embeddings(run: Path, split: str) -> RunEmbeddings:
 
 
 def compare(ours: RunEmbeddings, baseline: RunEmbeddings, groups: Groups) -> Comparison:
-    """Mean recall of `ours` less that of `baseline`, on the pairs both were evaluated on.
+    """Return the difference in mean recall of `ours` and `baseline` on the pairs that both were evaluated on.
 
-    Paired: a resample draws the same clusters of pairs (`model.evaluation.bootstrap`) for both.
-    Raises ModelError if those pairs are not the same.
+    Each resample draws the same clusters of pairs (`model.evaluation.bootstrap`) for both runs.
+    Raises ModelError if the pairs differ.
     """
     if ours.ids != baseline.ids:
         raise ModelError("the runs were evaluated on different pairs; evaluate both on the same shards")
     difference = hits(ours, groups) - hits(baseline, groups)
     members = cluster_labels(groups)
-    sums = torch.zeros(int(members.max()) + 1, 2, dtype=torch.float64)  # of differences, and how many they are
+    sums = torch.zeros(int(members.max()) + 1, 2, dtype=torch.float64)  # sum and count of differences
     sums.index_add_(0, members, torch.stack([difference, torch.ones_like(difference)], dim=1))
     totals = torch.cat([times @ sums for times in draws(len(sums), _RESAMPLES)])
     low, high = interval(totals[:, 0] / totals[:, 1])
@@ -103,7 +103,7 @@ def compare(ours: RunEmbeddings, baseline: RunEmbeddings, groups: Groups) -> Com
 
 
 def hits(run: RunEmbeddings, groups: Groups) -> Tensor:
-    """(N,) fp64: the mean of the six recalls of one pair, its image and its caption as queries, in percent."""
+    """Return each pair's mean of the six recalls, image and caption as queries, in percent: (N,) fp64."""
     found = ranks(run.image, run.text, groups)
     each = [(one <= k).double() for one in (found.image_to_text, found.text_to_image) for k in CHOOSING]
     return 100 * torch.stack(each).mean(dim=0)

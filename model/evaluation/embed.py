@@ -1,4 +1,4 @@
-"""Step 6 of the method, inference: a split through the two towers alone, by one process or shared by several."""
+"""Inference (step 6 of the method): encode a split with the two towers alone, in one process or several."""
 
 from typing import Any, NamedTuple
 
@@ -14,29 +14,29 @@ from model.evaluation.clusters import Groups
 
 
 class SplitEmbeddings(NamedTuple):
-    """Embeddings of the pairs of a split whose image could be used, on the CPU."""
+    """Embeddings of the pairs of a split with a usable image, on the CPU."""
 
     image: Tensor  # (N, D), fp32, L2-normalised
     text: Tensor  # (N, D), fp32, L2-normalised
     ids: list[str]
     topics: list[str | None]
     groups: Groups
-    failures: dict[str, str]  # id -> why its image cannot be used, of all processes
+    failures: dict[str, str]  # id -> why its image is unusable, from all processes
 
 
 class _EncodedBatch(NamedTuple):
     image: Tensor
     text: Tensor
-    rows: list[int]  # those of the batch whose image could be used
+    rows: list[int]  # rows of the batch with a usable image
 
 
 @torch.inference_mode()
 def embed_images(
     clip: nn.Module, triples: TripleDataset, rows: list[int], batch_size: int, device: torch.device
 ) -> tuple[Tensor, list[int]]:
-    """Encode the images of some rows: (M, D) fp32, L2-normalised, on the CPU, and the rows whose image could be used.
+    """Encode the images of `rows`: (M, D) fp32, L2-normalised, on the CPU, and the rows with a usable image.
 
-    Raises ModelError if too many images cannot be used, or all.
+    Raises ModelError if too many images, or all, are unusable.
     """
     towers: Any = clip
     towers.eval()
@@ -62,11 +62,11 @@ def embed_split(
     rank: int = 0,
     world: int = 1,
 ) -> SplitEmbeddings:
-    """Encode images and captions in batches. Raises ModelError if too many images fail.
+    """Encode the images and captions of a split. Raises ModelError if too many images are unusable.
 
-    Of several processes, `world` in all, each encodes every `world`-th batch and gets the whole: all of them have to
-    call it, in a process group of torch.distributed (`gloo` or `nccl`). A batch has the same rows however many
-    processes there are, so the result is the same to the bit on processors of the same kind.
+    With several processes (`world`), each encodes every `world`-th batch and receives the whole result; all of them
+    must call this, in a torch.distributed process group (`gloo` or `nccl`). Batches do not depend on the number of
+    processes, so on processors of the same kind the result is bit-identical.
     """
     towers: Any = clip
     was_training = towers.training

@@ -1,4 +1,4 @@
-"""How often training has met the names of a caption: how frequent they are, and buckets of rows by that."""
+"""Entity frequency: how often the names in a caption occur in training captions, and buckets of rows by it."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,16 +7,15 @@ import numpy as np
 from entityclip.contract.entity_names import Name
 from entityclip.contract.words import words
 
-# By the least number of training captions in a bucket. Fixed, so that runs and data sets can be compared: quantiles
-# would mean something else in each of them.
+# Bucket -> its lowest number of training captions. Fixed rather than quantiles, so that runs and data sets compare.
 BUCKETS = {"unseen": 0, "1-4": 1, "5-19": 5, "20 or more": 20}
 NO_NAME = "no name found"
 
 
 def frequencies(names: Sequence[set[Name]], training_captions: Iterable[str]) -> list[int | None]:
-    """For each caption's names, in how many training captions the rarest occurs; None for a caption without names.
+    """Return, for each caption's names, the number of training captions with the rarest one; None for no names.
 
-    Memory is one number for each time that a training caption has a word of one of the names.
+    Uses memory for one integer per occurrence of a name's word in the training captions.
     """
     wanted = {word for of_caption in names for name in of_caption for word in name}
     places: dict[str, list[int]] = {word: [] for word in wanted}
@@ -29,7 +28,7 @@ def frequencies(names: Sequence[set[Name]], training_captions: Iterable[str]) ->
 
 
 def buckets(found: Sequence[int | None]) -> dict[str, list[int]]:
-    """Rows by bucket, the rarest first, captions without a name last; buckets may be empty."""
+    """Group rows by bucket, rarest first and captions without names last; buckets may be empty."""
     rows: dict[str, list[int]] = {name: [] for name in [*BUCKETS, NO_NAME]}
     for row, frequency in enumerate(found):
         if frequency is None:
@@ -40,7 +39,7 @@ def buckets(found: Sequence[int | None]) -> dict[str, list[int]]:
 
 
 def _captions_with(name: Name, postings: dict[str, np.ndarray]) -> int:
-    """How many captions have all words of a name, from the sorted numbers of the captions that have each."""
+    """Count the captions with all words of a name, from sorted postings lists."""
     rarest, *others = sorted((postings[word] for word in name), key=len)
     for other in others:
         if not len(rarest):

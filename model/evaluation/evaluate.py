@@ -1,4 +1,4 @@
-"""Retrieval of a trained model on splits: what the paper reports, by the towers alone."""
+"""Retrieval evaluation of a trained run on splits, with the two towers alone, as in the paper."""
 
 import json
 import sys
@@ -36,20 +36,19 @@ def evaluate(
     allow_partial: bool = False,
     processes: LocalGroup | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Measure `run/checkpoint` on splits (none named: the settings' test split), each with itself as the gallery.
+    """Measure `run/checkpoint` on splits (default: the settings' test split), each with itself as the gallery.
 
-    `explanations` names another folder of shards than the run's settings do; an imported checkpoint has no
-    settings, so it needs one. Every row with a caption and a usable image takes part, whatever became of its
-    explanation. Shards are checked by their receipts as in training; `allow_partial`, or the run's own setting of it,
-    measures on what is there of explanations that are not complete. A model folder that training began from is not
-    needed any more. Several `processes` (`model.launch.evaluate`) share the encoding; the first alone ranks,
-    writes and says anything, and for the others the result is empty.
+    `explanations` overrides the settings' folder of shards; an imported checkpoint has no settings and requires it.
+    Every row with a caption and a usable image takes part, whatever the status of its explanation. Shards are checked
+    against their receipts as in training; `allow_partial`, here or in the run's settings, accepts incomplete
+    explanations. The model folder that training started from is not needed. `processes` (`model.launch.evaluate`) share
+    the encoding; only the first ranks, writes and prints, and the others return an empty dict.
 
-    Returns the metrics by split, and writes them into `run/metrics.json`, whose "splits" keeps what these weights were
-    measured on before. Of each split `run/{split}_embeddings.safetensors` has `image` and `text` (N, D), fp32 and
-    normalised, with the digests of weights and shards in its metadata; `run/{split}_ids.json` has their ids in order.
+    Returns the metrics by split and merges them into `run/metrics.json`, whose "splits" keeps earlier results of the
+    same weights. For each split, writes `run/{split}_embeddings.safetensors` with `image` and `text` (N, D), fp32 and
+    normalised, with the digests of weights and shards as metadata, and `run/{split}_ids.json` with the ids in order.
 
-    Raises ModelError for a run without a checkpoint or data that cannot be used.
+    Raises ModelError for a run without a checkpoint or for unusable data.
     """
     card = read_checkpoint_card(run)
     plan = evaluation_plan(run, explanations)
@@ -79,21 +78,21 @@ def evaluate(
 
 
 def read_metrics(run: Path) -> dict[str, Any]:
-    """The contents of `run/metrics.json`. Raises ModelError if there is none, or it is one of an older make."""
+    """Read `run/metrics.json`. Raises ModelError if it is missing, or written by an older version."""
     path = run / METRICS
     try:
         metrics = dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise ModelError(f"{run} was not evaluated; do it with: entityclip evaluate {run}") from None
     except ValueError as error:
-        raise ModelError(f"{path}: cannot be read ({error}); make it with: entityclip evaluate {run}") from error
+        raise ModelError(f"{path}: cannot be read ({error}); recreate it with: entityclip evaluate {run}") from error
     if "splits" not in metrics:
-        raise ModelError(f"{path}: was written by an older version; make it again with: entityclip evaluate {run}")
+        raise ModelError(f"{path}: was written by an older version; recreate it with: entityclip evaluate {run}")
     return metrics
 
 
 class Plan(NamedTuple):
-    """What a run's settings say of evaluation."""
+    """Evaluation-related settings of a run."""
 
     data: DataSettings
     evaluation: EvaluationSettings = EvaluationSettings()
@@ -102,23 +101,23 @@ class Plan(NamedTuple):
 
 
 def evaluation_plan(run: Path, explanations: Path | None) -> Plan:
-    """As the run was trained, but on the shards in `explanations` if given.
+    """Return the evaluation settings of `run`, with the shards in `explanations` if given.
 
-    Raises ModelError for a run without settings (an import, an export) if none are given.
+    Raises ModelError for a run without settings (an import, an export) if `explanations` is None.
     """
     other_data = None if explanations is None else DataSettings(explanations=explanations.resolve())
     if not (run / SETTINGS).exists():
         if other_data is None:
-            raise ModelError(f"{run} has no settings, so no data of its own; name some with --explanations FOLDER")
+            raise ModelError(f"{run} has no settings, so its data is unknown; name a folder with --explanations FOLDER")
         return Plan(other_data)
     settings = load_run_settings(run / SETTINGS)
     return Plan(other_data or settings.data, settings.evaluation, settings.threads, settings.device)
 
 
 def read_rows(data: DataSettings, split: str, allow_partial: bool, *, speak: bool = True) -> SplitRows:
-    """The rows of a split; all splits are read before any is encoded, so that what is missing shows at once.
+    """Read the rows of a split, printing a summary and any warnings to stderr if `speak`.
 
-    What they are, and what is missing of them, is said on stderr, unless another process says it.
+    Callers read all splits before encoding any, so that missing data is reported at once.
     """
     rows = read_split(data.explanations, split, statuses=None, image_root=data.image_root, allow_partial=allow_partial)
     for line in (rows.source.line(), rows.source.warning()):
@@ -130,9 +129,9 @@ def read_rows(data: DataSettings, split: str, allow_partial: bool, *, speak: boo
 def _rarest_names(
     data: DataSettings, rows: dict[str, SplitRows], allow_partial: bool
 ) -> dict[str, dict[str, int | None] | None]:
-    """Of each split, by a row's id, in how many training captions its rarest name is (None: it has no name).
+    """Return, by split and row id, the number of training captions with the row's rarest name (None: no name).
 
-    None for all splits where there are no training captions to count in; that is said.
+    Returns None for every split, after printing why, if the training split cannot be read.
     """
     train = data.splits.train
     try:
@@ -183,7 +182,7 @@ def _metrics(
 
 
 def _measured_before(run: Path, weights: str) -> dict[str, Any]:
-    """Metrics of other splits by the same weights; those of other weights are dropped."""
+    """Return metrics of other splits measured with the same weights."""
     try:
         before = read_metrics(run)
     except ModelError:

@@ -1,4 +1,4 @@
-"""All numbers of a split: over all its queries, and over the queries of each topic and each bucket of names."""
+"""All metrics of a split: over all queries, and by topic and entity-frequency bucket."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,13 +15,13 @@ from model.evaluation.retrieval import WAYS, Ranks, by_chance, mean_recall, rank
 def retrieval_metrics(
     embeddings: SplitEmbeddings, *, with_intervals: bool = False, buckets: Mapping[str, list[int]] | None = None
 ) -> dict[str, Any]:
-    """Recalls in percent, MedR, MeanR and MRR both ways, over all and by part, and what chance would give.
+    """Return recalls in percent, MedR, MeanR and MRR in both directions, overall and by part, and the chance levels.
 
     Args:
-        with_intervals: 95 % bootstrap intervals of all of them (`model.evaluation.bootstrap`), under "intervals".
-        buckets: rows of the split by how frequent their names are, for "by_entity_frequency".
+        with_intervals: add 95 % bootstrap intervals (`model.evaluation.bootstrap`) under "intervals".
+        buckets: rows of the split by entity frequency, for "by_entity_frequency".
 
-    The queries of a part search the whole split, as all do.
+    The queries of a part search the whole split.
     """
     found = ranks(embeddings.image, embeddings.text, embeddings.groups)
     clusters = cluster_labels(embeddings.groups) if with_intervals else None
@@ -34,7 +34,7 @@ def retrieval_metrics(
     metrics = {
         "gallery": gallery,
         **_part(found, clusters, torch.arange(gallery)),
-        "chance": dict.fromkeys(WAYS, chance),  # a right answer is one both ways
+        "chance": dict.fromkeys(WAYS, chance),  # correct answers are symmetric
         "by_topic": {topic: _part(found, clusters, torch.tensor(rows)) for topic, rows in sorted(topics.items())},
     }
     if buckets is not None:

@@ -1,4 +1,4 @@
-"""A trained run as a plain open_clip model: a folder that needs neither this package nor what training began from."""
+"""Export of a trained run as a plain open_clip model, independent of this package and of the initial model folder."""
 
 import json
 from collections.abc import Iterator
@@ -19,24 +19,24 @@ from model.evaluation.evaluate import METRICS, read_metrics
 from model.exporting.model_card import README, model_card
 from model.settings.schema import LOCAL_DIR, TowerSettings
 
-RECORD = "entityclip_export.json"  # marks a folder as an export, and says of what
+RECORD = "entityclip_export.json"  # marks a folder as an export and records its origin
 _TEXTS = ["", "Queen Elizabeth II visits Ascot", "naïve “quotes”, 12.5 % &amp; 東京"]
 
 
 def export(checkpoint: Path, out: Path) -> Path:
     """Write the trained towers as a folder for `open_clip.create_model_and_transforms("local-dir:OUT")`.
 
-    `open_clip.get_tokenizer` takes the same name. Configuration (with the activation), preprocessing, weights and
-    tokenizer are all in the folder, and a README that says what it is (`model.exporting.model_card`). Before it gets
-    its name it is loaded again by open_clip and compared with the run: modules, weights, preprocessing, token ids, and
+    `open_clip.get_tokenizer` takes the same name. The folder holds the configuration (with the activation),
+    preprocessing, weights, tokenizer and a README (`model.exporting.model_card`). Before the folder is renamed to
+    `out`, open_clip loads it and the result is compared with the run: modules, weights, preprocessing, token ids, and
     embeddings to the bit.
 
     Args:
         checkpoint: a run folder, or its checkpoint folder.
         out: a new or empty folder, or an earlier export, which is replaced.
 
-    Returns `out`. Raises ModelError for anything else at `out`, a checkpoint that cannot be loaded, a tokenizer that
-    open_clip would not find again, and an export that does not compute what was trained; `out` is then as before.
+    Returns `out`. Raises ModelError, leaving `out` unchanged, if `out` is anything else, the checkpoint cannot be
+    loaded, open_clip would not find the tokenizer, or the export does not compute what was trained.
     """
     run = checkpoint.resolve().parent if (checkpoint / CARD).is_file() else checkpoint
     card = read_checkpoint_card(run)
@@ -60,7 +60,9 @@ def export(checkpoint: Path, out: Path) -> Path:
         (folder / README).write_text(model_card(card, metrics, out.name, clip.context_length), encoding="utf-8")
         different = ", ".join(_differences(towers, load_towers(TowerSettings(model=f"{LOCAL_DIR}{folder}"))))
         if different:
-            raise ModelError(f"{out}: not written; open_clip would not load what was trained, but other {different}")
+            raise ModelError(
+                f"{out}: not written; loaded by open_clip, it differs from the trained model in: {different}"
+            )
     return out
 
 
@@ -68,11 +70,11 @@ def _claim(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise ModelError(f"{out} is not a folder")
     if out.is_dir() and not (out / RECORD).is_file() and any(out.iterdir()):
-        raise ModelError(f"{out} holds other things than an export; choose another folder")
+        raise ModelError(f"{out} is neither empty nor an export; choose another folder")
 
 
 def _origin(towers: TowerSettings) -> dict[str, Any]:
-    """What training began from; of a folder the name alone, as an export is given away."""
+    """Return the initial model; for a folder its name alone, since an export is published."""
     name = towers.model if towers.folder is None else LOCAL_DIR + towers.folder.name
     return {"model": name, "pretrained": towers.pretrained}
 

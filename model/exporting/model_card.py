@@ -1,7 +1,7 @@
-"""The README of an export: what the model is, how it was made and measured, how to load it, and what it cannot do.
+"""Model card (README) of an export: origin, training, measured retrieval, usage and limitations.
 
-An export is given away, so paths of this machine are left out of it: of a folder the name alone is kept. The front
-matter is what the Hugging Face hub reads; a licence is its owner's to choose, so there is none in it.
+An export is published, so local paths are reduced to folder names. The front matter is for the Hugging Face hub; it has
+no license, which is for the owner to choose.
 """
 
 import re
@@ -41,7 +41,7 @@ _WAYS = {"image_to_text": "image to text", "text_to_image": "text to image"}
 
 
 def code(value: Any) -> str:
-    """A code span, in which Markdown and HTML are plain text."""
+    """Return a code span, inside which Markdown and HTML are plain text."""
     text = " ".join(str(value).split()) or " "
     fence = "`" * (_longest_run(text) + 1)
     inner = f" {text} " if text[0] == "`" or text[-1] == "`" else text
@@ -49,16 +49,16 @@ def code(value: Any) -> str:
 
 
 def fenced(text: str, language: str) -> str:
-    """A block of code that nothing in it can end."""
+    """Return a code block with a fence longer than any in `text`."""
     fence = "`" * max(3, _longest_run(text) + 1)
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"
 
 
 def table(rows: list[list[str]]) -> str:
-    """A table, the first row its head, the first column to the left and others to the right."""
+    """Return a table with the first row as its header, the first column left-aligned and the others right-aligned."""
     head, *body = rows
     rule = ["---", *["--:"] * (len(head) - 1)]
-    # a bar ends a cell even within a code span
+    # a bar ends a cell even in a code span
     escaped = [[cell.replace("|", "\\|") for cell in row] for row in [head, rule, *body]]
     return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
 
@@ -68,11 +68,11 @@ def _longest_run(text: str) -> int:
 
 
 def model_card(card: dict[str, Any], metrics: dict[str, Any] | None, name: str, context_length: int) -> str:
-    """Markdown with YAML front matter.
+    """Return the card as Markdown with YAML front matter.
 
     Args:
         card: the contents of the run's `checkpoint.json`.
-        metrics: the contents of its `metrics.json`, if it was evaluated; those of other weights are not used.
+        metrics: the contents of its `metrics.json`, if evaluated; ignored if of other weights.
         name: of the export.
         context_length: of the text tower, in tokens.
     """
@@ -81,16 +81,16 @@ def model_card(card: dict[str, Any], metrics: dict[str, Any] | None, name: str, 
         _front_matter(),
         f"# {code(name)}",
         _what(card),
-        "## Loading it",
-        f"Everything is in the folder; only `open_clip_torch` and Pillow are needed.\n\n{fenced(LOADING, 'python')}",
-        "## What it is for",
-        "Finding the image that belongs to a caption, and the caption that belongs to an image, where captions name "
-        "people, places and events. A cosine orders candidates; it is no probability that a caption is true.",
-        "## How good it is",
+        "## Usage",
+        f"The folder is self-contained; only `open_clip_torch` and Pillow are needed.\n\n{fenced(LOADING, 'python')}",
+        "## Intended use",
+        "Image-text retrieval, in both directions, where captions name people, places and events. A cosine ranks "
+        "candidates; it is not the probability that a caption is true.",
+        "## Evaluation",
         *_results(card, measured),
-        "## What it was trained on",
+        "## Training",
         *_training(card),
-        "## What it cannot do",
+        "## Limitations",
         _limits(card, context_length),
     ]
     return "\n\n".join(parts) + "\n"
@@ -102,7 +102,7 @@ def _front_matter() -> str:
         "pipeline_tag": "zero-shot-image-classification",
         "tags": ["clip", "entityclip", "image-text-retrieval"],
     }
-    said = "# license: is yours to choose, see https://huggingface.co/docs/hub/repositories-licenses"
+    said = "# license: yours to choose, see https://huggingface.co/docs/hub/repositories-licenses"
     return f"---\n{yaml.safe_dump(fields, sort_keys=False)}{said}\n---"
 
 
@@ -112,7 +112,7 @@ def _what(card: dict[str, Any]) -> str:
     start = f"{code(_named(began['model']))}{weights}"
     if card["trained_with"] is None:
         origin = card.get("origin") or {}
-        return f"A CLIP, imported from {code(origin.get('file', 'another program'))}; its form is {start}."
+        return f"A CLIP, imported from {code(origin.get('file', 'another program'))}; its architecture is {start}."
     method = MethodSettings.model_validate(card["method"])
     named = ", ".join(_OURS.get(part, part) for part in parts(method))
     recipe = f"{'as' if method.has_experts else 'after the idea of'} {_METHOD} ({named})"
@@ -124,25 +124,25 @@ def _what(card: dict[str, Any]) -> str:
         how = f"{recipe}, but as a control, **with the explanations of other captions**"
     else:
         how = f"with explanations of the captions' entities that an LLM wrote, {recipe}"
-    return f"A CLIP: an image tower, a text tower and a cosine. It began as {start}, and was fine-tuned {how}."
+    return f"A CLIP: an image tower, a text tower and a cosine. It was initialised as {start} and fine-tuned {how}."
 
 
 def _results(card: dict[str, Any], metrics: dict[str, Any] | None) -> Iterator[str]:
     if metrics is None:
-        yield "These weights have not been measured on a test split; `entityclip evaluate RUN` does it, then export."
+        yield "These weights have not been measured on a test split; run `entityclip evaluate RUN`, then export again."
     else:
         yield table(list(_result_rows(metrics["splits"])))
         yield (
-            "Recalls in percent; every query searches all candidates of its split. In brackets 95 % bootstrap "
-            "intervals over the pairs of the split; how far another training seed moves the result is not in them. "
-            "Mean recall is the mean of R@1, R@5 and R@10 both ways. No explanation is read."
+            "Recalls in percent; every query searches all candidates of its split. 95 % bootstrap intervals over the "
+            "pairs of the split are in parentheses; they do not include the variation between training seeds. "
+            "Mean recall is the mean of R@1, R@5 and R@10 in both directions. No explanation is read."
         )
         for split, found in metrics["splits"].items():
             if found.get("gaps"):
-                yield f"**Split {code(split)} was not complete:** {code('; '.join(found['gaps']))}."
+                yield f"**Split {code(split)} was incomplete:** {code('; '.join(found['gaps']))}."
     if card["validation"] is not None:
         best = f"{card['validation']['mean_recall']:.1f}"
-        yield f"The weights are those of step {card['step']:,}, chosen by mean recall on the validation split ({best})."
+        yield f"The weights are from step {card['step']:,}, selected by mean recall on the validation split ({best})."
 
 
 def _result_rows(splits: dict[str, Any]) -> Iterator[list[str]]:
@@ -164,7 +164,7 @@ def _with_interval(value: float, ends: list[float] | None) -> str:
 def _training(card: dict[str, Any]) -> Iterator[str]:
     made = card["trained_with"]
     if made is None:
-        yield "It was not trained by this program; what it was trained on is not recorded."
+        yield "It was not trained by this program; its training data is not recorded."
         return
     for use, data in made["data"].items():
         rows = f"{sum(data['used'].values()):,} rows of split {code(data['split'])}"
@@ -173,11 +173,11 @@ def _training(card: dict[str, Any]) -> Iterator[str]:
             author = f"{code(_named(by['model']))} (revision {code(by['revision'])}, prompt {code(by['prompt'])})"
             lines.append(f"  - dataset {code(by['dataset'])}; explanations written by {author}")
         if data["gaps"]:
-            lines.append(f"  - **not complete**: {code('; '.join(data['gaps']))}")
+            lines.append(f"  - **incomplete**: {code('; '.join(data['gaps']))}")
         yield "\n".join(lines)
     versions = made["versions"]
     git = versions.get("git") or {}
-    commit = f", commit {code(git['commit'])}{' with changes' if git['dirty'] else ''}" if git else ""
+    commit = f", commit {code(git['commit'])}{' with uncommitted changes' if git['dirty'] else ''}" if git else ""
     names = ("entityclip", "torch", "open_clip")
     yield f"Made with {', '.join(f'{name} {code(versions[name])}' for name in names)}{commit}. All settings:"
     yield fenced(yaml.safe_dump(_without_paths(made["settings"]), sort_keys=False, allow_unicode=True), "yaml")
@@ -185,18 +185,18 @@ def _training(card: dict[str, Any]) -> Iterator[str]:
 
 def _limits(card: dict[str, Any], context_length: int) -> str:
     lines = [
-        "- It knows entities that its training captions name; of others it has only what CLIP learnt before.",
-        f"- Captions are cut at {context_length} tokens.",
-        "- It orders images by likeness to a caption. It must not be used to identify, follow or judge people.",
-        "- Its numbers hold for data like that above; measure it on your own before you rely on it.",
+        "- It has learnt the entities named in its training captions; of others it knows only what CLIP knew before.",
+        f"- Captions are truncated to {context_length} tokens.",
+        "- It ranks images by similarity to a caption. It must not be used to identify, track or judge people.",
+        "- Its metrics hold for data like that above; measure it on your own data before you rely on it.",
     ]
     if MethodSettings.model_validate(card["method"]).uses_explanations:
-        lines.insert(1, "- Explanations are an LLM's and can be wrong or one-sided; what is wrong in them is learnt.")
+        lines.insert(1, "- Explanations are an LLM's and can be wrong or biased; the model learns their errors.")
     return "\n".join(lines)
 
 
 def _named(model: str) -> str:
-    """A model's name; of a folder the last part of its path."""
+    """Return a model's name; for a folder, the last part of its path."""
     path = model.removeprefix(LOCAL_DIR)
     return PurePath(path).name if path != model or PurePath(path).is_absolute() else model
 

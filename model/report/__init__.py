@@ -1,1 +1,1 @@
-"""A run as one HTML page that opens from disk and asks for nothing, and its plots as files beside it."""
+"""A report on runs as one self-contained HTML page, with its plots as PNG files."""

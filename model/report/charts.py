@@ -1,4 +1,4 @@
-"""A chart of the page: drawn by matplotlib for light and for dark, in words, and as a table for who cannot see it."""
+"""Charts of the page, drawn by matplotlib for light and dark themes, with alt text and a table of the numbers."""
 
 import io
 import re
@@ -22,20 +22,20 @@ from model.tracking.curve_panels import COLOURS
 Draw = Callable[[Axes], None]
 
 _INCHES = (4.6, 3.1)
-_NAME, _ROW = 32, 34  # characters of an arm's name in a legend, and of names beside each other
+_NAME, _ROW = 32, 34  # maximum characters of an arm's name in a legend, and of the labels in one legend row
 _INK, _FRAME, _GRID = "#18181b", "#52525b", "#b0b0b0"
-# Okabe and Ito's again; no pure black, which SVG leaves out as its default, so that it could not be told for the dark
+# Okabe-Ito without pure black: SVG omits black as the default, so it could not be replaced for the dark theme
 _COLOURS = ("#111111", *COLOURS[1:])
 _STYLE: dict[str, Any] = {
     "svg.hashsalt": "entityclip",
-    "text.parse_math": False,  # names are strangers' words: a dollar sign begins no formula
+    "text.parse_math": False,  # names are untrusted: a dollar sign starts no formula
     "axes.axisbelow": True,
     "axes.prop_cycle": cycler(color=_COLOURS),
     **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), _INK),
     "axes.edgecolor": _FRAME,
     "grid.color": _GRID,
 }
-# What each colour becomes on a dark page
+# Colours of the dark theme
 _DARK = {
     _INK: "#e4e4e7",
     _FRAME: "#a1a1aa",
@@ -50,7 +50,7 @@ _DARK = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture for light and one for dark, data URIs of SVG; what is to be seen, in words; the numbers behind it."""
+    """A light and a dark SVG as data URIs, with alt text and the plotted numbers as a table."""
 
     title: str
     light: str
@@ -61,7 +61,7 @@ class Chart:
 
 
 def chart(draw: Draw, title: str, alt: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Chart:
-    """Draw it once, and colour it twice."""
+    """Draw a chart once and recolour it for the dark theme."""
     light = _svg(draw)
     dark = re.sub("|".join(_DARK), lambda found: _DARK[found[0]], light)
     first, second = (data_uri("image/svg+xml", svg.encode()) for svg in (light, dark))
@@ -69,7 +69,7 @@ def chart(draw: Draw, title: str, alt: str, columns: Sequence[str], rows: Sequen
 
 
 def save_png(path: Path, draws: Sequence[Draw]) -> None:
-    """The panels side by side, three in a row, as a file that appears when it is whole."""
+    """Write the panels, three per row, to a PNG file atomically."""
     across = min(3, len(draws))
     down = -(-len(draws) // across)
     with _style(), written_whole(path) as temporary:
@@ -83,13 +83,13 @@ def save_png(path: Path, draws: Sequence[Draw]) -> None:
 
 
 def short(name: str) -> str:
-    """An arm's name, as long as a legend can bear."""
+    """Shorten an arm's name for a legend."""
     name = shown(name)
     return name if len(name) <= _NAME else f"{name[: _NAME - 9]}…{name[-8:]}"
 
 
 def finish(axes: Axes, title: str, x: str, y: str, *, legend: bool = True) -> None:
-    """Title, labels, and a quiet frame; the legend, if there is anything to tell apart, above the axes."""
+    """Set the title, labels, grid and spines, and a legend above the axes if there are labels."""
     labels = axes.get_legend_handles_labels()[1] if legend else []
     across = 3 if sum(map(len, labels)) <= _ROW else 1
     axes.set_title(title, fontsize=10, pad=9 + 14 * -(-len(labels) // across) if labels else 6)
@@ -115,5 +115,5 @@ def _svg(draw: Draw) -> str:
 @contextmanager
 def _style() -> Iterator[None]:
     with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a name in a script of its own
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # names in scripts that the font lacks
         yield

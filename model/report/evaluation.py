@@ -1,4 +1,4 @@
-"""The evaluation section: retrieval with intervals, and the same by topic and by how often training names the names."""
+"""Evaluation section: retrieval metrics with intervals, overall, by topic and by entity frequency."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class Part:
-    """One row of a table by parts: its queries, and what each arm found (None: it was not measured on this part)."""
+    """One row of a table by parts: its queries and each arm's metrics (None if not measured on this part)."""
 
     name: str
     queries: int
@@ -28,7 +28,7 @@ class Part:
 
 @dataclass(frozen=True)
 class PartTable:
-    """A table by topic or by frequency; of a long one the parts with most queries, and how many are left out."""
+    """Table by topic or entity frequency; a long one keeps the parts with most queries and counts the rest."""
 
     title: str
     what: str
@@ -38,11 +38,11 @@ class PartTable:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the page says of retrieval.
+    """Content of the evaluation section.
 
     Attributes:
-        split: whose queries; metrics: of the arms that were measured on it.
-        missing: arms that were not; stale: arms whose weights have changed since.
+        split: the evaluated split; metrics: of the arms measured on it.
+        missing: arms that were not measured; stale: arms whose weights have changed since.
     """
 
     split: str
@@ -54,7 +54,7 @@ class Evaluation:
 
 
 def describe_evaluation(sources: Sources) -> Evaluation:
-    """All of the section; the chart is drawn here."""
+    """Build the section and draw its chart."""
     measured = {arm: _splits(run.evaluation) for arm, run in sources.arms.items()}
     split = _split_of(sources, measured)
     metrics = {arm: splits[split] for arm, splits in measured.items() if split in splits}
@@ -72,12 +72,12 @@ def describe_evaluation(sources: Sources) -> Evaluation:
 
 
 def frequency_of(metrics: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """By arm and bucket; arms that were not measured so are left out."""
+    """Return metrics by arm and frequency bucket, omitting arms without them."""
     return {arm: found["by_entity_frequency"] for arm, found in metrics.items() if found.get("by_entity_frequency")}
 
 
 def _splits(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """What was measured; a file that says something else counts as nothing."""
+    """Return the well-formed metrics by split."""
     splits = evaluation.get("splits")
     if not isinstance(splits, dict):
         return {}
@@ -85,7 +85,7 @@ def _splits(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _split_of(sources: Sources, measured: dict[str, dict[str, Any]]) -> str:
-    """The settings' test split, or else the first on which an arm was measured."""
+    """Return the settings' test split, or else the first split on which an arm was measured."""
     for run in sources.arms.values():
         splits = (run.settings.get("data") or {}).get("splits") or {}
         wanted = splits.get("test") if isinstance(splits, dict) else None
@@ -106,7 +106,7 @@ def _table(key: str, title: str, what: str, metrics: dict[str, dict[str, Any]]) 
 
 
 def frequency_panel(metrics: Mapping[str, Mapping[str, dict[str, Any]]]) -> Draw:
-    """What draws mean recall with its interval by bucket of names, the arms beside each other."""
+    """Return a function that draws mean recall with intervals by frequency bucket, arms side by side."""
     names = list(dict.fromkeys(name for found in metrics.values() for name in found))
     width = min(0.16, 0.8 / len(metrics))
 
@@ -143,7 +143,7 @@ def _frequency_chart(metrics: dict[str, dict[str, dict[str, Any]]]) -> Chart:
             ends = (part.get("intervals") or {}).get("mean_recall")
             interval = f"{ends[0]:.1f} to {ends[1]:.1f}" if ends else "none"
             rows.append((arm, name, f"{part['queries']:,}", f"{part['mean_recall']:.1f}", interval))
-    said = "; ".join(f"{arm}, {name}: {recall} %" for arm, name, _, recall, _ in rows)
+    values = "; ".join(f"{arm}, {name}: {recall} %" for arm, name, _, recall, _ in rows)
     columns = ("arm", "training captions", "queries", "mean recall, %", "95 % interval")
-    alt = f"Mean recall with 95 % intervals by how many training captions have the rarest name: {said}"
+    alt = f"Mean recall with 95 % intervals by how many training captions have the rarest name: {values}"
     return chart(frequency_panel(metrics), "Recall by entity frequency", alt, columns, rows)

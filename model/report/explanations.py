@@ -1,6 +1,6 @@
-"""What a folder of shards holds, whatever state it is in: counts, lengths, provenance, and where its rows are.
+"""Survey of a folder of explanation shards, in whatever state: counts, lengths, provenance, and sampled row locations.
 
-A shard that cannot be read is named and passed over: a report is wanted most when something went wrong.
+Unreadable shards are listed and skipped, because a report is most useful when something went wrong.
 """
 
 import heapq
@@ -20,11 +20,11 @@ from model.data.receipts import check_shards
 from model.errors import ModelError
 from model.report.text import cut
 
-MOST_OF_A_KIND = 200  # places that are remembered of a split's rows with one status
+MOST_OF_A_KIND = 200  # sampled locations per split and status
 
 
 class Place(NamedTuple):
-    """A row of a shard; places are ordered by a hash of the id, so the first ones are a random choice."""
+    """Location of a row in a shard. Ordered by a hash of the id, so the first ones are a random sample."""
 
     order: int
     path: Path
@@ -34,14 +34,14 @@ class Place(NamedTuple):
 
 @dataclass
 class Explanations:
-    """All that can be told without reading a text.
+    """Everything known about the shards without reading texts.
 
     Attributes:
         counts: rows by (split, status).
-        clip_tokens: rows that have an explanation by its tokens for CLIP; None where they were not counted.
-        places: by (split, status) some of the rows, drawn by a hash of their ids.
-        footers: what the shards say of their making.
-        problems: what cannot be read, or is not as it was made; gaps: what is missing.
+        clip_tokens: explained rows by length in CLIP tokens; None if not recorded.
+        places: a sample of row locations by (split, status).
+        footers: provenance from the shards' metadata.
+        problems: shards that cannot be read or fail their checks; gaps: missing parts.
     """
 
     folder: Path
@@ -54,14 +54,14 @@ class Explanations:
 
     @property
     def context(self) -> int | None:
-        """Tokens that CLIP reads, if all shards were judged by the same."""
+        """CLIP's context length in tokens, if all shards agree on it."""
         judges = [footer.get("judge") for footer in self.footers]
         found = [judge.get("clip_context_length") if isinstance(judge, dict) else None for judge in judges]
         return found[0] if found and isinstance(found[0], int) and found.count(found[0]) == len(found) else None
 
 
 def read_explanations(folder: Path) -> Explanations:
-    """Look through all shards; of the rows only ids, statuses and lengths are read."""
+    """Scan all shards, reading only the ids, statuses and lengths of rows."""
     found = Explanations(folder)
     paths = sorted(folder.glob("split=*/part-*.parquet"))
     for path in paths:
@@ -87,7 +87,7 @@ def read_explanations(folder: Path) -> Explanations:
 
 
 def read_rows(places: list[Place]) -> Iterator[dict[str, Any]]:
-    """The rows at these places, all columns, with `image_root`; those that cannot be read any more are left out."""
+    """Yield the rows at these places with all columns and `image_root`, skipping unreadable ones."""
     for path, group in sorted({(place.path, place.group) for place in places}):
         wanted = [place.row for place in places if (place.path, place.group) == (path, group)]
         try:
@@ -128,7 +128,7 @@ def _read_shard(path: Path) -> _Shard:
 
 
 def generations_of(footer: dict[str, Any]) -> list[dict[str, Any]]:
-    """The runs that generated a shard's rows; what is no record of one is left out."""
+    """Return a shard's generation runs, skipping malformed records."""
     made = footer.get("generations")
     return [one for one in made if isinstance(one, dict)] if isinstance(made, list) else []
 

@@ -1,4 +1,4 @@
-"""The gallery: some two hundred triples as they are in the shards."""
+"""Gallery of about two hundred triples as stored in the shards."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from typing import Any
 from model.report.explanations import Explanations, read_rows
 from model.report.pictures import LARGE, Picture, picture_of_row
 
-_AT_LEAST = 5  # rows of each split and status, if there are as many
+_AT_LEAST = 5  # rows of each split and status, if available
 ROWS = 200
 
 
 def sample(found: Explanations, count: int) -> list[dict[str, Any]]:
-    """At most so many rows, the same every time and however they are cut into shards; in the order of split and id."""
+    """Return at most `count` rows, ordered by split and id; the sample does not depend on the division into shards."""
     share = quotas(found.counts, count)
     places = [place for kind, number in share.items() for place in found.places[kind][:number]]
     return sorted(read_rows(places), key=lambda row: (row["split"], str(row["id"])))
 
 
 def quotas(counts: Counter[tuple[str, str]], total: int) -> dict[tuple[str, str], int]:
-    """How many rows of each split and status: some of each, the rarest first, then by their share of the rest."""
+    """Allot rows to each split and status: a few of each, rarest first, then proportionally to the remaining rows."""
     kinds = sorted(counts, key=lambda kind: (counts[kind], kind))
     least = max(1, min(_AT_LEAST, total // max(1, len(kinds))))
     share: dict[tuple[str, str], int] = {}
@@ -31,14 +31,14 @@ def quotas(counts: Counter[tuple[str, str]], total: int) -> dict[tuple[str, str]
     of = sum(rest.values())
     for kind in kinds:
         share[kind] += min(rest[kind], left * rest[kind] // of) if of else 0
-    for kind in reversed(kinds):  # what rounding left, to the most frequent
+    for kind in reversed(kinds):  # rows left by rounding go to the most frequent
         share[kind] += min(counts[kind] - share[kind], total - sum(share.values()))
     return share
 
 
 @dataclass(frozen=True)
 class Card:
-    """One triple; `split` and `status` are places in the gallery's lists of names."""
+    """One triple; `split` and `status` are indices into the gallery's lists of names."""
 
     id: str
     split: int
@@ -53,7 +53,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Cards, the names of the splits and statuses that they have, and how many rows they were drawn from."""
+    """Cards, the names of their splits and statuses, and the number of rows they were sampled from."""
 
     cards: list[Card]
     splits: list[str]
@@ -62,7 +62,7 @@ class Gallery:
 
 
 def make_gallery(found: Explanations, image_root: Path | None = None) -> Gallery:
-    """A seeded sample over splits and statuses, with pictures from `image_root`, or where the shards say they are."""
+    """Sample rows over splits and statuses, with pictures from `image_root` or else the shards' own root."""
     rows = sample(found, ROWS)
     splits, statuses = (list(dict.fromkeys(str(row[name]) for row in rows)) for name in ("split", "status"))
     cards = [

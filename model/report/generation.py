@@ -1,4 +1,4 @@
-"""The generation section: rows by status and split, failures with examples, lengths, throughput, who made them."""
+"""Generation section: rows by status and split, failure examples, lengths, throughput and provenance."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from model.report.charts import Chart, Draw, chart, finish
 from model.report.explanations import Explanations, generations_of, read_rows
 from model.report.throughput import Throughput, throughput
 
-_EXAMPLES = 3  # of each failing status
+_EXAMPLES = 3  # per failing status
 _BARS = 24
 _MEANING = {status.value: status.meaning for status in Status}
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A status other than `ok`, how many rows have it, and some of them."""
+    """A status other than `ok`, its number of rows, and some of them."""
 
     status: str
     meaning: str
@@ -30,12 +30,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Generation:
-    """What the page says of the explanations.
+    """Content of the generation section.
 
     Attributes:
-        counts: rows by split, then by status; `statuses` in the order of the rows.
-        made: model, revision, prompt and engines, each as (what, value).
-        over: rows with more tokens than `context`, of `lengths` whose length is known.
+        counts: rows by split, then by status; `statuses` in display order.
+        made: model, revision, prompt and engines as (label, value).
+        over: rows with more tokens than `context`, out of `lengths` rows with a known length.
     """
 
     total: int
@@ -55,16 +55,16 @@ class Generation:
 
     @property
     def ok(self) -> int:
-        """Rows whose explanation is as it should be."""
+        """Number of rows with a valid explanation."""
         return self.of_status("ok")
 
     def of_status(self, status: str) -> int:
-        """Rows of all splits with a status."""
+        """Count the rows with a status over all splits."""
         return sum(by_status[status] for by_status in self.counts.values())
 
 
 def describe_generation(found: Explanations) -> Generation:
-    """All of the section; the charts are drawn here."""
+    """Build the section and draw its charts."""
     counts: dict[str, Counter[str]] = {}
     for (split, status), rows in sorted(found.counts.items()):
         counts.setdefault(split, Counter())[status] = rows
@@ -100,7 +100,7 @@ def describe_generation(found: Explanations) -> Generation:
 
 
 def length_panel(tally: dict[int, int], context: int | None) -> Draw:
-    """What draws explanations by their length in tokens, and where CLIP stops reading."""
+    """Return a function that draws a histogram of explanation lengths in tokens, with CLIP's limit."""
     bars, unit = length_bars(tally), "tokens for CLIP, start and end included"
     if bars[-1].high is None:
         unit += f"; last bar: {bars[-1].low:,} and more"
@@ -116,7 +116,7 @@ def length_panel(tally: dict[int, int], context: int | None) -> Draw:
 
 
 class Bar(NamedTuple):
-    """Explanations of `low` tokens and up to `high`, both included, or any more; all bars are `width` wide."""
+    """Explanations of `low` to `high` tokens (inclusive; None: unbounded); all bars are `width` tokens wide."""
 
     low: int
     high: int | None
@@ -125,7 +125,7 @@ class Bar(NamedTuple):
 
 
 def length_bars(tally: dict[int, int]) -> list[Bar]:
-    """Bars of equal, whole width; the longest half percent share the last one if they would make the others narrow."""
+    """Bin lengths into bars of equal integer width; the longest 0.5 % share the last bar if very long."""
     values = np.array(sorted(tally))
     weights = np.array([tally[value] for value in values])
     first, last = int(values[0]), int(values[-1])
@@ -162,17 +162,17 @@ def _failure(found: Explanations, status: str, rows: int) -> Failure:
 
 
 def _made(footers: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    """What all shards say, each value once."""
-    said: dict[str, dict[str, None]] = {}
+    """Return the distinct values of each provenance field over all shards."""
+    found: dict[str, dict[str, None]] = {}
     for footer in footers:
         prompt = footer.get("prompt")
-        told: dict[str, Any] = {name: footer.get(name) for name in ("dataset", "model", "revision")}
-        told["prompt"] = prompt.get("name") if isinstance(prompt, dict) else None
+        fields: dict[str, Any] = {name: footer.get(name) for name in ("dataset", "model", "revision")}
+        fields["prompt"] = prompt.get("name") if isinstance(prompt, dict) else None
         for made in generations_of(footer):
             engine = f"{made.get('engine')} {made.get('engine_version')}"
-            said.setdefault("engine", {})[engine] = None
-        for what, value in told.items():
+            found.setdefault("engine", {})[engine] = None
+        for label, value in fields.items():
             if value is not None:
-                said.setdefault(what, {})[str(value)] = None
+                found.setdefault(label, {})[str(value)] = None
     order = ("dataset", "model", "revision", "prompt", "engine")
-    return [(what, ", ".join(said[what])) for what in order if what in said]
+    return [(label, ", ".join(found[label])) for label in order if label in found]

@@ -1,4 +1,4 @@
-"""Puts the page together: all text escaped, style and script our own, their digests in the page's policy."""
+"""Render the page with all text escaped, and only our own style and script allowed by its content security policy."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(**content: Any) -> str:
-    """The whole page. The browser is told to load nothing, and to run no script but the one that is part of it."""
+    """Return the page's HTML. Its policy blocks every request and every script but the embedded one."""
     style, script = (_own(name) for name in ("page.css", "page.js"))
     policy = "; ".join(
         (

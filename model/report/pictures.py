@@ -1,4 +1,4 @@
-"""Small pictures as data URIs, none larger than its share of the page."""
+"""Thumbnails as data URIs of bounded size."""
 
 import base64
 import io
@@ -18,7 +18,7 @@ _QUALITIES = (85, 70, 50, 30, 10)
 
 @dataclass(frozen=True)
 class Size:
-    """Longest side in pixels, and bytes of a JPEG at the most."""
+    """Longest side in pixels and maximum JPEG size in bytes."""
 
     side: int
     most: int
@@ -29,14 +29,14 @@ LARGE, SMALL = Size(224, 24_000), Size(112, 9_000)
 
 @dataclass(frozen=True)
 class Picture:
-    """A data URI, or why there is none."""
+    """A data URI, or the reason why there is none."""
 
     uri: str | None = None
     why: str = ""
 
 
 def picture_of_row(row: dict[str, Any], size: Size, image_root: Path | None = None) -> Picture:
-    """Of a shard's row as `read_rows` gives it: from its bytes, or from its path below the image root."""
+    """Return the thumbnail of a row from `read_rows`, from its bytes or from its path under the image root."""
     image, root = row.get("image") or {}, image_root or row["image_root"]
     try:
         if image.get("bytes") is not None:
@@ -49,7 +49,7 @@ def picture_of_row(row: dict[str, Any], size: Size, image_root: Path | None = No
 
 
 def picture_of_triple(triple: Triple, size: Size) -> Picture:
-    """Of a row of a training or test split."""
+    """Return the thumbnail of a training or test pair."""
     try:
         return _small(decode(triple), size)
     except BadImage as error:
@@ -57,7 +57,7 @@ def picture_of_triple(triple: Triple, size: Size) -> Picture:
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """Content of a media type, as an address that needs no request."""
+    """Encode content of a media type as a data URI."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 

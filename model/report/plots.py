@@ -1,4 +1,4 @@
-"""The plots as PNG files, for papers, slides and issues."""
+"""The report's plots as PNG files, for papers, slides and issues."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ _OURS = ("learning_curves.png", "recall_by_entity_frequency.png", "explanation_l
 
 
 def write_plots(folder: Path, found: Explanations | None, training: Training, evaluation: Evaluation) -> list[Path]:
-    """Write those that there is something to draw for; of an earlier report no other ones are left."""
+    """Write every plot that has data, and delete stale plots of earlier reports."""
     wanted: dict[str, list[Draw]] = {}
     if found is not None and (known := {t: rows for t, rows in found.clip_tokens.items() if t is not None}):
         wanted["explanation_length.png"] = [length_panel(known, found.context)]
@@ -38,6 +38,6 @@ def write_plots(folder: Path, found: Explanations | None, training: Training, ev
 
 
 def _gates_file(number: int, arm: str) -> str:
-    """A file name for any name of an arm; the number keeps two apart."""
+    """Return a safe file name for an arm; the number makes it unique."""
     slug = _SLUG.sub("-", arm).strip("-.")[:40]
     return f"expert_gates_{number}_{slug}.png" if slug else f"expert_gates_{number}.png"

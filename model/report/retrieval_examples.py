@@ -1,6 +1,6 @@
-"""Captions as queries, and the images that each arm puts first.
+"""Example queries with the images that each arm ranks first.
 
-They are those where the last arm gained most on the first, those where it lost most, and some at random.
+They are the captions where the last arm gained most over the first, those where it lost most, and a random sample.
 """
 
 import random
@@ -19,13 +19,13 @@ from model.report.pictures import SMALL, Picture, picture_of_triple
 from model.report.sources import Sources
 
 _EACH = 6
-_ALONE = 12  # of one arm alone, all at random
+_ALONE = 12  # random queries for a single arm
 _TOP = 5
 
 
 @dataclass(frozen=True)
 class Hit:
-    """An image that was found; `right` if it is the caption's own, or one with the same picture or caption."""
+    """A retrieved image; `right` if it is the caption's own, or one with the same picture or caption."""
 
     picture: Picture
     caption: str
@@ -34,7 +34,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Found:
-    """What one arm found: the rank of the best right image, and its first images."""
+    """One arm's result: the rank of the best correct image, and the top images."""
 
     rank: int
     hits: list[Hit]
@@ -42,7 +42,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Query:
-    """A caption, its own picture, and what each arm found."""
+    """A caption, its own picture, and each arm's result."""
 
     triple: Triple
     picture: Picture
@@ -51,7 +51,7 @@ class Query:
 
 @dataclass(frozen=True)
 class QuerySet:
-    """Queries that were chosen in one way, told in words."""
+    """Queries selected in one way, which `how` describes."""
 
     title: str
     how: str
@@ -60,7 +60,7 @@ class QuerySet:
 
 @dataclass(frozen=True)
 class Examples:
-    """Sets of queries; the last arm compared with the first, if there are two; or why neither can be had."""
+    """Query sets and the last arm's comparison with the first, if any; or the reason why they are unavailable."""
 
     sets: list[QuerySet]
     comparison: Comparison | None = None
@@ -68,14 +68,14 @@ class Examples:
 
 
 def find_examples(sources: Sources, split: str, arms: list[str], *, partial: bool) -> Examples:
-    """Examples of the arms that were measured on a split.
+    """Select examples for the arms measured on a split.
 
-    Raises ModelError: no embeddings, other pairs in one arm than in another, shards that cannot be used or that have
-    changed since.
+    Raises ModelError for missing embeddings, arms evaluated on different pairs, or shards that are unusable or have
+    changed.
     """
     embeddings = {arm: load_embeddings(sources.arms[arm].location, split) for arm in arms}
     if sources.explanations is None:
-        raise ModelError("no explanations are known, so the captions are not at hand; name their folder, too")
+        raise ModelError("no explanations are known, so the captions cannot be read; name their folder too")
     triples = _triples(sources, split, embeddings[arms[-1]].ids, partial)
     groups = _groups(triples)
     comparison = compare(embeddings[arms[-1]], embeddings[arms[0]], groups) if len(arms) > 1 else None
@@ -105,19 +105,19 @@ def _triples(sources: Sources, split: str, ids: list[str], partial: bool) -> lis
     found = read_split(sources.explanations, split, statuses=None, image_root=sources.image_root, allow_partial=partial)
     rows = found.triples
     places = {row_id: place for place, row_id in enumerate(rows.column("id"))}
-    gone = [row_id for row_id in ids if row_id not in places]
-    if gone:
-        raise ModelError(f"{sources.explanations}: {len(gone):,} of the {len(ids):,} evaluated pairs are not there now")
+    missing = [row_id for row_id in ids if row_id not in places]
+    if missing:
+        raise ModelError(f"{sources.explanations}: {len(missing):,} of the {len(ids):,} evaluated pairs are missing")
     return [rows[places[row_id]] for row_id in ids]
 
 
 def _chosen(by_arm: dict[str, Tensor], count: int) -> list[tuple[str, str, list[int]]]:
-    """Title, how they were chosen, and rows, of each set that is not empty."""
+    """Return the title, selection rule and rows of each non-empty set."""
     if len(by_arm) == 1:
         drawn = random.Random(0).sample(range(count), min(_ALONE, count))
         return [("At random", "Drawn with a fixed seed, not chosen.", sorted(drawn))]
     (baseline, before), *_, (ours, after) = by_arm.items()
-    # of reciprocal ranks: from 6 to 1 is what people notice, from 560 to 240 is not
+    # by reciprocal rank, since a move from 6 to 1 matters more to users than one from 560 to 240
     gained = (1 / after.double() - 1 / before.double()).tolist()
     order = sorted(range(count), key=lambda row: (-gained[row], row))
     best = [row for row in order[:_EACH] if gained[row] > 0]
@@ -125,7 +125,7 @@ def _chosen(by_arm: dict[str, Tensor], count: int) -> list[tuple[str, str, list[
     left = sorted(set(range(count)) - {*best, *worst})
     drawn = random.Random(0).sample(left, min(_EACH, len(left)))
     sets = [
-        ("Biggest gains", f"Where {ours} gained most on {baseline}, by 1 / rank of the right image.", best),
+        ("Biggest gains", f"Where {ours} gained most over {baseline}, by 1 / rank of the right image.", best),
         ("Biggest losses", f"Where {ours} lost most to {baseline}, by 1 / rank of the right image.", worst),
         ("At random", "Drawn with a fixed seed from the others, not chosen.", sorted(drawn)),
     ]
@@ -137,7 +137,7 @@ def _is_right(groups: Groups, query: int, found: int) -> bool:
 
 
 def _groups(triples: list[Triple]) -> Groups:
-    """As in evaluation: the same image, or the same caption, is the same thing."""
+    """Group pairs as in evaluation: by image, and by caption."""
 
     def numbers(identities: list[str]) -> Tensor:
         known: dict[str, int] = {}

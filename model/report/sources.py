@@ -1,4 +1,4 @@
-"""What the named folders hold: training runs, explanations, or both."""
+"""Inputs of a report: the training runs and explanations found in the given folders."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from model.data.remote_shards import local_shards
 from model.errors import ModelError
 from model.runs import RunOverview, in_order, is_training_run, overview
 
-_EXPLANATIONS = "explanations"  # in the folder of a demo run, or of the flow that chains all
+_EXPLANATIONS = "explanations"  # subfolder of a demo run, or of the end-to-end flow
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What a report is about: runs by the name of their arm, and a folder of shards.
+    """Runs by the name of their arm, and a folder of explanation shards.
 
-    Of the runs the first is the baseline, and the last the one in question.
+    The first run is the baseline; the last one is compared with it.
     """
 
     arms: dict[str, RunOverview]
@@ -23,18 +23,18 @@ class Sources:
 
     @property
     def image_root(self) -> Path | None:
-        """Where the runs' settings say that the images are, if other than the shards do."""
+        """The image root in the runs' settings, if it overrides that of the shards."""
         roots = ((run.settings.get("data") or {}).get("image_root") for run in self.arms.values())
         return next((Path(root) for root in roots if root), None)
 
 
 def find_sources(places: Sequence[Path]) -> Sources:
-    """The training runs and the explanations in these folders.
+    """Find the training runs and the explanations in these folders.
 
-    Where no explanations are, those that the runs were trained on. Places keep their order, and the runs in one
-    folder are `in_order`; but plain CLIP comes first, wherever it lies.
+    Without explanations there, those that the runs were trained on are used. Places keep their order and the runs in
+    one folder are `in_order`, except that plain CLIP always comes first.
 
-    Raises ModelError: a place that holds neither, or explanations in several.
+    Raises ModelError if a place holds neither, or if several hold explanations.
     """
     runs: list[RunOverview] = []
     folders: list[Path] = []
@@ -44,12 +44,12 @@ def find_sources(places: Sequence[Path]) -> Sources:
         runs += in_order(several)
         folders += [folder for folder in (place, place / _EXPLANATIONS) if has_shards(folder)]
         if not several and not has_shards(place) and not has_shards(place / _EXPLANATIONS):
-            what = "is no folder" if not place.is_dir() else "has neither a training run nor explanations with a shard"
+            what = "is not a folder" if not place.is_dir() else "has neither a training run nor explanation shards"
             raise ModelError(f"{place}: {what}; name a run, a folder of explanations, or one that holds both")
     different = {folder.resolve(): folder for folder in folders}
     if len(different) > 1:
         named = ", ".join(str(folder) for folder in different.values())
-        raise ModelError(f"explanations in several folders ({named}); a report is about one of them")
+        raise ModelError(f"explanations in several folders ({named}); a report covers only one")
     trained_on = (run.explanations for run in runs)
     folder = next(iter(folders), None) or next((local_shards(name) for name in trained_on if name), None)
     return Sources(_named(sorted(runs, key=lambda run: not run.is_plain_clip)), folder)
@@ -60,12 +60,12 @@ def _children(place: Path) -> Iterator[Path]:
 
 
 def has_shards(folder: Path) -> bool:
-    """Whether shards lie in it, each split in a folder of its own."""
+    """Return True if the folder holds shards, in a subfolder per split."""
     return any(folder.glob("split=*/part-*.parquet"))
 
 
 def _named(runs: list[RunOverview]) -> dict[str, RunOverview]:
-    """By folder name; of two folders of one name, with the folder that each lies in, or a number."""
+    """Key runs by folder name; duplicates get the parent folder's name, too, or a number."""
     names = [run.location.resolve().name for run in runs]
     if len(set(names)) < len(names):
         names = ["/".join(run.location.resolve().parts[-2:]) for run in runs]

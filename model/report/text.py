@@ -1,21 +1,21 @@
-"""Strangers' words, made fit for a page: what would hide, turn round or break a text is shown as its escape."""
+"""Sanitising of untrusted text: characters that would hide, reorder or break text are shown as escapes."""
 
 import unicodedata
 
-# They turn the words around them round; joiners and the like are left, as scripts and emoji need them.
+# Bidirectional controls; joiners are kept because scripts and emoji need them.
 _BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 _KEPT = "\n\t"
 
 
 def shown(text: str) -> str:
-    """The text with controls, direction marks, surrogates and what is no character as escapes, such as `\\u202e`."""
-    if text.isprintable():  # true of nearly all
+    """Return the text with control characters, direction marks, surrogates and unassigned code points escaped."""
+    if text.isprintable():  # fast path
         return text
     return "".join(_escape(c) if _is_hidden(c) else c for c in text)
 
 
 def cut(text: str, limit: int) -> str:
-    """At most so many characters, and then how many there are."""
+    """Truncate to `limit` characters, appending the full length."""
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
 
 

@@ -1,4 +1,4 @@
-"""How fast explanations were made, from what each shard says of the runs that generated its rows."""
+"""Generation throughput, from the generation runs recorded in each shard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from matplotlib.ticker import EngFormatter
 from model.report.charts import Chart, Draw, chart, finish
 from model.report.explanations import generations_of
 
-_ROWS = 12  # of the table behind the chart
+_ROWS = 12  # of the chart's table
 
 
 @dataclass(frozen=True)
 class Span:
-    """One run of generation, from its beginning to its last shard."""
+    """One generation run, from its start to its last shard."""
 
     began: datetime
     finished: datetime
@@ -25,17 +25,17 @@ class Span:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """Duration in seconds."""
         return (self.finished - self.began).total_seconds()
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """Runs of generation in order, and what was finished when.
+    """Generation runs in order of start, and cumulative progress.
 
     Attributes:
-        finished: seconds of work until a shard was finished, pauses between runs left out, and all tokens by then.
-        seconds: in which at least one run was at work.
+        finished: for each shard, seconds of work (pauses excluded) and total tokens until it was finished.
+        seconds: total time during which at least one run was active.
     """
 
     spans: list[Span]
@@ -44,21 +44,21 @@ class Throughput:
 
     @property
     def requests(self) -> int:
-        """Distinct prompts that an engine answered."""
+        """Number of distinct prompts answered."""
         return sum(span.requests for span in self.spans)
 
     @property
     def tokens(self) -> int:
-        """That the engine wrote."""
+        """Number of generated tokens."""
         return sum(span.tokens for span in self.spans)
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Over all runs; None where nothing tells how long they took."""
+        """Rate over all runs; None if their duration is unknown."""
         return self.tokens / self.seconds if self.seconds > 0 else None
 
     def chart(self) -> Chart:
-        """Tokens by time."""
+        """Draw generated tokens over time."""
         rate = "" if self.tokens_per_second is None else f", {self.tokens_per_second:,.0f} a second"
         runs = "one run" if len(self.spans) == 1 else f"{len(self.spans)} runs"
         alt = f"Generated tokens by time: {self.tokens:,} in {self.seconds:,.0f} seconds{rate}, by {runs}"
@@ -84,9 +84,9 @@ class Throughput:
 
 
 def throughput(footers: Sequence[dict[str, Any]]) -> Throughput:
-    """Of all shards together; what does not say when it was made is left out."""
-    made = [found for footer in footers for told in generations_of(footer) if (found := _span(told))]
-    # a run's shards share the moment it began; how long it took is told by the last one to finish
+    """Combine all shards, skipping those without times."""
+    made = [span for footer in footers for run in generations_of(footer) if (span := _span(run))]
+    # a run's shards share its start time; the last shard to finish gives its end
     runs: dict[datetime, list[Span]] = {}
     for span in made:
         runs.setdefault(span.began, []).append(span)
@@ -104,7 +104,7 @@ def throughput(footers: Sequence[dict[str, Any]]) -> Throughput:
 
 
 def _worked(spans: list[Span], until: datetime) -> float:
-    """Seconds up to a moment in which at least one of the runs, in order of their beginning, was at work."""
+    """Return the seconds before `until` during which at least one run was active; `spans` are sorted by start."""
     seconds, reached = 0.0, None
     for span in spans:
         began = span.began if reached is None else max(span.began, reached)
@@ -115,11 +115,11 @@ def _worked(spans: list[Span], until: datetime) -> float:
     return seconds
 
 
-def _span(told: dict[str, Any]) -> Span | None:
+def _span(run: dict[str, Any]) -> Span | None:
     try:
-        times = (datetime.fromisoformat(told[name]) for name in ("began_at", "finished_at"))
+        times = (datetime.fromisoformat(run[name]) for name in ("began_at", "finished_at"))
         began, finished = (time if time.tzinfo else time.replace(tzinfo=UTC) for time in times)
-        span = Span(began, finished, int(told.get("requests") or 0), int(told.get("completion_tokens") or 0))
+        span = Span(began, finished, int(run.get("requests") or 0), int(run.get("completion_tokens") or 0))
         return span if finished >= began else None
     except (KeyError, TypeError, ValueError):
         return None

@@ -1,4 +1,4 @@
-"""The training section: what each run was, its curves, GI-ITM accuracy and the use of its experts."""
+"""Training section: each run's record, learning curves, GI-ITM accuracy and expert use."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,12 +25,12 @@ from model.tracking.learning_curves import mark_steps
 from model.tracking.run_log import read_log
 from model.tracking.trackers import as_scalars
 
-_ROWS = 8  # of a table behind curves
+_ROWS = 8  # of a chart's table
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One run: what its files say, its curves, and charts of its own."""
+    """One run: its files' content, its history, and its charts."""
 
     run: RunOverview
     history: History
@@ -39,32 +39,32 @@ class Arm:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What the finished run says of itself; empty of one that is not finished."""
+        """The record of a finished run; empty for an unfinished one."""
         return self.run.record
 
     @property
     def gaps(self) -> list[str]:
-        """What was missing of the explanations that it was trained on."""
+        """Missing parts of the explanations that the run was trained on."""
         return list(((self.record.get("data") or {}).get("train") or {}).get("gaps") or [])
 
 
 @dataclass(frozen=True)
 class Training:
-    """What the page says of all runs: charts of all arms together, and each arm."""
+    """Charts of all arms together, and each arm."""
 
     charts: list[Chart]
     arms: dict[str, Arm]
 
 
 def describe_training(sources: Sources) -> Training:
-    """All of the section; the charts are drawn here."""
+    """Build the section and draw its charts."""
     histories = {arm: _history(run) for arm, run in sources.arms.items()}
     arms = {arm: Arm(run, *histories[arm], _arm_charts(histories[arm][0])) for arm, run in sources.arms.items()}
     return Training(_common_charts({arm: history for arm, (history, _) in histories.items()}), arms)
 
 
 def comparison_panels(histories: dict[str, History]) -> dict[str, Draw]:
-    """What draws contrastive loss and validation recall of all arms, by title; those that no arm has are left out."""
+    """Return functions, by title, that draw contrastive loss and validation recall of all arms with data."""
     wanted = {
         "Contrastive loss of the towers (training)": ("loss/vtc", "loss (nats)", True),
         "Mean recall (validation)": ("validation/mean_recall", "mean of six recalls (%)", False),
@@ -138,7 +138,7 @@ def _arm_charts(history: History) -> list[Chart]:
 
 
 def with_steps(draw: Draw) -> Draw:
-    """The same, its x axis counting steps."""
+    """Return `draw` followed by formatting the x axis as steps."""
 
     def both(axes: Axes) -> None:
         draw(axes)
@@ -148,7 +148,7 @@ def with_steps(draw: Draw) -> Draw:
 
 
 def _points(history: History, names: dict[str, str], factor: float = 1.0) -> Sequence[Sequence[str]]:
-    """A few points of curves, the last among them: the step, and the value of each."""
+    """Return a few points of the curves, including the last: the step and each curve's value."""
     table: dict[int, dict[str, float]] = {}
     for name in names:
         for step, value in zip(*means(history.bins(name)), strict=True):
@@ -160,7 +160,7 @@ def _points(history: History, names: dict[str, str], factor: float = 1.0) -> Seq
 
 
 def _history(run: RunOverview) -> tuple[History, list[str]]:
-    """What the log says, as far as it can be read."""
+    """Read the log as far as possible; return the history and any problems."""
     history, problems = History(), [f"{name} cannot be read: {why}" for name, why in run.damaged.items()]
     try:
         for line in read_log(run.location):

@@ -1,4 +1,4 @@
-"""What came out, in a sentence or two."""
+"""The report's verdict in one or two sentences."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from model.runs import RunOverview
 
 
 def describe(ours: str, baseline: str, metrics: dict[str, dict[str, Any]], comparison: Comparison) -> str:
-    """Which arm is better and by how much, in plain words, and how far that can be trusted."""
+    """Return which arm is better, by how much, and with what uncertainty."""
     recalls = f"{metrics[ours]['mean_recall']:.1f} against {metrics[baseline]['mean_recall']:.1f}"
     interval = f"95 % interval over the test pairs {comparison.low:+.1f} to {comparison.high:+.1f}"
-    caution = "One training seed each: how far seeds alone move the result is not in that interval."
+    caution = "One training seed each: the interval does not include the variation between seeds."
     if not comparison.is_clear:
         difference = f"{comparison.difference:+.1f} points of mean recall"
         return f"No clear difference: {ours} is {difference} from {baseline} ({recalls}; {interval}). {caution}"
@@ -22,25 +22,25 @@ def describe(ours: str, baseline: str, metrics: dict[str, dict[str, Any]], compa
 
 
 def about_the_baseline(measured: dict[str, RunOverview]) -> str:
-    """A sentence to add where the baseline is not the one run of plain CLIP: there is none, or there are several."""
+    """Return a sentence to append if no run, or more than one, is plain CLIP; else an empty string."""
     plain = [arm for arm, run in measured.items() if run.is_plain_clip]
     first = next(iter(measured))
     if not plain:
-        return f" No run of plain CLIP was measured, so {first} ({measured[first].kind}) is the baseline."
+        return f" No plain CLIP run was measured, so {first} ({measured[first].kind}) is the baseline."
     if len(plain) > 1:
         return f" {len(plain)} runs are plain CLIP ({', '.join(plain)}); {first} is the baseline."
     return ""
 
 
 def without_comparison(evaluation: Evaluation, generation: Generation | None) -> str:
-    """What can be said of arms that were not compared, or of explanations alone."""
+    """Summarise arms that were not compared, or explanations alone."""
     recalls = [f"{arm} {found['mean_recall']:.1f}" for arm, found in evaluation.metrics.items()]
-    said = [f"Mean recall on the {evaluation.split} split, in percent: {', '.join(recalls)}."] if recalls else []
+    sentences = [f"Mean recall on the {evaluation.split} split, in percent: {', '.join(recalls)}."] if recalls else []
     if not recalls and evaluation.missing:
-        said.append("No run was evaluated yet.")
+        sentences.append("No run was evaluated yet.")
     if generation is not None and not recalls:
         share = f" ({100 * generation.ok / generation.total:.1f} %)" if generation.total else ""
-        said.append(f"{generation.ok:,} of {generation.total:,} explanations are as they should be{share}.")
+        sentences.append(f"{generation.ok:,} of {generation.total:,} explanations are valid{share}.")
         if generation.gaps:
-            said.append(f"They are not complete: {'; '.join(generation.gaps)}.")
-    return " ".join(said) or "Nothing was measured yet."
+            sentences.append(f"They are incomplete: {'; '.join(generation.gaps)}.")
+    return " ".join(sentences) or "Nothing was measured yet."

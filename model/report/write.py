@@ -1,4 +1,4 @@
-"""Writes the page, and the plots beside it."""
+"""Writing of the report page and its plots."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +25,13 @@ from model.settings.load import load_run_settings
 
 @dataclass(frozen=True)
 class Report:
-    """What the page says, for the terminal too.
+    """Summary of the page, for the terminal.
 
     Attributes:
-        plots: picture files beside the page.
-        metrics: each arm's metrics of the test split, as its `metrics.json` has them.
-        comparison: the last arm against the first; None where there are no two that can be compared.
-        verdict: that in a sentence.
+        plots: PNG files written next to the page.
+        metrics: each arm's metrics on the test split, from its `metrics.json`.
+        comparison: the last arm against the first; None if no two arms can be compared.
+        verdict: the comparison in a sentence or two.
     """
 
     path: Path
@@ -42,15 +42,15 @@ class Report:
 
 
 def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
-    """Write `out/report.html` over evaluated runs, `in_order`: plain CLIP is the baseline, the last is in question.
+    """Write `out/report.html` on evaluated runs, `in_order`: plain CLIP is the baseline for the last one.
 
-    Raises ModelError if a run was not evaluated, or the runs do not belong together.
+    Raises ModelError if a run was not evaluated, or the runs are not comparable.
     """
     settings = load_run_settings(next(iter(arms.values())) / "settings.yaml")
     split = settings.data.splits.test
     for run in arms.values():
         if split not in read_metrics(run)["splits"]:
-            raise ModelError(f"{run} was not evaluated on split {split!r}; do it with: entityclip evaluate {run}")
+            raise ModelError(f"{run} was not evaluated on split {split!r}; run: entityclip evaluate {run}")
     names = {run: arm for arm, run in arms.items()}
     runs = in_order(overview(run) for run in names)
     sources = Sources({names[run.location]: run for run in runs}, local_shards(settings.data.explanations))
@@ -58,7 +58,7 @@ def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
 
 
 def write_page(path: Path, title: str, sources: Sources, *, strict: bool = False) -> Report:
-    """Write the page and `NAME_plots/` beside it over whatever there is; what is missing or damaged, it says.
+    """Write the page and `NAME_plots/`, replacing earlier ones; missing or damaged inputs are reported on the page.
 
     With `strict`, runs that cannot be compared raise ModelError.
     """

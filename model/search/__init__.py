@@ -1,1 +1,1 @@
-"""A gallery of embedded images, and queries against it."""
+"""Exact search over the images of an index or of an evaluated split."""

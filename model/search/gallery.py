@@ -1,4 +1,4 @@
-"""Images that a trained model can search: what `evaluate` saved of a run's split, or an index."""
+"""Searchable image embeddings: those `evaluate` saved for a run's split, or an index."""
 
 import json
 from dataclasses import dataclass
@@ -17,28 +17,28 @@ _SAVED = "_embeddings.safetensors"
 
 @dataclass(frozen=True)
 class Gallery:
-    """Embeddings on disk: a safetensors file with `image` (M, D), normalised, and the ids (M,) of their pairs."""
+    """Embeddings on disk: a safetensors file with normalised `image` (M, D), and the ids (M,) of their pairs."""
 
     embeddings: Path
     ids: pa.Array
 
 
 def splits_embedded(folder: Path) -> list[str]:
-    """Splits that there are galleries of, whatever their state. Raises ModelError for an index that is damaged."""
+    """List splits with saved embeddings, without checking them. Raises ModelError for a damaged index."""
     if (folder / ABOUT).is_file():
         return sorted(open_index(folder).about["splits"])
     return sorted(path.name.removesuffix(_SAVED) for path in folder.glob(f"*{_SAVED}"))
 
 
 def open_gallery(folder: Path, split: str) -> Gallery:
-    """The gallery of a run's split; of an index all its images, if the split is among them.
+    """Open the gallery of a run's split, or all images of an index that covers the split.
 
-    Raises ModelError: there is none, it was made by other weights than the run has now, or it is damaged.
+    Raises ModelError if there is none, it was made with other weights than the run has now, or it is damaged.
     """
     if (folder / ABOUT).is_file():
         index = open_index(folder)
         if split not in index.about["splits"]:
-            raise ModelError(f"{folder} has no images of split {split!r}; entityclip index makes another index")
+            raise ModelError(f"{folder} has no images of split {split!r}; build another index with: entityclip index")
         return Gallery(folder / EMBEDDINGS, index.rows["id"].combine_chunks())
     again = f"entityclip evaluate {folder} --split {split}"
     path = folder / f"{split}{_SAVED}"
@@ -50,14 +50,14 @@ def open_gallery(folder: Path, split: str) -> Gallery:
             made_by = (file.metadata() or {}).get("towers_sha256")
             shape = tuple(file.get_slice("image").get_shape())
     except (OSError, ValueError, pa.ArrowException, SafetensorError) as error:
-        raise ModelError(f"{path}: cannot be read ({error}); make it again with: {again}") from error
+        raise ModelError(f"{path}: cannot be read ({error}); recreate it with: {again}") from error
     if len(shape) != 2 or shape[0] != len(ids):
-        raise ModelError(f"{path}: {shape} embeddings and {len(ids)} ids do not belong together; {again}")
+        raise ModelError(f"{path}: {shape} embeddings and {len(ids)} ids do not match; recreate them with: {again}")
     if made_by != read_checkpoint_card(folder)["sha256"][TOWERS]:
-        raise ModelError(f"{path}: was made by other weights than {folder} has now; make it again with: {again}")
+        raise ModelError(f"{path}: was made with other weights than {folder} has now; recreate it with: {again}")
     return Gallery(path, ids)
 
 
 def load_model_behind(folder: Path) -> Towers:
-    """The model of a run or of an index. Raises ModelError where it cannot be loaded, or is another now."""
+    """Load the model of a run or an index. Raises ModelError if it cannot be loaded or has changed."""
     return load_model_of(open_index(folder)) if (folder / ABOUT).is_file() else load_clip(folder)

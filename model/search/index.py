@@ -1,8 +1,8 @@
-"""An index: the images of some splits, embedded by a trained model, in a folder that can be moved.
+"""Image index: the images of some splits, embedded by a trained model, in a folder that can be moved.
 
-`embeddings.safetensors` has `image` (M, D), L2-normalised, one row an image however many captions it has;
-`rows.parquet` says of each row the pair's id, the image's path and all its captions; `index.json` which model made
-them, by a digest of its weights, and of which data.
+`embeddings.safetensors` has `image` (M, D), L2-normalised, one row per image however many captions it has;
+`rows.parquet` has each row's pair id, image path and all captions; `index.json` has the digest of the model's weights
+and the data.
 """
 
 import json
@@ -41,7 +41,7 @@ _DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class Index:
-    """An index folder, its embeddings still on disk."""
+    """An index folder; its embeddings stay on disk."""
 
     folder: Path
     about: dict[str, Any]
@@ -60,19 +60,19 @@ def build_index(
     precision: Precision = "fp32",
     allow_partial: bool = False,
 ) -> Index:
-    """Embed the images of splits (none named: the settings' test split) and write them to `out`, whole or not at all.
+    """Embed the images of splits (default: the settings' test split) and write them atomically to `out`.
 
-    What `evaluate` saved of a run is taken where it was made by the same weights from the same shards; the rest is
-    encoded. Every row with a usable image takes part.
+    Embeddings that `evaluate` saved are reused if they are of the same weights and shards. Every row with a usable
+    image takes part.
 
     Args:
-        model: a run, or an export, which needs `explanations`, as it has no settings.
+        model: a run, or an export, which needs `explanations` because it has no settings.
         out: a new folder, or an earlier index, which is replaced.
 
-    Raises ModelError for anything else at `out`, a model that cannot be loaded, data that cannot be used.
+    Raises ModelError if `out` is anything else, the model cannot be loaded, or data is unusable.
     """
     if out.exists() and not (out / ABOUT).is_file() and not (out.is_dir() and not any(out.iterdir())):
-        raise ModelError(f"{out} holds other things than an index; choose another folder")
+        raise ModelError(f"{out} is neither empty nor an index; choose another folder")
     run = model.resolve().parent if (model / CARD).is_file() else model
     towers = load_clip(run)
     plan = evaluation_plan(run, explanations)
@@ -107,48 +107,48 @@ def build_index(
 
 
 def open_index(folder: Path) -> Index:
-    """Open an index. Raises ModelError: none there, of another format, or files that do not belong together."""
+    """Open an index. Raises ModelError if it is missing, of another format, or damaged."""
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        raise ModelError(f"no index at {folder}; make one with: entityclip index RUN {folder}") from None
+        raise ModelError(f"no index at {folder}; build one with: entityclip index RUN {folder}") from None
     except ValueError as error:
-        raise ModelError(f"{folder / ABOUT}: cannot be read ({error}); make the index again") from error
+        raise ModelError(f"{folder / ABOUT}: cannot be read ({error}); rebuild the index") from error
     if about.get("format_version") != FORMAT_VERSION:
         found = about.get("format_version")
-        raise ModelError(f"{folder / ABOUT}: format {found}, this program reads {FORMAT_VERSION}; make it again")
+        raise ModelError(f"{folder / ABOUT}: format {found}, this program reads {FORMAT_VERSION}; rebuild the index")
     try:
         rows = pq.read_table(folder / ROWS, memory_map=True)
         with safe_open(folder / EMBEDDINGS, "pt") as file:
             shape = tuple(file.get_slice("image").get_shape())
     except (OSError, pa.ArrowException, SafetensorError) as error:
-        raise ModelError(f"{folder}: cannot be read ({error}); make the index again") from error
+        raise ModelError(f"{folder}: cannot be read ({error}); rebuild the index") from error
     if shape != (about["images"], about["width"]) or len(rows) != about["images"]:
-        raise ModelError(f"{folder}: {shape} embeddings and {len(rows)} rows do not belong together; make it again")
+        raise ModelError(f"{folder}: {shape} embeddings and {len(rows)} rows do not match; rebuild the index")
     return Index(folder, about, rows)
 
 
 def load_model_of(index: Index, model: Path | None = None) -> Towers:
-    """The model that made an index; `model` says where it is now.
+    """Load the model that made an index; `model` is its present location if it has moved.
 
-    Raises ModelError: it is not where it was, or another one is.
+    Raises ModelError if it is not found or is a different model.
     """
     here = index.about["model"], index.folder / index.about["model_from_here"]
     places = [model] if model is not None else [Path(place) for place in here if holds_model(Path(place))]
     if not places:
-        raise ModelError(f"{index.folder}: its model is not at {here[0]} any more; say where with --model FOLDER")
+        raise ModelError(f"{index.folder}: its model is no longer at {here[0]}; give its folder with --model FOLDER")
     towers = load_clip(places[0])
     found, wanted = model_digest(towers), index.about["model_sha256"]
     if found != wanted:
         raise ModelError(
-            f"{places[0]} is another model (digest {found[:16]}) than the one that made {index.folder} "
-            f"({wanted[:16]}); name the right one with --model, or make the index again"
+            f"{places[0]} is not the model that made {index.folder} (digest {found[:16]}, not {wanted[:16]}); "
+            "give the right one with --model, or rebuild the index"
         )
     return towers
 
 
 def _embed(run: Path, rows: SplitRows, towers: Towers, plan: Plan) -> tuple[Tensor, pa.Table]:
-    """(M, D) of the distinct images of a split, and their rows."""
+    """Return the (M, D) embeddings of the distinct images of a split, and their rows."""
     device = choose_device(plan.device)
     loading: dict[str, Any] = {"workers": plan.data.workers, "max_bad_images": plan.data.max_bad_images}
     triples = TripleDataset(rows, towers, explanations=False, **loading)
@@ -160,15 +160,15 @@ def _embed(run: Path, rows: SplitRows, towers: Towers, plan: Plan) -> tuple[Tens
     kept = firsts
     if image is None:
         image, kept = embed_images(towers.clip.to(device), triples, firsts, plan.evaluation.batch_size, device)
-    told = [rows.triples[row] for row in kept]
+    triples_kept = [rows.triples[row] for row in kept]
     captions = [
         list(dict.fromkeys(rows.triples[other].caption for other in members[int(triples.image_group[row])]))
         for row in kept
     ]
     columns = {
-        "id": pa.array([triple.id for triple in told], pa.string()),
-        "image_root": pa.array([str(triple.image_root) for triple in told], pa.string()).dictionary_encode(),
-        "image_path": pa.array([triple.image_path for triple in told], pa.string()),
+        "id": pa.array([triple.id for triple in triples_kept], pa.string()),
+        "image_root": pa.array([str(triple.image_root) for triple in triples_kept], pa.string()).dictionary_encode(),
+        "image_path": pa.array([triple.image_path for triple in triples_kept], pa.string()),
         "captions": pa.array(captions, pa.list_(pa.string())),
     }
     return image, pa.table(columns).cast(_SCHEMA)
@@ -185,19 +185,19 @@ _SCHEMA = pa.schema(
 
 
 def _saved(run: Path, rows: SplitRows, ids: list[str]) -> Tensor | None:
-    """What `evaluate` saved of these rows, if the same weights made all of it from the same shards."""
+    """Return the embeddings that `evaluate` saved for these rows, or None if of other weights or shards."""
     path = run / f"{rows.source.split}_embeddings.safetensors"
     if not path.is_file():
         return None
     with safe_open(path, "pt") as file:
-        made_of = file.metadata() or {}
-    if made_of.get("towers_sha256") != read_checkpoint_card(run)["sha256"][TOWERS]:
+        metadata = file.metadata() or {}
+    if metadata.get("towers_sha256") != read_checkpoint_card(run)["sha256"][TOWERS]:
         return None
-    if made_of.get("shards_sha256") != rows.source.digest:
+    if metadata.get("shards_sha256") != rows.source.digest:
         return None
     numbers = {row_id: n for n, row_id in enumerate(json.loads((run / f"{rows.source.split}_ids.json").read_text()))}
     if not numbers.keys() >= set(ids):
-        return None  # an image that could not be used then, and perhaps can now
-    tqdm.write(f"split {rows.source.split}: embeddings as evaluate saved them", file=sys.stderr)
+        return None  # an image was unusable then, and may be usable now
+    tqdm.write(f"split {rows.source.split}: reusing the embeddings that evaluate saved", file=sys.stderr)
     image: Tensor = load_file(path)["image"]
     return image[[numbers[row_id] for row_id in ids]]

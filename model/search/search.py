@@ -1,7 +1,7 @@
-"""Exact search in an index: all scores in fp32, chunk by chunk, from the file.
+"""Exact search in an index: all scores in fp32, read from the file chunk by chunk.
 
-No approximate index: one core reads and multiplies a million images of 512 numbers in well under a second
-(docs/evaluation.md says what was measured, also beside faiss).
+There is no approximate index: one core scores a million images of 512 dimensions in well under a second
+(docs/evaluation.md has the measurements, with faiss for comparison).
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ _ROWS = 1 << 16  # images scored at once: 128 MiB at 512 numbers in fp32
 
 @dataclass(frozen=True)
 class Hit:
-    """An image that was found: its cosine with the query, and what the index says of it."""
+    """A found image: its cosine with the query, and its row of the index."""
 
     rank: int
     score: float
@@ -37,18 +37,18 @@ class Hit:
 
 @torch.inference_mode()
 def embed_queries(towers: Towers, texts: Sequence[str], images: Sequence[Path]) -> tuple[Tensor, list[str]]:
-    """(Q, D) fp32, L2-normalised: the texts, then the image files; and what should be said about them.
+    """Encode texts, then image files: (Q, D) fp32, L2-normalised, and remarks for the user.
 
-    Raises ModelError: an empty text, an image that cannot be decoded.
+    Raises ModelError for an empty text or an image that cannot be decoded.
     """
     clip: Any = towers.clip.eval()
     found, remarks = [], []
     if any(not text.strip() for text in texts):
-        raise ModelError("a query is empty; say what to look for")
+        raise ModelError("a query is empty; give a text to search for")
     if texts:
         tokens, cut = tokenize(towers, [text.strip() for text in texts], "queries")
         if cut:
-            remarks.append(f"{cut} queries are longer than {clip.context_length} tokens; their ends are not read")
+            remarks.append(f"{cut} queries are longer than {clip.context_length} tokens and are truncated")
         found.append(clip.encode_text(tokens.long(), normalize=True))
     if images:
         preprocessing = Preprocessing(towers.transform)
@@ -58,7 +58,7 @@ def embed_queries(towers: Towers, texts: Sequence[str], images: Sequence[Path]) 
 
 
 def search(index: Index, queries: Tensor, top: int) -> list[list[Hit]]:
-    """The `top` images (fewer if the index has fewer) for each of the queries (Q, D), the best first.
+    """Return the `top` images (at most the index's size) for each of the queries (Q, D), best first.
 
     Raises ModelError for queries of another width.
     """
@@ -72,9 +72,10 @@ def search(index: Index, queries: Tensor, top: int) -> list[list[Hit]]:
 
 
 def best_images(embeddings: Path, queries: Tensor, top: int) -> tuple[Tensor, Tensor]:
-    """Scores and places (Q, top) of the best images for the queries (Q, D), the best first; fewer of fewer images.
+    """Return scores and row numbers (Q, top) of the best images for the queries (Q, D), best first.
 
-    `embeddings` is a safetensors file with `image` (M, D), which is read chunk by chunk.
+    `embeddings` is a safetensors file with `image` (M, D), read chunk by chunk. With fewer than `top` images, all are
+    returned.
     """
     scores, rows = torch.empty(len(queries), 0), torch.empty(len(queries), 0, dtype=torch.int64)
     for start, chunk in _chunks(embeddings):
@@ -86,9 +87,9 @@ def best_images(embeddings: Path, queries: Tensor, top: int) -> tuple[Tensor, Te
 
 
 def rank_of(embeddings: Path, query: Tensor, right: Sequence[int]) -> int:
-    """Rank of the best of the `right` places, of which there is at least one, for a query (D,).
+    """Return the rank of the best of the `right` rows (at least one) for a query (D,).
 
-    As in evaluation: 1 + how many wrong ones score as high, so ties count against it.
+    As in evaluation, 1 + the number of wrong rows scoring at least as high, so ties count against the model.
     """
     wrong = torch.ones(_length(embeddings), dtype=torch.bool)
     wrong[list(right)] = False
@@ -109,9 +110,9 @@ def _chunks(embeddings: Path) -> Iterator[tuple[int, Tensor]]:
 
 
 def _hit(index: Index, rank: int, score: float, row: int) -> Hit:
-    told = index.rows.slice(row, 1).to_pylist()[0]
-    image = None if told["image_path"] is None else str(Path(told["image_root"]) / told["image_path"])
-    return Hit(rank, score, told["id"], image, told["captions"])
+    found = index.rows.slice(row, 1).to_pylist()[0]
+    image = None if found["image_path"] is None else str(Path(found["image_root"]) / found["image_path"])
+    return Hit(rank, score, found["id"], image, found["captions"])
 
 
 def _open(path: Path) -> Image.Image:

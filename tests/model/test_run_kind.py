@@ -73,7 +73,7 @@ def test_no_run_of_plain_clip_or_several_are_said(tmp_path: Path) -> None:
         _run(tmp_path / name, _METHODS[name][0])
     arms = find_sources([tmp_path]).arms
     assert list(arms) == ["paper", "anchors"]
-    assert "No run of plain CLIP was measured, so paper (EntityCLIP) is the baseline." in about_the_baseline(arms)
+    assert "No plain CLIP run was measured, so paper (EntityCLIP) is the baseline." in about_the_baseline(arms)
     for name in ("plain", "weightless"):
         _run(tmp_path / name, _METHODS[name][0])
     arms = find_sources([tmp_path]).arms

@@ -29,7 +29,7 @@ def test_a_page_over_explanations_as_the_pipeline_writes_them(
     printed = capsys.readouterr().out
     page = (folder / "_report.html").read_text(encoding="utf-8")  # a name that readers of datasets pass over
     assert f"report: {folder / '_report.html'}" in printed and "explanation_length.png" in printed
-    assert "of 300 explanations are as they should be" in printed
+    assert "of 300 explanations are valid" in printed
     assert before is not None and before == summarise(folder)
     made = before.as_plain()
     for by_status in made["counts"].values():
@@ -45,7 +45,7 @@ def test_a_page_over_explanations_as_the_pipeline_writes_them(
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("nowhere", "is no folder; name a run"),
+        ("nowhere", "is not a folder; name a run"),
         (".", "has neither a training run nor explanations"),
         ("s3://bucket/explanations", "reads local folders; copy the shards first"),
     ],

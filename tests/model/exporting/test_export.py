@@ -121,7 +121,7 @@ def test_only_an_export_is_replaced(clip_folder: Path, tmp_path: Path, monkeypat
     export(run, out)
     assert {path.name for path in out.iterdir()} == before
 
-    with pytest.raises(ModelError, match="holds other things than an export"):
+    with pytest.raises(ModelError, match="is neither empty nor an export"):
         export(run, clip_folder)
     with pytest.raises(ModelError, match="is not a folder"):
         export(run, clip_folder / "open_clip_config.json")

@@ -202,7 +202,7 @@ def test_half_made_and_damaged_explanations_say_so(chromium: Browser, tmp_path: 
     with visit(chromium, make(tmp_path / "report.html", folder)) as found:
         text = found.page.inner_text("main")
         assert "val/part-00000-of-00001.parquet cannot be read" in text
-        assert "not complete: no receipt" in text
+        assert "incomplete: no receipt" in text
         assert set(found.page.get_by_role("combobox", name="Split").locator("option").all_text_contents()) == {
             "all",
             "train",
@@ -215,7 +215,7 @@ def test_explanations_that_all_failed(chromium: Browser, tmp_path: Path) -> None
     bad = {"explanation": None, "raw_text": None, "clip_tokens": None, "status": "error", "error": "no server"}
     write_shard(tmp_path / "e", "train", [row(n, "train", **bad) for n in range(3)], tmp_path)
     with visit(chromium, make(tmp_path / "report.html", tmp_path / "e")) as found:
-        assert "0 of 3 explanations are as they should be (0.0 %)" in found.page.inner_text(".verdict")
+        assert "0 of 3 explanations are valid (0.0 %)" in found.page.inner_text(".verdict")
         assert "3 of 3 (100.0 %)" in found.page.inner_text("#generation h4")
         assert found.page.locator(".failures li").count() == 3 and found.page.locator("#triples > li").count() == 3
     assert not found.errors

@@ -106,7 +106,7 @@ def test_the_page_shows_both_arms_and_hostile_text_stays_text(
     for found in report.metrics.values():
         assert f"{found['mean_recall']:.1f}" in text
     assert "150 tokens at 30 tokens/s" in text
-    assert "explanations that were not complete: 3 planned pairs were left" in text
+    assert "incomplete explanations: 3 planned pairs were left" in text
     assert report.verdict in text
     assert page.count("<img") == page.count(" alt=")  # words for those who cannot see them
     with visit(chromium, report.path, width=390) as visited:
@@ -170,7 +170,7 @@ def test_one_arm_that_is_not_evaluated_and_then_is(
     report = write_page(out, "one", sources)
     with visit(chromium, out) as visited:
         text = visited.page.inner_text("main")
-        assert "They cannot be shown: no explanation folder" in text and "can be read" in text
+        assert "Unavailable: no explanation folder" in text and "is readable" in text
     assert not visited.errors
 
 

@@ -71,7 +71,7 @@ def test_what_evaluate_saved_is_taken_if_weights_and_shards_are_the_same(
     run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = load_file(build_index(run, tmp_path / "new").folder / EMBEDDINGS)["image"]
-    said = "embeddings as evaluate saved them"
+    said = "reusing the embeddings that evaluate saved"
     assert said not in capsys.readouterr().err
     evaluate(run)
     half = build_index(run, tmp_path / "half", precision="fp16")
@@ -111,7 +111,7 @@ def test_run_and_export_are_the_same_model_and_another_is_refused(run: Path, dat
     state = {name: tensor.clone() for name, tensor in towers.clip.state_dict().items()}
     state["logit_scale"] += 1e-3
     save_file(state, other / "checkpoint" / "towers.safetensors")
-    with pytest.raises(ModelError, match="is another model"):
+    with pytest.raises(ModelError, match="is not the model"):
         load_model_of(index, other)
     with pytest.raises(ModelError, match="no model at"):
         load_model_of(index, tmp_path / "nowhere")
@@ -134,12 +134,12 @@ def test_an_index_can_be_moved_with_and_without_its_model(run: Path, tmp_path: P
 def test_what_is_no_index_is_said(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="make one with: entityclip index"):
         open_index(tmp_path / "nowhere")
-    with pytest.raises(ModelError, match="holds other things than an index"):
+    with pytest.raises(ModelError, match="is neither empty nor an index"):
         build_index(run, run)
     folder = build_index(run, tmp_path / "index").folder
     about = json.loads((folder / ABOUT).read_text())
     (folder / ABOUT).write_text(json.dumps(about | {"images": 3}))
-    with pytest.raises(ModelError, match="do not belong together"):
+    with pytest.raises(ModelError, match="do not match"):
         open_index(folder)
     (folder / ABOUT).write_text(json.dumps(about | {"format_version": 99}))
     with pytest.raises(ModelError, match="format 99"):
