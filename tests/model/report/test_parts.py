@@ -97,7 +97,7 @@ def test_folders_that_hold_nothing_or_too_much(tmp_path: Path) -> None:
         find_sources([one, other])
     with pytest.raises(ModelError, match="is not a folder; name a run"):
         find_sources([one, tmp_path / "nowhere"])
-    with pytest.raises(ModelError, match="has neither a training run nor explanations"):
+    with pytest.raises(ModelError, match="has neither a training run nor explanation shards"):
         find_sources([one / "split=train"])
 
 
