@@ -102,8 +102,8 @@ def _front_matter() -> str:
         "pipeline_tag": "zero-shot-image-classification",
         "tags": ["clip", "entityclip", "image-text-retrieval"],
     }
-    said = "# license: yours to choose, see https://huggingface.co/docs/hub/repositories-licenses"
-    return f"---\n{yaml.safe_dump(fields, sort_keys=False)}{said}\n---"
+    license_hint = "# license: yours to choose, see https://huggingface.co/docs/hub/repositories-licenses"
+    return f"---\n{yaml.safe_dump(fields, sort_keys=False)}{license_hint}\n---"
 
 
 def _what(card: dict[str, Any]) -> str:

@@ -1,1 +1,1 @@
-"""What a run says while it works: progress, log, curves, trackers."""
+"""Output of a training run: progress, log, learning curves, experiment trackers."""

@@ -1,4 +1,4 @@
-"""The panels of a run's learning curves; what the run does not have, has no panel."""
+"""Panels of a run's learning curves; quantities without data get no panel."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 
 from model.tracking.history import Bin, History
 
-# Okabe and Ito's colours, which people who see colours differently can tell apart
+# Okabe-Ito palette, safe for colour-blind readers
 COLOURS = ("#000000", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
-CYCLE = {"axes.prop_cycle": cycler(color=COLOURS)}  # what "C0" to "C6" are; a dark page takes others
+CYCLE = {"axes.prop_cycle": cycler(color=COLOURS)}  # defines "C0" to "C6"; the dark theme replaces them
 Panel = Callable[[Axes], None]
 
-_FEW = 40  # points that are drawn as dots
-SMOOTHED = 25  # spans of smoothing in a curve
-_WIDE = 50  # times the median, from which on an axis is logarithmic
+_FEW = 40  # curves with at most this many points get markers
+SMOOTHED = 25  # smoothing windows per curve
+_WIDE = 50  # ratio of maximum to median above which the axis is logarithmic
 EFFECTIVE = "effective_experts"
 GATES = {
     "image_gate": "image gate (MMAE)",
@@ -35,21 +35,21 @@ ACCURACIES = {
 
 
 def gates_of(history: History) -> list[Panel]:
-    """What draws a panel of each gate on its axes."""
+    """Return a function for each gate that draws its panel."""
     return [partial(_gate, history, gate) for gate in GATES if experts_of(history, gate)]
 
 
 def experts_of(history: History, gate: str) -> dict[str, str]:
-    """What a gate's experts are called, by the name of their weight in the history."""
+    """Map the metric names of a gate's expert weights to display names."""
     names = [name for name in history.names(f"{gate}/") if not name.endswith(EFFECTIVE)]
     return {name: name.partition("/")[2].replace("_shared", " shared").replace("_", " ") for name in names}
 
 
 def curves_of(history: History) -> dict[str, Panel]:
-    """What draws each panel of curves on its axes, by what it is about."""
+    """Return, by topic, functions that draw the panels of curves with data."""
     losses = {name: name.removeprefix("loss/") for name in history.names("loss/")}
     rates = {name: name.removeprefix("lr/") for name in history.names("lr/")}
-    norms = {"report/grad_norm": "length of the gradient"}
+    norms = {"report/grad_norm": "gradient norm"}
     scale = {"report/logit_scale": "exp(logit_scale)"}
     wanted: dict[str, tuple[dict[str, str], Panel]] = {
         "losses": (losses, partial(_curves, history, losses, "losses (training)", "nats")),
@@ -79,9 +79,9 @@ def _curves(
     smoothed: bool = True,
     dashed: bool = False,
 ) -> None:
-    """Curves by name, with what they are called: faint as measured, strong as a running mean.
+    """Draw labelled curves: raw values faint, running means strong.
 
-    `dashed`: all but the first, so that curves that lie on each other are seen to.
+    `dashed` applies to all but the first curve, so that coinciding curves remain visible.
     """
     shown = {label: bins for name, label in names.items() if (bins := history.bins(name))}
     for number, (label, bins) in enumerate(shown.items()):
@@ -109,16 +109,15 @@ def _recalls(history: History, axes: Axes) -> None:
 
 
 def _gate(history: History, gate: str, axes: Axes) -> None:
-    """A row an expert, brighter where more weight is: 16 curves would be a tangle."""
+    """Draw a heat map of expert weights by step; up to 16 line plots would be unreadable."""
     names = experts_of(history, gate)
     table = [history.bins(name) for name in names]
     weights = [[100 * weight for weight in means(bins)[1]] for bins in table]
     steps, _ = means(table[0])
     half = (steps[-1] - steps[0]) / max(1, len(steps) - 1) / 2 or 0.5
     where = (steps[0] - half, steps[-1] + half, len(names) - 0.5, -0.5)
-    top = max(
-        200 / len(names), *(value for row in weights for value in row)
-    )  # an equal share lies in the middle or below
+    # a uniform weight is at or below the middle of the colour scale
+    top = max(200 / len(names), *(value for row in weights for value in row))
     picture = axes.imshow(
         weights, aspect="auto", cmap="cividis", vmin=0, vmax=top, extent=where, interpolation="nearest"
     )
@@ -126,23 +125,23 @@ def _gate(history: History, gate: str, axes: Axes) -> None:
     axes.figure.colorbar(picture, ax=axes, label="mean weight (%)", pad=0.02)
     title = GATES[gate]
     if effective := history.bins(f"{gate}/{EFFECTIVE}"):
-        title += f": a pair draws on {means(effective[-1:])[1][0]:.1f} of {len(names)}"
+        title += f": {means(effective[-1:])[1][0]:.1f} of {len(names)} experts effective"
     axes.set_title(title, fontsize=10)
 
 
 def means(bins: list[Bin]) -> tuple[list[float], list[float]]:
-    """Mean step and mean value of each bin."""
+    """Return the mean step and mean value of each bin."""
     return [b.steps / b.count for b in bins], [b.total / b.count for b in bins]
 
 
 def running_mean(values: list[float], span: int) -> list[float]:
-    """Mean of the values around each place, half a span to both sides: it does not lag behind."""
+    """Return the centred running mean over `span` values, which does not lag."""
     parts = (values[max(0, place - span // 2) : place + span // 2 + 1] for place in range(len(values)))
     return [sum(part) / len(part) for part in parts]
 
 
 def _is_wide(bins: list[Bin]) -> bool:
-    """Whether so great a value is among them that all others would lie flat on a linear axis."""
+    """Return True if the largest value would flatten all others on a linear axis."""
     values = sorted(means(bins)[1])
     return values[0] > 0 and values[-1] > _WIDE * values[len(values) // 2]
 
@@ -152,7 +151,7 @@ def _finish(axes: Axes, title: str, unit: str) -> None:
     above = len(labels) > 1
     axes.set_title(title, fontsize=10, pad=24 if above else 6)
     axes.set_ylabel(unit)
-    if above:  # between title and axes, where no curve can be
+    if above:  # between title and axes, where it hides no curve
         axes.legend(
             loc="lower left",
             bbox_to_anchor=(0, 1),

@@ -1,4 +1,4 @@
-"""The numbers of a run in bounded memory: as fine as they come at first, coarser the longer the run."""
+"""A run's metrics in bounded memory: exact at first, in coarser bins as the run gets longer."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _MOST_BINS = 1000
 
 @dataclass
 class Bin:
-    """Values of neighbouring steps."""
+    """Aggregate of the values of neighbouring steps."""
 
     count: int = 0
     total: float = 0.0
@@ -20,7 +20,7 @@ class Bin:
     high: float = float("-inf")
 
     def add(self, other: "Bin") -> None:
-        """Take in another bin."""
+        """Merge another bin into this one."""
         self.count += other.count
         self.total += other.total
         self.steps += other.steps
@@ -28,14 +28,14 @@ class Bin:
 
 
 class History:
-    """Means, least and greatest values by name and step, in at most a thousand bins of equal width."""
+    """Mean, minimum and maximum by metric name and step, in at most `most_bins` bins of equal width."""
 
     def __init__(self, most_bins: int = _MOST_BINS) -> None:
         self._most, self._width = most_bins, 1
         self._bins: dict[str, dict[int, Bin]] = {}
 
     def add(self, step: int, scalars: dict[str, float]) -> None:
-        """Take in the scalars of a step."""
+        """Add the scalars of a step."""
         while step // self._width >= self._most:
             self._halve()
         for name, value in scalars.items():
@@ -43,11 +43,11 @@ class History:
             bins.setdefault(step // self._width, Bin()).add(Bin(1, value, step, value, value))
 
     def names(self, prefix: str = "") -> list[str]:
-        """Names that begin so, in the order in which they came."""
+        """List metric names with this prefix in order of first appearance."""
         return [name for name in self._bins if name.startswith(prefix)]
 
     def bins(self, name: str) -> list[Bin]:
-        """The bins of a name by step; none for a name that never came."""
+        """Return the bins of a metric by step; empty for an unknown name."""
         return [bin_ for _, bin_ in sorted(self._bins.get(name, {}).items())]
 
     def _halve(self) -> None:
@@ -60,7 +60,7 @@ class History:
 
 
 def history_of(lines: Iterable[dict[str, Any]]) -> History:
-    """What the lines of a log say."""
+    """Build the history from the lines of a log."""
     history = History()
     for line in lines:
         history.add(line["step"], dict(as_scalars(line)))

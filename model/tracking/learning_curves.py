@@ -1,4 +1,4 @@
-"""`RUN/learning_curves.png`: a run at a glance, drawn again at validations and at the end."""
+"""`RUN/learning_curves.png`, an overview of a run, redrawn at validations and at the end."""
 
 import time
 from pathlib import Path
@@ -20,7 +20,7 @@ _COLUMNS = 3
 
 
 class LearningCurves:
-    """A tracker that draws; seldom enough to cost nothing where validations are frequent."""
+    """Tracker that redraws the picture at validations, at most once a minute."""
 
     name = "learning curves"
 
@@ -30,8 +30,8 @@ class LearningCurves:
         self._drawn_at = time.monotonic()
 
     def log(self, step: int, scalars: dict[str, float]) -> None:
-        """Take in the scalars; at a validation, draw."""
-        if self._history is None:  # a resumed run has had some already
+        """Add the scalars; redraw if they are a validation's."""
+        if self._history is None:  # a resumed run has earlier values in its log
             self._history = history_of(read_log(self._run))
         else:
             self._history.add(step, scalars)
@@ -40,12 +40,12 @@ class LearningCurves:
             self.draw()
 
     def close(self, *, failed: bool) -> None:
-        """Draw what came last."""
+        """Draw the final state."""
         if self._history is not None:
             self.draw()
 
     def draw(self) -> None:
-        """Write the picture, whole."""
+        """Write the picture atomically."""
         assert self._history is not None
         figure = learning_curves(self._history, self._run.name)
         with written_whole(self._run / CURVES) as temporary:
@@ -54,14 +54,14 @@ class LearningCurves:
 
 
 def learning_curves(history: History, title: str) -> Figure:
-    """A panel for each thing that the history has: losses, recall, accuracy, learning rates, ...; gates below."""
+    """Return a figure with a panel for each available quantity, and the gates below."""
     curves, gates = list(curves_of(history).values()), gates_of(history)
     rows = -(-len(curves) // _COLUMNS), -(-len(gates) // _COLUMNS)
     layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.1)  # inches
     figure = Figure(figsize=(14, 0.5 + 3.3 * max(1, sum(rows))), layout=layout)
     figure.suptitle(title, parse_math=False, fontweight="bold")
     groups = [(panels, count) for panels, count in zip((curves, gates), rows, strict=True) if panels]
-    if groups:  # in figures of their own: the gates' long labels would narrow the curves
+    if groups:  # separate subfigures, because the gates' long labels would narrow the curves
         parts = figure.subfigures(len(groups), 1, squeeze=False, height_ratios=[count for _, count in groups]).ravel()
         for part, (panels, count) in zip(parts, groups, strict=True):
             _draw(part, panels, count)
@@ -79,7 +79,7 @@ def _draw(part: SubFigure, panels: list[Panel], rows: int) -> None:
 
 
 def mark_steps(axes: Axes) -> None:
-    """The x axis counts steps."""
+    """Format the x axis as training steps."""
     axes.set_xlabel("step")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 20k

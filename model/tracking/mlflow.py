@@ -1,4 +1,4 @@
-"""MLflow: its own variables (MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME, ...) say where to."""
+"""MLflow tracker, configured by MLflow's own variables (MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME, ...)."""
 
 import os
 import time
@@ -14,14 +14,16 @@ from model.tracking.trackers import read_tracked, remember_tracked
 
 _EXPERIMENT = "entityclip"
 _SECONDS_BETWEEN = 5.0
-_MOST_METRICS, _MOST_PARAMS, _LONGEST_PARAM = 1000, 100, 6000  # of a request, by MLflow's own limits
-_LAST_SECONDS = 60.0  # to wait at the end for a server that does not answer
+_MOST_METRICS, _MOST_PARAMS, _LONGEST_PARAM = 1000, 100, 6000  # MLflow's limits per request
+_LAST_SECONDS = 60.0  # timeout for an unresponsive server at the end
 
 
 class MLflow:
-    """A run there is named as the run's folder. A resumed run goes on in it.
+    """Tracker with an MLflow run named after the run's folder; a resumed run continues the same MLflow run.
 
-    Numbers go out every few seconds from a thread of their own: a server that hangs does not hold up training.
+    Metrics are sent every few seconds from a separate thread, so that a hanging server does not delay training.
+    MLflow's own asynchronous logging is not used: it logs the server's URL, password included, for every failed batch,
+    and its shutdown waits without a timeout.
     """
 
     name = "MLflow"
@@ -47,7 +49,7 @@ class MLflow:
         self._sent_at = time.monotonic()
 
     def log(self, step: int, scalars: dict[str, float]) -> None:
-        """Keep them for the next request. Raises what the last request raised."""
+        """Queue the scalars for the next request. Raises the error of the last request, if any."""
         now = round(time.time() * 1000)
         self._waiting += [Metric(name.replace("@", "_at_"), value, now, step) for name, value in scalars.items()]
         sent = self._sending is None or self._sending.done()
@@ -55,7 +57,7 @@ class MLflow:
             self._send()
 
     def close(self, *, failed: bool) -> None:
-        """Send the rest and end the run there. Raises what the last requests raised, a timeout if need be."""
+        """Send the remaining metrics and end the MLflow run. Raises the requests' errors, or TimeoutError."""
         try:
             if self._sending is not None:
                 self._sending.result(_LAST_SECONDS)

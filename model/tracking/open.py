@@ -1,4 +1,4 @@
-"""The trackers of a run: TensorBoard and learning curves always, others if asked for."""
+"""Setup of a run's trackers: TensorBoard and learning curves always, others on request."""
 
 import os
 from importlib.util import find_spec
@@ -15,7 +15,7 @@ _MOST_POINTS = 20_000
 
 
 def check_trackers(settings: LogSettings) -> None:
-    """Before any long work. Raises ModelError for a tracker that is asked for and not installed."""
+    """Raise ModelError, before any long work, for a requested tracker that is not installed."""
     for name in settings.trackers:
         if find_spec(name) is None:
             raise ModelError(f"log.trackers names {name}, which is not installed: pip install {name}, or leave it out")
@@ -24,16 +24,16 @@ def check_trackers(settings: LogSettings) -> None:
 def open_trackers(
     run: Path, settings: TrainSettings, say: Say, *, steps: int, resumed_from: int | None = None
 ) -> Trackers:
-    """The trackers of a run.
+    """Open the trackers of a run.
 
     Args:
         run: folder of the run.
-        settings: which trackers, and what they note as the run's configuration.
-        say: prints a line for people.
+        settings: name the trackers, and are recorded as the run's configuration.
+        say: prints a line for the user.
         steps: of the whole run.
-        resumed_from: the last step whose work is kept; None for a new run.
+        resumed_from: the step that is resumed from; None for a new run.
 
-    Raises ModelError if a new run's tracker cannot be opened. A resumed run goes on without it, and says so.
+    Raises ModelError if a new run's tracker cannot be opened. A resumed run continues without it and prints why.
     """
     opened: list[Tracker] = [TensorBoard(run, resumed_from), LearningCurves(run)]
     for name in settings.log.trackers:
@@ -41,14 +41,14 @@ def open_trackers(
             opened.append(_open(name, run, settings.as_plain(), resumed=resumed_from is not None))
         except Exception as error:  # each has errors of its own: no login, no server, no such project
             if resumed_from is None:
-                advice = "mend it, or leave it out of log.trackers"
+                advice = "fix this, or remove it from log.trackers"
                 raise ModelError(f"{name} cannot be used: {reason(error)}; {advice}") from error
             say(f"{name} gets no numbers of this resumed run: {reason(error)}")
     return Trackers(opened, say, every=settings.log.every or -(-steps // _MOST_POINTS))
 
 
 def _open(name: str, run: Path, config: dict[str, Any], *, resumed: bool) -> Tracker:
-    # numbers go to the user's own server; about use and errors nobody is told unless they say so
+    # metrics go to the user's own server; usage and error reports are opt-in
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     if name == "wandb":

@@ -1,4 +1,4 @@
-"""What a person sees while a model trains."""
+"""Progress output for people while a model trains."""
 
 import sys
 import time
@@ -21,7 +21,7 @@ _BAR = "{desc} {percentage:3.0f}%|{bar:16}| {n_fmt}/{total_fmt}{postfix}"
 
 
 class NullOutput:
-    """Takes everything that `Progress` and `RunLog` take, and says nothing."""
+    """Stand-in for `Progress` and `RunLog` that writes nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -30,36 +30,36 @@ class NullOutput:
         pass
 
     def step(self, *what: Any) -> None:
-        """A step has been made."""
+        """Ignore a step."""
 
     def validation(self, *what: Any) -> None:
-        """A validation has been made."""
+        """Ignore a validation."""
 
     def say(self, line: str) -> None:
-        """A line for people."""
+        """Ignore a line."""
 
     @contextmanager
     def aside(self, what: str) -> Iterator[None]:
-        """Something else than steps."""
+        """Do nothing around the block."""
         yield
 
     def sync(self) -> None:
-        """Everything is on disk."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """The end."""
+        """Do nothing."""
 
 
 class Progress:
-    """A bar with loss terms, samples/s and time left on a terminal; elsewhere lines on stderr, ever more seldom.
+    """A bar with loss terms, samples/s and time left on a terminal; otherwise lines on stderr at growing intervals.
 
-    The rate is that of recent steps, without what is done aside (validating, saving); the time left counts that in.
+    The rate is that of recent steps, without time spent on other work (validating, saving); the time left includes it.
     """
 
     def __init__(
         self, steps: int, batch_size: int, begins_at: int = 0, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`begins_at`: steps that an earlier process has made."""
+        """`begins_at` is the number of steps made by earlier processes."""
         self._steps, self._batch_size, self._clock = steps, batch_size, clock
         self._bar = tqdm(
             total=steps,
@@ -70,15 +70,14 @@ class Progress:
             disable=None,
             leave=False,
         )
-        self._began = self._said = clock()
-        self._aside = 0.0  # seconds since the first step, not spent on steps
-        self._recent = deque(
-            [(begins_at, self._began)], maxlen=_RECENT_STEPS + 1
-        )  # step, and when, less what was aside
+        self._began = self._printed_at = clock()
+        self._aside = 0.0  # seconds since the first step that were not spent on steps
+        # (step, time without other work)
+        self._recent = deque([(begins_at, self._began)], maxlen=_RECENT_STEPS + 1)
         self._begins_at = begins_at
 
     def step(self, done: int, losses: dict[str, float]) -> None:
-        """Show that `done` steps are behind us."""
+        """Show that `done` steps are completed."""
         now = self._clock()
         self._recent.append((done, now - self._aside))
         (earlier, then), (_, latest) = self._recent[0], self._recent[-1]
@@ -89,47 +88,47 @@ class Progress:
         self._bar.set_postfix_str(state, refresh=False)
         self._bar.update()
         wait = min(max(_SHORTEST_WAIT, _WAIT_SHARE * (now - self._began)), _LONGEST_WAIT)
-        if self._bar.disable and (now - self._said >= wait or done == self._steps):
-            self._said = now
+        if self._bar.disable and (now - self._printed_at >= wait or done == self._steps):
+            self._printed_at = now
             self.say(f"step {done}/{self._steps}: {state}" if done < self._steps else f"step {done}: {terms}")
 
     @contextmanager
     def aside(self, what: str) -> Iterator[None]:
-        """Time that does not count as training; the bar says `what` meanwhile."""
+        """Exclude the block from training time; the bar shows `what` meanwhile."""
         began = self._clock()
         self._bar.set_description_str(what)
         try:
             yield
         finally:
             self._bar.set_description_str("training")
-            if len(self._recent) == 1:  # before the first step: once, so no part of the time left
+            if len(self._recent) == 1:  # before the first step: happens once, so not part of the time left
                 self._recent[0] = (self._recent[0][0], self._clock())
             else:
                 self._aside += self._clock() - began
 
     def say(self, line: str) -> None:
-        """Print a line without tearing the bar."""
+        """Print a line without breaking the bar."""
         tqdm.write(line, file=sys.stderr)
 
     def close(self) -> None:
-        """End the bar."""
+        """Remove the bar."""
         self._bar.close()
 
 
 def log_data_summary(
     progress: Progress | NullOutput, settings: TrainSettings, splits: "dict[str, TripleDataset]"
 ) -> None:
-    """What is trained on, in a few lines."""
+    """Summarise the training data in a few lines."""
     for triples in splits.values():
         progress.say(triples.source.line())
     _warn(progress, splits)
     progress.say(splits["train"].summary())
     if settings.data.wrong_explanations:
-        progress.say("a control: every row trains with the explanation of another")
+        progress.say("control run: every row is trained with the explanation of another row")
 
 
 def log_left_out_rows(progress: Progress | NullOutput, splits: "dict[str, TripleDataset]") -> None:
-    """Images that could not be used, and once more what is missing of the explanations."""
+    """Report unusable images and, again, incomplete explanations."""
     for line in splits["train"].failures.lines():
         progress.say(line)
     _warn(progress, splits)
@@ -142,7 +141,7 @@ def _warn(progress: Progress | NullOutput, splits: "dict[str, TripleDataset]") -
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people: 45 s, 12 min, 3 h 05 min, 6 d 4 h."""
+    """Format seconds for people: 45 s, 12 min, 3 h 05 min, 6 d 4 h."""
     minutes = round(seconds / 60)
     if seconds < 99.5:
         return f"{seconds:.0f} s"

@@ -1,4 +1,4 @@
-"""What a run leaves behind for readers: a line per step while it runs, and at the end what it was made of."""
+"""Log of a run: one line per step or validation, and a record of the run's origin and outcome at the end."""
 
 import json
 import os
@@ -22,11 +22,10 @@ _NAMED_FAILURES = 100
 
 
 class RunLog:
-    """`RUN/metrics.jsonl`: JSON lines, `kind` "step" or "validation", flushed as they come; the trackers get the same.
+    """`RUN/metrics.jsonl`: JSON lines of `kind` "step" or "validation", flushed at once, also sent to the trackers.
 
-    A resumed run goes on in the same file: lines of steps after the one that it resumes from belong to work that is
-    done again, so they are taken out first. The lines of that step itself stay, its validation included unless that
-    has to be done again too.
+    A resumed run appends to the same file after the lines of steps that will be repeated are removed. The lines of the
+    step that it resumes from stay, including its validation unless that is to be repeated.
     """
 
     def __init__(
@@ -38,9 +37,10 @@ class RunLog:
         resumed_from: int | None = None,
         validated: bool = True,
     ) -> None:
-        """A log of a run of so many `steps`, which each line of a step repeats as "of".
+        """Log a run of `steps` steps, a total repeated in each step's line as "of".
 
-        `resumed_from` is the last step whose work is kept, `validated` whether its validation is too; None begins anew.
+        `resumed_from` is the step that is resumed from, `validated` whether its validation is kept; None starts a new
+        log.
         """
         self._path, self._trackers, self._steps = run / METRICS_LOG, trackers, steps
         self._resumed_from, self._validated = resumed_from, validated
@@ -62,10 +62,9 @@ class RunLog:
         rates: dict[str, float],
         seconds: float,
     ) -> None:
-        """One optimiser step; `seconds` since the start, validations not counted."""
-        report = {
-            name: float(f"{value:.5g}") for name, value in report.items()
-        }  # half the line's length, and read by eye
+        """Log an optimiser step; `seconds` since the start, without validations."""
+        # five digits halve the line and stay readable
+        report = {name: float(f"{value:.5g}") for name, value in report.items()}
         self._write(
             {
                 "kind": "step",
@@ -79,11 +78,11 @@ class RunLog:
         )
 
     def validation(self, step: int, metrics: dict[str, Any], seconds: float) -> None:
-        """Retrieval on the validation split."""
+        """Log retrieval metrics on the validation split."""
         self._write({"kind": "validation", "step": step, "metrics": metrics, "seconds": seconds})
 
     def sync(self) -> None:
-        """Everything so far is on disk."""
+        """Flush the log to disk."""
         os.fsync(self._file.fileno())
 
     def _write(self, line: dict[str, Any]) -> None:
@@ -92,9 +91,9 @@ class RunLog:
 
 
 def read_log(run: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a run's log, in order; a last line that a killed run left half-written is passed over.
+    """Yield the lines of a run's log in order, ignoring an incomplete last line of a killed run.
 
-    Raises ModelError if there is no log, or one that is damaged elsewhere.
+    Raises ModelError if the log is missing or damaged elsewhere.
     """
     path = run / METRICS_LOG
     try:
@@ -105,15 +104,15 @@ def read_log(run: Path) -> Iterator[dict[str, Any]]:
                 try:
                     yield json.loads(line)
                 except ValueError as error:
-                    raise ModelError(f"{path}, line {number}: is no JSON ({error}); the file is damaged") from None
+                    raise ModelError(f"{path}, line {number}: is not JSON ({error}); the file is damaged") from None
     except FileNotFoundError:
         raise ModelError(f"{path} does not exist; is {run} the folder of a training run?") from None
 
 
 def truncate_log(path: Path, last_step: int, *, validated: bool = True) -> None:
-    """Keep the lines of steps up to and with `last_step`; a file without any line if there is none.
+    """Keep only the lines of steps up to `last_step`; create an empty file if there are none.
 
-    The validation of `last_step` itself is kept if it is `validated`.
+    The validation of `last_step` is kept only if `validated`.
     """
     with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         if last_step >= 0 and path.exists():
@@ -124,7 +123,7 @@ def truncate_log(path: Path, last_step: int, *, validated: bool = True) -> None:
 
 
 def describe_origin(settings: TrainSettings, rows: SplitRows, val_rows: SplitRows | None) -> dict[str, Any]:
-    """What a run is made from, known before its first step: settings, seed, code, shards by use ("train", "val")."""
+    """Return a run's settings, seed, code versions and shards by use ("train", "val"), before its first step."""
     splits = {"train": rows} | ({} if val_rows is None else {"val": val_rows})
     return {
         "settings": settings.as_plain(),
@@ -139,7 +138,7 @@ def describe_origin(settings: TrainSettings, rows: SplitRows, val_rows: SplitRow
 def describe_run(
     origin: dict[str, Any], device: torch.device, model: EntityCLIP, splits: dict[str, TripleDataset]
 ) -> dict[str, Any]:
-    """The origin of a finished run, and what became of it: device, parameters, and rows by use."""
+    """Return the record of a finished run: its origin, device, parameters, and rows by use."""
     towers = sum(p.numel() for p in model.clip.parameters())
     return {
         **origin,

@@ -1,4 +1,4 @@
-"""TensorBoard, which every run writes for."""
+"""TensorBoard tracker, used by every run."""
 
 import shutil
 from pathlib import Path
@@ -10,19 +10,19 @@ _FLUSH_SECONDS = 10
 
 
 class TensorBoard:
-    """Event files under `RUN/tensorboard`; a resumed run takes back the points that it will make again."""
+    """Event files in `RUN/tensorboard`; a resumed run purges the points that it will repeat."""
 
     name = "TensorBoard"
 
     def __init__(self, run: Path, resumed_from: int | None) -> None:
         folder = run / TENSORBOARD
         if resumed_from is None:
-            shutil.rmtree(folder, ignore_errors=True)  # an earlier run's curves must not mix with these
+            shutil.rmtree(folder, ignore_errors=True)  # do not mix with an earlier run's curves
         purge = None if resumed_from is None else resumed_from + 1
         self._writer = SummaryWriter(str(folder), purge_step=purge, flush_secs=_FLUSH_SECONDS)
 
     def log(self, step: int, scalars: dict[str, float]) -> None:
-        """Write them; on disk within seconds."""
+        """Write the scalars; they reach the disk within seconds."""
         for name, value in scalars.items():
             self._writer.add_scalar(name, value, step)
 

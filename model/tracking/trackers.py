@@ -1,6 +1,6 @@
-"""Where the numbers of a run go beside its own log.
+"""Trackers: receivers of a run's metrics in addition to its own log.
 
-A tracker gets what `RUN/metrics.jsonl` gets, as plain scalars under names such as `loss/total`, `lr/towers`,
+A tracker receives the content of `RUN/metrics.jsonl` as scalars under names such as `loss/total`, `lr/towers`,
 `image_gate/image_1` and `validation/text_to_image/R@1`.
 """
 
@@ -22,47 +22,47 @@ _FILE = "trackers.json"
 
 
 class Tracker(Protocol):
-    """Somebody who is told the numbers of a run. Whatever it raises is said once, and it is told no more."""
+    """Receiver of a run's metrics. After its first exception, which is printed, it is not called again."""
 
     name: str
 
     def log(self, step: int, scalars: dict[str, float]) -> None:
-        """Take the scalars of a step or of a validation after it."""
+        """Receive the scalars of a step, or of the validation after it."""
 
     def close(self, *, failed: bool) -> None:
-        """Send what is still here; nothing comes after it."""
+        """Send what is pending; called last."""
 
 
 class Trackers:
-    """Several trackers as one; what fails is left out, and training goes on."""
+    """Several trackers as one; a failing one is dropped, and training continues."""
 
     def __init__(self, trackers: list[Tracker], say: Say, *, every: int = 1) -> None:
-        """`every`: steps between points, so that a long run's curves stay small."""
+        """`every` is the number of steps between points, which keeps a long run's curves small."""
         self._trackers, self._say, self._every = trackers, say, every
 
     def write(self, line: dict[str, Any]) -> None:
-        """Tell every tracker a line of the log."""
+        """Send a line of the log to every tracker."""
         if line["kind"] == "step" and line["step"] % self._every:
             return
         scalars = dict(as_scalars(line))
         self._each(lambda tracker: tracker.log(line["step"], scalars))
 
     def close(self, *, failed: bool) -> None:
-        """End them all; `failed` if the run ended with an error."""
+        """Close all trackers; `failed` if the run ended with an error."""
         self._each(lambda tracker: tracker.close(failed=failed))
         self._trackers = []
 
-    def _each(self, tell: Callable[[Tracker], None]) -> None:
+    def _each(self, call: Callable[[Tracker], None]) -> None:
         for tracker in list(self._trackers):
             try:
-                tell(tracker)
-            except Exception as error:  # whatever a tracker raises, training is worth more
+                call(tracker)
+            except Exception as error:  # no tracker error may stop training
                 self._trackers.remove(tracker)
                 self._say(f"{tracker.name} gets no more numbers of this run: {reason(error)}")
 
 
 def reason(error: Exception) -> str:
-    """An error in a line for people, without passwords in URLs and without values of variables that hold secrets."""
+    """Format an error in one line, without passwords in URLs or values of secret environment variables."""
     text = re.sub(r"://[^/\s@]*@", "://***@", " ".join(str(error).split()))
     for name, value in os.environ.items():
         if _SECRET.search(name) and len(value) >= 6:
@@ -71,7 +71,7 @@ def reason(error: Exception) -> str:
 
 
 def as_scalars(line: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """Names and values of a line of the log, as trackers get them."""
+    """Yield the names and values of a log line for trackers."""
     if line["kind"] == "validation":
         yield from _flat("validation", line["metrics"])
         return
@@ -90,7 +90,7 @@ def _flat(prefix: str, values: dict[str, Any]) -> Iterator[tuple[str, float]]:
 
 
 def read_tracked(run: Path) -> dict[str, str]:
-    """Ids by tracker; empty if there are none."""
+    """Return the saved run ids by tracker; empty if there are none."""
     try:
         return dict(json.loads((run / _FILE).read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -98,5 +98,5 @@ def read_tracked(run: Path) -> dict[str, str]:
 
 
 def remember_tracked(run: Path, tracker: str, run_id: str) -> None:
-    """Note an id."""
+    """Save a tracker's run id."""
     write_json(run / _FILE, read_tracked(run) | {tracker: run_id})

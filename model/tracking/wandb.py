@@ -1,4 +1,4 @@
-"""Weights & Biases: its own variables (WANDB_MODE, WANDB_PROJECT, WANDB_ENTITY, ...) say where to."""
+"""Weights & Biases tracker, configured by its own variables (WANDB_MODE, WANDB_PROJECT, WANDB_ENTITY, ...)."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ _PROJECT = "entityclip"
 
 
 class WeightsAndBiases:
-    """A run there is named as the run's folder; its own files are in `RUN/wandb`. A resumed run goes on in it."""
+    """Tracker with a W&B run named after the run's folder, and files in `RUN/wandb`; continued on resume."""
 
     name = "Weights & Biases"
 
@@ -26,15 +26,15 @@ class WeightsAndBiases:
             dir=run,
             config=config,
             save_code=False,
-            settings=wandb.Settings(console="off", silent=True),  # our lines stay ours, theirs stay off them
+            settings=wandb.Settings(console="off", silent=True),  # neither capture our output nor print to it
         )
-        # our steps, not W&B's own: those only ever rise, and a resumed run makes some again
+        # our own step axis: W&B's only increases, and a resumed run repeats steps
         self._run.define_metric("step")
         self._run.define_metric("*", step_metric="step")
         remember_tracked(run, "wandb", self._run.id)
 
     def log(self, step: int, scalars: dict[str, float]) -> None:
-        """Hand them to W&B's own process."""
+        """Pass the scalars to W&B's background process."""
         self._run.log({"step": step, **scalars})
 
     def close(self, *, failed: bool) -> None:

@@ -1,8 +1,8 @@
-"""Explanation anchors, our extension and not the paper's: where the text tower puts every explanation before training.
+"""Explanation anchors, our extension to the paper: each explanation's embedding by the text tower before training.
 
-A caption names somebody; its explanation says, in words that the pre-trained tower knows, what is to be seen. Training
-pulls the caption's and the image's embeddings to the explanation's as it was, which no other loss can move. Every
-explanation is encoded once, without gradient, so that steps cost what they cost without explanations.
+A caption names an entity; its explanation describes, in words that the pre-trained tower knows, what is visible.
+Training pulls the caption's and the image's embeddings towards the explanation's fixed embedding. Every explanation is
+encoded once, without gradient, so a step costs no more than one without explanations.
 """
 
 from pathlib import Path
@@ -24,9 +24,9 @@ _NAME = "anchors"
 
 
 def make_anchors(run: Path, clip: nn.Module, triples: TripleDataset, batch_size: int, processes: LocalGroup) -> None:
-    """Write `run/anchors.safetensors`: (N, D) fp16 by row, as `encode_text` makes them, L2-normalised.
+    """Write `run/anchors.safetensors`: (N, D) fp16, row by row the L2-normalised output of `encode_text`.
 
-    Of several processes all call it, and the first encodes.
+    With several processes, all must call this; only the first encodes.
     """
     if processes.is_first:
         with written_whole(run / ANCHORS) as temporary:
@@ -35,21 +35,23 @@ def make_anchors(run: Path, clip: nn.Module, triples: TripleDataset, batch_size:
 
 
 def read_anchors(run: Path, rows: int) -> Tensor:
-    """The anchors of a run's training rows, (N, D) fp16. Raises ModelError if they are not there, or of other rows."""
+    """Read a run's anchors, (N, D) fp16. Raises ModelError if they are missing or not for `rows` rows."""
     try:
         anchors = load_file(run / ANCHORS)[_NAME]
     except (OSError, SafetensorError, KeyError) as error:
         raise ModelError(
-            f"{run / ANCHORS}: cannot be read ({error}); this run cannot go on without, begin anew with --overwrite"
+            f"{run / ANCHORS}: cannot be read ({error}), so this run cannot be resumed; start again with --overwrite"
         ) from error
     if len(anchors) != rows:
-        raise ModelError(f"{run / ANCHORS} has {len(anchors)} rows, the training split {rows}; begin with --overwrite")
+        raise ModelError(
+            f"{run / ANCHORS} has {len(anchors)} rows, not {rows} as the data; start again with --overwrite"
+        )
     return anchors
 
 
 @torch.inference_mode()
 def embed_explanations(clip: nn.Module, triples: TripleDataset, batch_size: int) -> Tensor:
-    """(N, D) fp32, L2-normalised, on the CPU: every row's explanation through the text tower as it is."""
+    """Encode every row's explanation with the text tower: (N, D) fp32, L2-normalised, on the CPU."""
     towers: Any = clip
     device, was_training = next(clip.parameters()).device, clip.training
     towers.eval()

@@ -1,4 +1,4 @@
-"""What is kept of a run while it trains: the best checkpoint, and its last states."""
+"""Saving and restoring of a run: the best checkpoint, and the latest training states."""
 
 import time
 from pathlib import Path
@@ -16,7 +16,7 @@ from model.settings.schema import TrainSettings
 
 
 class CheckpointManager:
-    """Writes a run's checkpoint and states, and puts a state back."""
+    """Writes a run's checkpoints and training states, and restores a state."""
 
     def __init__(
         self,
@@ -28,14 +28,14 @@ class CheckpointManager:
         splits: dict[str, TripleDataset],
         base: TowersFolder | None,
     ) -> None:
-        """`origin` is what the run is made from; `base` the model folder that it began from, if any."""
+        """`origin` is the run's `describe_origin`; `base` the initial model folder, if any."""
         self.run, self.settings, self.origin = run, settings, origin
         self.model, self.optimizer, self.splits, self.base = model, optimizer, splits, base
-        self._saved = (0, True)  # step, and whether the validation due after it was done
+        self._saved = (0, True)  # step, and whether its validation was done
         self._saved_at = time.monotonic()
 
     def save_checkpoint(self, at: Position) -> None:
-        """Keep the weights of this step as the best."""
+        """Save the current weights as the best."""
         at.best_step = at.step
         save_checkpoint(
             self.run,
@@ -48,16 +48,16 @@ class CheckpointManager:
         )
 
     def state_is_due(self, at: Position, *, last: bool) -> bool:
-        """After so many steps, after so many minutes, and after the last step."""
+        """Return True if a state is due by steps, by minutes, or after the last step."""
         often = self.settings.checkpoint
         if (at.step, at.validated) == self._saved:
             return False
-        late = often.minutes is not None and time.monotonic() - self._saved_at >= 60 * often.minutes
-        on_time = often.every is not None and at.step % often.every == 0
-        return late or on_time or last
+        by_time = often.minutes is not None and time.monotonic() - self._saved_at >= 60 * often.minutes
+        by_step = often.every is not None and at.step % often.every == 0
+        return by_time or by_step or last
 
     def save_state(self, at: Position, device: torch.device) -> str:
-        """Save all that a later process needs to go on; returns a line about what that cost."""
+        """Save everything needed to resume; return a line with its size and duration."""
         saved = save_state(
             self.run,
             self.model,
@@ -73,18 +73,18 @@ class CheckpointManager:
         return f"step {at.step}: state saved, {saved.mebibytes:.1f} MiB in {saved.seconds:.2f} s"
 
     def restore(self, state: TrainState, device: torch.device) -> Position:
-        """Make everything as it was when `state` was saved. Raises ModelError if other images are usable now."""
+        """Restore a saved state. Raises ModelError if other images are usable than at that time."""
         for use, triples in self.splits.items():
             triples.failures.update(state.failures[use])
             if len(triples) != state.rows[use]:
                 raise ModelError(
                     f"{self.run} holds an unfinished run on {state.rows[use]} usable rows of split "
-                    f"{triples.source.split}, now there are {len(triples)}: images have changed; mend that, choose "
-                    "another folder, or begin anew with --overwrite"
+                    f"{triples.source.split}, now there are {len(triples)}: images have changed; restore them, choose "
+                    "another folder, or start again with --overwrite"
                 )
         state.restore(self.model, self.optimizer, device)
         at = state.position
         self._saved = (at.step, at.validated)
         if (self.run / CHECKPOINT).exists() and (card := read_checkpoint_card(self.run))["step"] > at.best_step:
-            at.best_step, at.best = card["step"], card["validation"]  # found after the state was saved
+            at.best_step, at.best = card["step"], card["validation"]  # saved after the state
         return at

@@ -1,9 +1,8 @@
-"""A loss or a gradient that is not finite, or far above what it was, stops a run before it spoils the weights.
+"""Divergence guard: stops a run before a loss or gradient that is not finite, or far too large, spoils the weights.
 
-Looked at are the losses and the length of the gradient of each step, before the optimiser moves anything. Far above is
-more than `divergence.loss_factor` times the median of the total loss, or `divergence.gradient_factor` times that of the
-gradient's length, over the last `divergence.window` steps; a median below 1 counts as 1, since from near zero any
-ordinary step is far.
+It checks each step's losses and gradient norm before the optimiser step. Too large means more than
+`divergence.loss_factor` times the median total loss, or `divergence.gradient_factor` times the median gradient norm, of
+the last `divergence.window` steps. Medians below 1 count as 1, since near zero ordinary steps exceed any factor.
 """
 
 import json
@@ -25,14 +24,14 @@ _NAMED_IDS = 20
 
 
 class DivergenceError(ModelError):
-    """The run has diverged; `RUN/diverged.json` has the step, its numbers and the batch's ids."""
+    """The run has diverged; `RUN/diverged.json` has the step, its metrics and the batch's ids."""
 
 
 class DivergenceGuard:
-    """Knows what is usual in a run, and stops it at what is not."""
+    """Tracks recent losses and gradient norms, and stops the run at outliers."""
 
     def __init__(self, run: Path, settings: DivergenceSettings, log: Iterable[dict[str, Any]] = ()) -> None:
-        """`log`: the lines of a resumed run's log, so that it judges as one that was never interrupted."""
+        """`log` has the lines of a resumed run, so that it is checked like one that was never interrupted."""
         self._run, self._settings = run, settings
         self._recent = {name: deque[float](maxlen=settings.window) for name in ("loss", "gradient")}
         for line in deque((line for line in log if line["kind"] == "step"), maxlen=settings.window):
@@ -49,18 +48,18 @@ class DivergenceGuard:
         ids: Callable[[], list[str]],
         writes: bool = True,
     ) -> None:
-        """Raise DivergenceError, after `RUN/diverged.json` is written, if the step must not be taken.
+        """Raise DivergenceError, after writing `RUN/diverged.json`, if the step must not be taken.
 
-        The state saved just before the step, if there is one, is set aside as `RUN/state/spoiled-...`: its weights are
-        those that gave this loss. So the last state that is left is from before.
+        The state saved just before the step, if any, is renamed to `RUN/state/spoiled-...`, because its weights gave
+        this loss; the remaining last state is an earlier one.
 
         Args:
-            step: the step whose numbers these are, from 1.
-            losses: its terms, "total" among them.
-            gradient: length of the whole gradient.
+            step: the step, from 1.
+            losses: its terms, including "total".
+            gradient: the norm of the whole gradient.
             rates: learning rates, for the report.
-            ids: gives the batch's ids; called only if they are needed, and in every process.
-            writes: whether this process is the one that writes files.
+            ids: returns the batch's ids; called only if needed, and then in every process.
+            writes: whether this process writes the files.
         """
         why = self._objection(losses, gradient)
         if why is None:
@@ -94,9 +93,9 @@ class DivergenceGuard:
         for name, factor in factors.items():
             usual = self._usual(name)
             if factor is not None and usual is not None and found[name] > factor * max(usual, _LEAST_MEDIAN):
-                length = "'s length" if name == "gradient" else ""
+                norm = " norm" if name == "gradient" else ""
                 return (
-                    f"the {name}{length} {found[name]:.4g} is more than {factor:g} times the median {usual:.4g} of "
+                    f"the {name}{norm} {found[name]:.4g} is more than {factor:g} times the median {usual:.4g} of "
                     f"recent steps (divergence.{name}_factor)"
                 )
         return None
@@ -106,19 +105,17 @@ class DivergenceGuard:
     ) -> str:
         terms, lr = (", ".join(f"{name} {value:.4g}" for name, value in found.items()) for found in (losses, rates))
         more = f" and {len(ids) - _NAMED_IDS:,} more, all in {self._run / REPORT}" if len(ids) > _NAMED_IDS else ""
-        state = "there is no state from before it"
+        state = "there is no earlier state"
         if saved is not None:
-            state = (
-                f"the last state from before it is of step {saved}; the same command goes on there, into the same batch"
-            )
+            state = f"the last earlier state is of step {saved}; the same command resumes there, into the same batch"
         return (
             f"step {step}: {why}: {terms}\n"
-            "  nothing of this step went into the weights\n"
+            "  the weights were not updated in this step\n"
             f"  batch: {', '.join(ids[:_NAMED_IDS])}{more}\n"
             f"  in {self._run}, {state}; checkpoint/ has the best weights so far\n"
-            f"  to go on: look at these rows; or train with lower learning rates (now {lr}) or a longer warm-up, anew "
-            f"with --overwrite or from the best weights: entityclip export {self._run} CLIP, then --out NEW --set "
-            "towers.model=local-dir:CLIP"
+            f"  to continue: check these rows; or train with lower learning rates (now {lr}) or a longer warm-up, from "
+            f"scratch with --overwrite or from the best weights: entityclip export {self._run} CLIP, then --out NEW "
+            "--set towers.model=local-dir:CLIP"
         )
 
     def _remember(self, loss: float, gradient: float | None) -> None:
@@ -131,5 +128,5 @@ class DivergenceGuard:
 
 
 def _without_nan(content: Any) -> Any:
-    """As JSON can hold it: numbers that are not finite as words."""
+    """Replace numbers that are not finite by strings, for JSON."""
     return json.loads(json.dumps(content), parse_constant=str)

@@ -1,4 +1,4 @@
-"""Floating-point operations of a training step, for budgets of equal compute."""
+"""FLOP count of a training step, for comparisons at equal compute."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,10 +20,10 @@ from model.training.anchors import embed_explanations
 
 
 def count_flops(compute: Callable[[], object]) -> int:
-    """Operations of one call: matrix products and convolutions, two for a multiply-add.
+    """Count the floating-point operations of one call in matrix products and convolutions, two per multiply-add.
 
-    torch counts mm, addmm, bmm, baddbmm and convolutions, but not the CPU's fused attention: SDPA's
-    math backend, made of the former, stands in for it.
+    torch counts mm, addmm, bmm, baddbmm and convolutions but not the CPU's fused attention, so SDPA runs with its math
+    backend, which consists of these.
     """
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         compute()
@@ -31,11 +31,9 @@ def count_flops(compute: Callable[[], object]) -> int:
 
 
 def step_flops(settings: TrainSettings, count: int = 4) -> float:
-    """Operations of a step of these settings, forward and backward: a mean over the run's first `count` batches.
+    """Return the operations of a training step, forward and backward, averaged over the run's first `count` batches.
 
-    What is done once before the first step is shared out among the steps.
-
-    Raises ModelError for settings or data that cannot be used.
+    Work done once before the first step is spread over all steps. Raises ModelError for unusable settings or data.
     """
     towers = load_towers(settings.towers)
     training = load_splits(settings, towers, *read_rows(settings.data))["train"]

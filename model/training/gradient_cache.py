@@ -1,10 +1,10 @@
-"""Gradients of a whole batch's loss in the memory of a micro-batch (gradient caching, arXiv 2101.06983).
+"""Gradient caching (arXiv 2101.06983): gradients of a whole batch's loss in the memory of a micro-batch.
 
-Towers are most of a step's memory, and no row's pass through them needs another row. So every micro-batch goes through
-them without gradient, the loss of the whole batch is taken from its token features, its gradient stops there and is
-kept, and every micro-batch goes through the towers again, to which the kept gradient is then handed. That is the chain
-rule, not an approximation. What is kept of a row are its token features and their gradient: (Lv + 2 Lt) D numbers
-twice, or three times D where no experts read tokens.
+The towers take most of a step's memory, and each row's pass through them is independent. Every micro-batch is therefore
+encoded without gradient, the loss of the whole batch is computed from the token features and differentiated with
+respect to them, and every micro-batch is encoded again to backpropagate its part of that gradient. This is the exact
+chain rule. Per row, the token features and their gradient are kept: (Lv + 2 Lt) D values twice, or three times D where
+no experts read tokens.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,20 +24,20 @@ Encode = Callable[[Batch], TokenFeatures]
 
 
 class RandomState(NamedTuple):
-    """Where torch's default generators stand."""
+    """State of torch's default generators."""
 
     cpu: Tensor
     device: Tensor | None
 
     @classmethod
     def now(cls, device: torch.device) -> "RandomState":
-        """The state of the CPU's generator and, on a GPU, of the device's."""
+        """Return the state of the CPU's generator and, on a GPU, of the device's."""
         on_device = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
         return cls(torch.get_rng_state(), on_device)
 
     @contextmanager
     def again(self, device: torch.device) -> Iterator[None]:
-        """Draw the same numbers again; afterwards the generators stand where they stood before."""
+        """Replay the same random numbers in the block, and restore the generators afterwards."""
         with torch.random.fork_rng(devices=[] if self.device is None else [device]):
             torch.set_rng_state(self.cpu)
             if self.device is not None:
@@ -46,10 +46,10 @@ class RandomState(NamedTuple):
 
 
 class GradientCache:
-    """The token features of a batch as leaves, and the way of their gradients back into the towers."""
+    """Token features of a batch as leaves, and backpropagation of their gradients into the towers."""
 
     def __init__(self, micro_batches: list[Batch], encode: Encode, device: torch.device) -> None:
-        """Send every micro-batch through `encode` without gradient, on `device`."""
+        """Encode every micro-batch without gradient on `device`."""
         self._micro_batches, self._device = micro_batches, device
         self._states: list[RandomState] = []
         self._gradients: list[Tensor | None] = []
@@ -61,12 +61,12 @@ class GradientCache:
         self.features = _as_leaves(_joined(parts))
 
     def keep_gradients(self) -> None:
-        """Give the features up for their gradients, which they have by now."""
+        """Keep the gradients of the features and free the features."""
         self._gradients = [None if leaf is None else leaf.grad for leaf in _differentiable(self.features)]
         del self.features
 
     def backward(self, encode: Encode, micro_batches: slice = slice(None)) -> None:
-        """Add the gradients of everything before the features, for some of the micro-batches."""
+        """Backpropagate the kept gradients through the encoder, for some of the micro-batches."""
         for number in range(len(self._micro_batches))[micro_batches]:
             batch = self._micro_batches[number]
             start = sum(len(before.ids) for before in self._micro_batches[:number])
@@ -82,12 +82,12 @@ class GradientCache:
 
 
 def split(batch: Batch, size: int) -> list[Batch]:
-    """Micro-batches of `size` neighbouring rows, the last one of what is left; one without rows of a batch without."""
+    """Split into micro-batches of up to `size` consecutive rows; an empty batch gives one empty micro-batch."""
     return [batch.rows(slice(start, start + size)) for start in range(0, max(1, len(batch.ids)), size)]
 
 
 def trimmed(clip: nn.Module, batch: Batch) -> Batch:
-    """The batch with its texts cut to its longest; the caller knows that nothing reads padding."""
+    """Cut the batch's texts to the longest; only valid if nothing reads padding."""
 
     def cut(tokens: Tensor) -> Tensor:
         return tokens[:, : int(eot_position(clip, tokens).max()) + 1] if len(tokens) else tokens
@@ -97,13 +97,13 @@ def trimmed(clip: nn.Module, batch: Batch) -> Batch:
 
 
 def check_rows_are_independent(model: nn.Module, why: str) -> None:
-    """Raise ModelError, beginning with `why`, if a row's pass through the model depends on the rows beside it."""
+    """Raise ModelError, starting with `why`, if a row's output depends on the other rows of the batch."""
     for name, module in model.named_modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             raise ModelError(
-                f"{why}: {name} is a batch normalisation, which while training makes every row depend on the rows that "
-                "pass the tower with it, so the result would be another. Train a Vision Transformer, or this tower "
-                "with frozen statistics or in one piece"
+                f"{why}: {name} is a batch normalisation, which in training makes every row depend on the other rows "
+                "of its micro-batch and would change the result. Train a Vision Transformer, or this tower with "
+                "frozen statistics or in one piece"
             )
 
 
@@ -119,7 +119,7 @@ def _as_leaves(features: TokenFeatures) -> TokenFeatures:
 
 
 def _joined(parts: list[TokenFeatures]) -> TokenFeatures:
-    """One after the other; texts of different length padded at the end, where nothing reads them. Empties `parts`."""
+    """Concatenate the parts, padding shorter texts at the end, where nothing reads them. Empties `parts`."""
     columns: list[list[Tensor | None]] = [list(column) for column in zip(*parts, strict=True)]
     parts.clear()
     joined = []

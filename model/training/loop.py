@@ -1,7 +1,7 @@
-"""The training loop: AdamW on the module's total loss, validated by retrieval, the best checkpoint kept.
+"""Training loop: AdamW on the total loss, validation by retrieval, and the best checkpoint saved.
 
-Deterministic given the settings: new weights, batch order and hard negatives each have their own generator. A run
-that was interrupted goes on from its last saved state, and ends as it would have ended.
+Deterministic given the settings: initial weights, batch order and hard negatives have generators of their own. An
+interrupted run resumes from its last saved state and ends as if it had not been interrupted.
 """
 
 import time
@@ -44,12 +44,12 @@ from model.training.stop_signal import Stopped, StopSignal
 from model.training.validation import Validation
 
 _CPU = torch.device("cpu")
-OnStep = Callable[[int, int, dict[str, float]], None]  # step, of how many, losses
+OnStep = Callable[[int, int, dict[str, float]], None]  # step, steps, losses
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a finished run is; the rest is in `out/train.json`."""
+    """Summary of a finished run; `out/train.json` has the rest."""
 
     out: Path
     steps: int
@@ -69,21 +69,21 @@ def train(
 ) -> TrainResult:
     """Train EntityCLIP (or plain CLIP) and keep the checkpoint with the best validation mean recall.
 
-    Touches no LLM: explanations are read from shards, each checked by its receipt, and said and recorded with the
-    checkpoint. Writes `out/settings.yaml`, `out/metrics.jsonl` (one line a step or validation), `out/checkpoint/`,
-    `out/state/` and, last, `out/train.json`. `on_step(step, steps, losses)` is called after every step,
-    counted from 1. The starting weights are validated too, as step 0, and kept if training never beats them.
+    Explanations are read from shards, each checked against its receipt and recorded with the checkpoint; no LLM is
+    used. Writes `out/settings.yaml`, `out/metrics.jsonl` (one line per step or validation), `out/checkpoint/`,
+    `out/state/` and, last, `out/train.json`. `on_step(step, steps, losses)` is called after every step, counted from 1.
+    The initial weights are validated too, as step 0, and kept if training never improves on them.
 
-    An unfinished run in `out` goes on from its last saved state, unless `overwrite`, and ends with the weights and
-    the log of a run that was never interrupted (to the bit on the same kind of CPU and threads).
+    An unfinished run in `out` resumes from its last saved state, unless `overwrite`, with the same final weights and
+    log as a run that was never interrupted (bit-identical on the same kind of CPU and number of threads).
 
-    Of several `processes`, each calls this with the same settings and trains on its part of every batch; the first
-    alone writes and says anything (`model.launch` starts them).
+    With several `processes`, each calls this with the same settings and trains on its part of every batch; only the
+    first writes and prints (`model.launch` starts them).
 
-    Raises ModelError: settings that cannot be met, unusable data, a finished run in `out` (unless
-    `overwrite`), an unfinished one of other settings or data, and, as DivergenceError, a loss or gradient that is not
-    finite or far above what it was (`model.training.divergence`). Raises Stopped after SIGTERM, the state saved; after
-    SIGINT whatever the handler before us raises.
+    Raises ModelError for unusable settings or data, and, unless `overwrite`, for a finished run in `out` or an
+    unfinished one with other settings or data. Raises DivergenceError for a loss or gradient that is not finite or far
+    too large (`model.training.divergence`). After SIGTERM, saves the state and raises Stopped; after SIGINT, does what
+    the previous handler does.
     """
     processes = processes or LocalGroup()
     processes.check(settings.optim.batch_size)
@@ -91,10 +91,10 @@ def train(
     check_trackers(settings.log)
     device = processes.device or choose_device(settings.device)
     with torch_threads(settings.threads), own_random_numbers(settings.seed, device), ExitStack() as held:
-        rows = read_rows(settings.data)  # before the towers: what is missing shows at once
+        rows = read_rows(settings.data)  # before the towers, to report missing data at once
         if processes.is_first:
             held.enter_context(lock_run_dir(out))
-        processes.barrier()  # by now, what a killed run left half done is cleared away
+        processes.barrier()  # leftovers of a killed run are cleared by now
         origin = describe_origin(settings, *rows)
         state = None if overwrite else newest_state(out)
         remarks = [] if state is None else check_resumable(out, state.origin, origin, settings)
@@ -105,7 +105,7 @@ def train(
         splits = load_splits(settings, towers, *rows)
         model = EntityCLIP(towers.clip, settings.method).to(device)
         if settings.method.has_anchors:
-            if state is None:  # the towers are as they were
+            if state is None:  # the towers still have their initial weights
                 make_anchors(out, model.clip, splits["train"], settings.evaluation.batch_size, processes)
             splits["train"].anchors = read_anchors(out, len(splits["train"]))
         prepare(model, settings)
@@ -117,7 +117,7 @@ def train(
 
 
 class _Run:
-    """One training run, read from top to bottom."""
+    """One training run."""
 
     def __init__(
         self,
@@ -144,20 +144,20 @@ class _Run:
         self.at = Position()
 
     def complete(self, state: TrainState | None, remarks: list[str]) -> TrainResult:
-        """All steps that are left, the validations between them, and the record at the end."""
+        """Run the remaining steps and validations, and write the record."""
         began = time.monotonic()
         if state is not None:
             self.at = self.keeper.restore(state, self.device)
         self.batch_sampler.start = self.at.batches
         own_rows = map(self.processes.shard, self.batch_sampler)
-        # in pieces, only a piece at a time has to be on the device
+        # with micro-batches, only one at a time has to be on the device
         whole = self.settings.optim.micro_batch_size is None
         self.batches = load_batches(self.training, own_rows, self.device if whole else _CPU)
         earlier_seconds = self.at.seconds
         stop = StopSignal()
         progress, log = self.outlets(resumed_from=None if state is None else self.at.step)
         with closing(progress), log, stop:
-            self.processes.barrier()  # the log is as it was at the step that this goes on from
+            self.processes.barrier()  # the log is truncated to the step resumed from
             self.guard = DivergenceGuard(self.keeper.run, self.settings.divergence, read_log(self.keeper.run))
             log_data_summary(progress, self.settings, self.splits)
             if state is not None:
@@ -179,12 +179,12 @@ class _Run:
             asked = "asked to stop" if stop.asked is None else stop.asked.name
             raise Stopped(
                 f"{asked}: stopped after step {self.at.step} of {self.steps}; the state is saved in "
-                f"{self.keeper.run}, the same command goes on from there"
+                f"{self.keeper.run}, and the same command resumes it"
             )
         return self.finish()
 
     def outlets(self, resumed_from: int | None) -> tuple[Progress | NullOutput, RunLog | NullOutput]:
-        """Where the first process says what is done, to people and for good."""
+        """Open the progress output and log of the first process; the others get no output."""
         if not self.processes.is_first:
             return NullOutput(), NullOutput()
         run, at = self.keeper.run, self.at
@@ -194,13 +194,13 @@ class _Run:
         return progress, log
 
     def agreed(self, stop: StopSignal) -> tuple[bool, bool]:
-        """Whether to stop, which every process may be asked to, and whether to save, which the first one decides."""
+        """Agree on whether to stop, which any process may request, and whether to save, which the first decides."""
         due = self.processes.is_first and self.keeper.state_is_due(self.at, last=self.at.step == self.steps)
-        said = self.processes.all_gather_ints(stop.asked is not None, due)
-        return any(stopping for stopping, _ in said), any(saving for _, saving in said)
+        votes = self.processes.all_gather_ints(stop.asked is not None, due)
+        return any(stopping for stopping, _ in votes), any(saving for _, saving in votes)
 
     def save_state(self, log: RunLog | NullOutput, progress: Progress | NullOutput) -> None:
-        """Save all that a later run needs to go on; what every process knows of bad images, the first one writes."""
+        """Save everything needed to resume, including the unusable images that any process found."""
         for found in self.processes.all_gather_json(
             {use: dict(triples.failures) for use, triples in self.splits.items()}
         ):
@@ -212,7 +212,7 @@ class _Run:
                 progress.say(self.keeper.save_state(self.at, self.device))
 
     def step(self, log: RunLog | NullOutput, progress: Progress | NullOutput) -> None:
-        """One optimiser step."""
+        """Take one optimiser step."""
         began = time.monotonic()
         step = self.at.step + 1
         batch, size = self.next_batch()
@@ -234,9 +234,10 @@ class _Run:
             self.on_step(step, self.steps, values.losses)
 
     def next_batch(self) -> tuple[Batch, int]:
-        """This process's rows of the next batch and how many the batch has, too few for a contrastive loss passed over.
+        """Return this process's rows of the next batch and the number of rows in the whole batch.
 
-        Rows without a usable image are none of it.
+        Rows without a usable image are dropped, and batches with fewer than the two rows of a contrastive loss are
+        skipped.
         """
         while True:
             self.at.batches += 1
@@ -246,7 +247,7 @@ class _Run:
                 return batch, size
 
     def finish(self) -> TrainResult:
-        """The record of a run that has made all its steps; from now on it is finished."""
+        """Write the record that marks the run as finished."""
         result = TrainResult(
             out=self.keeper.run,
             steps=self.at.step,

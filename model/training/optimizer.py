@@ -1,4 +1,4 @@
-"""The optimiser's parameter groups, the learning rate's schedule, and bounds on gradients and logit_scale."""
+"""Optimiser parameter groups, learning rate schedule, gradient clipping and the bound on logit_scale."""
 
 import difflib
 import math
@@ -12,16 +12,16 @@ from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
 from model.settings.schema import GroupSettings, OptimSettings
 
-MAX_LOGIT_SCALE = math.log(100)  # CLIP's own bound: above it training becomes unstable
+MAX_LOGIT_SCALE = math.log(100)  # CLIP's bound (section 2.5), against instability
 
 
 def make_optimizer(model: EntityCLIP, settings: OptimSettings) -> torch.optim.Optimizer:
-    """Towers at `lr`, training-only modules at `new_lr`, exceptions as `groups` say.
+    """Build the optimiser: towers at `lr`, training-only modules at `new_lr`, exceptions from `groups`.
 
-    Biases, norms, embeddings and logit_scale have no weight decay, whatever the settings. Every group carries
-    `peak_lr` and a `name`: "towers", "new", or the pattern that sets its learning rate.
+    Biases, norms, embeddings and logit_scale never have weight decay. Every group has a `peak_lr` and a `name`:
+    "towers", "new", or the pattern that sets its learning rate.
 
-    Raises ModelError for a pattern that changes nothing, naming parameters with similar names.
+    Raises ModelError, suggesting similar parameter names, for a pattern that has no effect.
     """
     parameters = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     chosen = _by_pattern(parameters, settings.groups)
@@ -45,32 +45,32 @@ def make_optimizer(model: EntityCLIP, settings: OptimSettings) -> torch.optim.Op
 
 
 def decays(name: str, parameter: nn.Parameter) -> bool:
-    """Whether weight decay is for this parameter: not for biases, norms, embeddings and logit_scale."""
-    # the experts' biases and norms are stacked to matrices, so the name decides beside the shape
-    spared = "embedding" in name or ".ln_" in name or name.endswith("bias")
-    return parameter.ndim >= 2 and not spared
+    """Return True unless the parameter is a bias, norm, embedding or logit_scale, which have no weight decay."""
+    # the experts' biases and norms are stacked into matrices, so the shape alone does not decide
+    exempt = "embedding" in name or ".ln_" in name or name.endswith("bias")
+    return parameter.ndim >= 2 and not exempt
 
 
 def _by_pattern(parameters: dict[str, nn.Parameter], groups: tuple[GroupSettings, ...]) -> dict[str, GroupSettings]:
-    """The group of every parameter that has one; the first that fits."""
+    """Map parameters to the first group whose pattern matches."""
     chosen: dict[str, GroupSettings] = {}
     for group in groups:
         where = f"optim.groups: the pattern {group.pattern!r}"
         found = [name for name in parameters if re.search(group.pattern, name)]
         if not found:
             near = _near(group.pattern, list(parameters))
-            raise ModelError(f"{where} fits no parameter that is trained; similar names: {', '.join(near)}")
+            raise ModelError(f"{where} matches no trained parameter; similar names: {', '.join(near)}")
         free = [name for name in found if name not in chosen]
         if not free:
-            raise ModelError(f"{where} fits only parameters that earlier patterns have taken; put it before them")
+            raise ModelError(f"{where} matches only parameters of earlier patterns; put it before them")
         if group.lr is None and not any(decays(name, parameters[name]) for name in free):
-            raise ModelError(f"{where} fits only parameters without weight decay, such as {free[0]}")
+            raise ModelError(f"{where} matches only parameters without weight decay, such as {free[0]}")
         chosen |= dict.fromkeys(free, group)
     return chosen
 
 
 def _near(pattern: str, names: list[str]) -> list[str]:
-    """The parameters' names, or beginnings of them, that the pattern was perhaps meant to fit."""
+    """Suggest parameter names or prefixes similar to the pattern."""
     word = re.sub(r"[^A-Za-z0-9_.]", "", pattern.replace(r"\.", ".")).strip(".")
     parts = {".".join(name.split(".")[:depth]) for name in names for depth in range(1, name.count(".") + 2)}
     single = {part for name in names for part in name.split(".") if not part.isdigit()}
@@ -80,7 +80,7 @@ def _near(pattern: str, names: list[str]) -> list[str]:
 def set_learning_rate(
     optimizer: torch.optim.Optimizer, step: int, steps: int, settings: OptimSettings
 ) -> dict[str, float]:
-    """Set every group's rate for `step` (from 0) of `steps`; returns it by group name."""
+    """Set every group's learning rate for `step` (from 0) of `steps`; return the rates by group name."""
     share = schedule(step, steps, settings.warmup)
     for group in optimizer.param_groups:
         group["lr"] = group["peak_lr"] * share
@@ -88,7 +88,7 @@ def set_learning_rate(
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
-    """Share of the peak rate at `step` (from 0): linear warm-up over a share of the steps, then cosine to zero."""
+    """Return the factor of the peak rate at `step` (from 0): linear warm-up over `warmup` of the steps, then cosine."""
     rising = round(warmup * steps)
     if step < rising:
         return (step + 1) / (rising + 1)
@@ -96,19 +96,19 @@ def schedule(step: int, steps: int, warmup: float) -> float:
 
 
 def gradient_norm(model: nn.Module) -> float:
-    """Length of all gradients together."""
+    """Return the norm of all gradients together."""
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     return torch.nn.utils.get_total_norm(gradients).item()
 
 
-def clip_gradients(model: nn.Module, longest: float | None, norm: float) -> None:
-    """Scale all gradients down to the length `longest` together, in place, if their length `norm` exceeds it."""
-    if longest is not None:
-        torch.nn.utils.clip_grads_with_norm_(model.parameters(), longest, torch.tensor(norm))
+def clip_gradients(model: nn.Module, max_norm: float | None, norm: float) -> None:
+    """Scale the gradients, whose total norm is `norm`, down to `max_norm` in place."""
+    if max_norm is not None:
+        torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_norm, torch.tensor(norm))
 
 
 @torch.no_grad()
 def clamp_logit_scale(model: EntityCLIP) -> None:
-    """Keep exp(logit_scale) between 1 and 100, in place."""
+    """Clamp exp(logit_scale) to [1, 100] in place."""
     assert isinstance(model.clip.logit_scale, torch.Tensor)
     model.clip.logit_scale.clamp_(0, MAX_LOGIT_SCALE)

@@ -1,4 +1,4 @@
-"""How the model computes, which changes no result: locked towers, blocks computed again, blocks compiled."""
+"""Model preparation before training: locked towers, activation checkpointing, compilation."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from model.settings.schema import LockSettings, TrainSettings
 
 
 def prepare(model: EntityCLIP, settings: TrainSettings) -> None:
-    """Lock, checkpoint and compile as the settings say, in place; names of parameters stay.
+    """Lock, checkpoint and compile the model in place as set; parameter names do not change.
 
-    Raises ModelError for what the towers cannot do.
+    Raises ModelError for anything that the towers do not support.
     """
     lock_towers(model.clip, settings.lock)
     if settings.grad_checkpointing:
@@ -25,10 +25,10 @@ def prepare(model: EntityCLIP, settings: TrainSettings) -> None:
 
 
 def lock_towers(clip: nn.Module, lock: LockSettings) -> None:
-    """Leave locked towers without gradients, by open_clip's own functions.
+    """Freeze locked towers with open_clip's own functions.
 
-    Batch norms of a locked ResNet keep their statistics too. Raises ModelError if a tower has no groups to unlock, or
-    if nothing of it would stay locked.
+    Batch norms of a locked ResNet also keep their statistics. Raises ModelError if a tower has no groups to unlock, or
+    if nothing would stay locked.
     """
     towers: Any = clip
     if lock.image:
@@ -44,20 +44,20 @@ def lock_towers(clip: nn.Module, lock: LockSettings) -> None:
 
 
 def checkpoint_blocks(clip: nn.Module) -> None:
-    """Keep only what goes into a transformer block, and compute the rest again in the backward pass.
+    """Enable activation checkpointing in the transformer blocks.
 
-    Raises ModelError for a ResNet, for which open_clip has no such thing.
+    Raises ModelError for a ResNet, for which open_clip does not support it.
     """
     towers: Any = clip
     if not isinstance(towers.visual, open_clip.transformer.VisionTransformer):
-        raise ModelError("grad_checkpointing: open_clip has none for a ResNet; set it to false")
+        raise ModelError("grad_checkpointing: open_clip does not support it for a ResNet; set it to false")
     towers.set_grad_checkpointing(True)
 
 
 def compile_blocks(model: EntityCLIP, backend: str) -> None:
-    """Compile every transformer block and every group of experts by itself.
+    """Compile every transformer block and every group of experts separately.
 
-    Blocks of a tower are alike and share one compilation; the losses, which draw random numbers, stay as they are.
+    The equal blocks of a tower share one compilation. The losses, which draw random numbers, are not compiled.
     """
     kinds = (open_clip.transformer.ResidualAttentionBlock, ExpertBlock)
     for module in model.modules():

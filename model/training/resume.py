@@ -1,4 +1,4 @@
-"""May a run go on under these settings, on this data? What changed is said field by field."""
+"""Check whether a run may be resumed with these settings and data; differences are reported field by field."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from model.errors import ModelError
 from model.settings.schema import TrainSettings
 
-EXACT = "nothing that is trained or chosen depends on it"
-LAST_BITS = "the mathematics is the same; the last bits of sums may differ from an uninterrupted run's"
+EXACT = "no effect on training or checkpoint selection"
+LAST_BITS = "mathematically equivalent; the last bits of sums may differ from an uninterrupted run's"
 
-# All that may change while a run is interrupted. What is not here would make it a run that no settings describe.
+# Settings that may change while a run is interrupted. Changing any other would give a run that no settings describe.
 FREE: dict[str, str] = {
     "preset": EXACT,  # its values are in the settings themselves
     "data.explanations": EXACT,  # the shards themselves are compared by digest
@@ -38,8 +38,8 @@ FREE: dict[str, str] = {
     "device": LAST_BITS,
 }
 _LENGTH = (
-    "the learning rate falls to zero over all steps; to train longer, `entityclip export` the finished "
-    "run and begin a new one with towers.model=local-dir:EXPORT"
+    "the learning rate schedule spans all steps; to train longer, `entityclip export` the finished run and start a "
+    "new one with towers.model=local-dir:EXPORT"
 )
 _WORDS = {"optim.steps": _LENGTH, "optim.epochs": _LENGTH}
 _SHOWN = 5
@@ -47,7 +47,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Change:
-    """One setting that is not what it was."""
+    """A setting with its earlier and present value."""
 
     field: str
     before: Any
@@ -55,7 +55,7 @@ class Change:
 
     @property
     def allowed(self) -> bool:
-        """Whether a run may go on with it."""
+        """Return True if a run may be resumed with it."""
         return self.field in FREE
 
     def __str__(self) -> str:
@@ -64,15 +64,14 @@ class Change:
 
 
 def changes(before: dict[str, Any], now: TrainSettings) -> list[Change]:
-    """Every setting that differs from those recorded, as plain types, with an earlier run.
+    """Return the settings that differ from those recorded with an earlier run, as plain types.
 
-    A setting that is newer than the record counts as what it is by default. Raises ModelError for a record that
-    these settings cannot hold.
+    A setting missing from the record counts as its default. Raises ModelError for a record that is not valid now.
     """
     try:
         old = _flat(TrainSettings.model_validate(before).as_plain())
     except ValidationError as error:
-        raise ModelError(f"the run was begun by another version, with settings unknown here: {error}") from error
+        raise ModelError(f"the run was started by another version, with settings unknown here: {error}") from error
     new = _flat(now.as_plain())
     return [
         Change(field, old.get(field), new.get(field)) for field in {**old, **new} if old.get(field) != new.get(field)
@@ -80,42 +79,42 @@ def changes(before: dict[str, Any], now: TrainSettings) -> list[Change]:
 
 
 def check_resumable(run: Path, origin: dict[str, Any], now: dict[str, Any], settings: TrainSettings) -> list[str]:
-    """What to say about differences that do no harm.
+    """Return remarks about harmless differences.
 
     Args:
         run: the run's folder, for messages.
-        origin: what the run is made from, as its saved state records it.
-        now: the same of this process.
+        origin: the run's `describe_origin`, from its saved state.
+        now: that of this process.
         settings: of this process.
 
-    Raises ModelError, naming every field, for settings that would change what is trained, and for other data.
+    Raises ModelError for other data, or, listing each, for settings that would change the training.
     """
     changed = changes(origin["settings"], settings)
     refused = [change for change in changed if not change.allowed]
-    other = "choose another folder, or begin anew with --overwrite"
+    other = "choose another folder, or start again with --overwrite"
     if refused:
         listed = "".join(f"\n  {change}" for change in refused)
         raise ModelError(
             f"{run} holds an unfinished run, and these settings would change what is trained:{listed}\n"
-            f"{run}/settings.yaml has the settings it began with; {other}"
+            f"{run}/settings.yaml has its original settings; {other}"
         )
     if differing := _changed_shards(origin["data"], now["data"]):
         raise ModelError(f"{run} holds an unfinished run on other data: {differing}; {other}")
-    said = [f"changed setting, {change}" for change in changed]
+    remarks = [f"changed setting, {change}" for change in changed]
     if origin["versions"] != now["versions"]:
-        said.append(f"other code than it began with, so perhaps other numbers: {_versions(origin, now)}")
-    return said
+        remarks.append(f"the code has changed since the start, so results may differ: {_versions(origin, now)}")
+    return remarks
 
 
 def _changed_shards(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """Which shards differ, in words; empty if none does and the same rows of them are used."""
+    """Describe which shards, or used rows of them, differ; empty if none."""
     for use in {**before, **now}:
         old, new = before.get(use, {}), now.get(use, {})
         shards, others = old.get("shards", {}), new.get("shards", {})
         names = [name for name in {**shards, **others} if shards.get(name) != others.get(name)]
         if names:
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-            return f"changed are {', '.join(sorted(names)[:_SHOWN])}{more}"
+            return f"{', '.join(sorted(names)[:_SHOWN])}{more} changed"
         if old.get("used") != new.get("used"):
             return f"rows used of split {old.get('split')}: {old.get('used')} -> {new.get('used')}"
     return ""

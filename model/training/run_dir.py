@@ -1,4 +1,4 @@
-"""The folder of a run: who may write there, what must not survive in it, and whether it is what is asked for."""
+"""Run folder: locking, removal of stale files, and whether it holds the run that is asked for."""
 
 import fcntl
 import json
@@ -26,18 +26,18 @@ _LOCK = ".lock"
 
 
 def check_run_dir(out: Path, overwrite: bool) -> None:
-    """Raise ModelError for a finished run that nobody wants replaced, and for a file in the folder's place."""
+    """Raise ModelError if `out` is a file, or holds a finished run and `overwrite` is False."""
     if (out / RECORD).exists() and not overwrite:
-        raise ModelError(f"{out} holds a finished run; choose another folder, or begin anew with --overwrite")
+        raise ModelError(f"{out} holds a finished run; choose another folder, or start again with --overwrite")
     if out.exists() and not out.is_dir():
         raise ModelError(f"{out} is not a folder")
 
 
 @contextmanager
 def lock_run_dir(out: Path) -> Iterator[None]:
-    """Nobody else trains in this folder meanwhile; the kernel frees the lock of a process that dies.
+    """Lock the folder against other training processes; the kernel releases the lock of a dead process.
 
-    Raises ModelError if somebody does. What their killed predecessor had all but finished is finished.
+    Raises ModelError if another process holds it. Completes or removes what a killed process left half-written.
     """
     out.mkdir(parents=True, exist_ok=True)
     with (out / _LOCK).open("w") as lock:
@@ -45,7 +45,7 @@ def lock_run_dir(out: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ModelError(
-                f"another process trains in {out}; wait for it, stop it, or choose another folder"
+                f"another process is training in {out}; wait for it, stop it, or choose another folder"
             ) from None
         finish_folder(out / CHECKPOINT)
         for half in (out / STATE).glob(".*"):
@@ -54,9 +54,9 @@ def lock_run_dir(out: Path) -> Iterator[None]:
 
 
 def clear_stale_files(out: Path, *, anew: bool, keep: int) -> None:
-    """What an earlier run says of its weights, and the weights, must not survive beside new ones.
+    """Delete an earlier run's weights and records, so that they are not mistaken for the new run's.
 
-    Of a run that goes on rather than `anew`, all states but the last `keep` are removed.
+    A resumed run (not `anew`) keeps its checkpoint and its last `keep` states.
     """
     for stale in (RECORD, METRICS):
         (out / stale).unlink(missing_ok=True)
@@ -69,7 +69,7 @@ def clear_stale_files(out: Path, *, anew: bool, keep: int) -> None:
 
 
 def is_finished(run: Path, settings: TrainSettings) -> bool:
-    """Whether `run` is finished with settings that train the same, on shards that are still what they were."""
+    """Return True if `run` is finished, with equivalent settings and unchanged shards."""
     try:
         record = json.loads((run / RECORD).read_text(encoding="utf-8"))
         trained_with = yaml.safe_load((run / SETTINGS).read_text(encoding="utf-8"))
@@ -79,7 +79,7 @@ def is_finished(run: Path, settings: TrainSettings) -> bool:
 
 
 def can_go_on(run: Path, settings: TrainSettings) -> bool:
-    """Whether `run` is unfinished, with a saved state of settings that train the same, on the same shards."""
+    """Return True if `run` is unfinished and has a saved state, with equivalent settings and unchanged shards."""
     if (run / RECORD).exists():
         return False
     try:
@@ -90,7 +90,7 @@ def can_go_on(run: Path, settings: TrainSettings) -> bool:
 
 
 def is_measured(run: Path, settings: TrainSettings) -> bool:
-    """Whether `metrics.json` is of the weights that are in `run`, on test shards that are still what they were."""
+    """Return True if `metrics.json` is of the weights in `run` and of unchanged test shards."""
     split = settings.data.splits.test
     try:
         metrics, weights = read_metrics(run), read_checkpoint_card(run)["sha256"][TOWERS]
@@ -114,7 +114,7 @@ def _would_be_the_same(trained_with: dict[str, Any], data: dict[str, Any], setti
 
 
 def _shards(settings: TrainSettings, splits: list[str]) -> dict[str, str]:
-    """Digests of the shards of splits that are there now, by name."""
+    """Return the current digests of the splits' shards by name."""
     folder = local_shards(settings.data.explanations)
     return {
         str(path.relative_to(folder)): digest(path)

@@ -1,4 +1,4 @@
-"""From a batch to gradients: the part of a step between reading data and moving weights; its numbers for the log."""
+"""From a batch to gradients: the part of a step between data loading and the optimiser."""
 
 import math
 from collections.abc import Callable
@@ -18,29 +18,29 @@ from model.training.gradient_cache import GradientCache, check_rows_are_independ
 
 
 def to_floats(*groups: dict[str, Tensor]) -> list[dict[str, float]]:
-    """Scalars by name as Python floats, group by group; the device is waited for once, not once for each scalar."""
+    """Convert groups of scalars to Python floats with a single device synchronisation."""
     values = [value.detach() for group in groups for value in group.values()]
     plain = iter(torch.stack(values).tolist() if values else [])
     return [{name: next(plain) for name in group} for group in groups]
 
 
 def measured(report: dict[str, float]) -> dict[str, float]:
-    """The report without what this step had nothing to measure by (0 / 0 is NaN); JSON has no NaN.
+    """Drop values that are not finite (0 / 0 where a step had nothing to measure), because JSON has no NaN.
 
-    In five digits: more say nothing of a mean over a batch, and a log of a million steps is half as long.
+    Values are rounded to five digits, enough for a mean over a batch, which halves the log.
     """
     return {name: float(f"{value:.5g}") for name, value in report.items() if math.isfinite(value)}
 
 
 class StepValues(NamedTuple):
-    """What a step says of itself, as plain numbers."""
+    """Losses and diagnostics of a step as plain numbers."""
 
     losses: dict[str, float]
     report: dict[str, float]
 
 
 class TrainingStep:
-    """Leaves the gradient of the whole batch's loss in `.grad` of the model's parameters."""
+    """Computes the gradient of the whole batch's loss into `.grad` of the model's parameters."""
 
     def __init__(
         self,
@@ -53,8 +53,8 @@ class TrainingStep:
     ) -> None:
         """`autocast` makes the context of each forward pass; backward passes run outside of it.
 
-        With `micro_batch_size`, batches pass the towers in pieces of at most so many rows: the same gradients in less
-        memory (`model.training.gradient_cache`). With `processes`, each has some rows of the batch and all get the
+        With `micro_batch_size`, the towers process at most that many rows at a time, for the same gradients in less
+        memory (`model.training.gradient_cache`). With `processes`, each holds some rows of the batch and all get the
         gradients of the whole (`model.distributed.collectives`). Raises ModelError for towers in which either would
         change the gradients.
         """
@@ -68,20 +68,20 @@ class TrainingStep:
         self._device = next(model.parameters()).device
 
     def gradients(self, step: int, batch: Batch) -> StepValues:
-        """Replace the gradients by those of the batch, or of the whole batch that these rows are of.
+        """Replace the gradients by those of the whole batch, of which `batch` has this process's rows.
 
-        What they and the losses are worth is for `model.training.divergence` to say.
+        Whether they are usable is checked by `model.training.divergence`.
         """
         rows, size = len(batch.ids), self.micro_batch_size
         texts = batch.captions if batch.explanations is None else batch.explanations
         whole = self.processes.share(rows, texts.shape[1])
         with self.processes.own_random_numbers(self.seed, step):
-            if size is None or (rows <= size and self.processes.count == 1):  # several have to go the same way
+            if size is None or (rows <= size and self.processes.count == 1):  # all processes must take the same branch
                 return self._at_once(batch, whole, step)
             return self._in_pieces(batch, whole, step, size)
 
     def ids(self, batch: Batch) -> list[str]:
-        """The ids of the whole batch; every process has to ask."""
+        """Gather the ids of the whole batch; every process must call this."""
         return [triple_id for ids in self.processes.all_gather_json(batch.ids) for triple_id in ids]
 
     def _at_once(self, batch: Batch, whole: LocalBatch, step: int) -> StepValues:
@@ -109,7 +109,7 @@ class TrainingStep:
         return values
 
     def _backward(self, output: StepOutput, whole: LocalBatch) -> None:
-        (output.losses["total"] * whole.processes).backward()  # shares add up; what follows is a mean over processes
+        (output.losses["total"] * whole.processes).backward()  # losses add up, gradients are averaged
 
     def _micro_batches(self, batch: Batch, size: int) -> list[Batch]:
         parts = split(batch, size)
@@ -119,7 +119,7 @@ class TrainingStep:
         return [trimmed(clip, part) for part in parts]
 
     def _encode(self, batch: Batch) -> TokenFeatures:
-        # a context for each pass: within one, the second would meet weights that the first cast without gradient
+        # one context per pass: a shared one would reuse weights that the first pass cast without gradient
         with self.autocast():
             return self.model.token_features(batch)
 

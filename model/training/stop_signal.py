@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C while a model trains: finish the step, save, leave."""
+"""Graceful stop of training on SIGTERM and Ctrl-C: finish the step, save, exit."""
 
 import os
 import signal
@@ -12,17 +12,17 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopped(Exception):  # noqa: N818
-    """A run was asked to stop and has saved its state; the message says where, and how to go on."""
+    """A run was stopped after saving its state; the message says where, and how to resume."""
 
 
 class _StopNow(Exception):  # noqa: N818
-    """Raised by the handler in code that can be left in the middle."""
+    """Raised by the handler in code that may be interrupted."""
 
 
 class StopSignal:
-    """A context manager: the first SIGTERM or SIGINT becomes a request, a second one acts as it did before.
+    """Context manager: the first SIGTERM or SIGINT sets `asked`; a second one is handled as before.
 
-    Outside the main thread, where Python lets nobody handle signals, it does nothing.
+    Outside the main thread, where Python cannot handle signals, it does nothing.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class StopSignal:
         self._before = {}
 
     def unless_stopped(self, call: Callable[[], T]) -> T | None:
-        """Do what takes long and changes nothing; None if a stop is asked for before its end."""
+        """Call a long function without side effects; return None if a stop is requested before its end."""
         if self.asked is not None:
             return None
         try:
@@ -55,7 +55,7 @@ class StopSignal:
             self._can_leave = False
 
     def hand_over(self) -> None:
-        """After the block: Ctrl-C means now what it meant before it."""
+        """After the block, pass a received SIGINT on to the previous handler."""
         if self.asked == signal.SIGINT:
             signal.raise_signal(signal.SIGINT)
 
@@ -65,7 +65,7 @@ class StopSignal:
             signal.raise_signal(number)
             return
         self.asked = signal.Signals(number)
-        # not print: a signal may come in the middle of another one
+        # not print, which is not reentrant in a signal handler
         os.write(2, f"\n{self.asked.name}: saving after this step\n".encode())
         if self._can_leave:
             self._can_leave = False

@@ -1,4 +1,4 @@
-"""Validation between the steps, which chooses the weights that are kept."""
+"""Validation during training, which selects the weights to keep."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from model.training.stop_signal import StopSignal
 
 
 class Validation:
-    """Retrieval on the validation split: before the first step, every so many steps, and after the last."""
+    """Retrieval on the validation split before the first step, every `evaluation.every` steps, and after the last."""
 
     def __init__(
         self,
@@ -28,14 +28,14 @@ class Validation:
         device: torch.device,
         processes: LocalGroup,
     ) -> None:
-        """Without a `split` nothing is measured, and the weights of the last of all `steps` are kept."""
+        """Without a `split`, nothing is measured and the final weights are kept."""
         self.settings, self.keeper, self.split, self.steps = settings, keeper, split, steps
         self.device, self.processes = device, processes
 
     def after(self, at: Position, log: RunLog | NullOutput, progress: Progress | NullOutput, stop: StopSignal) -> None:
-        """Validate if that is due after this step and not done, and keep the weights if they are the best so far.
+        """Validate if due after this step and not done yet, and save the weights if they are the best so far.
 
-        If a stop is asked for, it is left, to be done by the process that goes on.
+        If a stop is requested, the validation is left to the process that resumes.
         """
         last = at.step == self.steps
         if at.validated:
@@ -45,7 +45,7 @@ class Validation:
                 self.keeper.save_checkpoint(at)
         elif last or at.step % self.settings.evaluation.every == 0:
             with progress.aside("validating"):
-                # several processes end it together, so none can leave in the middle
+                # several processes must finish it together, so none may be interrupted
                 metrics = stop.unless_stopped(self._measure) if self.processes.count == 1 else self._measure()
             if metrics is None:
                 return
@@ -54,7 +54,7 @@ class Validation:
         at.validated = True
 
     def _measure(self) -> dict[str, Any]:
-        """Encoded by all processes and ranked by the first; changes nothing."""
+        """Encode in all processes and rank in the first, without side effects."""
         assert self.split is not None
         clip, size = self.keeper.model.clip, self.settings.evaluation.batch_size
         rank, world = self.processes.rank, self.processes.count
@@ -66,8 +66,8 @@ class Validation:
     ) -> None:
         log.validation(at.step, metrics, at.step_seconds)
         best = at.best is None or metrics["mean_recall"] > at.best["mean_recall"]
-        said = f"step {at.step}: validation mean recall {metrics['mean_recall']:.2f} %"
-        progress.say(f"{said}, the best so far" if best and at.step else said)
+        result = f"step {at.step}: validation mean recall {metrics['mean_recall']:.2f} %"
+        progress.say(f"{result}, the best so far" if best and at.step else result)
         if best:
             at.best = metrics
             with progress.aside("saving"):

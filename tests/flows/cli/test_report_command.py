@@ -46,7 +46,7 @@ def test_a_page_over_explanations_as_the_pipeline_writes_them(
     ("place", "said"),
     [
         ("nowhere", "is not a folder; name a run"),
-        (".", "has neither a training run nor explanations"),
+        (".", "has neither a training run nor explanation shards"),
         ("s3://bucket/explanations", "reads local folders; copy the shards first"),
     ],
 )

@@ -72,7 +72,7 @@ def test_a_process_that_dies_takes_the_run_down_and_the_next_goes_on(long, tmp_p
 
     with pytest.raises(ProcessError, match=r"2 processes on cpu failed:\n  process 1 was ended by SIGKILL\n") as error:
         train_in_processes(long, tmp_path / "run", 2, kill_the_second)
-    assert "the same command goes on" in str(error.value) and not workers()
+    assert "the same command resumes" in str(error.value) and not workers()
     assert not (tmp_path / "run" / "train.json").exists()
     reached = max(steps(tmp_path / "run"))
     assert killed and 5 < reached < 80

@@ -61,7 +61,7 @@ def test_only_what_a_run_has_is_drawn(settings: TrainSettings, tmp_path: Path) -
         "losses (training)",
         "validation recall (best mean 12.3 % at step 2)",
         "learning rates",
-        "image gate (MMAE): a pair draws on 1.0 of 1",
+        "image gate (MMAE): 1.0 of 1 experts effective",
         "text gate (MMAE)",
     ]
 

@@ -31,7 +31,7 @@ def test_far_is_many_times_the_recent_median_or_one(tmp_path: Path) -> None:
     usual = max(1.0, statistics.median(losses[-5:]))
     with pytest.raises(DivergenceError, match=r"step 12: the loss 10\.1 is more than 10 times the median 0\.1"):
         check(guard, 12, 10.1 * usual)
-    with pytest.raises(DivergenceError, match=r"gradient's length 1001 is more than 1000 times .*gradient_factor"):
+    with pytest.raises(DivergenceError, match=r"gradient norm 1001 is more than 1000 times .*gradient_factor"):
         check(guard, 12, 0.1, gradient=1001.0)
     report = json.loads((tmp_path / REPORT).read_text())
     assert report["recent_median"] == {"loss": 0.1, "gradient": 0.5} and report["ids"] == ["a", "b"]
@@ -69,7 +69,7 @@ def test_far_too_high_a_learning_rate_stops_the_run_before_its_weights_are_kept(
     states = {path.name for path in (tmp_path / "run" / "state").iterdir()}
     assert f"spoiled-step-{step - 1:08d}" == report["set_aside"] and report["set_aside"] in states
     assert report["last_state"] == step - 2 and f"step-{step - 2:08d}" in states
-    assert f"the last state from before it is of step {step - 2}" in said
+    assert f"the last earlier state is of step {step - 2}" in said
     weights = load_file(tmp_path / "run" / "checkpoint" / "model.safetensors")
     assert all(tensor.abs().max() < 10 for tensor in weights.values())
     assert (tmp_path / "run" / CURVES).exists() and not (tmp_path / "run" / "train.json").exists()

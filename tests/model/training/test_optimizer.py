@@ -88,9 +88,9 @@ def test_patterns_choose_rates_and_decay_and_the_first_decides(towers):
 @pytest.mark.parametrize(
     ("groups", "words"),
     [
-        ([{"pattern": r"visual\.transfomer", "lr": 1}], r"'visual.*fits no parameter.*clip\.visual\.transformer"),
-        ([{"pattern": "expert_s", "lr": 1}], r"fits no parameter.*experts"),
-        ([{"pattern": "proj", "lr": 1}, {"pattern": "out_proj", "lr": 2}], "'out_proj' fits only .* put it before"),
+        ([{"pattern": r"visual\.transfomer", "lr": 1}], r"'visual.*matches no .*clip\.visual\.transformer"),
+        ([{"pattern": "expert_s", "lr": 1}], r"matches no trained parameter.*experts"),
+        ([{"pattern": "proj", "lr": 1}, {"pattern": "out_proj", "lr": 2}], "'out_proj' matches only .* put it before"),
         ([{"pattern": "bias$", "weight_decay": 0.1}], "'bias.*only parameters without weight decay, such as clip"),
         ([{"pattern": "logit_scale", "weight_decay": 0.1}], "without weight decay"),
     ],
@@ -104,7 +104,7 @@ def test_a_pattern_that_changes_nothing_is_named(towers, groups, words):
 def test_locked_parameters_are_no_ones(towers):
     model = EntityCLIP(towers.clip, MethodSettings(mmae=False, gi_itm=False))
     towers.clip.visual.requires_grad_(False)
-    with pytest.raises(ModelError, match="fits no parameter that is trained"):
+    with pytest.raises(ModelError, match="matches no trained parameter"):
         make_optimizer(model, grouped({"pattern": "visual", "lr": 1}))
     assert not any(name.startswith("clip.visual") for name in named_groups(model, grouped()))
 

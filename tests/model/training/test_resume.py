@@ -187,7 +187,7 @@ def test_generators_of_every_kind_go_on_and_the_callers_stay(settings, tmp_path,
     handler = signal.getsignal(signal.SIGTERM)
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
     with pytest.raises(
-        Stopped, match=r"SIGTERM: stopped after step 4 of 6; the state is saved in .*goes on from there"
+        Stopped, match=r"SIGTERM: stopped after step 4 of 6; the state is saved in .*the same command resumes it"
     ):
         train(settings, tmp_path / "parts", on_step=stopping(4, parts))
     assert signal.getsignal(signal.SIGTERM) is handler
@@ -228,8 +228,8 @@ def test_changed_settings_are_named_and_refused_where_they_matter(settings, unfi
     capfd.readouterr()
     train(free, unfinished)
     said = capfd.readouterr().err
-    assert "changed setting, checkpoint.keep: 2 -> 1 (nothing that is trained or chosen depends on it)" in said
-    assert "changed setting, evaluation.batch_size: 5 -> 4 (the mathematics is the same" in said
+    assert "changed setting, checkpoint.keep: 2 -> 1 (no effect on training or checkpoint selection)" in said
+    assert "changed setting, evaluation.batch_size: 5 -> 4 (mathematically equivalent" in said
     assert [path.name for path in (unfinished / "state").iterdir()] == ["step-00000006"]
     assert "step 6: state saved, 1." in said and " MiB in 0." in said
 
@@ -250,9 +250,7 @@ def test_other_data_is_refused(settings, dataset, unfinished, tmp_path):
     write_shard(copy, "train", [{**rows[0], "caption": "another"}, *rows[1:]], dataset[1], 1, 2)
     write_receipts(copy, 2)
     assert not can_go_on(unfinished, elsewhere)
-    with pytest.raises(
-        ModelError, match=r"on other data: changed are split=train/part-00001-of-00002\.parquet; choose"
-    ):
+    with pytest.raises(ModelError, match=r"on other data: split=train/part-00001-of-00002\.parquet changed; choose"):
         train(elsewhere, unfinished)
 
 
@@ -275,7 +273,7 @@ def test_a_damaged_state_is_named_and_never_passed_over(settings, unfinished):
 def test_one_trainer_a_folder(settings, tmp_path):
     def meanwhile(step: int, steps: int, losses: dict[str, float]) -> None:
         if step == 2:
-            with pytest.raises(ModelError, match="another process trains in"):
+            with pytest.raises(ModelError, match="another process is training in"):
                 train(settings, tmp_path / "run", overwrite=True)
 
     train(settings, tmp_path / "run", on_step=meanwhile)
