@@ -48,7 +48,7 @@ def test_intervals_are_those_of_metrics_of_repeated_queries(count: int, seed: in
 def test_intervals_are_seeded_and_do_not_depend_on_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     found, clusters = _ranks(300, 0), torch.arange(300)
     first = intervals(found, clusters)
-    monkeypatch.setattr("model.evaluation.bootstrap._HELD", 700)
+    monkeypatch.setattr("model.evaluation.bootstrap._CHUNK_VALUES", 700)
     assert _flat(intervals(found, clusters)) == pytest.approx(_flat(first))
 
 
