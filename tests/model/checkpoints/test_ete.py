@@ -146,7 +146,7 @@ def test_an_imported_run_is_evaluated_and_can_be_moved(dataset, tmp_path):
     run = (tmp_path / "first").rename(tmp_path / "second")
     (tmp_path / "authors.pt").unlink()
 
-    with pytest.raises(ModelError, match="name some with --explanations"):
+    with pytest.raises(ModelError, match="name a folder with --explanations"):
         evaluate(run)
     metrics = evaluate(run, ["test"], explanations=dataset[0])["test"]
     assert metrics["queries"] == 15 and read_metrics(run)["step"] == 0

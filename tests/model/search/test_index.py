@@ -115,7 +115,7 @@ def test_run_and_export_are_the_same_model_and_another_is_refused(run: Path, dat
         load_model_of(index, other)
     with pytest.raises(ModelError, match="no model at"):
         load_model_of(index, tmp_path / "nowhere")
-    with pytest.raises(ModelError, match="name some with --explanations"):
+    with pytest.raises(ModelError, match="name a folder with --explanations"):
         build_index(exported, tmp_path / "elsewhere")
 
 
@@ -126,13 +126,13 @@ def test_an_index_can_be_moved_with_and_without_its_model(run: Path, tmp_path: P
     build_index(run, run / "index")
     moved = run.rename(tmp_path / "moved")
     assert model_digest(load_model_of(open_index(moved / "index"))) == wanted
-    with pytest.raises(ModelError, match="say where with --model"):
+    with pytest.raises(ModelError, match="give its folder with --model"):
         load_model_of(open_index(alone))
     assert model_digest(load_model_of(open_index(alone), moved)) == wanted
 
 
 def test_what_is_no_index_is_said(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="make one with: entityclip index"):
+    with pytest.raises(ModelError, match="build one with: entityclip index"):
         open_index(tmp_path / "nowhere")
     with pytest.raises(ModelError, match="is neither empty nor an index"):
         build_index(run, run)

@@ -213,7 +213,7 @@ def unfinished(settings, tmp_path) -> Path:
 def test_changed_settings_are_named_and_refused_where_they_matter(settings, unfinished, capfd):
     kept = {path: path.read_bytes() for path in unfinished.rglob("*") if path.is_file()}
     for sections, words in (
-        ({"optim": {"steps": 9}}, r"optim\.steps: 6 -> 9 \(the learning rate falls .*`entityclip export`"),
+        ({"optim": {"steps": 9}}, r"optim\.steps: 6 -> 9 \(the learning rate schedule .*`entityclip export`"),
         ({"optim": {"lr": 0.5}, "seed": 3}, r"optim\.lr: 0\.001 -> 0\.5\n  seed: 0 -> 3\n"),
         ({"method": {"gi_itm": False}, "threads": 2}, r"  method\.gi_itm: True -> False\n[^ ]*/settings\.yaml"),
         ({"evaluation": {"every": 2}}, r"evaluation\.every: 3 -> 2"),
