@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from model.evaluation.retrieval import CHOOSING, RECALLS, WAYS, Ranks
+from model.evaluation.metrics import CHOOSING, RECALLS, WAYS
+from model.evaluation.retrieval import Ranks
 from model.rng import seeded
 
 LEVEL = 95  # percent
@@ -88,7 +89,7 @@ def _means_of(found: Ranks) -> tuple[list[tuple[str, str]], Tensor]:
 
 
 def _medians(times: Tensor, values: Tensor) -> Tensor:
-    """Return the medians (b,) of sorted values (N,) with multiplicities `times` (b, N), as `retrieval.median` does."""
+    """Return the medians (b,) of sorted values (N,) with multiplicities `times` (b, N), as `metrics.median` does."""
     places = times.cumsum(dim=1)
     total = places[:, -1]
     middles = torch.stack([(total - 1).div(2, rounding_mode="floor"), total.div(2, rounding_mode="floor")], dim=1)

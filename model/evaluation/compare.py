@@ -13,7 +13,8 @@ from torch import Tensor
 from model.errors import ModelError
 from model.evaluation.bootstrap import draws, interval
 from model.evaluation.clusters import Groups, cluster_labels
-from model.evaluation.retrieval import CHOOSING, ranks
+from model.evaluation.metrics import CHOOSING
+from model.evaluation.retrieval import ranks
 
 _RESAMPLES = 2000
 

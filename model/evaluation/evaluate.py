@@ -2,26 +2,30 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import torch
 from safetensors.torch import save_file
+from torch import Tensor
 from tqdm import tqdm
 
 from entityclip.contract.atomic_files import write_json, written_whole
 from entityclip.contract.entity_names import names_in
 from model.checkpoints.checkpoint import TOWERS, load_trained_towers, read_checkpoint_card
-from model.clip.towers import Towers
 from model.code_version import code_version
 from model.data.dataset import TripleDataset
 from model.data.shards import SplitRows, read_split
 from model.distributed.device import choose_device, torch_threads
 from model.distributed.local import LocalGroup
 from model.errors import ModelError
+from model.evaluation.bootstrap import intervals
+from model.evaluation.clusters import cluster_labels
 from model.evaluation.embed import SplitEmbeddings, embed_split
 from model.evaluation.entity_frequency import buckets, frequencies
-from model.evaluation.metrics import retrieval_metrics
+from model.evaluation.metrics import WAYS, by_chance, mean_recall, summarise
+from model.evaluation.retrieval import Ranks, ranks
 from model.settings.load import load_run_settings
 from model.settings.schema import DataSettings, EvaluationSettings
 
@@ -65,7 +69,8 @@ def evaluate(
         measured: dict[str, dict[str, Any]] = {}
         rarest = _rarest_names(plan.data, rows, allow_partial) if first else {}
         for split, split_rows in rows.items():
-            triples = _triples(split_rows, towers, plan.data)
+            loading: dict[str, Any] = {"workers": plan.data.workers, "max_bad_images": plan.data.max_bad_images}
+            triples = TripleDataset(split_rows, towers, explanations=False, **loading)
             size, rank, world = plan.evaluation.batch_size, processes.rank, processes.count
             embeddings = embed_split(towers.clip, triples, size, device, rank=rank, world=world)
             if first:
@@ -75,6 +80,38 @@ def evaluate(
                 written = {"step": card["step"], "towers_sha256": weights}
                 write_json(run / METRICS, {**written, "splits": _measured_before(run, weights) | measured})
     return measured
+
+
+def retrieval_metrics(
+    embeddings: SplitEmbeddings, *, with_intervals: bool = False, buckets: Mapping[str, list[int]] | None = None
+) -> dict[str, Any]:
+    """Return recalls in percent, MedR, MeanR and MRR in both directions, overall and by part, and the chance levels.
+
+    Args:
+        with_intervals: add 95 % bootstrap intervals (`model.evaluation.bootstrap`) under "intervals".
+        buckets: rows of the split by entity frequency, for "by_entity_frequency".
+
+    The queries of a part search the whole split.
+    """
+    found = ranks(embeddings.image, embeddings.text, embeddings.groups)
+    clusters = cluster_labels(embeddings.groups) if with_intervals else None
+    gallery = len(embeddings.ids)
+    topics: dict[str, list[int]] = {}
+    for row, topic in enumerate(embeddings.topics):
+        if topic is not None:
+            topics.setdefault(topic, []).append(row)
+    chance = by_chance(found.right_answers, gallery)
+    metrics = {
+        "gallery": gallery,
+        **_part(found, clusters, torch.arange(gallery)),
+        "chance": dict.fromkeys(WAYS, chance),  # correct answers are symmetric
+        "by_topic": {topic: _part(found, clusters, torch.tensor(rows)) for topic, rows in sorted(topics.items())},
+    }
+    if buckets is not None:
+        metrics["by_entity_frequency"] = {
+            name: _part(found, clusters, torch.tensor(rows)) for name, rows in buckets.items() if rows
+        }
+    return metrics
 
 
 def read_metrics(run: Path) -> dict[str, Any]:
@@ -152,11 +189,6 @@ def _rarest_names(
     return by_split
 
 
-def _triples(rows: SplitRows, towers: Towers, data: DataSettings) -> TripleDataset:
-    how: dict[str, Any] = {"workers": data.workers, "max_bad_images": data.max_bad_images}
-    return TripleDataset(rows, towers, explanations=False, **how)
-
-
 def _save(run: Path, rows: SplitRows, embeddings: SplitEmbeddings, weights: str) -> None:
     split = rows.source.split
     about = {"split": split, "towers_sha256": weights, "shards_sha256": rows.source.digest}
@@ -188,3 +220,11 @@ def _measured_before(run: Path, weights: str) -> dict[str, Any]:
     except ModelError:
         return {}
     return dict(before["splits"]) if before.get("towers_sha256") == weights else {}
+
+
+def _part(found: Ranks, clusters: Tensor | None, rows: Tensor) -> dict[str, Any]:
+    part = Ranks(*(values[rows] for values in found))
+    metrics: dict[str, Any] = {way: summarise(getattr(part, way)) for way in WAYS}
+    mean = mean_recall(*(metrics[way] for way in WAYS))
+    ends = {} if clusters is None else {"intervals": intervals(part, clusters[rows])}
+    return {"queries": len(rows), "mean_recall": mean, **metrics, **ends}

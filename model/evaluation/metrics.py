@@ -1,52 +1,43 @@
-"""All metrics of a split: over all queries, and by topic and entity-frequency bucket."""
-
-from collections.abc import Mapping
-from typing import Any
+"""Retrieval metrics of ranks: recall at K, median and mean rank, mean reciprocal rank, and their chance levels."""
 
 import torch
 from torch import Tensor
 
-from model.evaluation.bootstrap import intervals
-from model.evaluation.clusters import cluster_labels
-from model.evaluation.embed import SplitEmbeddings
-from model.evaluation.retrieval import WAYS, Ranks, by_chance, mean_recall, ranks, summarise
+RECALLS = (1, 5, 10, 50, 100)
+CHOOSING = (1, 5, 10)  # K of the recalls whose mean selects the checkpoint
+WAYS = ("image_to_text", "text_to_image")
 
 
-def retrieval_metrics(
-    embeddings: SplitEmbeddings, *, with_intervals: bool = False, buckets: Mapping[str, list[int]] | None = None
-) -> dict[str, Any]:
-    """Return recalls in percent, MedR, MeanR and MRR in both directions, overall and by part, and the chance levels.
+def summarise(query_ranks: Tensor) -> dict[str, float]:
+    """Return R@K in percent, median and mean rank (MedR, MeanR) and mean reciprocal rank (MRR) of ranks (N,)."""
+    values = query_ranks.double()
+    metrics = {f"R@{k}": 100 * float((values <= k).double().mean()) for k in RECALLS}
+    return {**metrics, "MedR": median(values), "MeanR": float(values.mean()), "MRR": float((1 / values).mean())}
 
-    Args:
-        with_intervals: add 95 % bootstrap intervals (`model.evaluation.bootstrap`) under "intervals".
-        buckets: rows of the split by entity frequency, for "by_entity_frequency".
 
-    The queries of a part search the whole split.
+def median(values: Tensor) -> float:
+    """Return the median of values (N,); torch.quantile rejects large inputs."""
+    ordered = values.sort().values
+    return float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
+
+
+def by_chance(right_answers: Tensor, gallery: int) -> dict[str, float]:
+    """Return the expectation of `summarise` (without MedR) for a random order, given (N,) counts of correct answers.
+
+    The first of r correct answers among M is beyond place k with probability prod_{t<k} (M - r - t) / (M - t). Only
+    wrong answers precede it, so its place is its rank.
     """
-    found = ranks(embeddings.image, embeddings.text, embeddings.groups)
-    clusters = cluster_labels(embeddings.groups) if with_intervals else None
-    gallery = len(embeddings.ids)
-    topics: dict[str, list[int]] = {}
-    for row, topic in enumerate(embeddings.topics):
-        if topic is not None:
-            topics.setdefault(topic, []).append(row)
-    chance = by_chance(found.right_answers, gallery)
-    metrics = {
-        "gallery": gallery,
-        **_part(found, clusters, torch.arange(gallery)),
-        "chance": dict.fromkeys(WAYS, chance),  # correct answers are symmetric
-        "by_topic": {topic: _part(found, clusters, torch.tensor(rows)) for topic, rows in sorted(topics.items())},
-    }
-    if buckets is not None:
-        metrics["by_entity_frequency"] = {
-            name: _part(found, clusters, torch.tensor(rows)) for name, rows in buckets.items() if rows
-        }
-    return metrics
+    beyond = torch.zeros(gallery + 1, dtype=torch.float64)  # [k]: share of queries ranked beyond k
+    places = torch.arange(gallery, dtype=torch.float64)
+    for right, queries in zip(*(found.tolist() for found in right_answers.unique(return_counts=True)), strict=True):
+        missed = ((gallery - right - places) / (gallery - places)).clamp(min=0).cumprod(0)
+        beyond += queries / len(right_answers) * torch.cat([torch.ones(1, dtype=torch.float64), missed])
+    metrics = {f"R@{k}": 100 * float(1 - beyond[min(k, gallery)]) for k in RECALLS}
+    at = beyond[:-1] - beyond[1:]
+    return {**metrics, "MeanR": float(beyond[:-1].sum()), "MRR": float((at / (1 + places)).sum())}
 
 
-def _part(found: Ranks, clusters: Tensor | None, rows: Tensor) -> dict[str, Any]:
-    part = Ranks(*(values[rows] for values in found))
-    metrics: dict[str, Any] = {way: summarise(getattr(part, way)) for way in WAYS}
-    mean = mean_recall(*(metrics[way] for way in WAYS))
-    ends = {} if clusters is None else {"intervals": intervals(part, clusters[rows])}
-    return {"queries": len(rows), "mean_recall": mean, **metrics, **ends}
+def mean_recall(image_to_text: dict[str, float], text_to_image: dict[str, float]) -> float:
+    """Return the mean of R@1, R@5 and R@10 in both directions, in percent: the checkpoint selection metric."""
+    recalls = [metrics[f"R@{k}"] for metrics in (image_to_text, text_to_image) for k in CHOOSING]
+    return sum(recalls) / len(recalls)

@@ -13,10 +13,8 @@ from tqdm import tqdm
 
 from model.errors import ModelError
 from model.evaluation.clusters import Groups, cluster_labels
+from model.evaluation.metrics import WAYS
 
-RECALLS = (1, 5, 10, 50, 100)
-CHOOSING = (1, 5, 10)  # K of the recalls whose mean selects the checkpoint
-WAYS = ("image_to_text", "text_to_image")
 _KEPT_BYTES = 256 << 20
 _TILE = 1536  # maximum rows and columns of scores held at once: 9 MiB in fp32, which fits a CPU cache
 
@@ -218,38 +216,3 @@ def _right_answers(groups: Groups) -> Tensor:
     members = [group.unique(return_inverse=True)[1] for group in (image, caption, both)]
     of_image, of_caption, of_both = (member.bincount()[member] for member in members)
     return of_image + of_caption - of_both
-
-
-def summarise(query_ranks: Tensor) -> dict[str, float]:
-    """Return R@K in percent, median and mean rank (MedR, MeanR) and mean reciprocal rank (MRR) of ranks (N,)."""
-    values = query_ranks.double()
-    metrics = {f"R@{k}": 100 * float((values <= k).double().mean()) for k in RECALLS}
-    return {**metrics, "MedR": median(values), "MeanR": float(values.mean()), "MRR": float((1 / values).mean())}
-
-
-def median(values: Tensor) -> float:
-    """Return the median of values (N,); torch.quantile rejects large inputs."""
-    ordered = values.sort().values
-    return float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
-
-
-def by_chance(right_answers: Tensor, gallery: int) -> dict[str, float]:
-    """Return the expectation of `summarise` (without MedR) for a random order, given (N,) counts of correct answers.
-
-    The first of r correct answers among M is beyond place k with probability prod_{t<k} (M - r - t) / (M - t). Only
-    wrong answers precede it, so its place is its rank.
-    """
-    beyond = torch.zeros(gallery + 1, dtype=torch.float64)  # [k]: share of queries ranked beyond k
-    places = torch.arange(gallery, dtype=torch.float64)
-    for right, queries in zip(*(found.tolist() for found in right_answers.unique(return_counts=True)), strict=True):
-        missed = ((gallery - right - places) / (gallery - places)).clamp(min=0).cumprod(0)
-        beyond += queries / len(right_answers) * torch.cat([torch.ones(1, dtype=torch.float64), missed])
-    metrics = {f"R@{k}": 100 * float(1 - beyond[min(k, gallery)]) for k in RECALLS}
-    at = beyond[:-1] - beyond[1:]
-    return {**metrics, "MeanR": float(beyond[:-1].sum()), "MRR": float((at / (1 + places)).sum())}
-
-
-def mean_recall(image_to_text: dict[str, float], text_to_image: dict[str, float]) -> float:
-    """Return the mean of R@1, R@5 and R@10 in both directions, in percent: the checkpoint selection metric."""
-    recalls = [metrics[f"R@{k}"] for metrics in (image_to_text, text_to_image) for k in CHOOSING]
-    return sum(recalls) / len(recalls)

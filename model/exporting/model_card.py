@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from model.checkpoints.checkpoint import TOWERS
-from model.evaluation.retrieval import CHOOSING
+from model.evaluation.metrics import CHOOSING
 from model.run_kind import ANCHORS, BRIDGE, is_plain_clip, parts
 from model.settings.schema import LOCAL_DIR, MethodSettings
 

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from model.evaluation.bootstrap import draws, intervals
-from model.evaluation.retrieval import RECALLS, WAYS, Ranks, mean_recall, summarise
+from model.evaluation.metrics import RECALLS, WAYS, mean_recall, summarise
+from model.evaluation.retrieval import Ranks
 
 
 def _ranks(count: int, seed: int) -> Ranks:

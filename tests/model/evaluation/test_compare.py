@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 from model.errors import ModelError
 from model.evaluation.clusters import Groups
 from model.evaluation.compare import Comparison, RunEmbeddings, compare, load_embeddings
-from model.evaluation.retrieval import mean_recall, ranks, summarise
+from model.evaluation.metrics import mean_recall, summarise
+from model.evaluation.retrieval import ranks
 
 
 def _run(count: int, noise: float, seed: int) -> RunEmbeddings:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from model.errors import ModelError
 from model.evaluation.clusters import Groups
-from model.evaluation.retrieval import RECALLS, Ranks, by_chance, mean_recall, ranks, summarise
+from model.evaluation.metrics import RECALLS, by_chance, mean_recall, summarise
+from model.evaluation.retrieval import Ranks, ranks
 
 
 def alone(count: int) -> Groups:
