@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from model.errors import ModelError
@@ -42,7 +42,7 @@ class ArmsTable:
         if not self.untrained:
             return None
         arms = ", ".join(f"{arm} ({count} of {len(self.seeds)} runs)" for arm, count in self.untrained.items())
-        return f"measured with the weights that training began with, as none were better on validation: {arms}"
+        return f"measured with the initial weights, since no later ones were better on validation: {arms}"
 
     def markdown(self) -> str:
         """Return one Markdown table per direction."""
@@ -56,18 +56,10 @@ class ArmsTable:
 
     def as_plain(self) -> dict[str, Any]:
         """Return means and standard deviations as JSON-serialisable values."""
-
-        def plain(spread: Spread) -> dict[str, float | None]:
-            return {"mean": spread.mean, "sd": spread.sd}
-
-        arms = {
-            arm: {way: {column: plain(spread) for column, spread in row.items()} for way, row in ways.items()}
-            | {"mean_recall": plain(self.mean_recall[arm])}
-            for arm, ways in self.cells.items()
-        }
-        return {"split": self.split, "gallery": self.gallery, "seeds": list(self.seeds), "arms": arms} | {
-            "untrained": self.untrained
-        }
+        plain = asdict(self)
+        means = plain.pop("mean_recall")
+        arms = {arm: ways | {"mean_recall": means[arm]} for arm, ways in plain.pop("cells").items()}
+        return plain | {"seeds": list(self.seeds), "arms": arms}
 
 
 def arms_table(measured: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> ArmsTable:

@@ -182,11 +182,9 @@ def _rarest_names(
         for split, split_rows in rows.items()
         for triple in split_rows.triples
     }
-    found = frequencies(list(names.values()), (triple.caption for triple in training.triples))
-    by_split: dict[str, dict[str, int | None] | None] = {split: {} for split in rows}
-    for (split, row_id), frequency in zip(names, found, strict=True):
-        by_split[split][row_id] = frequency  # type: ignore[index]
-    return by_split
+    counts = frequencies(list(names.values()), (triple.caption for triple in training.triples))
+    found = dict(zip(names, counts, strict=True))
+    return {split: {row_id: found[of, row_id] for of, row_id in names if of == split} for split in rows}
 
 
 def _save(run: Path, rows: SplitRows, embeddings: SplitEmbeddings, weights: str) -> None:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from entityclip.contract.atomic_files import written_whole
 from model.report.pictures import data_uri
 from model.report.text import shown
-from model.tracking.curve_panels import COLOURS
+from model.tracking.curve_panels import COLOURS, legend_above
 
 Draw = Callable[[Axes], None]
 
@@ -95,10 +95,7 @@ def finish(axes: Axes, title: str, x: str, y: str, *, legend: bool = True) -> No
     axes.set_title(title, fontsize=10, pad=9 + 14 * -(-len(labels) // across) if labels else 6)
     axes.set(xlabel=x, ylabel=y)
     if labels:
-        where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
-        axes.legend(
-            **where, ncols=min(across, len(labels)), frameon=False, fontsize=8.5, handlelength=1.4, columnspacing=1.2
-        )
+        legend_above(axes, min(across, len(labels)))
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -58,9 +58,7 @@ def describe_evaluation(sources: Sources) -> Evaluation:
     measured = {arm: _splits(run.evaluation) for arm, run in sources.arms.items()}
     split = _split_of(sources, measured)
     metrics = {arm: splits[split] for arm, splits in measured.items() if split in splits}
-    frequency = {
-        arm: found["by_entity_frequency"] for arm, found in metrics.items() if found.get("by_entity_frequency")
-    }
+    frequency = frequency_of(metrics)
     return Evaluation(
         split,
         metrics,

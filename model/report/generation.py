@@ -68,9 +68,7 @@ def describe_generation(found: Explanations) -> Generation:
     counts: dict[str, Counter[str]] = {}
     for (split, status), rows in sorted(found.counts.items()):
         counts.setdefault(split, Counter())[status] = rows
-    by_status = Counter(dict.fromkeys((s for _, s in found.counts), 0))
-    for (_, status), rows in found.counts.items():
-        by_status[status] += rows
+    by_status = sum(counts.values(), Counter[str]())
     known = {tokens: rows for tokens, rows in found.clip_tokens.items() if tokens is not None}
     context = found.context
     made = throughput(found.footers)

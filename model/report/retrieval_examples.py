@@ -6,6 +6,7 @@ They are the captions where the last arm gained most over the first, those where
 import random
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -140,8 +141,7 @@ def _groups(triples: list[Triple]) -> Groups:
     """Group pairs as in evaluation: by image, and by caption."""
 
     def numbers(identities: list[str]) -> Tensor:
-        known: dict[str, int] = {}
-        return torch.tensor([known.setdefault(identity, len(known)) for identity in identities])
+        return torch.from_numpy(np.unique(identities, return_inverse=True)[1])
 
     return Groups(
         image=numbers([t.image_path or t.id for t in triples]), caption=numbers([t.caption.strip() for t in triples])

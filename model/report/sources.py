@@ -1,6 +1,6 @@
 """Inputs of a report: the training runs and explanations found in the given folders."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def find_sources(places: Sequence[Path]) -> Sources:
     runs: list[RunOverview] = []
     folders: list[Path] = []
     for place in places:
-        found = [place] if is_training_run(place) else sorted(_children(place))
+        found = [place] if is_training_run(place) else sorted(place.glob("*"))
         several = [overview(run) for run in found if is_training_run(run)]
         runs += in_order(several)
         folders += [folder for folder in (place, place / _EXPLANATIONS) if has_shards(folder)]
@@ -53,10 +53,6 @@ def find_sources(places: Sequence[Path]) -> Sources:
     trained_on = (run.explanations for run in runs)
     folder = next(iter(folders), None) or next((local_shards(name) for name in trained_on if name), None)
     return Sources(_named(sorted(runs, key=lambda run: not run.is_plain_clip)), folder)
-
-
-def _children(place: Path) -> Iterator[Path]:
-    return (child for child in place.iterdir() if child.is_dir()) if place.is_dir() else iter(())
 
 
 def has_shards(folder: Path) -> bool:

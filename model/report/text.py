@@ -11,7 +11,7 @@ def shown(text: str) -> str:
     """Return the text with control characters, direction marks, surrogates and unassigned code points escaped."""
     if text.isprintable():  # fast path
         return text
-    return "".join(_escape(c) if _is_hidden(c) else c for c in text)
+    return "".join(c.encode("unicode_escape").decode() if _is_hidden(c) else c for c in text)
 
 
 def cut(text: str, limit: int) -> str:
@@ -23,8 +23,3 @@ def _is_hidden(character: str) -> bool:
     if character in _KEPT:
         return False
     return ord(character) in _BIDI or unicodedata.category(character) in ("Cc", "Cs", "Cn", "Zl", "Zp")
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,6 +1,6 @@
 """Training section: each run's record, learning curves, GI-ITM accuracy and expert use."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,10 @@ from model.tracking.run_log import read_log
 from model.tracking.trackers import as_scalars
 
 _ROWS = 8  # of a chart's table
+_COMPARED = {  # title -> metric, axis label, whether to smooth
+    "Contrastive loss of the towers (training)": ("loss/vtc", "loss (nats)", True),
+    "Mean recall (validation)": ("validation/mean_recall", "mean of six recalls (%)", False),
+}
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,9 @@ def describe_training(sources: Sources) -> Training:
 
 def comparison_panels(histories: dict[str, History]) -> dict[str, Draw]:
     """Return functions, by title, that draw contrastive loss and validation recall of all arms with data."""
-    wanted = {
-        "Contrastive loss of the towers (training)": ("loss/vtc", "loss (nats)", True),
-        "Mean recall (validation)": ("validation/mean_recall", "mean of six recalls (%)", False),
-    }
     return {
         title: _comparison(title, name, unit, histories, smoothed=smoothed)
-        for title, (name, unit, smoothed) in wanted.items()
+        for title, (name, unit, smoothed) in _COMPARED.items()
         if any(history.bins(name) for history in histories.values())
     }
 
@@ -95,17 +95,13 @@ def _comparison(title: str, name: str, unit: str, histories: dict[str, History],
 
 
 def _common_charts(histories: dict[str, History]) -> list[Chart]:
-    names = {
-        "Contrastive loss of the towers (training)": "loss/vtc",
-        "Mean recall (validation)": "validation/mean_recall",
-    }
     charts = []
     for title, draw in comparison_panels(histories).items():
-        curves = {arm: history for arm, history in histories.items() if history.bins(names[title])}
-        ends = "; ".join(f"{arm} ends at {means(h.bins(names[title]))[1][-1]:.3g}" for arm, h in curves.items())
-        columns = ["arm", "step", "value"]
-        rows = [(arm, *row) for arm, history in curves.items() for row in _points(history, {names[title]: ""})]
-        charts.append(chart(draw, title, f"{title} by step: {ends}", columns, rows))
+        name = _COMPARED[title][0]
+        curves = {arm: history for arm, history in histories.items() if history.bins(name)}
+        ends = "; ".join(f"{arm} ends at {means(h.bins(name))[1][-1]:.3g}" for arm, h in curves.items())
+        rows = [(arm, *row) for arm, history in curves.items() for row in _points(history, [name])]
+        charts.append(chart(draw, title, f"{title} by step: {ends}", ["arm", "step", "value"], rows))
     return charts
 
 
@@ -147,7 +143,7 @@ def with_steps(draw: Draw) -> Draw:
     return both
 
 
-def _points(history: History, names: dict[str, str], factor: float = 1.0) -> Sequence[Sequence[str]]:
+def _points(history: History, names: Collection[str], factor: float = 1.0) -> Sequence[Sequence[str]]:
     """Return a few points of the curves, including the last: the step and each curve's value."""
     table: dict[int, dict[str, float]] = {}
     for name in names:

@@ -160,18 +160,14 @@ def _embed(run: Path, rows: SplitRows, towers: Towers, plan: Plan) -> tuple[Tens
     kept = firsts
     if image is None:
         image, kept = embed_images(towers.clip.to(device), triples, firsts, plan.evaluation.batch_size, device)
-    triples_kept = [rows.triples[row] for row in kept]
-    captions = [
-        list(dict.fromkeys(rows.triples[other].caption for other in members[int(triples.image_group[row])]))
-        for row in kept
-    ]
-    columns = {
-        "id": pa.array([triple.id for triple in triples_kept], pa.string()),
-        "image_root": pa.array([str(triple.image_root) for triple in triples_kept], pa.string()).dictionary_encode(),
-        "image_path": pa.array([triple.image_path for triple in triples_kept], pa.string()),
-        "captions": pa.array(captions, pa.list_(pa.string())),
-    }
-    return image, pa.table(columns).cast(_SCHEMA)
+    table = []
+    for row in kept:
+        triple = rows.triples[row]
+        same = members[int(triples.image_group[row])]
+        captions = list(dict.fromkeys(rows.triples[other].caption for other in same))
+        paths = {"image_root": str(triple.image_root), "image_path": triple.image_path}
+        table.append({"id": triple.id, **paths, "captions": captions})
+    return image, pa.Table.from_pylist(table, schema=_SCHEMA)
 
 
 _SCHEMA = pa.schema(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from cycler import cycler
 from matplotlib.axes import Axes
@@ -146,22 +147,19 @@ def _is_wide(bins: list[Bin]) -> bool:
     return values[0] > 0 and values[-1] > _WIDE * values[len(values) // 2]
 
 
+def legend_above(axes: Axes, columns: int) -> None:
+    """Add a legend between title and axes, where it hides no curve."""
+    where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
+    axes.legend(**where, ncols=columns, frameon=False, fontsize=8.5, handlelength=1.4, columnspacing=1.2)
+
+
 def _finish(axes: Axes, title: str, unit: str) -> None:
     labels = axes.get_legend_handles_labels()[1]
     above = len(labels) > 1
     axes.set_title(title, fontsize=10, pad=24 if above else 6)
     axes.set_ylabel(unit)
-    if above:  # between title and axes, where it hides no curve
-        axes.legend(
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=len(labels),
-            frameon=False,
-            fontsize=8.5,
-            handlelength=1.4,
-            columnspacing=1.2,
-            borderaxespad=0.2,
-        )
+    if above:
+        legend_above(axes, len(labels))
     elif labels:
         axes.set_ylabel(labels[0])
     axes.grid(alpha=0.25)

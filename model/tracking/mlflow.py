@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from mlflow.entities import Metric, Param
 from mlflow.tracking import MlflowClient
 
-from model.tracking.trackers import read_tracked, remember_tracked
+from model.tracking.trackers import flatten, read_tracked, remember_tracked
 
 _EXPERIMENT = "entityclip"
 _SECONDS_BETWEEN = 5.0
@@ -36,7 +35,7 @@ class MLflow:
             experiment = self._client.get_experiment_by_name(name)
             number = self._client.create_experiment(name) if experiment is None else experiment.experiment_id
             known = self._client.create_run(number, run_name=run.name).info.run_id
-            params = [Param(key, value[:_LONGEST_PARAM]) for key, value in _flat(config)]
+            params = [Param(key, str(value)[:_LONGEST_PARAM]) for key, value in flatten(config)]
             for start in range(0, len(params), _MOST_PARAMS):
                 self._client.log_batch(known, params=params[start : start + _MOST_PARAMS])
             remember_tracked(run, "mlflow", known)
@@ -79,11 +78,3 @@ class MLflow:
     def _send_all(self, metrics: list[Metric]) -> None:
         for start in range(0, len(metrics), _MOST_METRICS):
             self._client.log_batch(self._id, metrics=metrics[start : start + _MOST_METRICS])
-
-
-def _flat(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in config.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", str(value)

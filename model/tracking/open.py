@@ -51,6 +51,7 @@ def _open(name: str, run: Path, config: dict[str, Any], *, resumed: bool) -> Tra
     # metrics go to the user's own server; usage and error reports are opt-in
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # a URL may have a password
     if name == "wandb":
         from model.tracking.wandb import WeightsAndBiases  # imported only if asked for: it may not be installed
 

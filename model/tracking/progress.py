@@ -29,25 +29,15 @@ class NullOutput:
     def __exit__(self, *error: object) -> None:
         pass
 
-    def step(self, *what: Any) -> None:
-        """Ignore a step."""
+    def _ignore(self, *args: Any) -> None:
+        pass
 
-    def validation(self, *what: Any) -> None:
-        """Ignore a validation."""
-
-    def say(self, line: str) -> None:
-        """Ignore a line."""
+    step = validation = say = sync = close = _ignore
 
     @contextmanager
     def aside(self, what: str) -> Iterator[None]:
         """Do nothing around the block."""
         yield
-
-    def sync(self) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 class Progress:
@@ -61,15 +51,8 @@ class Progress:
     ) -> None:
         """`begins_at` is the number of steps made by earlier processes."""
         self._steps, self._batch_size, self._clock = steps, batch_size, clock
-        self._bar = tqdm(
-            total=steps,
-            initial=begins_at,
-            desc="training",
-            bar_format=_BAR,
-            dynamic_ncols=True,
-            disable=None,
-            leave=False,
-        )
+        look: dict[str, Any] = {"bar_format": _BAR, "dynamic_ncols": True, "disable": None, "leave": False}
+        self._bar = tqdm(total=steps, initial=begins_at, desc="training", **look)
         self._began = self._printed_at = clock()
         self._aside = 0.0  # seconds since the first step that were not spent on steps
         # (step, time without other work)

@@ -65,17 +65,8 @@ class RunLog:
         """Log an optimiser step; `seconds` since the start, without validations."""
         # five digits halve the line and stay readable
         report = {name: float(f"{value:.5g}") for name, value in report.items()}
-        self._write(
-            {
-                "kind": "step",
-                "step": step,
-                "of": self._steps,
-                "losses": losses,
-                "report": report,
-                "lr": rates,
-                "seconds": seconds,
-            }
-        )
+        line = {"kind": "step", "step": step, "of": self._steps, "losses": losses, "report": report}
+        self._write(line | {"lr": rates, "seconds": seconds})
 
     def validation(self, step: int, metrics: dict[str, Any], seconds: float) -> None:
         """Log retrieval metrics on the validation split."""

@@ -73,20 +73,24 @@ def reason(error: Exception) -> str:
 def as_scalars(line: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """Yield the names and values of a log line for trackers."""
     if line["kind"] == "validation":
-        yield from _flat("validation", line["metrics"])
-        return
-    yield from _flat("loss", line["losses"])
-    yield from _flat("lr", line["lr"])
-    for name, value in line["report"].items():
+        curves = {name: value for name, value in line["metrics"].items() if name not in _NOT_TRACKED}
+        found = flatten({"validation": curves}, "/")
+    else:
+        found = flatten({"loss": line["losses"], "lr": line["lr"]}, "/")
+    for name, value in found:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield name, float(value)
+    for name, value in line.get("report", {}).items():
         yield name if "/" in name else f"report/{name}", value
 
 
-def _flat(prefix: str, values: dict[str, Any]) -> Iterator[tuple[str, float]]:
+def flatten(values: dict[str, Any], separator: str = ".", prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of nested dicts with their joined names."""
     for name, value in values.items():
-        if isinstance(value, dict) and name not in _NOT_TRACKED:
-            yield from _flat(f"{prefix}/{name}", value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield f"{prefix}/{name}", float(value)
+        if isinstance(value, dict):
+            yield from flatten(value, separator, f"{prefix}{name}{separator}")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def read_tracked(run: Path) -> dict[str, str]:

@@ -18,7 +18,6 @@ from entityclip.contract.atomic_files import write_json, written_whole
 from model.checkpoints.train_state import Position, TrainState, newest_state
 from model.clip.folder import towers_folder
 from model.clip.towers import load_towers
-from model.data.dataset import TripleDataset
 from model.data.loader import load_batches
 from model.data.splits import load_splits, read_rows
 from model.distributed.device import choose_device, torch_threads
@@ -112,25 +111,21 @@ def train(
         if processes.is_first:
             with written_whole(out / SETTINGS) as temporary:
                 temporary.write_text(yaml.safe_dump(settings.as_plain(), sort_keys=False), encoding="utf-8")
-        keeper = CheckpointManager(out, settings, origin, model, make_optimizer(model, settings.optim), splits, base)
-        return _Run(settings, device, splits, keeper, on_step, processes).complete(state, remarks)
+        optimizer = make_optimizer(model, settings.optim)
+        checkpoints = CheckpointManager(out, settings, origin, model, optimizer, splits, base)
+        return _Trainer(checkpoints, device, on_step, processes).complete(state, remarks)
 
 
-class _Run:
+class _Trainer:
     """One training run."""
 
     def __init__(
-        self,
-        settings: TrainSettings,
-        device: torch.device,
-        splits: dict[str, TripleDataset],
-        keeper: CheckpointManager,
-        on_step: OnStep | None,
-        processes: LocalGroup,
+        self, checkpoints: CheckpointManager, device: torch.device, on_step: OnStep | None, processes: LocalGroup
     ) -> None:
-        self.settings, self.device, self.splits, self.keeper, self.on_step = settings, device, splits, keeper, on_step
-        self.processes, self.model, self.optimizer = processes, keeper.model, keeper.optimizer
-        self.training = splits["train"]
+        self.checkpoints, self.device, self.on_step, self.processes = checkpoints, device, on_step, processes
+        self.model, self.optimizer, self.splits = checkpoints.model, checkpoints.optimizer, checkpoints.splits
+        self.settings = settings = checkpoints.settings
+        self.training = self.splits["train"]
         self.batch_sampler = self.training.training_sampler(settings.optim.batch_size, settings.seed)
         self.steps = settings.optim.total_steps(len(self.training))
         self.training_step = TrainingStep(
@@ -140,14 +135,14 @@ class _Run:
             micro_batch_size=settings.optim.micro_batch_size,
             processes=processes,
         )
-        self.validation = Validation(settings, keeper, splits.get("val"), self.steps, device, processes)
+        self.validation = Validation(checkpoints, self.steps, device, processes)
         self.at = Position()
 
     def complete(self, state: TrainState | None, remarks: list[str]) -> TrainResult:
         """Run the remaining steps and validations, and write the record."""
         began = time.monotonic()
         if state is not None:
-            self.at = self.keeper.restore(state, self.device)
+            self.at = self.checkpoints.restore(state, self.device)
         self.batch_sampler.start = self.at.batches
         own_rows = map(self.processes.shard, self.batch_sampler)
         # with micro-batches, only one at a time has to be on the device
@@ -158,7 +153,7 @@ class _Run:
         progress, log = self.outlets(resumed_from=None if state is None else self.at.step)
         with closing(progress), log, stop:
             self.processes.barrier()  # the log is truncated to the step resumed from
-            self.guard = DivergenceGuard(self.keeper.run, self.settings.divergence, read_log(self.keeper.run))
+            self.guard = DivergenceGuard(self.checkpoints.run, self.settings.divergence, read_log(self.checkpoints.run))
             log_data_summary(progress, self.settings, self.splits)
             if state is not None:
                 progress.say(f"resumed from step {self.at.step} of {self.steps}, saved in {state.folder}")
@@ -179,7 +174,7 @@ class _Run:
             asked = "asked to stop" if stop.asked is None else stop.asked.name
             raise Stopped(
                 f"{asked}: stopped after step {self.at.step} of {self.steps}; the state is saved in "
-                f"{self.keeper.run}, and the same command resumes it"
+                f"{self.checkpoints.run}, and the same command resumes it"
             )
         return self.finish()
 
@@ -187,7 +182,7 @@ class _Run:
         """Open the progress output and log of the first process; the others get no output."""
         if not self.processes.is_first:
             return NullOutput(), NullOutput()
-        run, at = self.keeper.run, self.at
+        run, at = self.checkpoints.run, self.at
         progress = Progress(self.steps, self.settings.optim.batch_size, at.step)
         trackers = open_trackers(run, self.settings, progress.say, steps=self.steps, resumed_from=resumed_from)
         log = RunLog(run, trackers, steps=self.steps, resumed_from=resumed_from, validated=at.validated)
@@ -195,31 +190,29 @@ class _Run:
 
     def agreed(self, stop: StopSignal) -> tuple[bool, bool]:
         """Agree on whether to stop, which any process may request, and whether to save, which the first decides."""
-        due = self.processes.is_first and self.keeper.state_is_due(self.at, last=self.at.step == self.steps)
+        due = self.processes.is_first and self.checkpoints.state_is_due(self.at, last=self.at.step == self.steps)
         votes = self.processes.all_gather_ints(stop.asked is not None, due)
         return any(stopping for stopping, _ in votes), any(saving for _, saving in votes)
 
     def save_state(self, log: RunLog | NullOutput, progress: Progress | NullOutput) -> None:
         """Save everything needed to resume, including the unusable images that any process found."""
-        for found in self.processes.all_gather_json(
-            {use: dict(triples.failures) for use, triples in self.splits.items()}
-        ):
+        own = {use: dict(triples.failures) for use, triples in self.splits.items()}
+        for found in self.processes.all_gather_json(own):
             for use, failures in found.items():
                 self.splits[use].failures.update(failures)
         log.sync()
         with progress.aside("saving"):
             if self.processes.is_first:
-                progress.say(self.keeper.save_state(self.at, self.device))
+                progress.say(self.checkpoints.save_state(self.at, self.device))
 
     def step(self, log: RunLog | NullOutput, progress: Progress | NullOutput) -> None:
         """Take one optimiser step."""
         began = time.monotonic()
-        step = self.at.step + 1
+        step, writes = self.at.step + 1, self.processes.is_first
         batch, size = self.next_batch()
         rates = set_learning_rate(self.optimizer, step - 1, self.steps, self.settings.optim)
         values = self.training_step.gradients(step, batch)
         norm = gradient_norm(self.model)
-        writes = self.processes.is_first
         ids = partial(self.training_step.ids, batch)
         self.guard.check(step, values.losses, norm, rates=rates, ids=ids, writes=writes)
         clip_gradients(self.model, self.settings.optim.clip_norm, norm)
@@ -249,17 +242,16 @@ class _Run:
     def finish(self) -> TrainResult:
         """Write the record that marks the run as finished."""
         result = TrainResult(
-            out=self.keeper.run,
+            out=self.checkpoints.run,
             steps=self.at.step,
             best_step=self.at.best_step,
             best_mean_recall=None if self.at.best is None else self.at.best["mean_recall"],
             seconds=self.at.seconds,
             samples_per_second=self.at.samples / self.at.step_seconds,
         )
-        record = {name: value for name, value in asdict(result).items() if name != "out"}
-        record["validation"] = self.at.best
-        record |= describe_run(self.keeper.origin, self.device, self.model, self.splits)
-        record["processes"] = self.processes.count
         if self.processes.is_first:
-            write_json(self.keeper.run / RECORD, record)
+            record = {name: value for name, value in asdict(result).items() if name != "out"}
+            record["validation"] = self.at.best
+            record |= describe_run(self.checkpoints.origin, self.device, self.model, self.splits)
+            write_json(self.checkpoints.run / RECORD, record | {"processes": self.processes.count})
         return result

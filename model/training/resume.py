@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from model.errors import ModelError
 from model.settings.schema import TrainSettings
+from model.tracking.trackers import flatten
 
 EXACT = "no effect on training or checkpoint selection"
 LAST_BITS = "mathematically equivalent; the last bits of sums may differ from an uninterrupted run's"
@@ -60,7 +61,8 @@ class Change:
 
     def __str__(self) -> str:
         word = FREE.get(self.field) or _WORDS.get(self.field)
-        return f"{self.field}: {_text(self.before)} -> {_text(self.now)}" + (f" ({word})" if word else "")
+        before, now = ("null" if value is None else value for value in (self.before, self.now))
+        return f"{self.field}: {before} -> {now}" + (f" ({word})" if word else "")
 
 
 def changes(before: dict[str, Any], now: TrainSettings) -> list[Change]:
@@ -69,13 +71,10 @@ def changes(before: dict[str, Any], now: TrainSettings) -> list[Change]:
     A setting missing from the record counts as its default. Raises ModelError for a record that is not valid now.
     """
     try:
-        old = _flat(TrainSettings.model_validate(before).as_plain())
+        old = TrainSettings.model_validate(before).as_plain()
     except ValidationError as error:
         raise ModelError(f"the run was started by another version, with settings unknown here: {error}") from error
-    new = _flat(now.as_plain())
-    return [
-        Change(field, old.get(field), new.get(field)) for field in {**old, **new} if old.get(field) != new.get(field)
-    ]
+    return [Change(field, *values) for field, values in _differences(old, now.as_plain()).items()]
 
 
 def check_resumable(run: Path, origin: dict[str, Any], now: dict[str, Any], settings: TrainSettings) -> list[str]:
@@ -101,8 +100,9 @@ def check_resumable(run: Path, origin: dict[str, Any], now: dict[str, Any], sett
     if differing := _changed_shards(origin["data"], now["data"]):
         raise ModelError(f"{run} holds an unfinished run on other data: {differing}; {other}")
     remarks = [f"changed setting, {change}" for change in changed]
-    if origin["versions"] != now["versions"]:
-        remarks.append(f"the code has changed since the start, so results may differ: {_versions(origin, now)}")
+    if versions := _differences(origin["versions"], now["versions"]):
+        listed = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in versions.items())
+        remarks.append(f"the code has changed since the start, so results may differ: {listed}")
     return remarks
 
 
@@ -111,28 +111,15 @@ def _changed_shards(before: dict[str, Any], now: dict[str, Any]) -> str:
     for use in {**before, **now}:
         old, new = before.get(use, {}), now.get(use, {})
         shards, others = old.get("shards", {}), new.get("shards", {})
-        names = [name for name in {**shards, **others} if shards.get(name) != others.get(name)]
-        if names:
+        if names := sorted(_differences(shards, others)):
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-            return f"{', '.join(sorted(names)[:_SHOWN])}{more} changed"
+            return f"{', '.join(names[:_SHOWN])}{more} changed"
         if old.get("used") != new.get("used"):
             return f"rows used of split {old.get('split')}: {old.get('used')} -> {new.get('used')}"
     return ""
 
 
-def _versions(origin: dict[str, Any], now: dict[str, Any]) -> str:
-    old, new = _flat(origin["versions"]), _flat(now["versions"])
-    return ", ".join(
-        f"{name} {old.get(name)} -> {new.get(name)}" for name in {**old, **new} if old.get(name) != new.get(name)
-    )
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return found
-
-
-def _text(value: Any) -> str:
-    return "null" if value is None else str(value)
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the leaves that differ between nested dicts, as (before, now) by dotted name."""
+    old, new = dict(flatten(before)), dict(flatten(now))
+    return {name: (old.get(name), new.get(name)) for name in old | new if old.get(name) != new.get(name)}

@@ -5,11 +5,9 @@ from typing import Any
 import torch
 
 from model.checkpoints.train_state import Position
-from model.data.dataset import TripleDataset
 from model.distributed.local import LocalGroup
 from model.evaluation.embed import embed_split
 from model.evaluation.evaluate import retrieval_metrics
-from model.settings.schema import TrainSettings
 from model.tracking.progress import NullOutput, Progress
 from model.tracking.run_log import RunLog
 from model.training.checkpointing import CheckpointManager
@@ -19,18 +17,10 @@ from model.training.stop_signal import StopSignal
 class Validation:
     """Retrieval on the validation split before the first step, every `evaluation.every` steps, and after the last."""
 
-    def __init__(
-        self,
-        settings: TrainSettings,
-        keeper: CheckpointManager,
-        split: TripleDataset | None,
-        steps: int,
-        device: torch.device,
-        processes: LocalGroup,
-    ) -> None:
-        """Without a `split`, nothing is measured and the final weights are kept."""
-        self.settings, self.keeper, self.split, self.steps = settings, keeper, split, steps
-        self.device, self.processes = device, processes
+    def __init__(self, checkpoints: CheckpointManager, steps: int, device: torch.device, processes: LocalGroup) -> None:
+        """Without a validation split, nothing is measured and the weights after all `steps` are kept."""
+        self.checkpoints, self.steps, self.device, self.processes = checkpoints, steps, device, processes
+        self.settings, self.split = checkpoints.settings, checkpoints.splits.get("val")
 
     def after(self, at: Position, log: RunLog | NullOutput, progress: Progress | NullOutput, stop: StopSignal) -> None:
         """Validate if due after this step and not done yet, and save the weights if they are the best so far.
@@ -42,7 +32,7 @@ class Validation:
             return
         if self.split is None:
             if last and self.processes.is_first:
-                self.keeper.save_checkpoint(at)
+                self.checkpoints.save_checkpoint(at)
         elif last or at.step % self.settings.evaluation.every == 0:
             with progress.aside("validating"):
                 # several processes must finish it together, so none may be interrupted
@@ -56,7 +46,7 @@ class Validation:
     def _measure(self) -> dict[str, Any]:
         """Encode in all processes and rank in the first, without side effects."""
         assert self.split is not None
-        clip, size = self.keeper.model.clip, self.settings.evaluation.batch_size
+        clip, size = self.checkpoints.model.clip, self.settings.evaluation.batch_size
         rank, world = self.processes.rank, self.processes.count
         embeddings = embed_split(clip, self.split, size, self.device, rank=rank, world=world)
         return retrieval_metrics(embeddings) if self.processes.is_first else {}
@@ -71,4 +61,4 @@ class Validation:
         if best:
             at.best = metrics
             with progress.aside("saving"):
-                self.keeper.save_checkpoint(at)
+                self.checkpoints.save_checkpoint(at)

@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 
 from model.errors import ModelError
 from model.settings.schema import TrainSettings
+from model.tracking.trackers import flatten
 from model.training.loop import train
-from model.training.resume import FREE, _flat, changes
+from model.training.resume import FREE, changes
 from model.training.run_dir import can_go_on, is_finished
 from model.training.stop_signal import Stopped
 from tests.model.shard_writer import row, write_receipts, write_shard
@@ -235,7 +236,7 @@ def test_changed_settings_are_named_and_refused_where_they_matter(settings, unfi
 
 
 def test_fields_that_may_change_exist(settings):
-    assert set(FREE) <= set(_flat(settings.as_plain()))
+    assert set(FREE) <= set(dict(flatten(settings.as_plain())))
     assert changes(settings.as_plain(), settings) == []
     old = settings.as_plain()
     del old["checkpoint"]  # a run of before there were states
