@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 import yaml
+from huggingface_hub import EvalResult, ModelCardData
 
 from model.checkpoints.checkpoint import TOWERS
 from model.evaluation.metrics import CHOOSING
@@ -38,6 +39,7 @@ _OURS = {
     ANCHORS: "explanation anchors, which are not the paper's",
 }
 _WAYS = {"image_to_text": "image to text", "text_to_image": "text to image"}
+_METRICS = [*(f"R@{k}" for k in CHOOSING), "MedR"]
 
 
 def code(value: Any) -> str:
@@ -77,8 +79,7 @@ def model_card(card: dict[str, Any], metrics: dict[str, Any] | None, name: str, 
         context_length: of the text tower, in tokens.
     """
     measured = metrics if metrics is not None and metrics.get("towers_sha256") == card["sha256"][TOWERS] else None
-    parts = [
-        _front_matter(),
+    body = [
         f"# {code(name)}",
         _what(card),
         "## Usage",
@@ -93,17 +94,34 @@ def model_card(card: dict[str, Any], metrics: dict[str, Any] | None, name: str, 
         "## Limitations",
         _limits(card, context_length),
     ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _front_matter() -> str:
-    fields = {
-        "library_name": "open_clip",
-        "pipeline_tag": "zero-shot-image-classification",
-        "tags": ["clip", "entityclip", "image-text-retrieval"],
-    }
+    results = list(_eval_results(measured["splits"])) if measured else None
+    data = ModelCardData(
+        library_name="open_clip",
+        pipeline_tag="zero-shot-image-classification",
+        tags=["clip", "entityclip", "image-text-retrieval"],
+        model_name=name if results else None,
+        eval_results=results,
+    )
     license_hint = "# license: yours to choose, see https://huggingface.co/docs/hub/repositories-licenses"
-    return f"---\n{yaml.safe_dump(fields, sort_keys=False)}{license_hint}\n---"
+    return "\n\n".join([f"---\n{data.to_yaml()}\n{license_hint}\n---", *body]) + "\n"
+
+
+def _eval_results(splits: dict[str, Any]) -> Iterator[EvalResult]:
+    """Yield the metrics of the card's table for the front matter's `model-index`."""
+    for split, found in splits.items():
+        values = {("mean_recall", "Mean recall"): found["mean_recall"]}
+        for way, query in _WAYS.items():
+            values |= {(f"{way}_{name}", f"{name}, {query}"): found[way][name] for name in _METRICS}
+        for (kind, title), value in values.items():
+            yield EvalResult(
+                task_type="image-text-retrieval",
+                dataset_type="image-text-pairs",
+                dataset_name=f"split {split}, {found['gallery']:,} candidates",
+                dataset_split=split,
+                metric_type=kind,
+                metric_name=title,
+                metric_value=round(value, 2),
+            )
 
 
 def _what(card: dict[str, Any]) -> str:
@@ -146,12 +164,11 @@ def _results(card: dict[str, Any], metrics: dict[str, Any] | None) -> Iterator[s
 
 
 def _result_rows(splits: dict[str, Any]) -> Iterator[list[str]]:
-    names = [*(f"R@{k}" for k in CHOOSING), "MedR"]
-    yield ["split", "query", "candidates", *names, "mean recall"]
+    yield ["split", "query", "candidates", *_METRICS, "mean recall"]
     for split, found in splits.items():
         ends = found.get("intervals") or {}
         for way, query in _WAYS.items():
-            values = [_with_interval(found[way][name], ends.get(way, {}).get(name)) for name in names]
+            values = [_with_interval(found[way][name], ends.get(way, {}).get(name)) for name in _METRICS]
             first = query == "image to text"
             mean = _with_interval(found["mean_recall"], ends.get("mean_recall")) if first else ""
             yield [code(split), query, f"{found['gallery']:,}", *values, mean]

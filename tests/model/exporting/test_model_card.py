@@ -94,6 +94,9 @@ def test_a_card_is_read_by_the_hub_and_its_code_runs(run: Path, tmp_path: Path) 
     test = read_metrics(run)["splits"]["test"]
     low, high = test["intervals"]["mean_recall"]
     assert f"{test['mean_recall']:.1f} ({low:.1f} to {high:.1f})" in seen.cells
+    listed = {result.metric_type: result.metric_value for result in ModelCard(text).data.eval_results or []}
+    assert listed["mean_recall"] == round(test["mean_recall"], 2) and len(listed) == 9
+    assert listed["image_to_text_MedR"] == test["image_to_text"]["MedR"]
     recall, ends = test["text_to_image"]["R@5"], test["intervals"]["text_to_image"]["R@5"]
     assert f"{recall:.1f} ({ends[0]:.1f} to {ends[1]:.1f})" in seen.cells
     made = read_checkpoint_card(run)["trained_with"]["data"]
@@ -136,7 +139,10 @@ def test_whatever_names_it_has_it_stays_text(run: Path) -> None:
     found |= {way: {"R@1": 1.0, "R@5": 1.0, "R@10": 1.0, "MedR": 2.0} for way in ("image_to_text", "text_to_image")}
     metrics = {"towers_sha256": plain["sha256"]["towers.safetensors"], "splits": {HOSTILE: found}}
     text = model_card(hostile, metrics, HOSTILE, 10)
-    assert ModelCard(text).data.to_dict() == ModelCard(model_card(plain, None, "mine", 10)).data.to_dict()
+    data = ModelCard(text).data.to_dict()
+    (index,) = data.pop("model-index")
+    assert data == ModelCard(model_card(plain, None, "mine", 10)).data.to_dict()
+    assert index["name"] == HOSTILE and {one["dataset"]["split"] for one in index["results"]} == {HOSTILE}
     seen = _Seen(body(text))
     assert seen.tags <= expected.tags | {"strong", "table", "thead", "tbody", "tr", "th", "td"}
     assert seen.links == expected.links and len(seen.headings) == len(expected.headings)
