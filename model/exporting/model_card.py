@@ -13,7 +13,7 @@ import yaml
 from huggingface_hub import EvalResult, ModelCardData
 
 from model.checkpoints.checkpoint import TOWERS
-from model.evaluation.metrics import CHOOSING
+from model.evaluation.metrics import CHOOSING, WAYS
 from model.run_kind import ANCHORS, BRIDGE, is_plain_clip, parts
 from model.settings.schema import LOCAL_DIR, MethodSettings
 
@@ -38,7 +38,7 @@ _OURS = {
     BRIDGE: "an explanation bridge, which is not the paper's",
     ANCHORS: "explanation anchors, which are not the paper's",
 }
-_WAYS = {"image_to_text": "image to text", "text_to_image": "text to image"}
+
 _METRICS = [*(f"R@{k}" for k in CHOOSING), "MedR"]
 
 
@@ -110,7 +110,8 @@ def _eval_results(splits: dict[str, Any]) -> Iterator[EvalResult]:
     """Yield the metrics of the card's table for the front matter's `model-index`."""
     for split, found in splits.items():
         values = {("mean_recall", "Mean recall"): found["mean_recall"]}
-        for way, query in _WAYS.items():
+        for way in WAYS:
+            query = way.replace("_", " ")
             values |= {(f"{way}_{name}", f"{name}, {query}"): found[way][name] for name in _METRICS}
         for (kind, title), value in values.items():
             yield EvalResult(
@@ -167,11 +168,10 @@ def _result_rows(splits: dict[str, Any]) -> Iterator[list[str]]:
     yield ["split", "query", "candidates", *_METRICS, "mean recall"]
     for split, found in splits.items():
         ends = found.get("intervals") or {}
-        for way, query in _WAYS.items():
+        for way in WAYS:
             values = [_with_interval(found[way][name], ends.get(way, {}).get(name)) for name in _METRICS]
-            first = query == "image to text"
-            mean = _with_interval(found["mean_recall"], ends.get("mean_recall")) if first else ""
-            yield [code(split), query, f"{found['gallery']:,}", *values, mean]
+            mean = _with_interval(found["mean_recall"], ends.get("mean_recall")) if way == WAYS[0] else ""
+            yield [code(split), way.replace("_", " "), f"{found['gallery']:,}", *values, mean]
 
 
 def _with_interval(value: float, ends: list[float] | None) -> str:

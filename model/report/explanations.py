@@ -66,16 +66,15 @@ def read_explanations(folder: Path) -> Explanations:
     paths = sorted(folder.glob("split=*/part-*.parquet"))
     for path in paths:
         try:
-            shard = _read_shard(path)
+            shard = _read_shard(folder, path)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
             found.problems.append(f"{path.relative_to(folder)} cannot be read: {cut(str(error), 300)}")
             continue
-        found.footers.append(shard.footer)
+        found.footers += shard.footers
         found.counts += shard.counts
         found.clip_tokens += shard.clip_tokens
         for kind, places in shard.places.items():
-            both = [*found.places.get(kind, []), *places]
-            found.places[kind] = heapq.nsmallest(MOST_OF_A_KIND, both)
+            found.places[kind] = heapq.nsmallest(MOST_OF_A_KIND, [*found.places.get(kind, []), *places])
     for split in dict.fromkeys(path.parent.name.removeprefix("split=") for path in paths):
         of_split = [path for path in paths if path.parent.name == f"split={split}"]
         try:
@@ -100,31 +99,21 @@ def read_rows(places: list[Place]) -> Iterator[dict[str, Any]]:
         yield from ({**row, "split": split, "image_root": root} for row in rows)
 
 
-class _Shard(NamedTuple):
-    footer: dict[str, Any]
-    counts: Counter[tuple[str, str]]
-    clip_tokens: Counter[int | None]
-    places: dict[tuple[str, str], list[Place]]
-
-
-def _read_shard(path: Path) -> _Shard:
-    split = path.parent.name.removeprefix("split=")
-    kinds: dict[tuple[str, str], list[Place]] = {}
-    counts: Counter[tuple[str, str]] = Counter()
-    tokens: Counter[int | None] = Counter()
+def _read_shard(folder: Path, path: Path) -> Explanations:
+    split, shard = path.parent.name.removeprefix("split="), Explanations(folder)
     with pq.ParquetFile(path) as file:
-        footer = provenance_of(file.schema_arrow)
+        shard.footers.append(provenance_of(file.schema_arrow))
         for group in range(file.num_row_groups):
             table = file.read_row_group(group, columns=["id", "status", "clip_tokens"]).to_pydict()
             in_group: dict[tuple[str, str], list[Place]] = {}
             for row, (row_id, status) in enumerate(zip(table["id"], table["status"], strict=True)):
                 in_group.setdefault((split, str(status)), []).append(Place(_order(row_id), path, group, row))
             for kind, places in in_group.items():
-                counts[kind] += len(places)
-                kinds[kind] = heapq.nsmallest(MOST_OF_A_KIND, [*kinds.get(kind, []), *places])
+                shard.counts[kind] += len(places)
+                shard.places[kind] = heapq.nsmallest(MOST_OF_A_KIND, [*shard.places.get(kind, []), *places])
             lengths = zip(table["clip_tokens"], table["status"], strict=True)
-            tokens.update(None if n is None else int(n) for n, status in lengths if status in EXPLAINED)
-    return _Shard(footer, counts, tokens, kinds)
+            shard.clip_tokens.update(None if n is None else int(n) for n, status in lengths if status in EXPLAINED)
+    return shard
 
 
 def generations_of(footer: dict[str, Any]) -> list[dict[str, Any]]:

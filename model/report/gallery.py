@@ -38,16 +38,11 @@ def quotas(counts: Counter[tuple[str, str]], total: int) -> dict[tuple[str, str]
 
 @dataclass(frozen=True)
 class Card:
-    """One triple; `split` and `status` are indices into the gallery's lists of names."""
+    """A row from `read_rows`; `split` and `status` are indices into the gallery's lists of names."""
 
-    id: str
+    row: dict[str, Any]
     split: int
     status: int
-    caption: str
-    topic: str | None
-    explanation: str | None
-    raw_text: str | None
-    error: str | None
     picture: Picture
 
 
@@ -67,15 +62,10 @@ def make_gallery(found: Explanations, image_root: Path | None = None) -> Gallery
     splits, statuses = (list(dict.fromkeys(str(row[name]) for row in rows)) for name in ("split", "status"))
     cards = [
         Card(
-            id=str(row.get("id")),
-            split=splits.index(str(row["split"])),
-            status=statuses.index(str(row["status"])),
-            caption=row.get("caption") or "",
-            topic=row.get("topic"),
-            explanation=row.get("explanation"),
-            raw_text=row.get("raw_text"),
-            error=row.get("error"),
-            picture=picture_of_row(row, LARGE, image_root),
+            row,
+            splits.index(str(row["split"])),
+            statuses.index(str(row["status"])),
+            picture_of_row(row, LARGE, image_root),
         )
         for row in rows
     ]

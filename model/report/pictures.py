@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,22 +39,16 @@ class Picture:
 def picture_of_row(row: dict[str, Any], size: Size, image_root: Path | None = None) -> Picture:
     """Return the thumbnail of a row from `read_rows`, from its bytes or from its path under the image root."""
     image, root = row.get("image") or {}, image_root or row["image_root"]
-    try:
-        if image.get("bytes") is not None:
-            return _small(decode_bytes(image["bytes"], size.side), size)
-        if image.get("path") is None or not root:
-            return Picture(why="the row names no image")
-        return _small(decode_file(Path(root), image["path"], size.side), size)
-    except BadImage as error:
-        return _none(error)
+    if image.get("bytes") is not None:
+        return _picture(size, decode_bytes, image["bytes"], size.side)
+    if image.get("path") is None or not root:
+        return Picture(why="the row names no image")
+    return _picture(size, decode_file, Path(root), image["path"], size.side)
 
 
 def picture_of_triple(triple: Triple, size: Size) -> Picture:
     """Return the thumbnail of a training or test pair."""
-    try:
-        return _small(decode(triple), size)
-    except BadImage as error:
-        return _none(error)
+    return _picture(size, decode, triple)
 
 
 def data_uri(kind: str, content: bytes) -> str:
@@ -61,11 +56,11 @@ def data_uri(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _none(error: BadImage) -> Picture:
-    return Picture(why=cut(str(error), 200))
-
-
-def _small(image: Image.Image, size: Size) -> Picture:
+def _picture(size: Size, load: Callable[..., Image.Image], *source: Any) -> Picture:
+    try:
+        image = load(*source)
+    except BadImage as error:
+        return Picture(why=cut(str(error), 200))
     image.thumbnail((size.side, size.side), Image.Resampling.LANCZOS)
     for quality in _QUALITIES:
         buffer = io.BytesIO()

@@ -91,15 +91,10 @@ def rank_of(embeddings: Path, query: Tensor, right: Sequence[int]) -> int:
 
     As in evaluation, 1 + the number of wrong rows scoring at least as high, so ties count against the model.
     """
-    wrong = torch.ones(_length(embeddings), dtype=torch.bool)
-    wrong[list(right)] = False
     scores = torch.cat([chunk @ query for _, chunk in _chunks(embeddings)])
+    wrong = torch.ones(len(scores), dtype=torch.bool)
+    wrong[list(right)] = False
     return 1 + int((scores[wrong] >= scores[~wrong].max()).sum())
-
-
-def _length(embeddings: Path) -> int:
-    with safe_open(embeddings, "pt") as file:
-        return int(file.get_slice("image").get_shape()[0])
 
 
 def _chunks(embeddings: Path) -> Iterator[tuple[int, Tensor]]:

@@ -52,19 +52,14 @@ def curves_of(history: History) -> dict[str, Panel]:
     rates = {name: name.removeprefix("lr/") for name in history.names("lr/")}
     norms = {"report/grad_norm": "gradient norm"}
     scale = {"report/logit_scale": "exp(logit_scale)"}
+    curves = partial(partial, _curves, history)  # curves(...)(axes) draws them
     wanted: dict[str, tuple[dict[str, str], Panel]] = {
-        "losses": (losses, partial(_curves, history, losses, "losses (training)", "nats")),
+        "losses": (losses, curves(losses, "losses (training)", "nats")),
         "recall": (_RECALLS, partial(_recalls, history)),
-        "accuracy": (
-            ACCURACIES,
-            partial(_curves, history, ACCURACIES, "GI-ITM accuracy (training)", "%", factor=100.0),
-        ),
-        "rates": (rates, partial(_curves, history, rates, "learning rates", "per step", smoothed=False, dashed=True)),
-        "scale": (
-            scale,
-            partial(_curves, history, scale, "logit scale", "factor of the cosine", smoothed=False),
-        ),
-        "norm": (norms, partial(_curves, history, norms, "gradient norm (before clipping)", "")),
+        "accuracy": (ACCURACIES, curves(ACCURACIES, "GI-ITM accuracy (training)", "%", factor=100.0)),
+        "rates": (rates, curves(rates, "learning rates", "per step", smoothed=False, dashed=True)),
+        "scale": (scale, curves(scale, "logit scale", "factor of the cosine", smoothed=False)),
+        "norm": (norms, curves(norms, "gradient norm (before clipping)", "")),
     }
     return {about: draw for about, (names, draw) in wanted.items() if any(history.bins(name) for name in names)}
 

@@ -58,7 +58,10 @@ class GradientCache:
             for batch in micro_batches:
                 self._states.append(RandomState.now(device))
                 parts.append(encode(batch.to(device)))
-        self.features = _as_leaves(_joined(parts))
+        self.features = _joined(parts)
+        for leaf in _differentiable(self.features):
+            if leaf is not None:
+                leaf.requires_grad_()
 
     def keep_gradients(self) -> None:
         """Keep the gradients of the features and free the features."""
@@ -109,13 +112,6 @@ def check_rows_are_independent(model: nn.Module, why: str) -> None:
 
 def _differentiable(features: TokenFeatures) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     return features.image, features.text, features.explanation
-
-
-def _as_leaves(features: TokenFeatures) -> TokenFeatures:
-    for leaf in _differentiable(features):
-        if leaf is not None:
-            leaf.requires_grad_()
-    return features
 
 
 def _joined(parts: list[TokenFeatures]) -> TokenFeatures:
