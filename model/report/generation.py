@@ -35,9 +35,10 @@ class Generation:
     Attributes:
         counts: rows by split, then by status; `statuses` in display order.
         made: model, revision, prompt and engines as (label, value).
-        over: rows with more tokens than `context`, out of `lengths` rows with a known length.
+        over: rows longer than `found.context` tokens, out of `lengths` rows with a known length.
     """
 
+    found: Explanations
     total: int
     statuses: list[str]
     counts: dict[str, Counter[str]]
@@ -46,17 +47,8 @@ class Generation:
     made: list[tuple[str, str]]
     throughput: Throughput
     charts: list[Chart]
-    context: int | None
     lengths: int
-    unknown_lengths: int
     over: int
-    problems: list[str]
-    gaps: list[str]
-
-    @property
-    def ok(self) -> int:
-        """Number of rows with a valid explanation."""
-        return self.of_status("ok")
 
     def of_status(self, status: str) -> int:
         """Count the rows with a status over all splits."""
@@ -70,16 +62,13 @@ def describe_generation(found: Explanations) -> Generation:
         counts.setdefault(split, Counter())[status] = rows
     by_status = sum(counts.values(), Counter[str]())
     known = {tokens: rows for tokens, rows in found.clip_tokens.items() if tokens is not None}
-    context = found.context
     made = throughput(found.footers)
-    charts = []
-    if known:
-        charts.append(_length_chart(known, context))
-    if made.finished:
-        charts.append(made.chart())
+    charts = [_length_chart(known, found.context)] if known else []
+    charts += [made.chart()] if made.finished else []
     order = list(_MEANING)
     statuses = sorted(by_status, key=lambda status: (order.index(status) if status in order else len(order), status))
     return Generation(
+        found=found,
         total=by_status.total(),
         statuses=statuses,
         counts=counts,
@@ -88,12 +77,8 @@ def describe_generation(found: Explanations) -> Generation:
         made=_made(found.footers),
         throughput=made,
         charts=charts,
-        context=context,
         lengths=sum(known.values()),
-        unknown_lengths=found.clip_tokens[None],
-        over=sum(rows for tokens, rows in known.items() if context is not None and tokens > context),
-        problems=found.problems,
-        gaps=found.gaps,
+        over=_longer(known, found.context),
     )
 
 
@@ -149,9 +134,13 @@ def _length_chart(tally: dict[int, int], context: int | None) -> Chart:
     total = sum(tally.values())
     alt = f"Histogram of {total:,} explanations by length: {min(tally):,} to {max(tally):,} tokens"
     if context is not None:
-        over = sum(count for tokens, count in tally.items() if tokens > context)
+        over = _longer(tally, context)
         alt += f"; CLIP reads {context}, and {over:,} ({100 * over / total:.1f} %) are longer"
     return chart(length_panel(tally, context), "Length of explanations", alt, ("tokens", "explanations"), rows)
+
+
+def _longer(tally: dict[int, int], context: int | None) -> int:
+    return sum(rows for tokens, rows in tally.items() if context is not None and tokens > context)
 
 
 def _failure(found: Explanations, status: str, rows: int) -> Failure:

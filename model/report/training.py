@@ -42,14 +42,9 @@ class Arm:
     charts: list[Chart] = field(default_factory=list)
 
     @property
-    def record(self) -> dict[str, Any]:
-        """The record of a finished run; empty for an unfinished one."""
-        return self.run.record
-
-    @property
     def gaps(self) -> list[str]:
         """Missing parts of the explanations that the run was trained on."""
-        return list(((self.record.get("data") or {}).get("train") or {}).get("gaps") or [])
+        return list(((self.run.record.get("data") or {}).get("train") or {}).get("gaps") or [])
 
 
 @dataclass(frozen=True)

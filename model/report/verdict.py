@@ -39,8 +39,9 @@ def without_comparison(evaluation: Evaluation, generation: Generation | None) ->
     if not recalls and evaluation.missing:
         sentences.append("No run was evaluated yet.")
     if generation is not None and not recalls:
-        share = f" ({100 * generation.ok / generation.total:.1f} %)" if generation.total else ""
-        sentences.append(f"{generation.ok:,} of {generation.total:,} explanations are valid{share}.")
-        if generation.gaps:
-            sentences.append(f"They are incomplete: {'; '.join(generation.gaps)}.")
+        ok = generation.of_status("ok")
+        share = f" ({100 * ok / generation.total:.1f} %)" if generation.total else ""
+        sentences.append(f"{ok:,} of {generation.total:,} explanations are valid{share}.")
+        if generation.found.gaps:
+            sentences.append(f"They are incomplete: {'; '.join(generation.found.gaps)}.")
     return " ".join(sentences) or "Nothing was measured yet."

@@ -77,15 +77,11 @@ def build_index(
     towers = load_clip(run)
     plan = evaluation_plan(run, explanations)
     allow_partial = allow_partial or plan.data.allow_partial
-    embeddings, tables, sources = [], [], {}
     with torch_threads(plan.threads):
         every = [read_rows(plan.data, split, allow_partial) for split in splits or [plan.data.splits.test]]
-        for rows in every:
-            found, table = _embed(run, rows, towers, plan)
-            embeddings.append(found)
-            tables.append(table)
-            sources[rows.source.split] = {"shards_sha256": rows.source.digest, "gaps": list(rows.source.gaps)}
+        embeddings, tables = zip(*(_embed(run, rows, towers, plan) for rows in every), strict=True)
     image, table = torch.cat(embeddings).to(_DTYPES[precision]), pa.concat_tables(tables)
+    sources = [rows.source for rows in every]
     with folder_written_whole(out) as folder:
         save_file({"image": image.contiguous()}, folder / EMBEDDINGS)
         pq.write_table(table, folder / ROWS)
@@ -99,7 +95,7 @@ def build_index(
             "model_from_here": os.path.relpath(run.resolve(), out.resolve()),
             "model_sha256": model_digest(towers),
             "explanations": str(plan.data.explanations),
-            "splits": sources,
+            "splits": {s.split: {"shards_sha256": s.digest, "gaps": list(s.gaps)} for s in sources},
             "sha256": {name: digest(folder / name) for name in (EMBEDDINGS, ROWS)},
         }
         write_json(folder / ABOUT, about)
