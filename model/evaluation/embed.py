@@ -42,8 +42,8 @@ def embed_images(
     towers.eval()
     found, kept = [], []
     lists = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-    how: dict[str, Any] = {"desc": "encoding", "unit": "batch", "disable": None, "leave": False}
-    for batch, usable in tqdm(load_batches(triples, lists, device), total=len(lists), **how):
+    options: dict[str, Any] = {"desc": "encoding", "unit": "batch", "disable": None, "leave": False}
+    for batch, usable in tqdm(load_batches(triples, lists, device), total=len(lists), **options):
         if usable:
             found.append(towers.encode_image(batch.images, normalize=True).float().cpu())
             kept.extend(usable)
@@ -73,8 +73,8 @@ def embed_split(
     towers.eval()
     encoded: list[_EncodedBatch] = []
     mine = list(triples.sequential_sampler(batch_size))[rank::world]
-    how: dict[str, Any] = {"desc": "encoding", "unit": "batch", "disable": True if rank else None, "leave": False}
-    for batch, rows in tqdm(load_batches(triples, mine, device), total=len(mine), **how):
+    options: dict[str, Any] = {"desc": "encoding", "unit": "batch", "disable": True if rank else None, "leave": False}
+    for batch, rows in tqdm(load_batches(triples, mine, device), total=len(mine), **options):
         if not rows:
             continue
         image = towers.encode_image(batch.images, normalize=True).float().cpu()

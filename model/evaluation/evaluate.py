@@ -172,8 +172,8 @@ def _rarest_names(
     """
     train = data.splits.train
     try:
-        how: dict[str, Any] = {"image_root": data.image_root, "allow_partial": allow_partial}
-        training = read_split(data.explanations, train, statuses=data.statuses, **how)
+        options: dict[str, Any] = {"image_root": data.image_root, "allow_partial": allow_partial}
+        training = read_split(data.explanations, train, statuses=data.statuses, **options)
     except ModelError as error:
         tqdm.write(f"no metrics by entity frequency: {error}", file=sys.stderr)
         return dict.fromkeys(rows)

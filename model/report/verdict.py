@@ -21,7 +21,7 @@ def describe(ours: str, baseline: str, metrics: dict[str, dict[str, Any]], compa
     return f"{ours} is {better} than {baseline} by {size} ({recalls}; {interval}). {caution}"
 
 
-def about_the_baseline(measured: dict[str, RunOverview]) -> str:
+def baseline_note(measured: dict[str, RunOverview]) -> str:
     """Return a sentence to append if no run, or more than one, is plain CLIP; else an empty string."""
     plain = [arm for arm, run in measured.items() if run.is_plain_clip]
     first = next(iter(measured))

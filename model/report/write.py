@@ -18,7 +18,7 @@ from model.report.plots import write_plots
 from model.report.retrieval_examples import Examples, find_examples
 from model.report.sources import Sources
 from model.report.training import describe_training
-from model.report.verdict import about_the_baseline, describe, without_comparison
+from model.report.verdict import baseline_note, describe, without_comparison
 from model.runs import in_order, overview
 from model.settings.load import load_run_settings
 
@@ -70,7 +70,7 @@ def write_page(path: Path, title: str, sources: Sources, *, strict: bool = False
     if examples.comparison is not None:
         baseline, *_, ours = evaluation.metrics
         verdict = describe(ours, baseline, evaluation.metrics, examples.comparison)
-        verdict += about_the_baseline({arm: sources.arms[arm] for arm in evaluation.metrics})
+        verdict += baseline_note({arm: sources.arms[arm] for arm in evaluation.metrics})
     else:
         verdict = without_comparison(evaluation, generation)
     page = render(

@@ -89,10 +89,10 @@ def train(
     check_run_dir(out, overwrite)
     check_trackers(settings.log)
     device = processes.device or choose_device(settings.device)
-    with torch_threads(settings.threads), own_random_numbers(settings.seed, device), ExitStack() as held:
+    with torch_threads(settings.threads), own_random_numbers(settings.seed, device), ExitStack() as stack:
         rows = read_rows(settings.data)  # before the towers, to report missing data at once
         if processes.is_first:
-            held.enter_context(lock_run_dir(out))
+            stack.enter_context(lock_run_dir(out))
         processes.barrier()  # leftovers of a killed run are cleared by now
         origin = describe_origin(settings, *rows)
         state = None if overwrite else newest_state(out)
@@ -150,7 +150,7 @@ class _Trainer:
         self.batches = load_batches(self.training, own_rows, self.device if whole else _CPU)
         earlier_seconds = self.at.seconds
         stop = StopSignal()
-        progress, log = self.outlets(resumed_from=None if state is None else self.at.step)
+        progress, log = self.open_outputs(resumed_from=None if state is None else self.at.step)
         with closing(progress), log, stop:
             self.processes.barrier()  # the log is truncated to the step resumed from
             self.guard = DivergenceGuard(self.checkpoints.run, self.settings.divergence, read_log(self.checkpoints.run))
@@ -162,7 +162,7 @@ class _Trainer:
             while True:
                 self.validation.after(self.at, log, progress, stop)
                 self.at.seconds = earlier_seconds + time.monotonic() - began
-                stopping, due = self.agreed(stop)
+                stopping, due = self.decide(stop)
                 if stopping or due:
                     self.save_state(log, progress)
                 if stopping or self.at.step == self.steps:
@@ -178,7 +178,7 @@ class _Trainer:
             )
         return self.finish()
 
-    def outlets(self, resumed_from: int | None) -> tuple[Progress | NullOutput, RunLog | NullOutput]:
+    def open_outputs(self, resumed_from: int | None) -> tuple[Progress | NullOutput, RunLog | NullOutput]:
         """Open the progress output and log of the first process; the others get no output."""
         if not self.processes.is_first:
             return NullOutput(), NullOutput()
@@ -188,7 +188,7 @@ class _Trainer:
         log = RunLog(run, trackers, steps=self.steps, resumed_from=resumed_from, validated=at.validated)
         return progress, log
 
-    def agreed(self, stop: StopSignal) -> tuple[bool, bool]:
+    def decide(self, stop: StopSignal) -> tuple[bool, bool]:
         """Agree on whether to stop, which any process may request, and whether to save, which the first decides."""
         due = self.processes.is_first and self.checkpoints.state_is_due(self.at, last=self.at.step == self.steps)
         votes = self.processes.all_gather_ints(stop.asked is not None, due)

@@ -75,7 +75,7 @@ def is_finished(run: Path, settings: TrainSettings) -> bool:
         trained_with = yaml.safe_load((run / SETTINGS).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return False
-    return _would_be_the_same(trained_with, record["data"], settings)
+    return _is_equivalent(trained_with, record["data"], settings)
 
 
 def can_go_on(run: Path, settings: TrainSettings) -> bool:
@@ -86,7 +86,7 @@ def can_go_on(run: Path, settings: TrainSettings) -> bool:
         origin = newest_origin(run)
     except ModelError:
         return False
-    return origin is not None and _would_be_the_same(origin["settings"], origin["data"], settings)
+    return origin is not None and _is_equivalent(origin["settings"], origin["data"], settings)
 
 
 def is_measured(run: Path, settings: TrainSettings) -> bool:
@@ -101,7 +101,7 @@ def is_measured(run: Path, settings: TrainSettings) -> bool:
     return bool(metrics["splits"][split]["shards"] == _shards(settings, [split]))
 
 
-def _would_be_the_same(trained_with: dict[str, Any], data: dict[str, Any], settings: TrainSettings) -> bool:
+def _is_equivalent(trained_with: dict[str, Any], data: dict[str, Any], settings: TrainSettings) -> bool:
     try:
         if not all(change.allowed for change in changes(trained_with, settings)):
             return False

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from model.report.sources import find_sources
-from model.report.verdict import about_the_baseline
+from model.report.verdict import baseline_note
 from model.runs import in_order, overview
 
 _OFF = {"mmae": False, "gi_itm": False}
@@ -64,7 +64,7 @@ def test_plain_clip_is_the_baseline_and_ours_in_question(tmp_path: Path) -> None
     named = [tmp_path / name for name in ("anchors", "plain", "paper")]  # by hand: the last is in question
     arms = find_sources(named).arms
     assert list(arms) == ["plain", "anchors", "paper"]
-    assert about_the_baseline(arms) == ""
+    assert baseline_note(arms) == ""
     assert [run.location.name for run in in_order(arms.values())] == ["plain", "paper", "anchors"]
 
 
@@ -73,9 +73,9 @@ def test_no_run_of_plain_clip_or_several_are_said(tmp_path: Path) -> None:
         _run(tmp_path / name, _METHODS[name][0])
     arms = find_sources([tmp_path]).arms
     assert list(arms) == ["paper", "anchors"]
-    assert "No plain CLIP run was measured, so paper (EntityCLIP) is the baseline." in about_the_baseline(arms)
+    assert "No plain CLIP run was measured, so paper (EntityCLIP) is the baseline." in baseline_note(arms)
     for name in ("plain", "weightless"):
         _run(tmp_path / name, _METHODS[name][0])
     arms = find_sources([tmp_path]).arms
     assert list(arms) == ["plain", "weightless", "paper", "anchors"]
-    assert about_the_baseline(arms) == " 2 runs are plain CLIP (plain, weightless); plain is the baseline."
+    assert baseline_note(arms) == " 2 runs are plain CLIP (plain, weightless); plain is the baseline."
