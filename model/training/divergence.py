@@ -88,14 +88,14 @@ class DivergenceGuard:
             return "the loss is not finite"
         if not math.isfinite(gradient):
             return "the gradient is not finite"
-        found = {"loss": losses["total"], "gradient": gradient}
-        factors = {"loss": self._settings.loss_factor, "gradient": self._settings.gradient_factor}
-        for name, factor in factors.items():
+        for name, title, value, factor in (
+            ("loss", "loss", losses["total"], self._settings.loss_factor),
+            ("gradient", "gradient norm", gradient, self._settings.gradient_factor),
+        ):
             usual = self._usual(name)
-            if factor is not None and usual is not None and found[name] > factor * max(usual, _LEAST_MEDIAN):
-                norm = " norm" if name == "gradient" else ""
+            if factor is not None and usual is not None and value > factor * max(usual, _LEAST_MEDIAN):
                 return (
-                    f"the {name}{norm} {found[name]:.4g} is more than {factor:g} times the median {usual:.4g} of "
+                    f"the {title} {value:.4g} is more than {factor:g} times the median {usual:.4g} of "
                     f"recent steps (divergence.{name}_factor)"
                 )
         return None

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -86,7 +87,10 @@ class TrainingStep:
         return values
 
     def _in_pieces(self, batch: Batch, whole: LocalBatch, step: int, size: int) -> StepValues:
-        cache = GradientCache(self._micro_batches(batch, size), self._encode, self._device)
+        parts, clip = split(batch, size), self.model.clip
+        if is_causal(clip) and not self.model.method.reads_padding:
+            parts = [trimmed(clip, part) for part in parts]
+        cache = GradientCache(parts, self._encode, self._device)
         with self.autocast():
             groups = batch.groups.to(self._device)
             output = self.model.losses(cache.features, groups, generator=self._generator(step), whole=whole)
@@ -97,28 +101,17 @@ class TrainingStep:
             del output
             cache.keep_gradients()
             cache.backward(self._encode, slice(None, -1))
-        cache.backward(self._encode if self._averaged is None else self._encode_last, slice(-1, None))
+        # the last backward pass averages the gradients over the processes
+        cache.backward(partial(self._encode, model=self._averaged or self.model), slice(-1, None))
         return values
 
     def _backward(self, output: StepOutput, whole: LocalBatch) -> None:
         (output.losses["total"] * whole.processes).backward()  # losses add up, gradients are averaged
 
-    def _micro_batches(self, batch: Batch, size: int) -> list[Batch]:
-        parts = split(batch, size)
-        clip = self.model.clip
-        if self.model.method.reads_padding or not is_causal(clip):
-            return parts
-        return [trimmed(clip, part) for part in parts]
-
-    def _encode(self, batch: Batch) -> TokenFeatures:
+    def _encode(self, batch: Batch, model: EntityCLIP | AveragedGradients | None = None) -> TokenFeatures:
         # one context per pass: a shared one would reuse weights that the first pass cast without gradient
         with self.autocast():
-            return self.model.token_features(batch)
-
-    def _encode_last(self, batch: Batch) -> TokenFeatures:
-        assert self._averaged is not None
-        with self.autocast():
-            return self._averaged.token_features(batch)
+            return (model or self.model).token_features(batch)
 
     def _values(self, whole: LocalBatch, output: StepOutput) -> StepValues:
         of_all = whole.sum(torch.stack(list(output.losses.values())))
