@@ -57,9 +57,9 @@ class ArmsTable:
     def as_plain(self) -> dict[str, Any]:
         """Return means and standard deviations as JSON-serialisable values."""
         plain = asdict(self)
-        means = plain.pop("mean_recall")
-        arms = {arm: ways | {"mean_recall": means[arm]} for arm, ways in plain.pop("cells").items()}
-        return plain | {"seeds": list(self.seeds), "arms": arms}
+        arms = {arm: ways | {"mean_recall": plain["mean_recall"][arm]} for arm, ways in plain["cells"].items()}
+        about = {"split": self.split, "gallery": self.gallery, "seeds": list(self.seeds)}
+        return about | {"arms": arms, "untrained": self.untrained}
 
 
 def arms_table(measured: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> ArmsTable:
