@@ -13,7 +13,7 @@ _MOST_PARTS = 30  # rows of a table by topic
 _NEEDED = {"gallery", "queries", "mean_recall", "image_to_text", "text_to_image"}
 _PARTS = {
     "by_topic": ("By topic", "topic"),
-    "by_entity_frequency": ("By how often training names the rarest name", "training captions with the rarest name"),
+    "by_entity_frequency": ("By entity frequency", "training captions with the rarest name"),
 }
 
 
