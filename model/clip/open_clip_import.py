@@ -1,11 +1,68 @@
-"""The one import of open_clip: `from model.clip.open_clip_import import open_clip`."""
+"""The one import of open_clip: `from model.clip.open_clip_import import open_clip`.
+
+A plain `import open_clip` takes 9 s on a slow core, 5 s more than torch alone, in each process and each worker. Two
+parts of that are for what this package never uses, and are left out:
+
+- timm and transformers, which open_clip does without where they are not installed. Only towers that
+  `model.clip.towers` refuses need them.
+- torch's compiler, which torchvision.ops imports for one function. It is imported when that is called, or by an
+  optimizer.
+"""
 
 import importlib
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 from entityclip.contract.torchvision_cpu import make_torchvision_importable
 
+
+class _Hidden(MetaPathFinder):
+    """Finds nothing by these names, for imports by the thread that made it; other threads import as ever."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names, self.thread = names, threading.get_ident()
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name in self.names and threading.get_ident() == self.thread:
+            raise ModuleNotFoundError(f"{name} is hidden while open_clip is imported", name=name)
+        return None
+
+
+@contextmanager
+def _hidden(*names: str) -> Iterator[None]:
+    finder = _Hidden(names)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+@contextmanager
+def _compiler_left_for_later() -> Iterator[None]:
+    name = "torch._dynamo.utils"
+    if name in sys.modules:
+        yield
+        return
+    stand_in: Any = ModuleType(name)
+    stand_in.is_compile_supported = lambda device: importlib.import_module(name).is_compile_supported(device)
+    sys.modules[name] = stand_in
+    try:
+        importlib.import_module("torchvision")
+    finally:
+        if sys.modules.get(name) is stand_in:
+            del sys.modules[name]
+    yield
+
+
 make_torchvision_importable()
-open_clip: ModuleType = importlib.import_module("open_clip")
+with _compiler_left_for_later(), _hidden("timm", "transformers"):
+    open_clip: ModuleType = importlib.import_module("open_clip")
 
 __all__ = ["open_clip"]

@@ -1,26 +1,37 @@
 """What towers are asked for, checked against open_clip's own tables before anything is downloaded."""
 
 import difflib
+import json
+from pathlib import Path
 from typing import Any
 
 from model.clip.open_clip_import import open_clip
 from model.errors import ModelError
-from model.settings.schema import LOCAL_DIR, TowerSettings
+from model.settings.schema import TowerSettings
+
+SUPPORTED = (
+    "supported are open_clip's CLIP and CustomTextCLIP with its native image towers, VisionTransformer "
+    "(pool_type 'tok', no attentional pooling) and ModifiedResNet, and its native text transformer "
+    "(pool_type 'argmax' or 'eos', no class embedding)"
+)
+_OTHER_TOWERS = (("timm", "vision_cfg", "timm_model_name"), ("transformers", "text_cfg", "hf_model_name"))
 
 
 def check_names(settings: TowerSettings) -> None:
-    """Raise ModelError for a model or tag that open_clip lacks, and for weights of another activation.
+    """Raise ModelError for towers of timm or transformers, a model or tag that open_clip lacks, other activations.
 
     OpenAI's weights were trained with QuickGELU; in a GELU model every number would be wrong, and open_clip
     only warns. A `local-dir:` folder says its own activation.
     """
     model, tag = settings.model, settings.pretrained
-    if model.startswith(LOCAL_DIR):
+    if settings.folder is not None:
+        _check_native(model, _config_of_folder(settings.folder))
         return
     if model not in open_clip.list_models():
         near = difflib.get_close_matches(model, open_clip.list_models(), n=3, cutoff=0.5)
         hint = f"; nearest: {', '.join(near)}" if near else ""
         raise ModelError(f"towers.model: open_clip has no model {model!r}{hint}")
+    _check_native(model, open_clip.get_model_config(model))
     if tag is None:
         return
     weights = open_clip.get_pretrained_cfg(model, tag)
@@ -34,6 +45,23 @@ def check_names(settings: TowerSettings) -> None:
             f"towers: the weights {tag!r} were trained with {_activation(of_weights)}, {model} computes "
             f"{_activation(of_model)}; use {_sibling(model, quick_gelu=of_weights)}"
         )
+
+
+def _check_native(model: str, config: dict[str, Any]) -> None:
+    for part, key, library in (
+        ("vision_cfg", "timm_model_name", "timm"),
+        ("text_cfg", "hf_model_name", "transformers"),
+    ):
+        if name := (config.get(part) or {}).get(key):
+            raise ModelError(f"towers.model: {model} has the tower {name!r} of {library}; {SUPPORTED}")
+
+
+def _config_of_folder(folder: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / "open_clip_config.json").read_bytes())["model_cfg"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # open_clip reads it next, and says what is wrong
+    return config if isinstance(config, dict) else {}
 
 
 def preprocessing_of(settings: TowerSettings) -> dict[str, Any]:

@@ -19,15 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.clip.open_clip_import import open_clip
-from model.clip.pretrained import check_names, preprocessing_of
+from model.clip.pretrained import SUPPORTED, check_names, preprocessing_of
 from model.errors import ModelError
 from model.settings.schema import TowerSettings
-
-_SUPPORTED = (
-    "supported are open_clip's CLIP and CustomTextCLIP with its native image towers, VisionTransformer "
-    "(pool_type 'tok', no attentional pooling) and ModifiedResNet, and its native text transformer "
-    "(pool_type 'argmax' or 'eos', no class embedding)"
-)
 
 
 class Towers(NamedTuple):
@@ -112,19 +106,19 @@ def check_towers(clip: nn.Module) -> None:
     """Raise ModelError, naming the class and what works, if token features of this model are not supported."""
     kind = type(clip).__name__
     if type(clip) not in (open_clip.CLIP, open_clip.CustomTextCLIP):
-        raise ModelError(f"model class {kind}: {_SUPPORTED}")
+        raise ModelError(f"model class {kind}: {SUPPORTED}")
     visual: Any = clip.visual
     text = text_tower(clip)
     if type(visual) not in (open_clip.transformer.VisionTransformer, open_clip.modified_resnet.ModifiedResNet):
-        raise ModelError(f"{kind} with image tower {type(visual).__name__}: {_SUPPORTED}")
+        raise ModelError(f"{kind} with image tower {type(visual).__name__}: {SUPPORTED}")
     if not _is_resnet(visual) and (visual.attn_pool is not None or visual.pool_type != "tok"):
-        raise ModelError(f"image tower pooled by attention or by {visual.pool_type!r}: {_SUPPORTED}")
+        raise ModelError(f"image tower pooled by attention or by {visual.pool_type!r}: {SUPPORTED}")
     if text is not clip and type(text) is not open_clip.transformer.TextTransformer:
-        raise ModelError(f"{kind} with text tower {type(text).__name__}: {_SUPPORTED}")
+        raise ModelError(f"{kind} with text tower {type(text).__name__}: {SUPPORTED}")
     if getattr(text, "cls_emb", None) is not None or getattr(text, "use_pad_mask", False):
-        raise ModelError(f"text tower with a class embedding or a padding mask: {_SUPPORTED}")
+        raise ModelError(f"text tower with a class embedding or a padding mask: {SUPPORTED}")
     if text_pool(clip)[0] not in ("argmax", "eos"):
-        raise ModelError(f"text tower with pool_type {text_pool(clip)[0]!r}: {_SUPPORTED}")
+        raise ModelError(f"text tower with pool_type {text_pool(clip)[0]!r}: {SUPPORTED}")
     if clip.logit_bias is not None:
         raise ModelError("a model with a logit bias belongs to a sigmoid loss; this method needs CLIP's softmax")
 

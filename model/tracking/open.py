@@ -7,8 +7,6 @@ from typing import Any
 
 from model.errors import ModelError
 from model.settings.schema import LogSettings, TrainSettings
-from model.tracking.learning_curves import LearningCurves
-from model.tracking.tensorboard import TensorBoard
 from model.tracking.trackers import Say, Tracker, Trackers, reason
 
 _MOST_POINTS = 20_000
@@ -35,6 +33,9 @@ def open_trackers(
 
     Raises ModelError if a new run's tracker cannot be opened. A resumed run continues without it and prints why.
     """
+    from model.tracking.learning_curves import LearningCurves  # matplotlib and TensorBoard take 2 s; of the processes
+    from model.tracking.tensorboard import TensorBoard  # of a run only the first one needs them
+
     opened: list[Tracker] = [TensorBoard(run, resumed_from), LearningCurves(run)]
     for name in settings.log.trackers:
         try:

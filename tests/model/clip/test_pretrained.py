@@ -1,3 +1,4 @@
+import json
 import re
 
 import pytest
@@ -25,6 +26,23 @@ def test_weights_of_another_activation_are_refused_before_any_download(monkeypat
     with pytest.raises(ModelError, match=re.escape("cannot load 'ViT-B-32-quickgelu'")):
         monkeypatch.setattr(open_clip.factory, "download_pretrained", lambda *_a, **_h: 1 / 0)
         load_towers(asked_for("ViT-B-32-quickgelu", "openai"))  # the right name goes on to the download
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        ("convnext_base", "the tower 'convnext_base' of timm; supported are .*VisionTransformer"),
+        ("roberta-ViT-B-32", "the tower 'roberta-base' of transformers"),
+    ],
+)
+def test_towers_of_other_libraries_are_refused(tmp_path, model, named):
+    """By name and in a folder; open_clip would say that timm or transformers is not installed."""
+    with pytest.raises(ModelError, match=rf"^towers.model: {model} has {named}"):
+        load_towers(asked_for(model, None))
+    config = {"model_cfg": open_clip.get_model_config(model)}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=named):
+        load_towers(asked_for(f"local-dir:{tmp_path}", None))
 
 
 def test_every_pair_of_open_clip_passes_or_is_refused_for_its_activation():
