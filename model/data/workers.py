@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import torch
 
@@ -28,9 +29,28 @@ def count_workers(wanted: int | None) -> int:
 
 
 def start_fork_server() -> None:
-    """Have the process that workers are forked from import what they need, meanwhile: it takes seconds, once."""
+    """Start the process that workers are forked from; it imports in the background what they need.
+
+    A `model.py` in the working directory is not taken for this package.
+    """
     multiprocessing.set_forkserver_preload(["model.data.dataset"])
-    multiprocessing.forkserver.ensure_running()
+    path = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    with _environment(PYTHONSAFEPATH="1", PYTHONPATH=os.pathsep.join(filter(None, path))):
+        multiprocessing.forkserver.ensure_running()
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -16,10 +16,10 @@ try:
     assert roi_align(image, boxes, output_size=1, aligned=False).item() == 5
 except (RuntimeError, AttributeError, NotImplementedError) as error:  # this torchvision's operators do not load
     assert "roi_align" in str(error), error
-import timm, torch._dynamo.utils, transformers
+import torch._dynamo.utils, transformers
 
 assert torch._dynamo.utils.is_compile_supported("cpu") in (True, False)
-assert timm.create_model("resnet10t").num_classes == 1000 and transformers.CLIPConfig().projection_dim == 512
+assert transformers.CLIPConfig().projection_dim == 512
 """
 
 
