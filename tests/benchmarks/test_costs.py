@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+import pytest
 import torch
 
 from benchmarks.steps import Steps, Variant, Workload
@@ -22,6 +23,7 @@ def test_the_counter_sees_every_product_that_the_experts_use() -> None:
     assert count_flops(attention) == 2 * (2 * 4 * 6 * 6 * 8) * 2
 
 
+@pytest.mark.slow
 def test_mmae_and_gi_itm_cost_next_to_nothing() -> None:
     variants = [Variant.EXPLANATION, Variant.FULL, Variant.TRIMMED, Variant.NAIVE]
     steps = Steps(replace(WORK, device="meta"), variants)

@@ -11,6 +11,7 @@ from benchmarks import pipeline_rate, planning
 from tests.benchmarks.commands import command_of
 
 
+@pytest.mark.slow
 def test_planning_is_measured(tmp_path: Path) -> None:
     arguments = ["--rows", "60", "--rows-per-shard", "20", "--json", str(tmp_path / "out.json")]
     result = CliRunner().invoke(command_of(planning.main), arguments, catch_exceptions=False)

@@ -12,6 +12,7 @@ from tests.model.shard_writer import write_dataset
 from tests.model.tiny_clip import make_tiny_clip
 
 
+@pytest.mark.slow
 def test_states_are_probed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     explanations, _ = write_dataset(tmp_path / "data", {"train": 12, "val": 8})
     clip = make_tiny_clip(tmp_path / "clip")

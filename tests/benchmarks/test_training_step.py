@@ -13,6 +13,7 @@ from tests.benchmarks.commands import command_of
 from tests.model.tiny_clip import config
 
 
+@pytest.mark.slow
 def test_the_command_measures_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "tiny", config()["model_cfg"])
     arguments = ["--model", "tiny", "--batch", "3", "--rounds", "2", "--caption-tokens", "6", "--no-memory"]

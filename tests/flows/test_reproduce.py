@@ -115,7 +115,7 @@ def test_released_explanations_all_arms_and_seeds_and_again(tmp_path: Path, run:
 @pytest.mark.parametrize(
     ("benchmark", "write"),
     [
-        ("visualnews", lambda root: write_visualnews(root, 24, split=True)),
+        pytest.param("visualnews", lambda root: write_visualnews(root, 24, split=True), marks=pytest.mark.slow),
         ("goodnews", lambda root: write_goodnews(root, 15)),
     ],
 )

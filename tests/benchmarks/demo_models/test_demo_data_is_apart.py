@@ -10,6 +10,7 @@ from pipeline.worlds.heraldry.settings import WorldSettings
 from pipeline.worlds.heraldry.shots import house_shots, take
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_no_caption_of_validation_or_test_is_ever_trained_on(seed):
     captions: dict[str, list[str]] = {"train": [], "val": [], "test": []}
@@ -23,6 +24,7 @@ def test_no_caption_of_validation_or_test_is_ever_trained_on(seed):
     assert not trained & set(held_out)
 
 
+@pytest.mark.slow
 def test_no_picture_of_validation_or_test_is_ever_trained_on():
     settings = WorldSettings(main_houses=30, rare_houses=15)
     shots = [shot for house in world_houses(settings) for shot in house_shots(settings, house)]

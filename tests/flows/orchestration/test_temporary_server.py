@@ -51,6 +51,7 @@ def _run(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_server_that_starts_late_is_waited_for_with_words(tmp_path: Path) -> None:
     done = _run(tmp_path, SERVER_DELAY="3")
     assert done.returncode == 0, done.stderr
