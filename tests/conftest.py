@@ -28,6 +28,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(1200))
 
 
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if config.getoption("markexpr") != "slow":
+        return
+    from tests.support.time_budget import table
+
+    reports = [report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")]
+    terminalreporter.section("time of the slow tests")
+    terminalreporter.write_line("\n".join(table((report.nodeid, report.duration) for report in reports)))
+
+
 @pytest.fixture(scope="session")
 def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.support.tiny_llama import make_tiny_llama
