@@ -19,7 +19,19 @@ _SECONDS_TO_STOP = 1
 
 
 class _Server(uvicorn.Server):
-    """Ctrl-C and SIGTERM end it as they should, so they are not raised again when it has ended."""
+    """Ctrl-C and SIGTERM end it as they should, so they are not raised again when it has ended.
+
+    Prints `line` once it answers and takes those signals.
+    """
+
+    def __init__(self, config: uvicorn.Config, line: str) -> None:
+        super().__init__(config)
+        self._line = line
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen."""
+        await super().startup(sockets)
+        print(self._line, flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first asks, the second insists."""
@@ -54,8 +66,8 @@ def serve(location: str, *, host: str, port: int, arms: list[str]) -> None:
                     "rows and images, and can keep this machine busy",
                     file=sys.stderr,
                 )
-            print(f"{visible(location)}: {contents.summary.rows:,} rows at {url} (Ctrl-C ends it)", flush=True)
-            _Server(config).run(sockets=[listener])
+            line = f"{visible(location)}: {contents.summary.rows:,} rows at {url} (Ctrl-C ends it)"
+            _Server(config, line).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -23,6 +23,7 @@ PARTS = (
         (
             "test_three_uses.py",
             "flows/test_demo.py",
+            "flows/test_documented_commands.py",
             "flows/test_readme_prefect.py",
             "flows/test_reproduce.py",
             "flows/test_vllm_generation.py",
@@ -63,6 +64,8 @@ PARTS = (
         12,
         (
             "benchmarks/test_batch_memory.py",
+            "benchmarks/test_checking.py",
+            "benchmarks/test_generation.py",
             "benchmarks/test_data_loading.py",
             "benchmarks/test_data_start.py",
             "benchmarks/test_pipeline_rate.py",
