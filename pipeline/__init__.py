@@ -21,10 +21,7 @@ _NAMES = {
     "pipeline.errors": ("PipelineError",),
     "pipeline.job": ("open_job",),
     "pipeline.judge.rules": ("Judge",),
-    "pipeline.manifest.manifest": (
-        "Manifest",
-        "load_manifest",
-    ),
+    "pipeline.manifest.manifest": ("Manifest", "load_manifest"),
     "pipeline.packing.pack": ("pack",),
     "pipeline.pair": ("Pair",),
     "pipeline.readers": ("read_pairs",),

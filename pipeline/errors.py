@@ -1,5 +1,5 @@
-"""The one error a user can cause and mend; the command line prints it without a traceback."""
+"""The error for mistakes that a user can fix; the command line prints it without a traceback."""
 
 
 class PipelineError(ValueError):
-    """Something in the user's hands is wrong. The message says what, where, and how to mend it."""
+    """A user's input is wrong. The message says what, where, and how to fix it."""

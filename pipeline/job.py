@@ -1,4 +1,4 @@
-"""What is the same for every shard of a run: manifest, prompt, model, output folder."""
+"""The inputs shared by every shard of a run: manifest, prompt, model, output folder."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,10 +17,10 @@ from pipeline.prompts.template import PromptTemplate, load_prompt
 
 @dataclass(frozen=True)
 class Job:
-    """A manifest with everything it names found and checked.
+    """A manifest with everything it refers to loaded and checked.
 
     Attributes:
-        buckets: those that this process is to make; None: all.
+        buckets: the buckets this process generates; None: all.
     """
 
     manifest: Manifest
@@ -31,40 +31,40 @@ class Job:
 
     @property
     def output(self) -> Path | str:
-        """Where the shards and their receipts go: a local folder, or a URL of object storage."""
+        """The location of the shards and their receipts: a local folder, or a URL of object storage."""
         return self.manifest.output_location
 
     @cached_property
     def storage(self) -> Storage:
-        """The output, opened."""
+        """The storage at `output`."""
         return open_storage(self.output)
 
     @property
     def work(self) -> Path:
-        """The local folder of plan, spool, lock and server log; readers of datasets pass over their names."""
+        """The local folder of plan, spool, lock and server log; dataset readers ignore these names."""
         return self.manifest.work_folder
 
     @property
     def plan_folder(self) -> Path:
-        """Where this run's plan is written."""
+        """The folder this run's plan is written to."""
         return self.work / f"_plan{self._part}"
 
     @property
     def server_log(self) -> Path:
-        """Where a server started for this run writes."""
+        """The log file of a server started for this run."""
         return self.work / f"_vllm-server{self._part}.log"
 
     @property
     def _part(self) -> str:
-        """Names apart what several processes, each with its buckets, write side by side."""
+        """A suffix that keeps the files of several processes, each with its own buckets, apart."""
         return f"-{self.buckets.start:05d}-{self.buckets.stop:05d}" if self.buckets is not None else ""
 
     def spool_path(self, bucket: int) -> Path:
-        """Where the answers of a bucket wait until its shards are written."""
+        """Return the file that holds a bucket's answers until its shards are written."""
         return self.work / "_spool" / f"bucket-{bucket:05d}.jsonl"
 
     def provenance(self, split: str, shard: int) -> dict[str, Any]:
-        """What a shard's footer says of its origin, engine apart."""
+        """Return the provenance recorded in a shard's footer, except for `generations`."""
         generation = self.manifest.generation
         return {
             "dataset": self.manifest.name,
@@ -91,16 +91,16 @@ def open_job(
     output: Path | str | None = None,
     buckets: range | None = None,
 ) -> Job:
-    """Load a manifest and find its prompt and model, before any long work.
+    """Load a manifest, its prompt, model and judge, before any long work starts.
 
     Args:
         manifest_path: the YAML file.
-        engine: in place of the manifest's engine, at its defaults unless the manifest names the same one.
-        output: another output folder, relative to the working directory, or URL.
-        buckets: make only these; several processes may each make theirs.
+        engine: overrides the manifest's engine; has default settings unless the manifest uses the same engine.
+        output: overrides the manifest's output: a folder, relative to the working directory, or a URL.
+        buckets: generate only these; several processes can each generate their own.
 
     Raises:
-        PipelineError: something named does not exist or does not fit.
+        PipelineError: the manifest is invalid, or something it refers to does not exist or does not fit.
     """
     manifest = load_manifest(manifest_path)
     changes: dict[str, Any] = {}

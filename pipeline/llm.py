@@ -1,4 +1,4 @@
-"""The LLM as the pipeline sees it without loading weights: its identity, and what it reads of a chat."""
+"""The LLM without its weights: its identity, and how it tokenizes a chat."""
 
 import hashlib
 import threading
@@ -13,20 +13,20 @@ from pipeline.errors import PipelineError
 from pipeline.manifest.manifest import Manifest
 from pipeline.prompts.template import Message
 
-_NOT_IDENTITY = ("BUILD.json", "README.md", ".gitattributes")  # beside a model, but no part of what it says
-_CHATS_AT_ONCE = 1024  # the tokenizer keeps the offsets of all it is given until it returns
+_NOT_IDENTITY = ("BUILD.json", "README.md", ".gitattributes")  # do not affect the model's output
+_CHATS_PER_BATCH = 1024  # the tokenizer keeps the offsets of its whole input until it returns
 
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """Which model generates, and where it is loaded from.
+    """The identity of the generating model, and where to load it from.
 
     Attributes:
-        name: hub name, or the folder's own name.
+        name: hub name, or the folder's base name.
         revision: hub revision, or `sha256:` and the digest of the folder's files.
-        source: what transformers and vLLM are given: the hub name or the absolute folder.
-        is_local: whether `source` is a folder.
-        lock: held around the tokenizer, which several threads must not use at once.
+        source: the path passed to transformers and vLLM: the hub name or the absolute folder.
+        is_local: True if `source` is a folder.
+        lock: guards the tokenizer, which is not thread-safe.
     """
 
     name: str
@@ -43,7 +43,7 @@ class LanguageModel:
             PipelineError: it cannot be loaded, or has no chat template.
         """
         make_torchvision_importable()
-        from transformers import AutoTokenizer  # seconds to import: only where it is needed
+        from transformers import AutoTokenizer  # takes seconds to import
 
         try:
             tokenizer = AutoTokenizer.from_pretrained(
@@ -57,23 +57,23 @@ class LanguageModel:
 
     @cached_property
     def chat_template_digest(self) -> str:
-        """Digest of the chat template, which decides what the model reads."""
+        """SHA-256 of the chat template."""
         return hashlib.sha256(str(self.tokenizer.chat_template).encode()).hexdigest()
 
     def encode(self, chats: list[list[Message]]) -> list[list[int]]:
-        """Each chat under the model's chat template, generation prompt included, as token ids: all an engine reads."""
+        """Return the token ids of each chat under the model's chat template, generation prompt included."""
         ids: list[list[int]] = []
-        for start in range(0, len(chats), _CHATS_AT_ONCE):
-            some = chats[start : start + _CHATS_AT_ONCE]
+        for start in range(0, len(chats), _CHATS_PER_BATCH):
+            batch = chats[start : start + _CHATS_PER_BATCH]
             with self.lock:
-                texts = self.tokenizer.apply_chat_template(some, add_generation_prompt=True, tokenize=False)
-                ids += self._tokenised(texts)
+                texts = self.tokenizer.apply_chat_template(batch, add_generation_prompt=True, tokenize=False)
+                ids += self._tokenize(texts)
         return ids
 
-    def _tokenised(self, texts: list[str]) -> list[list[int]]:
-        """Token ids of rendered chats: the template has written the special tokens."""
+    def _tokenize(self, texts: list[str]) -> list[list[int]]:
+        """Return the token ids of rendered chats; the template has already added the special tokens."""
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        if backend is None:  # a tokenizer in Python; a text that is too long becomes a status, not a warning
+        if backend is None:  # a slow tokenizer; verbose=False, as a text that is too long becomes a status
             encoded = self.tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)
             return list(encoded["input_ids"])
         backend.no_truncation()
@@ -82,31 +82,31 @@ class LanguageModel:
 
 
 def find_language_model(manifest: Manifest) -> LanguageModel:
-    """The model that a manifest names.
+    """Return the model that a manifest refers to.
 
     Raises:
-        PipelineError: the folder does not exist or is no model, or a hub name comes without a revision.
+        PipelineError: the folder does not exist or holds no model, or a hub name has no revision.
     """
-    named = manifest.generation.model
-    folder = manifest.resolve(Path(named))
+    name = manifest.generation.model
+    folder = manifest.resolve(Path(name))
     if folder.is_dir():
         if not (folder / "config.json").is_file():
-            raise PipelineError(f"generation.model: {folder} holds no config.json, so it is no Hugging Face model")
+            raise PipelineError(f"generation.model: {folder} has no config.json, so it is not a Hugging Face model")
         return LanguageModel(folder.name, f"sha256:{_digest(folder)}", str(folder), is_local=True)
-    meant_as_folder = named.startswith((".", "/")) or named.count("/") > 1 or folder.parent.is_dir()
+    meant_as_folder = name.startswith((".", "/")) or name.count("/") > 1 or folder.parent.is_dir()
     if meant_as_folder:
         raise PipelineError(f"generation.model: no model folder at {folder}")
     if manifest.generation.revision is None:
         raise PipelineError(
-            f"generation.model: {named} is no folder at {folder}; if it is a hub model, "
+            f"generation.model: {name} is not a folder at {folder}; if it is a hub model, "
             "set generation.revision to a commit or tag, so that the run can be repeated"
         )
-    return LanguageModel(named, manifest.generation.revision, named, is_local=False)
+    return LanguageModel(name, manifest.generation.revision, name, is_local=False)
 
 
 def _digest(folder: Path) -> str:
-    of_all = hashlib.sha256()
+    total = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.name not in _NOT_IDENTITY:
-            of_all.update(f"{path.name}\0{digest(path)}\n".encode())
-    return of_all.hexdigest()
+            total.update(f"{path.name}\0{digest(path)}\n".encode())
+    return total.hexdigest()

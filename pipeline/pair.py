@@ -1,18 +1,18 @@
-"""The unit that flows into generation: one image reference with its caption."""
+"""The unit of input to generation: one image reference with its caption."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An image-caption pair as a reader yields it.
+    """An image-caption pair yielded by a dataset reader.
 
     Attributes:
         id: stable and unique within its dataset.
         split: `train`, `val` or `test`.
         image: path of the image relative to the dataset's image root, with forward slashes.
-        caption: the caption as published; may be empty (it then becomes a row with a status).
-        topic: the dataset's own grouping (news section, frequency pool), if it has one.
+        caption: the caption as published; an empty one becomes a row with status `empty_caption`.
+        topic: the dataset's own grouping (news section, frequency pool), if any.
     """
 
     id: str

@@ -131,7 +131,7 @@ def test_packed_shards_are_kept_and_made_anew_alike(
 ) -> None:
     shutil.copytree(made / "packed", made / "again")
     assert _entityclip(monkeypatch, "pack", "explanations", "again", "--size", "16") == 0
-    assert "shards there already: 6" in capsys.readouterr().out
+    assert "shards packed before: 6" in capsys.readouterr().out
     assert _entityclip(monkeypatch, "pack", "explanations", "anew", "--size", "16", "--image-root", "images") == 0
     packed = _rows(made / "packed")
     assert _rows(made / "anew") == packed

@@ -1,1 +1,1 @@
-"""Engines: requests in, completions out as they finish. One small protocol, two implementations."""
+"""Engines turn requests into completions, yielded as they finish. One protocol, two implementations."""

@@ -1,4 +1,4 @@
-"""What generation asks of an engine."""
+"""The interface between generation and an engine."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ class Request:
     Attributes:
         key: content address of the explanation; identifies the answer.
         messages: the rendered chat.
-        prompt_token_ids: the chat under the model's chat template, generation prompt included; what is sent.
-        seed: sampling seed of this row; without effect at temperature 0.
-        max_tokens: longest answer; the manifest's, unless the row is redone with another budget.
-        image_url: the picture a vision-language model is shown with the chat, as a file:// or data: URL.
+        prompt_token_ids: the chat under the model's chat template, generation prompt included; the engine's input.
+        seed: sampling seed of this row; has no effect at temperature 0.
+        max_tokens: token budget of the answer; the manifest's, unless the row is redone with another budget.
+        image_url: image for a vision-language model, as a file:// or data: URL.
     """
 
     key: str
@@ -29,16 +29,13 @@ class Request:
 
     @property
     def prompt_tokens(self) -> int:
-        """Length of the prompt."""
+        """Length of the prompt in tokens."""
         return len(self.prompt_token_ids)
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What the engine made of a request: a text with its finish_reason, or an error.
-
-    Token counts are the engine's own.
-    """
+    """The result of a request: a text with its finish_reason, or an error. Token counts are the engine's."""
 
     key: str
     text: str | None = None
@@ -49,9 +46,11 @@ class Completion:
 
 
 class Engine(Protocol):
-    """A context manager that generates while it is open. `name` and `version` go into the shards.
+    """A context manager that generates while it is open.
 
-    `restarts`: how often what generates died and was brought back so far.
+    Attributes:
+        name, version: recorded in the shards.
+        restarts: how often the engine's server has died and been restarted so far.
     """
 
     name: str
@@ -65,11 +64,11 @@ class Engine(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """Answer every request exactly once, in any order, as the answers become ready.
+        """Answer every request exactly once, in order of completion.
 
-        A request that fails becomes a completion with an error.
+        A failed request becomes a completion with an error.
 
         Raises:
-            PipelineError: the engine itself is lost; finished answers have been yielded before.
+            PipelineError: the engine itself has failed; all finished answers have already been yielded.
         """
         ...

@@ -1,4 +1,4 @@
-"""The engine that a job's manifest names."""
+"""Construction of the engine configured in a manifest."""
 
 from pipeline.engines.base import Engine
 from pipeline.engines.transformers_engine import TransformersGeneration
@@ -10,10 +10,10 @@ from pipeline.manifest.generation import TransformersEngine
 
 
 def engine_for(job: Job) -> Engine:
-    """An engine ready to be opened with `with`; nothing is loaded or started before that.
+    """Return a job's engine; nothing is loaded or started until it is entered with `with`.
 
     Raises:
-        PipelineError: a vLLM server is to be started, and there is no vLLM to start; or an API key is not set.
+        PipelineError: a vLLM server is needed but vLLM is not installed, or an API key is not set.
     """
     generation = job.manifest.generation
     settings = generation.engine
@@ -21,7 +21,7 @@ def engine_for(job: Job) -> Engine:
         return TransformersGeneration(job.model, generation.sampling, settings)
     server = None
     if not settings.urls:
-        # not resolved: an environment's interpreter is a link, and where it points to has no vllm
+        # not resolved: a virtual environment's interpreter is a symlink to one without vllm
         python = job.manifest.folder / settings.python if settings.python else DEFAULT_PYTHON
         log = job.server_log
         media_root = job.manifest.image_root.resolve() if generation.send_image else None

@@ -1,4 +1,4 @@
-"""An engine that is opened when the first bucket needs it, once, and says when that was."""
+"""An engine that is opened once, when the first bucket needs it."""
 
 import threading
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from pipeline.files.clock import now
 
 
 class LazyEngine:
-    """A context manager around an engine; a run in which nothing is left to generate never opens it.
+    """A context manager around an engine; a run with nothing left to generate never opens it.
 
     Attributes:
-        opened: the engine, or None before it was needed.
+        opened: the engine, or None before its first use.
     """
 
     def __init__(self, make: Callable[[], Engine]) -> None:
@@ -32,10 +32,10 @@ class LazyEngine:
             self.opened.__exit__(*exc)
 
     def get(self) -> Engine:
-        """The open engine; several buckets may ask at once.
+        """Return the engine, opening it if necessary. Thread-safe.
 
         Raises:
-            PipelineError: it cannot be opened, or was given up.
+            PipelineError: it cannot be opened, or the run was aborted.
         """
         with self._lock:
             self.check()
@@ -51,19 +51,19 @@ class LazyEngine:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What the shards say of it: engine, versions, when this run's generation began, restarts so far if any."""
+        """The engine's entry in the shards: name, versions, start time of generation, and restarts, if any."""
         restarts = self.opened.restarts if self.opened is not None else 0
         return self._about | ({"server_restarts": restarts} if restarts else {})
 
     def give_up(self, reason: str) -> None:
-        """End the run: every bucket stops at its next `check`, with the reason that ended the first one."""
+        """Abort the run: every bucket stops at its next `check`. Only the first `reason` is kept."""
         self._lost = self._lost or reason
 
     def check(self) -> None:
-        """Go on, or stop.
+        """Raise if the run was aborted.
 
         Raises:
-            PipelineError: the run was given up.
+            PipelineError: `give_up` was called.
         """
         if self._lost is not None:
             raise PipelineError(self._lost)

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class TransformersGeneration:
-    """Batched generation, longest prompts first, so that each batch pads little and memory peaks at once."""
+    """Batched generation, longest prompts first: batches need little padding and memory peaks early."""
 
     name = "transformers"
     restarts = 0
 
     def __init__(self, model: LanguageModel, sampling: Sampling, settings: TransformersEngine) -> None:
         make_torchvision_importable()
-        import transformers  # seconds to import: only when an engine is really needed
+        import transformers  # takes seconds to import
 
-        transformers.utils.logging.disable_progress_bar()  # our own progress says what happens
+        transformers.utils.logging.disable_progress_bar()  # there is a progress bar of our own
         self.version = transformers.__version__
         self._model = model
         self._sampling = sampling
@@ -55,12 +55,12 @@ class TransformersGeneration:
         self._loaded = None
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """See `Engine.complete`."""
+        """Answer the requests; see `Engine.complete`."""
         longest_first = sorted(requests, key=lambda r: (r.max_tokens, r.prompt_tokens), reverse=True)
         for _, same_budget in groupby(longest_first, key=lambda r: r.max_tokens):
             waiting = list(same_budget)
             for start in range(0, len(waiting), self._settings.batch_size):
-                with self._model.lock:  # buckets ask from several threads; one model serves one batch
+                with self._model.lock:  # buckets run in several threads; the model handles one batch at a time
                     completions = self._complete_batch(waiting[start : start + self._settings.batch_size])
                 yield from completions
 
@@ -73,7 +73,7 @@ class TransformersGeneration:
         longest = max(r.prompt_tokens for r in batch)
         inputs = torch.tensor([[pad] * (longest - r.prompt_tokens) + r.prompt_token_ids for r in batch])  # left-padded
         lengths = torch.tensor([[r.prompt_tokens] for r in batch])
-        read = (torch.arange(longest) >= longest - lengths).long()  # (B, longest): not the padding
+        attention_mask = (torch.arange(longest) >= longest - lengths).long()  # (B, longest)
         processors = LogitsProcessorList()
         if self._sampling.temperature > 0:
             processors.append(_SeededSampling(self._sampling, [r.seed for r in batch]))
@@ -81,17 +81,17 @@ class TransformersGeneration:
         if self._sampling.stop:
             stopping.append(_StopTexts(self._sampling.stop, tokenizer, longest))
         stops = self._loaded.generation_config.eos_token_id
-        # A fresh config: the model's own may carry penalties or a temperature that the manifest did not ask for.
+        # A fresh config: the model's own may set penalties or a temperature that are not in the manifest.
         config = GenerationConfig(
             max_new_tokens=batch[0].max_tokens,
-            do_sample=False,  # the sampling, if any, is in the processor: seeded by row
+            do_sample=False,  # sampling, if any, is done by the processor, seeded per row
             eos_token_id=stops,
             pad_token_id=pad,
         )
         with torch.inference_mode():
             output = self._loaded.generate(
                 input_ids=inputs.to(self._loaded.device),
-                attention_mask=read.to(self._loaded.device),
+                attention_mask=attention_mask.to(self._loaded.device),
                 generation_config=config,
                 logits_processor=processors,
                 stopping_criteria=stopping,
@@ -104,18 +104,18 @@ class TransformersGeneration:
 
     def _completion(self, request: Request, ids: list[int], stop_ids: set[int], tokenizer: Any) -> Completion:
         end = next((i for i, token in enumerate(ids) if token in stop_ids), None)
-        spoken = ids if end is None else ids[:end]
+        answer = ids if end is None else ids[:end]
         finish_reason = "length" if end is None else "stop"
-        tokens = len(spoken) + (end is not None)  # the stop token counts, as in vLLM
-        text = tokenizer.decode(spoken, skip_special_tokens=True)
+        tokens = len(answer) + (end is not None)  # the stop token counts, as in vLLM
+        text = tokenizer.decode(answer, skip_special_tokens=True)
         stop = self._sampling.stop
         if _first_stop(text, stop) is not None:
 
             def is_stopped(length: int) -> bool:
-                return _first_stop(tokenizer.decode(spoken[:length], skip_special_tokens=True), stop) is not None
+                return _first_stop(tokenizer.decode(answer[:length], skip_special_tokens=True), stop) is not None
 
-            tokens = bisect_left(range(len(spoken) + 1), True, key=is_stopped)  # the other rows' answers were longer
-            text = tokenizer.decode(spoken[:tokens], skip_special_tokens=True)
+            tokens = bisect_left(range(len(answer) + 1), True, key=is_stopped)  # the batch's longest row went on
+            text = tokenizer.decode(answer[:tokens], skip_special_tokens=True)
             text, finish_reason = text[: _first_stop(text, stop)], "stop"
         return Completion(
             key=request.key,
@@ -127,24 +127,24 @@ class TransformersGeneration:
 
 
 def _first_stop(text: str, stop: tuple[str, ...]) -> int | None:
-    """Where the first of the stop texts begins."""
+    """Return the position of the first stop text, or None."""
     return min((at for one in stop if (at := text.find(one)) >= 0), default=None)
 
 
 class _StopTexts:
-    """Ends the rows whose answer ends in a stop text.
+    """Stopping criterion for answers that contain a stop text.
 
-    transformers' own `stop_strings` looks at the prompt's end too, and would stop at a text that begins there.
+    transformers' own `stop_strings` would also match a text that begins at the end of the prompt.
     """
 
     def __init__(self, stop: tuple[str, ...], tokenizer: Any, prompt_length: int) -> None:
         self._stop = stop
         self._tokenizer = tokenizer
         self._prompt_length = prompt_length
-        self._tail = 4 * max(map(len, stop)) + 4  # tokens; a byte each, and a character is up to four
+        self._tail = 4 * max(map(len, stop)) + 4  # tokens: at worst one per byte, four bytes per character
 
     def __call__(self, input_ids: "torch.Tensor", scores: "torch.Tensor", **_: object) -> "torch.Tensor":
-        """Which rows (B,) are done."""
+        """Return a mask (B,) of the rows that are done."""
         import torch
 
         answers = input_ids[:, self._prompt_length :][:, -self._tail :]
@@ -156,8 +156,8 @@ class _StopTexts:
 class _SeededSampling:
     """Temperature and nucleus sampling with one generator per row, by the Gumbel-max trick.
 
-    The argmax of logits plus Gumbel noise is a draw from their softmax; so greedy decoding after this
-    processor samples, and a row's text does not depend on which rows share its batch.
+    The argmax of logits plus Gumbel noise is a sample from their softmax. So greedy decoding after this
+    processor samples, and a row's text does not depend on the other rows of its batch.
     """
 
     def __init__(self, sampling: Sampling, seeds: list[int]) -> None:
@@ -168,7 +168,7 @@ class _SeededSampling:
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def __call__(self, input_ids: "torch.Tensor", scores: "torch.Tensor") -> "torch.Tensor":
-        """Perturbed scores (B, vocabulary); tokens outside the nucleus are -inf."""
+        """Return perturbed scores (B, vocabulary); tokens outside the nucleus are -inf."""
         import torch
 
         logits = scores.float() / self._temperature

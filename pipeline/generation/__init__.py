@@ -1,1 +1,1 @@
-"""Explanations made, bucket by bucket: spool, resume, rows, progress."""
+"""Generation of explanations bucket by bucket: spool, resume, rows, progress."""

@@ -1,4 +1,4 @@
-"""Making one bucket: generate what is left of it into the spool, then commit its shards, one a split."""
+"""Generation of one bucket: spool the missing answers, then write its shards, one per split."""
 
 import time
 from collections.abc import Iterable
@@ -20,15 +20,15 @@ from pipeline.shards.writer_lock import check_dataset
 
 @dataclass(frozen=True)
 class BucketReport:
-    """What a bucket's making came to in this run; small enough to hand to Prefect.
+    """The result of generating a bucket; small enough to pass to Prefect.
 
     Attributes:
         digests: SHA-256 of the bucket's shards, by name.
         counts: rows by split and status.
         generated: requests answered by the engine in this run.
-        reused: rows whose text was there before.
-        pending: planned pairs that are left for a later run.
-        prompt_tokens, completion_tokens: of this run's answers, as the engine counted.
+        reused: rows whose text existed before.
+        pending: planned pairs left for a later run.
+        prompt_tokens, completion_tokens: of this run's answers, as counted by the engine.
     """
 
     bucket: int
@@ -43,23 +43,23 @@ class BucketReport:
 
 
 def make_bucket(run: Run, bucket: int) -> BucketReport:
-    """Bring one bucket up to its plan.
+    """Bring one bucket up to date with its plan.
 
     Raises:
-        PipelineError: the engine is lost, too many of its answers are errors, or the run was given up; what the
-            engine had answered is in the spool, and a re-run goes on from there.
+        PipelineError: the engine failed, too many of its answers are errors, or the run was aborted. Finished answers
+            are in the spool, from which the next run continues.
     """
     began = time.monotonic()
     job = run.job
     planned = run.plan.bucket(bucket)
     plan_digest = planned.digest
-    files = run.there.get(bucket, [])
+    files = run.existing.get(bucket, [])
     receipt = read_receipt(job.storage, bucket)
     sessions = read_spool(job.spool_path(bucket))
     if receipt is not None and not sessions and not run.redo.statuses and _is_settled(receipt, plan_digest, files):
         run.progress.divided(len(planned), 0)
         return _report(receipt, generated=[], reused=len(planned), seconds=time.monotonic() - began)
-    existing = {file.name: _shard_of(job, file.name) for file in files}
+    existing = {file.name: _read_shard(job, file.name) for file in files}
     pairs = planned.pairs()
     spooled = spooled_answers(job, pairs, sessions, run.redo)
     work = divide(job, pairs, [row for shard in existing.values() for row in shard.rows], spooled, run.redo)
@@ -77,7 +77,7 @@ def make_bucket(run: Run, bucket: int) -> BucketReport:
                 run.engine.check()
         _place(rows, run, work, answered)
         sessions.append(Session(run.about(), answered))
-    made = BucketReceipt(
+    updated = BucketReceipt(
         dataset=job.manifest.name,
         bucket=bucket,
         num_buckets=job.manifest.num_shards,
@@ -86,39 +86,39 @@ def make_bucket(run: Run, bucket: int) -> BucketReport:
         unsent=sum(not row.was_sent for row in rows.values()),
         plan=plan_digest,
     )
-    if receipt is None or replace(receipt, finished_at="") != made:
-        write_receipt(job.storage, made)
+    if receipt is None or replace(receipt, finished_at="") != updated:
+        write_receipt(job.storage, updated)
     job.spool_path(bucket).unlink(missing_ok=True)
-    return _report(made, generated=answered, reused=work.reused, seconds=time.monotonic() - began)
+    return _report(updated, generated=answered, reused=work.reused, seconds=time.monotonic() - began)
 
 
 def _is_settled(receipt: BucketReceipt, plan_digest: str, files: list[ShardFile]) -> bool:
-    """Whether a bucket is as an earlier run left it, with nothing to make or to judge anew."""
-    as_left = {name: shard.size for name, shard in receipt.shards.items()} == {file.name: file.size for file in files}
-    return as_left and receipt.plan == plan_digest and not receipt.pending and not receipt.unsent
+    """Return True if a bucket matches its receipt and plan, and has no rows left to generate or to check again."""
+    unchanged = {name: shard.size for name, shard in receipt.shards.items()} == {file.name: file.size for file in files}
+    return unchanged and receipt.plan == plan_digest and not receipt.pending and not receipt.unsent
 
 
-def _shard_of(job: Job, name: str) -> Shard:
+def _read_shard(job: Job, name: str) -> Shard:
     shard = read_shard(job.storage, name)
     check_dataset(job.output, name, shard.provenance, job.manifest.name)
     return shard
 
 
 def _place(rows: dict[tuple[str, str], Row], run: Run, work: BucketWork, answered: list[Completion]) -> None:
-    """Turn answers into rows, each judged with the caption it explains."""
+    """Turn answers into rows, each judged against its own caption."""
     placed = [(planned, completion) for completion in answered for planned in work.waiting[completion.key]]
     texts = [(p.pair.caption, c.text, c.finish_reason) for p, c in placed if c.text is not None]
     judgements = iter(run.judging.judge_all(texts))
     for planned, completion in placed:
-        found = next(judgements) if completion.text is not None else None
+        verdict = next(judgements) if completion.text is not None else None
         place = (planned.pair.split, planned.pair.id)
-        rows[place] = better_row(rows.get(place), answered_row(planned, run.job.model, completion, found))
+        rows[place] = better_row(rows.get(place), answered_row(planned, run.job.model, completion, verdict))
 
 
 def _commit(
     job: Job, bucket: int, rows: list[Row], existing: dict[str, Shard], sessions: Iterable[Session]
 ) -> dict[str, ShardReceipt]:
-    """Write the shards whose rows changed, and remove those that have none left; receipts of what is there."""
+    """Write the shards whose rows changed, delete those with no rows left, and return the receipts of all."""
     current: dict[str, list[Row]] = {name: [] for name in existing}
     for row in rows:
         current.setdefault(shard_name(row.split, bucket, job.manifest.num_shards), []).append(row)
@@ -131,29 +131,29 @@ def _commit(
             receipts[name] = ShardReceipt(before.digest, before.size, len(of_split), count_statuses(of_split))
             continue
         if not changed:
-            job.storage.delete(receipt_name(bucket))  # until the new one is there, the bucket is half-made
+            job.storage.delete(receipt_name(bucket))  # the bucket is incomplete until it has a new receipt
             changed = True
         if not of_split:
-            job.storage.delete(name)  # all its pairs have left the dataset
+            job.storage.delete(name)  # all its pairs were removed from the dataset
             continue
         generations = list(before.provenance.get("generations", [])) if before is not None else []
         keys = {row.key for row in of_split}
-        generations += [made for session in sessions if (made := _made(session, keys))["requests"]]
+        generations += [entry for session in sessions if (entry := _generation(session, keys))["requests"]]
         provenance = {**job.provenance(of_split[0].split, bucket), "generations": generations}
         digest, size = write_shard(job.storage, name, of_split, provenance)
         receipts[name] = ShardReceipt(digest, size, len(of_split), count_statuses(of_split))
     return receipts
 
 
-def _made(session: Session, keys: set[str]) -> dict[str, Any]:
-    """What a session did for the rows with these keys."""
-    mine = [completion for completion in session.completions if completion.key in keys]
+def _generation(session: Session, keys: set[str]) -> dict[str, Any]:
+    """Return an entry of a shard's `generations`: a session's share in the rows with these keys."""
+    completions = [completion for completion in session.completions if completion.key in keys]
     return {
         **session.about,
         "finished_at": now(),
-        "requests": len(mine),
-        "prompt_tokens": sum(c.prompt_tokens or 0 for c in mine),
-        "completion_tokens": sum(c.completion_tokens or 0 for c in mine),
+        "requests": len(completions),
+        "prompt_tokens": sum(c.prompt_tokens or 0 for c in completions),
+        "completion_tokens": sum(c.completion_tokens or 0 for c in completions),
     }
 
 

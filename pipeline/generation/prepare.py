@@ -1,4 +1,4 @@
-"""From a job to its plan, and to what is there already."""
+"""Preparation of a run: the plan of a job, and the shards that exist already."""
 
 import sys
 
@@ -13,14 +13,14 @@ from pipeline.shards.writer_lock import check_dataset, check_output
 
 
 def shards_there(job: Job) -> dict[int, list[ShardFile]]:
-    """The shards of the output by bucket, found in one listing.
+    """List the existing shards of the output by bucket.
 
     Raises:
-        PipelineError: the output is cut in another number of shards, or another dataset's.
+        PipelineError: the output has another number of shards, or belongs to another dataset.
     """
     shards = list_shards(job.storage)
     check_output(job.output, shards, job.manifest.num_shards)
-    for shard in shards[:1]:  # every bucket checks its own; a wrong folder is to show before the plan is made
+    for shard in shards[:1]:  # each bucket checks its own shards; this finds a wrong folder before planning
         check_dataset(job.output, shard.name, read_shard(job.storage, shard.name).provenance, job.manifest.name)
     by_bucket: dict[int, list[ShardFile]] = {}
     for shard in shards:
@@ -29,14 +29,13 @@ def shards_there(job: Job) -> dict[int, list[ShardFile]]:
 
 
 def prepare(job: Job, limit: int | None = None) -> Plan:
-    """Read the pairs and write the plan of the job's buckets, `plan.buckets`; say on stderr what the reader cleaned.
+    """Read the pairs and write the plan of the job's buckets; report on stderr what the reader cleaned.
 
-    A plan follows from manifest and data alone, so processes that share a dataset each make their part of it.
-
-    The caller holds the lock.
+    A plan depends on manifest and data only, so processes that share a dataset can each plan their own buckets.
+    The caller must hold the writer lock.
 
     Raises:
-        PipelineError: the dataset, the model or the output folder is not what the manifest says.
+        PipelineError: the dataset, the model or the output folder does not match the manifest.
     """
     notes = ReaderNotes()
     planned = plan_pairs(read_pairs(job.manifest, notes), job, limit)

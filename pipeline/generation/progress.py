@@ -1,4 +1,4 @@
-"""What a person sees while rows are generated: how many, how fast, how long still."""
+"""Progress of generation: rows done, rates, and time left."""
 
 import sys
 import threading
@@ -15,7 +15,7 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 @dataclass(frozen=True)
 class Progressed:
-    """How far generation is: answers of so many requests, tokens of the answers, seconds since the first."""
+    """A snapshot of progress: `rows` of `total` requests answered, tokens of the answers, seconds since the first."""
 
     rows: int
     total: int
@@ -31,9 +31,9 @@ class Progressed:
 
 
 class GenerationProgress:
-    """A bar with rows/s, tokens/s and ETA on a terminal; elsewhere a line every few seconds, on stderr.
+    """A progress bar with rows/s, tokens/s and ETA on a terminal; otherwise a line on stderr every few seconds.
 
-    The total begins as the number of pairs and shrinks as buckets turn out to need fewer requests.
+    The total starts as the number of pairs and shrinks when a bucket needs fewer requests.
     """
 
     def __init__(self, pairs: int) -> None:
@@ -42,18 +42,18 @@ class GenerationProgress:
         self._total = pairs
         self._rows = self._tokens = 0
         self._began: float | None = None
-        self._said = 0.0
+        self._reported = 0.0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         if self._rows and self._bar.disable:
-            self._say()
+            self._report()
         self._bar.close()
 
     def divided(self, pairs: int, requests: int) -> None:
-        """A bucket of so many pairs needs so many requests."""
+        """Adjust the total for a bucket of `pairs` that needs `requests`."""
         with self._lock:
             self._total -= pairs - requests
             self._bar.total = self._total
@@ -63,21 +63,21 @@ class GenerationProgress:
         with self._lock:
             now = time.monotonic()
             if self._began is None:
-                self._began = self._said = now
+                self._began = self._reported = now
             self._rows += 1
             self._tokens += completion.completion_tokens or 0
             if not self._bar.disable:
                 rate = self._tokens / max(now - self._began, 1e-3)
                 self._bar.set_postfix_str(f"{rate:.0f} tokens/s", refresh=False)
                 self._bar.update()
-            if self._bar.disable and now - self._said >= _SECONDS_BETWEEN_LINES:
-                self._said = now
-                self._say()
+            if self._bar.disable and now - self._reported >= _SECONDS_BETWEEN_LINES:
+                self._reported = now
+                self._report()
 
     def now(self) -> Progressed:
-        """How far it is."""
+        """Return a snapshot."""
         seconds = 0.0 if self._began is None else time.monotonic() - self._began
         return Progressed(self._rows, self._total, self._tokens, max(seconds, 1e-3))
 
-    def _say(self) -> None:
+    def _report(self) -> None:
         print(f"generate: {self.now()}", file=sys.stderr, flush=True)

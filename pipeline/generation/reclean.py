@@ -1,4 +1,4 @@
-"""Cleaning again from the raw text, without an engine: after a change of the rules, or to see what they do."""
+"""Cleaning and judging of existing raw texts again, without an engine, after a change of the rules."""
 
 from collections import Counter
 from dataclasses import replace
@@ -14,19 +14,19 @@ from pipeline.shards.writer_lock import check_dataset
 
 
 def reclean(job: Job) -> Counter[str]:
-    """Rewrite the shards whose rows change; how many rows now have another explanation or status, by status.
+    """Rewrite the shards whose rows change, and return the number of changed rows by their new status.
 
-    The caller holds the output's lock.
+    The caller must hold the writer lock.
 
     Raises:
-        PipelineError: there are no shards, or the output is not this dataset's.
+        PipelineError: there are no shards, or they belong to another dataset.
     """
     changed: Counter[str] = Counter()
     thresholds = job.manifest.generation.judge.model_dump()
-    there = shards_there(job)
-    if not there:
+    by_bucket = shards_there(job)
+    if not by_bucket:
         raise PipelineError(f"{job.output}: holds no explanation shards; make them with: entityclip generate MANIFEST")
-    for bucket, files in there.items():
+    for bucket, files in by_bucket.items():
         receipt = read_receipt(job.storage, bucket)
         shards = dict(receipt.shards) if receipt else {}
         for file in files:

@@ -1,4 +1,4 @@
-"""Top-up: which rows are generated again although they have an answer, and with what budget."""
+"""Selection of rows to generate again although they have an answer, and their token budget."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ REDOABLE = tuple(status for status in Status if status not in _NEVER_SENT)
 
 @dataclass(frozen=True)
 class Redo:
-    """Rows with these statuses are asked for again; the others are kept.
+    """The statuses whose rows are generated again.
 
-    A row keeps its key: the key says what the manifest asks for, the shard's `generations` what was done. A row
-    whose redoing fails keeps its old answer.
+    A redone row keeps its key, which describes the manifest's settings; the shard's `generations` record the actual
+    ones. If redoing a row fails, it keeps its old answer.
 
     Attributes:
         max_tokens: budget of the redone rows; None: the manifest's.
@@ -24,7 +24,7 @@ class Redo:
     max_tokens: int | None = None
 
     def asks_for(self, status: str) -> bool:
-        """Whether rows with this status are to be redone."""
+        """Return True if rows with this status are to be redone."""
         return status in self.statuses
 
 
@@ -32,10 +32,10 @@ NOTHING = Redo()
 
 
 def parse_redo(statuses: str | None, max_tokens: int | None) -> Redo:
-    """From the command line: `truncated,error`, and perhaps a budget.
+    """Parse command-line values: comma-separated statuses such as `truncated,error`, and an optional budget.
 
     Raises:
-        PipelineError: no such status, one that the engine has no part in, or a budget with nothing to redo.
+        PipelineError: a status is unknown or does not come from the engine, or there is a budget but no status.
     """
     if not statuses:
         if max_tokens is not None:

@@ -1,4 +1,4 @@
-"""Resume as a pure function of (plan bucket, existing shards, spool): what is kept, what is left to generate."""
+"""Resume as a pure function of (plan bucket, existing shards, spool): which rows to keep, and which to generate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from pipeline.shards.shard import Row
 
 @dataclass(frozen=True)
 class BucketWork:
-    """One bucket's planned pairs, divided.
+    """A bucket's planned pairs, divided into finished rows and requests.
 
     Attributes:
-        settled: rows in their final form, unless a request that replaces them succeeds.
-        reused: how many of `settled` carry a text that is there already.
+        settled: finished rows by (split, id); some are replaced if their request succeeds.
+        reused: number of `settled` rows with an existing text.
         requests: one per distinct key that has no text yet, or whose text is to be redone.
-        waiting: the pairs behind each request, by key; identical prompts are generated once.
+        waiting: the pairs of each request, by key; identical prompts are generated once.
         too_long: lengths in tokens of the prompts that do not fit the model's context, by key.
-        redone: how many of `requests` replace an answer that is there.
-        pending: pairs left for a later run (beyond `limit`).
+        redone: number of `requests` that replace an existing answer.
+        pending: number of pairs left for a later run (beyond `limit`).
     """
 
     settled: dict[tuple[str, str], Row]
@@ -46,15 +46,16 @@ def divide(
     redo: Redo = NOTHING,
     problem_of: Callable[[str], str | None] | None = None,
 ) -> BucketWork:
-    """Divide a bucket against what is on disk.
+    """Compare a planned bucket with the existing rows and answers.
 
-    `problem_of` says why an image cannot be used, where that is known; otherwise each that counts is decoded.
+    Rows are matched by key, never by position. A row that was never sent (because of a missing image, say) is checked
+    again, because the cause may have been fixed; an engine's error stays until `error` is to be redone.
+    `spooled` answers are newer than any in a shard, and count as redone.
 
-    Rows are matched by key, never by position. A row that was never sent (its image was missing, say) is judged
-    anew, because the cause may have been mended since; an error of the engine stays until `error` is to be redone.
-    `spooled` answers are younger than any in a shard, and count as redone.
+    Args:
+        problem_of: returns why an image cannot be used, or None; by default images are fetched and decoded.
     """
-    had = {(row.split, row.id): row for row in existing}
+    old_rows = {(row.split, row.id): row for row in existing}
     fresh = {completion.key: completion for completion in spooled}
     answers = {row.key: row for row in existing if row.was_sent and not redo.asks_for(row.status)}
     settled: dict[tuple[str, str], Row] = {}
@@ -65,7 +66,7 @@ def divide(
         fetch_images(job.manifest, (planned.pair.image for planned in bucket if planned.selected))
     for planned in bucket:
         place = (planned.pair.split, planned.pair.id)
-        old = had.get(place)
+        old = old_rows.get(place)
         if old is not None and old.key != planned.key:
             old = None
         if old is not None and old.was_sent and not redo.asks_for(old.status) and planned.key not in fresh:
@@ -76,10 +77,10 @@ def divide(
             if old is not None:
                 settled[place] = copied_row(planned, old)
         elif (problem := _problem(job, planned, problem_of)) is not None:
-            settled[place] = better_row(old, unsent_row(planned, job.model, *problem))  # a text outlives its image
+            settled[place] = better_row(old, unsent_row(planned, job.model, *problem))  # keep a text without its image
         elif planned.key in fresh:
-            found = judged(fresh[planned.key], planned.pair.caption, job.judge)
-            settled[place] = better_row(old, answered_row(planned, job.model, fresh[planned.key], found))
+            verdict = judged(fresh[planned.key], planned.pair.caption, job.judge)
+            settled[place] = better_row(old, answered_row(planned, job.model, fresh[planned.key], verdict))
             reused += 1
         elif planned.key in answers:
             settled[place] = copied_row(planned, answers[planned.key])
@@ -96,7 +97,7 @@ def divide(
 
 
 def spooled_answers(job: Job, bucket: list[PlannedPair], sessions: list[Session], redo: Redo) -> list[Completion]:
-    """The spool's answers to this bucket, without those that are to be redone themselves."""
+    """Return the spooled answers of a bucket, except those that are themselves to be redone."""
     if not redo.statuses:
         return [completion for session in sessions for completion in session.completions]
     captions = {planned.key: planned.pair.caption for planned in bucket}
@@ -125,7 +126,7 @@ def _problem(
 def _requests(
     job: Job, open_pairs: list[PlannedPair], redone: set[str], redo_max_tokens: int | None
 ) -> tuple[list[Request], dict[str, list[PlannedPair]], list[Row], dict[str, int]]:
-    """Requests for the pairs that fit the model's context, with the pairs; rows for those that do not, with lengths."""
+    """Return requests and their pairs by key, and, for prompts beyond the model's context, rows and lengths by key."""
     waiting: dict[str, list[PlannedPair]] = {}
     for planned in open_pairs:
         waiting.setdefault(planned.key, []).append(planned)

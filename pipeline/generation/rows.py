@@ -1,4 +1,4 @@
-"""Rows from planned pairs: judged before the engine, or filled with what the engine said."""
+"""Rows built from planned pairs, without an answer or with the engine's."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from pipeline.shards.shard import Row
 
 
 def unsent_row(planned: PlannedPair, model: LanguageModel, status: Status, error: str | None) -> Row:
-    """A row without a text, and why."""
+    """Return a row without a text; `error` is the reason."""
     pair = planned.pair
     return Row(
         id=pair.id,
@@ -34,12 +34,9 @@ def unsent_row(planned: PlannedPair, model: LanguageModel, status: Status, error
     )
 
 
-def answered_row(planned: PlannedPair, model: LanguageModel, completion: Completion, found: Judgement | None) -> Row:
-    """A row with the engine's answer: raw text, finish_reason and usage as they came, cleaned and judged as `found`.
-
-    `found` is None where the completion has no text.
-    """
-    if found is None:
+def answered_row(planned: PlannedPair, model: LanguageModel, completion: Completion, verdict: Judgement | None) -> Row:
+    """Return a row with the engine's answer; the verdict is None if the completion has no text."""
+    if verdict is None:
         return unsent_row(planned, model, Status.ERROR, completion.error or "the engine gave no text")
     pair = planned.pair
     return Row(
@@ -48,14 +45,14 @@ def answered_row(planned: PlannedPair, model: LanguageModel, completion: Complet
         image=pair.image,
         caption=pair.caption,
         topic=pair.topic,
-        explanation=found.explanation,
+        explanation=verdict.explanation,
         raw_text=completion.text,
-        status=found.status.value,
+        status=verdict.status.value,
         error=None,
         finish_reason=completion.finish_reason,
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
-        clip_tokens=found.clip_tokens,
+        clip_tokens=verdict.clip_tokens,
         key=planned.key,
         seed=planned.seed,
         model=model.name,
@@ -64,34 +61,34 @@ def answered_row(planned: PlannedPair, model: LanguageModel, completion: Complet
 
 
 def judged(completion: Completion, caption: str, judge: Judge) -> Judgement | None:
-    """What an answer to this caption is worth; None where it has no text."""
+    """Judge an answer to this caption; return None if it has no text."""
     if completion.text is None:
         return None
     return judge.judge(caption, completion.text, completion.finish_reason)
 
 
 def status_of(completion: Completion, caption: str, judge: Judge) -> Status:
-    """What a row with this answer would be."""
-    found = judged(completion, caption, judge)
-    return Status.ERROR if found is None else found.status
+    """Return the status of a row with this answer."""
+    verdict = judged(completion, caption, judge)
+    return Status.ERROR if verdict is None else verdict.status
 
 
 def cleaned_again(row: Row, judge: Judge) -> Row:
-    """The row as its raw text would be cleaned and judged today; rows without a text stay as they are."""
+    """Return the row with its raw text cleaned and judged again; a row without a text is returned unchanged."""
     if row.raw_text is None:
         return row
-    found = judge.judge(row.caption, row.raw_text, row.finish_reason)
-    return replace(row, status=found.status.value, explanation=found.explanation, clip_tokens=found.clip_tokens)
+    verdict = judge.judge(row.caption, row.raw_text, row.finish_reason)
+    return replace(row, status=verdict.status.value, explanation=verdict.explanation, clip_tokens=verdict.clip_tokens)
 
 
 def copied_row(planned: PlannedPair, answer: Row) -> Row:
-    """The row of a pair whose key already has an answer."""
+    """Return the row of a pair whose key already has an answer."""
     pair = planned.pair
     return replace(answer, id=pair.id, split=pair.split, image=pair.image, caption=pair.caption, topic=pair.topic)
 
 
 def better_row(old: Row | None, new: Row) -> Row:
-    """The new row, unless it is an error and the old one has a text: a failed top-up takes nothing away."""
+    """Return the new row, or the old one if only that has a text, so that a failed redo loses nothing."""
     if old is not None and old.raw_text is not None and new.raw_text is None:
         return old
     return new

@@ -1,4 +1,4 @@
-"""What the buckets of one run share, and when a run stops: most answers are errors."""
+"""State shared by the buckets of a run, and the limit on errors that stops it."""
 
 import gc
 import threading
@@ -18,13 +18,13 @@ from pipeline.judge.process import JudgeProcess
 from pipeline.plan.plan import Plan
 from pipeline.shards.shard import ShardFile
 
-_AT_LEAST = 20  # answers, before a share of them says anything
+_MIN_ANSWERS = 20  # before a share of errors is meaningful
 _SHOWN = 3
-_THRESHOLDS = (100_000, 50, 100)  # new objects before a look at the youngest, then at the older generations
+_THRESHOLDS = (100_000, 50, 100)  # arguments of gc.set_threshold
 
 
 class ErrorLimit:
-    """Counts answers and errors; several buckets report at once."""
+    """Counts answers and errors of all buckets. Thread-safe."""
 
     def __init__(self, share: float) -> None:
         self._share = share
@@ -36,24 +36,24 @@ class ErrorLimit:
         """Count one answer.
 
         Raises:
-            PipelineError: more than the share of at least 20 answers are errors; it names the commonest.
+            PipelineError: of at least 20 answers, more than the share are errors; lists the most common ones.
         """
         with self._lock:
             self._answers += 1
             if completion.error is not None:
                 self._errors[completion.error] += 1
             errors = self._errors.total()
-            if self._answers >= _AT_LEAST and errors > self._share * self._answers:
+            if self._answers >= _MIN_ANSWERS and errors > self._share * self._answers:
                 commonest = "; ".join(f"{count} x {error}" for error, count in self._errors.most_common(_SHOWN))
                 raise PipelineError(
                     f"stopped: {errors} of {self._answers} answers are errors (generation.max_error_share is "
-                    f"{self._share}): {commonest}. What was answered is kept; a re-run goes on from there"
+                    f"{self._share}): {commonest}. Finished answers are kept; run again to continue"
                 )
 
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Collect cycles seldom, and never look at what was there before: a sixth of the pipeline's time went there."""
+    """Run garbage collection rarely and only for new objects; it took a sixth of the pipeline's time."""
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)
@@ -66,11 +66,11 @@ def rare_collections() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Run:
-    """A job with its plan, the shards that were there, its engine, its judge, and those who watch."""
+    """A job with its plan, existing shards by bucket, engine, judge, progress and limits."""
 
     job: Job
     plan: Plan
-    there: dict[int, list[ShardFile]]
+    existing: dict[int, list[ShardFile]]
     engine: LazyEngine
     judging: JudgeProcess
     progress: GenerationProgress
@@ -78,7 +78,7 @@ class Run:
     redo: Redo = NOTHING
 
     def about(self) -> dict[str, Any]:
-        """What the shards say of this run's answers; the engine is open."""
+        """Return the metadata of this run's answers for the shards; the engine must be open."""
         if not self.redo.statuses:
             return self.engine.about
         redo = {"statuses": sorted(self.redo.statuses), "max_tokens": self.redo.max_tokens}

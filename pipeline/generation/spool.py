@@ -1,8 +1,8 @@
-"""The spool: answers of a bucket that is being made, one JSON line each, so that a crash costs seconds.
+"""The spool: the answers of an unfinished bucket as JSON lines, so that a crash loses only seconds of work.
 
-`_spool/bucket-00012.jsonl` holds, for every run that wrote to it, a line that says what generates, then its
-completions as they arrive. A torn last line (the process was killed while writing) is cut off. The file goes
-when its answers are in the shards.
+`_spool/bucket-00012.jsonl` has, for every run that wrote to it, a line that describes the engine, followed by
+completions as they arrive. A partial last line, left by a killed process, is removed. The file is deleted when its
+answers are in the shards.
 """
 
 import json
@@ -14,20 +14,20 @@ from typing import Any, Self
 
 from pipeline.engines.base import Completion
 
-_FIELDS = [one.name for one in fields(Completion)]  # asdict would copy every value
+_FIELDS = [field.name for field in fields(Completion)]  # asdict would copy every value
 _SECONDS_BETWEEN_SYNCS = 1.0
 
 
 @dataclass
 class Session:
-    """What one run said of itself, and what it has answered."""
+    """A run's metadata and its answers."""
 
     about: dict[str, Any]
     completions: list[Completion] = field(default_factory=list)
 
 
 class Spool:
-    """Append-only; a completion is in the file system once `append` returns, on the disk within a second."""
+    """An append-only file; an answer survives a killed process at once, and a power failure within a second."""
 
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
         self._path = path
@@ -35,7 +35,7 @@ class Spool:
 
     def __enter__(self) -> Self:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        _cut_torn_tail(self._path)
+        _cut_partial_line(self._path)
         self._file = self._path.open("ab")
         self._write({"session": self._about})
         self._synced = time.monotonic()
@@ -45,7 +45,7 @@ class Spool:
         self._file.close()
 
     def append(self, completion: Completion) -> None:
-        """Make an answer durable."""
+        """Write an answer."""
         self._write({name: getattr(completion, name) for name in _FIELDS})
         if time.monotonic() - self._synced >= _SECONDS_BETWEEN_SYNCS:
             os.fsync(self._file.fileno())
@@ -57,11 +57,11 @@ class Spool:
 
 
 def read_spool(path: Path) -> list[Session]:
-    """The sessions of a spool; nothing where there is none. A torn tail is passed over."""
+    """Return the sessions of a spool, without a partial last line; an empty list if there is no file."""
     if not path.is_file():
         return []
     sessions: list[Session] = []
-    for line in path.read_bytes().split(b"\n")[:-1]:  # what follows the last line end was never finished
+    for line in path.read_bytes().split(b"\n")[:-1]:  # the rest is empty or a partial line
         content = json.loads(line)
         if "session" in content:
             sessions.append(Session(content["session"]))
@@ -70,7 +70,7 @@ def read_spool(path: Path) -> list[Session]:
     return sessions
 
 
-def _cut_torn_tail(path: Path) -> None:
+def _cut_partial_line(path: Path) -> None:
     if path.is_file():
         content = path.read_bytes()
         whole = content.rfind(b"\n") + 1

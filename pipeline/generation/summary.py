@@ -1,4 +1,4 @@
-"""What a generation run came to: the receipts added up."""
+"""Totals of a generation run."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ class GenerationSummary:
     """Totals over all buckets.
 
     Attributes:
-        engine: engine name and version that ran, or None where nothing had to be generated.
+        engine: name and version of the engine, or None if nothing had to be generated.
         counts: rows by split and status.
-        generated: requests the engine answered in this run; reused: rows that had their text.
+        generated: requests answered by the engine in this run; reused: rows with an existing text.
         pending: planned pairs left out by `limit`.
-        seconds: wall time of generating, engine start included.
+        seconds: wall time of generation, engine start included.
     """
 
     dataset: str
@@ -34,15 +34,15 @@ class GenerationSummary:
 
     @property
     def rows(self) -> int:
-        """Rows in the shards."""
+        """Number of rows in the shards."""
         return sum(sum(by_status.values()) for by_status in self.counts.values())
 
 
-def summarise(job: Job, receipts: list[BucketReport], engine: str | None, seconds: float) -> GenerationSummary:
-    """Add the receipts up."""
+def summarise(job: Job, reports: list[BucketReport], engine: str | None, seconds: float) -> GenerationSummary:
+    """Add up the reports of all buckets."""
     counts: dict[str, Counter[str]] = {}
-    for receipt in receipts:
-        for split, by_status in receipt.counts.items():
+    for report in reports:
+        for split, by_status in report.counts.items():
             counts.setdefault(split, Counter()).update(by_status)
     return GenerationSummary(
         dataset=job.manifest.name,
@@ -51,10 +51,10 @@ def summarise(job: Job, receipts: list[BucketReport], engine: str | None, second
         revision=job.model.revision,
         engine=engine,
         counts={split: dict(by_status) for split, by_status in sorted(counts.items())},
-        generated=sum(r.generated for r in receipts),
-        reused=sum(r.reused for r in receipts),
-        pending=sum(r.pending for r in receipts),
-        prompt_tokens=sum(r.prompt_tokens for r in receipts),
-        completion_tokens=sum(r.completion_tokens for r in receipts),
+        generated=sum(r.generated for r in reports),
+        reused=sum(r.reused for r in reports),
+        pending=sum(r.pending for r in reports),
+        prompt_tokens=sum(r.prompt_tokens for r in reports),
+        completion_tokens=sum(r.completion_tokens for r in reports),
         seconds=seconds,
     )

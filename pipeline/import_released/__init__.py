@@ -1,1 +1,1 @@
-"""Explanations that somebody else made, as rows like ours."""
+"""Import of explanations that others generated and released."""

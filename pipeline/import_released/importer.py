@@ -1,4 +1,4 @@
-"""Released explanations into our shards, by the same way as generated ones: plan, rows, shards, receipts."""
+"""Import of released explanations into shards, by the same steps as generation: plan, rows, shards, receipts."""
 
 import tempfile
 from collections import Counter
@@ -32,7 +32,7 @@ UNKNOWN = "unknown"
 
 
 class _NamedModel(LanguageModel):
-    """A model of which only the name is known: nothing is loaded."""
+    """A model of which only the name is known; nothing is loaded."""
 
     chat_template_digest = UNKNOWN
 
@@ -42,7 +42,7 @@ class _NamedModel(LanguageModel):
 
 @dataclass(frozen=True)
 class ImportJob(Job):
-    """A job whose texts come from files; its shards say nothing of the manifest's model, prompt and sampling.
+    """A job whose texts come from files; its shards do not record the manifest's model, prompt and sampling.
 
     Attributes:
         sources: name and SHA-256 of each file.
@@ -51,7 +51,7 @@ class ImportJob(Job):
     sources: list[dict[str, str]] = field(default_factory=list)
 
     def provenance(self, split: str, shard: int) -> dict[str, Any]:
-        """What a shard's footer says of its origin."""
+        """Return the provenance recorded in a shard's footer."""
         unknown = {"chat_template": UNKNOWN, "sampling": None, "max_model_len": None, "send_image": None}
         engine = {"kind": IMPORTED, "files": self.sources}
         prompt = {"name": IMPORTED, "system": "", "user": UNKNOWN, "examples": []}
@@ -59,7 +59,7 @@ class ImportJob(Job):
 
 
 class ImportedEngine:
-    """Answers every request from the files."""
+    """Engine that answers requests from the files."""
 
     name = IMPORTED
     restarts = 0
@@ -75,18 +75,18 @@ class ImportedEngine:
         pass
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """The texts; finish reason and token counts are not known."""
+        """Yield the texts; finish reasons and token counts are unknown."""
         for request in requests:
             yield Completion(request.key, self._texts.text(request.key))
 
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What an import came to.
+    """The result of an import.
 
     Attributes:
-        matched, missing: pairs with and without a text, by split; a missing one has no row and is pending.
-        surplus: texts that belong to no pair; unusable: entries whose value is no text.
+        matched, missing: number of pairs with and without a text, by split; the latter are pending and have no row.
+        surplus: number of texts that belong to no pair; unusable: number of entries whose value is not a text.
         counts: rows by split and status.
     """
 
@@ -100,16 +100,17 @@ class ImportSummary:
     counts: dict[str, Counter[str]]
 
     def lines(self) -> list[str]:
-        """What there is to say, for people."""
+        """Return the summary as lines of text."""
         rows = {
-            split: ", ".join(f"{n:,} {s}" for s, n in sorted(found.items())) for split, found in self.counts.items()
+            split: ", ".join(f"{n:,} {s}" for s, n in sorted(by_status.items()))
+            for split, by_status in self.counts.items()
         }
         return [
             *self.reading,
             f"matched: {_by_split(self.matched)}",
             f"missing: {_by_split(self.missing)}",
-            f"surplus texts: {self.surplus:,}; entries that are no text: {self.unusable:,}",
-            *(f"rows of {split}: {found}" for split, found in sorted(rows.items())),
+            f"surplus texts: {self.surplus:,}; entries that are not texts: {self.unusable:,}",
+            *(f"rows of {split}: {statuses}" for split, statuses in sorted(rows.items())),
             f"shards: {self.output}",
         ]
 
@@ -117,19 +118,19 @@ class ImportSummary:
 def import_explanations(
     manifest_path: Path, files: Sequence[Path], *, model: str = UNKNOWN, output: Path | str | None = None
 ) -> ImportSummary:
-    """Write the dataset's shards with the texts of these files; what an earlier import wrote there is replaced.
+    """Write the dataset's shards with the texts of these files, replacing those of an earlier import.
 
-    A text belongs to a pair if its name in the file ends in the path of the pair's image below the image root.
+    A text belongs to a pair if its key in the file ends in the image's path relative to the image root.
 
     Args:
-        model: the LLM that wrote the texts, as far as known.
-        output: by default the manifest's output with `-imported` added, so that generated texts stay.
+        model: the LLM that wrote the texts, if known.
+        output: by default the manifest's output with `-imported` added, so that generated texts are kept.
 
     Raises:
-        PipelineError: a file is no JSON object, no text belongs to a pair, or as generating would.
+        PipelineError: a file is not a JSON object, no text belongs to a pair, or any error of generation.
     """
     if not files:
-        raise PipelineError("no file of explanations is named")
+        raise PipelineError("no file of explanations is given")
     with tempfile.TemporaryDirectory() as folder:
         texts = ImportedTexts(files, model, Path(folder))
         try:
@@ -141,7 +142,7 @@ def import_explanations(
 def _job(manifest_path: Path, texts: ImportedTexts, model: str, output: Path | str | None) -> ImportJob:
     manifest = load_manifest(manifest_path)
     if output is None and is_url(manifest.output):
-        raise PipelineError(f"{manifest_path}: the output is a URL; say with --out where imported explanations go")
+        raise PipelineError(f"{manifest_path}: the output is a URL; set the output of the import with --out")
     if output is None:
         location = f"{manifest.output.rstrip('/')}-{IMPORTED}"
     else:
@@ -149,8 +150,8 @@ def _job(manifest_path: Path, texts: ImportedTexts, model: str, output: Path | s
     generation = manifest.generation.model_copy(update={"send_image": False})
     manifest = manifest.with_changes({"output": location, "work": None, "generation": generation})
     prompt = PromptTemplate(name=IMPORTED, user=UNKNOWN)
-    named = _NamedModel(model, UNKNOWN, model, is_local=False)
-    return ImportJob(manifest, prompt, named, open_judge(manifest), sources=texts.files)
+    named_model = _NamedModel(model, UNKNOWN, model, is_local=False)
+    return ImportJob(manifest, prompt, named_model, open_judge(manifest), sources=texts.files)
 
 
 def _import(job: ImportJob, texts: ImportedTexts) -> ImportSummary:
@@ -160,27 +161,27 @@ def _import(job: ImportJob, texts: ImportedTexts) -> ImportSummary:
 
     def with_texts(planned: Iterable[PlannedPair]) -> Iterator[PlannedPair]:
         nonlocal image
-        for one in planned:
-            image = one.pair.image
+        for pair in planned:
+            image = pair.pair.image
             key = texts.find(image)
-            (missing if key is None else matched)[one.pair.split] += 1
-            yield replace(one, key=key or imported_key(image, ""), selected=key is not None)
+            (missing if key is None else matched)[pair.pair.split] += 1
+            yield replace(pair, key=key or imported_key(image, ""), selected=key is not None)
 
     with single_writer(job.work):
-        there = shards_there(job)
+        existing = shards_there(job)
         notes = ReaderNotes()
         pairs = with_texts(plan_pairs(read_pairs(job.manifest, notes), job))
         plan = write_plan(pairs, job.plan_folder, job.manifest.num_shards)
         if not matched:
             raise PipelineError(
                 f"none of the {texts.entries:,} texts belongs to a pair of dataset {job.manifest.name}: "
-                f"the files name images like {texts.example!r}, the dataset like {image!r}"
+                f"images in the files are named like {texts.example!r}, in the dataset like {image!r}"
             )
         progress = GenerationProgress(sum(plan.pairs.values()))
         judging = JudgeProcess(job.judge, job.manifest.folder)
         with LazyEngine(lambda: ImportedEngine(texts)) as engine, judging, progress:
-            run = Run(job, plan, there, engine, judging, progress, ErrorLimit(1.0))
-            receipts = [make_bucket(run, bucket) for bucket in plan.buckets]
+            run = Run(job, plan, existing, engine, judging, progress, ErrorLimit(1.0))
+            reports = [make_bucket(run, bucket) for bucket in plan.buckets]
     return ImportSummary(
         output=str(job.output),
         model=job.model.name,
@@ -189,14 +190,14 @@ def _import(job: ImportJob, texts: ImportedTexts) -> ImportSummary:
         missing=missing,
         surplus=texts.surplus,
         unusable=texts.unusable,
-        counts=_counts(receipts),
+        counts=_counts(reports),
     )
 
 
-def _counts(receipts: list[BucketReport]) -> dict[str, Counter[str]]:
+def _counts(reports: list[BucketReport]) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {}
-    for receipt in receipts:
-        for split, by_status in receipt.counts.items():
+    for report in reports:
+        for split, by_status in report.counts.items():
             counts.setdefault(split, Counter()).update(by_status)
     return counts
 

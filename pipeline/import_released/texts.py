@@ -1,4 +1,4 @@
-"""Explanations that others generated and released, found by the image they belong to."""
+"""Released explanations, indexed by their image."""
 
 import hashlib
 import json
@@ -12,19 +12,19 @@ from pipeline.readers.records import encodable
 
 
 class ImportedTexts:
-    """The texts of released files (JSON objects from an image's path to a text), in a scratch database on disk.
+    """The texts of released files (JSON objects from an image's path to a text), in a temporary database on disk.
 
     Attributes:
         files: name and SHA-256 of each file.
-        entries: texts in the files; unusable: entries whose value is no text.
-        example: the first entry's name, for messages.
+        entries: number of texts in the files; unusable: number of entries whose value is not a text.
+        example: the path in the first entry, for messages.
     """
 
     def __init__(self, files: Iterable[Path], model: str, folder: Path) -> None:
         """Read the files.
 
         Raises:
-            PipelineError: a file is not there, or holds no JSON object.
+            PipelineError: a file does not exist, or is not a JSON object.
         """
         self.files: list[dict[str, str]] = []
         self.unusable = 0
@@ -47,15 +47,15 @@ class ImportedTexts:
 
     @property
     def surplus(self) -> int:
-        """Texts that were not asked for."""
+        """Number of texts that were never found by an image."""
         return self.entries - sum(self._used)
 
     def find(self, image: str) -> str | None:
-        """Key of the text of the first entry whose path ends in an image's whole path; None if there is none."""
-        start = _from_its_end(image)
+        """Return the key of the first text whose path ends in the whole path of an image, or None."""
+        start = _reversed_path(image)
         found = self._database.execute(
             "SELECT number, key FROM texts WHERE path >= ? AND path < ? ORDER BY number LIMIT 1",
-            (start, f"{start[:-1]}0"),  # 0 comes after /
+            (start, f"{start[:-1]}0"),  # "0" is the character after "/"
         ).fetchone()
         if found is None:
             return None
@@ -63,11 +63,11 @@ class ImportedTexts:
         return str(found[1])
 
     def text(self, key: str) -> str:
-        """The text with a key that was found."""
+        """Return the text with a key returned by `find`."""
         return str(self._database.execute("SELECT text FROM texts WHERE key = ? LIMIT 1", (key,)).fetchone()[0])
 
     def close(self) -> None:
-        """Done with the database."""
+        """Close the database."""
         self._database.close()
 
     def _rows(self, file: Path) -> Iterator[tuple[str, str, str]]:
@@ -77,16 +77,16 @@ class ImportedTexts:
                 continue
             self.example = self.example or name
             text = encodable(value)
-            yield _from_its_end(encodable(name)), imported_key(text, self._model), text
+            yield _reversed_path(encodable(name)), imported_key(text, self._model), text
 
 
 def imported_key(text: str, model: str) -> str:
-    """Content address of a text whose prompt and sampling nobody recorded: the text itself, and who is said to have
-    written it. It never equals the key of a text that was generated here."""
-    asked = json.dumps({"imported": text, "model": model}, sort_keys=True, ensure_ascii=False)
-    return hashlib.blake2b(asked.encode(), digest_size=16, person=b"imported").hexdigest()
+    """Return the content address of a text of unknown prompt and sampling, from the text and the name of its LLM.
+    It never equals the key of a generated text."""
+    content = json.dumps({"imported": text, "model": model}, sort_keys=True, ensure_ascii=False)
+    return hashlib.blake2b(content.encode(), digest_size=16, person=b"imported").hexdigest()
 
 
-def _from_its_end(path: str) -> str:
-    """`a/b/c.jpg` as `c.jpg/b/a/`, so that paths that end alike begin alike."""
+def _reversed_path(path: str) -> str:
+    """Turn `a/b/c.jpg` into `c.jpg/b/a/`, so that a common suffix becomes a common prefix."""
     return "".join(f"{part}/" for part in reversed(path.replace("\\", "/").split("/")))

@@ -1,4 +1,4 @@
-"""From the text as generated to the explanation that training reads. Pure, so that it can be re-run alone."""
+"""Cleaning of generated texts into explanations for training. Pure, so that it can be re-run alone."""
 
 import re
 import unicodedata
@@ -7,10 +7,10 @@ _LABEL = re.compile(r"^(?:explanation|answer|assistant)\s*:\s*", re.IGNORECASE)
 
 
 def clean(raw_text: str) -> str:
-    """Printable text on one line: control and format characters out, white space folded, a leading label
-    ("Explanation:") and surrounding quotes removed. Idempotent."""
+    """Return printable text on one line: control and format characters, a leading label ("Explanation:") and
+    surrounding quotes are removed, white space is collapsed. Idempotent."""
     text = " ".join(raw_text.split())
-    if not text.isprintable():  # true of nearly all, and much faster than a look at every character
+    if not text.isprintable():  # rare; the test is much faster than checking every character
         text = " ".join("".join(c for c in text if unicodedata.category(c)[0] != "C").split())
     while True:
         shorter = _LABEL.sub("", text)

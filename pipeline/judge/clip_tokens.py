@@ -1,4 +1,4 @@
-"""How many tokens a text has for CLIP, start and end included; torch and open_clip, slow to load, are not needed."""
+"""Token counts of texts for CLIP, start and end tokens included, without the slow imports of torch and open_clip."""
 
 import gzip
 import html
@@ -16,17 +16,17 @@ OPENAI = "openai"
 _MERGES = 49152 - 256 - 2  # as open_clip's SimpleTokenizer takes them from its file
 _ENDS = ["<start_of_text>", "<end_of_text>"]
 _PIECES = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-_LONGEST_CACHED = 40  # letters: texts without spaces are one long chunk each, never met again
+_LONGEST_CACHED = 40  # characters: a text without spaces is one long chunk, unlikely to recur
 _STRAIGHT = str.maketrans(
     {**dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc", "'"), **dict.fromkeys("\u201c\u201d\u201e\u201f", '"')}
 )
 
 
 def token_counter(name: str, folder: Path) -> Callable[[str], int]:
-    """Counts tokens as the CLIP with this tokenizer would.
+    """Return a function that counts the tokens of a text for a CLIP.
 
     Args:
-        name: `openai`, the byte pairs of OpenAI's CLIP and most open_clip models; a folder with a `tokenizer.json`,
+        name: `openai`, the tokenizer of OpenAI's CLIP and most open_clip models; a folder with a `tokenizer.json`,
             relative to `folder`; or a hub name.
 
     Raises:
@@ -39,22 +39,22 @@ def token_counter(name: str, folder: Path) -> Callable[[str], int]:
         return _file_counter(path / "tokenizer.json")
     if name.startswith((".", "/")) or name.count("/") != 1 or path.parent.is_dir():
         raise PipelineError(f"generation.judge.clip_tokenizer: {name!r} is neither {OPENAI!r} nor a folder at {path}")
-    from huggingface_hub import hf_hub_download  # half a second to import: only where it is needed
+    from huggingface_hub import hf_hub_download  # takes half a second to import
 
     try:
         return _file_counter(Path(hf_hub_download(name, "tokenizer.json")))
     except (OSError, ValueError) as error:
         raise PipelineError(
-            f"generation.judge.clip_tokenizer: {name!r} is no folder at {path}, and its tokenizer.json cannot be "
-            f"had from the hub: {error}"
+            f"generation.judge.clip_tokenizer: {name!r} is not a folder at {path}, and its tokenizer.json cannot be "
+            f"downloaded from the hub: {error}"
         ) from error
 
 
 @lru_cache(maxsize=1)
 def _openai_counter() -> Callable[[str], int]:
-    """Fast: pieces never cross white space, so each chunk between spaces is counted once and remembered.
+    """Return a fast counter: tokens never span white space, so the count of each word can be cached.
 
-    As open_clip counts, but for what its ftfy repairs in few texts: wrong encodings, ligatures, full-width letters.
+    It differs from open_clip's only where ftfy changes a text: wrong encodings, ligatures, full-width letters.
     """
     tokenizer = _openai_tokenizer()
 
@@ -99,7 +99,7 @@ def _file_counter(path: Path) -> Callable[[str], int]:
         )
     try:
         tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust library raises nothing narrower
+    except Exception as error:  # the Rust library raises plain Exception
         raise PipelineError(f"generation.judge.clip_tokenizer: {path} cannot be read: {error}") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()

@@ -1,7 +1,7 @@
-"""Judging in a process of its own: it takes a third of the pipeline's time, and would take it from feeding the engine.
+"""Judging in a separate process: it takes a third of the pipeline's time, which would slow down feeding the engine.
 
-`JudgeProcess` is the one side; the other is this file run as a program: settings on the first line of stdin, then a
-line of texts for a line of judgements, all JSON, until stdin closes (also when its parent was killed).
+`JudgeProcess` is the parent's side; the child runs this file as a program. It reads JSON lines from stdin, first the
+settings, then lists of texts, and answers each list with a line of judgements, until stdin closes.
 """
 
 import json
@@ -19,20 +19,20 @@ from pipeline.judge.clip_tokens import token_counter
 from pipeline.judge.rules import Judge, Judgement
 from pipeline.manifest.generation import Judging
 
-_WORTH_A_PROCESS = 500  # texts; fewer are judged sooner than a process starts
+_WORTH_A_PROCESS = 500  # texts; fewer are judged faster than a process starts
 
 Text = tuple[str, str, str | None]  # caption, text as generated, finish_reason
 
 
 class JudgeProcess:
-    """Judges texts here while they are few, and in a process that is started for the first many."""
+    """Judges texts in this process, or, from the first large list on, in a child process."""
 
     def __init__(self, judge: Judge, folder: Path) -> None:
-        """`folder` is the manifest's: a CLIP tokenizer may lie relative to it."""
+        """Create it; a CLIP tokenizer's path is relative to `folder`, which is the manifest's."""
         self._judge = judge
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
-        self._lock = threading.Lock()  # one line, one answer; buckets ask from several threads
+        self._lock = threading.Lock()  # from sending a line to receiving its answer
 
     def __enter__(self) -> Self:
         return self
@@ -42,10 +42,10 @@ class JudgeProcess:
             self._process.communicate()  # closes stdin, which ends it
 
     def judge_all(self, texts: list[Text]) -> list[Judgement]:
-        """A judgement of each text, in their order.
+        """Return a judgement for each text, in the same order. Thread-safe.
 
         Raises:
-            PipelineError: the process ended; the answers are in the spool.
+            PipelineError: the child process has died; the answers are in the spool.
         """
         if self._process is None and len(texts) < _WORTH_A_PROCESS:
             return [self._judge.judge(*text) for text in texts]
@@ -57,12 +57,12 @@ class JudgeProcess:
             except BrokenPipeError:
                 line = ""
             if not line:
-                raise PipelineError("the process that judges texts has ended; what was answered is kept, run it again")
+                raise PipelineError("the judging process died; finished answers are kept, run again to continue")
         return [Judgement(Status(status), explanation, tokens) for status, explanation, tokens in json.loads(line)]
 
     def _pipes(self) -> tuple[IO[str], IO[str]]:
         if self._process is None:
-            command = [sys.executable, "-P", "-m", __name__]  # -P: not a `pipeline` of the working directory
+            command = [sys.executable, "-P", "-m", __name__]  # -P: ignore a `pipeline` in the working directory
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
             assert self._process.stdin is not None
             settings = {"judging": self._judge.settings.model_dump(), "folder": str(self._folder)}
@@ -77,16 +77,16 @@ def _write(stream: IO[str], content: Any) -> None:
 
 
 def answer(lines: Iterable[str], out: IO[str]) -> None:
-    """The program: read settings, then answer each line of texts."""
-    waiting = iter(lines)
-    first = json.loads(next(waiting))
+    """Run the child's loop: read the settings, then answer each line of texts."""
+    remaining = iter(lines)
+    first = json.loads(next(remaining))
     settings = Judging.model_validate(first["judging"])
     judge = Judge(settings, token_counter(settings.clip_tokenizer, Path(first["folder"])))
-    for line in waiting:
-        found = [judge.judge(*text) for text in json.loads(line)]
-        _write(out, [(one.status.value, one.explanation, one.clip_tokens) for one in found])
+    for line in remaining:
+        judgements = [judge.judge(*text) for text in json.loads(line)]
+        _write(out, [(j.status.value, j.explanation, j.clip_tokens) for j in judgements])
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, whose end closes stdin
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent, whose exit closes stdin
     answer(sys.stdin, sys.stdout)

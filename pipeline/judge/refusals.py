@@ -1,32 +1,32 @@
-"""How LLMs decline to answer, in the languages that the judge knows."""
+"""Patterns of refusals by LLMs in several languages."""
 
 import re
 
 _CANNOT = r"(?:can't|cannot|can not|couldn't|could not|won't|will not)"
 _SORRY = r"(?:I'm|I am|We're|We are) (?:\w+ )?(?:sorry|afraid)"
 _APOLOGY = rf"(?:{_SORRY}|[Ss]orry|I apologi[sz]e|(?:[Mm]y )?[Aa]pologies|Unfortunately)"
-# Case counts, or the song `I Can't Explain` would decline.
+# Case-sensitive; otherwise the song `I Can't Explain` would be a refusal.
 _REFUSALS = re.compile(
     "|".join(
         (
-            # an apology, and soon after it, with no name between (films begin with Sorry), what cannot be done
+            # an apology followed closely by an inability, with no name between (film titles begin with Sorry)
             rf"{_APOLOGY}\b(?:[^A-Z]|AI\b|(?<=[.!] )[A-Z]){{0,80}}?\b(?:I|we|We)\b.{{0,30}}?"
             rf"(?:\b{_CANNOT}|\bunable|\bnot able|(?:\bdo not|\bdon't) (?:have|know)|\bmust decline)\b",
             r"(?:I'm|I am) (?:\w+ )?sorry,? (?:but|I)\b",
             r"I apologi[sz]e,? but\b",
-            # what is speaking
+            # the speaker as an AI
             r"As an? (?:\w+,? ){0,4}(?:AI(?:,| I\b| language| model| assistant| system)|artificial intelligence|"
             r"language model|chatbot)",
             r"As an? (?:helpful|responsible|respectful|ethical)[\w, ]{0,40} assistant\b",
             r"(?:I'm|I am) (?:just |only )?an? (?:AI|artificial intelligence|(?:large )?language model|text-based)\b",
-            # what it does not do
+            # things it cannot or will not do
             rf"I {_CANNOT} (?:\w+ly )?(?:help|assist|provide|identify|describe|generate|create|comply|fulfill?|answer|"
             r"discuss|offer|give|write|determine|view|see|access|recogni[sz]e|make|engage|produce|complete|respond|"
             r"share|find|process|explain (?:the|this|that|these|what|who|why|any)|tell you|do (?:that|this))\b",
             r"(?:I'm|I am) (?:\w+ )?(?:unable|not (?:able|comfortable|permitted|allowed|programmed))\b",
             r"I (?:do not|don't) (?:\w+ly )?(?:have|feel comfortable)\b",
             r"I (?:must|have to) (?:respectfully )?decline\b",
-            # asking back
+            # questions in return
             r"(?:Sure[,!]? |Of course[,!]? )?[Pp]lease (?:provide|share|give)\b",
             r"I(?:'d| would) be happy to help\b",
             # German
@@ -55,5 +55,5 @@ _REFUSALS = re.compile(
 
 
 def is_refusal(text: str) -> bool:
-    """Whether the text begins as LLMs decline, or ask back; `sorry` and `cannot` further on mean nothing."""
+    """Return True if the text begins like a refusal or a question in return; later phrases are ignored."""
     return _REFUSALS.match(text[:200].replace("\u2019", "'")) is not None

@@ -1,4 +1,4 @@
-"""The lists of words that the judge knows, and scripts."""
+"""Stop words and scripts of the judge's languages."""
 
 import unicodedata
 from functools import lru_cache
@@ -9,48 +9,48 @@ from entityclip.contract.words import words
 
 @lru_cache(maxsize=1 << 14)
 def script_of(character: str) -> str:
-    """The script of a letter as Unicode names it (`LATIN`, `CYRILLIC`, `CJK`), or "" where it is no letter."""
+    """Return the Unicode script name of a letter (`LATIN`, `CYRILLIC`, `CJK`), or "" if it is not a letter."""
     return unicodedata.name(character, "").split(" ")[0].split("-")[0] if character.isalpha() else ""
 
 
-def _listed(text: str) -> frozenset[str]:
+def _words(text: str) -> frozenset[str]:
     return frozenset(words(text))
 
 
 STOP_WORDS: dict[str, frozenset[str]] = {
-    "de": _listed(
+    "de": _words(
         "der die das und in zu den von mit ist des im für auf nicht ein eine als auch es an wird aus er sie hat dass "
         "dem einer einem einen eines oder zum zur bei nach wie über sich sind war wurde werden vor durch bis unter "
         "ihre sein seine seiner noch nur kann aber am ab um"
     ),
     "en": ENGLISH_STOP_WORDS,
-    "es": _listed(
+    "es": _words(
         "de la el en y los las un una que del se por con para es como su al lo más fue sus o este esta ha son entre "
         "también pero desde no sobre era hasta muy donde cuando ser está sin país años"
     ),
-    "fr": _listed(
+    "fr": _words(
         "de la le les et des en un une du est dans pour que qui par au sur il elle avec plus se ce cette son sa ses "
         "aux été ont pas ou comme mais sont leur leurs être entre depuis où était ils elles deux après"
     ),
-    "it": _listed(
+    "it": _words(
         "di il la e che in un una per del della è con dei da si i le non gli nel al lo alla dal delle sono più anche "
         "degli nella ha come dalla suo sua era questo questa tra o ed fu essere stato stata"
     ),
-    "nl": _listed(
+    "nl": _words(
         "de het een van en in is dat op te zijn met voor die niet aan er om als ook bij of door uit naar werd wordt "
         "was maar heeft tot deze over zich hij zij ze hun haar dan nog onder tijdens worden kan"
     ),
-    "pt": _listed(
+    "pt": _words(
         "de a o que e do da em um uma para com os as no na por mais dos das se como foi ao seu sua ou é são não ser "
         "pela pelo também entre está até sobre era ele ela seus suas muito foram aos nos nas"
     ),
 }
 ALL_STOP_WORDS = frozenset().union(*STOP_WORDS.values())
-# Only words of one language tell it from the others: the language of each such word.
-TELLING_WORDS = {
+# The language of each word that is a stop word in only one language.
+DISTINCTIVE_WORDS = {
     word: language
-    for language, listed in STOP_WORDS.items()
-    for word in listed
+    for language, stop_words in STOP_WORDS.items()
+    for word in stop_words
     if not any(word in other for name, other in STOP_WORDS.items() if name != language)
 }
 

@@ -1,1 +1,1 @@
-"""The manifest: what a dataset is and how its explanations are made."""
+"""The manifest: a dataset and how its explanations are generated."""

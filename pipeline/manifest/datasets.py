@@ -1,4 +1,4 @@
-"""The manifest's `dataset` section: one model a kind."""
+"""The manifest's `dataset` section: one pydantic model per kind."""
 
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -9,13 +9,13 @@ from pipeline.worlds.heraldry.settings import WorldSettings
 
 
 class Strict(BaseModel):
-    """A section of a manifest: unknown keys are refused, values do not change."""
+    """A section of a manifest; it is immutable and rejects unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class HeraldryDataset(Strict):
-    """The demo world: rendered into `root` when it is not there yet."""
+    """The demo world, rendered into `root` if it does not exist yet."""
 
     kind: Literal["heraldry"]
     root: Path = Field(description="folder of the rendered world, relative to the manifest")
@@ -47,7 +47,7 @@ class N24NewsDataset(_NewsDataset):
 
 
 class VisualNewsDataset(_NewsDataset):
-    """VisualNews: `data.json`, or the authors' `{train,val,test}.json`; images where these say, such as `bbc/images/`.
+    """VisualNews: `data.json`, or the authors' `{train,val,test}.json`; images at the paths in these files.
 
     `data.json` has no splits: 1 article in 100 is `val` and 1 in 100 `test`, by a hash of its `article_path`.
     """
@@ -59,7 +59,7 @@ class VisualNewsDataset(_NewsDataset):
 class GoodNewsDataset(_NewsDataset):
     """GoodNews: `captioning_dataset.json` with `img_splits.json`, or the authors' `new_goodnews_capim_{split}.json`.
 
-    Images are `images/{article_id}_{n}.jpg`; those that `broken_images.txt` lists, where it is there, are passed over.
+    Images are `images/{article_id}_{n}.jpg`; those listed in `broken_images.txt`, if it exists, are skipped.
     """
 
     kind: Literal["goodnews"]
@@ -67,9 +67,11 @@ class GoodNewsDataset(_NewsDataset):
 
 
 class Columns(Strict):
-    """Which of the data's columns are what; those left out are found by their usual names (docs/your_data.md)."""
+    """The names of the data's columns; those not set are found by their usual names (docs/your_data.md)."""
 
-    id: str | None = Field(default=None, min_length=1, description="column of the ids; null, if written: ids are made")
+    id: str | None = Field(
+        default=None, min_length=1, description="column of the ids; an explicit null: ids are generated"
+    )
     caption: str | None = Field(
         default=None, min_length=1, description="column of the captions: a text, or a list of texts"
     )
@@ -85,40 +87,40 @@ Locations = Location | tuple[Location, ...]
 
 
 class OwnDataset(Strict):
-    """What all kinds for anybody's own data have in common."""
+    """Fields shared by all kinds for users' own data."""
 
     held_out: int = Field(
         default=1,
         ge=1,
         le=40,
-        description="percent of the images that go into val, and as many into test, by a hash of the image; only where "
-        "the data names no splits",
+        description="percentage of the images that go into val, and the same into test, by a hash of the image; only "
+        "if the data has no splits",
     )
     images: Path | None = Field(
         default=None,
-        description="local folder, relative to the manifest, for images that lie inside the files or below a URL; "
-        "null: `.work/NAME-images` beside the manifest",
+        description="local folder, relative to the manifest, for images stored inside the files or below a URL; "
+        "null: `.work/NAME-images` next to the manifest",
     )
 
 
 class _Files(OwnDataset):
     file: Locations | dict[str, Locations] = Field(
         description="file, URL or pattern (`*`, `**`, `{a,b}`, `{000..127}`), a list of them, or a mapping of splits "
-        "to them; relative to the manifest; .gz is unpacked on the way"
+        "to them; relative to the manifest; .gz is decompressed on the fly"
     )
-    columns: Columns = Field(default_factory=Columns, description="which columns are what; a dot goes into an object")
+    columns: Columns = Field(default_factory=Columns, description="column names; a dot reaches into an object")
 
 
 class _FilesWithPaths(_Files):
     root: Location | None = Field(
         default=None,
-        description="folder or URL at which image paths start, relative to the manifest; null: the folder of `file`, "
-        "up to the first part with a pattern",
+        description="folder or URL that image paths are relative to, itself relative to the manifest; null: the folder "
+        "of `file`, up to the first part with a pattern",
     )
 
 
 class JsonlDataset(_FilesWithPaths):
-    """JSON lines: one object a line."""
+    """JSON lines: one object per line."""
 
     kind: Literal["jsonl"]
 
@@ -127,39 +129,40 @@ class CsvDataset(_FilesWithPaths):
     """CSV or TSV in UTF-8, with the column names in the first line."""
 
     kind: Literal["csv", "tsv"]
-    header: tuple[str, ...] | None = Field(default=None, description="column names, for files without a line of them")
+    header: tuple[str, ...] | None = Field(default=None, description="column names, for files without a header line")
     delimiter: str | None = Field(
-        default=None, min_length=1, max_length=1, description="null: a comma in csv, a tab in tsv"
+        default=None, min_length=1, max_length=1, description="null: a comma for csv, a tab for tsv"
     )
     quotes: bool | None = Field(
         default=None,
-        description='whether "..." may hold delimiters and line breaks; null: in csv yes, in tsv no',
+        description='whether "..." may contain delimiters and line breaks; null: yes for csv, no for tsv',
     )
 
 
 class ParquetDataset(_Files):
-    """Parquet: images as bytes or as structs of bytes and path, as Hugging Face has them, or as paths."""
+    """Parquet: images as bytes, as structs of bytes and path (Hugging Face's format), or as paths."""
 
     kind: Literal["parquet"]
     root: Location | None = Field(
         default=None,
-        description="folder or URL at which image paths start, relative to the manifest; null: the images are inside",
+        description="folder or URL that image paths are relative to, itself relative to the manifest; null: the images "
+        "are inside the files",
     )
 
 
 class FolderDataset(OwnDataset):
-    """A folder of images, each with a text file of its name beside it."""
+    """A folder of images, each with a text file of the same name next to it."""
 
     kind: Literal["folder"]
     root: Location = Field(description="the folder or its URL, relative to the manifest")
-    sidecar: str = Field(default=".txt", pattern=r"^\.[A-Za-z0-9_.]+$", description="what the text files' names end in")
+    sidecar: str = Field(default=".txt", pattern=r"^\.[A-Za-z0-9_.]+$", description="suffix of the text files")
     captions: Literal["lines", "whole"] = Field(
-        default="lines", description="lines: each line of a text file is a caption; whole: the file is one"
+        default="lines", description="lines: each line of a text file is a caption; whole: the whole file is one"
     )
 
 
 class WebDataset(_Files):
-    """WebDataset tars: members that share a name up to its first dot, such as `0001.jpg` and `0001.txt`, are a pair."""
+    """WebDataset tars: members with the same name up to the first dot (`0001.jpg`, `0001.txt`) form a pair."""
 
     kind: Literal["webdataset"]
 
@@ -169,17 +172,17 @@ class HuggingFaceDataset(OwnDataset):
 
     kind: Literal["huggingface"]
     path: Location = Field(
-        description="folder that `save_to_disk` wrote, or that `load_dataset` reads, relative to the manifest; or a "
+        description="folder written by `save_to_disk` or readable by `load_dataset`, relative to the manifest; or a "
         "dataset of the hub"
     )
     config: str | None = Field(default=None, description="name of the dataset's configuration, if it has several")
     revision: str | None = Field(default=None, description="commit or tag; required for a dataset of the hub")
-    splits: tuple[str, ...] | None = Field(default=None, description="which of its splits; null: all")
-    columns: Columns = Field(default_factory=Columns, description="which columns are what; a dot goes into an object")
+    splits: tuple[str, ...] | None = Field(default=None, description="splits to read; null: all")
+    columns: Columns = Field(default_factory=Columns, description="column names; a dot reaches into an object")
     root: Location | None = Field(
         default=None,
-        description="folder or URL at which image paths start, relative to the manifest; null: the images are inside, "
-        "or files below `path`",
+        description="folder or URL that image paths are relative to, itself relative to the manifest; null: the images "
+        "are inside the dataset, or files below `path`",
     )
 
 

@@ -1,4 +1,4 @@
-"""Engines by name. The command line needs it at its start, so it is apart from the engines' fields, and light."""
+"""Names of the engines, in a module that imports nothing, because the command line needs them at startup."""
 
 from typing import Literal
 

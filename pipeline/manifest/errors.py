@@ -1,4 +1,4 @@
-"""What is wrong with a manifest, in words: pydantic's errors, and the nearest right key for a misspelt one."""
+"""Readable messages for an invalid manifest, with the nearest valid key for a misspelt one."""
 
 import difflib
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-_MOST_MISTAKES = 30
+_MOST_ERRORS = 30
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
-    """Yield one line per mistake: where it is, what is wrong, and the nearest right key for a misspelt one."""
-    mistakes = error.errors(include_url=False, include_input=False)
-    for item in mistakes[:_MOST_MISTAKES]:
+    """Yield one line per error: its location, what is wrong, and the nearest valid key for a misspelt one."""
+    errors = error.errors(include_url=False, include_input=False)
+    for item in errors[:_MOST_ERRORS]:
         where = ".".join(str(part)[:100] for part in item["loc"])
         if item["type"] == "extra_forbidden":
             misspelt = str(item["loc"][-1])[:100]
@@ -21,12 +21,12 @@ def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
             yield f"  {where}: unknown key{hint}"
         else:
             yield f"  {where}: {item['msg'][:500]}"
-    if (more := len(mistakes) - _MOST_MISTAKES) > 0:
+    if (more := len(errors) - _MOST_ERRORS) > 0:
         yield f"  and {more:,} more"
 
 
 def known_keys(annotation: Any) -> set[str]:
-    """Return the keys of every model that a type mentions, and of theirs."""
+    """Return the keys of every pydantic model in a type, recursively."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         fields = annotation.model_fields
         return {*fields, *(key for field in fields.values() for key in known_keys(field.annotation))}

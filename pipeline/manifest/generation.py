@@ -1,4 +1,4 @@
-"""The manifest's `generation` section: which LLM explains, by which engine, how it samples, and what counts as `ok`."""
+"""The manifest's `generation` section: LLM, engine, sampling, and the thresholds for status `ok`."""
 
 import re
 from pathlib import Path
@@ -13,16 +13,14 @@ from pipeline.manifest.vllm_flags import plain_flag, refused_flag
 
 
 class Sampling(Strict):
-    """How the LLM samples. Part of every explanation's key."""
+    """Sampling parameters of the LLM. They are part of every explanation's key."""
 
     temperature: float = Field(default=0.0, ge=0.0, le=2.0, description="0 is greedy")
     top_p: float = Field(default=1.0, gt=0.0, le=1.0, description="nucleus sampling; 1 is off")
-    max_tokens: int = Field(default=160, ge=1, description="longest explanation, in tokens of the LLM")
-    seed: int = Field(
-        default=0, ge=0, lt=2**31, description="each row's own seed is derived from it and the row's prompt"
-    )
+    max_tokens: int = Field(default=160, ge=1, description="maximum length of an explanation, in tokens of the LLM")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="each row's seed is derived from it and the row's prompt")
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        default=(), max_length=4, description="up to four texts; an explanation ends before the first that it comes to"
+        default=(), max_length=4, description="up to four texts; an explanation ends before the first occurrence of one"
     )
 
 
@@ -30,20 +28,20 @@ Language = Literal["ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "
 
 
 class Judging(Strict):
-    """When an explanation is not `ok`; the rules are in pipeline/judge/rules.py. Not part of any key.
+    """Thresholds of the rules in pipeline/judge/rules.py, by which an explanation is `ok` or not. Not part of any key.
 
-    After a change, `entityclip reclean` judges the rows that are there again, without an LLM.
+    After a change, `entityclip reclean` judges existing rows again, without an LLM.
     """
 
     copied_share: float = Field(
-        default=0.8, gt=0, le=1, description="`copied`: at least this share of its words stands in the caption"
+        default=0.8, gt=0, le=1, description="`copied`: at least this share of its words is in the caption"
     )
     min_entities_share: float = Field(
         default=0.3,
         ge=0,
         le=1,
-        description="`entity_missing`: less than this share of the caption's names is mentioned; 0 is off, and best "
-        "where captions are in German, which capitalises every noun",
+        description="`entity_missing`: less than this share of the caption's names is mentioned; 0 is off, recommended "
+        "for captions in German, which capitalizes every noun",
     )
     language: Language | None = Field(
         default=None, description="`off_language`: the explanation is not in this language; null is off"
@@ -56,7 +54,7 @@ class Judging(Strict):
     )
     clip_tokenizer: str = Field(
         default="openai",
-        description="what counts `clip_tokens`: openai (most CLIPs in open_clip), a folder with a tokenizer.json "
+        description="tokenizer for `clip_tokens`: openai (most CLIPs in open_clip), a folder with a tokenizer.json "
         "relative to the manifest, or a hub name",
     )
     clip_context_length: int = Field(
@@ -68,12 +66,12 @@ Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 
 
 class TransformersEngine(Strict):
-    """The embedded default: the model runs in this process."""
+    """The default engine: the model runs in this process."""
 
     kind: Literal["transformers"] = "transformers"
-    dtype: Dtype = Field(default="auto", description="of weights and activations; auto: as the weights are stored")
+    dtype: Dtype = Field(default="auto", description="of weights and activations; auto: that of the stored weights")
     batch_size: int = Field(default=64, ge=1, description="rows generated together")
-    threads: int | None = Field(default=None, ge=1, description="torch threads; none: torch's own choice")
+    threads: int | None = Field(default=None, ge=1, description="torch threads; null: torch's default")
 
 
 ServeScalar = bool | int | float | str
@@ -81,44 +79,44 @@ ServeValue = ServeScalar | list[ServeScalar] | dict[str, Any]
 
 
 class VllmEngine(Strict):
-    """vLLM servers: some that run already (`urls`), or one that is started, watched, restarted and stopped."""
+    """vLLM: running servers (`urls`), or a server of our own that is started, supervised, restarted and stopped."""
 
     kind: Literal["vllm"] = "vllm"
     urls: tuple[str, ...] = Field(
-        default=(), description="base URLs of running servers of the model, such as http://gpu1:8000/v1"
+        default=(), description="base URLs of running servers with the model, such as http://gpu1:8000/v1"
     )
     api_key_env: str | None = Field(
-        default=None, description="name of the environment variable that holds these servers' API key"
+        default=None, description="name of the environment variable with these servers' API key"
     )
     python: Path | None = Field(
         default=None,
-        description="interpreter that has vllm, relative to the manifest; by default that of the project's .venv-vllm",
+        description="interpreter with vllm installed, relative to the manifest; null: that of the project's .venv-vllm",
     )
     dtype: Dtype = Field(default="auto", description="of weights and activations; auto: vLLM's choice")
     tensor_parallel_size: int = Field(default=1, ge=1, description="GPUs that share each layer")
-    data_parallel_size: int = Field(default=1, ge=1, description="copies of the model, each on GPUs of its own")
+    data_parallel_size: int = Field(default=1, ge=1, description="copies of the model, each on its own GPUs")
     gpu_memory_utilization: float | None = Field(
-        default=None, gt=0, le=1, description="share of the GPU's memory to take; null: vLLM's default"
+        default=None, gt=0, le=1, description="share of the GPU's memory to use; null: vLLM's default"
     )
     serve: dict[str, ServeValue] = Field(
         default_factory=dict,
-        description="any further flag of `vllm serve`, such as {enable-prefix-caching: true, quantization: fp8}; "
-        "true is --flag, false is --no-flag, a mapping is passed as JSON",
+        description="further flags of `vllm serve`, such as {enable-prefix-caching: true, quantization: fp8}; "
+        "true means --flag, false --no-flag, a mapping is passed as JSON",
     )
-    max_num_seqs: int = Field(default=256, ge=1, description="rows a server runs together")
+    max_num_seqs: int = Field(default=256, ge=1, description="rows that a server generates together")
     concurrency: int | None = Field(
-        default=None, ge=1, description="prompts in flight over all servers; none: 1.5 x max_num_seqs for each"
+        default=None, ge=1, description="prompts in flight over all servers; null: 1.5 x max_num_seqs for each"
     )
     prompts_per_request: int = Field(
-        default=16, ge=1, le=1024, description="prompts in one HTTP request at temperature 0; sampled ones go alone"
+        default=16, ge=1, le=1024, description="prompts per HTTP request at temperature 0; otherwise one"
     )
     startup_timeout: float = Field(default=600.0, gt=0, description="seconds to wait until the server is healthy")
-    request_timeout: float = Field(default=600.0, gt=0, description="seconds to wait for one request's explanations")
+    request_timeout: float = Field(default=600.0, gt=0, description="seconds to wait for the answer to a request")
     wait_for_server: float = Field(
         default=300.0, ge=0, description="seconds without an answer from any server before the run stops"
     )
     max_restarts: int = Field(
-        default=3, ge=0, description="how often in a run a server of ours that died is started again"
+        default=3, ge=0, description="how often per run our own server is restarted after it died"
     )
 
     @field_validator("urls")
@@ -127,38 +125,38 @@ class VllmEngine(Strict):
         for url in urls:
             parts = urlsplit(url)
             if "@" in url or parts.query:
-                raise ValueError("a URL holds no user, password or key; name the key's variable in api_key_env")
+                raise ValueError("a URL must not contain user, password or key; name the key's variable in api_key_env")
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
-                raise ValueError(f"{url!r} is no base URL such as http://gpu1:8000/v1")
+                raise ValueError(f"{url!r} is not a base URL such as http://gpu1:8000/v1")
         if len(set(urls)) < len(urls):
             raise ValueError("a URL occurs twice")
         return urls
 
     @field_validator("serve")
     @classmethod
-    def _may_be_passed_through(cls, serve: dict[str, ServeValue]) -> dict[str, ServeValue]:
+    def _can_be_passed_through(cls, serve: dict[str, ServeValue]) -> dict[str, ServeValue]:
         for flag in serve:
             if not re.fullmatch(r"(--)?[A-Za-z][\w-]*(\.[\w.-]+)?", flag, re.ASCII):
-                raise ValueError(f"{flag!r} is no flag of vllm serve")
+                raise ValueError(f"{flag!r} is not a flag of vllm serve")
             if (instead := refused_flag(flag)) is not None:
-                raise ValueError(f"{flag} is not passed through: {instead}")
+                raise ValueError(f"{flag} cannot be passed through: {instead}")
         plain = {plain_flag(flag): value for flag, value in serve.items()}
         if len(plain) < len(serve):
             raise ValueError("a flag occurs twice")
         return plain
 
     @model_validator(mode="after")
-    def _running_servers_are_as_they_are(self) -> Self:
+    def _running_servers_cannot_be_configured(self) -> Self:
         own = ("dtype", "tensor_parallel_size", "data_parallel_size", "gpu_memory_utilization", "serve")
         for name in own if self.urls else ():
             if getattr(self, name) != type(self).model_fields[name].get_default(call_default_factory=True):
-                raise ValueError(f"{name} is for a server that is started here; those at urls have their own settings")
+                raise ValueError(f"{name} is for a server started by this run; those at urls have their own settings")
         return self
 
     @model_validator(mode="after")
     def _key_has_servers(self) -> Self:
         if self.api_key_env is not None and not self.urls:
-            raise ValueError("api_key_env is for servers that run already: name them in urls")
+            raise ValueError("api_key_env is for running servers: set urls")
         return self
 
 
@@ -166,16 +164,16 @@ Engine = Annotated[TransformersEngine | VllmEngine, Field(discriminator="kind")]
 
 
 class Generation(Strict):
-    """How explanations are made."""
+    """How explanations are generated."""
 
     model: str = Field(description="a folder relative to the manifest, or a hub name")
-    revision: str | None = Field(default=None, description="hub revision; a folder's is the digest of its files")
+    revision: str | None = Field(default=None, description="hub revision; a folder is identified by its digest")
     prompt: str = Field(description="name of a shipped template, or a YAML file relative to the manifest")
     max_model_len: int = Field(default=2048, ge=16, description="prompt and explanation together, in tokens")
     send_image: bool = Field(
         default=False,
-        description="show the LLM the picture too: for vision-language models, with the vllm engine; its tokens are "
-        "not counted against max_model_len beforehand",
+        description="send the image too: for vision-language models with the vllm engine; image tokens are not counted "
+        "against max_model_len beforehand",
     )
     sampling: Sampling = Field(default_factory=Sampling)
     engine: Engine = Field(default_factory=TransformersEngine)
@@ -185,5 +183,5 @@ class Generation(Strict):
     )
 
     def with_engine(self, kind: EngineKind) -> "Generation":
-        """The same generation by another engine, at that engine's defaults but for the dtype, which is in the key."""
+        """Return a copy with another engine at its defaults, except for the dtype, which is part of the key."""
         return Generation.model_validate({**self.model_dump(), "engine": {"kind": kind, "dtype": self.engine.dtype}})

@@ -1,4 +1,4 @@
-"""The manifest: one YAML file that describes one reproducible generation run."""
+"""The manifest: a YAML file that describes a reproducible generation run."""
 
 import hashlib
 from pathlib import Path
@@ -17,59 +17,62 @@ from pipeline.manifest.generation import Generation
 
 
 class Manifest(Strict):
-    """One dataset and how its explanations are generated."""
+    """A dataset and how its explanations are generated."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="the dataset's name, written into every shard")
     dataset: Dataset
     generation: Generation
     output: str = Field(
-        description="where the explanation shards go: a folder relative to the manifest, or a URL such as s3://bucket/x"
+        description="location of the explanation shards: a folder relative to the manifest, or a URL such as "
+        "s3://bucket/x"
     )
     work: Path | None = Field(
         default=None,
-        description="local folder of plan, spool and lock, relative to the manifest; by default the output folder, or "
-        "`.work/NAME-DIGEST` beside the manifest where the output is a URL",
+        description="local folder of plan, spool and lock, relative to the manifest; null: the output folder, or, if "
+        "the output is a URL, `.work/NAME-DIGEST` next to the manifest",
     )
-    num_shards: int = Field(default=16, ge=1, le=99_999, description="shards per split; keep it once chosen")
-    check_images: bool = Field(default=True, description="decode each image first; a bad one costs no LLM tokens")
+    num_shards: int = Field(default=16, ge=1, le=99_999, description="shards per split; do not change it later")
+    check_images: bool = Field(
+        default=True, description="decode each image first, so that a bad one costs no LLM tokens"
+    )
 
     _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
     def _only_checked_images_are_sent(self) -> Self:
         if self.generation.send_image and not self.check_images:
-            raise ValueError("generation.send_image needs check_images: only pictures that can be decoded are sent")
+            raise ValueError("generation.send_image needs check_images: only images that can be decoded are sent")
         return self
 
     def resolve(self, path: Path) -> Path:
-        """A path of this manifest made absolute: relative ones start at the manifest's own folder.
+        """Return the absolute path; a relative one is resolved against the manifest's folder.
 
         Raises:
-            PipelineError: it can be no path on this system.
+            PipelineError: it is not a valid path on this system.
         """
         try:
-            whole = (self._folder / path).resolve()
-            whole.exists()  # raises where a name is too long
-        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links that go round in a circle
-            raise PipelineError(f"{str(path)[:100]!r} can be no path: {error}"[:400]) from error
-        return whole
+            absolute = (self._folder / path).resolve()
+            absolute.exists()  # raises if a name is too long
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a cycle of symlinks
+            raise PipelineError(f"{str(path)[:100]!r} is not a valid path: {error}"[:400]) from error
+        return absolute
 
     def with_changes(self, changes: dict[str, Any]) -> "Manifest":
-        """A copy with other values in some fields; paths still resolve against the same folder."""
+        """Return a copy with some fields changed; paths still resolve against the same folder."""
         changed = self.model_copy(update=changes)
         changed._folder = self._folder
         return changed
 
     @property
     def folder(self) -> Path:
-        """The folder the manifest lies in."""
+        """The folder of the manifest file."""
         return self._folder
 
     @property
     def image_root(self) -> Path:
-        """The local folder under which every image path of the dataset lies.
+        """The local folder that the dataset's image paths are relative to.
 
-        It is the dataset's own, or, for images that lie inside the files or below a URL, where they are put.
+        Images stored inside the files or below a URL are extracted or downloaded to it.
         """
         if not isinstance(self.dataset, OwnDataset):
             return self.resolve(self.dataset.image_folder)
@@ -79,7 +82,7 @@ class Manifest(Strict):
 
     @property
     def dataset_root(self) -> str | None:
-        """Where the image paths of anybody's own data start: an absolute folder, a URL, or None for images inside."""
+        """The root of image paths in users' own data: an absolute folder, a URL, or None if images are inside."""
         dataset = self.dataset
         if not isinstance(dataset, OwnDataset) or isinstance(dataset, WebDataset):
             return None
@@ -90,7 +93,7 @@ class Manifest(Strict):
 
     @property
     def output_location(self) -> Path | str:
-        """Where the explanation shards go: an absolute folder, or a URL."""
+        """The location of the explanation shards: an absolute folder, or a URL."""
         return self.output if is_url(self.output) else self.resolve(Path(self.output))
 
     @property
@@ -107,7 +110,7 @@ def load_manifest(path: Path) -> Manifest:
     """Read and validate a manifest.
 
     Raises:
-        PipelineError: there is no such file, it is not YAML, or a key is unknown, missing or wrong.
+        PipelineError: there is no such file, it is not YAML, or a key is unknown, missing or invalid.
     """
     if not path.is_file():
         raise PipelineError(f"no manifest at {path}")

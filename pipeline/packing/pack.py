@@ -1,7 +1,6 @@
-"""Packs explanation shards: the same rows with their images inside, resized, for fast and for remote reading.
+"""Packing of explanation shards: the same rows with resized images inside, for fast and for remote reading.
 
-It reads shards and writes shards and needs no torch, so it is the last step of the pipeline; training reads its output
-as it reads the other.
+It turns shards into shards without torch, so it belongs to the pipeline; training reads both kinds.
 """
 
 import hashlib
@@ -37,42 +36,42 @@ from pipeline.shards.shard import list_shards
 from pipeline.shards.writer_lock import single_writer
 
 _SECONDS_BETWEEN_LINES = 5.0
-ROW_GROUP = 128  # rows: about 2.5 MB, so that reading a few rows reads little more, and a window mixes many groups
+ROW_GROUP = 128  # rows: about 2.5 MB, small enough to read few extra rows and to mix many groups in a window
 
 
 class PackProgress:
-    """Rows packed of all, rows a second, and how long it still takes."""
+    """Progress of packing: rows done, rows per second, and time left."""
 
     def __init__(self, rows: int) -> None:
         self._bar = tqdm(total=rows, desc="pack", unit=" rows", disable=None)
-        self._total, self._rows, self._made = rows, 0, 0
-        self._began = self._said = time.monotonic()
+        self._total, self._rows, self._packed = rows, 0, 0
+        self._began = self._reported = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._bar.disable and self._made:
-            self._say()
+        if self._bar.disable and self._packed:
+            self._report()
         self._bar.close()
 
-    def passed_over(self, rows: int) -> None:
-        """So many rows were packed by an earlier run."""
+    def skipped(self, rows: int) -> None:
+        """Count rows that were packed by an earlier run."""
         self._rows += rows
         self._bar.total = (self._bar.total or 0) - rows
         self._bar.refresh()
 
     def packed(self, rows: int) -> None:
-        """So many more are done."""
+        """Count rows packed by this run."""
         self._rows += rows
-        self._made += rows
+        self._packed += rows
         self._bar.update(rows)
-        if self._bar.disable and time.monotonic() - self._said >= _SECONDS_BETWEEN_LINES:
-            self._say()
+        if self._bar.disable and time.monotonic() - self._reported >= _SECONDS_BETWEEN_LINES:
+            self._report()
 
-    def _say(self) -> None:
-        self._said = time.monotonic()
-        rate = self._made / max(self._said - self._began, 1e-3)
+    def _report(self) -> None:
+        self._reported = time.monotonic()
+        rate = self._packed / max(self._reported - self._began, 1e-3)
         left = (self._total - self._rows) / rate
         line = f"pack: {self._rows}/{self._total} rows, {rate:.0f} rows/s, {left:.0f} s left"
         print(line, file=sys.stderr, flush=True)
@@ -80,7 +79,7 @@ class PackProgress:
 
 @dataclass(frozen=True)
 class PackSettings:
-    """How images are packed: pixels of the shorter side, JPEG quality, and the share of rows that may have none."""
+    """How images are packed: pixels of the shorter side, JPEG quality, and the allowed share of unusable images."""
 
     size: int = 256
     quality: int = 90
@@ -91,7 +90,7 @@ class PackSettings:
 
 @dataclass
 class PackSummary:
-    """What packing came to; `left_out`: why a row is not there, by its id, of the shards made by this run."""
+    """The result of packing; `left_out`: why a row was left out of a shard packed by this run, by id."""
 
     output: str
     rows: int = 0
@@ -100,12 +99,12 @@ class PackSummary:
     left_out: dict[str, str] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
-        """What there is to say, for people."""
-        named = [f"left out {row_id}: {why}" for row_id, why in list(self.left_out.items())[:10]]
+        """Return the summary as lines of text."""
+        examples = [f"left out {row_id}: {why}" for row_id, why in list(self.left_out.items())[:10]]
         return [
-            *named,
+            *examples,
             f"rows packed: {self.rows:,} ({self.bytes / 2**20:,.0f} MiB), left out: {len(self.left_out):,}, "
-            f"shards there already: {self.kept_shards:,}",
+            f"shards packed before: {self.kept_shards:,}",
             f"shards: {self.output}",
         ]
 
@@ -113,27 +112,27 @@ class PackSummary:
 def pack(source: Path | str, out: Path | str, settings: PackSettings | None = None) -> PackSummary:
     """Pack all shards of `source` into `out`; both are folders or URLs.
 
-    A bucket that `out` holds already, packed from the same shards in the same way, is kept: a run that was interrupted
-    goes on. A row whose image cannot be used is left out, counted, and named in `_left_out/`; a later run packs its
-    bucket again once it can be used.
+    A bucket of `out` that was packed from the same shards with the same settings is kept, so an interrupted run can be
+    continued. A row whose image is unusable is left out, counted, and listed in `_left_out/`; a later run packs its
+    bucket again once the image is usable.
 
     Raises:
-        PipelineError: no shards, buckets that are not finished, a shard that is not as its receipt says, the folder of
-            the source as output, or more unusable images than `max_bad_images` of the rows.
+        PipelineError: there are no shards or unfinished buckets, a shard does not match its receipt, `out` is `source`,
+            or the share of unusable images exceeds `max_bad_images`.
     """
     settings = settings or PackSettings()
     if _same(source, out):
-        raise PipelineError(f"{out} is where the shards are; name another folder to pack them into")
+        raise PipelineError(f"{out} is the folder of the source shards; name another folder for the packed ones")
     reading = open_storage(source)
     receipts = _receipts(reading, source)
     if is_url(str(out)):
-        return _Packing(settings, reading, open_storage(out), receipts, str(out)).run()
+        return _Packer(settings, reading, open_storage(out), receipts, str(out)).run()
     Path(out).mkdir(parents=True, exist_ok=True)
     with single_writer(Path(out)):
-        return _Packing(settings, reading, open_storage(out), receipts, str(out)).run()
+        return _Packer(settings, reading, open_storage(out), receipts, str(out)).run()
 
 
-class _Packing:
+class _Packer:
     def __init__(
         self, settings: PackSettings, source: Storage, out: Storage, receipts: list[BucketReceipt], location: str
     ) -> None:
@@ -141,17 +140,17 @@ class _Packing:
         self._total = sum(shard.rows for receipt in receipts for shard in receipt.shards.values())
         self._unexpected = 0
         self._summary = PackSummary(location)
-        self._left_out: list[dict[str, Any]] = []  # of this bucket
+        self._left_out: list[dict[str, Any]] = []  # of the current bucket
 
     def run(self) -> PackSummary:
         workers = self._settings.workers or len(os.sched_getaffinity(0))
         with ThreadPoolExecutor(workers) as pool, PackProgress(self._total) as progress:
             for receipt in self._receipts:
                 plan = self._plan(receipt)
-                there = read_receipt(self._out, receipt.bucket)
-                if there is not None and there.plan == plan and not self._mended(receipt.bucket):
-                    self._summary.kept_shards += len(there.shards)
-                    progress.passed_over(sum(shard.rows for shard in receipt.shards.values()))
+                old = read_receipt(self._out, receipt.bucket)
+                if old is not None and old.plan == plan and not self._has_fixed_image(receipt.bucket):
+                    self._summary.kept_shards += len(old.shards)
+                    progress.skipped(sum(shard.rows for shard in receipt.shards.values()))
                     continue
                 self._left_out = []
                 shards = {name: self._shard(name, shard, pool, progress) for name, shard in receipt.shards.items()}
@@ -160,22 +159,22 @@ class _Packing:
         return self._summary
 
     def _plan(self, receipt: BucketReceipt) -> str:
-        """Digest of what a packed bucket is made from."""
-        made = {
+        """Return a digest of the inputs of a packed bucket."""
+        inputs = {
             "plan": receipt.plan,
             "shards": {name: shard.sha256 for name, shard in sorted(receipt.shards.items())},
             "size": self._settings.size,
             "quality": self._settings.quality,
         }
-        return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
-    def _mended(self, bucket: int) -> bool:
-        """Whether an image that an earlier run left out can be used now."""
+    def _has_fixed_image(self, bucket: int) -> bool:
+        """Return True if an image that an earlier run left out is usable now."""
         left_out = json.loads(self._out.read(_left_out_name(bucket)))
-        return any(isinstance(self._make(image, Path(image["root"])), bytes) for image in left_out)
+        return any(isinstance(self._pack_image(image, Path(image["root"])), bytes) for image in left_out)
 
-    def _make(self, image: dict[str, Any], root: Path) -> bytes | str:
-        """A packed image, or why there is none."""
+    def _pack_image(self, image: dict[str, Any], root: Path) -> bytes | str:
+        """Return the packed image, or why it is unusable."""
         size, quality = self._settings.size, self._settings.quality
         try:
             return packed_image(root, image["path"], image.get("bytes"), size=size, quality=quality)
@@ -187,7 +186,7 @@ class _Packing:
     ) -> ShardReceipt:
         content = self._source.read(name)
         if hashlib.sha256(content).hexdigest() != receipt.sha256:
-            raise PipelineError(f"{name}: is not the shard that its receipt describes; generate its bucket again")
+            raise PipelineError(f"{name}: does not match the digest in its receipt; generate its bucket again")
         table = pq.read_table(pa.BufferReader(content))
         try:
             provenance = provenance_of(table.schema)
@@ -197,20 +196,20 @@ class _Packing:
             table, Path(self._settings.image_root or provenance["image_root"]), pool, progress
         )
         kept = pa.array([image is not None for image in images], pa.bool_())
-        place = table.schema.get_field_index("image")
+        column = table.schema.get_field_index("image")
         packed = pa.StructArray.from_arrays(
             [pa.array(images, pa.binary()), pc.struct_field(table["image"].combine_chunks(), "path")],
             fields=list(table.schema.field("image").type),
         )
-        table = table.set_column(place, table.schema.field(place), packed).filter(kept)
-        counts = {found["values"]: found["counts"] for found in table["status"].value_counts().to_pylist()}
-        packed_how = {
+        table = table.set_column(column, table.schema.field(column), packed).filter(kept)
+        counts = {entry["values"]: entry["counts"] for entry in table["status"].value_counts().to_pylist()}
+        settings = {
             "size": self._settings.size,
             "quality": self._settings.quality,
             "source_sha256": receipt.sha256,
             "left_out": len(left_out),
         }
-        provenance |= {"packed": packed_how, "counts": counts}
+        provenance |= {"packed": settings, "counts": counts}
         metadata = {**(table.schema.metadata or {}), METADATA_KEY: json.dumps(provenance, ensure_ascii=False).encode()}
         buffer = _parquet(table.replace_schema_metadata(metadata))
         self._out.write(name, buffer)
@@ -222,20 +221,20 @@ class _Packing:
     def _images(
         self, table: pa.Table, root: Path, pool: ThreadPoolExecutor, progress: PackProgress
     ) -> tuple[list[bytes | None], dict[str, str]]:
-        """The packed image of each row, None where there is none, and why by id."""
-        make = partial(self._make, root=root)
+        """Return the packed image of each row, None if it is unusable, and the reasons by id."""
+        pack_image = partial(self._pack_image, root=root)
         images: list[bytes | None] = []
         left_out: dict[str, str] = {}
         for batch in table.select(["id", "image", "status"]).to_batches(max_chunksize=ROW_GROUP):
             rows = batch.to_pylist()
-            for row, made in zip(rows, pool.map(make, [row["image"] for row in rows]), strict=True):
-                images.append(made if isinstance(made, bytes) else None)
-                if isinstance(made, str):
-                    left_out[row["id"]] = made
+            for row, packed in zip(rows, pool.map(pack_image, [row["image"] for row in rows]), strict=True):
+                images.append(packed if isinstance(packed, bytes) else None)
+                if isinstance(packed, str):
+                    left_out[row["id"]] = packed
                     if row["image"]["bytes"] is None:
                         place = {"root": str(root), "path": row["image"]["path"]}
-                        self._left_out.append({"id": row["id"], "why": made, **place})
-                    self._check_limit(row, made, root)
+                        self._left_out.append({"id": row["id"], "why": packed, **place})
+                    self._check_limit(row, packed, root)
             progress.packed(len(rows))
         return images, left_out
 
@@ -244,8 +243,8 @@ class _Packing:
         if self._unexpected > ceil(self._settings.max_bad_images * self._total):
             raise PipelineError(
                 f"{self._unexpected} of {self._total} images cannot be used, more than --max-bad-images "
-                f"{self._settings.max_bad_images:g} allows; the last one, {row['id']!r}: {why}. Is {root} the image "
-                "root, and are all images there? --image-root names another"
+                f"{self._settings.max_bad_images:g} allows; the last one, {row['id']!r}: {why}. Check that all images "
+                f"are below the image root {root}; --image-root sets another"
             )
 
 
@@ -272,7 +271,7 @@ def _left_out_name(bucket: int) -> str:
 
 
 def _parquet(table: pa.Table) -> bytes:
-    """Small row groups; images neither compressed nor looked through for repetitions, as JPEG leaves none."""
+    """Serialize a table in small row groups; images are not compressed or dictionary-encoded, as they are JPEGs."""
     leaves = list(_leaves(table.schema))
     compression = {name: "none" if name == "image.bytes" else "zstd" for name in leaves}
     buffer = io.BytesIO()
@@ -287,8 +286,8 @@ def _parquet(table: pa.Table) -> bytes:
 
 
 def _leaves(schema: pa.Schema) -> Iterator[str]:
-    for one in schema:
-        if pa.types.is_struct(one.type):
-            yield from (f"{one.name}.{one.type.field(i).name}" for i in range(one.type.num_fields))
+    for column in schema:
+        if pa.types.is_struct(column.type):
+            yield from (f"{column.name}.{column.type.field(i).name}" for i in range(column.type.num_fields))
         else:
-            yield one.name
+            yield column.name

@@ -1,19 +1,19 @@
-"""The key: the content address of an explanation. Same key, same cached text.
+"""The key: the content address of an explanation. Rows with the same key share a text.
 
 In the key                          | Not in the key, and why
 ------------------------------------|--------------------------------------------------------------
-rendered messages, few-shot         | id, split, topic: they reach the LLM through the messages only
-  examples among them               | the image's path; the image where the LLM is not shown it
-image's bytes, where the LLM is     | the model's path: the revision is the digest of its files
-  shown it (`send_image`)           | prompt template's name: its rendered text counts
+rendered messages, including        | id, split, topic: they reach the LLM only through the messages
+  few-shot examples                 | the image's path; the image if it is not sent to the LLM
+the image's bytes if it is sent to  | the model's path: the revision is the digest of its files
+  the LLM (`send_image`)            | prompt template's name: only its rendered text matters
 model name and revision             | engine and its version, hardware, batch size, concurrency,
 chat template                       |   timeouts, URLs, threads, parallel sizes, memory share and all
-temperature, top_p, max_tokens,     |   other flags: they decide when, and what only by rounding
-  seed, stop (greedy: max_tokens    | a dtype of `auto`: the engine's choice on its machine, so that
-  and stop only)                    |   the same rows are found again on another one
-dtype where the manifest names one  | max_model_len: it decides only whether a row is sent
-`serve` flags that change weights   | generation.judge: it says what a text is worth, not what it is
-  or cache (`DECIDING_FLAGS`)       | dtype and flags of servers at `urls`: nobody here knows them
+temperature, top_p, max_tokens,     |   other flags: they affect speed, and the text only by rounding
+  seed, stop (greedy: max_tokens    | a dtype of `auto`: chosen by the engine, so that existing rows
+  and stop only)                    |   are found again on another machine
+dtype if set in the manifest        | max_model_len: it decides only whether a row is sent
+`serve` flags that change weights   | generation.judge: it rates a text, but does not change it
+  or cache (`DECIDING_FLAGS`)       | dtype and flags of servers at `urls`: they are unknown
 key version                         |
 """
 
@@ -39,7 +39,7 @@ _encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", 
 
 
 class Addresses:
-    """Gives rows their keys and seeds; what is the same for all of them is digested once."""
+    """Computes keys and seeds of rows; settings shared by all rows are hashed once."""
 
     def __init__(self, model: LanguageModel, sampling: Sampling, engine: Engine) -> None:
         self._settings = _digest(
@@ -55,16 +55,16 @@ class Addresses:
         self._seed = sampling.seed.to_bytes(8, "big")
 
     def address(self, messages: list[Message], image: str | None = None) -> tuple[str, int]:
-        """Key (32 hex digits) of everything that decides the text, and the row's own sampling seed.
+        """Return the key (32 hex digits) of everything that determines the text, and the row's sampling seed.
 
-        The seed depends on what the row asks, so that rows are independent and their order does not matter.
+        The seed depends on the messages and image, so that rows are independent and their order does not matter.
 
         Args:
-            image: digest of the picture the LLM is shown.
+            image: digest of the image sent to the LLM, if any.
         """
-        asked = _digest(messages if image is None else {"messages": messages, "image": image})
-        key = hashlib.blake2b(self._settings + asked, digest_size=16).hexdigest()
-        seed = hashlib.blake2b(self._seed + asked, digest_size=4).digest()
+        content = _digest(messages if image is None else {"messages": messages, "image": image})
+        key = hashlib.blake2b(self._settings + content, digest_size=16).hexdigest()
+        seed = hashlib.blake2b(self._seed + content, digest_size=4).digest()
         return key, int.from_bytes(seed, "big") % 2**31
 
 

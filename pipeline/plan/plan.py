@@ -1,7 +1,7 @@
-"""The plan: every pair with its key, seed and bucket, in one streaming pass, written as Parquet.
+"""The plan: every pair with its key, seed and bucket, computed in one streaming pass and written as Parquet.
 
-A key's bucket is a hash of it, so identical prompts meet in one bucket whatever their split, an edit elsewhere
-moves nothing, and memory does not grow with the dataset (70 bytes a pair, to notice an id that occurs twice).
+The bucket is a hash of the key, so identical prompts of all splits share a bucket and an edit of one pair does not
+move others. Memory is 70 bytes per pair, for the detection of duplicate ids.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ _CHARACTERS_IN_MEMORY = 64 * 2**20  # captions may be of any length
 class PlannedPair:
     """A pair with the content address of its explanation.
 
-    `selected` is False for pairs beyond `limit`: they keep what they have, but are not generated in this run.
+    `selected` is False for pairs beyond `limit`: they keep an existing text, but are not generated in this run.
     """
 
     pair: Pair
@@ -54,14 +54,14 @@ class PlannedPair:
 
 @dataclass(frozen=True)
 class Plan:
-    """What was planned: pairs by split in these buckets, and where they lie."""
+    """A written plan: its folder, its buckets, and the number of pairs by split."""
 
     folder: Path
     buckets: range
     pairs: dict[str, int]
 
     def bucket(self, number: int) -> "PlannedBucket":
-        """The planned pairs of one bucket, all splits together, in the dataset's order."""
+        """Return the planned pairs of one bucket, all splits together, in the dataset's order."""
         folder = _bucket_folder(self.folder, number)
         pieces = sorted(folder.iterdir()) if folder.is_dir() else []
         tables = [pq.read_table(piece, partitioning=None) for piece in pieces]
@@ -69,7 +69,7 @@ class Plan:
 
 
 class PlannedBucket:
-    """One bucket of a plan, as it lies on disk until its pairs are asked for."""
+    """One bucket of a plan, as a table."""
 
     def __init__(self, table: pa.Table) -> None:
         self._table = table.combine_chunks()
@@ -79,14 +79,14 @@ class PlannedBucket:
 
     @property
     def digest(self) -> str:
-        """Digest (32 hex digits) of the planned pairs, however they were written in pieces."""
+        """Digest (32 hex digits) of the planned pairs, independent of their division into files."""
         stream = io.BytesIO()
         with pa.ipc.new_stream(stream, PLAN_SCHEMA) as writer:
             writer.write_table(self._table)
         return hashlib.blake2b(stream.getbuffer(), digest_size=16).hexdigest()
 
     def pairs(self) -> list[PlannedPair]:
-        """The planned pairs."""
+        """Return the planned pairs."""
         columns = [column.to_pylist() for column in self._table.itercolumns()]
         return [
             PlannedPair(Pair(*pair), key, seed, selected) for *pair, key, seed, selected in zip(*columns, strict=True)
@@ -94,12 +94,12 @@ class PlannedBucket:
 
 
 def bucket_of(key: str, num_buckets: int) -> int:
-    """Which bucket a key belongs to."""
+    """Return the bucket of a key."""
     return int(key[:8], 16) % num_buckets
 
 
 def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Iterator[PlannedPair]:
-    """Give every pair its key and seed; the first `limit` of them are selected.
+    """Yield every pair with its key and seed; the first `limit` of them are selected.
 
     Raises:
         PipelineError: two pairs of one split share an id, or there are no pairs.
@@ -111,7 +111,7 @@ def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Ite
     for pair in with_images(pairs, job.manifest) if generation.send_image else pairs:
         identity = hash((pair.split, pair.id))
         if identity in seen:
-            hint = "; columns: {id: null} makes ids" if isinstance(job.manifest.dataset, OwnDataset) else ""
+            hint = "; columns: {id: null} generates ids" if isinstance(job.manifest.dataset, OwnDataset) else ""
             raise PipelineError(f"dataset {job.manifest.name}: id {pair.id!r} occurs twice in split {pair.split}{hint}")
         seen.add(identity)
         image = image_digest(job.manifest.image_root, pair.image) if generation.send_image else None
@@ -123,27 +123,27 @@ def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Ite
 
 
 def write_plan(planned: Iterable[PlannedPair], folder: Path, num_buckets: int, only: range | None = None) -> Plan:
-    """Write the plan, or these buckets of it, to `folder`, replacing an older one only when the new one is complete."""
+    """Write the plan, or only some buckets of it, to `folder`; an older one is replaced once this is complete."""
     wanted = only if only is not None else range(num_buckets)
     temporary = folder.with_name(f"{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     buckets: dict[int, list[PlannedPair]] = {}
     counts: dict[str, int] = {}
     held = characters = pieces = 0
-    for one in tqdm(planned, desc="plan", unit=" pairs", mininterval=1, disable=None):
-        bucket = bucket_of(one.key, num_buckets)
+    for entry in tqdm(planned, desc="plan", unit=" pairs", mininterval=1, disable=None):
+        bucket = bucket_of(entry.key, num_buckets)
         if bucket not in wanted:
             continue
-        buckets.setdefault(bucket, []).append(one)
-        counts[one.pair.split] = counts.get(one.pair.split, 0) + 1
+        buckets.setdefault(bucket, []).append(entry)
+        counts[entry.pair.split] = counts.get(entry.pair.split, 0) + 1
         held += 1
-        characters += len(one.pair.caption) + len(one.pair.image) + len(one.pair.topic or "")
+        characters += len(entry.pair.caption) + len(entry.pair.image) + len(entry.pair.topic or "")
         if held == _PAIRS_IN_MEMORY or characters > _CHARACTERS_IN_MEMORY:
             _write_pieces(buckets, temporary, pieces)
             buckets, held, characters, pieces = {}, 0, 0, pieces + 1
     _write_pieces(buckets, temporary, pieces)
     temporary.mkdir(parents=True, exist_ok=True)  # these buckets may have no pairs
-    shutil.rmtree(folder, ignore_errors=True)  # the plan is made anew by every run: nothing is lost with it
+    shutil.rmtree(folder, ignore_errors=True)  # every run plans anew, so an older plan is not needed
     temporary.rename(folder)
     return Plan(folder, wanted, counts)
 

@@ -1,8 +1,8 @@
-"""The sandbox that prompt templates are rendered in: no way out, no chance, and nothing that fills the memory.
+"""The sandbox for rendering prompt templates: no code execution, no randomness, bounded memory.
 
-Jinja's own sandbox refuses private attributes and unsafe calls. A template file may come from anybody, so here every
-way to make a huge text is bounded too; and what differs from one rendering to the next (`lipsum`, `random`, addresses
-in memory) is refused, because a row's key is made of its rendered messages. Time is not bounded.
+Jinja's own sandbox refuses private attributes and unsafe calls. Because template files may be untrusted, every way to
+produce a huge text is bounded here as well. Anything that differs between renderings (`lipsum`, `random`, memory
+addresses) is refused, because a row's key depends on its rendered messages. Time is not bounded.
 """
 
 import math
@@ -17,15 +17,16 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
 MAX_CHARACTERS = 1_000_000
-_MAX_WORK = 10**9  # product of the sizes of what a call is given, which bounds what it can return
+_MAX_WORK = 10**9  # product of the sizes of a call's arguments, which bounds the size of its result
+_TOO_LONG = f"it becomes longer than {MAX_CHARACTERS:,} characters"
 _MAX_BITS = 4096
 _MAX_ITEMS = 100_000
-_WITH_WIDTHS = {"format", "format_map"}  # "{:999999999}" hides its size in the text
+_WITH_WIDTHS = {"format", "format_map"}  # "{:999999999}" produces a huge text from a short one
 
 
 class _BoundedConcatenation(CodeGenerator):
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802
-        """`a ~ b`, which Jinja compiles to an unbounded join."""
+        """Compile `a ~ b`, for which Jinja generates an unbounded join."""
         self.write("environment.concat(map(environment.plain, (")
         for part in node.nodes:
             self.visit(part, frame)
@@ -34,39 +35,39 @@ class _BoundedConcatenation(CodeGenerator):
 
 
 class PromptSandbox(ImmutableSandboxedEnvironment):
-    """Compiles prompt templates; what they must not do raises a `jinja2.TemplateError` as they are rendered."""
+    """Compiles prompt templates; forbidden operations raise a `jinja2.TemplateError` during rendering."""
 
     code_generator_class = _BoundedConcatenation
     intercepted_binops = frozenset(("+", "*", "**", "%"))
 
     def __init__(self) -> None:
         super().__init__(undefined=jinja2.StrictUndefined, autoescape=False, finalize=_writable)
-        self.globals.clear()  # range, lipsum, namespace, ...: a prompt has nothing to count, and no state to carry
+        self.globals.clear()  # range, lipsum, namespace, ...: a prompt does not need them
         for name in ("random", "format"):
             del self.filters[name]
         self.filters.update({name: _bounded(function) for name, function in self.filters.items()})
 
     @staticmethod
     def concat(parts: Iterable[str]) -> str:
-        """Join what a template, macro or block has made, within the bound."""
+        """Join the output of a template, macro or block, up to the limit."""
         texts = []
         length = 0
         for part in parts:
             length += len(part)
             if length > MAX_CHARACTERS:
-                raise SecurityError(f"it becomes longer than {MAX_CHARACTERS:,} characters")
+                raise SecurityError(_TOO_LONG)
             texts.append(part)
         return "".join(texts)
 
     @staticmethod
     def plain(value: object) -> str:
-        """A value as `~` and `{{ }}` write it."""
+        """Convert a value to text, as for `~` and `{{ }}`."""
         return str(_writable(value))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """An operator that can make much of little."""
+        """Evaluate an operator whose result may be much larger than its operands."""
         if isinstance(left, str) and operator == "%":
-            raise SecurityError("formatting with % is not for prompts; write values with {{ }}")
+            raise SecurityError("formatting with % is not allowed in prompts; write values with {{ }}")
         numbers = isinstance(left, int) and isinstance(right, int)
         if operator == "*":
             too_much = (
@@ -85,14 +86,14 @@ class PromptSandbox(ImmutableSandboxedEnvironment):
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         """Call a method or a macro."""
         if getattr(__obj, "__name__", "") in _WITH_WIDTHS:
-            raise SecurityError("format() is not for prompts; write values with {{ }}")
+            raise SecurityError("format() is not allowed in prompts; write values with {{ }}")
         owner = getattr(__obj, "__self__", None)
         _check_work([owner, *args, *kwargs.values()])
         return _checked(super().call(__context, __obj, *args, **kwargs))
 
 
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(function)  # keeps the mark that says whether Jinja passes its context
+    @wraps(function)  # keeps the attribute that tells Jinja to pass its context
     def bounded(*args: Any, **kwargs: Any) -> Any:
         _check_work([*args, *kwargs.values()])
         return _checked(function(*args, **kwargs))
@@ -102,38 +103,38 @@ def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _check_work(arguments: list[Any]) -> None:
     if math.prod(_size(argument) for argument in arguments) > _MAX_WORK:
-        raise SecurityError("a call with arguments so large is not for prompts")
+        raise SecurityError("the arguments of a call are too large for a prompt")
 
 
 def _checked(result: Any) -> Any:
     if _size(result) > MAX_CHARACTERS and not isinstance(result, int):
-        raise SecurityError(f"it becomes longer than {MAX_CHARACTERS:,} characters")
+        raise SecurityError(_TOO_LONG)
     return result
 
 
 def _writable(value: object) -> object:
-    """Only texts and numbers: a list would be written as Python code, a method with its address in memory."""
+    """Accept only texts and numbers: a list would be written as Python code, a method with its memory address."""
     if value is None or isinstance(value, str | int | float | jinja2.Undefined):
         return value
     raise SecurityError(f"a {type(value).__name__} cannot be written into a prompt; join or index it")
 
 
 def _size(value: object) -> int:
-    """Characters of a text, the absolute value of a whole number, all that is in a container; at least 1."""
-    size, waiting, looked_at = 0, [value], 0
-    while waiting:
-        looked_at += 1
-        if looked_at > _MAX_ITEMS:
-            raise SecurityError(f"a list of more than {_MAX_ITEMS:,} values is not for prompts")
-        one = waiting.pop()
-        if isinstance(one, str):
-            size += len(one)
-        elif isinstance(one, int):
-            size += abs(one)
-        elif isinstance(one, list | tuple | set | frozenset):
+    """Return the length of a text, the absolute value of an integer, or the total of a container; at least 1."""
+    size, stack, visited = 0, [value], 0
+    while stack:
+        visited += 1
+        if visited > _MAX_ITEMS:
+            raise SecurityError(f"a list of more than {_MAX_ITEMS:,} values is not allowed in prompts")
+        item = stack.pop()
+        if isinstance(item, str):
+            size += len(item)
+        elif isinstance(item, int):
+            size += abs(item)
+        elif isinstance(item, list | tuple | set | frozenset):
             size += 1
-            waiting += one
-        elif isinstance(one, dict):
+            stack += item
+        elif isinstance(item, dict):
             size += 1
-            waiting += [*one.keys(), *one.values()]
+            stack += [*item.keys(), *item.values()]
     return max(size, 1)

@@ -1,4 +1,4 @@
-"""Prompt templates: a system and a user part and perhaps examples, versioned by name, rendered in a sandbox."""
+"""Prompt templates: a system part, a user part and optional examples, versioned by name, rendered in a sandbox."""
 
 from functools import cached_property
 from importlib.resources import files
@@ -22,18 +22,18 @@ _SANDBOX = PromptSandbox()
 
 
 class PromptExample(BaseModel):
-    """A caption with the explanation that a good answer would be (few-shot)."""
+    """A few-shot example: a caption with a good explanation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     caption: str = Field(description="an example's caption")
-    explanation: str = Field(description="its explanation, shown as the assistant's answer, as it stands")
-    topic: str | None = Field(default=None, description="its topic, where the user part uses one")
-    id: str | None = Field(default=None, description="its id, where the user part uses one")
+    explanation: str = Field(description="its explanation, shown verbatim as the assistant's answer")
+    topic: str | None = Field(default=None, description="its topic, if the user part uses one")
+    id: str | None = Field(default=None, description="its id, if the user part uses one")
 
     @property
     def variables(self) -> dict[str, Any]:
-        """What the user part may use."""
+        """The variables for the user part."""
         known = {"caption": self.caption, "topic": self.topic}
         return known if self.id is None else {**known, "id": self.id}
 
@@ -43,19 +43,19 @@ class PromptTemplate(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(description="template name with its version, such as news-v1; a changed text gets a new one")
+    name: str = Field(description="template name with a version, such as news-v1; change it with the text")
     system: str = Field(default="", description="system message; empty for models without a system role")
     user: str = Field(min_length=1, description="user message")
     examples: tuple[PromptExample, ...] = Field(
-        default=(), description="shown before the question as turns of user (the same user part) and assistant"
+        default=(), description="shown before the question as turns of user (with the same user part) and assistant"
     )
 
     @cached_property
     def _turns(self) -> "list[Message | _Part]":
-        """The chat; what no variable can change is rendered already.
+        """The chat, with parts that have no variables already rendered.
 
         Raises:
-            PipelineError: a part is no Jinja, or an example or a part without variables cannot be rendered.
+            PipelineError: a part is not valid Jinja, or an example or a part without variables cannot be rendered.
         """
         where = ""
         turns: list[Message | _Part] = []
@@ -69,14 +69,14 @@ class PromptTemplate(BaseModel):
                 turns.append({"role": "assistant", "content": example.explanation})
             where = ""
             return [*turns, user.fixed()]
-        except Exception as error:  # a template can raise whatever Python can
+        except Exception as error:  # a template can raise any exception
             raise self._error(error, where) from error
 
     def render(self, pair: Pair) -> list[Message]:
-        """The chat messages for one pair.
+        """Return the chat messages for one pair.
 
         Raises:
-            PipelineError: the template asks for a variable that does not exist, breaks the sandbox, or fails.
+            PipelineError: the template uses an unknown variable, violates the sandbox, or fails.
         """
         variables = {"caption": pair.caption, "id": pair.id, "topic": pair.topic}
         try:
@@ -90,12 +90,12 @@ class PromptTemplate(BaseModel):
             raise self._error(error, f"pair {pair.id!r}: ") from error
 
     def _error(self, error: Exception, where: str) -> PipelineError:
-        said = str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
-        return PipelineError(f"prompt template {self.name}: {where}{said}; it may use caption, id, topic")
+        reason = str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
+        return PipelineError(f"prompt template {self.name}: {where}{reason}; it may use caption, id, topic")
 
 
 class _Part:
-    """A compiled piece of a template."""
+    """A compiled part of a template."""
 
     def __init__(self, role: str, source: str) -> None:
         self.role = role
@@ -103,21 +103,21 @@ class _Part:
         self._template = _SANDBOX.from_string(source)
 
     def text(self, variables: dict[str, Any]) -> str:
-        """Render it. As `Template.render`, without merging globals (there are none), which cost most of the time."""
+        """Render it like `Template.render`, but without merging globals (there are none), which took most time."""
         template = self._template
         context = Context(_SANDBOX, variables, template.name, template.blocks)
         return _SANDBOX.concat(template.root_render_func(context))
 
     def fixed(self) -> "Message | _Part":
-        """Its message, if no variable can change it; otherwise itself."""
+        """Return the rendered message if it has no variables, otherwise itself."""
         return self if self._names else {"role": self.role, "content": self.text({})}
 
 
 def load_prompt(name_or_path: str, base: Path) -> PromptTemplate:
-    """A shipped template by name (`news-v1`), or one from a YAML file relative to `base`.
+    """Load a shipped template by name (`news-v1`), or one from a YAML file relative to `base`.
 
     Raises:
-        PipelineError: there is no such template, or its file is not a valid one.
+        PipelineError: there is no such template, or it is invalid.
     """
     shipped = files("pipeline") / "prompts"
     known = sorted(entry.name.removesuffix(".yaml") for entry in shipped.iterdir() if entry.name.endswith(".yaml"))
@@ -137,7 +137,7 @@ def load_prompt(name_or_path: str, base: Path) -> PromptTemplate:
             raise PipelineError(f"{path}: {error}") from error
     try:
         template = PromptTemplate.model_validate(content)
-        template._turns  # noqa: B018 - a mistake in it shows now, not at the first row
+        template._turns  # noqa: B018 - report errors in it now, not at the first row
     except (ValidationError, PipelineError) as error:
         raise PipelineError(f"prompt template {source}: {error}") from error
     return template

@@ -79,7 +79,7 @@ def test_a_server_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) 
     before = _vllm_processes()
     server = VllmServer(model, 64, VllmEngine(), DEFAULT_PYTHON, tmp_path / "vllm.log")
     with (
-        pytest.raises(PipelineError, match=r"(?s)vLLM ended before it was healthy; the end of its log .*vllm\.log"),
+        pytest.raises(PipelineError, match=r"(?s)vLLM exited before it was healthy; the end of its log .*vllm\.log"),
         server,
     ):
         pass
@@ -87,7 +87,7 @@ def test_a_server_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) 
 
 
 def test_a_missing_vllm_is_named(tmp_path: Path, tiny_llama: Path, prefect_server: None) -> None:
-    with pytest.raises(PipelineError, match=r"no vLLM environment at .*; make it with `make vllm-env`"):
+    with pytest.raises(PipelineError, match=r"no vLLM environment at .*; run `make vllm-env`"):
         installed_vllm(tmp_path / "bin" / "python")
     write_pairs(tmp_path, 2)
     url = "http://127.0.0.1:9/v1"

@@ -1,1 +1,1 @@
-"""vLLM: its server started, watched and asked over HTTP."""
+"""vLLM: start and supervise a server, and generate through its HTTP API."""

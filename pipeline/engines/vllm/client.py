@@ -1,4 +1,4 @@
-"""Explanations from vLLM servers through their OpenAI-compatible API, many prompts in flight."""
+"""Generation through the OpenAI-compatible API of vLLM servers, with many prompts in flight."""
 
 import asyncio
 import math
@@ -21,10 +21,10 @@ from pipeline.engines.vllm.requests import (
     batches,
     body_of,
     completions_in,
+    general_refusal,
     is_temporary,
     prompts_together,
     retry_after,
-    why_nobody_is_served,
 )
 from pipeline.engines.vllm.served_model import ApiKey, versions_served
 from pipeline.engines.vllm.supervisor import SupervisedServer
@@ -32,15 +32,15 @@ from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
 from pipeline.manifest.generation import Sampling, VllmEngine
 
-_TRIES = 8  # that reached a server, before a request that others outlive is taken for the cause of its failures
+_TRIES = 8  # that reached a server, before a request is blamed for failing while others succeed
 _CONNECT_SECONDS = 10.0
-_CONNECTIONS = 8  # a client: httpx takes time for each request in proportion to its client's connections
-_SHOWN = 500  # characters of what a server says
-_IN_FLIGHT_PER_SEQUENCE = 1.5  # so that the server's batch stays full while answers travel
+_CONNECTIONS = 8  # per client: httpx's overhead per request grows with its client's connections
+_SHOWN = 500  # characters of a server's response in a message
+_IN_FLIGHT_PER_SEQUENCE = 1.5  # keeps the server's batch full while answers are in transit
 
 
 class VllmGeneration:
-    """Generates through servers: those at `settings.urls`, or one of our own for as long as this is open."""
+    """Engine that uses the servers at `settings.urls`, or a server of its own that runs while this is open."""
 
     name = "vllm"
 
@@ -53,10 +53,10 @@ class VllmGeneration:
         server: SupervisedServer | None,
         backoff: Backoff | None = None,
     ) -> None:
-        """`server` is started and stopped with this engine; None where `settings.urls` names some.
+        """Create the engine; `server` is started and stopped with it, and None if `settings.urls` is set.
 
         Raises:
-            PipelineError: the environment variable that is to hold the API key is not set.
+            PipelineError: the environment variable for the API key is not set.
         """
         self.version = "unknown"
         self._model = model
@@ -73,7 +73,7 @@ class VllmGeneration:
 
     @property
     def restarts(self) -> int:
-        """How often our own server had to be started again so far."""
+        """How often our own server has been restarted so far."""
         return self._server.restarts if self._server is not None else 0
 
     def __enter__(self) -> Self:
@@ -96,7 +96,7 @@ class VllmGeneration:
         self._stack.close()
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """See `Engine.complete`. All callers share the prompts in flight, first come, first served."""
+        """Answer the requests; see `Engine.complete`. All callers share the limit on prompts in flight."""
         finished: queue.SimpleQueue[Completion | None] = queue.SimpleQueue()
         sending = self._send_all(batches(requests, self._together), finished)
         sent = asyncio.run_coroutine_threadsafe(sending, self._loop)
@@ -104,9 +104,9 @@ class VllmGeneration:
         try:
             while (completion := finished.get()) is not None:
                 yield completion
-            sent.result()  # raises what ended it before its time
+            sent.result()  # raises if sending failed
         except CancelledError:
-            raise PipelineError("the engine was closed while rows were generated; a re-run goes on") from None
+            raise PipelineError("the engine was closed while rows were generated; run again to continue") from None
         finally:
             sent.cancel()
 
@@ -114,21 +114,21 @@ class VllmGeneration:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _open(self, locations: list[Callable[[], str | None]]) -> None:
-        """What lives in the loop is made in it."""
+        """Create the objects that belong to the event loop, in that loop."""
         timeout = httpx.Timeout(self._settings.request_timeout, connect=_CONNECT_SECONDS)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=_CONNECTIONS)
-        certificates = httpx.create_ssl_context()  # tens of milliseconds: once for all
+        certificates = httpx.create_ssl_context()  # shared, as it takes tens of milliseconds
         clients = [
             httpx.AsyncClient(
                 timeout=timeout,
                 limits=limits,
                 verify=certificates,
                 headers=self._key.headers,
-                trust_env=self._server is None,  # no proxy between us and a server of our own
+                trust_env=self._server is None,  # no proxy for our own server
             )
             for _ in range(math.ceil(self._in_flight / _CONNECTIONS))
         ]
-        self._clients = clients * _CONNECTIONS  # one entry for each request that may be under way
+        self._clients = clients * _CONNECTIONS  # one entry for each concurrent request
         self._endpoints = Endpoints(locations, self._settings.wait_for_server, self._backoff)
         self._slots = asyncio.Semaphore(self._in_flight)
         self._turnstile = asyncio.Lock()
@@ -144,11 +144,11 @@ class VllmGeneration:
     async def _send_all(
         self, waiting: Iterator[list[Request]], finished: "queue.SimpleQueue[Completion | None]"
     ) -> None:
-        """Take batches as prompts in flight make room; the first error that is not a row's ends them all."""
+        """Send batches within the limit on prompts in flight; the first error that concerns all rows is raised."""
         try:
             async with asyncio.TaskGroup() as group:
                 for batch in waiting:
-                    async with self._turnstile:  # or two batches could each hold half of what both need
+                    async with self._turnstile:  # otherwise two batches could each hold half of the slots they need
                         for _ in batch:
                             await self._slots.acquire()
                     group.create_task(self._send(batch, finished))
@@ -163,10 +163,10 @@ class VllmGeneration:
                 self._slots.release()
 
     async def _answer(self, batch: list[Request], finished: "queue.SimpleQueue[Completion | None]") -> None:
-        """Ask until a server answers, and pass the answers on; a refusal is an answer, if only for one prompt.
+        """Retry a batch until it is answered; one that is refused or keeps failing is split, then becomes an error.
 
         Raises:
-            PipelineError: no server answers, or it refuses what every row would ask.
+            PipelineError: no server answers, or it refuses for a reason that concerns every row.
         """
         path, body = body_of(batch, self._model.name, self._sampling)
         tries = 0
@@ -178,8 +178,8 @@ class VllmGeneration:
                     finished.put(completion)
                 return
             tries += outcome.reached
-            others_are_answered = self._endpoints.answers > answers_before
-            if outcome.is_final or (tries >= _TRIES and (len(batch) > 1 or others_are_answered)):
+            others_succeed = self._endpoints.answers > answers_before
+            if outcome.is_final or (tries >= _TRIES and (len(batch) > 1 or others_succeed)):
                 break
         if len(batch) > 1:
             async with asyncio.TaskGroup() as group:
@@ -213,22 +213,22 @@ class VllmGeneration:
                 overloaded = response.status_code == 429
                 self._failed(turn, why, overloaded, retry_after(response.headers.get("retry-after")))
                 return _Failure(why, reached=not overloaded)
-            nobody = why_nobody_is_served(response.status_code)
-            if nobody is not None:
-                kept = "What was answered is kept; a re-run goes on from there"
-                raise PipelineError(f"{turn.url}: {nobody} ({why}). {kept}")
+            refusal = general_refusal(response.status_code)
+            if refusal is not None:
+                kept = "Finished answers are kept; run again to continue"
+                raise PipelineError(f"{turn.url}: {refusal} ({why}). {kept}")
             self._endpoints.answered(turn)
             return _Failure(why, is_final=True)
 
     def _failed(self, turn: Turn, why: str, overloaded: bool = False, wait: float | None = None) -> None:
         self._endpoints.failed(turn, why, overloaded=overloaded, retry_after=wait)
         if self._server is not None:
-            self._server.doubt()
+            self._server.suspect()
 
 
 @dataclass(frozen=True)
 class _Failure:
-    """Why a request was not answered; `reached`: by a server that took it on; `is_final`: it will never be."""
+    """Why a request failed; `reached`: a server accepted it; `is_final`: retrying is pointless."""
 
     why: str
     reached: bool = True

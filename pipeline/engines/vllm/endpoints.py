@@ -1,4 +1,4 @@
-"""The servers that prompts are sent to: the least busy one next, a failing one put aside until it answers again."""
+"""Load balancing over servers: the least busy is next, a failing one is skipped until it answers again."""
 
 import asyncio
 import random
@@ -15,13 +15,13 @@ _SECONDS_BETWEEN_LINES = 15.0
 
 @dataclass(frozen=True)
 class Backoff:
-    """How long a server is left alone after so many failures in a row: doubling, with jitter, up to a cap."""
+    """Exponential backoff with jitter, up to a cap."""
 
     first_seconds: float = 0.5
     cap_seconds: float = 30.0
 
     def seconds(self, failures: int) -> float:
-        """Between half and one and a half times the nominal wait."""
+        """Return the wait after `failures` in a row: 0.5 to 1.5 times its nominal value."""
         return min(self.first_seconds * 2.0 ** min(failures - 1, 30), self.cap_seconds) * random.uniform(0.5, 1.5)
 
 
@@ -29,26 +29,26 @@ class Endpoint:
     """One server.
 
     Attributes:
-        in_flight: prompts it has been sent and has not answered.
-        failing_since: when it began to fail (monotonic), or None while it answers.
+        in_flight: prompts sent and not answered yet.
+        failing_since: monotonic time of the first failure, or None while it answers.
     """
 
     def __init__(self, locate: Callable[[], str | None]) -> None:
-        """`locate` gives its base URL, or None while it is being started again."""
+        """Create it; `locate` returns its base URL, or None while it is restarting."""
         self._locate = locate
         self.url = ""
         self.in_flight = 0
         self.failing_since: float | None = None
         self.failures = 0
         self.retry_at = 0.0
-        self.rests_until = 0.0  # it is overloaded, and asked to be left alone even if it answers what it has
-        self.probed = False  # whether a probe is under way
+        self.rests_until = 0.0  # set by an overloaded server, which is to get nothing new even if it answers
+        self.probed = False  # whether a probe is in flight
 
     def is_free(self, now: float) -> bool:
-        """Whether it may be sent something.
+        """Return True if a request may be sent to it.
 
         Raises:
-            PipelineError: it is gone for good.
+            PipelineError: the server has failed for good.
         """
         url = self._locate()
         if url is None:
@@ -62,13 +62,13 @@ class Endpoint:
 
     @property
     def is_restarting(self) -> bool:
-        """Whether it is known to be away, and to come back or be given up by those who start it."""
+        """True while the supervisor is restarting it."""
         return self._locate() is None
 
 
 @dataclass(frozen=True)
 class Turn:
-    """The right to send something to a server; a probe finds out whether a failing one is back."""
+    """Permission to send one request to a server; a probe tests whether a failing one has recovered."""
 
     endpoint: Endpoint
     url: str
@@ -76,30 +76,30 @@ class Turn:
 
 
 class Endpoints:
-    """Shared by everything that is sent; lives in one event loop.
+    """The servers of an engine, shared by all its requests; belongs to one event loop.
 
     Attributes:
-        answers: how many requests have been answered by any server.
+        answers: number of requests answered by any server.
     """
 
     def __init__(
         self, locations: Iterable[Callable[[], str | None]], wait_seconds: float, backoff: Backoff | None = None
     ) -> None:
-        """`wait_seconds`: how long none may answer before the run ends."""
+        """Create the pool; the run ends when no server has answered for `wait_seconds`."""
         self._endpoints = [Endpoint(locate) for locate in locations]
         self._wait_seconds = wait_seconds
         self._backoff = backoff or Backoff()
-        self._changed = asyncio.Event()  # set, and replaced by a new one, whenever a server may have become free
+        self._changed = asyncio.Event()  # set, then replaced, whenever a server may have become free
         self._said = 0.0
         self._why = ""
         self.answers = 0
 
     @asynccontextmanager
     async def turn(self, prompts: int) -> AsyncIterator[Turn]:
-        """Wait for a server that answers; the one with the least in flight, for as long as the context lasts.
+        """Wait for a free server, and hold a turn at the one with the fewest prompts in flight.
 
         Raises:
-            PipelineError: none has answered for too long, or the only one is gone for good.
+            PipelineError: no server has answered for too long, or our own has failed for good.
         """
         while not (free := [e for e in self._endpoints if e.is_free(time.monotonic())]):
             wait = self._seconds_until_next_look()
@@ -119,16 +119,16 @@ class Endpoints:
             self._changed = asyncio.Event()
 
     def answered(self, turn: Turn) -> None:
-        """The server has answered, if only to refuse."""
+        """Record that the server has answered, even if with a refusal."""
         self.answers += 1
         if turn.url == turn.endpoint.url:
             turn.endpoint.failing_since = None
 
     def failed(self, turn: Turn, why: str, *, overloaded: bool = False, retry_after: float | None = None) -> None:
-        """The server has not answered; an overloaded one, or one that says when to come back, is left alone."""
+        """Record that the server has not answered; if it is overloaded or gave a Retry-After, it gets a rest."""
         endpoint = turn.endpoint
         if turn.url != endpoint.url:
-            return  # of a server that is gone
+            return  # the server has been replaced since
         self._why = why
         now = time.monotonic()
         if endpoint.failing_since is None:
@@ -136,17 +136,17 @@ class Endpoints:
         elif turn.is_probe:
             endpoint.failures += 1
         elif not (overloaded or retry_after is not None):
-            return  # failed together with the one that was counted
+            return  # sent before the failure that was already counted
         back_at = now + (self._backoff.seconds(endpoint.failures) if retry_after is None else retry_after)
         endpoint.retry_at = back_at
         if overloaded or retry_after is not None:
             endpoint.rests_until = max(endpoint.rests_until, back_at)
 
     def _seconds_until_next_look(self) -> float:
-        """None is free: how long until one may be.
+        """Return how long to wait until a server may be free.
 
         Raises:
-            PipelineError: none has answered for too long.
+            PipelineError: no server has answered for too long.
         """
         now = time.monotonic()
         if any(e.is_restarting for e in self._endpoints):
@@ -157,7 +157,7 @@ class Endpoints:
             urls = ", ".join(e.url for e in self._endpoints)
             raise PipelineError(
                 f"no vLLM server has answered for {silent:.0f} s (generation.engine.wait_for_server) at {urls}: "
-                f"{self._why}. What was answered is kept; a re-run goes on from there"
+                f"{self._why}. Finished answers are kept; run again to continue"
             )
         if now - self._said >= _SECONDS_BETWEEN_LINES and silent >= min(1.0, self._wait_seconds):
             self._said = now

@@ -1,10 +1,10 @@
-"""Runs a server and ends its whole process group when the program that wanted it is gone.
+"""Run a server, and kill its whole process group when the program that started it has exited.
 
     python guard.py GRACE_SECONDS COMMAND [ARG ...]
 
-Started in a session of its own with a pipe on stdin. The pipe closes when its writer stops the server or
-dies, even by SIGKILL; then the group gets SIGTERM and, after the grace time, SIGKILL. A server whose main
-process was killed leaves its engine and workers behind: they are in the group, so they go too.
+It is started in its own session with a pipe on stdin. The pipe closes when its writer stops the server or
+dies, even by SIGKILL. The group then gets SIGTERM and, after the grace time, SIGKILL. That includes engine
+and worker processes left behind by a server whose main process was killed.
 """
 
 import os
@@ -17,14 +17,14 @@ from pathlib import Path
 
 
 def is_anyone_in(group: int) -> bool:
-    """Whether any living process but this one is in a process group (read from /proc)."""
+    """Return True if a process group has a live process other than this one (read from /proc)."""
     for process in Path("/proc").iterdir():
         if not process.name.isdigit() or int(process.name) == os.getpid():
             continue
         try:
             stat = (process / "stat").read_text(encoding="utf-8", errors="replace")
         except OSError:
-            continue  # gone meanwhile
+            continue  # it has exited meanwhile
         fields = stat.rpartition(")")[2].split()  # state, parent, group, ...
         if int(fields[2]) == group and fields[0] != "Z":
             return True
@@ -40,9 +40,9 @@ def _end_group(grace_seconds: float) -> None:
 
 
 def main() -> None:
-    """Run the command given as arguments until it ends or stdin closes."""
+    """Run the command given as arguments until it exits or stdin closes."""
     grace_seconds, command = float(sys.argv[1]), sys.argv[2:]
-    signal.signal(signal.SIGTERM, lambda *_: None)  # it is for the others of our group; a handler is not inherited
+    signal.signal(signal.SIGTERM, lambda *_: None)  # meant for the rest of the group, which does not inherit this
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def end_with_server() -> None:

@@ -1,7 +1,7 @@
-"""What is asked of a vLLM server and what its answers mean: no network here.
+"""Request bodies for a vLLM server and parsing of its responses; no network access.
 
-Text-only prompts go to /completions as token ids: the chat template was applied here, so that the template the key
-names is the one that was used, and the server tokenises nothing. A prompt with a picture goes to /chat/completions.
+Text-only prompts go to /completions as token ids: the chat template is applied on our side, so that it is the one
+in the key, and the server tokenizes nothing. A prompt with an image goes to /chat/completions.
 """
 
 import json
@@ -14,17 +14,17 @@ from typing import Any
 from pipeline.engines.base import Completion, Request
 from pipeline.manifest.generation import Sampling
 
-# What a server's own defaults could add (its model's generation_config, say), and no manifest asks for.
+# Sampling parameters that a server's own defaults (such as its model's generation_config) could set.
 _OFF = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
-_NOT_ABOUT_THE_ROW = {401: "the API key is refused", 403: "access is refused", 404: "there is no such API or model"}
+_GENERAL_REFUSALS = {401: "the API key is refused", 403: "access is refused", 404: "there is no such API or model"}
 
 
 class MalformedAnswerError(ValueError):
-    """The server said 200, and what it sent answers something else, or nothing."""
+    """A response with status 200 whose content does not answer the request."""
 
 
 def batches(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
-    """Up to `size` prompts that can share an HTTP request, prompts with a long common prefix next to each other."""
+    """Yield batches of up to `size` prompts for one HTTP request; prompts with a common prefix are adjacent."""
     ordered = sorted(requests, key=lambda r: (r.max_tokens, r.image_url or "", r.prompt_token_ids))
     return _cut(ordered, size)
 
@@ -38,12 +38,12 @@ def _cut(ordered: list[Request], size: int) -> Iterator[list[Request]]:
 
 
 def prompts_together(sampling: Sampling, wanted: int) -> int:
-    """How many prompts may share a request: one where each has its own seed, which a request has only one of."""
+    """Return the number of prompts per request: 1 when sampling, as a request has only one seed."""
     return 1 if sampling.temperature > 0 else wanted
 
 
 def body_of(batch: list[Request], model: str, sampling: Sampling) -> tuple[str, dict[str, Any]]:
-    """Path below the API's base URL, and JSON body."""
+    """Return the path below the API's base URL, and the JSON body."""
     first = batch[0]
     body: dict[str, Any] = {
         "model": model,
@@ -57,15 +57,15 @@ def body_of(batch: list[Request], model: str, sampling: Sampling) -> tuple[str, 
         body["stop"] = list(sampling.stop)
     if first.image_url is not None:
         return "/chat/completions", body | {"messages": _with_image(first)}
-    # usage counts a whole request; the ids of each answer count one
+    # `usage` counts the whole request; token ids are needed to count each answer
     return "/completions", body | {"prompt": [r.prompt_token_ids for r in batch], "return_token_ids": len(batch) > 1}
 
 
 def completions_in(batch: list[Request], content: bytes) -> list[Completion]:
-    """The answers to a batch, in its order.
+    """Parse the answers to a batch, in its order.
 
     Raises:
-        MalformedAnswerError: not JSON, or not exactly one whole answer to each prompt.
+        MalformedAnswerError: not JSON, or not exactly one complete answer to each prompt.
     """
     try:
         answer = json.loads(content)
@@ -78,17 +78,17 @@ def completions_in(batch: list[Request], content: bytes) -> list[Completion]:
 
 
 def is_temporary(status: int) -> bool:
-    """Overload or a fault of the server, not of what was asked."""
+    """Return True for overload or a server error, which a retry may cure."""
     return status in (408, 429) or status >= 500
 
 
-def why_nobody_is_served(status: int) -> str | None:
-    """What a refusal means that every other row would meet too."""
-    return _NOT_ABOUT_THE_ROW.get(status)
+def general_refusal(status: int) -> str | None:
+    """Return the meaning of a refusal that concerns every row, or None."""
+    return _GENERAL_REFUSALS.get(status)
 
 
 def retry_after(header: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for, in either of its forms."""
+    """Return the seconds to wait given by a Retry-After header, which is a number or a date."""
     if header is None:
         return None
     try:
@@ -112,9 +112,9 @@ def _completion(request: Request, choice: dict[str, Any], answer: dict[str, Any]
 
 
 def _with_image(request: Request) -> list[dict[str, Any]]:
-    """The chat, its last user message in parts: the text, then the picture."""
+    """Return the chat with its last user message in two parts: the text, then the image."""
     messages: list[dict[str, Any]] = [dict(message) for message in request.messages]
     last = next(message for message in reversed(messages) if message["role"] == "user")
-    picture = {"type": "image_url", "image_url": {"url": request.image_url}}
-    last["content"] = [{"type": "text", "text": last["content"]}, picture]
+    image = {"type": "image_url", "image_url": {"url": request.image_url}}
+    last["content"] = [{"type": "text", "text": last["content"]}, image]
     return messages

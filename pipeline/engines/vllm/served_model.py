@@ -1,4 +1,4 @@
-"""Servers that run already: which model they serve, and the API key that they ask for."""
+"""Servers started by others: the model they serve, and the API key they require."""
 
 import json
 from collections.abc import Mapping
@@ -14,16 +14,16 @@ _SECONDS = 10.0
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key, or none; its text is in no repr."""
+    """An optional API key that is not shown in its repr."""
 
     _text: str | None = field(repr=False)
 
     @classmethod
     def named(cls, variable: str | None, environment: Mapping[str, str]) -> Self:
-        """The key in a variable of the environment; no key where no variable is named.
+        """Read the key from an environment variable; without a variable there is no key.
 
         Raises:
-            PipelineError: the variable is not set, or holds what no header can carry.
+            PipelineError: the variable is not set, or holds characters not allowed in a header.
         """
         if variable is None:
             return cls(None)
@@ -34,23 +34,23 @@ class ApiKey:
                 "set it to the servers' API key"
             )
         if not (text.isascii() and text.isprintable()):
-            raise PipelineError(f"generation.engine.api_key_env: {variable} holds characters that no HTTP header can")
+            raise PipelineError(f"generation.engine.api_key_env: {variable} has characters not allowed in HTTP headers")
         return cls(text)
 
     @property
     def headers(self) -> dict[str, str]:
-        """What every request carries."""
+        """The HTTP headers of every request."""
         return {} if self._text is None else {"Authorization": f"Bearer {self._text}"}
 
     def hidden(self, text: str) -> str:
-        """The text without the key, should a server have repeated it."""
+        """Return the text with the key masked, in case a server has echoed it."""
         if self._text is None:
             return text
         return text.replace(self._text, "***").replace(json.dumps(self._text)[1:-1], "***")
 
 
 def versions_served(urls: list[str], model: str, max_model_len: int, key: ApiKey) -> str:
-    """The vLLM versions that the servers report, each once.
+    """Return the distinct vLLM versions of the servers, comma-separated.
 
     Raises:
         PipelineError: one cannot be reached, or does not serve the manifest's model at the manifest's length.

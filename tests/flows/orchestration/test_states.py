@@ -30,7 +30,7 @@ def test_row_errors_are_counted_and_too_many_fail_the_run(tmp_path: Path, tiny_l
         failed = generate_explanations(manifest, return_state=True)
         assert failed.is_failed()
         assert "20 of 20 answers are errors (generation.max_error_share is 0.5): 20 x HTTP 400" in str(failed.message)
-        assert "a re-run goes on from there" in str(failed.message)
+        assert "Finished answers are kept; run again to continue" in str(failed.message)
 
         fake.refused = set(prompts[57:])
         state = generate_explanations(manifest, redo="error", return_state=True)

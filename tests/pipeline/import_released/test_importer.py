@@ -81,7 +81,7 @@ def test_counts_of_what_does_not_fit(tmp_path: Path) -> None:
     assert (summary.surplus, summary.unusable) == (2, 1)
     assert gone.removesuffix(".jpg") not in all_rows(summary.output)
     text = " | ".join(summary.lines())
-    assert "missing: train 1" in text and "surplus texts: 2; entries that are no text: 1" in text
+    assert "missing: train 1" in text and "surplus texts: 2; entries that are not texts: 1" in text
 
 
 def test_an_import_again_changes_nothing_and_a_changed_text_one_row(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     manifest, _ = _release(tmp_path, "n24news")
     wrong = tmp_path / "wrong.json"
     wrong.write_text('{"a/b.png": "text"}')
-    with pytest.raises(PipelineError, match=r"none of the 1 texts .* images like 'a/b\.png', the dataset like '1000"):
+    with pytest.raises(PipelineError, match=r"none of the 1 texts .* like 'a/b\.png', in the dataset like '1000"):
         import_explanations(manifest, [wrong])
     wrong.write_text("[]")
     with pytest.raises(PipelineError, match=r"wrong\.json: .*expected an object, found '\['"):

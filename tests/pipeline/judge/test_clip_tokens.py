@@ -54,7 +54,7 @@ def test_a_tokenizer_that_is_not_there(tmp_path: Path, monkeypatch: pytest.Monke
         ("broken", "tokenizer.json cannot be read"),
         ("./none", "neither 'openai' nor a folder"),
         ("open-ai", "neither 'openai' nor a folder"),
-        ("org/none", "cannot be had from the hub"),
+        ("org/none", "cannot be downloaded from the hub"),
     ):
         with pytest.raises(PipelineError, match=message):
             token_counter(name, tmp_path)

@@ -119,7 +119,7 @@ def test_what_cannot_be_packed_is_said(explanations: Path, tmp_path: Path) -> No
         pack(explanations, explanations)
     shard = next(explanations.glob("split=train/*.parquet"))
     shard.write_bytes(shard.read_bytes() + b" ")
-    with pytest.raises(PipelineError, match="is not the shard that its receipt describes"):
+    with pytest.raises(PipelineError, match="does not match the digest in its receipt"):
         pack(explanations, tmp_path / "packed", SETTINGS)
     next((explanations / "_receipts").iterdir()).unlink()
     with pytest.raises(PipelineError, match="1 of 2 buckets are not finished"):

@@ -83,9 +83,9 @@ def test_the_defaults_and_what_the_cpu_needs(avoid_bf16: bool, dtype: str, expec
         ({"api-key": "secret"}, "set generation.engine.api_key_env"),
         ({"hf_token": "secret"}, "HF_TOKEN"),
         ({"ssl_keyfile": "key.pem"}, "this machine only"),
-        ({"config": "flags.yaml"}, "write its flags here"),
+        ({"config": "flags.yaml"}, "list its flags here"),
         ({"override-generation-config.top_k": 3}, "set generation.sampling"),
-        ({"quantization=fp8 --port": 1}, "is no flag"),
+        ({"quantization=fp8 --port": 1}, "is not a flag"),
         ({"a_b": 1, "a-b": 1}, "occurs twice"),
         ({"quantization": None}, "valid"),
     ],
@@ -109,5 +109,5 @@ def test_what_the_program_sets_is_not_passed_through(serve: dict[str, Any], said
     ],
 )
 def test_a_running_server_has_its_own_settings(name: str, value: object) -> None:
-    with pytest.raises(ValidationError, match=f"{name} is for a server that is started here"):
+    with pytest.raises(ValidationError, match=f"{name} is for a server started by this run"):
         VllmEngine.model_validate({"urls": ["http://gpu1:8000/v1"], name: value})
