@@ -1,22 +1,20 @@
 """From a preset, a YAML file and dotted overrides to TrainSettings, with errors that say how to mend them."""
 
 import difflib
-import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from entityclip.contract.errors import ContractError
-from entityclip.contract.locations import has_credentials, is_url
+from entityclip.contract.locations import is_url
+from entityclip.contract.settings_errors import explain
 from entityclip.contract.yaml_file import load_yaml, parse_yaml
 from model.errors import ModelError
 from model.settings.schema import LOCAL_DIR, TrainSettings
 
 PRESETS = Path(__file__).with_name("presets")
-_SHORT = reprlib.Repr()  # of values in messages, as aliases may unfold into thousands
-_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 120, 120
 _PATH_KEYS = (("data", "explanations"), ("data", "image_root"))
 
 
@@ -62,7 +60,12 @@ def _load(path: Path, overrides: list[str], *, complete: bool = False) -> tuple[
     try:
         return TrainSettings.model_validate(values), changed
     except ValidationError as error:
-        raise ModelError("\n".join(_explain(error, path, changed))) from error
+        raise ModelError(
+            "\n".join(
+                f"{f'override {key}' if key in changed else f'{path}: {key}'}: {message}"
+                for key, message in explain(error, TrainSettings, show_values=True)
+            )
+        ) from error
 
 
 def preset(name: str) -> dict[str, Any]:
@@ -135,35 +138,6 @@ def _with_absolute_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]
         relative = name.removeprefix(LOCAL_DIR)
         values["towers"] = {**towers, "model": f"{LOCAL_DIR}{(folder / relative).resolve()}"}
     return values
-
-
-def _explain(error: ValidationError, path: Path, changed: set[str]) -> Iterator[str]:
-    """One line per mistake: where it is, what is wrong, and the right names near a misspelt one."""
-    for item in error.errors(include_url=False):
-        key = ".".join(str(part) for part in item["loc"])
-        where = f"override {key}" if key in changed else f"{path}: {key}"
-        if item["type"] == "extra_forbidden":
-            valid = _keys_beside(item["loc"])
-            near = difflib.get_close_matches(str(item["loc"][-1]), valid, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"valid: {', '.join(valid)}"
-            yield f"{where}: unknown key; {hint}"
-        else:
-            is_secret = isinstance(item["input"], str) and has_credentials(item["input"])
-            given = "" if is_secret or item["type"] == "missing" else f", given {_SHORT.repr(item['input'])}"
-            yield f"{where}: {item['msg']}{given}"
-
-
-def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    section: type[BaseModel] = TrainSettings
-    for part in location[:-1]:
-        if isinstance(part, int):  # an item of a list, whose type is known already
-            continue
-        annotation = section.model_fields[part].annotation
-        if get_args(annotation):
-            annotation = get_args(annotation)[0]
-        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
-        section = annotation
-    return list(section.model_fields)
 
 
 def _check_model_folder(folder: Path, where: str) -> None:

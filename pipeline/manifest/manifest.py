@@ -8,11 +8,11 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from entityclip.contract.errors import ContractError
 from entityclip.contract.locations import is_url
+from entityclip.contract.settings_errors import explain
 from entityclip.contract.yaml_file import load_yaml
 from pipeline.errors import PipelineError
 from pipeline.files.locations import fixed_folder
 from pipeline.manifest.datasets import CsvDataset, Dataset, JsonlDataset, OwnDataset, Strict, WebDataset
-from pipeline.manifest.errors import explain
 from pipeline.manifest.generation import Generation
 
 
@@ -123,6 +123,7 @@ def load_manifest(path: Path) -> Manifest:
     try:
         manifest = Manifest.model_validate(content)
     except ValidationError as error:
-        raise PipelineError(f"{path}:\n" + "\n".join(explain(error, Manifest))) from error
+        errors = [f"  {key}: {message}" for key, message in explain(error, Manifest, show_values=False)]
+        raise PipelineError("\n".join([f"{path}:", *errors])) from error
     manifest._folder = path.resolve().parent
     return manifest
