@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from entityclip.contract.status import Status
 from pipeline.engines.base import Completion, Request
 from pipeline.generation.redo import NOTHING, Redo
-from pipeline.generation.rows import answered_row, better_row, copied_row, judged, status_of, unsent_row
+from pipeline.generation.rows import answered_row, better_row, copied_row, judged, unsent_row
 from pipeline.generation.spool import Session
 from pipeline.images.check import image_problem, image_url
 from pipeline.images.remote import fetch_images
@@ -105,7 +105,8 @@ def spooled_answers(job: Job, bucket: list[PlannedPair], sessions: list[Session]
     def counts(completion: Completion, session: Session) -> bool:
         if "redo" in session.about or completion.key not in captions:
             return True
-        return not redo.asks_for(status_of(completion, captions[completion.key], job.judge))
+        verdict = judged(completion, captions[completion.key], job.judge)
+        return not redo.asks_for(Status.ERROR if verdict is None else verdict.status)
 
     return [c for session in sessions for c in session.completions if counts(c, session)]
 

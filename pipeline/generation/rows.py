@@ -38,25 +38,14 @@ def answered_row(planned: PlannedPair, model: LanguageModel, completion: Complet
     """Return a row with the engine's answer; the verdict is None if the completion has no text."""
     if verdict is None:
         return unsent_row(planned, model, Status.ERROR, completion.error or "the engine gave no text")
-    pair = planned.pair
-    return Row(
-        id=pair.id,
-        split=pair.split,
-        image=pair.image,
-        caption=pair.caption,
-        topic=pair.topic,
+    return replace(
+        unsent_row(planned, model, verdict.status, None),
         explanation=verdict.explanation,
         raw_text=completion.text,
-        status=verdict.status.value,
-        error=None,
         finish_reason=completion.finish_reason,
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
         clip_tokens=verdict.clip_tokens,
-        key=planned.key,
-        seed=planned.seed,
-        model=model.name,
-        revision=model.revision,
     )
 
 
@@ -65,12 +54,6 @@ def judged(completion: Completion, caption: str, judge: Judge) -> Judgement | No
     if completion.text is None:
         return None
     return judge.judge(caption, completion.text, completion.finish_reason)
-
-
-def status_of(completion: Completion, caption: str, judge: Judge) -> Status:
-    """Return the status of a row with this answer."""
-    verdict = judged(completion, caption, judge)
-    return Status.ERROR if verdict is None else verdict.status
 
 
 def cleaned_again(row: Row, judge: Judge) -> Row:

@@ -38,19 +38,24 @@ class GenerationSummary:
         return sum(sum(by_status.values()) for by_status in self.counts.values())
 
 
-def summarise(job: Job, reports: list[BucketReport], engine: str | None, seconds: float) -> GenerationSummary:
-    """Add up the reports of all buckets."""
+def total_counts(reports: list[BucketReport]) -> dict[str, Counter[str]]:
+    """Return the rows of all buckets by split and status."""
     counts: dict[str, Counter[str]] = {}
     for report in reports:
         for split, by_status in report.counts.items():
             counts.setdefault(split, Counter()).update(by_status)
+    return counts
+
+
+def summarise(job: Job, reports: list[BucketReport], engine: str | None, seconds: float) -> GenerationSummary:
+    """Add up the reports of all buckets."""
     return GenerationSummary(
         dataset=job.manifest.name,
         output=str(job.output),
         model=job.model.name,
         revision=job.model.revision,
         engine=engine,
-        counts={split: dict(by_status) for split, by_status in sorted(counts.items())},
+        counts={split: dict(by_status) for split, by_status in sorted(total_counts(reports).items())},
         generated=sum(r.generated for r in reports),
         reused=sum(r.reused for r in reports),
         pending=sum(r.pending for r in reports),

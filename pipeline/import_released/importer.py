@@ -3,6 +3,7 @@
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -11,10 +12,11 @@ from entityclip.contract.locations import is_url
 from pipeline.engines.base import Completion, Request
 from pipeline.engines.lazy import LazyEngine
 from pipeline.errors import PipelineError
-from pipeline.generation.bucket import BucketReport, make_bucket
+from pipeline.generation.bucket import make_bucket
 from pipeline.generation.prepare import shards_there
 from pipeline.generation.progress import GenerationProgress
 from pipeline.generation.run import ErrorLimit, Run
+from pipeline.generation.summary import total_counts
 from pipeline.import_released.texts import ImportedTexts, imported_key
 from pipeline.job import Job
 from pipeline.judge.process import JudgeProcess
@@ -131,12 +133,8 @@ def import_explanations(
     """
     if not files:
         raise PipelineError("no file of explanations is given")
-    with tempfile.TemporaryDirectory() as folder:
-        texts = ImportedTexts(files, model, Path(folder))
-        try:
-            return _import(_job(manifest_path, texts, model, output), texts)
-        finally:
-            texts.close()
+    with tempfile.TemporaryDirectory() as folder, closing(ImportedTexts(files, model, Path(folder))) as texts:
+        return _import(_job(manifest_path, texts, model, output), texts)
 
 
 def _job(manifest_path: Path, texts: ImportedTexts, model: str, output: Path | str | None) -> ImportJob:
@@ -190,16 +188,8 @@ def _import(job: ImportJob, texts: ImportedTexts) -> ImportSummary:
         missing=missing,
         surplus=texts.surplus,
         unusable=texts.unusable,
-        counts=_counts(reports),
+        counts=total_counts(reports),
     )
-
-
-def _counts(reports: list[BucketReport]) -> dict[str, Counter[str]]:
-    counts: dict[str, Counter[str]] = {}
-    for report in reports:
-        for split, by_status in report.counts.items():
-            counts.setdefault(split, Counter()).update(by_status)
-    return counts
 
 
 def _by_split(counts: Counter[str]) -> str:

@@ -7,7 +7,7 @@ distinctive words are required (`Los Angeles` has a Spanish one), and many capti
 from collections import Counter
 
 from entityclip.contract.words import words
-from pipeline.judge.words import DISTINCTIVE_WORDS, SCRIPTS, STOP_WORDS, script_of
+from pipeline.judge.words import DISTINCTIVE_WORDS, SCRIPTS, STOP_WORDS, letters_by_script
 
 _MIN_WORDS = 2
 _BY_SCRIPT = {
@@ -21,7 +21,7 @@ _BY_SCRIPT = {
 def language_of(text: str) -> str | None:
     """Return the code of the text's language, or None if it cannot be determined."""
     if not text.isascii():
-        scripts = Counter(script for character in text if (script := script_of(character)))
+        scripts = letters_by_script(text)
         if not scripts:
             return None
         if scripts["HIRAGANA"] + scripts["KATAKANA"] > 0.1 * scripts.total():  # Japanese mixes kana and CJK

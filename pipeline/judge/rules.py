@@ -29,7 +29,7 @@ from entityclip.contract.words import words
 from pipeline.judge.cleaning import clean
 from pipeline.judge.clip_tokens import token_counter
 from pipeline.judge.refusals import is_refusal
-from pipeline.judge.words import ALL_STOP_WORDS, DISTINCTIVE_WORDS, SCRIPTS, STOP_WORDS, script_of
+from pipeline.judge.words import ALL_STOP_WORDS, DISTINCTIVE_WORDS, SCRIPTS, STOP_WORDS, letters_by_script
 from pipeline.manifest.generation import Judging
 from pipeline.manifest.manifest import Manifest
 
@@ -53,7 +53,7 @@ class Judge:
     def judge(self, caption: str, raw_text: str, finish_reason: str | None) -> Judgement:
         """Clean a generated text and judge it."""
         text = clean(raw_text)
-        if is_empty(text):
+        if not any(c.isalnum() for c in text):
             return Judgement(Status.EMPTY, None, None)
         if is_refusal(text):
             return Judgement(Status.REFUSED, None, None)
@@ -85,11 +85,6 @@ def open_judge(manifest: Manifest) -> Judge:
     return Judge(settings, token_counter(settings.clip_tokenizer, manifest.folder))
 
 
-def is_empty(text: str) -> bool:
-    """Return True if the text contains no letter and no digit."""
-    return not any(c.isalnum() for c in text)
-
-
 def is_copied(text: list[str], caption: list[str], share: float) -> bool:
     """Return True if at least `share` of the text's words, without stop words, are in the caption.
 
@@ -111,7 +106,7 @@ def is_off_language(text: str, text_words: list[str], language: str, share: floa
     if another language has at least 3 distinctive stop words and this one less than `share` times as many.
     """
     if not (text.isascii() and language in STOP_WORDS):  # ASCII letters are Latin
-        letters = _letters_by_script(text)
+        letters = letters_by_script(text)
         if sum(letters[script] for script in SCRIPTS[language]) < share * letters.total():
             return True
     if language not in STOP_WORDS:
@@ -121,14 +116,6 @@ def is_off_language(text: str, text_words: list[str], language: str, share: floa
     hits = Counter([DISTINCTIVE_WORDS[word] for word in text_words if word in DISTINCTIVE_WORDS])
     best = max(hits.values(), default=0)
     return best >= 3 and hits[language] < share * best
-
-
-def _letters_by_script(text: str) -> Counter[str]:
-    by_script: Counter[str] = Counter()
-    for character, count in Counter(text).items():
-        if script := script_of(character):
-            by_script[script] += count
-    return by_script
 
 
 def misses_entities(text: str, text_words: list[str], caption: str, share: float) -> bool:
@@ -152,4 +139,4 @@ def misses_entities(text: str, text_words: list[str], caption: str, share: float
 
 
 def _script(text: str) -> str:
-    return max(_letters_by_script(text).items(), key=lambda item: item[1], default=("", 0))[0]
+    return max(letters_by_script(text).items(), key=lambda item: item[1], default=("", 0))[0]

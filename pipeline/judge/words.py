@@ -1,6 +1,7 @@
 """Stop words and scripts of the judge's languages."""
 
 import unicodedata
+from collections import Counter
 from functools import lru_cache
 
 from entityclip.contract.entity_names import ENGLISH_STOP_WORDS
@@ -8,9 +9,18 @@ from entityclip.contract.words import words
 
 
 @lru_cache(maxsize=1 << 14)
-def script_of(character: str) -> str:
+def _script_of(character: str) -> str:
     """Return the Unicode script name of a letter (`LATIN`, `CYRILLIC`, `CJK`), or "" if it is not a letter."""
     return unicodedata.name(character, "").split(" ")[0].split("-")[0] if character.isalpha() else ""
+
+
+def letters_by_script(text: str) -> Counter[str]:
+    """Count the letters of a text by script."""
+    counts: Counter[str] = Counter()
+    for character, count in Counter(text).items():
+        if script := _script_of(character):
+            counts[script] += count
+    return counts
 
 
 def _words(text: str) -> frozenset[str]:

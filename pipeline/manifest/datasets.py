@@ -66,20 +66,17 @@ class GoodNewsDataset(_NewsDataset):
     _published = "images"
 
 
+_Column = Annotated[str, Field(min_length=1)] | None
+
+
 class Columns(Strict):
     """The names of the data's columns; those not set are found by their usual names (docs/your_data.md)."""
 
-    id: str | None = Field(
-        default=None, min_length=1, description="column of the ids; an explicit null: ids are generated"
-    )
-    caption: str | None = Field(
-        default=None, min_length=1, description="column of the captions: a text, or a list of texts"
-    )
-    image: str | None = Field(
-        default=None, min_length=1, description="column of the images: a path, bytes, or a list of them"
-    )
-    split: str | None = Field(default=None, min_length=1, description="column of the splits")
-    topic: str | None = Field(default=None, min_length=1, description="column of the topics")
+    id: _Column = Field(default=None, description="column of the ids; an explicit null: ids are generated")
+    caption: _Column = Field(default=None, description="column of the captions: a text, or a list of texts")
+    image: _Column = Field(default=None, description="column of the images: a path, bytes, or a list of them")
+    split: _Column = Field(default=None, description="column of the splits")
+    topic: _Column = Field(default=None, description="column of the topics")
 
 
 Location = Annotated[str, Field(min_length=1, max_length=4096)]

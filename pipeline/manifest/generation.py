@@ -147,16 +147,12 @@ class VllmEngine(Strict):
 
     @model_validator(mode="after")
     def _running_servers_cannot_be_configured(self) -> Self:
+        if self.api_key_env is not None and not self.urls:
+            raise ValueError("api_key_env is for running servers: set urls")
         own = ("dtype", "tensor_parallel_size", "data_parallel_size", "gpu_memory_utilization", "serve")
         for name in own if self.urls else ():
             if getattr(self, name) != type(self).model_fields[name].get_default(call_default_factory=True):
                 raise ValueError(f"{name} is for a server started by this run; those at urls have their own settings")
-        return self
-
-    @model_validator(mode="after")
-    def _key_has_servers(self) -> Self:
-        if self.api_key_env is not None and not self.urls:
-            raise ValueError("api_key_env is for running servers: set urls")
         return self
 
 

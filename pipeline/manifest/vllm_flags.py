@@ -1,23 +1,16 @@
 """vLLM server flags that `generation.engine.serve` must not contain, and what to set instead."""
 
 _HERE_ONLY = "our own server is reachable from this machine only"
-_OWN_TOKENIZER = "prompts are sent as token ids of the model's own tokenizer"
 _INSTEAD = {
     "model": "set generation.model",
     "served-model-name": "it is the name in generation.model",
-    "revision": "set generation.revision",
-    "code-revision": "set generation.revision",
-    "tokenizer": _OWN_TOKENIZER,
-    "tokenizer-revision": _OWN_TOKENIZER,
-    "tokenizer-mode": _OWN_TOKENIZER,
-    "skip-tokenizer-init": _OWN_TOKENIZER,
+    **dict.fromkeys(("revision", "code-revision"), "set generation.revision"),
+    **dict.fromkeys(
+        ("tokenizer", "tokenizer-revision", "tokenizer-mode", "skip-tokenizer-init"),
+        "prompts are sent as token ids of the model's own tokenizer",
+    ),
     "chat-template": "the model's own chat template is used and is part of the key",
-    "host": _HERE_ONLY,
-    "port": _HERE_ONLY,
-    "uds": _HERE_ONLY,
-    "root-path": _HERE_ONLY,
-    "headless": _HERE_ONLY,
-    "grpc": _HERE_ONLY,
+    **dict.fromkeys(("host", "port", "uds", "root-path", "headless", "grpc"), _HERE_ONLY),
     "api-key": "our own server needs none; for others set generation.engine.api_key_env",
     "hf-token": "set HF_TOKEN in the environment: the manifest is written into every shard",
     "config": "list its flags here",
@@ -28,8 +21,7 @@ _INSTEAD = {
     "data-parallel-size": "set generation.engine.data_parallel_size",
     "gpu-memory-utilization": "set generation.engine.gpu_memory_utilization",
     "device-memory-utilization": "set generation.engine.gpu_memory_utilization",
-    "generation-config": "set generation.sampling",
-    "override-generation-config": "set generation.sampling",
+    **dict.fromkeys(("generation-config", "override-generation-config"), "set generation.sampling"),
     "seed": "set generation.sampling.seed",
     "allowed-local-media-path": "set generation.send_image",
 }

@@ -9,7 +9,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -272,7 +271,7 @@ def _left_out_name(bucket: int) -> str:
 
 def _parquet(table: pa.Table) -> bytes:
     """Serialize a table in small row groups; images are not compressed or dictionary-encoded, as they are JPEGs."""
-    leaves = list(_leaves(table.schema))
+    leaves = table.slice(0, 0).flatten().column_names
     compression = {name: "none" if name == "image.bytes" else "zstd" for name in leaves}
     buffer = io.BytesIO()
     pq.write_table(
@@ -283,11 +282,3 @@ def _parquet(table: pa.Table) -> bytes:
         use_dictionary=[name for name in leaves if name not in ("image.bytes", "image.path", "id", "key")],
     )
     return buffer.getvalue()
-
-
-def _leaves(schema: pa.Schema) -> Iterator[str]:
-    for column in schema:
-        if pa.types.is_struct(column.type):
-            yield from (f"{column.name}.{column.type.field(i).name}" for i in range(column.type.num_fields))
-        else:
-            yield column.name

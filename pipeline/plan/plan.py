@@ -9,6 +9,7 @@ import io
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,6 +36,7 @@ PLAN_SCHEMA = pa.schema(
         pa.field("selected", pa.bool_(), nullable=False),
     ]
 )
+_VALUES = attrgetter("pair.id", "pair.split", "pair.image", "pair.caption", "pair.topic", "key", "seed", "selected")
 _PAIRS_IN_MEMORY = 50_000
 _CHARACTERS_IN_MEMORY = 64 * 2**20  # captions may be of any length
 
@@ -152,17 +154,9 @@ def _write_pieces(buckets: dict[int, list[PlannedPair]], folder: Path, number: i
     for bucket, planned in buckets.items():
         path = _bucket_folder(folder, bucket) / f"{number:06d}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        columns = {
-            "id": [p.pair.id for p in planned],
-            "split": [p.pair.split for p in planned],
-            "image": [p.pair.image for p in planned],
-            "caption": [p.pair.caption for p in planned],
-            "topic": [p.pair.topic for p in planned],
-            "key": [p.key for p in planned],
-            "seed": [p.seed for p in planned],
-            "selected": [p.selected for p in planned],
-        }
-        pq.write_table(pa.table(columns, schema=PLAN_SCHEMA), path, compression="zstd")
+        columns = zip(*map(_VALUES, planned), strict=True)
+        table = pa.table(dict(zip(PLAN_SCHEMA.names, columns, strict=True)), schema=PLAN_SCHEMA)
+        pq.write_table(table, path, compression="zstd")
 
 
 def _bucket_folder(folder: Path, bucket: int) -> Path:

