@@ -24,7 +24,7 @@ STOREYS: dict[str, list[list[str]]] = {
         ["images", "judge", "llm"],
         ["manifest", "prompts", "shards"],
         ["files", "worlds"],
-        ["errors", "pair"],
+        ["errors", "pair", "progress"],
     ],
     "model": [
         ["launch"],

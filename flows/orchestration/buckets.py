@@ -14,12 +14,12 @@ from pipeline.engines.lazy import LazyEngine
 from pipeline.errors import PipelineError
 from pipeline.generation.bucket import BucketReport, make_bucket
 from pipeline.generation.prepare import prepare, shards_there
-from pipeline.generation.progress import GenerationProgress
 from pipeline.generation.redo import Redo
 from pipeline.generation.run import ErrorLimit, Run, rare_collections
 from pipeline.generation.summary import GenerationSummary, summarise
 from pipeline.job import Job
 from pipeline.judge.process import JudgeProcess
+from pipeline.progress import Progress
 from pipeline.shards.writer_lock import single_writer
 
 # Several buckets at once, so that the tail of one leaves no slot of the engine empty.
@@ -41,7 +41,7 @@ def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
         began = time.monotonic()
         engine = stack.enter_context(LazyEngine(lambda: engine_for(job)))
         planned = sum(plan.pairs.values())
-        progress = stack.enter_context(GenerationProgress(planned))
+        progress = stack.enter_context(Progress("generate", "rows", planned, final=True))
         live.describe = lambda: _describe(progress)
         judging = stack.enter_context(JudgeProcess(job.judge, job.manifest.folder))
         run = Run(
@@ -73,8 +73,8 @@ def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
         return summary
 
 
-def _describe(progress: GenerationProgress) -> Now:
+def _describe(progress: Progress) -> Now:
     so_far = progress.now()
-    if not so_far.rows:
+    if not so_far.done:
         return Now(0.0, "opening the engine" if so_far.total else "all is there")
-    return Now(100.0 * so_far.rows / max(so_far.total, 1), str(so_far))
+    return Now(100.0 * so_far.done / max(so_far.total or 0, 1), str(so_far))

@@ -16,7 +16,6 @@ from pipeline.checking import dataset as of_dataset
 from pipeline.checking.images import ImageLook, choose, image_counts, image_findings, look_at_images
 from pipeline.checking.leaks import leak_findings, leaked_content_findings
 from pipeline.checking.probe import estimate_findings, probe_engine
-from pipeline.checking.progress import Progress
 from pipeline.checking.repeats import first_rows, later_rows, repeat_findings, repeated_content_findings
 from pipeline.checking.report import SEVERITIES, CheckReport, Code, Estimate, Finding, Languages, Lengths, status_of
 from pipeline.checking.samples import rendered_prompts, samples_of
@@ -31,6 +30,7 @@ from pipeline.judge.languages import language_of
 from pipeline.judge.rules import open_judge
 from pipeline.manifest.engine_kind import EngineKind
 from pipeline.manifest.manifest import Manifest, load_manifest
+from pipeline.progress import Progress
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
 

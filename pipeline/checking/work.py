@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from pipeline.checking.lengths import lengths_of
-from pipeline.checking.progress import Progress
 from pipeline.checking.report import Finding, Lengths, Work
 from pipeline.engines.base import Request
 from pipeline.generation.prepare import shards_there
@@ -18,6 +17,7 @@ from pipeline.generation.spool import read_spool
 from pipeline.job import Job
 from pipeline.pair import Pair
 from pipeline.plan.plan import PlannedPair, plan_pairs, write_plan
+from pipeline.progress import Progress
 from pipeline.shards.shard import ShardFile, read_shard
 
 _Item = TypeVar("_Item")

@@ -11,11 +11,11 @@ from typing import Any
 from pipeline.engines.base import Completion
 from pipeline.engines.lazy import LazyEngine
 from pipeline.errors import PipelineError
-from pipeline.generation.progress import GenerationProgress
 from pipeline.generation.redo import NOTHING, Redo
 from pipeline.job import Job
 from pipeline.judge.process import JudgeProcess
 from pipeline.plan.plan import Plan
+from pipeline.progress import Progress
 from pipeline.shards.shard import ShardFile
 
 _MIN_ANSWERS = 20  # before a share of errors is meaningful
@@ -73,7 +73,7 @@ class Run:
     existing: dict[int, list[ShardFile]]
     engine: LazyEngine
     judging: JudgeProcess
-    progress: GenerationProgress
+    progress: Progress
     errors: ErrorLimit
     redo: Redo = NOTHING
 

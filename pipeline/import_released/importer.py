@@ -14,7 +14,6 @@ from pipeline.engines.lazy import LazyEngine
 from pipeline.errors import PipelineError
 from pipeline.generation.bucket import make_bucket
 from pipeline.generation.prepare import shards_there
-from pipeline.generation.progress import GenerationProgress
 from pipeline.generation.run import ErrorLimit, Run
 from pipeline.generation.summary import total_counts
 from pipeline.import_released.texts import ImportedTexts, imported_key
@@ -24,6 +23,7 @@ from pipeline.judge.rules import open_judge
 from pipeline.llm import LanguageModel
 from pipeline.manifest.manifest import load_manifest
 from pipeline.plan.plan import PlannedPair, plan_pairs, write_plan
+from pipeline.progress import Progress
 from pipeline.prompts.template import Message, PromptTemplate
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
@@ -175,7 +175,7 @@ def _import(job: ImportJob, texts: ImportedTexts) -> ImportSummary:
                 f"none of the {texts.entries:,} texts belongs to a pair of dataset {job.manifest.name}: "
                 f"images in the files are named like {texts.example!r}, in the dataset like {image!r}"
             )
-        progress = GenerationProgress(sum(plan.pairs.values()))
+        progress = Progress("generate", "rows", sum(plan.pairs.values()), final=True)
         judging = JudgeProcess(job.judge, job.manifest.folder)
         with LazyEngine(lambda: ImportedEngine(texts)) as engine, judging, progress:
             run = Run(job, plan, existing, engine, judging, progress, ErrorLimit(1.0))

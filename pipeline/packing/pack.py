@@ -7,19 +7,16 @@ import hashlib
 import io
 import json
 import os
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from entityclip.contract.errors import ContractError
 from entityclip.contract.image_rules import BadImage
@@ -30,50 +27,12 @@ from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.files.storage import Storage, open_storage
 from pipeline.images.resize import packed_image
+from pipeline.progress import Progress
 from pipeline.shards.receipts import read_receipt, write_receipt
 from pipeline.shards.shard import list_shards
 from pipeline.shards.writer_lock import single_writer
 
-_SECONDS_BETWEEN_LINES = 5.0
 ROW_GROUP = 128  # rows: about 2.5 MB, small enough to read few extra rows and to mix many groups in a window
-
-
-class PackProgress:
-    """Progress of packing: rows done, rows per second, and time left."""
-
-    def __init__(self, rows: int) -> None:
-        self._bar = tqdm(total=rows, desc="pack", unit=" rows", disable=None)
-        self._total, self._rows, self._packed = rows, 0, 0
-        self._began = self._reported = time.monotonic()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._bar.disable and self._packed:
-            self._report()
-        self._bar.close()
-
-    def skipped(self, rows: int) -> None:
-        """Count rows that were packed by an earlier run."""
-        self._rows += rows
-        self._bar.total = (self._bar.total or 0) - rows
-        self._bar.refresh()
-
-    def packed(self, rows: int) -> None:
-        """Count rows packed by this run."""
-        self._rows += rows
-        self._packed += rows
-        self._bar.update(rows)
-        if self._bar.disable and time.monotonic() - self._reported >= _SECONDS_BETWEEN_LINES:
-            self._report()
-
-    def _report(self) -> None:
-        self._reported = time.monotonic()
-        rate = self._packed / max(self._reported - self._began, 1e-3)
-        left = (self._total - self._rows) / rate
-        line = f"pack: {self._rows}/{self._total} rows, {rate:.0f} rows/s, {left:.0f} s left"
-        print(line, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
@@ -143,13 +102,13 @@ class _Packer:
 
     def run(self) -> PackSummary:
         workers = self._settings.workers or len(os.sched_getaffinity(0))
-        with ThreadPoolExecutor(workers) as pool, PackProgress(self._total) as progress:
+        with ThreadPoolExecutor(workers) as pool, Progress("pack", "rows", self._total, final=True) as progress:
             for receipt in self._receipts:
                 plan = self._plan(receipt)
                 old = read_receipt(self._out, receipt.bucket)
                 if old is not None and old.plan == plan and not self._has_fixed_image(receipt.bucket):
                     self._summary.kept_shards += len(old.shards)
-                    progress.skipped(sum(shard.rows for shard in receipt.shards.values()))
+                    progress.skip(sum(shard.rows for shard in receipt.shards.values()))
                     continue
                 self._left_out = []
                 shards = {name: self._shard(name, shard, pool, progress) for name, shard in receipt.shards.items()}
@@ -180,9 +139,7 @@ class _Packer:
         except BadImage as error:
             return str(error)
 
-    def _shard(
-        self, name: str, receipt: ShardReceipt, pool: ThreadPoolExecutor, progress: PackProgress
-    ) -> ShardReceipt:
+    def _shard(self, name: str, receipt: ShardReceipt, pool: ThreadPoolExecutor, progress: Progress) -> ShardReceipt:
         content = self._source.read(name)
         if hashlib.sha256(content).hexdigest() != receipt.sha256:
             raise PipelineError(f"{name}: does not match the digest in its receipt; generate its bucket again")
@@ -218,7 +175,7 @@ class _Packer:
         return ShardReceipt(hashlib.sha256(buffer).hexdigest(), len(buffer), table.num_rows, counts)
 
     def _images(
-        self, table: pa.Table, root: Path, pool: ThreadPoolExecutor, progress: PackProgress
+        self, table: pa.Table, root: Path, pool: ThreadPoolExecutor, progress: Progress
     ) -> tuple[list[bytes | None], dict[str, str]]:
         """Return the packed image of each row, None if it is unusable, and the reasons by id."""
         pack_image = partial(self._pack_image, root=root)
@@ -234,7 +191,7 @@ class _Packer:
                         place = {"root": str(root), "path": row["image"]["path"]}
                         self._left_out.append({"id": row["id"], "why": packed, **place})
                     self._check_limit(row, packed, root)
-            progress.packed(len(rows))
+            progress.add(len(rows))
         return images, left_out
 
     def _check_limit(self, row: dict[str, Any], why: str, root: Path) -> None:

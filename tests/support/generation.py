@@ -12,11 +12,11 @@ from pipeline.engines.lazy import LazyEngine
 from pipeline.files.storage import open_storage
 from pipeline.generation.bucket import BucketReport, make_bucket
 from pipeline.generation.prepare import prepare, shards_there
-from pipeline.generation.progress import GenerationProgress
 from pipeline.generation.redo import NOTHING, Redo
 from pipeline.generation.run import ErrorLimit, Run
 from pipeline.job import Job
 from pipeline.judge.process import JudgeProcess
+from pipeline.progress import Progress
 from pipeline.shards.shard import Row, list_shards, read_shard
 
 
@@ -25,7 +25,8 @@ def generate(job: Job, engine: Engine, limit: int | None = None, redo: Redo = NO
     there = shards_there(job)
     plan = prepare(job, limit)
     judge = JudgeProcess(job.judge, job.manifest.folder)
-    with LazyEngine(lambda: engine) as lazy, GenerationProgress(sum(plan.pairs.values())) as progress, judge as judging:
+    progress = Progress("generate", "rows", sum(plan.pairs.values()), final=True)
+    with LazyEngine(lambda: engine) as lazy, progress, judge as judging:
         run = Run(job, plan, there, lazy, judging, progress, ErrorLimit(job.manifest.generation.max_error_share), redo)
         return [make_bucket(run, bucket) for bucket in plan.buckets]
 

@@ -10,12 +10,12 @@ from pipeline.engines.lazy import LazyEngine
 from pipeline.errors import PipelineError
 from pipeline.generation.bucket import make_bucket
 from pipeline.generation.prepare import prepare
-from pipeline.generation.progress import GenerationProgress
 from pipeline.generation.run import ErrorLimit, Run
 from pipeline.job import Job, open_job
 from pipeline.judge.process import JudgeProcess
 from pipeline.pair import Pair
 from pipeline.plan.plan import plan_pairs
+from pipeline.progress import Progress
 from pipeline.shards.writer_lock import single_writer
 from tests.support.dataset import save_records, write_manifest, write_pairs
 from tests.support.generation import all_rows, file_digest, find_shards, generate, read_provenance
@@ -155,7 +155,7 @@ def test_what_a_lost_engine_had_answered_is_kept(job: Job) -> None:
 def test_a_run_that_is_given_up_stops_at_its_next_answer_and_goes_on_later(job: Job) -> None:
     plan = prepare(job)
     engine = ScriptedEngine()
-    with LazyEngine(lambda: engine) as lazy, GenerationProgress(0) as progress:
+    with LazyEngine(lambda: engine) as lazy, Progress("generate", "rows", 0) as progress:
         run = Run(job, plan, {}, lazy, JudgeProcess(job.judge, job.manifest.folder), progress, ErrorLimit(1.0))
         assert lazy.get() is engine
         lazy.give_up("interrupted")

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.checking import progress
+from pipeline import progress
 
 
 def test_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -13,6 +13,6 @@ def test_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch, capsy
     out, err = capsys.readouterr()
     assert not out
     assert err.splitlines() == [
-        "images: 17/41 images, 2/s, 12 s left",
-        "images: 29/41 images, 2/s, 6 s left",
+        "images: 17/41 images, 2 images/s, 12 s left",
+        "images: 29/41 images, 2 images/s, 6 s left",
     ]
