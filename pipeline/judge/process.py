@@ -50,28 +50,26 @@ class JudgeProcess:
         if self._process is None and len(texts) < _WORTH_A_PROCESS:
             return [self._judge.judge(*text) for text in texts]
         with self._lock:
-            stdin, stdout = self._pipes()
+            self._process = self._process or self._start()
+            assert self._process.stdout is not None
             try:
-                _write(stdin, texts)
-                line = stdout.readline()
+                _write(self._process.stdin, texts)
+                line = self._process.stdout.readline()
             except BrokenPipeError:
                 line = ""
             if not line:
                 raise PipelineError("the judging process died; finished answers are kept, run again to continue")
         return [Judgement(Status(status), explanation, tokens) for status, explanation, tokens in json.loads(line)]
 
-    def _pipes(self) -> tuple[IO[str], IO[str]]:
-        if self._process is None:
-            command = [sys.executable, "-P", "-m", __name__]  # -P: ignore a `pipeline` in the working directory
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
-            assert self._process.stdin is not None
-            settings = {"judging": self._judge.settings.model_dump(), "folder": str(self._folder)}
-            _write(self._process.stdin, settings)
-        assert self._process.stdin is not None and self._process.stdout is not None
-        return self._process.stdin, self._process.stdout
+    def _start(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-P", "-m", __name__]  # -P: ignore a `pipeline` in the working directory
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+        _write(process.stdin, {"judging": self._judge.settings.model_dump(), "folder": str(self._folder)})
+        return process
 
 
-def _write(stream: IO[str], content: Any) -> None:
+def _write(stream: IO[str] | None, content: Any) -> None:
+    assert stream is not None
     stream.write(json.dumps(content) + "\n")
     stream.flush()
 

@@ -127,12 +127,9 @@ class CsvDataset(_FilesWithPaths):
 
     kind: Literal["csv", "tsv"]
     header: tuple[str, ...] | None = Field(default=None, description="column names, for files without a header line")
-    delimiter: str | None = Field(
-        default=None, min_length=1, max_length=1, description="null: a comma for csv, a tab for tsv"
-    )
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1, description="null: comma (csv), tab (tsv)")
     quotes: bool | None = Field(
-        default=None,
-        description='whether "..." may contain delimiters and line breaks; null: yes for csv, no for tsv',
+        default=None, description='whether "..." may contain delimiters and line breaks; null: only in csv'
     )
 
 

@@ -43,14 +43,12 @@ class Judging(Strict):
         description="`entity_missing`: less than this share of the caption's names is mentioned; 0 is off, recommended "
         "for captions in German, which capitalizes every noun",
     )
-    language: Language | None = Field(
-        default=None, description="`off_language`: the explanation is not in this language; null is off"
-    )
+    language: Language | None = Field(default=None, description="`off_language`: it is not in this language; null: off")
     min_language_share: float = Field(
         default=0.5,
         gt=0,
         le=1,
-        description="`off_language`: less than this share of letters in the language's script, or of stop words",
+        description="`off_language`: less than this share of letters in its script, or of stop words",
     )
     clip_tokenizer: str = Field(
         default="openai",
@@ -82,15 +80,10 @@ class VllmEngine(Strict):
     """vLLM: running servers (`urls`), or a server of our own that is started, supervised, restarted and stopped."""
 
     kind: Literal["vllm"] = "vllm"
-    urls: tuple[str, ...] = Field(
-        default=(), description="base URLs of running servers with the model, such as http://gpu1:8000/v1"
-    )
-    api_key_env: str | None = Field(
-        default=None, description="name of the environment variable with these servers' API key"
-    )
+    urls: tuple[str, ...] = Field(default=(), description="base URLs of running servers, such as http://gpu1:8000/v1")
+    api_key_env: str | None = Field(default=None, description="environment variable with these servers' API key")
     python: Path | None = Field(
-        default=None,
-        description="interpreter with vllm installed, relative to the manifest; null: that of the project's .venv-vllm",
+        default=None, description="interpreter with vllm, relative to the manifest; null: that of .venv-vllm"
     )
     dtype: Dtype = Field(default="auto", description="of weights and activations; auto: vLLM's choice")
     tensor_parallel_size: int = Field(default=1, ge=1, description="GPUs that share each layer")
@@ -107,17 +100,11 @@ class VllmEngine(Strict):
     concurrency: int | None = Field(
         default=None, ge=1, description="prompts in flight over all servers; null: 1.5 x max_num_seqs for each"
     )
-    prompts_per_request: int = Field(
-        default=16, ge=1, le=1024, description="prompts per HTTP request at temperature 0; otherwise one"
-    )
+    prompts_per_request: int = Field(default=16, ge=1, le=1024, description="prompts per request; 1 if temperature > 0")
     startup_timeout: float = Field(default=600.0, gt=0, description="seconds to wait until the server is healthy")
     request_timeout: float = Field(default=600.0, gt=0, description="seconds to wait for the answer to a request")
-    wait_for_server: float = Field(
-        default=300.0, ge=0, description="seconds without an answer from any server before the run stops"
-    )
-    max_restarts: int = Field(
-        default=3, ge=0, description="how often per run our own server is restarted after it died"
-    )
+    wait_for_server: float = Field(default=300.0, ge=0, description="seconds without any answer before the run stops")
+    max_restarts: int = Field(default=3, ge=0, description="how often per run our own server is restarted if it dies")
 
     @field_validator("urls")
     @classmethod

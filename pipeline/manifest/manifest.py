@@ -22,19 +22,14 @@ class Manifest(Strict):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="the dataset's name, written into every shard")
     dataset: Dataset
     generation: Generation
-    output: str = Field(
-        description="location of the explanation shards: a folder relative to the manifest, or a URL such as "
-        "s3://bucket/x"
-    )
+    output: str = Field(description="folder for the shards, relative to the manifest, or a URL such as s3://bucket/x")
     work: Path | None = Field(
         default=None,
         description="local folder of plan, spool and lock, relative to the manifest; null: the output folder, or, if "
         "the output is a URL, `.work/NAME-DIGEST` next to the manifest",
     )
     num_shards: int = Field(default=16, ge=1, le=99_999, description="shards per split; do not change it later")
-    check_images: bool = Field(
-        default=True, description="decode each image first, so that a bad one costs no LLM tokens"
-    )
+    check_images: bool = Field(default=True, description="decode each image first; a bad one costs no LLM tokens")
 
     _folder: Path = PrivateAttr(default=Path())
 

@@ -8,6 +8,7 @@ import io
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil
@@ -79,14 +80,11 @@ def pack(source: Path | str, out: Path | str, settings: PackSettings | None = No
             or the share of unusable images exceeds `max_bad_images`.
     """
     settings = settings or PackSettings()
-    if _same(source, out):
+    if Path(source).resolve() == Path(out).resolve():  # URLs compare equal as well
         raise PipelineError(f"{out} is the folder of the source shards; name another folder for the packed ones")
     reading = open_storage(source)
     receipts = _receipts(reading, source)
-    if is_url(str(out)):
-        return _Packer(settings, reading, open_storage(out), receipts, str(out)).run()
-    Path(out).mkdir(parents=True, exist_ok=True)
-    with single_writer(Path(out)):
+    with nullcontext() if is_url(str(out)) else single_writer(Path(out)):
         return _Packer(settings, reading, open_storage(out), receipts, str(out)).run()
 
 
@@ -202,12 +200,6 @@ class _Packer:
                 f"{self._settings.max_bad_images:g} allows; the last one, {row['id']!r}: {why}. Check that all images "
                 f"are below the image root {root}; --image-root sets another"
             )
-
-
-def _same(one: Path | str, other: Path | str) -> bool:
-    if is_url(str(one)) or is_url(str(other)):
-        return str(one) == str(other)
-    return Path(one).resolve() == Path(other).resolve()
 
 
 def _receipts(storage: Storage, source: Path | str) -> list[BucketReceipt]:

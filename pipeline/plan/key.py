@@ -69,8 +69,7 @@ class Addresses:
 
 
 def _deciding(sampling: Sampling) -> dict[str, Any]:
-    settings = sampling.model_dump()
-    return {"max_tokens": sampling.max_tokens, "stop": sampling.stop} if sampling.temperature == 0 else settings
+    return sampling.model_dump(include={"max_tokens", "stop"} if sampling.temperature == 0 else None)
 
 
 def _weights(engine: Engine) -> dict[str, Any]:

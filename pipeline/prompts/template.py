@@ -1,7 +1,6 @@
 """Prompt templates: a system part, a user part and optional examples, versioned by name, rendered in a sandbox."""
 
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from jinja2.runtime import Context
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from entityclip.contract.errors import ContractError
-from entityclip.contract.yaml_file import load_yaml, parse_yaml
+from entityclip.contract.yaml_file import load_yaml
 from pipeline.errors import PipelineError
 from pipeline.pair import Pair
 from pipeline.prompts.sandbox import PromptSandbox
@@ -119,25 +118,19 @@ def load_prompt(name_or_path: str, base: Path) -> PromptTemplate:
     Raises:
         PipelineError: there is no such template, or it is invalid.
     """
-    shipped = files("pipeline") / "prompts"
-    known = sorted(entry.name.removesuffix(".yaml") for entry in shipped.iterdir() if entry.name.endswith(".yaml"))
-    if name_or_path in known:
-        source = name_or_path
-        content: Any = parse_yaml((shipped / f"{name_or_path}.yaml").read_text(encoding="utf-8"))
-    else:
-        path = base / name_or_path
-        if not path.is_file():
-            raise PipelineError(
-                f"prompt template {name_or_path!r} is neither shipped ({', '.join(known)}) nor a file at {path}"
-            )
-        source = str(path)
-        try:
-            content = load_yaml(path)
-        except ContractError as error:
-            raise PipelineError(f"{path}: {error}") from error
+    shipped = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.yaml"))}
+    path = shipped.get(name_or_path, base / name_or_path)
+    if not path.is_file():
+        raise PipelineError(
+            f"prompt template {name_or_path!r} is neither shipped ({', '.join(shipped)}) nor a file at {path}"
+        )
+    try:
+        content = load_yaml(path)
+    except ContractError as error:
+        raise PipelineError(f"{path}: {error}") from error
     try:
         template = PromptTemplate.model_validate(content)
         template._turns  # noqa: B018 - report errors in it now, not at the first row
     except (ValidationError, PipelineError) as error:
-        raise PipelineError(f"prompt template {source}: {error}") from error
+        raise PipelineError(f"prompt template {path}: {error}") from error
     return template

@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).parents[2]
 def test_chats_are_encoded_as_hugging_face_encodes_them(
     whose: str, tmp_path: Path, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.llm._CHATS_AT_ONCE", 3)  # several batches, the last one short
+    monkeypatch.setattr("pipeline.llm._CHATS_PER_BATCH", 3)  # several batches, the last one short
     path = REPOSITORY / "data_manifests" / "heraldry.yaml" if whose == "demo" else write_manifest(tmp_path, tiny_llama)
     model: LanguageModel = find_language_model(load_manifest(path))
     texts = ["the arms of house ba", "", " ba  be\n", "<user> ba </s> <end>", "<begin>", "é 家 \U0001f600", "ba " * 900]

@@ -25,24 +25,26 @@ class Backoff:
         return min(self.first_seconds * 2.0 ** min(failures - 1, 30), self.cap_seconds) * random.uniform(0.5, 1.5)
 
 
+@dataclass(eq=False)
 class Endpoint:
     """One server.
 
     Attributes:
+        locate: returns its base URL, or None while it is restarting.
         in_flight: prompts sent and not answered yet.
         failing_since: monotonic time of the first failure, or None while it answers.
+        rests_until: when an overloaded server may get new prompts; it may answer others meanwhile.
+        probed: True while a probe is in flight.
     """
 
-    def __init__(self, locate: Callable[[], str | None]) -> None:
-        """Create it; `locate` returns its base URL, or None while it is restarting."""
-        self._locate = locate
-        self.url = ""
-        self.in_flight = 0
-        self.failing_since: float | None = None
-        self.failures = 0
-        self.retry_at = 0.0
-        self.rests_until = 0.0  # set by an overloaded server, which is to get nothing new even if it answers
-        self.probed = False  # whether a probe is in flight
+    locate: Callable[[], str | None]
+    url: str = ""
+    in_flight: int = 0
+    failing_since: float | None = None
+    failures: int = 0
+    retry_at: float = 0.0
+    rests_until: float = 0.0
+    probed: bool = False
 
     def is_free(self, now: float) -> bool:
         """Return True if a request may be sent to it.
@@ -50,7 +52,7 @@ class Endpoint:
         Raises:
             PipelineError: the server has failed for good.
         """
-        url = self._locate()
+        url = self.locate()
         if url is None:
             return False
         if url != self.url:  # a new server
@@ -61,7 +63,7 @@ class Endpoint:
     @property
     def is_restarting(self) -> bool:
         """True while the supervisor is restarting it."""
-        return self._locate() is None
+        return self.locate() is None
 
 
 @dataclass(frozen=True)
