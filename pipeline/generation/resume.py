@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from entityclip.contract.status import Status
 from pipeline.engines.base import Completion, Request
@@ -11,6 +12,7 @@ from pipeline.generation.spool import Session
 from pipeline.images.check import image_problem, image_url
 from pipeline.images.remote import fetch_images
 from pipeline.job import Job
+from pipeline.pair import Pair
 from pipeline.plan.plan import PlannedPair
 from pipeline.shards.shard import Row
 
@@ -62,8 +64,10 @@ def divide(
     open_pairs: list[PlannedPair] = []
     redone: set[str] = set()  # keys
     reused = pending = 0
-    if problem_of is None and job.manifest.check_images:
-        fetch_images(job.manifest, (planned.pair.image for planned in bucket if planned.selected))
+    if problem_of is None:
+        if job.manifest.check_images:
+            fetch_images(job.manifest, (planned.pair.image for planned in bucket if planned.selected))
+        problem_of = partial(image_problem, job.manifest.image_root)
     for planned in bucket:
         place = (planned.pair.split, planned.pair.id)
         old = old_rows.get(place)
@@ -76,7 +80,7 @@ def divide(
             pending += old is None
             if old is not None:
                 settled[place] = copied_row(planned, old)
-        elif (problem := _problem(job, planned, problem_of)) is not None:
+        elif (problem := _problem(job, planned.pair, problem_of)) is not None:
             settled[place] = better_row(old, unsent_row(planned, job.model, *problem))  # keep a text without its image
         elif planned.key in fresh:
             verdict = judged(fresh[planned.key], planned.pair.caption, job.judge)
@@ -111,16 +115,11 @@ def spooled_answers(job: Job, bucket: list[PlannedPair], sessions: list[Session]
     return [c for session in sessions for c in session.completions if counts(c, session)]
 
 
-def _problem(
-    job: Job, planned: PlannedPair, problem_of: Callable[[str], str | None] | None
-) -> tuple[Status, str] | None:
-    if not planned.pair.caption.strip():
+def _problem(job: Job, pair: Pair, problem_of: Callable[[str], str | None]) -> tuple[Status, str] | None:
+    if not pair.caption.strip():
         return Status.EMPTY_CAPTION, "the caption is empty"
-    if job.manifest.check_images:
-        image = planned.pair.image
-        problem = problem_of(image) if problem_of is not None else image_problem(job.manifest.image_root, image)
-        if problem is not None:
-            return Status.BAD_IMAGE, problem
+    if job.manifest.check_images and (problem := problem_of(pair.image)) is not None:
+        return Status.BAD_IMAGE, problem
     return None
 
 
@@ -132,17 +131,16 @@ def _requests(
     for planned in open_pairs:
         waiting.setdefault(planned.key, []).append(planned)
     chats = {key: job.prompt.render(pairs[0].pair) for key, pairs in waiting.items()}
-    encoded = dict(zip(chats, job.model.encode(list(chats.values())), strict=True))
+    encoded = job.model.encode(list(chats.values()))
     generation = job.manifest.generation
     requests: list[Request] = []
     unsent: list[Row] = []
     too_long: dict[str, int] = {}
-    for key, chat in chats.items():
+    for (key, chat), ids in zip(chats.items(), encoded, strict=True):
         max_tokens = generation.sampling.max_tokens
         if key in redone and redo_max_tokens is not None:
             max_tokens = redo_max_tokens
         room = generation.max_model_len - max_tokens
-        ids = encoded[key]
         if len(ids) <= room:
             first = waiting[key][0]
             image = image_url(job.manifest.image_root, first.pair.image) if generation.send_image else None

@@ -35,8 +35,9 @@ class Spool:
 
     def __enter__(self) -> Self:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        _cut_partial_line(self._path)
-        self._file = self._path.open("ab")
+        self._file = self._path.open("a+b")
+        self._file.seek(0)
+        self._file.truncate(self._file.read().rfind(b"\n") + 1)  # without a partial last line
         self._write({"session": self._about})
         self._synced = time.monotonic()
         return self
@@ -68,12 +69,3 @@ def read_spool(path: Path) -> list[Session]:
         else:
             sessions[-1].completions.append(Completion(**content))
     return sessions
-
-
-def _cut_partial_line(path: Path) -> None:
-    if path.is_file():
-        content = path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            with path.open("rb+") as file:
-                file.truncate(whole)
