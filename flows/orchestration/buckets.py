@@ -10,15 +10,13 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.orchestration.progress_artifact import Now, ProgressArtifact
 from pipeline.engines.factory import engine_for
-from pipeline.engines.lazy import LazyEngine
 from pipeline.errors import PipelineError
 from pipeline.generation.bucket import BucketReport, make_bucket
 from pipeline.generation.prepare import prepare, shards_there
 from pipeline.generation.redo import Redo
-from pipeline.generation.run import ErrorLimit, Run, rare_collections
+from pipeline.generation.run import open_run, rare_collections
 from pipeline.generation.summary import GenerationSummary, summarise
 from pipeline.job import Job
-from pipeline.judge.process import JudgeProcess
 from pipeline.progress import Progress
 from pipeline.shards.writer_lock import single_writer
 
@@ -39,14 +37,9 @@ def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
         there = shards_there(job)
         plan = prepare(job, limit)
         began = time.monotonic()
-        engine = stack.enter_context(LazyEngine(lambda: engine_for(job)))
         planned = sum(plan.pairs.values())
-        progress = stack.enter_context(Progress("generate", "rows", planned, final=True))
-        live.describe = lambda: _describe(progress)
-        judging = stack.enter_context(JudgeProcess(job.judge, job.manifest.folder))
-        run = Run(
-            job, plan, there, engine, judging, progress, ErrorLimit(job.manifest.generation.max_error_share), redo
-        )
+        run = stack.enter_context(open_run(job, plan, there, lambda: engine_for(job), redo))
+        live.describe = lambda: _describe(run.progress)
 
         @task(name="make-bucket", task_run_name="bucket-{bucket}", cache_policy=NO_CACHE)
         def make(bucket: int) -> BucketReport:

@@ -3,12 +3,12 @@
 import gc
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.engines.base import Completion
+from pipeline.engines.base import Completion, Engine
 from pipeline.engines.lazy import LazyEngine
 from pipeline.errors import PipelineError
 from pipeline.generation.redo import NOTHING, Redo
@@ -83,3 +83,19 @@ class Run:
             return self.engine.about
         redo = {"statuses": sorted(self.redo.statuses), "max_tokens": self.redo.max_tokens}
         return {**self.engine.about, "redo": redo}
+
+
+@contextmanager
+def open_run(
+    job: Job,
+    plan: Plan,
+    existing: dict[int, list[ShardFile]],
+    make_engine: Callable[[], Engine],
+    redo: Redo = NOTHING,
+) -> Iterator[Run]:
+    """Open a run with an engine, a judging process and a progress display, all closed on exit."""
+    progress = Progress("generate", "rows", sum(plan.pairs.values()), final=True)
+    judging = JudgeProcess(job.judge, job.manifest.folder)
+    errors = ErrorLimit(job.manifest.generation.max_error_share)
+    with LazyEngine(make_engine) as engine, judging, progress:
+        yield Run(job, plan, existing, engine, judging, progress, errors, redo)

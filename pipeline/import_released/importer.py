@@ -10,20 +10,17 @@ from typing import Any, Self
 
 from entityclip.contract.locations import is_url
 from pipeline.engines.base import Completion, Request
-from pipeline.engines.lazy import LazyEngine
 from pipeline.errors import PipelineError
 from pipeline.generation.bucket import make_bucket
 from pipeline.generation.prepare import shards_there
-from pipeline.generation.run import ErrorLimit, Run
+from pipeline.generation.run import open_run
 from pipeline.generation.summary import total_counts
 from pipeline.import_released.texts import ImportedTexts, imported_key
 from pipeline.job import Job
-from pipeline.judge.process import JudgeProcess
 from pipeline.judge.rules import open_judge
 from pipeline.llm import LanguageModel
 from pipeline.manifest.manifest import load_manifest
 from pipeline.plan.plan import PlannedPair, plan_pairs, write_plan
-from pipeline.progress import Progress
 from pipeline.prompts.template import Message, PromptTemplate
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
@@ -103,16 +100,15 @@ class ImportSummary:
 
     def lines(self) -> list[str]:
         """Return the summary as lines of text."""
-        rows = {
-            split: ", ".join(f"{n:,} {s}" for s, n in sorted(by_status.items()))
-            for split, by_status in self.counts.items()
-        }
         return [
             *self.reading,
             f"matched: {_by_split(self.matched)}",
             f"missing: {_by_split(self.missing)}",
             f"surplus texts: {self.surplus:,}; entries that are not texts: {self.unusable:,}",
-            *(f"rows of {split}: {statuses}" for split, statuses in sorted(rows.items())),
+            *(
+                f"rows of {split}: {', '.join(f'{n:,} {status}' for status, n in sorted(by_status.items()))}"
+                for split, by_status in sorted(self.counts.items())
+            ),
             f"shards: {self.output}",
         ]
 
@@ -175,10 +171,7 @@ def _import(job: ImportJob, texts: ImportedTexts) -> ImportSummary:
                 f"none of the {texts.entries:,} texts belongs to a pair of dataset {job.manifest.name}: "
                 f"images in the files are named like {texts.example!r}, in the dataset like {image!r}"
             )
-        progress = Progress("generate", "rows", sum(plan.pairs.values()), final=True)
-        judging = JudgeProcess(job.judge, job.manifest.folder)
-        with LazyEngine(lambda: ImportedEngine(texts)) as engine, judging, progress:
-            run = Run(job, plan, existing, engine, judging, progress, ErrorLimit(1.0))
+        with open_run(job, plan, existing, lambda: ImportedEngine(texts)) as run:
             reports = [make_bucket(run, bucket) for bucket in plan.buckets]
     return ImportSummary(
         output=str(job.output),

@@ -8,15 +8,12 @@ import pyarrow.parquet as pq
 
 from entityclip.contract.schema import provenance_of
 from pipeline.engines.base import Engine
-from pipeline.engines.lazy import LazyEngine
 from pipeline.files.storage import open_storage
 from pipeline.generation.bucket import BucketReport, make_bucket
 from pipeline.generation.prepare import prepare, shards_there
 from pipeline.generation.redo import NOTHING, Redo
-from pipeline.generation.run import ErrorLimit, Run
+from pipeline.generation.run import open_run
 from pipeline.job import Job
-from pipeline.judge.process import JudgeProcess
-from pipeline.progress import Progress
 from pipeline.shards.shard import Row, list_shards, read_shard
 
 
@@ -24,10 +21,7 @@ def generate(job: Job, engine: Engine, limit: int | None = None, redo: Redo = NO
     """Bring every bucket of the job up to date, one after the other."""
     there = shards_there(job)
     plan = prepare(job, limit)
-    judge = JudgeProcess(job.judge, job.manifest.folder)
-    progress = Progress("generate", "rows", sum(plan.pairs.values()), final=True)
-    with LazyEngine(lambda: engine) as lazy, progress, judge as judging:
-        run = Run(job, plan, there, lazy, judging, progress, ErrorLimit(job.manifest.generation.max_error_share), redo)
+    with open_run(job, plan, there, lambda: engine, redo) as run:
         return [make_bucket(run, bucket) for bucket in plan.buckets]
 
 
