@@ -108,8 +108,7 @@ def open_job(
         changes["generation"] = manifest.generation.with_engine(engine)
     if output is not None:
         changes["output"] = str(output) if is_url(str(output)) else str(Path(output).resolve())
-    if changes:
-        manifest = manifest.with_changes(changes)
+    manifest = manifest.model_copy(update=changes)
     generation = manifest.generation
     if generation.sampling.max_tokens >= generation.max_model_len:
         raise PipelineError(

@@ -93,8 +93,7 @@ def find_language_model(manifest: Manifest) -> LanguageModel:
         if not (folder / "config.json").is_file():
             raise PipelineError(f"generation.model: {folder} has no config.json, so it is not a Hugging Face model")
         return LanguageModel(folder.name, f"sha256:{_digest(folder)}", str(folder), is_local=True)
-    meant_as_folder = name.startswith((".", "/")) or name.count("/") > 1 or folder.parent.is_dir()
-    if meant_as_folder:
+    if name.startswith((".", "/")) or name.count("/") > 1 or folder.parent.is_dir():
         raise PipelineError(f"generation.model: no model folder at {folder}")
     if manifest.generation.revision is None:
         raise PipelineError(

@@ -71,4 +71,3 @@ class Engine(Protocol):
         Raises:
             PipelineError: the engine itself has failed; all finished answers have already been yielded.
         """
-        ...

@@ -117,13 +117,7 @@ class TransformersGeneration:
             tokens = bisect_left(range(len(answer) + 1), True, key=is_stopped)  # the batch's longest row went on
             text = tokenizer.decode(answer[:tokens], skip_special_tokens=True)
             text, finish_reason = text[: _first_stop(text, stop)], "stop"
-        return Completion(
-            key=request.key,
-            text=text,
-            finish_reason=finish_reason,
-            prompt_tokens=request.prompt_tokens,
-            completion_tokens=tokens,
-        )
+        return Completion(request.key, text, finish_reason, request.prompt_tokens, tokens)
 
 
 def _first_stop(text: str, stop: tuple[str, ...]) -> int | None:

@@ -23,10 +23,6 @@ class Redo:
     statuses: frozenset[Status] = frozenset()
     max_tokens: int | None = None
 
-    def asks_for(self, status: str) -> bool:
-        """Return True if rows with this status are to be redone."""
-        return status in self.statuses
-
 
 NOTHING = Redo()
 

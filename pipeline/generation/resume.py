@@ -59,7 +59,7 @@ def divide(
     """
     old_rows = {(row.split, row.id): row for row in existing}
     fresh = {completion.key: completion for completion in spooled}
-    answers = {row.key: row for row in existing if row.was_sent and not redo.asks_for(row.status)}
+    answers = {row.key: row for row in existing if row.was_sent and row.status not in redo.statuses}
     settled: dict[tuple[str, str], Row] = {}
     open_pairs: list[PlannedPair] = []
     redone: set[str] = set()  # keys
@@ -73,7 +73,7 @@ def divide(
         old = old_rows.get(place)
         if old is not None and old.key != planned.key:
             old = None
-        if old is not None and old.was_sent and not redo.asks_for(old.status) and planned.key not in fresh:
+        if old is not None and old.was_sent and old.status not in redo.statuses and planned.key not in fresh:
             settled[place] = copied_row(planned, old)
             reused += 1
         elif not planned.selected and planned.key not in fresh:
@@ -110,7 +110,7 @@ def spooled_answers(job: Job, bucket: list[PlannedPair], sessions: list[Session]
         if "redo" in session.about or completion.key not in captions:
             return True
         verdict = judged(completion, captions[completion.key], job.judge)
-        return not redo.asks_for(Status.ERROR if verdict is None else verdict.status)
+        return (Status.ERROR if verdict is None else verdict.status) not in redo.statuses
 
     return [c for session in sessions for c in session.completions if counts(c, session)]
 

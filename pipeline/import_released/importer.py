@@ -142,7 +142,7 @@ def _job(manifest_path: Path, texts: ImportedTexts, model: str, output: Path | s
     else:
         location = str(output) if is_url(str(output)) else str(Path(output).resolve())
     generation = manifest.generation.model_copy(update={"send_image": False})
-    manifest = manifest.with_changes({"output": location, "work": None, "generation": generation})
+    manifest = manifest.model_copy(update={"output": location, "work": None, "generation": generation})
     prompt = PromptTemplate(name=IMPORTED, user=UNKNOWN)
     named_model = _NamedModel(model, UNKNOWN, model, is_local=False)
     return ImportJob(manifest, prompt, named_model, open_judge(manifest), sources=texts.files)

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
@@ -51,12 +51,6 @@ class Manifest(Strict):
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a cycle of symlinks
             raise PipelineError(f"{str(path)[:100]!r} is not a valid path: {error}"[:400]) from error
         return absolute
-
-    def with_changes(self, changes: dict[str, Any]) -> "Manifest":
-        """Return a copy with some fields changed; paths still resolve against the same folder."""
-        changed = self.model_copy(update=changes)
-        changed._folder = self._folder
-        return changed
 
     @property
     def folder(self) -> Path:

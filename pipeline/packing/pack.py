@@ -206,12 +206,12 @@ def _receipts(storage: Storage, source: Path | str) -> list[BucketReceipt]:
     shards = list_shards(storage)
     if not shards:
         raise PipelineError(f"{source}: holds no explanation shards; make them with: entityclip generate MANIFEST")
-    found = {bucket: read_receipt(storage, bucket) for bucket in range(shards[0].num_shards)}
-    if missing := [bucket for bucket, receipt in found.items() if receipt is None]:
+    receipts = [read_receipt(storage, bucket) for bucket in range(shards[0].num_shards)]
+    if missing := receipts.count(None):
         raise PipelineError(
-            f"{source}: {len(missing)} of {len(found)} buckets are not finished; finish them with: entityclip generate"
+            f"{source}: {missing} of {len(receipts)} buckets are not finished; finish them with: entityclip generate"
         )
-    return [receipt for receipt in found.values() if receipt is not None]
+    return [receipt for receipt in receipts if receipt is not None]
 
 
 def _left_out_name(bucket: int) -> str:

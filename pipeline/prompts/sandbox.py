@@ -69,16 +69,14 @@ class PromptSandbox(ImmutableSandboxedEnvironment):
         if isinstance(left, str) and operator == "%":
             raise SecurityError("formatting with % is not allowed in prompts; write values with {{ }}")
         numbers = isinstance(left, int) and isinstance(right, int)
-        if operator == "*":
-            too_much = (
-                left.bit_length() + right.bit_length() > _MAX_BITS
-                if numbers
-                else _size(left) * _size(right) > MAX_CHARACTERS
-            )
-        elif operator == "**":
+        if operator == "**":
             too_much = numbers and left.bit_length() * abs(right) > _MAX_BITS
+        elif numbers:
+            too_much = operator == "*" and left.bit_length() + right.bit_length() > _MAX_BITS
+        elif operator == "*":
+            too_much = _size(left) * _size(right) > MAX_CHARACTERS
         else:
-            too_much = not numbers and _size(left) + _size(right) > MAX_CHARACTERS
+            too_much = _size(left) + _size(right) > MAX_CHARACTERS
         if too_much:
             raise SecurityError(f"the result of {operator} is too large for a prompt")
         return super().call_binop(context, operator, left, right)
