@@ -1,1 +1,1 @@
-"""What an answer of the LLM is worth: cleaning, statuses, the words that decide."""
+"""Judging of answers: cleaning, rules, statuses, and the word lists they need."""

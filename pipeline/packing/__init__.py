@@ -1,1 +1,1 @@
-"""Shards written again with their images inside."""
+"""Packing of images into shards."""

@@ -1,1 +1,1 @@
-"""Which pair has which key, and which bucket makes it."""
+"""Planning: the key and the bucket of every pair."""

@@ -1,1 +1,1 @@
-"""Prompt templates, the shipped ones among them."""
+"""Prompt templates, including the shipped ones."""
