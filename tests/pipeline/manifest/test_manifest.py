@@ -41,6 +41,7 @@ def test_paths_start_at_the_manifest(tmp_path: Path, tiny_llama: Path, monkeypat
         ({"generation__sampling__temprature": 1}, r"sampling\.temprature: unknown key; did you mean 'temperature'\?"),
         ({"generation__sampling__top_p": 0}, r"generation\.sampling\.top_p: Input should be greater than 0"),
         ({"dataset__kind": "xls"}, r"dataset: .*'heraldry'.*'jsonl'"),
+        ({"dataset__captions": "lines"}, r"dataset\.jsonl\.captions: unknown key; valid: held_out, .*columns"),
         ({"name": "../up"}, r"name: String should match pattern"),
         ({"generation__model": "no/such/model"}, r"generation\.model: no model folder at .*no/such/model"),
         ({"generation__model": "org/name"}, r"org/name is not a folder .*set generation\.revision"),
