@@ -1,12 +1,12 @@
-"""The errors of this package that have a message for people."""
+"""Errors whose messages are shown to users."""
 
 
 class ModelError(ValueError):
-    """Something the user can mend; the message says what is wrong, where, and how to mend it.
+    """An error that the user can fix; the message says what is wrong, where, and how to fix it.
 
     The command line prints it without a traceback.
     """
 
 
 class ProcessError(Exception):
-    """One of a run's processes died or failed and took the run down; the message says which, how, and how to go on."""
+    """A process of a run died or failed and ended the run; the message says which one, how, and how to continue."""

@@ -1,4 +1,4 @@
-"""Scores, softmaxes and losses are computed in fp32 whatever the towers run in."""
+"""Mixed precision: the towers may run in bf16; scores, softmaxes and losses are computed in fp32."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -10,9 +10,9 @@ from model.errors import ModelError
 
 
 def forward_context(precision: str, device: torch.device) -> Callable[[], AbstractContextManager[object]]:
-    """What makes the context of a forward pass: bf16 autocast over fp32 weights, or nothing for "fp32".
+    """Return a factory of forward-pass contexts: bf16 autocast over fp32 weights, or a null context for "fp32".
 
-    Raises ModelError where the device cannot multiply in bf16.
+    Raises ModelError if the device does not support bf16.
     """
     if precision == "fp32":
         return nullcontext
@@ -22,12 +22,12 @@ def forward_context(precision: str, device: torch.device) -> Callable[[], Abstra
 
 
 def at_least_fp32(x: Tensor) -> Tensor:
-    """`x` in fp32, or as it is where it is finer."""
+    """Return `x` in fp32, or unchanged if its precision is higher."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def fine_matmul(a: Tensor, b: Tensor) -> Tensor:
-    """`a @ b` in fp32 or finer, also where autocast would multiply in bf16."""
+    """Return `a @ b` in fp32 or higher precision, even under bf16 autocast."""
     a, b = at_least_fp32(a), at_least_fp32(b)
     if not torch.amp.is_autocast_available(a.device.type):  # the meta device
         return a @ b

@@ -1,8 +1,8 @@
-"""Every generator that a run could draw from: its own while it trains, given back to the caller after, and saved.
+"""Random state: seeded for a run, saved with it, and restored for the caller afterwards.
 
-New weights come from torch's generator, and so do dropout and patch dropout where a tower has them. Batch order and
-hard negatives have generators of their own (`model.rng`), made anew from the seed and the step, so nothing of
-them is kept. Nothing here draws from Python's or numpy's generator today; they are kept because a library may.
+Initial weights, dropout and patch dropout use torch's global generator. Batch order and hard negatives use separate
+generators (`seeded`), derived from the seed and the step, so they need not be saved. No code here uses Python's or
+numpy's generator today; their states are saved because a library may.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _CPU, _CUDA = "torch.cpu", "torch.cuda"
 
 @contextmanager
 def own_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed all generators; at the end they are again as the caller had them."""
+    """Seed all generators; restore the caller's states on exit."""
     plain = plain_random_state()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
@@ -33,7 +33,7 @@ def own_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def random_tensors(device: torch.device) -> dict[str, Tensor]:
-    """The states of torch's generators, on the CPU and on a GPU that the run uses, as bytes."""
+    """Return the states of torch's CPU generator and, on a GPU, of `device`'s generator, as uint8 tensors."""
     states = {_CPU: torch.get_rng_state()}
     if device.type == "cuda":
         states[_CUDA] = torch.cuda.get_rng_state(device)
@@ -41,14 +41,14 @@ def random_tensors(device: torch.device) -> dict[str, Tensor]:
 
 
 def plain_random_state() -> dict[str, Any]:
-    """The states of Python's and numpy's generators, as JSON has them."""
+    """Return the states of Python's and numpy's generators as JSON types."""
     version, internal, gauss = random.getstate()
     kind, keys, *rest = np.random.get_state()
     return {"python": [version, list(internal), gauss], "numpy": [kind, np.asarray(keys).tolist(), *rest]}
 
 
 def restore_random_state(tensors: dict[str, Tensor], plain: dict[str, Any], device: torch.device) -> None:
-    """Set all generators; that of a GPU only where the state has one and the run uses it."""
+    """Restore all generators; the GPU's only if the state has one and the run uses a GPU."""
     torch.set_rng_state(tensors[_CPU])
     if device.type == "cuda" and _CUDA in tensors:
         torch.cuda.set_rng_state(tensors[_CUDA], device)
@@ -63,7 +63,7 @@ def _restore_plain(plain: dict[str, Any]) -> None:
 
 
 def seeded(seed: int, purpose: str, number: int = 0, device: torch.device | None = None) -> torch.Generator:
-    """A fresh generator for one purpose; `number` tells epochs or steps apart."""
+    """Return a new generator for one purpose; `number` is the epoch or step."""
     name = f"{seed}/{purpose}/{number}".encode()
     value = int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1
     return torch.Generator(device=device or torch.device("cpu")).manual_seed(value)

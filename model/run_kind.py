@@ -1,6 +1,6 @@
-"""What a run is by its method: plain CLIP, EntityCLIP, or a CLIP with parts of ours. The one account of it; no torch.
+"""Names of training methods: plain CLIP, EntityCLIP, or CLIP with some of our extensions. Does not import torch.
 
-Report, site, tables and model cards all take their names and their order from here.
+Reports, site, tables and model cards all use these names and this order.
 """
 
 from model.settings.schema import MethodSettings
@@ -10,7 +10,7 @@ OURS = (BRIDGE, ANCHORS)  # extensions, not the paper's
 
 
 def parts(method: MethodSettings) -> tuple[str, ...]:
-    """What is trained beside the contrastive loss; a part whose weight is 0 is off."""
+    """Return the parts trained in addition to the contrastive loss; a part with weight 0 is off."""
     found = {
         MMAE: method.has_mmae,
         GI_ITM: method.has_gi_itm,
@@ -21,12 +21,12 @@ def parts(method: MethodSettings) -> tuple[str, ...]:
 
 
 def is_plain_clip(method: MethodSettings) -> bool:
-    """Whether the contrastive loss is all that is trained."""
+    """Return whether only the contrastive loss is trained."""
     return not parts(method)
 
 
 def kind(method: MethodSettings) -> str:
-    """Its name, such as "plain CLIP", "EntityCLIP", "MMAE only", "CLIP with anchors" or "EntityCLIP with bridge"."""
+    """Return its name: "plain CLIP", "EntityCLIP", "MMAE only", "CLIP with anchors", "EntityCLIP with bridge", ..."""
     if is_plain_clip(method):
         return "plain CLIP"
     ours = [part for part in parts(method) if part in OURS]

@@ -1,4 +1,4 @@
-"""What a training run is, from the small files that it leaves: no weights are read, and torch is not imported."""
+"""Overview of a training run from the small files in its folder. Reads no weights and does not import torch."""
 
 import json
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from entityclip.contract.yaml_file import parse_yaml
 from model.run_kind import OURS, is_plain_clip, kind, parts
 from model.settings.schema import MethodSettings
 
-# As `checkpoint`, `run_folder`, `run_log`, `evaluation` and `train_state` name them; those import torch: seconds.
+# Copies of the names in `checkpoint`, `run_dir`, `run_log`, `evaluate` and `train_state`: importing those loads torch.
 _CARD, _RECORD, _LOG, _SETTINGS, _METRICS = (
     "checkpoint/checkpoint.json",
     "train.json",
@@ -21,23 +21,23 @@ _CARD, _RECORD, _LOG, _SETTINGS, _METRICS = (
     "metrics.json",
 )
 _TOWERS, _STATE = "towers.safetensors", "state"
-_TAIL = 1 << 18
+_TAIL = 1 << 18  # bytes
 IMPORTED = "imported checkpoint"
 
 
 @dataclass(frozen=True)
 class RunOverview:
-    """A run folder, as far as its files tell; what a file does not say is None or empty.
+    """Contents of a run folder; what its files do not say is None or empty.
 
     Attributes:
-        state: "finished", "unfinished" (it goes on, or was stopped), or "imported checkpoint".
-        settings: those of the run, plain.
-        last_step: the last line of the log about a step: its number, losses and learning rates.
-        checkpoint: the card of the checkpoint that is kept: its step, and what validation found in percent.
-        evaluation: `metrics.json`: by split gallery and retrieval in percent; `stale` if measured on other weights.
-        resumable: steps whose whole state is saved, so that training can go on from them.
-        record: what the finished run says of itself: seconds, rows by use, versions.
-        damaged: files that cannot be read, and why.
+        state: "finished", "unfinished" (running or stopped), or "imported checkpoint".
+        settings: the run's settings as plain types.
+        last_step: the last step in the log: its number, losses and learning rates.
+        checkpoint: the card of the best checkpoint: its step and its validation metrics in percent.
+        evaluation: `metrics.json`: gallery and retrieval in percent by split; `stale` if measured on other weights.
+        resumable: steps with a saved training state, from which training can resume.
+        record: the finished run's record: seconds, rows by use, versions.
+        damaged: unreadable files, and why.
     """
 
     location: Path
@@ -52,45 +52,46 @@ class RunOverview:
 
     @property
     def explanations(self) -> str | None:
-        """Folder of the shards it was trained on."""
+        """Return the folder of the shards it was trained on."""
         folder = (self.settings.get("data") or {}).get("explanations")
         return None if folder is None else str(folder)
 
     @property
     def method(self) -> MethodSettings | None:
-        """What it trains, by its settings, or else by its checkpoint; None if neither says it.
+        """Return its method from its settings, or else from its checkpoint; None if neither has a valid one.
 
-        `settings.yaml` is written whole, so what it leaves out an older version did not have: off, as the default says.
+        `settings.yaml` holds every setting; one that is absent did not exist in the version that wrote it, so its
+        default (off) is right.
         """
         of_settings = self.settings.get("method", {}) if self.settings else None
         for method in (of_settings, self.checkpoint.get("method")):
             try:
                 return MethodSettings.model_validate(method)
-            except ValidationError:  # absent, damaged, or of a later version, with parts that are not known here
+            except ValidationError:  # absent, damaged, or from a later version with unknown parts
                 continue
         return None
 
     @property
     def is_control(self) -> bool:
-        """Whether every row was trained with the explanation of another."""
+        """Return whether every row was trained with another row's explanation."""
         data = self.settings.get("data")
         return isinstance(data, dict) and data.get("wrong_explanations") is True
 
     @property
     def is_plain_clip(self) -> bool:
-        """Whether the contrastive loss is all that it trains: it is the baseline of the others."""
+        """Return whether it trains with the contrastive loss only, as the baseline does."""
         return self.method is not None and is_plain_clip(self.method)
 
     @property
     def kind(self) -> str:
-        """What people call it, such as "EntityCLIP" (`run_kind.kind`), and whether it is a control or imported."""
+        """Return its display name, such as "EntityCLIP" (`run_kind.kind`), marked if it is a control or imported."""
         name = "of an unknown method" if self.method is None else kind(self.method)
         control = ", others' explanations" if self.is_control else ""
         imported = ", imported" if self.state == IMPORTED else ""
         return f"{name}{control}{imported}"
 
     def as_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the overview as JSON types."""
         return {
             "inspect_version": 1,
             "kind": "training run",
@@ -109,12 +110,12 @@ class RunOverview:
 
 
 def is_training_run(folder: Path) -> bool:
-    """Whether training, or an import of a checkpoint, wrote here."""
+    """Return whether `folder` holds a training run or an imported checkpoint."""
     return any((folder / name).is_file() for name in (_CARD, _RECORD, _LOG))
 
 
 def overview(run: Path) -> RunOverview:
-    """Read a run folder's small files; one that is damaged is named, the others are read."""
+    """Read a run folder's small files; damaged ones are listed in `damaged`."""
     damaged: dict[str, str] = {}
 
     def read(name: str) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def overview(run: Path) -> RunOverview:
             text = (run / name).read_text(encoding="utf-8")
             content = parse_yaml(text) if name.endswith(".yaml") else json.loads(text)
             if not isinstance(content, dict):
-                raise ValueError("is no mapping")
+                raise ValueError("is not a mapping")
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
@@ -157,14 +158,14 @@ def overview(run: Path) -> RunOverview:
 
 
 def in_order(runs: Iterable[RunOverview]) -> list[RunOverview]:
-    """As they are compared: plain CLIP, the baseline, then controls, then the paper's method, then ours.
+    """Return runs in the order of comparison: plain CLIP (the baseline), controls, the paper's method, our extensions.
 
-    Those of one kind stay as they are given.
+    The sort is stable.
     """
-    return sorted(runs, key=_place)
+    return sorted(runs, key=_rank)
 
 
-def _place(run: RunOverview) -> int:
+def _rank(run: RunOverview) -> int:
     if run.is_plain_clip:
         return 0
     if run.is_control:
@@ -174,7 +175,7 @@ def _place(run: RunOverview) -> int:
 
 
 def _last_step(log: Path) -> dict[str, Any]:
-    """The last whole line of a step; only the end of the log is read."""
+    """Return the last complete line of kind "step"; only the end of the log is read."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL))
@@ -184,7 +185,7 @@ def _last_step(log: Path) -> dict[str, Any]:
     for line in reversed(lines):
         try:
             content = json.loads(line)
-        except ValueError:  # the line that the tail begins in, or one that was torn
+        except ValueError:  # a line cut at the start of the tail, or by a crash
             continue
         if isinstance(content, dict) and content.get("kind") == "step":
             return content

@@ -1,4 +1,4 @@
-"""A process that works for another one."""
+"""Helpers for worker processes."""
 
 import multiprocessing
 import os
@@ -6,7 +6,7 @@ import threading
 
 
 def end_with_parent() -> None:
-    """Call it in the worker: it ends as soon as the process that began it does, however that ends."""
+    """Make this worker process exit as soon as its parent does, however the parent ends."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -1,9 +1,9 @@
-"""Checkpoints: safetensors and JSON, written whole; the towers come back as plain CLIP.
+"""Checkpoints in safetensors and JSON, written atomically; the towers load as a plain CLIP.
 
-`RUN/checkpoint/model.safetensors` holds every parameter, `towers.safetensors` the towers alone under
-open_clip's own names, `checkpoint.json` what the parameters belong to, and where they began from a model folder
-`towers/` its configuration and tokenizer: that folder is not needed again. A relative `local-dir:` path in the card
-starts at `RUN/checkpoint`, so that a run can be moved.
+`RUN/checkpoint/model.safetensors` holds every parameter, `towers.safetensors` only the towers under open_clip's
+names, `checkpoint.json` (the card) the model and method. If training started from a model folder, `towers/` holds its
+configuration and tokenizer, so that folder is no longer needed. A relative `local-dir:` path in the card is relative
+to `RUN/checkpoint`, so that a run can be moved.
 """
 
 import hashlib
@@ -39,13 +39,13 @@ def save_checkpoint(
     trained_with: dict[str, Any] | None = None,
     base: TowersFolder | None = None,
 ) -> None:
-    """Write `run/checkpoint`, replacing an older one only when the new one is complete.
+    """Write `run/checkpoint`; an existing one is replaced once the new one is complete.
 
     Args:
-        towers: what training began from.
-        origin: where weights come from that this program did not train.
+        towers: the initial towers.
+        origin: source of imported weights.
         trained_with: settings, seed, code and shards of the training.
-        base: the model folder that training began from, to be kept with the checkpoint.
+        base: the model folder that training started from, to be saved with the checkpoint.
     """
     with folder_written_whole(run / CHECKPOINT) as folder:
         save_file(_on_cpu(model.state_dict()), folder / MODEL)
@@ -70,7 +70,7 @@ def save_checkpoint(
 
 
 def read_checkpoint_card(run: Path) -> dict[str, Any]:
-    """The contents of `run/checkpoint/checkpoint.json`. Raises ModelError if there is none, or another format."""
+    """Return the contents of `run/checkpoint/checkpoint.json`. Raises ModelError if absent or of another format."""
     path = run / CHECKPOINT / CARD
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
@@ -89,9 +89,9 @@ def read_checkpoint_card(run: Path) -> dict[str, Any]:
 
 
 def load_trained_towers(run: Path) -> Towers:
-    """The trained CLIP, its transform and its tokenizer; nothing of MMAE and GI-ITM.
+    """Load the trained CLIP, its transform and its tokenizer, without MMAE and GI-ITM.
 
-    Raises ModelError if the checkpoint is absent, damaged, or does not fit the model it names.
+    Raises ModelError if the checkpoint is absent, damaged, or does not fit the model named in its card.
     """
     towers = load_towers(TowerSettings.model_validate(read_checkpoint_card(run)["towers"]), load_weights=False)
     _load_into(towers.clip, run / CHECKPOINT / TOWERS)
@@ -99,7 +99,7 @@ def load_trained_towers(run: Path) -> Towers:
 
 
 def load_entityclip(run: Path) -> tuple[EntityCLIP, Towers]:
-    """The whole trained model, to look into it or to train on. Raises as `load_trained_towers` does."""
+    """Load the whole trained model, for analysis or further training. Raises as `load_trained_towers` does."""
     card = read_checkpoint_card(run)
     towers = load_towers(TowerSettings.model_validate(card["towers"]), load_weights=False)
     model = EntityCLIP(towers.clip, MethodSettings.model_validate(card["method"]))
@@ -121,14 +121,14 @@ def _on_cpu(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def holds_model(folder: Path) -> bool:
-    """Whether there is something in a folder that `load_clip` would try to load."""
+    """Return whether a folder holds something that `load_clip` would try to load."""
     return any((folder / name).is_file() for name in (CARD, f"{CHECKPOINT}/{CARD}", CONFIG))
 
 
 def load_clip(folder: Path) -> Towers:
-    """The towers of a run folder, its checkpoint folder, or an export (any open_clip model folder).
+    """Load the towers of a run folder, its checkpoint folder, or an export (any open_clip model folder).
 
-    Raises ModelError: none of these, or damaged.
+    Raises ModelError if it is none of these, or damaged.
     """
     if (folder / CARD).is_file():
         folder = folder.resolve().parent
@@ -140,7 +140,7 @@ def load_clip(folder: Path) -> Towers:
 
 
 def model_digest(towers: Towers) -> str:
-    """SHA-256 of what decides an embedding: weights with their names, preprocessing, and the tokens of some texts."""
+    """Return a SHA-256 of what determines an embedding: named weights, preprocessing, and the tokens of some texts."""
     clip: Any = towers.clip
     found = hashlib.sha256(json.dumps(dict(clip.visual.preprocess_cfg), sort_keys=True).encode())
     found.update(towers.tokenizer(["", "Queen Elizabeth II visits Ascot"]).numpy().tobytes())

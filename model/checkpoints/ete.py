@@ -1,4 +1,4 @@
-"""The authors' trained `.pt` as a run folder of ours: renamed, stacked, in fp32, and nothing left out."""
+"""Import of the authors' `.pt` checkpoints: parameters renamed, experts stacked, all in fp32."""
 
 import pickle
 import zipfile
@@ -23,9 +23,9 @@ from model.settings.schema import LOCAL_DIR, MethodSettings, TowerSettings
 
 FOLDER = "clip"
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
-_NO_PARAMETERS = ("input_resolution", "context_length", "vocab_size")  # OpenAI's files carry them as numbers
+_NO_PARAMETERS = ("input_resolution", "context_length", "vocab_size")  # numbers in OpenAI's files
 _OPENAI_VOCABULARY = 49408
-_NAMED = 8  # names of an error message
+_NAMED = 8  # names listed in an error message
 _EXPERTS = {"vision_expert_": "image", "share_expert_": "shared", "text_expert_": "text"}
 _IN_AN_EXPERT = {
     "ln_1.weight": "ln_1_weight",
@@ -51,7 +51,7 @@ _OTHERS = {
 
 @dataclass(frozen=True)
 class Imported:
-    """What was found and what was made of it."""
+    """An imported checkpoint."""
 
     out: Path
     dtype: str
@@ -61,7 +61,7 @@ class Imported:
     ignored: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """The same for people."""
+        """Return a summary for display."""
         sizes, method = self.sizes, self.method
         counts = f"{method.image_experts}/{method.shared_experts}/{method.text_experts}"
         modules = ", ".join(parts(method)) or "none"
@@ -78,7 +78,7 @@ class Imported:
             f"assumed: QuickGELU, OpenAI's image statistics, one head an expert; tokenizer: {tokenizer}",
         ]
         if self.ignored:
-            lines.append(f"left out, no parameters: {', '.join(self.ignored)}")
+            lines.append(f"ignored, not parameters: {', '.join(self.ignored)}")
         return [*lines, f"checkpoint: {self.out / CHECKPOINT}; for open_clip: {LOCAL_DIR}{self.out / FOLDER}"]
 
 
@@ -90,17 +90,17 @@ def import_checkpoint(
     text_heads: int | None = None,
     eot_id: int | None = None,
 ) -> Imported:
-    """Write `out/checkpoint`, which `evaluate` reads, and `out/clip`, an open_clip model folder.
+    """Convert the authors' checkpoint to `out/checkpoint`, which `evaluate` reads, and `out/clip` for open_clip.
 
     Args:
-        path: a state dict under the authors' names, fp16 or fp32, bare or under "state_dict", "model" or
-            "model_state_dict", with or without "module." before every name.
+        path: a state dict with the authors' names, fp16 or fp32, bare or under "state_dict", "model" or
+            "model_state_dict", with or without the prefix "module.".
         out: a folder without a checkpoint.
-        vision_heads, text_heads: of the towers' attention, which no shape tells; None: width / 64, as OpenAI's.
-        eot_id: token at which a text ends; None: its highest id, as OpenAI's.
+        vision_heads, text_heads: attention heads, which shapes do not reveal; None: width / 64, as in OpenAI's models.
+        eot_id: end-of-text token; None: the highest id in a text, as in OpenAI's models.
 
-    Raises ModelError for a file that holds something else, names that are missing, unknown or of another shape,
-    values that are not finite, and a folder that holds a checkpoint.
+    Raises ModelError for a file of another kind, parameters that are missing, unknown, of another shape or not finite,
+    and if `out` holds a checkpoint.
     """
     if (out / CHECKPOINT).exists():
         raise ModelError(f"{out} holds a checkpoint; choose another folder, or remove it")
@@ -122,14 +122,14 @@ def import_checkpoint(
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """The parameters, under their bare names, and the names of what is none."""
+    """Return the parameters by name without prefix, and the names of ignored entries."""
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ModelError(f"no checkpoint at {path}") from None
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{path}: is no file of plain tensors (torch.load, weights only): {reason}") from error
+        raise ModelError(f"{path}: is not a file of plain tensors (torch.load, weights only): {reason}") from error
     wrapper = next((key for key in _WRAPPERS if isinstance(content, Mapping) and key in content), None)
     if wrapper is not None:
         content = content[wrapper]
@@ -139,14 +139,14 @@ def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     state = {name: value for name, value in content.items() if name not in _NO_PARAMETERS}
     for name, value in state.items():
         if not isinstance(value, Tensor) or not value.is_floating_point():
-            raise ModelError(f"{path}: {name!r} is no tensor of floating-point numbers, but {_kind(value)}")
+            raise ModelError(f"{path}: {name!r} is not a floating-point tensor but {_kind(value)}")
         if not value.isfinite().all():
             raise ModelError(f"{path}: {name!r} has values that are not finite")
     return state, tuple(name for name in content if name in _NO_PARAMETERS)
 
 
 def _method(state: dict[str, Tensor]) -> MethodSettings:
-    """What the file was trained with, as far as its names tell."""
+    """Infer the method from the parameters' names."""
     counts = expert_counts(set(state))
     mmae = any(name.startswith("weight_attn_") for name in state)
     gi_itm = any(name.startswith(("weight_full.", "itm_head.")) for name in state)
@@ -178,7 +178,7 @@ def _check_names(state: dict[str, Tensor], model: EntityCLIP, path: Path) -> Non
     ]
     if any(wrong):
         raise ModelError(
-            f"{path}: is no checkpoint of the authors' model; " + "; ".join(part for part in wrong if part)
+            f"{path}: is not a checkpoint of the authors' model; " + "; ".join(part for part in wrong if part)
         )
 
 
@@ -192,9 +192,9 @@ def _kind(value: object) -> str:
 
 
 def from_authors(name: str) -> tuple[str, int | None]:
-    """Our state-dict name of one of their parameters, and for an expert its place in our stacked parameter.
+    """Return our name of one of their parameters and, for an expert, its index in our stacked parameter (else None).
 
-    What is not an expert, a gate or a head is CLIP's own.
+    Everything but experts, gates and heads belongs to CLIP.
     """
     for theirs, group in _EXPERTS.items():
         number, _, parameter = name.removeprefix(theirs).partition(".")
@@ -207,17 +207,17 @@ def from_authors(name: str) -> tuple[str, int | None]:
 
 
 def shapes_at_authors(state: dict[str, Tensor]) -> dict[str, torch.Size]:
-    """Name and shape of every parameter that the authors' model has where ours has `state`."""
+    """Return the names and shapes, in the authors' model, of our state dict's parameters."""
     return dict(_at_authors(state))
 
 
 def state_from_authors(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Their state dict under our names, each group's experts stacked; no expert's number may be missing."""
+    """Return their state dict with our names, each group's experts stacked; expert numbers must have no gaps."""
     return dict(_renamed(state))
 
 
 def expert_counts(names: set[str]) -> dict[str, int]:
-    """How many experts of each group ("image", "shared", "text") a state dict of theirs has."""
+    """Return the number of experts of each group ("image", "shared", "text") in a state dict of theirs."""
     counts = dict.fromkeys(_EXPERTS.values(), 0)
     for ours, place in map(from_authors, names):
         if place is not None:

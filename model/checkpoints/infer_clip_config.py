@@ -1,4 +1,4 @@
-"""The sizes of an OpenAI-style CLIP, read off the shapes of its parameters."""
+"""Configuration of an OpenAI-style CLIP, inferred from the shapes of its parameters."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _IMAGE_LAYERS, _TEXT_LAYERS = "visual.transformer.resblocks.", "transformer.resb
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a Vision Transformer and a text transformer of CLIP are made with."""
+    """Sizes of CLIP's Vision Transformer and text transformer."""
 
     embed: int
     image: int  # pixels a side
@@ -30,11 +30,11 @@ class Sizes:
     text_layers: int
     text_heads: int
     text_mlp_ratio: float
-    eot_id: int | None  # None: the highest id of a text, as in OpenAI's models
+    eot_id: int | None  # None: the highest id in a text, as in OpenAI's models
 
     @property
     def model_cfg(self) -> dict[str, Any]:
-        """Arguments of `open_clip.CLIP`."""
+        """Return the arguments of `open_clip.CLIP`."""
         vision = {
             "image_size": self.image,
             "patch_size": self.patch,
@@ -57,7 +57,7 @@ class Sizes:
 
     @property
     def preprocess_cfg(self) -> dict[str, Any]:
-        """OpenAI's, written out."""
+        """Return OpenAI's preprocessing."""
         return {
             "mean": list(open_clip.OPENAI_DATASET_MEAN),
             "std": list(open_clip.OPENAI_DATASET_STD),
@@ -69,21 +69,20 @@ class Sizes:
 def sizes_of(
     state: dict[str, Tensor], *, vision_heads: int | None, text_heads: int | None, eot_id: int | None
 ) -> Sizes:
-    """Sizes of a state dict under OpenAI's names.
+    """Infer sizes from a state dict with OpenAI's names.
 
-    What no shape tells is as in OpenAI's models where it is None: heads are width / 64, and a text ends at its
-    highest token id.
+    Arguments that are None default to OpenAI's models: heads are width / 64, and a text ends at its highest token id.
 
-    Raises ModelError for a ResNet, a parameter that is missing, heads that do not divide the width, and an
-    end-of-text id outside the vocabulary.
+    Raises ModelError for a ResNet, a missing parameter, heads that do not divide the width, and an end-of-text id
+    outside the vocabulary.
     """
     if any(name.startswith("visual.layer1.") for name in state):
         raise ModelError("the checkpoint has a ResNet image tower; only Vision Transformers can be imported")
     vision_width, _, patch, _ = _shape(state, "visual.conv1.weight", 4)
-    places, _ = _shape(state, "visual.positional_embedding", 2)
-    grid = math.isqrt(max(places - 1, 0))
-    if grid == 0 or grid * grid != places - 1:
-        raise ModelError(f"visual.positional_embedding has {places} places: not one more than a square")
+    positions, _ = _shape(state, "visual.positional_embedding", 2)
+    grid = math.isqrt(max(positions - 1, 0))
+    if grid == 0 or grid * grid != positions - 1:
+        raise ModelError(f"visual.positional_embedding has {positions} positions: not one more than a square")
     vocabulary, text_width = _shape(state, "token_embedding.weight", 2)
     context, _ = _shape(state, "positional_embedding", 2)
     if eot_id is not None and not 0 <= eot_id < vocabulary:
@@ -109,7 +108,7 @@ def sizes_of(
 
 def _shape(state: dict[str, Tensor], name: str, dimensions: int) -> tuple[int, ...]:
     if name not in state:
-        raise ModelError(f"the checkpoint is no CLIP with a Vision Transformer: it lacks {name!r}")
+        raise ModelError(f"the checkpoint is not a CLIP with a Vision Transformer: it lacks {name!r}")
     shape = tuple(state[name].shape)
     if len(shape) != dimensions or 0 in shape:
         raise ModelError(f"{name!r} has shape {shape}, not {dimensions} sizes")

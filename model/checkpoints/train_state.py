@@ -1,9 +1,9 @@
-"""The whole state of a run at a step, to go on from as if nothing had happened: safetensors and JSON.
+"""Training states in safetensors and JSON: a run resumed from one equals an uninterrupted run.
 
-`RUN/state/step-00000120/` holds `model.safetensors`, `optimizer.safetensors` (AVERAGE/PARAMETER by name),
+`RUN/state/step-00000120/` holds `model.safetensors`, `optimizer.safetensors` (named STATE/PARAMETER),
 `random.safetensors` (torch's generators) and `state.json`: the position, Python's and numpy's generators, images
-that failed, and the settings, data and code that the run is made from. The learning rate, the batch order and the
-hard negatives are functions of the settings and the step, so nothing of them is kept.
+that failed, and the settings, data and code of the run. Learning rate, batch order and hard negatives are functions
+of the settings and the step, so they are not saved.
 """
 
 import json
@@ -30,34 +30,34 @@ MODEL, OPTIMIZER, RANDOM = "model.safetensors", "optimizer.safetensors", "random
 
 @dataclass
 class Position:
-    """How far a run is."""
+    """Progress of a run."""
 
-    step: int = 0  # optimiser steps behind us
-    batches: int = 0  # drawn from the order; more than steps where batches had no two usable images
-    validated: bool = False  # whether the validation due after this step, if any, is done
+    step: int = 0  # optimiser steps done
+    batches: int = 0  # drawn; more than steps if some had fewer than two usable images
+    validated: bool = False  # whether the validation due after this step is done
     best_step: int = 0
     best: dict[str, Any] | None = None  # validation metrics of the best checkpoint
     samples: int = 0
-    step_seconds: float = 0.0  # spent in steps; together with `seconds` the only thing that is not repeatable
+    step_seconds: float = 0.0  # spent in steps; like `seconds`, not reproducible
     seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class TrainState:
-    """A saved state, tensors and all."""
+    """A saved state with its tensors."""
 
     folder: Path
     position: Position
-    failures: dict[str, dict[str, str]]  # by use ("train", "val"): image id -> why it cannot be used
+    failures: dict[str, dict[str, str]]  # by use ("train", "val"): row id -> why its image cannot be used
     rows: dict[str, int]  # by use: usable rows at the start
-    origin: dict[str, Any]  # settings, data and code, as `model.tracking.run_log.describe_origin` gives them
+    origin: dict[str, Any]  # see `model.tracking.run_log.describe_origin`
     random: dict[str, Any]
     model: dict[str, Tensor]
     optimizer: dict[str, Tensor]
     random_tensors: dict[str, Tensor]
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
-        """Put weights, averages and generators back. Raises ModelError if they do not fit the model."""
+        """Restore weights, optimiser and generators. Raises ModelError if they do not fit the model."""
         try:
             model.load_state_dict(self.model)
             _load_optimizer(self.optimizer, model, optimizer)
@@ -67,7 +67,7 @@ class TrainState:
 
 
 class Saved(NamedTuple):
-    """What saving a state cost."""
+    """A saved state's folder, size and duration of saving."""
 
     folder: Path
     mebibytes: float
@@ -85,7 +85,7 @@ def save_state(
     rows: dict[str, int],
     origin: dict[str, Any],
 ) -> Saved:
-    """Write the state whole or not at all."""
+    """Write the state atomically."""
     began = time.monotonic()
     target = run / STATE / f"step-{position.step:08d}"
     with folder_written_whole(target) as folder:
@@ -107,18 +107,18 @@ def save_state(
 
 
 def keep_last(run: Path, count: int) -> None:
-    """Remove all states but the last so many."""
+    """Remove all states but the last `count`."""
     for old in _folders(run)[count:]:
         remove_whole(old)
 
 
 def saved_steps(run: Path) -> list[int]:
-    """Steps whose state is there, the last first."""
+    """Return the steps with a saved state, latest first."""
     return [int(folder.name.removeprefix("step-")) for folder in _folders(run)]
 
 
 def set_aside(run: Path, step: int) -> Path | None:
-    """Take the state of a step out of those that a run goes on from, if there is one; where it is now."""
+    """Rename the state of a step so that a run does not resume from it; return its new path, or None if absent."""
     folder = run / STATE / f"step-{step:08d}"
     if not folder.exists():
         return None
@@ -128,22 +128,22 @@ def set_aside(run: Path, step: int) -> Path | None:
 
 
 def newest_state(run: Path) -> TrainState | None:
-    """The last saved state of a run; None where there is none.
+    """Load the latest saved state of a run, or return None if there is none.
 
-    Raises ModelError for one that is damaged or of another format: what to do then is for a person to say.
+    Raises ModelError if it is damaged or of another format; the user decides whether to fall back to an earlier one.
     """
     folders = _folders(run)
     return _read(folders[0]) if folders else None
 
 
 def newest_origin(run: Path) -> dict[str, Any] | None:
-    """What the run is made from whose state is there; None where there is none. Raises as `newest_state` does."""
+    """Return the origin of the latest saved state, or None. Raises as `newest_state` does."""
     folders = _folders(run)
     return dict(_read_card(folders[0])["origin"]) if folders else None
 
 
 def _folders(run: Path) -> list[Path]:
-    """Saved states, the last first."""
+    """Return the folders of saved states, latest first."""
     return sorted((run / STATE).glob("step-*"), reverse=True)
 
 
@@ -178,17 +178,17 @@ def _read_card(folder: Path) -> dict[str, Any]:
     if card.get("format_version") != FORMAT_VERSION:
         raise ModelError(
             f"{folder / CARD}: format {card.get('format_version')}, this program reads {FORMAT_VERSION}; "
-            "go on with the program that wrote it, or begin anew with --overwrite"
+            "resume with the program that wrote it, or start over with --overwrite"
         )
     return dict(card)
 
 
 def _remedy(folder: Path) -> str:
-    return f"remove {folder} to go on from an earlier state, or begin anew with --overwrite"
+    return f"remove {folder} to resume from an earlier state, or start over with --overwrite"
 
 
 def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimiser's averages and step counts, named KIND/PARAMETER."""
+    """Return the optimiser's tensors by name, STATE/PARAMETER."""
     found = {}
     for name, parameter in model.named_parameters():
         for kind, value in optimizer.state.get(parameter, {}).items():
@@ -208,7 +208,7 @@ def _load_optimizer(tensors: dict[str, Tensor], model: nn.Module, optimizer: tor
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> Iterator[nn.Parameter]:
-    """In the order in which torch numbers them."""
+    """Yield parameters in the order of the optimiser's state dict."""
     for group in optimizer.param_groups:
         yield from group["params"]
 

@@ -1,1 +1,1 @@
-"""CLIP towers of open_clip: loaded, saved, tokenised for, and read token by token."""
+"""open_clip's towers: loading, saving, tokenization and token features."""

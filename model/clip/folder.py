@@ -1,4 +1,4 @@
-"""A model folder that open_clip loads by `local-dir:FOLDER`, offline and strict."""
+"""Model folders that open_clip loads with `local-dir:FOLDER`, offline."""
 
 import copy
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ def write_open_clip_folder(
     """Write configuration and weights into an existing folder.
 
     Args:
-        model_cfg: arguments of open_clip's model class; "quick_gelu" is written out, whatever it is.
+        model_cfg: arguments of open_clip's model class; "quick_gelu" is always written.
         preprocess_cfg: "mean" and "std" at least.
-        state: the model's state dict, under open_clip's names.
+        state: the model's state dict, with open_clip's names.
     """
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, folder / WEIGHTS)
     _write_config(folder, model_cfg, preprocess_cfg)
@@ -33,7 +33,7 @@ def write_open_clip_folder(
 
 @dataclass(frozen=True)
 class TowersFolder:
-    """A model folder without its weights: what a checkpoint of the towers needs to be loaded."""
+    """A model folder without weights: configuration and tokenizer, which a checkpoint of the towers needs to load."""
 
     model_cfg: dict[str, Any]
     preprocess_cfg: dict[str, Any]
@@ -42,7 +42,7 @@ class TowersFolder:
     def write(self, folder: Path) -> None:
         """Write configuration and tokenizer into an existing folder.
 
-        Raises ModelError for a tokenizer that open_clip would not find there again.
+        Raises ModelError for a tokenizer that open_clip cannot load from a folder.
         """
         model_cfg = copy.deepcopy(self.model_cfg)
         write_tokenizer(self.tokenizer, model_cfg, folder)
@@ -50,21 +50,21 @@ class TowersFolder:
 
 
 def towers_folder(settings: TowerSettings, towers: Towers) -> TowersFolder:
-    """The folder of loaded towers; nothing of it is read later from what `settings` name."""
+    """Return the folder contents of loaded towers, held in memory: the folder in `settings` is not read again."""
     clip: Any = towers.clip
     return TowersFolder(open_clip.get_model_config(settings.model), dict(clip.visual.preprocess_cfg), towers.tokenizer)
 
 
 def write_tokenizer(tokenizer: Any, model_cfg: dict[str, Any], folder: Path) -> None:
-    """Put tokenizer files beside a model and say so in `model_cfg`; OpenAI's own comes with open_clip.
+    """Write tokenizer files next to a model and record them in `model_cfg`; OpenAI's comes with open_clip.
 
-    Raises ModelError for a tokenizer that open_clip would not find in a folder.
+    Raises ModelError for a tokenizer that open_clip cannot load from a folder.
     """
     if isinstance(tokenizer, open_clip.tokenizer.HFTokenizer):
         tokenizer.save_pretrained(folder)
         model_cfg["text_cfg"]["hf_tokenizer_name"] = "."  # open_clip then looks in the folder itself
     elif not isinstance(tokenizer, open_clip.tokenizer.SimpleTokenizer):
-        raise ModelError(f"a {type(tokenizer).__name__} cannot be exported: open_clip would not find it in a folder")
+        raise ModelError(f"a {type(tokenizer).__name__} cannot be exported: open_clip cannot load it from a folder")
 
 
 def _write_config(folder: Path, model_cfg: dict[str, Any], preprocess_cfg: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What towers are asked for, checked against open_clip's own tables before anything is downloaded."""
+"""Checks of model names and pre-trained tags against open_clip's tables, before anything is downloaded."""
 
 import difflib
 import json
@@ -18,10 +18,10 @@ _OTHER_TOWERS = (("timm", "vision_cfg", "timm_model_name"), ("transformers", "te
 
 
 def check_names(settings: TowerSettings) -> None:
-    """Raise ModelError for towers of timm or transformers, a model or tag that open_clip lacks, other activations.
+    """Raise ModelError for unknown names or tags, towers of timm or transformers, and weights of another activation.
 
     OpenAI's weights were trained with QuickGELU; in a GELU model every number would be wrong, and open_clip
-    only warns. A `local-dir:` folder says its own activation.
+    only warns. A `local-dir:` folder specifies its activation itself.
     """
     model, tag = settings.model, settings.pretrained
     if settings.folder is not None:
@@ -65,9 +65,9 @@ def _config_of_folder(folder: Path) -> dict[str, Any]:
 
 
 def preprocessing_of(settings: TowerSettings) -> dict[str, Any]:
-    """Image preprocessing that belongs to the weights `settings` name, as `create_model_and_transforms` takes it.
+    """Return the image preprocessing of pre-trained weights as arguments of `create_model_and_transforms`.
 
-    open_clip knows it by the weights' tag, so a model that is made without them has to be told.
+    open_clip looks it up by the weights' tag, so a model created without weights needs it explicitly.
     """
     if settings.pretrained is None:
         return {}

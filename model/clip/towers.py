@@ -1,10 +1,10 @@
-"""Step 1 of the method: open_clip models, read token by token.
+"""Step 1 of the method: token features of open_clip models.
 
-`encode_image` and `encode_text` keep one token; the experts read all of them, in the joint embedding:
+`encode_image` and `encode_text` return one token; the experts read all of them, in the joint embedding:
 
-- Vision Transformer and text transformer: the tower's own last LayerNorm and projection, on every token.
-- ModifiedResNet: its last feature map through its own attention pool, with every token as the query. The
-  pool's tokens are the map's mean, first, and its H*W places; `encode_image` keeps what the mean asks for.
+- Vision Transformer and text transformer: the tower's last LayerNorm and projection, applied to every token.
+- ModifiedResNet: its attention pool on the last feature map, with every token as a query. The pool's tokens are
+  the map's mean, first, and its H*W positions; `encode_image` returns the output for the mean.
 
 These functions use open_clip's public attributes, so its models are loaded, trained and saved unchanged.
 """
@@ -25,7 +25,7 @@ from model.settings.schema import TowerSettings
 
 
 class Towers(NamedTuple):
-    """A CLIP and what goes in front of it."""
+    """A CLIP with its image transform and tokenizer."""
 
     clip: nn.Module
     transform: Callable[[Any], Tensor]  # PIL image -> (3, H, W), for inference: no augmentation
@@ -38,11 +38,11 @@ class TokenFeatures(NamedTuple):
     image: Tensor  # V (B, Lv, D), CLS first
     text: Tensor  # T (B, Lt, D)
     text_eot: Tensor  # (B,) position of the end-of-text token in T
-    text_readable: Tensor | None  # (B, Lt) bool, no padding; None: experts read padding too
-    explanation: Tensor | None  # E (B, Lt, D); None where nothing reads it
+    text_readable: Tensor | None  # (B, Lt) bool, False for padding; None: experts read padding too
+    explanation: Tensor | None  # E (B, Lt, D); None if unused
     explanation_eot: Tensor | None  # (B,) position of the end-of-text token in E
-    explanation_readable: Tensor | None  # (B, Lt) bool, as text_readable
-    anchors: Tensor | None = None  # (B, D), as Batch's; no gradient goes there
+    explanation_readable: Tensor | None  # (B, Lt) bool, like text_readable
+    anchors: Tensor | None = None  # (B, D), see Batch; receives no gradient
 
     @property
     def v_cls(self) -> Tensor:
@@ -56,16 +56,16 @@ class TokenFeatures(NamedTuple):
 
     @property
     def e_eot(self) -> Tensor:
-        """E_eot (B, D): what CLIP's `encode_text` returns for the explanation, where there is one."""
+        """E_eot (B, D): what CLIP's `encode_text` returns for the explanation, which must be present."""
         assert self.explanation is not None and self.explanation_eot is not None
         return at_position(self.explanation, self.explanation_eot)
 
     def first(self, rows: int) -> "TokenFeatures":
-        """The first so many rows."""
+        """Return the first `rows` rows."""
         return TokenFeatures(*(None if x is None else x[:rows] for x in self))  # type: ignore[arg-type]
 
     def pooled(self) -> "TokenFeatures":
-        """V_cls, T_eot and, where there is one, E_eot alone, each as its row's only token."""
+        """Return features with V_cls, T_eot and, if present, E_eot as the only token of each row."""
         start = torch.zeros_like(self.text_eot)
         return TokenFeatures(
             image=self.image[:, :1],
@@ -82,13 +82,14 @@ class TokenFeatures(NamedTuple):
 def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers:
     """Load a CLIP, its inference transform and its tokenizer.
 
+    Without `load_weights` the parameters are random, to be replaced by a checkpoint's.
+
     Raises ModelError for a name, tag or class that open_clip or this package does not support, and for
     weights whose activation is not the model's: open_clip only warns, and every number would be wrong.
-    Without `load_weights` the parameters are random (a checkpoint is about to replace them).
     """
     check_names(settings)
     try:
-        with _no_word_of_random_weights(quiet=not load_weights):
+        with _no_warning_of_random_weights(quiet=not load_weights):
             clip, _, transform = open_clip.create_model_and_transforms(
                 settings.model,
                 pretrained=settings.pretrained if load_weights else None,
@@ -103,7 +104,7 @@ def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers
 
 
 def check_towers(clip: nn.Module) -> None:
-    """Raise ModelError, naming the class and what works, if token features of this model are not supported."""
+    """Raise ModelError, naming the class and the supported ones, if this model's token features are not supported."""
     kind = type(clip).__name__
     if type(clip) not in (open_clip.CLIP, open_clip.CustomTextCLIP):
         raise ModelError(f"model class {kind}: {SUPPORTED}")
@@ -124,7 +125,7 @@ def check_towers(clip: nn.Module) -> None:
 
 
 def image_tokens(clip: nn.Module, images: Tensor) -> Tensor:
-    """V (B, Lv, D) of images (B, 3, H, W); V[:, 0] equals `clip.encode_image(images)`.
+    """Return V (B, Lv, D) of images (B, 3, H, W); V[:, 0] equals `clip.encode_image(images)`.
 
     Lv is 1 + H*W / patch^2 for a Vision Transformer, 1 + H*W / 32^2 for a ResNet.
     """
@@ -145,7 +146,7 @@ def image_tokens(clip: nn.Module, images: Tensor) -> Tensor:
 
 
 def text_tokens(clip: nn.Module, tokens: Tensor) -> Tensor:
-    """T (B, Lt, D) of token ids (B, Lt); at `eot_position` it equals `clip.encode_text(tokens)`."""
+    """Return T (B, Lt, D) of token ids (B, Lt); at `eot_position` it equals `clip.encode_text(tokens)`."""
     tower: Any = text_tower(clip)
     length = tokens.shape[1]
     dtype = tower.transformer.get_cast_dtype()
@@ -159,48 +160,48 @@ def text_tokens(clip: nn.Module, tokens: Tensor) -> Tensor:
 
 
 def eot_position(clip: nn.Module, tokens: Tensor) -> Tensor:
-    """Position (B,) of the token that the text tower's own pooling keeps."""
+    """Return the position (B,) of the token that the text tower pools."""
     return end_position(text_pool(clip), tokens)
 
 
 def end_position(pool: tuple[str, int], tokens: Tensor) -> Tensor:
-    """The same for a text tower whose `text_pool` is `pool`."""
+    """Return the position (B,) of the pooled token for a text tower whose `text_pool` is `pool`."""
     pool_type, eos_id = pool
     return tokens.argmax(dim=-1) if pool_type == "argmax" else (tokens == eos_id).int().argmax(dim=-1)
 
 
 def is_causal(clip: nn.Module) -> bool:
-    """Whether a text token sees only those before it, so that cutting padding off changes none of them."""
+    """Return whether text attention is causal, so that trimming padding changes no token feature."""
     return getattr(text_tower(clip), "attn_mask", None) is not None
 
 
 def at_position(features: Tensor, position: Tensor) -> Tensor:
-    """Row b of features (B, L, D) at position[b]: (B, D)."""
+    """Return features[b, position[b]] for each b: (B, L, D) -> (B, D)."""
     return features[torch.arange(len(features), device=features.device), position]
 
 
 def embed_width(clip: nn.Module) -> int:
-    """D, the width of the joint embedding."""
+    """Return D, the width of the joint embedding."""
     visual: Any = clip.visual
     return int(visual.output_dim)
 
 
 def image_size(clip: nn.Module) -> tuple[int, int]:
-    """Height and width of the images that the image tower reads."""
+    """Return height and width of the image tower's input."""
     visual: Any = clip.visual
     size = visual.image_size
     return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
 
 def text_tower(clip: nn.Module) -> nn.Module:
-    """The module that holds the text tower's parts: CLIP keeps them itself, CustomTextCLIP in `text`."""
+    """Return the module with the text tower's layers: CLIP itself, or CustomTextCLIP's `text`."""
     tower = getattr(clip, "text", clip)
     assert isinstance(tower, nn.Module)
     return tower
 
 
 def text_pool(clip: Any) -> tuple[str, int]:
-    """The text tower's pool_type and, for pool_type 'eos', the token it keeps."""
+    """Return the text tower's pool_type and, for pool_type 'eos', the id of the pooled token."""
     tower: Any = text_tower(clip)
     return (clip.text_pool_type, clip.text_eos_id) if tower is clip else (tower.pool_type, tower.eos_id)
 
@@ -210,7 +211,7 @@ def _is_resnet(visual: nn.Module) -> bool:
 
 
 def _pooled_for_every_token(pool: Any, feature_map: Tensor) -> Tensor:
-    """open_clip's AttentionPool2d on a map (B, C, H, W) -> (B, 1 + H*W, D), every query kept, the mean's first."""
+    """Apply open_clip's AttentionPool2d with all queries, the mean first: (B, C, H, W) -> (B, 1 + H*W, D)."""
     x = feature_map.flatten(2).transpose(1, 2)
     x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1)
     x = x + pool.positional_embedding.to(x.dtype)
@@ -225,8 +226,8 @@ def _pooled_for_every_token(pool: Any, feature_map: Tensor) -> Tensor:
 
 
 @contextmanager
-def _no_word_of_random_weights(*, quiet: bool) -> Iterator[None]:
-    """Hold back open_clip's log: where a checkpoint replaces the weights, its warning would only mislead."""
+def _no_warning_of_random_weights(*, quiet: bool) -> Iterator[None]:
+    """Silence open_clip's warning about random weights, which is misleading if a checkpoint replaces them."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING if quiet else before)
     try:

@@ -1,1 +1,1 @@
-"""From explanation shards to batches: shards, receipts, images, rows, workers."""
+"""Data loading, from explanation shards to batches."""

@@ -1,10 +1,10 @@
-"""The order in which rows are read: for training a pure function of data, batch size and seed, for evaluation fixed.
+"""Order of rows: for training a function of data, batch size and seed only, for evaluation fixed.
 
-A resumed run needs no more than the number of batches it has drawn; several processes each take a part of every batch.
+A resumed run only needs the number of batches drawn so far. With several processes, each takes a part of every batch.
 """
 
 from collections.abc import Iterator
-from itertools import count as counted_from
+from itertools import count as count_from
 
 import numpy as np
 import torch
@@ -16,16 +16,15 @@ from model.rng import seeded
 
 
 class RandomBatchSampler(Sampler[list[int]]):
-    """Row numbers of the batches, batch by batch without an end.
+    """Endless batches of row numbers in random order.
 
-    One seeded permutation per epoch; its incomplete last batch is left out. Every epoch has its own permutation, so no
-    row is left out for good.
+    Each epoch has its own seeded permutation, whose incomplete last batch is dropped.
 
-    Where rows lie in blocks that had better be read once (row groups with images in them), the blocks are permuted,
-    and as many as make up a window are merged and their rows permuted: rows then meet only within a window.
+    With blocks that should be read only once (row groups with packed images), the blocks are permuted and grouped into
+    windows, and rows are permuted within each window.
 
     Attributes:
-        start: number of the batch that an iteration begins with; a resumed run sets it.
+        start: number of the first batch of an iteration; set by a resumed run.
     """
 
     def __init__(
@@ -34,8 +33,8 @@ class RandomBatchSampler(Sampler[list[int]]):
         """Order rows 0 to count - 1.
 
         Args:
-            blocks: (count,) number of each row's block; None: every row for itself, so any order is possible.
-            window: rows of a window, at least; the last one of an epoch may be smaller.
+            blocks: (count,) block number of each row; None: rows are permuted freely.
+            window: minimum rows of a window; the last one of an epoch may be smaller.
 
         Raises ModelError if `count` rows do not fill a batch.
         """
@@ -47,26 +46,26 @@ class RandomBatchSampler(Sampler[list[int]]):
         self.count, self.batch_size, self._seed, self._window = count, batch_size, seed, window
         self.batches_per_epoch = count // batch_size
         self.start = 0
-        self._blocks: list[np.ndarray] | None = None  # the rows of each
+        self._blocks: list[np.ndarray] | None = None  # rows by block
         if blocks is not None:
             by_block = np.argsort(blocks, kind="stable")
             self._blocks = np.split(by_block, np.flatnonzero(np.diff(blocks[by_block])) + 1)
         self._drawn: tuple[int, Tensor] = (-1, torch.empty(0))
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Endless batches, from number `start` on."""
-        return map(self.batch, counted_from(self.start))
+        """Yield batches without end, from batch `start`."""
+        return map(self.batch, count_from(self.start))
 
     def batch(self, number: int) -> list[int]:
-        """The rows of one batch; batches are numbered from 0 on through all epochs."""
-        epoch, place = divmod(number, self.batches_per_epoch)
+        """Return the rows of a batch; batches are numbered from 0 across epochs."""
+        epoch, index = divmod(number, self.batches_per_epoch)
         if self._drawn[0] != epoch:
             self._drawn = (epoch, self._permutation(epoch))
-        rows: list[int] = self._drawn[1][place * self.batch_size : (place + 1) * self.batch_size].tolist()
+        rows: list[int] = self._drawn[1][index * self.batch_size : (index + 1) * self.batch_size].tolist()
         return rows
 
     def _permutation(self, epoch: int) -> Tensor:
-        """(count,) the rows in the order of an epoch."""
+        """Return the rows (count,) in the order of an epoch."""
         generator = seeded(self._seed, "batch order", epoch)
         if self._blocks is None:
             return torch.randperm(self.count, generator=generator)
@@ -80,7 +79,7 @@ class RandomBatchSampler(Sampler[list[int]]):
 
 
 class SequentialBatchSampler(Sampler[list[int]]):
-    """All rows once, block by block and in a block by their numbers; the last batch may be smaller."""
+    """Batches of all rows once, ordered by block and row number; the last batch may be smaller."""
 
     def __init__(self, count: int, batch_size: int, blocks: np.ndarray | None = None) -> None:
         """Order rows 0 to count - 1; `blocks` as a RandomBatchSampler's."""

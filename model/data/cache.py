@@ -1,4 +1,4 @@
-"""Samples of a small split, decoded once and kept in memory: that changes time, never a batch."""
+"""In-memory cache of a small split's samples: images are decoded once; batches do not change."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,11 +9,14 @@ from tqdm import tqdm
 from model.data.dataset import BadSample, LoadedRows, Sample, TripleDataset
 from model.data.loader import CHUNK, load_chunks
 
-_FEW = 4096  # rows that are loaded sooner than workers have started
+_FEW = 4096  # rows; fewer are loaded faster than workers start
 
 
 def cache_samples(dataset: TripleDataset, limit_mib: int) -> bool:
-    """Load all samples if their pixels fit in `limit_mib`; whether they do. Raises ModelError: too many bad images."""
+    """Cache all samples if their pixels fit in `limit_mib`, and return whether they do.
+
+    Raises ModelError if too many images cannot be used.
+    """
     height, width = dataset.image_size
     if len(dataset) * 3 * height * width > limit_mib * 2**20:
         return False
@@ -30,7 +33,7 @@ def cache_samples(dataset: TripleDataset, limit_mib: int) -> bool:
 
 
 class SampleCache:
-    """The samples of all N rows of a dataset, once they have been loaded."""
+    """Loaded samples of all rows of a dataset."""
 
     def __init__(self, dataset: TripleDataset) -> None:
         count, texts = len(dataset), (len(dataset), dataset.tokenize.context_length)
@@ -40,14 +43,14 @@ class SampleCache:
         self._failures: dict[int, BadSample] = {}
 
     def keep(self, loaded: LoadedRows) -> None:
-        """Copy these."""
+        """Store loaded rows."""
         self._pixels[loaded.rows], self._captions[loaded.rows] = loaded.pixels, loaded.captions
         if self._explanations is not None and loaded.explanations is not None:
             self._explanations[loaded.rows] = loaded.explanations
         self._failures |= {bad.row: bad for bad in loaded.failures}
 
     def samples(self, rows: Sequence[int]) -> list[Sample | BadSample]:
-        """As the dataset makes them."""
+        """Return the samples of stored rows, as the dataset loads them."""
         explanations = self._explanations
         return [
             self._failures.get(row)

@@ -1,7 +1,7 @@
-"""Triples for training and evaluation as a torch Dataset: rows of the shards as tokens and pixels.
+"""A split as a torch Dataset: rows of the shards as tokens and pixels.
 
-Texts are read from a memory-mapped file and tokenised where they are used, images are decoded by the worker processes
-of `model.data.loader`. An image that cannot be used costs its row and is reported.
+Texts are read from a memory-mapped file and tokenised, and images decoded, in the worker processes of
+`model.data.loader`. A row whose image cannot be used is skipped and reported.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,12 +26,12 @@ from model.data.workers import count_workers
 from model.errors import ModelError
 from model.rng import seeded
 
-TRUNCATION_SAMPLE = 20_000  # rows; of a sample of so many, a share is off by less than 0.7 points (95 %)
-WINDOW = 8192  # rows of packed images that are shuffled together; two windows are in memory, about 20 KB a row
+TRUNCATION_SAMPLE = 20_000  # rows; the error of a share is below 0.7 points (95 %)
+WINDOW = 8192  # packed rows shuffled together; two windows are held in memory, about 20 KB a row
 
 
 class PackedRow(NamedTuple):
-    """A row, and its packed image read in advance: row groups are read whole, so one process reads for all."""
+    """A row with its packed image, read ahead: row groups are read whole, so one process reads for all workers."""
 
     row: int
     image: bytes
@@ -54,9 +54,9 @@ class BadSample(NamedTuple):
 
 
 class LoadedRows(NamedTuple):
-    """Samples, collated: U of them have a usable image. As compact as they travel well between processes."""
+    """Collated samples, U with a usable image, in compact types for the transfer between processes."""
 
-    rows: list[int]  # the usable ones, in the order asked for
+    rows: list[int]  # usable rows, in the requested order
     pixels: Tensor  # (U, 3, H, W) uint8
     captions: Tensor  # (U, context_length) int32
     explanations: Tensor | None  # (U, context_length) int32
@@ -73,25 +73,25 @@ class Truncation:
 
     captions: float  # share
     explanations: float | None  # share; None where explanations are not read
-    rows: int  # that were counted: all, or a sample
+    rows: int  # number counted: all, or a sample
 
 
 class TripleDataset(Dataset[Sample | BadSample]):
-    """A split by row number: samples, and what is known of its rows without loading them.
+    """Samples of a split by row number, and the rows' metadata.
 
-    What a sample is depends on nothing but its row, so it is the same wherever it is loaded. A worker process gets no
-    more than it needs to load samples, none of which grows with the split.
+    A sample depends on its row only, not on the process that loads it. A worker process receives only what loading
+    samples needs, nothing of which grows with the split.
 
     Attributes:
-        ids, topics: by row, read from disk when they are asked for.
-        image_group, caption_group, key_group: (N,) int64, equal where the rows' image, caption, key are.
-        anchors: (N, D) by row, given by whoever trains with them.
-        failures: why an image could not be used, by id; those of the rows that batches were made of so far.
-        cache: the samples, where they are kept in memory (`model.data.cache`).
-        reads_explanations: whether samples have their explanation's tokens.
-        is_packed: whether images lie in the shards, so that reading in any order would read row groups many times.
-        trim: whether the texts of a batch are cut to its longest.
-        workers: processes that load batches; 0: this one.
+        ids, topics: by row, read from disk on access.
+        image_group, caption_group, key_group: (N,) int64, equal for rows with equal image, caption, key.
+        anchors: (N, D), set by training if the method uses them.
+        failures: why images could not be used, by id, for the rows loaded so far.
+        cache: the samples if they are cached in memory (`model.data.cache`).
+        reads_explanations: whether samples include explanation tokens.
+        is_packed: whether images are in the shards, so that a free order would read row groups repeatedly.
+        trim: whether the texts of a batch are cut to the longest.
+        workers: processes that load batches; 0: this process.
     """
 
     def __init__(
@@ -105,17 +105,17 @@ class TripleDataset(Dataset[Sample | BadSample]):
         workers: int | None = 0,
         max_bad_images: float = DEFAULT_LIMIT,
     ) -> None:
-        """Find equal rows and count truncated texts.
+        """Group equal rows and count truncated texts.
 
         Args:
             explanations: `reads_explanations`.
-            count_explanations: the truncated ones are counted even if samples do not have their tokens.
-            trim: as the attribute; the caller knows that nothing reads padding.
-            workers: as the attribute; None: one a core.
+            count_explanations: count truncated explanations even if samples do not include them.
+            trim: see the attribute; only for methods that do not read padding.
+            workers: see the attribute; None: one per core.
             max_bad_images: share of the rows, rounded up, whose image may be unusable.
 
-        Raises ModelError: no image root, images packed smaller than the model reads them, a tokenizer that does not
-        belong to the towers.
+        Raises ModelError for a missing image root, images packed smaller than the model's input, and a tokenizer that
+        does not match the towers.
         """
         self._rows = rows.triples
         self.reads_explanations = explanations
@@ -148,7 +148,7 @@ class TripleDataset(Dataset[Sample | BadSample]):
         return self.__getitems__([row])[0]
 
     def __getitems__(self, rows: Sequence[int | PackedRow]) -> list[Sample | BadSample]:
-        """The samples of R rows, in their order."""
+        """Load the samples of R rows, in their order."""
         numbers = [row.row if isinstance(row, PackedRow) else row for row in rows]
         if self.cache is not None:
             return self.cache.samples(numbers)
@@ -162,7 +162,7 @@ class TripleDataset(Dataset[Sample | BadSample]):
         ]
 
     def collate(self, samples: Sequence[Sample | BadSample]) -> LoadedRows:
-        """Stack the samples whose image can be used; there may be none."""
+        """Stack the samples with a usable image; there may be none."""
         usable = [sample for sample in samples if isinstance(sample, Sample)]
         failures = [sample for sample in samples if isinstance(sample, BadSample)]
         if not usable:
@@ -179,37 +179,37 @@ class TripleDataset(Dataset[Sample | BadSample]):
         )
 
     def training_sampler(self, batch_size: int, seed: int) -> RandomBatchSampler:
-        """The order to train in: every row once an epoch. Raises ModelError if the rows do not fill a batch.
+        """Return a sampler in random order for training. Raises ModelError if the rows do not fill a batch.
 
-        Any order of all rows, whatever shards they are in; but packed images are read by row group, each once an
-        epoch, and their rows meet within windows of WINDOW rows.
+        Packed images are read by row group, each once per epoch, so their rows are shuffled within windows of WINDOW
+        rows; otherwise the order does not depend on the shards.
         """
         return RandomBatchSampler(len(self), batch_size, seed, self._blocks(), WINDOW)
 
     def sequential_sampler(self, batch_size: int) -> SequentialBatchSampler:
-        """All rows once, in the order in which they are read fastest: that of their ids, or as they are packed."""
+        """Return a sampler of all rows once, in the order that reads fastest: by id, or as they are packed."""
         return SequentialBatchSampler(len(self), batch_size, self._blocks())
 
     def packed_images(self) -> PackedImages:
-        """A reader of the packed images that keeps what two windows need."""
+        """Return a reader of packed images whose cache holds two windows."""
         return self._rows.images.keeping(2 * WINDOW)
 
     def with_packed_images(self, images: PackedImages, rows: list[int]) -> list[int | PackedRow]:
-        """The same rows, those with a packed image with its bytes."""
+        """Return the rows, those with a packed image as PackedRow."""
         packed = self._rows.row_index["packed"]
         return [PackedRow(row, images.read(*self._rows.location(row))) if packed[row] else row for row in rows]
 
     def note_failures(self, failures: Iterable[BadSample]) -> None:
-        """Remember them by id. Raises ModelError once more images have failed than may."""
+        """Record failures by id. Raises ModelError if more images have failed than allowed."""
         for bad in failures:
             self.failures.add(self.ids[bad.row], bad.why)
 
     def explanation_tokens(self, rows: list[int]) -> Tensor:
-        """Token ids (R, context_length) int64 of the explanations of some rows."""
+        """Return explanation token ids (R, context_length) int64 of R rows."""
         return self._tokens("explanation", rows)[0].long()
 
     def summary(self) -> str:
-        """One line about what there is to train on."""
+        """Return one line: pairs, truncated texts, unusable images."""
         cut = f"{100 * self.truncation.captions:.1f} % of captions"
         if self.truncation.explanations is not None:
             cut += f" and {100 * self.truncation.explanations:.1f} % of explanations"
@@ -220,28 +220,28 @@ class TripleDataset(Dataset[Sample | BadSample]):
         return ", ".join([f"{len(self)} pairs", cut, *bad])
 
     def _pixels(self, row: int | PackedRow) -> Tensor | str:
-        """(3, H, W) uint8, or why the row's image cannot be used."""
+        """Return (3, H, W) uint8, or the reason why the row's image cannot be used."""
         try:
             return self.preprocessing.pixels(self._decoded(row))
         except BadImage as error:
             return str(error)
 
     def _decoded(self, row: int | PackedRow) -> Image.Image:
-        """Raises BadImage."""
-        wanted = max(self.image_size)
+        """Decode a row's image. Raises BadImage."""
+        size = max(self.image_size)
         if isinstance(row, PackedRow):
-            return decode_bytes(row.image, wanted)
+            return decode_bytes(row.image, size)
         index = self._rows.row_index[row]
         if index["packed"]:
-            return decode_bytes(self._rows.images.read(*self._rows.location(row)), wanted)
-        return decode_file(self._rows.roots[index["root"]], self._rows.text("path", row), wanted)
+            return decode_bytes(self._rows.images.read(*self._rows.location(row)), size)
+        return decode_file(self._rows.roots[index["root"]], self._rows.text("path", row), size)
 
     def _tokens(self, column: str, rows: Sequence[int]) -> tuple[Tensor, int]:
-        """Token ids (R, context_length) int32 of a column's texts, and how many were truncated."""
+        """Return token ids (R, context_length) int32 of a column's texts, and the number of truncated texts."""
         return self.tokenize([self._rows.text(column, row) or "" for row in rows], f"{column}s")
 
     def _blocks(self) -> np.ndarray | None:
-        """(N,) the row groups that had better be read once, by row; None: any order is as good."""
+        """Return the row group (N,) of each row if images are packed, else None."""
         return self._rows.row_groups() if self.is_packed else None
 
     def _check_images(self) -> None:
@@ -253,7 +253,7 @@ class TripleDataset(Dataset[Sample | BadSample]):
         if self.source.packed_at is not None and self.source.packed_at < min(height, width):
             raise ModelError(
                 f"split {self.source.split} is packed with images of {self.source.packed_at} pixels, the model reads "
-                f"{height} x {width}; pack it anew with --size {max(height, width)} or more"
+                f"{height} x {width}; pack it again with --size {max(height, width)} or more"
             )
 
     def _count_truncated(self, explanations: bool) -> Truncation:

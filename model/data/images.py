@@ -1,4 +1,4 @@
-"""From an image in a shard to pixels: decoded as the contract has it; the model's own preprocessing in two halves."""
+"""Image decoding as the contract defines it, and the model's preprocessing, split at normalisation."""
 
 import math
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from model.data.triple_table import Triple
 from model.errors import ModelError
 
 DEFAULT_LIMIT = 0.01  # share of the rows, see data.max_bad_images
-_NAMED = 10
+_NAMED = 10  # rows listed in a message
 
 
 def decode(triple: Triple) -> Image.Image:
@@ -35,13 +35,13 @@ def decode_bytes(data: bytes, wanted: int | None = None) -> Image.Image:
 
 
 class Preprocessing:
-    """A model's inference transform, cut before its normalisation, so that pixels can be kept as bytes.
+    """A model's inference transform, split before normalisation so that pixels can be stored as bytes.
 
-    Both halves together equal the whole transform to the bit: `ToTensor` divides bytes by 255.
+    Both halves together equal the whole transform bit for bit: `ToTensor` divides bytes by 255.
     """
 
     def __init__(self, transform: Callable[[Any], Tensor]) -> None:
-        """Cut an open_clip inference transform. Raises ModelError for one of another make."""
+        """Split an open_clip inference transform. Raises ModelError if it does not end with ToTensor and Normalize."""
         steps = getattr(transform, "transforms", [])
         if [type(step).__name__.removeprefix("Maybe") for step in steps[-2:]] != ["ToTensor", "Normalize"]:
             raise ModelError(f"the model's image transform does not end with ToTensor and Normalize: {transform}")
@@ -49,34 +49,34 @@ class Preprocessing:
         self._normalize: Any = steps[-1]
 
     def pixels(self, image: Image.Image) -> Tensor:
-        """RGB image -> (3, H, W) uint8, resized and cropped."""
+        """Resize and crop an RGB image to (3, H, W) uint8."""
         for step in self._geometry:
             image = step(image)
         return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
     def normalised(self, pixels: Tensor) -> Tensor:
-        """(B, 3, H, W) uint8 -> what the image tower reads, float32, on the same device."""
+        """Normalise pixels (B, 3, H, W) uint8 to the image tower's input, float32, on the same device."""
         if pixels.device.type != "cpu":
             on_device: Tensor = self._normalize(pixels.float() / 255)
             return on_device
         normalised = torch.empty(pixels.shape)
         mean, std = (torch.tensor(values)[:, None, None] for values in (self._normalize.mean, self._normalize.std))
-        for image, result in zip(pixels, normalised, strict=True):  # one at a time stays in the processor's cache
+        for image, result in zip(pixels, normalised, strict=True):  # a single image fits in the CPU cache
             torch.div(image, 255, out=result)
             result.sub_(mean).div_(std)
         return normalised
 
 
 class BadImages(dict[str, str]):
-    """Why an image cannot be used, by the id of its row."""
+    """Reasons why images cannot be used, by row id."""
 
     def __init__(self, rows: int, limit: float, expected: int = 0) -> None:
-        """Of `rows` rows the share `limit`, rounded up, may have a bad image, beside those `expected` to."""
+        """Allow the share `limit` of `rows`, rounded up, to have a bad image, in addition to `expected` ones."""
         super().__init__()
         self._rows, self._limit, self._allowed = rows, limit, math.ceil(limit * rows) + expected
 
     def add(self, row_id: str, why: str) -> None:
-        """One more, once. Raises ModelError beyond the limit."""
+        """Record a row unless it is recorded already. Raises ModelError beyond the limit."""
         if row_id in self:
             return
         self[row_id] = why
@@ -88,7 +88,7 @@ class BadImages(dict[str, str]):
             )
 
     def lines(self) -> list[str]:
-        """The first of them by name, and how many more there are."""
+        """Return a line for each of the first rows, and one with the number of the others."""
         named = [f"left out {row_id}: {why}" for row_id, why in list(self.items())[:_NAMED]]
         more = len(self) - len(named)
         return named + ([f"left out {more:,} more rows whose image cannot be used"] if more else [])

@@ -1,6 +1,6 @@
-"""Loading ahead of the training loop: a batch sampler's rows go to workers in chunks, and come back as batches.
+"""Prefetching: workers load a batch sampler's rows in chunks, which this process joins to batches.
 
-Tokens and pixels travel as bytes; batches are put together, normalised and moved to their device in this process.
+Workers send integer tokens and uint8 pixels; batches are joined, normalised and moved to their device in this process.
 """
 
 from collections import deque
@@ -22,7 +22,7 @@ from model.method.batch import Batch
 if TYPE_CHECKING:  # open_clip takes seconds to import
     from model.data.dataset import LoadedRows, TripleDataset
 
-CHUNK = 64  # rows that a worker loads at a time: several share a batch, so the first is there soon
+CHUNK = 64  # rows per worker task: several workers share a batch, so that the first batch is ready early
 _CPU = torch.device("cpu")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,22 +31,23 @@ Result = TypeVar("Result")
 def load_batches(
     dataset: "TripleDataset", batch_sampler: Iterable[list[int]], device: torch.device = _CPU
 ) -> Iterator[tuple[Batch, list[int]]]:
-    """The batches of these lists of rows, in their order, loaded ahead by the dataset's workers; endless if they are.
+    """Yield a batch for each list of rows, prefetched by the dataset's workers; endless if the sampler is.
 
-    Each on `device` (for a GPU through pinned memory), with the rows that are in it: those whose image could be used.
-    Raises ModelError once more images have failed than may, and as `load_chunks` does.
+    Each batch is on `device` (through pinned memory for a GPU) and comes with its rows, those with a usable image.
+
+    Raises ModelError if more images have failed than allowed, and as `load_chunks` does.
     """
     batches = iter(batch_sampler)
     first = next(batches, None)
     if first is None:
         return
-    ahead = 2 * len(_chunks(first))  # two batches of this size
-    under_way: deque[int] = deque()  # chunks of each batch
+    ahead = 2 * len(_chunks(first))  # two batches
+    chunk_counts: deque[int] = deque()  # of the batches being loaded
 
     def chunks() -> Iterator[list[int]]:
         for rows in chain([first], batches):
             of_batch = _chunks(rows)
-            under_way.append(len(of_batch))
+            chunk_counts.append(len(of_batch))
             yield from of_batch
 
     to_load: Iterator[Any] = chunks()
@@ -55,7 +56,7 @@ def load_batches(
     workers = dataset.workers if dataset.cache is None else 0
     loaded = load_chunks(dataset, to_load, dataset.collate, workers=workers, ahead=ahead, pin=device.type == "cuda")
     for part in loaded:
-        yield _batch(dataset, [part, *islice(loaded, under_way.popleft() - 1)], device)
+        yield _batch(dataset, [part, *islice(loaded, chunk_counts.popleft() - 1)], device)
 
 
 def load_chunks(
@@ -67,9 +68,10 @@ def load_chunks(
     ahead: int = 0,
     pin: bool = False,
 ) -> Iterator[Result]:
-    """The collated samples of each chunk, in their order, made by `workers` processes (0: by this one).
+    """Yield the collated samples of each chunk in order, loaded by `workers` processes (0: this process).
 
-    About `ahead` chunks are under way at a time, at least two a worker. With `pin`, tensors come in pinned memory.
+    About `ahead` chunks are prefetched, at least two per worker. With `pin`, tensors are in pinned memory.
+
     Raises ModelError if a worker dies, and what `dataset` raises.
     """
     if workers:
@@ -84,12 +86,12 @@ def load_chunks(
             worker_init_fn=partial(begin_worker, lifeline),
             prefetch_factor=max(2, -(-ahead // workers)) if workers else None,
             pin_memory=pin,
-            generator=torch.Generator(),  # else it draws from the global one, and a resumed run would differ
+            generator=torch.Generator(),  # the default draws from the global one, which would change resumed runs
         )
         try:
             yield from loader
         except BaseException as error:
-            clear_frames(error.__traceback__)  # they hold the loader's iterator, with which the workers end
+            clear_frames(error.__traceback__)  # they reference the loader's iterator, which keeps the workers alive
             if not isinstance(error, RuntimeError) or "DataLoader worker" not in str(error):
                 raise
             raise ModelError(
@@ -99,9 +101,9 @@ def load_chunks(
 
 
 def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], depth: int) -> Iterator[Result]:
-    """`function` of each item, in their order, computed by one thread `depth` items ahead of whoever reads them.
+    """Yield `function(item)` for each item in order, computed by one thread up to `depth` items ahead.
 
-    What `function` raises is raised here.
+    Exceptions of `function` propagate.
     """
     pool = ThreadPoolExecutor(1, "read-ahead")
     under_way: deque[Future[Result]] = deque()
@@ -117,12 +119,12 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], depth: 
 
 
 def _chunks(rows: list[int]) -> list[list[int]]:
-    """The same rows in parts; at least one, which may be empty."""
+    """Split rows into chunks; at least one, which may be empty."""
     return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)] or [[]]
 
 
 def _batch(dataset: "TripleDataset", parts: "list[LoadedRows]", device: torch.device) -> tuple[Batch, list[int]]:
-    """The parts as one batch on the device, and its rows. Raises ModelError if too many images have failed."""
+    """Join parts to a batch on `device`; return it and its rows. Raises ModelError if too many images have failed."""
     dataset.note_failures(chain.from_iterable(part.failures for part in parts))
     rows = [row for part in parts for row in part.rows]
     pixels = [part.pixels.to(device, non_blocking=True) for part in parts]
@@ -141,7 +143,7 @@ def _batch(dataset: "TripleDataset", parts: "list[LoadedRows]", device: torch.de
 
 
 def _texts(dataset: "TripleDataset", parts: list[Tensor], device: torch.device) -> Tensor:
-    """(B, Lt) int64 token ids, Lt the longest text's or the context length."""
+    """Return token ids (B, Lt) int64; Lt is the length of the longest text if trimmed, else the context length."""
     tokens = torch.cat(parts)
     if dataset.trim and len(tokens):
         tokens = tokens[:, : int(dataset.tokenize.end_position(tokens).max()) + 1]

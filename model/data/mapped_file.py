@@ -1,6 +1,6 @@
-"""Temporary files mapped into memory: what is not being read costs no memory, and all processes share it.
+"""Memory-mapped temporary files: shared by all processes, and in memory only where they are read.
 
-A file has no name once it is written, so it vanishes with the last process that reads it, however that ends.
+The files are unlinked, so they disappear with the last process that has them open, however it ends.
 """
 
 import mmap
@@ -13,10 +13,10 @@ import numpy as np
 
 
 class MappedFile:
-    """A file's content as read-only memory. Goes to a worker process as an open file, not as a copy."""
+    """A file's content as read-only memory. Pickled to a worker process as a file descriptor, not as a copy."""
 
     def __init__(self, file: int) -> None:
-        """Take over an open file, by its descriptor."""
+        """Map an open file; takes ownership of its descriptor."""
         self._file = file
         self.memory = mmap.mmap(file, 0, prot=mmap.PROT_READ)
 
@@ -39,7 +39,7 @@ class MappedArray:
 
     @classmethod
     def of(cls, values: np.ndarray) -> "MappedArray":
-        """Write values (N,) to a file. Raises OSError: no room on the disk."""
+        """Write values (N,) to a file. Raises OSError if the disk is full."""
         with tempfile.TemporaryFile(prefix="entityclip-rows-") as file:
             file.write(np.ascontiguousarray(values).data)
             file.flush()

@@ -1,4 +1,4 @@
-"""Image bytes inside the shards, read by row group: whole groups are read, and the last few are kept."""
+"""Image bytes in the shards, read by whole row groups with a cache of the last few."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -9,14 +9,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_KEPT = 2048  # rows, where nobody asks for more; about 20 KB each
+_KEPT = 2048  # rows by default; about 20 KB each
 _OPEN = 64  # shards
 
 
 class PackedImages:
-    """Reads the column `image.bytes` of some shards.
+    """Reader of the column `image.bytes` of shards, with a least-recently-used cache of row groups of `kept` rows.
 
-    A row group is read once as long as it is among the last ones that were asked for, which have `kept` rows together.
+    Attributes:
+        groups_read: number of row groups read from files.
     """
 
     def __init__(self, shards: Sequence[Path], kept: int = _KEPT) -> None:
@@ -27,15 +28,15 @@ class PackedImages:
         self.groups_read = 0
 
     def __reduce__(self) -> Any:
-        """Open files and what was read stay here."""
+        """Pickle without open files and cache."""
         return PackedImages, (self._shards, self._kept)
 
     def keeping(self, rows: int) -> "PackedImages":
-        """A reader of the same shards that keeps row groups of as many rows."""
+        """Return a reader of the same shards whose cache holds `rows` rows."""
         return PackedImages(self._shards, rows)
 
     def read(self, shard: int, group: int, row: int) -> bytes:
-        """The bytes of one row, by its place: number of the shard, row group in it, row in that."""
+        """Return the image bytes of a row, by shard number, row group in the shard, and row in the group."""
         key = (shard, group)
         if key not in self._groups:
             self._groups[key] = self._read_group(shard, group)
@@ -51,7 +52,7 @@ class PackedImages:
         return images.field("bytes")
 
     def _open(self, shard: int) -> pq.ParquetFile:
-        """Footers are kept for a few shards: a shuffled epoch goes back and forth between them."""
+        """Open a shard, keeping a few open: a shuffled epoch alternates between them."""
         if shard not in self._files:
             self._files[shard] = pq.ParquetFile(self._shards[shard])
             if len(self._files) > _OPEN:
@@ -62,7 +63,7 @@ class PackedImages:
 
 @dataclass(frozen=True, slots=True)
 class PackedImage:
-    """One packed image, read when it is needed."""
+    """A packed image, read on demand."""
 
     images: PackedImages
     shard: int
@@ -70,5 +71,5 @@ class PackedImage:
     row: int
 
     def read(self) -> bytes:
-        """Its bytes."""
+        """Return its bytes."""
         return self.images.read(self.shard, self.group, self.row)

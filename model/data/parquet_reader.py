@@ -1,4 +1,4 @@
-"""Reads the rows of explanation shards, row group by row group, into a TripleTable."""
+"""Reading of explanation shards by row group into a TripleTable."""
 
 import hashlib
 from collections import Counter
@@ -20,14 +20,14 @@ _COLUMNS = ["id", "image.path", "caption", "topic", "explanation", "status", "ke
 
 
 class TripleReader:
-    """Takes the usable rows of one shard after the other.
+    """Collects the usable rows of shards.
 
     Attributes:
-        counts: rows by status; used: those that are usable.
+        counts, used: number of all and of usable rows by status.
     """
 
     def __init__(self, statuses: tuple[str, ...] | None) -> None:
-        """With statuses: usable are the rows that have one of them; None: those with a caption."""
+        """Use rows with one of `statuses`; None: rows with a caption."""
         self._statuses = statuses
         self._texts = TextWriter()
         self._index: list[np.ndarray] = []  # of the usable rows
@@ -39,10 +39,10 @@ class TripleReader:
         self.used: Counter[str] = Counter()
 
     def read(self, shard: int, path: Path, root: Path) -> Counter[str]:
-        """Take the rows of a shard; rows by status. Raises ModelError: not to be read, an explanation missing."""
+        """Read a shard; return its rows by status. Raises ModelError if it is unreadable or lacks an explanation."""
         found: Counter[str] = Counter()
         try:
-            with pq.ParquetFile(path) as file:  # read_table would add a column for the folder's split=
+            with pq.ParquetFile(path) as file:  # read_table would add a column for the folder split=...
                 for group in range(file.num_row_groups):
                     found += self._read_group(file, shard, group, path, root)
         except (OSError, pa.ArrowException) as error:
@@ -52,22 +52,22 @@ class TripleReader:
         return found
 
     def rows(self, paths: list[Path]) -> TripleTable:
-        """The usable rows in the order of their ids. Raises ModelError for an id that occurs twice."""
+        """Return the usable rows in the order of their ids. Raises ModelError for a duplicate id."""
         ids = pa.concat_arrays(self._ids)
         order = pc.sort_indices(ids).to_numpy().astype(np.int64)
         in_order = ids.take(order)
-        twice = pc.equal(in_order[1:], in_order[:-1]).to_numpy(zero_copy_only=False)
-        if twice.any():
-            where = int(twice.argmax())
+        repeated = pc.equal(in_order[1:], in_order[:-1]).to_numpy(zero_copy_only=False)
+        if repeated.any():
+            where = int(repeated.argmax())
             both = " and ".join(
-                paths[int(np.searchsorted(self._ends, place, side="right"))].name
-                for place in sorted(order[where : where + 2])
+                paths[int(np.searchsorted(self._ends, position, side="right"))].name
+                for position in sorted(order[where : where + 2])
             )
             raise ModelError(
                 f"{paths[0].parent}: id {in_order[where].as_py()!r} is in {both}; remove the shards of one layout"
             )
         usable = np.concatenate(self._usable)
-        position = np.cumsum(usable) - 1  # in the file, which has the usable rows only
+        position = np.cumsum(usable) - 1  # in the file, which holds only usable rows
         text = position[order[usable[order]]]
         index = np.concatenate(self._index)[text]
         index["text"] = text
@@ -105,8 +105,8 @@ class TripleReader:
 
 
 def unreadable(path: Path, error: Exception) -> str:
-    """The message about a file that is no Parquet file any more."""
-    return f"{path}: cannot be read as Parquet ({error}); delete it and make it again with: {how_to_make()}"
+    """Return the message for a file that is not valid Parquet."""
+    return f"{path}: cannot be read as Parquet ({error}); delete it and generate it again with: {how_to_make()}"
 
 
 def _counted(status: Any) -> Counter[str]:
@@ -114,7 +114,7 @@ def _counted(status: Any) -> Counter[str]:
 
 
 def _packed(file: pq.ParquetFile, group: int) -> tuple[np.ndarray, pa.Array | None]:
-    """(which rows of a group have their image's bytes, the bytes if only some do or a path may be missing)."""
+    """Return which rows of a group have image bytes, and the bytes if only some have them or a path may be missing."""
     columns = file.metadata.row_group(group)
     count = columns.num_rows
     found = {columns.column(number).path_in_schema: columns.column(number) for number in range(columns.num_columns)}
@@ -134,7 +134,7 @@ def _nulls(column: pq.ColumnChunkMetaData) -> int | None:
 
 
 def _digests(pictures: pa.Array | None, paths: pa.Array) -> pa.Array:
-    """SHA-256 of the images that have no path to be known by."""
+    """Return the SHA-256 of images without a path; null for others."""
     if pictures is None or not paths.null_count:
         return pa.nulls(len(paths), pa.string())
     return pa.array(

@@ -1,7 +1,7 @@
-"""Are the explanations of a split complete, and as they were made? The receipts beside the shards tell.
+"""Check that a split's explanations are complete and unchanged, by the receipts next to the shards.
 
-`FOLDER/_receipts/bucket-00003.json` lists the shards of bucket 3, one a split at most, with their digests and
-rows, and how many planned pairs were left for a later run (docs/parquet_schema.md).
+`FOLDER/_receipts/bucket-00003.json` lists the shards of bucket 3, at most one per split, with their digests and
+rows, and the number of planned pairs left for a later run (docs/parquet_schema.md).
 """
 
 import re
@@ -25,17 +25,17 @@ from model.errors import ModelError
 
 _SHARD = re.compile(r"part-(\d+)-of-(\d+)\.parquet")
 _SECONDS_BEFORE_A_BAR = 3
-_NAMED = 3
+_NAMED = 3  # shards listed in a message
 
 
 @dataclass(frozen=True)
 class Shards:
-    """The shards of a split, checked.
+    """The checked shards of a split.
 
     Attributes:
-        digests: SHA-256 by path relative to the folder, by name.
-        receipts: what was promised of them; a shard of an unfinished bucket has none.
-        gaps: what is missing of the dataset's explanations; empty if they are complete.
+        digests: SHA-256 by path relative to the folder, sorted.
+        receipts: their entries in receipts; a shard of an unfinished bucket has none.
+        gaps: descriptions of missing explanations; empty if complete.
     """
 
     digests: dict[str, str]
@@ -44,7 +44,7 @@ class Shards:
 
 
 def how_to_make(dataset: str | None = None) -> str:
-    """The command that makes explanations, as the end of a message."""
+    """Return the command that generates explanations, for the end of a message."""
     of = f", with the manifest of dataset {dataset!r}" if dataset else ""
     return f"entityclip generate MANIFEST{of}"
 
@@ -57,14 +57,15 @@ def check_shards(
     dataset: str | None = None,
     allow_partial: bool = False,
 ) -> Shards:
-    """Compare the shards of a split, `paths`, with the receipts of their folder, and hash them.
+    """Hash the shards `paths` of a split and compare them with the receipts of their folder.
 
-    `dataset`, whose shards they say they are, is for messages.
-    With `allow_partial` what is missing is only said, in `gaps`: buckets that are not finished, pairs left for
-    later, shards that are listed and gone. What is there must be right all the same.
+    Args:
+        dataset: the dataset's name, for messages.
+        allow_partial: only report missing explanations in `gaps`: unfinished buckets, pairs left for later, shards
+            that are listed and absent. Existing shards are checked all the same.
 
-    Raises ModelError: anything missing (unless `allow_partial`), a shard that is not what its receipt says, a shard
-    that the receipt of its bucket does not know, receipts that cannot be read or do not belong together.
+    Raises ModelError for missing explanations (unless `allow_partial`), a shard that differs from its receipt or is not
+    listed in its bucket's receipt, and receipts that are unreadable or of different datasets.
     """
     receipts = _read_receipts(folder)
     there = {str(path.relative_to(folder)): path for path in sorted(paths)}
@@ -83,21 +84,21 @@ def check_shards(
         if name in listed and listed[name].sha256 != found:
             raise ModelError(
                 f"{folder / name}: is not the shard that was made: its SHA-256 is {found}, its receipt says "
-                f"{listed[name].sha256}; delete it and make it again with: "
+                f"{listed[name].sha256}; delete it and generate it again with: "
                 f"{how_to_make(dataset)}"
             )
     return Shards(digests, {name: shard for name, shard in listed.items() if name in there}, gaps)
 
 
 def _read_receipts(folder: Path) -> dict[int, BucketReceipt]:
-    """All receipts by bucket."""
+    """Read all receipts, by bucket."""
     receipts: dict[int, BucketReceipt] = {}
     for path in sorted((folder / RECEIPTS).glob("bucket-*.json")):
         receipt = _read(path)
         if receipt.schema_version != SCHEMA_VERSION:
             raise ModelError(
                 f"{path}: its shards have schema version {receipt.schema_version}, this program reads "
-                f"{SCHEMA_VERSION}; make them anew in another folder with: {how_to_make(receipt.dataset)}"
+                f"{SCHEMA_VERSION}; generate them again in another folder with: {how_to_make(receipt.dataset)}"
             )
         first = next(iter(receipts.values()), receipt)
         if (receipt.dataset, receipt.num_buckets) != (first.dataset, first.num_buckets):
@@ -123,11 +124,11 @@ def _read(path: Path) -> BucketReceipt:
 
 
 def _again(path: Path, receipt: BucketReceipt | None = None) -> str:
-    return f"delete {path.name} and make it again with: {how_to_make(receipt.dataset if receipt else None)}"
+    return f"delete {path.name} and generate it again with: {how_to_make(receipt.dataset if receipt else None)}"
 
 
 def _check_unlisted(path: Path, receipts: dict[int, BucketReceipt]) -> None:
-    """A shard that no receipt lists is right only where its bucket is not finished."""
+    """Raise ModelError for an unlisted shard unless its bucket is unfinished."""
     if not receipts:
         return
     first = next(iter(receipts.values()))
@@ -137,7 +138,7 @@ def _check_unlisted(path: Path, receipts: dict[int, BucketReceipt]) -> None:
     if int(name[1]) in receipts:
         raise ModelError(
             f"{path}: the receipt of bucket {int(name[1])} does not list this shard; remove it, "
-            f"or make the bucket again with: {how_to_make(first.dataset)}"
+            f"or generate the bucket again with: {how_to_make(first.dataset)}"
         )
 
 

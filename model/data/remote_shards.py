@@ -1,7 +1,7 @@
-"""Explanation shards behind a URL (s3://, gs://, what fsspec knows): copied to this machine once, and when they change.
+"""Local copies of explanation shards at a URL (s3://, gs://, any fsspec scheme), updated when the originals change.
 
-Training reads every shard in every epoch, in an order of its own, and checks it by its digest, so a copy on a disk is
-what makes that fast. Packed shards (`entityclip pack`) bring their images along.
+Training reads every shard in every epoch in random order and checks its digest, which is fast only on a local disk.
+Packed shards (`entityclip pack`) include their images.
 """
 
 import fcntl
@@ -32,18 +32,18 @@ _Stamp = tuple[int, int]  # size, time of the last change in nanoseconds
 
 
 def local_shards(location: Path | str) -> Path:
-    """Return the folder to read shards from: `location` itself, or the local copy of what a URL names."""
+    """Return the folder to read shards from: `location` itself, or the local copy of a URL."""
     return local_copy(location) if isinstance(location, str) and is_url(location) else Path(location)
 
 
 def local_copy(url: str) -> Path:
-    """The folder with a copy of the shards and receipts behind a URL, brought up to date.
+    """Copy or update the shards and receipts at a URL, and return the folder of the copy.
 
-    Endpoint and region may stand in the URL; credentials come from the environment, never from the URL. Copies lie
-    below `$ENTITYCLIP_CACHE`, by default `~/.cache/entityclip`, one folder a URL. A file is copied again if its size or
-    time has changed, and removed if it is gone there. Processes of this machine take turns.
+    The URL may contain endpoint and region; credentials come from the environment only. Copies are stored below
+    `$ENTITYCLIP_CACHE`, by default `~/.cache/entityclip`, in one folder per URL. A file is copied again if its size or
+    time has changed, and removed if the original is gone. A lock serialises the processes of this machine.
 
-    Raises ModelError: credentials in the URL, a place that cannot be reached, no shards there.
+    Raises ModelError for credentials in the URL, an unreachable location, and a location without shards.
     """
     try:
         filesystem, root = open_file_system(url)
@@ -52,12 +52,12 @@ def local_copy(url: str) -> Path:
     cache = Path(os.environ.get(CACHE) or Path.home() / ".cache" / "entityclip")
     folder = cache / "shards" / hashlib.sha256(url.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with _locked(folder):
         try:
-            there = _listed(filesystem, root.rstrip("/"))
-            if not any(name.endswith(".parquet") for name in there):
+            remote = _listed(filesystem, root.rstrip("/"))
+            if not any(name.endswith(".parquet") for name in remote):
                 raise ModelError(f"{url}: no explanation shards there; it needs split=SPLIT/part-*.parquet")
-            _bring_up_to_date(filesystem, root.rstrip("/"), there, folder, url)
+            _bring_up_to_date(filesystem, root.rstrip("/"), remote, folder, url)
         except ModelError:
             raise
         except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
@@ -66,7 +66,7 @@ def local_copy(url: str) -> Path:
 
 
 def _listed(filesystem: pa_fs.FileSystem, root: str) -> dict[str, _Stamp]:
-    """Shards and receipts by their names below the root."""
+    """List shards and receipts by name relative to the root."""
     selector = pa_fs.FileSelector(root, recursive=True, allow_not_found=True)
     found = {
         info.path.removeprefix(f"{root}/"): (info.size, info.mtime_ns or 0)
@@ -77,16 +77,16 @@ def _listed(filesystem: pa_fs.FileSystem, root: str) -> dict[str, _Stamp]:
 
 
 def _bring_up_to_date(
-    filesystem: pa_fs.FileSystem, root: str, there: dict[str, _Stamp], folder: Path, url: str
+    filesystem: pa_fs.FileSystem, root: str, remote: dict[str, _Stamp], folder: Path, url: str
 ) -> None:
     copied = _copied_before(folder)
-    for name in copied.keys() - there.keys():
+    for name in copied.keys() - remote.keys():
         (folder / name).unlink(missing_ok=True)
-    copied = {name: stamp for name, stamp in copied.items() if name in there and (folder / name).is_file()}
-    missing = [name for name, stamp in there.items() if copied.get(name) != stamp]
+    copied = {name: stamp for name, stamp in copied.items() if name in remote and (folder / name).is_file()}
+    missing = [name for name, stamp in remote.items() if copied.get(name) != stamp]
     how: dict[str, Any] = {"desc": f"copying {url.partition('?')[0]}", "unit": "B", "unit_scale": True, "disable": None}
     try:
-        with tqdm(total=sum(there[name][0] for name in missing), **how) as bar:
+        with tqdm(total=sum(remote[name][0] for name in missing), **how) as bar:
             for name in missing:
                 with (
                     filesystem.open_input_stream(f"{root}/{name}") as source,
@@ -96,7 +96,7 @@ def _bring_up_to_date(
                     while chunk := source.read(_CHUNK):
                         target.write(chunk)
                         bar.update(len(chunk))
-                copied[name] = there[name]
+                copied[name] = remote[name]
     finally:
         write_json(folder / _SEEN, copied)
 
@@ -109,7 +109,7 @@ def _copied_before(folder: Path) -> dict[str, _Stamp]:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     with (folder / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Reads explanation shards (docs/parquet_schema.md): which columns training needs, and what it refuses."""
+"""Reading and validation of explanation shards (docs/parquet_schema.md)."""
 
 import hashlib
 from collections import Counter
@@ -18,7 +18,7 @@ from model.data.remote_shards import local_shards
 from model.data.triple_table import TripleTable
 from model.errors import ModelError
 
-# Of the contract's columns those that training reads.
+# The contract's columns that training reads.
 _NEEDED = ("id", "image", "caption", "topic", "explanation", "status", "key")
 
 
@@ -27,11 +27,11 @@ class ShardSource:
     """The shards that a split was read from.
 
     Attributes:
-        digests: SHA-256 by shard, named relative to the folder, by name.
-        statuses: rows by status, used or not; used: those that are used.
-        made_by: dataset, model, revision and prompt as the shards' footers say, each combination once.
-        gaps: what is missing of the dataset's explanations; empty if they are complete.
-        packed_at: pixels of the shorter side of the images in the shards, the least of them; None: by reference.
+        digests: SHA-256 by path relative to the folder, sorted.
+        statuses, used: number of all and of used rows by status.
+        made_by: distinct combinations of dataset, model, revision and prompt in the shards' footers.
+        gaps: descriptions of missing explanations; empty if complete.
+        packed_at: smallest shorter side of packed images in pixels; None: images are referenced by path.
     """
 
     split: str
@@ -44,12 +44,12 @@ class ShardSource:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what `sha256sum` prints of the shards in order of their names: one for all."""
+        """Return one SHA-256 for all shards: that of `sha256sum`'s output, sorted by name."""
         lines = "".join(f"{sha}  {name}\n" for name, sha in sorted(self.digests.items()))
         return hashlib.sha256(lines.encode()).hexdigest()
 
     def record(self) -> dict[str, Any]:
-        """The same as plain types."""
+        """Return the source as JSON types."""
         return {
             "split": self.split,
             "statuses": self.statuses,
@@ -61,9 +61,9 @@ class ShardSource:
         }
 
     def line(self) -> str:
-        """The same for people."""
-        left = {status: count - self.used.get(status, 0) for status, count in self.statuses.items()}
-        rows = f"rows used {_counted(self.used)}, not used {_counted(left)}"
+        """Return a line for display."""
+        unused = {status: count - self.used.get(status, 0) for status, count in self.statuses.items()}
+        rows = f"rows used {_counted(self.used)}, not used {_counted(unused)}"
         made = "; ".join(
             f"dataset {m['dataset']}, explained by {m['model']} (revision {m['revision']}) with prompt {m['prompt']}"
             for m in self.made_by
@@ -72,7 +72,7 @@ class ShardSource:
         return f"split {self.split}: {number}, {rows}; {made}; sha256 of all shards {self.digest[:16]}"
 
     def warning(self) -> str | None:
-        """What must not be overlooked: that explanations are missing."""
+        """Return a warning if explanations are missing, else None."""
         if not self.gaps:
             return None
         return f"PARTIAL: split {self.split} is used as it is, explanations are missing: {'; '.join(self.gaps)}"
@@ -85,7 +85,7 @@ def _counted(counts: dict[str, int]) -> str:
 
 @dataclass(frozen=True)
 class SplitRows:
-    """The usable rows of a split, and where they come from."""
+    """The usable rows of a split and their source."""
 
     triples: TripleTable
     source: ShardSource
@@ -99,19 +99,19 @@ def read_split(
     image_root: Path | None = None,
     allow_partial: bool = False,
 ) -> SplitRows:
-    """Read `location/split=SPLIT/part-*.parquet`, all checked by their receipts; rows in the order of their ids.
+    """Read `location/split=SPLIT/part-*.parquet`, checked against their receipts.
 
-    So the same explanations give the same training, whatever shards their keys put them in.
+    Rows are sorted by id, so that training does not depend on how they are distributed over shards.
 
     Args:
-        location: a folder, or a URL, whose shards are copied to this machine first.
+        location: a folder, or a URL whose shards are copied to this machine first.
         statuses: use only rows with these; None uses every row with a caption, for evaluation, which reads no
             explanation and whose gallery must not depend on an LLM's failures.
         image_root: overrides the one recorded in the shards.
-        allow_partial: read what is there of explanations that are not complete; the source says what is missing.
+        allow_partial: accept incomplete explanations; the source's `gaps` describe what is missing.
 
-    Raises ModelError: no shards, explanations that are not complete, a shard that is not what its receipt says, a
-    file of another schema, an id that occurs twice, no usable row.
+    Raises ModelError for a split without shards, incomplete explanations, a shard that differs from its receipt, a file
+    of another schema, a duplicate id, and a split without usable rows.
     """
     folder = local_shards(location)
     paths = sorted((folder / f"split={split}").glob("part-*.parquet"))
@@ -125,24 +125,24 @@ def read_split(
         dataset=footers[paths[0]].get("dataset"),
         allow_partial=allow_partial,
     )
-    reading = TripleReader(statuses)
+    reader = TripleReader(statuses)
     for number, (path, footer) in enumerate(footers.items()):
-        counts = reading.read(number, path, image_root or Path(footer["image_root"]))
+        counts = reader.read(number, path, image_root or Path(footer["image_root"]))
         _check_counts(path, counts, footer, shards.receipts.get(str(path.relative_to(folder))))
-    if not reading.used:
-        found = ", ".join(f"{count} {status}" for status, count in reading.counts.most_common()) or "no rows"
+    if not reader.used:
+        found = ", ".join(f"{count} {status}" for status, count in reader.counts.most_common()) or "no rows"
         wanted = " or ".join(statuses) if statuses else "a caption"
         raise ModelError(f"{folder}: split {split!r} has no row with {wanted} (it has {found})")
     source = ShardSource(
         split,
         shards.digests,
-        dict(reading.counts.most_common()),
-        dict(reading.used.most_common()),
+        dict(reader.counts.most_common()),
+        dict(reader.used.most_common()),
         _made_by(footers),
         shards.gaps,
         min((footer["packed"]["size"] for footer in footers.values() if "packed" in footer), default=None),
     )
-    return SplitRows(reading.rows(paths), source)
+    return SplitRows(reader.rows(paths), source)
 
 
 def _no_shards(folder: Path, split: str) -> str:
@@ -162,23 +162,23 @@ def _footer(path: Path) -> dict[str, Any]:
 
 
 def _check_counts(path: Path, found: Counter[str], footer: dict[str, Any], receipt: ShardReceipt | None) -> None:
-    """Rows by status, counted, are what the footer and the receipt say, where they say it."""
-    said = {"footer": footer.get("counts"), "receipt": None if receipt is None else receipt.statuses}
-    for who, counts in said.items():
+    """Raise ModelError if the counted rows differ from those recorded in the footer or the receipt."""
+    recorded = {"footer": footer.get("counts"), "receipt": None if receipt is None else receipt.statuses}
+    for source, counts in recorded.items():
         if counts is not None and Counter(counts) != found:
             raise ModelError(
-                f"{path}: has rows {dict(found)}, its {who} says {counts}; delete it and make it again with: "
+                f"{path}: has rows {dict(found)}, its {source} says {counts}; delete it and generate it again with: "
                 f"{how_to_make(footer.get('dataset'))}"
             )
     if receipt is not None and receipt.rows != found.total():
         raise ModelError(
-            f"{path}: has {found.total()} rows, its receipt says {receipt.rows}; delete it and make it again with: "
-            f"{how_to_make(footer.get('dataset'))}"
+            f"{path}: has {found.total()} rows, its receipt says {receipt.rows}; delete it and generate it "
+            f"again with: {how_to_make(footer.get('dataset'))}"
         )
 
 
 def _made_by(footers: dict[Path, dict[str, Any]]) -> tuple[dict[str, str | None], ...]:
-    """Dataset, model, revision and prompt, each combination once; a footer may lack what training does not need."""
+    """Return the distinct combinations of dataset, model, revision and prompt; a footer may lack any of them."""
     found: dict[tuple[str | None, ...], dict[str, str | None]] = {}
     for footer in footers.values():
         prompt = footer.get("prompt") or {}
@@ -196,7 +196,7 @@ def _provenance(schema: pa.Schema, path: Path) -> dict[str, Any]:
         version = provenance.get("schema_version")
         raise ModelError(
             f"{path}: has schema version {version}, this program reads {SCHEMA_VERSION}; "
-            f"make it anew in another folder with: {how_to_make(provenance.get('dataset'))}"
+            f"generate it again in another folder with: {how_to_make(provenance.get('dataset'))}"
         )
     if "image_root" not in provenance:
         raise ModelError(f"{path}: its `entityclip` metadata lacks 'image_root'")
@@ -209,7 +209,7 @@ def _provenance(schema: pa.Schema, path: Path) -> dict[str, Any]:
 
 
 def _reads_as(kind: pa.DataType, declared: pa.DataType) -> bool:
-    """Whether a column reads as the declared one: text in whatever form of Arrow's, or a struct with its fields."""
+    """Return whether a column is compatible with the declared one: any Arrow text type, or a struct with its fields."""
     if pa.types.is_struct(declared):
         return pa.types.is_struct(kind) and set(declared.names) <= set(kind.names)
     return _is_text(kind) and _is_text(declared)

@@ -1,4 +1,4 @@
-"""What a run reads: the rows of its splits, and the control with wrong explanations."""
+"""Loading of a run's splits, and the control with wrong explanations."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,28 +17,28 @@ from model.settings.schema import DataSettings, TrainSettings
 
 
 def with_wrong_explanations(rows: SplitRows, seed: int) -> SplitRows:
-    """The same rows, each with another row's explanation and its key, the same one for rows that shared theirs.
+    """Replace each row's explanation and key by another row's; rows with equal explanations get equal replacements.
 
-    Distinct texts (so distinct keys too) are put in a circle in a random order, and each gives way to the next:
-    no row keeps its text, every text is used, and how often each is used moves with it. The shards do not say
-    which entity a row is about; two wordings about one entity can still meet, by chance.
+    Distinct explanations are arranged in a random cycle and each is replaced by the next, so no row keeps its text and
+    every text is used. The shards do not record the entity of a row, so a replacement can by chance be about the
+    same entity.
 
     Raises ModelError if there are fewer than two distinct explanations.
     """
-    text = rows.triples.groups("explanation").numpy()  # (N,) which text a row has
-    _, first = np.unique(text, return_index=True)  # of each text, the first row that has it
+    text = rows.triples.groups("explanation").numpy()  # (N,) number of a row's text
+    _, first = np.unique(text, return_index=True)  # first row of each text
     _, last = np.unique(text[::-1], return_index=True)
     if len(first) < 2:
         raise ModelError("data.wrong_explanations: the training split has only one explanation to choose from")
-    texts = np.argsort(last)  # in the order in which they are met from the last row on
-    circle = texts[torch.randperm(len(texts), generator=seeded(seed, "wrong explanations")).numpy()]
+    texts = np.argsort(last)  # by last occurrence, from the end
+    cycle = texts[torch.randperm(len(texts), generator=seeded(seed, "wrong explanations")).numpy()]
     donor = np.empty(len(texts), np.int64)
-    donor[circle] = first[np.roll(circle, -1)]
+    donor[cycle] = first[np.roll(cycle, -1)]
     return replace(rows, triples=rows.triples.with_explanations_of(donor[text]))
 
 
 def read_rows(data: DataSettings) -> tuple[SplitRows, SplitRows | None]:
-    """Training and validation rows, both read before either is decoded. Raises ModelError for unusable shards."""
+    """Read training and validation rows, without decoding images. Raises ModelError for unusable shards."""
     how: dict[str, Any] = {"image_root": data.image_root, "allow_partial": data.allow_partial}
     rows = read_split(data.explanations, data.splits.train, statuses=data.statuses, **how)
     if data.splits.val is None:
@@ -49,9 +49,9 @@ def read_rows(data: DataSettings) -> tuple[SplitRows, SplitRows | None]:
 def load_splits(
     settings: TrainSettings, towers: Towers, rows: SplitRows, val_rows: SplitRows | None
 ) -> dict[str, TripleDataset]:
-    """By use: "train", and "val" where the settings name a validation split.
+    """Return datasets by use: "train", and "val" if the settings name a validation split.
 
-    Raises ModelError: an image root that is missing, too many images that cannot be used.
+    Raises ModelError for a missing image root and for too many unusable images.
     """
     data = settings.data
     if data.wrong_explanations:
@@ -74,6 +74,6 @@ def load_splits(
 
 
 def _make_ready(split: TripleDataset, data: DataSettings) -> None:
-    """Decode a small split now; for a large one, start what its workers come from while the model is made."""
+    """Cache a small split; for a large one, start the workers' fork server while the model is being built."""
     if not cache_samples(split, data.cache_mib) and split.workers:
         start_fork_server()

@@ -1,4 +1,4 @@
-"""Texts of many rows in a temporary Arrow file, mapped into memory."""
+"""Texts of rows in a memory-mapped temporary Arrow file."""
 
 import os
 import tempfile
@@ -14,7 +14,7 @@ _SCHEMA = pa.schema([(name, pa.string()) for name in COLUMNS])
 
 
 class TextWriter:
-    """Writes a TextFile chunk by chunk."""
+    """Writer of a TextFile in chunks."""
 
     def __init__(self) -> None:
         self._file: BinaryIO = tempfile.TemporaryFile(prefix="entityclip-texts-")  # noqa: SIM115
@@ -22,18 +22,18 @@ class TextWriter:
         self._writer = pa.ipc.new_file(self._sink, _SCHEMA)
 
     def add(self, texts: pa.Table) -> None:
-        """Add rows with the columns COLUMNS. Raises OSError: no room on the disk."""
+        """Append rows with the columns COLUMNS. Raises OSError if the disk is full."""
         self._writer.write_table(texts.select(COLUMNS).cast(_SCHEMA))
 
     def finish(self) -> "TextFile":
-        """The file, with the rows in the order in which they came."""
+        """Return the file, with the rows in the order of `add`."""
         self._writer.close()
         self._file.flush()
         return TextFile(MappedFile(os.dup(self._file.fileno())))
 
 
 class TextFile:
-    """Texts by column and position in the file. Goes to another process as an open file."""
+    """Texts by column and position in the file. Pickled to another process as a file descriptor."""
 
     def __init__(self, file: MappedFile) -> None:
         self._file = file
@@ -45,6 +45,6 @@ class TextFile:
         return TextFile, (self._file,)
 
     def text(self, column: str, position: int) -> Any:
-        """One text, None where it is null."""
+        """Return a text, or None if it is null."""
         batch = int(np.searchsorted(self._starts, position, side="right")) - 1
         return self.batches[batch].column(column)[int(position - self._starts[batch])].as_py()

@@ -1,6 +1,6 @@
-"""The usable rows of a split: their texts in a mapped file, and in another one what orders and locates them.
+"""The usable rows of a split: texts in one memory-mapped file, order and locations in another.
 
-Rows are numbered in the order of their ids, whatever shards they are in.
+Rows are numbered in the order of their ids, independent of shards.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ ROW_INDEX = np.dtype(
     [
         ("text", np.int64),  # position of the row's texts in their file
         ("root", np.int32),  # number of the image root
-        ("packed", np.bool_),  # whether the image's bytes are in the shard; where, say the next three
+        ("packed", np.bool_),  # whether the shard holds the image's bytes, at the next three fields
         ("shard", np.int32),
         ("group", np.int32),  # row group in the shard
         ("row", np.int32),  # row in the group
-        ("known_bad", np.bool_),  # the shard's own status says that the image cannot be used
+        ("known_bad", np.bool_),  # the shard's status says that the image cannot be used
     ]
 )
 
@@ -37,7 +37,7 @@ class Triple:
     """One usable row."""
 
     id: str
-    packed: PackedImage | None  # where the image's bytes are, if the shard has them
+    packed: PackedImage | None  # None: the shard does not hold the image's bytes
     image_path: str | None  # relative to image_root
     image_root: Path
     caption: str
@@ -47,21 +47,21 @@ class Triple:
 
 
 class TripleTable(Sequence[Triple]):
-    """Triples by row number; one is read from the file when it is asked for.
+    """Triples by row number, read from the file on access.
 
-    Goes to a worker process as open files: nothing that grows with the split is copied.
+    Pickled to a worker process as file descriptors: nothing that grows with the split is copied.
 
     Attributes:
         row_index: (N,) of dtype ROW_INDEX.
-        roots: the image roots that `row_index` numbers.
-        images: reads the packed images.
+        roots: the image roots numbered in `row_index`.
+        images: reader of the packed images.
     """
 
     def __init__(self, texts: TextFile, index: np.ndarray, roots: Sequence[Path], shards: Sequence[Path]) -> None:
-        """Rows as `index` (N,), of dtype ROW_INDEX, has them: numbers of `roots`, `shards` and positions in `texts`."""
+        """`index` (N,), of dtype ROW_INDEX, holds numbers of `roots` and `shards` and positions in `texts`."""
         self._texts, self.roots = texts, tuple(roots)
         self._index = MappedArray.of(index)
-        self._explanations: MappedArray | None = None  # (N,) as `index["text"]`, of the rows that rows are explained by
+        self._explanations: MappedArray | None = None  # (N,) as `index["text"]`, if replaced
         self.images = PackedImages(shards)
 
     @property
@@ -91,35 +91,34 @@ class TripleTable(Sequence[Triple]):
         )
 
     def text(self, column: str, row: int) -> Any:
-        """One text of one row, None where it is null. Raises IndexError beyond the last row."""
+        """Return a text of a row, or None if it is null. Raises IndexError beyond the last row."""
         return self._texts.text(column, int(self._positions(column)[row]))
 
     def column(self, name: str) -> "Column":
-        """The texts of a column by row, read when they are asked for."""
+        """Return the texts of a column by row, read on access."""
         return Column(self, name)
 
     def location(self, row: int) -> tuple[int, int, int]:
-        """Where a packed image is: number of its shard, row group in it, row in that."""
+        """Return a packed image's shard number, row group in the shard, and row in the group."""
         index = self.row_index[row]
         return int(index["shard"]), int(index["group"]), int(index["row"])
 
     def row_groups(self) -> np.ndarray:
-        """(N,) the row groups of the rows, numbered as they lie in the shards."""
+        """Return the row group (N,) of each row, numbered in the order of the shards."""
         index = self.row_index
         return np.unique(index["shard"].astype(np.int64) << 32 | index["group"], return_inverse=True)[1]
 
     def with_explanations_of(self, donors: np.ndarray) -> "TripleTable":
-        """The same rows; row i has explanation and key of row `donors[i]`."""
+        """Return the same rows, with explanation and key of row `donors[i]` in row i."""
         other = copy(self)
         other._explanations = MappedArray.of(self._positions("explanation")[donors])
         return other
 
     def groups(self, column: str, instead: str | None = None) -> Tensor:
-        """(N,) int64, equal where the rows' texts are, white space around them apart; numbered as they first appear.
+        """Return (N,) int64, equal for rows with equal stripped texts; numbered by first appearance.
 
-        Where a text is null, that of the column `instead` counts. Texts are compared by a hash of 64 bits, chunk by
-        chunk, as a dictionary of a million texts takes a gigabyte: two of a million different ones are taken for
-        equal with a probability of 3e-8.
+        A null text is replaced by that of the column `instead`. Texts are compared by 64-bit hashes, since a dictionary
+        of a million texts takes a gigabyte; the probability of a collision among a million texts is 3e-8.
         """
         hashes = []
         for batch in self._texts.batches:
@@ -130,7 +129,7 @@ class TripleTable(Sequence[Triple]):
         return torch.from_numpy(_by_appearance(np.concatenate(hashes)[self._positions(column)]))
 
     def picture_groups(self) -> Tensor:
-        """(N,) int64, equal exactly where the image is: the path, or without one the bytes, below the same root."""
+        """Return (N,) int64, equal for rows with the same image: the same root, and the same path or else bytes."""
         names = self.groups("path", instead="picture").numpy()
         return torch.from_numpy(_by_appearance(names * len(self.roots) + self.row_index["root"]))
 
@@ -157,7 +156,7 @@ class Column(Sequence[Any]):
 
 
 def _by_appearance(codes: np.ndarray) -> np.ndarray:
-    """The same partition, its parts numbered as they first appear."""
+    """Renumber codes by first appearance."""
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
     rank[np.argsort(first)] = np.arange(len(first))

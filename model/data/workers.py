@@ -1,8 +1,8 @@
-"""The processes that load data ahead of the training loop: where they come from, and how they end.
+"""Start and end of the worker processes that load data.
 
-Processes and not threads: image libraries let go of Python's lock, but what lies between their calls does not,
-and the training loop, which is Python too, then waits for it (docs/performance.md, "Data loading"). They are forked
-from a clean server process and not from this one, whose threads (a GPU's, Prefect's) a fork would cut off in mid-air.
+Processes rather than threads: image libraries release the GIL, but the code between their calls does not and would
+block the training loop (docs/performance.md, "Data loading"). They are forked from a clean server process, since a fork
+of this process would break its threads (CUDA's, Prefect's).
 """
 
 import multiprocessing.forkserver
@@ -21,7 +21,7 @@ MAX_WORKERS = 16
 
 
 def count_workers(wanted: int | None) -> int:
-    """`wanted`, or one worker for each core that this process may use, shared with the other processes of a run."""
+    """Return `wanted`, or by default one worker per usable core, divided among the processes of a run."""
     if wanted is not None:
         return wanted
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -55,27 +55,27 @@ def _environment(**variables: str) -> Iterator[None]:
 
 @contextmanager
 def worker_lifeline() -> Iterator[Connection]:
-    """What `begin_worker` needs: workers that are left at the end, or when this process ends, end at once.
+    """Yield the connection for `begin_worker`; workers exit when the block or this process ends.
 
-    They ignore the SIGTERM that torch and Python send them, so Python would wait for them at its exit in vain.
+    Workers ignore SIGTERM, so without it Python would wait for them forever at exit.
     """
     lifeline, held = multiprocessing.Pipe(duplex=False)
-    let_go = multiprocessing.util.Finalize(None, held.close, exitpriority=10)  # before Python waits for its children
+    close = multiprocessing.util.Finalize(None, held.close, exitpriority=10)  # before Python waits for its children
     try:
         yield lifeline
     finally:
-        let_go()
+        close()
 
 
 def begin_worker(lifeline: Connection, _: int) -> None:
-    """Make this process a worker: one thread, and ended by its lifeline alone.
+    """Set up a worker process: one thread, ended only by its lifeline.
 
-    An interrupt is for the training process, which ends its workers itself, or by its own end. torch's own watch is on
-    the fork server, which lives as long as its workers do.
+    Ctrl-C is left to the training process, which ends its workers. torch's own watchdog does not help: it watches the
+    parent, here the fork server, which lives as long as its workers.
     """
     threading.Thread(target=_end_with, args=(lifeline,), name="lifeline", daemon=True).start()
     torch.set_num_threads(1)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # else it warns of the fork
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # avoids its warning about forks
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 

@@ -1,1 +1,1 @@
-"""Devices, and the processes that share a batch."""
+"""Devices, and batches sharded over processes."""

@@ -1,8 +1,8 @@
-"""One batch over several processes, whose gradients together are those of one process (torch.distributed).
+"""A batch sharded over processes (torch.distributed) with the same gradients as in one process.
 
-Every process has some of the rows, computes the share of the loss that these rows are, and needs for it what other
-processes hold: all embeddings for the contrastive losses, and the few rows that were drawn as hard negatives. Both come
-with gradient, so the loss of the whole batch is the sum of the shares and its gradient the sum of theirs.
+Every process holds some of the rows and computes their share of the loss. For that it needs rows of other processes:
+all embeddings for the contrastive losses, and the rows drawn as hard negatives. Both are exchanged with gradient, so
+the sum of the shares is the loss of the whole batch, and the sum of their gradients its gradient.
 """
 
 import json
@@ -22,12 +22,12 @@ from model.rng import seeded
 
 
 class DistributedGroup(LocalGroup):
-    """The processes of a run, started by torchrun, as seen from one of them."""
+    """The processes of a run under torchrun, as seen by one of them."""
 
     device: torch.device
 
     def __init__(self, device: torch.device) -> None:
-        """`device` is this process's own; torch.distributed is initialised."""
+        """`device` is this process's; torch.distributed must be initialised."""
         self.device = device
         self.rank, self.count = dist.get_rank(), dist.get_world_size()
 
@@ -35,20 +35,19 @@ class DistributedGroup(LocalGroup):
         return rows[len(rows) * self.rank // self.count : len(rows) * (self.rank + 1) // self.count]
 
     def share(self, rows: int, texts: int) -> "DistributedBatch":
-        every = self.all_gather_ints(rows, texts)
-        return DistributedBatch(self.rank, [count for count, _ in every], max(length for _, length in every))
+        sizes = self.all_gather_ints(rows, texts)
+        return DistributedBatch(self.rank, [count for count, _ in sizes], max(length for _, length in sizes))
 
     def all_gather_ints(self, *own: int) -> list[list[int]]:
-        mine = torch.tensor(own, device=self.device)
-        return [row.tolist() for row in _all_gathered(mine)]
+        return [row.tolist() for row in _all_gathered(torch.tensor(own, device=self.device))]
 
     def barrier(self) -> None:
         self.all_gather_ints(0)
 
     def all_gather_json(self, own: Any) -> list[Any]:
-        said = torch.frombuffer(bytearray(json.dumps(own).encode()), dtype=torch.uint8).to(self.device)
-        longest = max(size for (size,) in self.all_gather_ints(len(said)))
-        padded = F.pad(said, (0, longest - len(said)), value=ord(" "))
+        data = torch.frombuffer(bytearray(json.dumps(own).encode()), dtype=torch.uint8).to(self.device)
+        longest = max(size for (size,) in self.all_gather_ints(len(data)))
+        padded = F.pad(data, (0, longest - len(data)), value=ord(" "))
         return [json.loads(bytes(one.tolist())) for one in _all_gathered(padded)]
 
     @contextmanager
@@ -60,53 +59,53 @@ class DistributedGroup(LocalGroup):
 
 
 class DistributedBatch(LocalBatch):
-    """B rows, some of them here."""
+    """A batch of B rows, some of them in this process."""
 
     def __init__(self, rank: int, sizes: list[int], longest: int) -> None:
-        """`sizes[r]` rows lie in process r; their texts have at most `longest` tokens."""
+        """Process r holds `sizes[r]` rows; no text has more than `longest` tokens."""
         super().__init__(sum(sizes))
         self.processes, self.rank, self.sizes, self.longest = len(sizes), rank, sizes, longest
         self.first = sum(sizes[:rank])
 
     def gather(self, x: Tensor) -> Tensor:
-        """The rows of every process, (b, ...) to (B, ...), with gradient."""
+        """Gather the rows of all processes, (b, ...) -> (B, ...), with gradient."""
         gathered: Tensor = _Gather.apply(x, self.rank, self.sizes)
         return gathered
 
     def sum(self, x: Tensor) -> Tensor:
-        """The sum over the processes, without gradient."""
+        """Sum over the processes, without gradient."""
         total = x.detach().clone()
         dist.all_reduce(total)
         return total
 
     def rows(self, index: Tensor) -> Rows:
-        """The rows of these numbers, (b,) of 0 to B - 1, as many as there are own rows."""
-        return _RowsElsewhere(self, index)
+        """Return the rows with these numbers, (b,) in 0 to B - 1; b is the number of own rows."""
+        return _RemoteRows(self, index)
 
 
 class AveragedGradients:
-    """A model with gradients that DistributedDataParallel averages over the processes, as they come."""
+    """A model whose gradients DistributedDataParallel averages over the processes during the backward pass."""
 
     def __init__(self, model: nn.Module) -> None:
-        """Also gives every process the parameters of the first."""
-        self._ddp = DistributedDataParallel(_Passes(model), forward_sync_buffers=False)
+        """Wrap a model; broadcasts the parameters of the first process."""
+        self._ddp = DistributedDataParallel(_Forward(model), forward_sync_buffers=False)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """The model's forward pass; the next backward pass averages."""
+        """Run the model's forward pass; its backward pass averages gradients."""
         return self._ddp(None, *arguments, **named)
 
     def token_features(self, batch: Any) -> Any:
-        """The model's `token_features`; the next backward pass averages, also what was in `.grad` before it."""
+        """Run the model's `token_features`; its backward pass averages gradients, with what `.grad` held before."""
         return self._ddp("token_features", batch)
 
     def not_yet(self) -> AbstractContextManager[None]:
-        """Backward passes within it add to this process's gradients alone."""
+        """Return a context in which backward passes accumulate gradients without averaging."""
         context: AbstractContextManager[None] = self._ddp.no_sync()
         return context
 
 
-class _Passes(nn.Module):
-    """The ways through a model, as the forward pass that DistributedDataParallel looks at."""
+class _Forward(nn.Module):
+    """The model's methods behind the one `forward` that DistributedDataParallel hooks."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -115,13 +114,13 @@ class _Passes(nn.Module):
     def forward(self, name: str | None, *arguments: Any, **named: Any) -> Any:
         if name is None:
             return self.model(*arguments, **named)
-        # the heads have their gradients already, and wait to be averaged until the backward pass comes by
+        # the heads' gradients are complete; DistributedDataParallel averages them in a backward pass through them
         features = getattr(self.model, name)(*arguments, **named)
-        return features._replace(image=_TakePart.apply(features.image, *self.model.parameters()))
+        return features._replace(image=_Depend.apply(features.image, *self.model.parameters()))
 
 
-class _TakePart(torch.autograd.Function):
-    """The first argument; the backward pass comes by the others too, without a gradient for them."""
+class _Depend(torch.autograd.Function):
+    """Return the first argument; the backward pass also visits the others, without a gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, *others: Tensor) -> Tensor:
@@ -133,19 +132,19 @@ class _TakePart(torch.autograd.Function):
         return (gradients[0], *[None] * ctx.others)
 
 
-class _RowsElsewhere(Rows):
-    """Rows that their owners send: each process knows from all indices what it is asked for, and by whom."""
+class _RemoteRows(Rows):
+    """Rows sent by their owners; each process derives from all processes' indices which rows to send where."""
 
     def __init__(self, whole: DistributedBatch, index: Tensor) -> None:
         self._longest = whole.longest
-        wanted = whole.gather(index).split(whole.sizes)
+        indices = whole.gather(index).split(whole.sizes)
         starts = torch.tensor([sum(whole.sizes[: rank + 1]) for rank in range(whole.processes)], device=index.device)
-        owners = [torch.bucketize(rows, starts, right=True) for rows in wanted]
-        asked = [rows[owner == whole.rank] - whole.first for rows, owner in zip(wanted, owners, strict=True)]
-        self._send = torch.cat(asked)
-        self._send_sizes = [len(rows) for rows in asked]
+        owners = [torch.bucketize(rows, starts, right=True) for rows in indices]
+        requested = [rows[owner == whole.rank] - whole.first for rows, owner in zip(indices, owners, strict=True)]
+        self._send = torch.cat(requested)
+        self._send_sizes = [len(rows) for rows in requested]
         self._receive_sizes = torch.bincount(owners[whole.rank], minlength=whole.processes).tolist()
-        self._order = owners[whole.rank].argsort(stable=True).argsort()  # they come owner by owner
+        self._order = owners[whole.rank].argsort(stable=True).argsort()  # rows arrive sorted by owner
 
     def of(self, x: Tensor) -> Tensor:
         received: Tensor = _Exchange.apply(x[self._send], self._send_sizes, self._receive_sizes)
@@ -156,7 +155,7 @@ class _RowsElsewhere(Rows):
 
 
 class _Gather(torch.autograd.Function):
-    """All rows to all processes; a row's gradient is the sum of what all of them did with it."""
+    """All-gather of rows; a row's gradient is the sum over all processes."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, rank: int, sizes: list[int]) -> Tensor:
@@ -166,14 +165,14 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        # all of it to all, rather than each its part: a sum that every backend has, of embeddings alone
+        # all-reduce of embeddings is cheap; not every backend has reduce-scatter
         total = at_least_fp32(gradients[0]).clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total)
         return total.split(ctx.sizes)[ctx.rank].to(gradients[0].dtype), None, None
 
 
 class _Exchange(torch.autograd.Function):
-    """Rows to the processes that asked for them; their gradients the same way back."""
+    """All-to-all of rows; gradients take the reverse path."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, send: list[int], receive: list[int]) -> Tensor:
@@ -186,7 +185,7 @@ class _Exchange(torch.autograd.Function):
 
 
 def _exchanged(x: Tensor, send: list[int], receive: list[int]) -> Tensor:
-    as_bytes = x.dtype == torch.bool  # which not every backend sends
+    as_bytes = x.dtype == torch.bool  # not every backend sends bool
     x = (x.to(torch.uint8) if as_bytes else x).contiguous()
     received = x.new_empty(sum(receive), *x.shape[1:])
     dist.all_to_all_single(received, x, receive, send)
@@ -195,6 +194,6 @@ def _exchanged(x: Tensor, send: list[int], receive: list[int]) -> Tensor:
 
 def _all_gathered(x: Tensor) -> list[Tensor]:
     x = x.contiguous()
-    every = [torch.empty_like(x) for _ in range(dist.get_world_size())]
-    dist.all_gather(every, x)
-    return every
+    parts = [torch.empty_like(x) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, x)
+    return parts

@@ -1,4 +1,4 @@
-"""Where a run computes, and with how many threads."""
+"""Choice of device and number of threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,16 +9,16 @@ from model.errors import ModelError
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is a GPU if there is one. Raises ModelError for `cuda` where there is none."""
+    """Return the device; `auto` is a GPU if available. Raises ModelError for `cuda` without a GPU."""
     if name == "cuda" and not torch.cuda.is_available():
-        raise ModelError("device: cuda was asked for, but torch finds no GPU; use auto or cpu")
+        raise ModelError("device: cuda was requested, but torch finds no GPU; use auto or cpu")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def device_of_process(name: str, number: int, count: int) -> torch.device:
-    """The device of process `number` of `count` on this machine: each has its own GPU, or all have the CPU.
+    """Return the device of process `number` of `count` on this machine: a GPU of its own, or the CPU.
 
-    Raises ModelError where there are GPUs, but fewer than processes, and as `choose_device` does.
+    Raises ModelError if there are fewer GPUs than processes, and as `choose_device` does.
     """
     device = choose_device(name)
     if device.type == "cpu":
@@ -33,7 +33,7 @@ def device_of_process(name: str, number: int, count: int) -> torch.device:
 
 @contextmanager
 def torch_threads(count: int | None) -> Iterator[None]:
-    """Use `count` torch threads (None: as before) until the block ends."""
+    """Use `count` torch threads within the block (None: no change)."""
     before = torch.get_num_threads()
     if count is not None:
         torch.set_num_threads(count)

@@ -1,1 +1,1 @@
-"""Training and evaluation in several processes, by torchrun."""
+"""Training and evaluation in several processes with torchrun."""

@@ -1,4 +1,4 @@
-"""One of the processes that train: `torchrun ... -m model.launch SETTINGS --out RUN`; see `model.launch.train`."""
+"""A training process: `torchrun ... -m model.launch SETTINGS --out RUN`; see `model.launch.train`."""
 
 import sys
 

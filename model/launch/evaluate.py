@@ -1,9 +1,9 @@
-"""Evaluation in several processes: what starts them on this machine, and what each of them runs.
+"""Evaluation in several processes: launcher on this machine, and entry point of each process.
 
     torchrun --nproc-per-node 2 -m model.launch.evaluate RUN [--split SPLIT] [--explanations FOLDER] [--allow-partial]
 
-is what each runs. They share the encoding; the first ranks and writes. On several nodes the same with torchrun's
---nnodes and --rdzv-endpoint, RUN and the data in a shared folder.
+The processes share the encoding; the first one ranks and writes. For several nodes, add torchrun's --nnodes and
+--rdzv-endpoint, with RUN and the data in a shared folder.
 """
 
 import argparse
@@ -17,10 +17,10 @@ from model.checkpoints.checkpoint import read_checkpoint_card
 from model.distributed.device import device_of_process
 from model.errors import ProcessError
 from model.evaluation.evaluate import evaluate, evaluation_plan, read_metrics
-from model.launch.torchrun import Ends, start_torchrun
-from model.launch.worker import one_of_several, processes_of_torchrun
+from model.launch.torchrun import Outcomes, start_torchrun
+from model.launch.worker import run_process, torchrun_group
 
-_TIME_TO_END = 30  # seconds from SIGTERM to SIGKILL; nothing is to be saved
+_SHUTDOWN_SECONDS = 30  # from SIGTERM to SIGKILL; there is nothing to save
 
 
 def evaluate_in_processes(
@@ -31,9 +31,9 @@ def evaluate_in_processes(
     explanations: Path | None = None,
     allow_partial: bool = False,
 ) -> dict[str, dict[str, Any]]:
-    """As `model.evaluation.evaluate.evaluate`, the encoding shared by `count` processes: the same metrics.
+    """Evaluate like `model.evaluation.evaluate.evaluate`, with the encoding shared by `count` processes.
 
-    Raises what `evaluate` raises, and ProcessError if a process dies or fails; the others are ended then.
+    Raises what `evaluate` raises, and ProcessError if a process dies or fails, after ending the others.
     """
     if count == 1:
         return evaluate(run, splits, explanations=explanations, allow_partial=allow_partial)
@@ -45,29 +45,31 @@ def evaluate_in_processes(
     arguments += [f"--explanations={explanations}"] if explanations else []
     arguments += ["--allow-partial"] if allow_partial else []
     with tempfile.TemporaryDirectory() as folder:
-        how: dict[str, Any] = {"count": count, "threads": plan.threads, "shutdown_seconds": _TIME_TO_END}
+        how: dict[str, Any] = {"count": count, "threads": plan.threads, "shutdown_seconds": _SHUTDOWN_SECONDS}
         with start_torchrun(Path(folder), "model.launch.evaluate", arguments, **how) as process:
             process.wait()
-        ends = Ends(Path(folder), count, process.returncode)
-    if not ends.well:
-        ends.raise_mistake()
-        raise ProcessError(f"an evaluation by {count} processes on {device.type} failed:\n  {ends.in_words()}")
-    measured = read_metrics(run)["splits"]
-    return {name: measured[name] for name in names}
+        outcomes = Outcomes(Path(folder), count, process.returncode)
+    if not outcomes.succeeded:
+        outcomes.raise_model_error()
+        raise ProcessError(f"an evaluation by {count} processes on {device.type} failed:\n  {outcomes.summary()}")
+    metrics = read_metrics(run)["splits"]
+    return {name: metrics[name] for name in names}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Evaluate as one process of several; the exit code is 0, 1, or 2 for something in the user's hands."""
-    parser = argparse.ArgumentParser(prog="python -m model.launch.evaluate", description="Evaluate, as one process.")
+    """Evaluate as one of several processes; return exit code 0, 1, or 2 for a user's mistake."""
+    parser = argparse.ArgumentParser(
+        prog="python -m model.launch.evaluate", description="Evaluate as one of several processes."
+    )
     parser.add_argument("run", type=Path, help="folder of a training run")
     parser.add_argument("--split", action="append", default=[], help="split to measure (repeatable)")
-    parser.add_argument("--explanations", type=Path, help="other shards than the run was trained on")
-    parser.add_argument("--allow-partial", action="store_true", help="measure on what is there of incomplete shards")
+    parser.add_argument("--explanations", type=Path, help="shards other than those the run was trained on")
+    parser.add_argument("--allow-partial", action="store_true", help="accept incomplete explanations")
     parser.add_argument("--report", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
 
     def work() -> None:
-        with processes_of_torchrun(evaluation_plan(given.run, given.explanations).device) as processes:
+        with torchrun_group(evaluation_plan(given.run, given.explanations).device) as processes:
             evaluate(
                 given.run,
                 given.split,
@@ -76,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
                 processes=processes,
             )
 
-    return one_of_several(work, given.report)
+    return run_process(work, given.report)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""torchrun on this machine: starts it in a session of its own, and reads what became of its processes.
+"""Running torchrun on this machine, in its own session, and reading the outcomes of its processes.
 
-What it starts is this file as a program, `-m model.launch.torchrun FOLDER ARGUMENTS`: torchrun without its own report
-where a process fails. In FOLDER each process writes how it ended (`model.launch.worker`), RANK.json, and torchrun the
-exit codes by rank, torchrun.json; negative ones are the signal that ended a process.
+This file is also the program that is started: `-m model.launch.torchrun FOLDER ARGUMENTS` is torchrun without its
+error report. Each process writes its outcome to FOLDER/RANK.json (`model.launch.worker`), torchrun the exit codes
+by rank to FOLDER/torchrun.json; a negative code is the signal that ended the process.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ from typing import Any
 from entityclip.contract.atomic_files import write_json
 from model.errors import ModelError
 
-FINISHED, STOPPED, MISTAKE, FAILED = "finished", "stopped", "mistake", "failed"
+FINISHED, STOPPED, MODEL_ERROR, FAILED = "finished", "stopped", "model error", "failed"
 _CODES = "torchrun.json"
 
 
@@ -27,10 +27,10 @@ _CODES = "torchrun.json"
 def start_torchrun(
     report: Path, module: str, arguments: Sequence[str], *, count: int, threads: int | None, shutdown_seconds: int
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start `count` processes of `module`, which write how they ended into the folder `report`.
+    """Start `count` processes of `module`, which write their outcomes into the folder `report`.
 
-    Ctrl-C reaches them through us alone, and they end if we die or leave the block. A process that is told to end has
-    `shutdown_seconds`. A `model.py` in the working directory is not taken for this package.
+    They do not receive Ctrl-C themselves, and end if this process dies or leaves the block. After SIGTERM a process has
+    `shutdown_seconds` left. A `model.py` in the working directory does not shadow this package.
     """
     torchrun = ["--standalone", f"--nproc-per-node={count}", f"--shutdown-timeout={shutdown_seconds}"]
     program = ["-m", module, *arguments, "--report", str(report)]
@@ -52,32 +52,32 @@ def start_torchrun(
             process.wait()
 
 
-class Ends:
-    """How the processes of a run ended, read from their reports after torchrun's own end."""
+class Outcomes:
+    """Outcomes of a run's processes, read from their reports after torchrun has ended."""
 
     def __init__(self, report: Path, count: int, returncode: int) -> None:
         self._by_rank = {rank: _read(report / f"{rank}.json") for rank in range(count)}
         self._codes: dict[str, int] = _read(report / _CODES) or {}
-        self.well = returncode == 0 and (self._by_rank[0] or {}).get("what") == FINISHED
+        self.succeeded = returncode == 0 and (self._by_rank[0] or {}).get("outcome") == FINISHED
 
-    def stopped(self) -> str | None:
-        """What the first process said of a stop that was asked for."""
+    def stop_message(self) -> str | None:
+        """Return the first process's message if the run was stopped on request, else None."""
         first = self._by_rank[0] or {}
-        return first["said"] if first.get("what") == STOPPED else None
+        return first["message"] if first.get("outcome") == STOPPED else None
 
-    def raise_mistake(self) -> None:
-        """Raise the ModelError of a process that ended with one."""
+    def raise_model_error(self) -> None:
+        """Raise the ModelError of a process, if one ended with a ModelError."""
         for end in self._by_rank.values():
-            if end is not None and end["what"] == MISTAKE:
-                raise ModelError(end["said"].removeprefix("error: "))
+            if end is not None and end["outcome"] == MODEL_ERROR:
+                raise ModelError(end["message"].removeprefix("error: "))
 
-    def in_words(self) -> str:
-        """First the processes that died without a word, since the others lost contact or were ended by torchrun."""
+    def summary(self) -> str:
+        """Describe the outcomes, processes that died without a report first: they are the cause of the others' end."""
         died, others = [], []
         for rank, end in self._by_rank.items():
             code = self._codes.get(str(rank), 0)
             if end is not None:
-                others.append(f"process {rank}: {end['said'] or end['what']}")
+                others.append(f"process {rank}: {end['message'] or end['outcome']}")
             elif code in (0, -signal.SIGTERM):
                 others.append(f"process {rank} was ended with the others")
             else:
@@ -87,7 +87,7 @@ class Ends:
 
 
 def main() -> int:
-    """Be torchrun, which is imported here alone; 0 if all processes ended well."""
+    """Run torchrun, imported only here; return 0 if all processes succeeded, else 1."""
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import parse_args, run
@@ -98,7 +98,7 @@ def main() -> int:
     except ChildFailedError as error:
         write_json(Path(report) / _CODES, {str(rank): failure.exitcode for rank, failure in error.failures.items()})
         return 1
-    except SignalException:  # handed on to the processes, which have ended by now
+    except SignalException:  # forwarded to the processes, which have ended by now
         return 1
     return 0
 

@@ -1,9 +1,9 @@
-"""Training in several processes: what starts them on this machine and follows them, and what each of them runs.
+"""Training in several processes: launcher on this machine, and entry point of each process.
 
     torchrun --nproc-per-node 2 -m model.launch SETTINGS --out RUN [--set KEY=VALUE] [--overwrite]
 
-is what each runs; on several nodes the same with torchrun's --nnodes and --rdzv-endpoint. What became of it goes to
-stderr; with `--report FOLDER` (see `model.launch.torchrun`) it goes to a file of each process.
+For several nodes, add torchrun's --nnodes and --rdzv-endpoint. The outcome is printed to stderr or, with
+`--report FOLDER` (see `model.launch.torchrun`), written to a file per process.
 """
 
 import argparse
@@ -20,8 +20,8 @@ import yaml
 from model.distributed.device import device_of_process
 from model.distributed.local import LocalGroup
 from model.errors import ProcessError
-from model.launch.torchrun import Ends, start_torchrun
-from model.launch.worker import one_of_several, processes_of_torchrun
+from model.launch.torchrun import Outcomes, start_torchrun
+from model.launch.worker import run_process, torchrun_group
 from model.settings.load import load_settings
 from model.settings.schema import TrainSettings
 from model.tracking.run_log import METRICS_LOG
@@ -29,85 +29,87 @@ from model.training.loop import OnStep, TrainResult, train
 from model.training.run_dir import RECORD, check_run_dir
 from model.training.stop_signal import Stopped, StopSignal
 
-_LOOK_SECONDS = 0.5
-_TIME_TO_SAVE = 300  # seconds from a signal to SIGKILL: a step, and writing the state
+_POLL_SECONDS = 0.5
+_SHUTDOWN_SECONDS = 300  # from SIGTERM to SIGKILL: time to finish a step and save the state
 _TAIL_BYTES = 1 << 16
 
 
 def train_in_processes(
     settings: TrainSettings, out: Path, count: int, on_step: OnStep | None = None, *, overwrite: bool = False
 ) -> TrainResult:
-    """As `model.training.loop.train`, in `count` processes: same batches, same negatives, gradients equal to rounding.
+    """Train like `model.training.loop.train` in `count` processes, with the same batches, negatives and gradients.
 
-    Raises what `train` raises, and ProcessError if a process dies or fails; the others are ended then.
+    Gradients are equal up to rounding.
+
+    Raises what `train` raises, and ProcessError if a process dies or fails, after ending the others.
     """
     if count == 1:
         return train(settings, out, on_step, overwrite=overwrite)
-    everyone = LocalGroup()
-    everyone.count = count
-    everyone.check(settings.optim.batch_size)
+    group = LocalGroup()
+    group.count = count
+    group.check(settings.optim.batch_size)
     device = device_of_process(settings.device, 0, count)
     check_run_dir(out, overwrite)
     with tempfile.TemporaryDirectory() as folder, StopSignal() as stop:
         report = Path(folder)
         (report / "settings.yaml").write_text(yaml.safe_dump(settings.as_plain()), encoding="utf-8")
         arguments = [str(report / "settings.yaml"), "--out", str(out), *(["--overwrite"] if overwrite else [])]
-        how: dict[str, Any] = {"count": count, "threads": settings.threads, "shutdown_seconds": _TIME_TO_SAVE}
-        watch, told = _Steps(out / METRICS_LOG), False
+        how: dict[str, Any] = {"count": count, "threads": settings.threads, "shutdown_seconds": _SHUTDOWN_SECONDS}
+        log, is_stopping = _StepLog(out / METRICS_LOG), False
         with start_torchrun(report, "model.launch", arguments, **how) as process:
             while process.returncode is None:
                 try:
-                    process.wait(_LOOK_SECONDS)
+                    process.wait(_POLL_SECONDS)
                 except subprocess.TimeoutExpired:
-                    if stop.asked is not None and not told:
-                        told = True
+                    if stop.asked is not None and not is_stopping:
+                        is_stopping = True
                         process.send_signal(signal.SIGTERM)
                 if on_step is not None:
-                    for step, steps, losses in watch.new():
+                    for step, steps, losses in log.new_steps():
                         on_step(step, steps, losses)
-        ends = Ends(report, count, process.returncode)
-    if ends.well:
+        outcomes = Outcomes(report, count, process.returncode)
+    if outcomes.succeeded:
         record = json.loads((out / RECORD).read_text(encoding="utf-8"))
         names = ("steps", "best_step", "best_mean_recall", "seconds", "samples_per_second")
         return TrainResult(out=out, **{name: record[name] for name in names})
-    if (said := ends.stopped()) is not None:
+    if (message := outcomes.stop_message()) is not None:
         stop.hand_over()
-        raise Stopped(said)
-    ends.raise_mistake()
+        raise Stopped(message)
+    outcomes.raise_model_error()
     raise ProcessError(
-        f"a run of {count} processes on {device.type} failed:\n  {ends.in_words()}"
-        f"\nits saved states are in {out}; the same command goes on from the last one"
+        f"a run of {count} processes on {device.type} failed:\n  {outcomes.summary()}"
+        f"\nits saved states are in {out}; the same command resumes from the last one"
     )
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train as one process of several; the exit code is 0, 1, or 2 for something in the user's hands."""
-    parser = argparse.ArgumentParser(prog="python -m model.launch", description="Train, as one process of torchrun's.")
+    """Train as one of several processes; return exit code 0, 1, or 2 for a user's mistake."""
+    parser = argparse.ArgumentParser(prog="python -m model.launch", description="Train as one of several processes.")
     parser.add_argument("settings", type=Path, help="YAML file of training settings")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, log and record")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting (repeatable)")
-    parser.add_argument("--overwrite", action="store_true", help="begin anew, whatever run is in that folder")
+    parser.add_argument("--overwrite", action="store_true", help="start over, whatever run is in that folder")
     parser.add_argument("--report", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
 
     def work() -> None:
         settings = load_settings(given.settings, given.set)
-        with processes_of_torchrun(settings.device) as processes:
+        with torchrun_group(settings.device) as processes:
             train(settings, given.out, overwrite=given.overwrite, processes=processes)
 
-    return one_of_several(work, given.report)
+    return run_process(work, given.report)
 
 
-class _Steps:
-    """New steps in a run's log, which another process writes."""
+class _StepLog:
+    """Reader of new steps in a run's log, which another process writes."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
         self._size = log.stat().st_size if log.exists() else 0
         self._last = 0
 
-    def new(self) -> list[tuple[int, int, dict[str, float]]]:
-        """Steps since the last call, of how many, and their losses; the latest of them if there are very many."""
+    def new_steps(self) -> list[tuple[int, int, dict[str, float]]]:
+        """Return (step, total steps, losses) of steps since the last call; only the latest if there are many."""
         if not self._log.exists() or self._log.stat().st_size == self._size:
             return []
         with self._log.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What one training step reads."""
+"""Input of a training step."""
 
 from dataclasses import dataclass, replace
 
@@ -10,28 +10,26 @@ from torch import Tensor
 class Batch:
     """B triples of (image, caption, explanation), ready for the towers.
 
-    The three groups say which rows may not be each other's hard negatives: equal numbers mean the same
-    image, the same caption, the same explanation key.
+    Rows with an equal number in one of the three groups have the same image, caption or explanation key, and are not
+    used as each other's hard negatives.
     """
 
     ids: list[str]
     images: Tensor  # (B, 3, H, W), normalised
     captions: Tensor  # (B, Lt) token ids
-    explanations: Tensor | None  # (B, Lt) token ids; None where nothing reads them
+    explanations: Tensor | None  # (B, Lt) token ids; None if unused
     image_group: Tensor  # (B,)
     caption_group: Tensor  # (B,)
     key_group: Tensor  # (B,)
-    anchors: Tensor | None = (
-        None  # (B, D) explanations as the text tower had them before training, if anything reads them
-    )
+    anchors: Tensor | None = None  # (B, D) explanations embedded by the untrained text tower; None if unused
 
     @property
     def groups(self) -> Tensor:
-        """The three groups, (3, B)."""
+        """The three groups stacked, (3, B)."""
         return torch.stack([self.image_group, self.caption_group, self.key_group])
 
     def rows(self, rows: slice) -> "Batch":
-        """Some neighbouring rows, their texts as long as they were."""
+        """Return a slice of the rows, without trimming texts."""
         explanations = None if self.explanations is None else self.explanations[rows]
         return Batch(
             ids=self.ids[rows],

@@ -1,7 +1,7 @@
-"""EntityCLIP (arXiv 2410.17810): two CLIP towers, and what trains them with explanations.
+"""EntityCLIP (arXiv 2410.17810): two CLIP towers and the modules that train them with explanations.
 
-At inference only the towers remain: `model.clip` is a plain open_clip model. docs/method.md numbers the steps
-that docstrings speak of, and says what is the paper's and what is ours.
+Inference uses the towers only: `model.clip` is a plain open_clip model. docs/method.md defines the numbered steps
+of the docstrings, and separates the paper's method from our extensions.
 """
 
 from typing import NamedTuple
@@ -31,17 +31,17 @@ from model.settings.schema import MethodSettings
 
 
 class StepOutput(NamedTuple):
-    """What one step gives the training loop, which knows no modality."""
+    """Losses and metrics of a step."""
 
-    losses: dict[str, Tensor]  # "total" to call backward on; "vtc", and "mmae", "itm", "bridge", "anchor_*" if on
-    report: dict[str, Tensor]  # detached scalars worth watching
+    losses: dict[str, Tensor]  # "total" for backward; "vtc", and "mmae", "itm", "bridge", "anchor_*" if on
+    report: dict[str, Tensor]  # detached scalar metrics
 
 
 class EntityCLIP(nn.Module):
-    """The towers and the training-only modules; a module that is switched off is not built."""
+    """The towers and the training-only modules; modules that are off are not built."""
 
     def __init__(self, clip: nn.Module, method: MethodSettings) -> None:
-        """Wrap an open_clip model (its parameters stay its own). Raises ModelError for unsupported towers."""
+        """Wrap an open_clip model, without copying its parameters. Raises ModelError for unsupported towers."""
         super().__init__()
         check_towers(clip)
         self.method = method
@@ -65,7 +65,7 @@ class EntityCLIP(nn.Module):
 
     @property
     def reads_explanations(self) -> bool:
-        """Whether a step needs explanation tokens at all."""
+        """Return whether a step needs explanation tokens."""
         return self.method.reads_explanations
 
     def forward(
@@ -76,7 +76,7 @@ class EntityCLIP(nn.Module):
         negatives: HardNegatives | None = None,
         whole: LocalBatch | None = None,
     ) -> StepOutput:
-        """Step 1 and what `losses` makes of it, with its arguments.
+        """Compute `token_features` (step 1) and `losses`; other arguments as for `losses`.
 
         Raises ModelError as `token_features` and `losses` do.
         """
@@ -92,18 +92,18 @@ class EntityCLIP(nn.Module):
         negatives: HardNegatives | None = None,
         whole: LocalBatch | None = None,
     ) -> StepOutput:
-        """Step 5: L = L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm.
+        """Compute step 5: L = L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm.
 
-        With `bridge_weight`, our own lambda_b [L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot)] is added; with the weights of
-        anchors A, our own L_anchor(T_eot, A) and L_anchor(V_cls, A).
+        Our extensions add lambda_b [L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot)] if `bridge_weight` > 0, and
+        L_anchor(T_eot, A) and L_anchor(V_cls, A) with the weights of anchors A.
 
         Args:
-            features: of b triples, as `token_features` gives them.
+            features: of b triples, from `token_features`.
             groups: (3, b), as `Batch.groups`.
             generator: draws the hard negatives.
-            negatives: given instead of drawn.
-            whole: the batch of B rows that these b are of; None: they are all of it. Otherwise losses are
-                shares: their sum over the processes is the whole batch's. The report is of the whole batch.
+            negatives: hard negatives to use instead of drawing them.
+            whole: the whole batch of B rows, of which these b are a part; None: b = B. Losses are shares whose sum
+                over the processes is the whole batch's loss; the report is of the whole batch.
 
         Raises ModelError if GI-ITM is on and the whole batch has fewer than 2 rows.
         """
@@ -118,7 +118,7 @@ class EntityCLIP(nn.Module):
             losses["total"] = losses["total"] + self.method.bridge_weight * losses["bridge"]
         if self.method.has_anchors:
             if features.anchors is None:
-                raise ModelError("these settings train with anchors, the batch has none")
+                raise ModelError("these settings train with anchors, but the batch has none")
             sides = {
                 "anchor_text": (self.method.anchor_text_weight, features.t_eot),
                 "anchor_image": (self.method.anchor_image_weight, features.v_cls),
@@ -153,18 +153,18 @@ class EntityCLIP(nn.Module):
         return StepOutput(losses, report)
 
     def token_features(self, batch: Batch) -> TokenFeatures:
-        """Step 1: V, T and, if anything reads it, E, from the same text tower.
+        """Compute step 1: V, T and, if used, E from the same text tower.
 
-        Where no experts read the others, only V_cls, T_eot and E_eot, as tokens of their own.
+        Without experts, V_cls, T_eot and E_eot are the only tokens.
 
-        Raises ModelError if something reads explanations and the batch has none.
+        Raises ModelError if the method reads explanations and the batch has none.
         """
-        if not batch.ids:  # one process's part of a larger batch may have lost all its rows
+        if not batch.ids:  # all rows of a process's part of the batch may have unusable images
             return self.token_features(_one_blank_row(self.clip, batch)).first(0)
         explanation, explanation_eot, explanation_readable = None, None, None
         if self.reads_explanations:
             if batch.explanations is None:
-                raise ModelError("these settings train with explanations, the batch has none")
+                raise ModelError("these settings train with explanations, but the batch has none")
             explanation = text_tokens(self.clip, batch.explanations)
             explanation_eot = eot_position(self.clip, batch.explanations)
             explanation_readable = self._readable(batch.explanations)
@@ -181,11 +181,11 @@ class EntityCLIP(nn.Module):
         return features if self.experts is not None else features.pooled()
 
     def _readable(self, tokens: Tensor) -> Tensor | None:
-        """(B, Lt) bool: up to the end-of-text token; None if experts read padding as published."""
+        """Return (B, Lt) bool, True up to the end-of-text token; None if experts read padding, as published."""
         if not self.method.masks_padding:
             return None
-        places = torch.arange(tokens.shape[1], device=tokens.device)
-        return places <= eot_position(self.clip, tokens)[:, None]
+        positions = torch.arange(tokens.shape[1], device=tokens.device)
+        return positions <= eot_position(self.clip, tokens)[:, None]
 
     def match(
         self,
@@ -195,17 +195,17 @@ class EntityCLIP(nn.Module):
         negatives: HardNegatives,
         whole: LocalBatch | None = None,
     ) -> tuple[MatchingOutput, MatchingOutput, MatchingOutput]:
-        """Step 4: GI-ITM on the true triples, on wrong texts for the images, on wrong images for the texts.
+        """Compute step 4: GI-ITM on true triples, wrong texts for the images, and wrong images for the texts.
 
-        A caption travels with its explanation, so of a wrong combination only the shared experts' reading
-        of the explanation with the image is new; all else is gathered. Wrong texts are read at their own
-        EOT (with `reference_compat` at the true text's, as the authors' code does).
+        A caption keeps its explanation, so a wrong pair only needs the shared experts' outputs for the image and the
+        explanation recomputed; all others are gathered. Wrong texts are read at their own EOT (with `reference_compat`
+        at the true text's, as in the authors' code).
 
         Args:
             features, outputs: of the b true triples.
-            explanation: E (b, Lt, D) as the shared experts read it; None where there are none.
-            negatives: rows of the whole batch, (b,) each way; a row without one is computed too, and not counted.
-            whole: as in `losses`.
+            explanation: E (b, Lt, D) as context of the shared experts; None if there are none.
+            negatives: row indices in the whole batch, (b,) each; rows without a negative are computed but not counted.
+            whole: see `losses`.
         """
         assert self.experts is not None and self.matching is not None
         whole = whole or LocalBatch(len(features.image))
@@ -230,7 +230,7 @@ class EntityCLIP(nn.Module):
 
 
 def _one_blank_row(clip: nn.Module, batch: Batch) -> Batch:
-    """A row for a batch without any, since the towers need one."""
+    """Return a batch of one blank row: the towers cannot run on an empty batch."""
     images = batch.images.new_zeros(1, 3, *image_size(clip))
     text = batch.captions.new_zeros(1, 1)
     group = batch.image_group.new_zeros(1)
@@ -244,7 +244,7 @@ def _itm_loss(
     epsilon: float,
     whole: LocalBatch,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """L_itm = (CE(positive) + CE(wrong text) + CE(wrong image)) / 3, and what to report of it."""
+    """Return L_itm = (CE(positive) + CE(wrong text) + CE(wrong image)) / 3 and its metrics."""
     positive, wrong_text, wrong_image = (one.logits for one in passes)
     texts, images = whole.sum(torch.stack([negatives.text_exists.sum(), negatives.image_exists.sum()]))
     terms = {
@@ -253,8 +253,8 @@ def _itm_loss(
         "itm_wrong_image": matching_loss(wrong_image, NO_MATCH, negatives.image_exists, epsilon=epsilon, count=images),
     }
     loss = torch.stack(list(terms.values())).sum() / 3
-    of_all = whole.sum(torch.stack(list(terms.values())))
-    report = dict(zip(terms, of_all, strict=True))
+    totals = whole.sum(torch.stack(list(terms.values())))
+    report = dict(zip(terms, totals, strict=True))
     report |= matching_accuracy(positive, wrong_text, wrong_image, negatives, whole)
     report["rows_with_negatives"] = (texts + images) / (2 * whole.size)
     return loss, report

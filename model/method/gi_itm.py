@@ -1,4 +1,4 @@
-"""Step 4 of the method: Gated Integrative Image-Text Matching (GI-ITM). Its negatives: `hard_negatives`."""
+"""Step 4 of the method: Gated Integrative Image-Text Matching (GI-ITM); for its negatives see `hard_negatives`."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from model.method.mmae import ExpertGate
 
 
 class MatchingOutput(NamedTuple):
-    """One pass of GI-ITM over B (image, caption, explanation) combinations."""
+    """Output of GI-ITM for B (image, caption, explanation) combinations."""
 
     experts: Tensor  # [X_v ; X_t] (B, n_v + n_s + n_t + n_s, D)
     gate: Tensor  # g (B, n_v + n_s + n_t + n_s), sums to 1
@@ -26,7 +26,7 @@ class GIITM(nn.Module):
         self.head = nn.Linear(width, 2)
 
     def forward(self, v_cls: Tensor, t_eot: Tensor, x_v: Tensor, x_t: Tensor) -> MatchingOutput:
-        """V_cls, T_eot (B, D); X_v (B, n_v + n_s, D); X_t (B, n_t + n_s, D)."""
+        """Match V_cls, T_eot (B, D) with X_v (B, n_v + n_s, D), X_t (B, n_t + n_s, D)."""
         experts = torch.cat([x_v, x_t], dim=1)
         gate, fused = self.gate(torch.cat([v_cls, t_eot], dim=-1), experts)
         return MatchingOutput(experts, gate, fused, self.head(fused))

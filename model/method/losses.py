@@ -1,6 +1,6 @@
-"""Step 5 of the method: the terms of the loss, in fp32 or better whatever the towers run in.
+"""Step 5 of the method: the terms of the loss, in fp32 or higher whatever the towers run in.
 
-Where a batch is spread over processes (`whole`), a function takes the b of its B rows that lie here and returns their
+If the batch is sharded over processes (`whole`), a function takes the b of its B rows in this process and returns their
 share of the loss: the sum over the processes is the loss of the whole batch.
 """
 
@@ -17,20 +17,20 @@ MATCH, NO_MATCH = 0, 1
 
 
 class Contrast(NamedTuple):
-    """A contrastive loss and the similarities that it is made of."""
+    """A contrastive loss and its similarities."""
 
     loss: Tensor  # scalar
-    per_image: Tensor  # (b, B) own images, all texts
-    per_text: Tensor  # (b, B) own texts, all images
+    per_image: Tensor  # (b, B) own images to all texts
+    per_text: Tensor  # (b, B) own texts to all images
 
 
 def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, whole: LocalBatch | None = None) -> Contrast:
-    """L_vtc: CLIP's symmetric cross-entropy on cosines times `scale` = exp(logit_scale).
+    """Return L_vtc: CLIP's symmetric cross-entropy on cosines times `scale` = exp(logit_scale).
 
     Args:
         image, text: (b, D), not normalised; row b of one belongs to row b of the other.
         scale: scalar.
-        whole: the batch that these rows are of; None: they are all of it.
+        whole: the whole batch of these rows; None: they are all of it.
     """
     whole = whole or LocalBatch(len(image))
     image, text = (F.normalize(at_least_fp32(x), dim=-1) for x in (image, text))
@@ -43,20 +43,20 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, whole: LocalBat
 
 
 def bridge_loss(v_cls: Tensor, t_eot: Tensor, e_eot: Tensor, scale: Tensor, whole: LocalBatch | None = None) -> Tensor:
-    """The explanation bridge, our extension and not the paper's: L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot).
+    """Return the explanation bridge, our extension: L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot).
 
-    As published, V* and T* of a pair read the same explanation, so L_vtc(V*, T*) can fall without the towers
-    learning from it; here they have to meet it. V_cls, T_eot, E_eot (b, D); `scale`, `whole` as in `contrastive_loss`.
+    As published, V* and T* of a pair read the same explanation, so L_vtc(V*, T*) can fall without the towers learning
+    from it; the bridge trains them on it. V_cls, T_eot, E_eot (b, D); `scale`, `whole` as in `contrastive_loss`.
     """
     return contrastive_loss(v_cls, e_eot, scale, whole).loss + contrastive_loss(t_eot, e_eot, scale, whole).loss
 
 
 def anchor_loss(side: Tensor, anchors: Tensor, scale: Tensor, whole: LocalBatch | None = None) -> Tensor:
-    """Explanation anchors, our extension and not the paper's: a side is to be to anchors as these are to one another.
+    """Return the anchor loss, our extension: a side's similarities to anchors should equal those among anchors.
 
-    Both ways KL(softmax(scale a a^T) || softmax(scale s a^T)), the first without gradient; a mean over the batch, 0 at
-    best. Captions of one entity have nearly the same anchor, so each is a right answer for the others: as labels, the
-    diagonal alone would call them wrong.
+    KL(softmax(scale a a^T) || softmax(scale s a^T)) in both directions, the target without gradient; a mean over the
+    batch, at least 0. Captions of one entity have nearly equal anchors, so each is a valid match for the others;
+    one-hot labels would treat them as wrong.
 
     Args:
         side: (b, D) T_eot or V_cls, not normalised.
@@ -77,14 +77,14 @@ def anchor_loss(side: Tensor, anchors: Tensor, scale: Tensor, whole: LocalBatch 
 def matching_loss(
     logits: Tensor, label: int, rows: Tensor | None = None, *, epsilon: float = 0.0, count: Tensor | int | None = None
 ) -> Tensor:
-    """-log(p + epsilon), p the probability that softmax gives the label; a mean over the rows.
+    """Return -log(p + epsilon), p the softmax probability of the label; a mean over the rows.
 
     Args:
         logits: (b, 2) match logits.
         label: MATCH or NO_MATCH, the same for every row.
-        rows: (b,) bool, which rows count; None: all. Zero where none does.
-        epsilon: 0 is cross-entropy. Above 0, a pair that is firmly wrong loses its gradient.
-        count: how many rows count in the whole batch; None: as many as here.
+        rows: (b,) bool, which rows count; None: all. The loss is 0 if none does.
+        epsilon: 0 is cross-entropy. Above 0, the gradient vanishes for confidently wrong pairs.
+        count: number of counted rows in the whole batch; None: those in this process.
     """
     logits = at_least_fp32(logits)
     log_p = (logits.softmax(dim=-1) + epsilon).log() if epsilon else logits.log_softmax(dim=-1)

@@ -1,9 +1,9 @@
 """Steps 2 and 3 of the method: expert blocks and Multimodal Attentive Experts (MMAE).
 
-Only one query per expert is ever read (the image's CLS or the text's end-of-text token), so only that one
-is computed. With one head and one query, the key and value projections can be applied to the query and to
-the attended mixture instead of to every token, and the affine part of LN1 likewise; what is left to compute
-on the tokens, their normalisation, is the same for all experts.
+Only one query per expert is used (the image's CLS or the text's end-of-text token), so only that one is
+computed. With one head and one query, the key and value projections and the affine part of LN1 can be applied
+to the query and to the attended mixture instead of to every token; what remains per token, the normalisation,
+is shared by all experts.
 """
 
 from typing import NamedTuple
@@ -18,18 +18,18 @@ from model.precision import at_least_fp32, fine_matmul
 
 
 class Context(NamedTuple):
-    """Tokens as all experts read them."""
+    """Normalised tokens, shared by all experts."""
 
-    tokens: Tensor  # (B, L, D), normalised over D, without any expert's affine part
+    tokens: Tensor  # (B, L, D), normalised over D, before the experts' affine parts
     readable: Tensor | None  # (B, L) bool; None: all
 
     def rows(self, rows: Rows) -> "Context":
-        """The context of other rows of the whole batch."""
+        """Return the context of rows of the whole batch."""
         return Context(rows.of_texts(self.tokens), None if self.readable is None else rows.of_texts(self.readable))
 
 
 def as_context(tokens: Tensor, readable: Tensor | None) -> Context:
-    """Token features (B, L, D), and which of them (B, L) are no padding, as a context."""
+    """Build a context from token features (B, L, D) and a mask (B, L), False for padding."""
     return Context(F.layer_norm(tokens, tokens.shape[-1:]), readable)
 
 
@@ -37,14 +37,14 @@ class ExpertBlock(nn.Module):
     """Step 2: n pre-LayerNorm cross-attention blocks with one head, batched over n.
 
     q <- q + Attn(LN1(q), LN1(kv), LN1(kv));  q <- q + MLP(LN2(q)), the MLP four times as wide, with
-    QuickGELU. The same LN1 serves the query and the context.
+    QuickGELU. Query and context share LN1.
 
     Scores need W_q a . (W_k y + b_k) for every token y = g * y' + b. All but (g * W_k^T W_q a) . y' is the
-    same for every token and falls out of the softmax; b_k therefore has no gradient. Values sum as W_v (g *
-    sum p y' + b) + b_v.
+    same for every token and cancels in the softmax; b_k therefore has no gradient. The attended value is
+    W_v (g * sum p y' + b) + b_v.
 
-    Scores and softmax are fp32 whatever the rest runs in. Under bf16 autocast an output is off by 0.2 to 0.8 %
-    (initial to sharp attention), as much as whole blocks are; with scores in bf16 it was up to 1.2 %
+    Scores and softmax are always fp32. Under bf16 autocast the error of an output is 0.2 to 0.8 % (initial to
+    sharp attention), like that of a plain block; with scores in bf16 it was up to 1.2 %
     (tests/model/method/test_precision.py).
     """
 
@@ -54,7 +54,7 @@ class ExpertBlock(nn.Module):
         self.ln_1_bias = nn.Parameter(torch.zeros(count, width))
         self.in_proj_weight = _normal(count, 3 * width, width, std=width**-0.5)  # query, key, value
         self.in_proj_bias = nn.Parameter(torch.zeros(count, 3 * width))
-        # CLIP's own initialisation of a transformer of one layer
+        # CLIP's initialisation of a one-layer transformer
         self.out_proj_weight = _normal(count, width, width, std=(2 * width) ** -0.5)
         self.out_proj_bias = nn.Parameter(torch.zeros(count, width))
         self.ln_2_weight = nn.Parameter(torch.ones(count, width))
@@ -65,14 +65,14 @@ class ExpertBlock(nn.Module):
         self.c_proj_bias = nn.Parameter(torch.zeros(count, width))
 
     def forward(self, query: Tensor, context: Context) -> Tensor:
-        """Query (B, D) over a context (B, L, D) -> (B, n, D)."""
+        """Attend from a query (B, D) to a context (B, L, D); return (B, n, D)."""
         width = query.shape[-1]
         w_query, w_key, w_value = self.in_proj_weight.chunk(3, dim=1)
         b_query, _, b_value = self.in_proj_bias.chunk(3, dim=1)
         scale, shift = self.ln_1_weight[:, None], self.ln_1_bias[:, None]
 
-        asked = F.layer_norm(query, (width,)) * scale + shift  # (n, B, D)
-        key_side = scale * torch.bmm(_linear(asked, w_query, b_query), w_key)
+        normed = F.layer_norm(query, (width,)) * scale + shift  # (n, B, D)
+        key_side = scale * torch.bmm(_linear(normed, w_query, b_query), w_key)
         scores = fine_matmul(key_side.transpose(0, 1), context.tokens.transpose(1, 2)) / width**0.5  # (B, n, L)
         if context.readable is not None:
             scores = scores.masked_fill(~context.readable[:, None], float("-inf"))
@@ -87,7 +87,7 @@ class ExpertBlock(nn.Module):
 
 
 class ExpertOutputs(NamedTuple):
-    """What every expert says of every pair of a batch."""
+    """Outputs of all experts for a batch."""
 
     image: Tensor  # (B, n_v, D) image experts: q = V_cls, kv = V
     image_shared: Tensor  # (B, n_s, D) shared experts: q = V_cls, kv = E
@@ -96,12 +96,12 @@ class ExpertOutputs(NamedTuple):
 
     @property
     def x_v(self) -> Tensor:
-        """X_v (B, n_v + n_s, D): own experts first, shared ones after."""
+        """X_v (B, n_v + n_s, D): image experts, then shared ones."""
         return torch.cat([self.image, self.image_shared], dim=1)
 
     @property
     def x_t(self) -> Tensor:
-        """X_t (B, n_t + n_s, D): own experts first, shared ones after."""
+        """X_t (B, n_t + n_s, D): text experts, then shared ones."""
         return torch.cat([self.text, self.text_shared], dim=1)
 
 
@@ -115,7 +115,7 @@ class MMAE(nn.Module):
         self.text = ExpertBlock(text, width) if text else None
 
     def forward(self, features: TokenFeatures, explanation: Context | None) -> ExpertOutputs:
-        """Outputs of all experts for B true triples; without an explanation the shared ones' are (B, 0, D)."""
+        """Return all experts' outputs for B true triples; without explanation the shared ones' are (B, 0, D)."""
         v_cls, t_eot = features.v_cls, features.t_eot
         return ExpertOutputs(
             image=_read(self.image, v_cls, as_context(features.image, None)),
@@ -125,24 +125,24 @@ class MMAE(nn.Module):
         )
 
     def on_explanation(self, query: Tensor, explanation: Context | None) -> Tensor:
-        """Shared experts: query (B, D) over explanations -> (B, n_s, D)."""
+        """Return the shared experts' outputs (B, n_s, D) for a query (B, D) on explanations."""
         return _read(self.shared, query, explanation)
 
     def on_text(self, query: Tensor, text: Tensor, explanation: Context | None) -> Tensor:
-        """X_t (B, n_t + n_s, D) of a query (B, D) that need not be the end of its text (B, Lt, D)."""
+        """Return X_t (B, n_t + n_s, D) for a query (B, D), not necessarily at the end of its text (B, Lt, D)."""
         own = _read(self.text, query, as_context(text, None))
         return torch.cat([own, self.on_explanation(query, explanation)], dim=1)
 
 
 class ExpertGate(nn.Module):
-    """Step 3: weights over n expert outputs, softmax(W x + b), and the mixture they make."""
+    """Step 3: weights softmax(W x + b) over n expert outputs, and the weighted mixture."""
 
     def __init__(self, features: int, experts: int) -> None:
         super().__init__()
         self.score = nn.Linear(features, experts)
 
     def forward(self, x: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        """x (B, F), outputs (B, n, D) -> weights (B, n) that sum to 1, mixture (B, D)."""
+        """Return weights (B, n), which sum to 1, and the mixture (B, D), for x (B, F) and outputs (B, n, D)."""
         weights = at_least_fp32(self.score(x)).softmax(dim=-1)
         return weights, (weights[:, None].to(outputs.dtype) @ outputs)[:, 0]
 
@@ -156,8 +156,8 @@ def _read(experts: ExpertBlock | None, query: Tensor, context: Context | None) -
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """x (n, B, I), weight (n, O, I), bias (n, O) -> (n, B, O)."""
-    # W x^T rather than x W^T: the weight's gradient then comes in the weight's own layout and is not copied
+    """Apply n linear layers: x (n, B, I), weight (n, O, I), bias (n, O) -> (n, B, O)."""
+    # W x^T rather than x W^T: the weight's gradient then has the weight's layout and needs no copy
     return torch.baddbmm(bias[:, :, None], weight, x.transpose(1, 2)).transpose(1, 2)
 
 

@@ -1,7 +1,7 @@
-"""What the training-only losses can be solved by: probes of a model on one batch, at any step of its training.
+"""Probes of the training-only losses on one batch, at any step of training.
 
-As published, V* and T* of a pair read the same explanation. So L_vtc(V*, T*) may fall by copying: whatever the
-explanation says, both sides have it. Whether it does shows when explanations are exchanged or taken away.
+As published, V* and T* of a pair read the same explanation, so L_vtc(V*, T*) may fall by copying whatever the
+explanation says. Swapping or removing explanations shows whether it does.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ AS_TRAINED, BOTH_SIDES, ONE_SIDE, TAKEN_AWAY = (
 
 
 class Copying(NamedTuple):
-    """L_vtc(V*, T*) of a batch by what the explanations are; `chance` is that of guessing."""
+    """L_vtc(V*, T*) of a batch by the explanations used; `chance` is the loss of guessing."""
 
     losses: dict[str, float]
     chance: float
@@ -34,10 +34,11 @@ class Copying(NamedTuple):
 
 @torch.no_grad()
 def copying(model: EntityCLIP, features: TokenFeatures) -> Copying:
-    """MMAE's loss with explanations as they are; exchanged alike on both sides; exchanged, or gone, on one side.
+    """Return MMAE's loss with own explanations, with swapped ones on both sides or one side, and with none on one side.
 
-    Exchanged: row i reads that of row i + 1. Gone: the shared experts' outputs are zero. Raises ModelError for a model
-    whose experts read no explanation, or without MMAE.
+    Swapped: row i reads the explanation of row i - 1. None: the shared experts' outputs are zero.
+
+    Raises ModelError for a model without MMAE or whose experts read no explanation.
     """
     if model.experts is None or model.image_gate is None or model.text_gate is None or features.explanation is None:
         raise ModelError("the probe needs a model with MMAE and shared experts, and a batch with explanations")
@@ -45,16 +46,16 @@ def copying(model: EntityCLIP, features: TokenFeatures) -> Copying:
     other = Context(*(None if x is None else x.roll(1, dims=0) for x in own))  # type: ignore[arg-type]
     with_own, with_other = (model.experts(features, explanation) for explanation in (own, other))
     v_own, v_other = (model.image_gate(features.v_cls, outputs.x_v)[1] for outputs in (with_own, with_other))
-    gone = with_own._replace(text_shared=torch.zeros_like(with_own.text_shared))
-    t_own, t_other, t_gone = (
-        model.text_gate(features.t_eot, outputs.x_t)[1] for outputs in (with_own, with_other, gone)
+    with_none = with_own._replace(text_shared=torch.zeros_like(with_own.text_shared))
+    t_own, t_other, t_none = (
+        model.text_gate(features.t_eot, outputs.x_t)[1] for outputs in (with_own, with_other, with_none)
     )
     scale = _scale(model)
     sides = {
         AS_TRAINED: (v_own, t_own),
         BOTH_SIDES: (v_other, t_other),
         ONE_SIDE: (v_own, t_other),
-        TAKEN_AWAY: (v_own, t_gone),
+        TAKEN_AWAY: (v_own, t_none),
     }
     losses = {name: float(contrastive_loss(v, t, scale).loss) for name, (v, t) in sides.items()}
     return Copying(losses, float(torch.tensor(float(len(v_own))).log()))
@@ -63,14 +64,14 @@ def copying(model: EntityCLIP, features: TokenFeatures) -> Copying:
 def gradients_at_towers(
     model: EntityCLIP, encode: Callable[[], TokenFeatures], groups: Tensor, generator: torch.Generator
 ) -> dict[str, float]:
-    """Length of the gradient that each weighted term of the loss sends into the towers' parameters.
+    """Return the norm of each weighted loss term's gradient with respect to the towers' parameters.
 
     Args:
-        encode: makes the batch's token features, with gradient; called once for each term.
+        encode: computes the batch's token features with gradient; called once per term.
         groups: (3, B), as `Batch.groups`.
-        generator: draws the hard negatives; its state is put back for each term.
+        generator: draws the hard negatives; its state is reset for each term.
 
-    The model's own gradients are left as they are.
+    The parameters' `.grad` is not changed.
     """
     weights = {
         "vtc": 1.0,

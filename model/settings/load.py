@@ -1,4 +1,4 @@
-"""From a preset, a YAML file and dotted overrides to TrainSettings, with errors that say how to mend them."""
+"""Loading of TrainSettings from a preset, a YAML file and dotted overrides."""
 
 import difflib
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ _PATH_KEYS = (("data", "explanations"), ("data", "image_root"))
 def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
     """Read training settings; an override such as `optim.lr=1e-3` replaces one value (parsed as YAML).
 
-    What the file leaves out comes from the preset that it names, or that the override `preset=NAME` names.
+    Values absent from the file come from its preset, or that of the override `preset=NAME`.
 
-    Relative paths in the file start at its folder, those in overrides at the working directory; so does the
-    path after `local-dir:`. A URL of explanations stays as it is; whoever reads shards copies them to this machine
+    Relative paths, including those after `local-dir:`, are relative to the file's folder, in overrides to the working
+    directory. A URL of explanations is unchanged; its shards are copied when they are read
     (`model.data.remote_shards`).
 
-    Raises ModelError, naming the file or override and the key, for an unreadable file, a key that is unknown or
-    occurs twice, an unknown preset, a wrong value, and a model folder that does not exist.
+    Raises ModelError, naming the file or override and the key, for an unreadable file, an unknown or duplicate key, an
+    unknown preset, an invalid value, and a missing model folder.
     """
     settings, changed = _load(path, overrides)
     if settings.towers.folder is not None:
@@ -38,25 +38,25 @@ def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
 
 
 def load_run_settings(path: Path) -> TrainSettings:
-    """Read the settings that a run was trained with; what it began from may be gone.
+    """Read the settings of a finished run, whose initial model folder may no longer exist.
 
-    Raises ModelError as `load_settings` does, but for the model folder.
+    Raises ModelError as `load_settings` does, except for the model folder.
     """
     return _load(path, [], complete=True)[0]
 
 
 def _load(path: Path, overrides: list[str], *, complete: bool = False) -> tuple[TrainSettings, set[str]]:
-    """The settings, and the keys that overrides changed. A `complete` file needs nothing of the preset it names."""
+    """Return the settings and the keys changed by overrides. A `complete` file needs no values from its preset."""
     values = _with_absolute_paths(_read(path), path.resolve().parent)
     changed: set[str] = set()
     changes: dict[str, Any] = {}
     for override in overrides:
         key, change = _parse(override)
         changed.add(key)
-        changes = _lay_over(changes, _with_absolute_paths(change, Path.cwd()))
-    values = _lay_over(values, changes)
+        changes = _overlay(changes, _with_absolute_paths(change, Path.cwd()))
+    values = _overlay(values, changes)
     if (name := values.get("preset")) is not None and not complete:
-        values = _lay_over(preset(str(name)), values)
+        values = _overlay(preset(str(name)), values)
     try:
         return TrainSettings.model_validate(values), changed
     except ValidationError as error:
@@ -69,13 +69,13 @@ def _load(path: Path, overrides: list[str], *, complete: bool = False) -> tuple[
 
 
 def preset(name: str) -> dict[str, Any]:
-    """The values of a preset, and of the one that it builds on. Raises ModelError for a name that there is not."""
+    """Return the values of a preset, including those of its base. Raises ModelError for an unknown name."""
     path = PRESETS / f"{name}.yaml"
     if not path.is_file():
         raise ModelError(f"no preset {name!r}; there are {', '.join(sorted(p.stem for p in PRESETS.glob('*.yaml')))}")
     values = _read(path)
-    below = values.pop("preset", None)
-    return values if below is None else _lay_over(preset(below), values)
+    base = values.pop("preset", None)
+    return values if base is None else _overlay(preset(base), values)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -113,8 +113,8 @@ def _merge(values: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _lay_over(values: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """`change` over `values`, key by key; what it gives in another form takes the place of the form below."""
+def _overlay(values: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Merge `change` over `values`; steps replace epochs and vice versa, a model folder replaces a pretrained tag."""
     merged = _merge(values, change)
     optim, given = merged.get("optim"), change.get("optim")
     if isinstance(optim, dict) and isinstance(given, dict):
@@ -123,7 +123,7 @@ def _lay_over(values: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
                 optim.pop(other, None)
     given = change.get("towers")
     if isinstance(given, dict) and str(given.get("model", "")).startswith(LOCAL_DIR) and "pretrained" not in given:
-        merged["towers"].pop("pretrained", None)  # a folder brings its own weights
+        merged["towers"].pop("pretrained", None)  # a folder contains its own weights
     return merged
 
 
@@ -142,9 +142,9 @@ def _with_absolute_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]
 
 def _check_model_folder(folder: Path, where: str) -> None:
     if not folder.is_dir():
-        beside = [p.name for p in folder.parent.iterdir() if p.is_dir()] if folder.parent.is_dir() else []
-        near = difflib.get_close_matches(folder.name, beside, n=3)
+        siblings = [p.name for p in folder.parent.iterdir() if p.is_dir()] if folder.parent.is_dir() else []
+        near = difflib.get_close_matches(folder.name, siblings, n=3)
         hint = f"; {folder.parent} has {', '.join(near)}" if near else ""
         raise ModelError(f"{where}: no model folder at {folder}{hint}")
     if not (folder / "open_clip_config.json").is_file():
-        raise ModelError(f"{where}: {folder} is no open_clip model folder: it lacks open_clip_config.json")
+        raise ModelError(f"{where}: {folder} is not an open_clip model folder: it lacks open_clip_config.json")

@@ -71,7 +71,7 @@ def test_wrappers_are_taken_off(small, key, tmp_path):
     content[key] |= {"input_resolution": torch.tensor(32)}
     torch.save(content, tmp_path / "authors.pt")
     imported = import_checkpoint(tmp_path / "authors.pt", tmp_path / "run")
-    assert imported.ignored == ("input_resolution",) and "left out, no parameters" in "".join(imported.lines())
+    assert imported.ignored == ("input_resolution",) and "ignored, not parameters" in "".join(imported.lines())
     assert imported.sizes.vision_heads == 1  # 64 / 64
     assert read_checkpoint_card(tmp_path / "run")["origin"]["file"] == "authors.pt"
 
@@ -93,11 +93,11 @@ def having(name: str, value: torch.Tensor):
         (having("text_expert_7.ln_1.bias", torch.zeros(64)), r"missing: text_expert_2\.ln_1\.weight.* and \d+ more"),
         (having("itm_head.bias", torch.zeros(3)), r"itm_head\.bias \(3,\) instead of \(2,\)"),
         (having("itm_head.bias", torch.tensor([0, float("nan")])), r"'itm_head\.bias' has values .* not finite"),
-        (having("itm_head.bias", torch.zeros(2).long()), r"'itm_head\.bias' is no tensor of floating-point .*int64"),
+        (having("itm_head.bias", torch.zeros(2).long()), r"'itm_head\.bias' is not a floating-point tensor.*int64"),
         (without("visual.conv1.weight"), r"lacks 'visual\.conv1\.weight'"),
         (having("positional_embedding", torch.zeros(4)), r"'positional_embedding' has shape \(4,\)"),
         (having("visual.layer1.0.conv1.weight", torch.zeros(1)), "ResNet"),
-        (having("visual.positional_embedding", torch.zeros(12, 64)), "12 places: not one more than a square"),
+        (having("visual.positional_embedding", torch.zeros(12, 64)), "12 positions: not one more than a square"),
         (without("expert"), "gates, but not the experts"),
         (lambda state: [1, 2], "holds a list"),
     ],
@@ -114,14 +114,14 @@ def test_files_that_are_no_checkpoint(small, tmp_path):
     with pytest.raises(ModelError, match="no checkpoint at"):
         import_checkpoint(file, tmp_path / "run")
     torch.save({"model": torch.nn.Linear(2, 2)}, file)  # loading this would run code
-    with pytest.raises(ModelError, match="no file of plain tensors"):
+    with pytest.raises(ModelError, match="not a file of plain tensors"):
         import_checkpoint(file, tmp_path / "run")
     file.write_bytes(b"not a zip")
-    with pytest.raises(ModelError, match="no file of plain tensors"):
+    with pytest.raises(ModelError, match="not a file of plain tensors"):
         import_checkpoint(file, tmp_path / "run")
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("hello", "world")
-    with pytest.raises(ModelError, match="no file of plain tensors"):
+    with pytest.raises(ModelError, match="not a file of plain tensors"):
         import_checkpoint(file, tmp_path / "run")
     torch.save(small, file)
     with pytest.raises(ModelError, match="width 64 cannot have 5 heads; set --text-heads"):

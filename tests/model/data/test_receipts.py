@@ -128,7 +128,11 @@ def claim_other_counts(folder: Path) -> None:
         (write(schema_version=99), "train", rf"bucket-00001\.json: its shards have schema version 99, this .*{MAKE}"),
         (write(receipt_version=2), "train", r"bucket-00001\.json: has receipt version 2, this program reads 1"),
         (write(dataset="other"), "train", r"bucket-00001\.json: is of dataset 'other'.*of 'toy' in 2"),
-        (write(bucket=0), "train", r"bucket-00001\.json: is of bucket 0 of 2; delete bucket-00001\.json and make it"),
+        (
+            write(bucket=0),
+            "train",
+            r"bucket-00001\.json: is of bucket 0 of 2; delete bucket-00001\.json and generate it",
+        ),
         (write(pending="many"), "train", r"bucket-00001\.json: pending: .*valid integer"),
         (cut_a_receipt, "train", r"bucket-00001\.json: cannot be read"),
     ],

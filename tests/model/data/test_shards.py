@@ -50,7 +50,7 @@ def test_what_is_wrong_is_said(tmp_path):
     path.write_bytes(path.read_bytes()[:-20])
     refused("part-00000-of-00001.parquet: cannot be read as Parquet")
     write_shard(tmp_path, "train", [row(0, "train")], tmp_path, schema_version=9)
-    refused(r"schema version 9, this program reads \d+; make it anew in another folder.*dataset 'toy'")
+    refused(r"schema version 9, this program reads \d+; generate it again in another folder.*dataset 'toy'")
     table = pq.read_table(write_shard(tmp_path, "train", [row(0, "train")], tmp_path), partitioning=None)
     pq.write_table(table.drop_columns(["key"]), path)
     refused("lacks the column 'key'")
