@@ -1,0 +1,105 @@
+"""Settings of the method."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from model.settings.section import Section
+
+AUTHORS_ITM_EPSILON = 1e-8
+
+
+class MethodSettings(Section):
+    """What is trained in addition to the contrastive loss; parts that are off are neither built nor computed.
+
+    With mmae and gi_itm off, no bridge and no anchors: plain CLIP fine-tuning.
+    """
+
+    mmae: bool = Field(default=True, description="Multimodal Attentive Experts and their contrastive loss")
+    gi_itm: bool = Field(default=True, description="Gated Integrative Image-Text Matching on hard negatives")
+    image_experts: int = Field(default=4, ge=0, description="n_v, experts on the image")
+    shared_experts: int = Field(default=4, ge=0, description="n_s, experts on the explanation")
+    text_experts: int = Field(default=4, ge=0, description="n_t, experts on the caption")
+    mask_padding: bool = Field(
+        default=True, description="experts ignore padding after the end of a text; as published they read it"
+    )
+    aux_weight: float = Field(default=0.1, ge=0, description="lambda, weight of the MMAE loss; 0: as mmae off")
+    itm_weight: float = Field(default=0.1, ge=0, description="eta, weight of the GI-ITM loss; 0: as gi_itm off")
+    bridge_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="lambda_b, our extension, not in the paper: weight of the explanation bridge, "
+        "L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot); 0: off",
+    )
+    anchor_text_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="our extension, not in the paper: weight of L_anchor(T_eot, A), A the explanation as embedded by "
+        "the text tower before training; 0: off",
+    )
+    anchor_image_weight: float = Field(
+        default=0.0, ge=0, description="our extension, not in the paper: weight of L_anchor(V_cls, A); 0: off"
+    )
+    itm_epsilon: float = Field(
+        default=0.0, ge=0, lt=1, description="added to a match's probability before its logarithm; 0: cross-entropy"
+    )
+    reference_compat: bool = Field(
+        default=False,
+        description="for parity only, follow the authors' code where it differs from the paper: a wrong text is read "
+        "at the true text's end position, experts read padding, and itm_epsilon is 1e-8 unless set",
+    )
+
+    @model_validator(mode="after")
+    def _a_gate_needs_experts(self) -> Self:
+        if self.has_experts and not (
+            self.image_experts + self.shared_experts and self.text_experts + self.shared_experts
+        ):
+            raise ValueError(
+                "image and text each need an expert: set image_experts and text_experts, or shared_experts"
+            )
+        return self
+
+    @property
+    def has_mmae(self) -> bool:
+        """Return whether MMAE's gates and loss are used."""
+        return self.mmae and self.aux_weight > 0
+
+    @property
+    def has_gi_itm(self) -> bool:
+        """Return whether GI-ITM and its loss are used."""
+        return self.gi_itm and self.itm_weight > 0
+
+    @property
+    def has_experts(self) -> bool:
+        """Return whether experts are used."""
+        return self.has_mmae or self.has_gi_itm
+
+    @property
+    def has_anchors(self) -> bool:
+        """Return whether explanations are encoded once before training."""
+        return self.anchor_text_weight > 0 or self.anchor_image_weight > 0
+
+    @property
+    def reads_explanations(self) -> bool:
+        """Return whether every step encodes explanations."""
+        return (self.has_experts and self.shared_experts > 0) or self.bridge_weight > 0
+
+    @property
+    def uses_explanations(self) -> bool:
+        """Return whether training uses explanations."""
+        return self.reads_explanations or self.has_anchors
+
+    @property
+    def masks_padding(self) -> bool:
+        """Return whether experts ignore tokens after the end of a text."""
+        return self.mask_padding and not self.reference_compat
+
+    @property
+    def reads_padding(self) -> bool:
+        """Return whether training reads text tokens after the end of a text."""
+        return self.has_experts and not self.masks_padding
+
+    @property
+    def probability_epsilon(self) -> float:
+        """Return the number added to a match's probability before its logarithm."""
+        return self.itm_epsilon or (AUTHORS_ITM_EPSILON if self.reference_compat else 0.0)
