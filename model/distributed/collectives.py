@@ -5,7 +5,6 @@ all embeddings for the contrastive losses, and the rows drawn as hard negatives.
 the sum of the shares is the loss of the whole batch, and the sum of their gradients its gradient.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.distributed._functional_collectives import all_to_all_single
 from torch.nn.parallel import DistributedDataParallel
 
 from model.distributed.local import LocalBatch, LocalGroup, Rows
@@ -45,10 +45,9 @@ class DistributedGroup(LocalGroup):
         self.all_gather_ints(0)
 
     def all_gather_json(self, own: Any) -> list[Any]:
-        data = torch.frombuffer(bytearray(json.dumps(own).encode()), dtype=torch.uint8).to(self.device)
-        longest = max(size for (size,) in self.all_gather_ints(len(data)))
-        padded = F.pad(data, (0, longest - len(data)), value=ord(" "))
-        return [json.loads(bytes(one.tolist())) for one in _all_gathered(padded)]
+        values: list[Any] = [None] * self.count
+        dist.all_gather_object(values, own)
+        return values
 
     @contextmanager
     def own_random_numbers(self, seed: int, step: int) -> Iterator[None]:
@@ -68,18 +67,15 @@ class DistributedBatch(LocalBatch):
         self.first = sum(sizes[:rank])
 
     def gather(self, x: Tensor) -> Tensor:
-        """Gather the rows of all processes, (b, ...) -> (B, ...), with gradient."""
         gathered: Tensor = _Gather.apply(x, self.rank, self.sizes)
         return gathered
 
     def sum(self, x: Tensor) -> Tensor:
-        """Sum over the processes, without gradient."""
         total = x.detach().clone()
         dist.all_reduce(total)
         return total
 
     def rows(self, index: Tensor) -> Rows:
-        """Return the rows with these numbers, (b,) in 0 to B - 1; b is the number of own rows."""
         return _RemoteRows(self, index)
 
 
@@ -147,8 +143,11 @@ class _RemoteRows(Rows):
         self._order = owners[whole.rank].argsort(stable=True).argsort()  # rows arrive sorted by owner
 
     def of(self, x: Tensor) -> Tensor:
-        received: Tensor = _Exchange.apply(x[self._send], self._send_sizes, self._receive_sizes)
-        return received[self._order]
+        as_bytes, world = x.dtype == torch.bool, dist.group.WORLD  # not every backend sends bool
+        assert world is not None
+        x = x.to(torch.uint8) if as_bytes else x
+        received = all_to_all_single(x[self._send], self._receive_sizes, self._send_sizes, world)[self._order]
+        return received.bool() if as_bytes else received
 
     def of_texts(self, x: Tensor) -> Tensor:
         return self.of(F.pad(x, [0] * (2 * x.ndim - 4) + [0, self._longest - x.shape[1]]))
@@ -169,27 +168,6 @@ class _Gather(torch.autograd.Function):
         total = at_least_fp32(gradients[0]).clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total)
         return total.split(ctx.sizes)[ctx.rank].to(gradients[0].dtype), None, None
-
-
-class _Exchange(torch.autograd.Function):
-    """All-to-all of rows; gradients take the reverse path."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, send: list[int], receive: list[int]) -> Tensor:
-        ctx.send, ctx.receive = send, receive
-        return _exchanged(x, send, receive)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return _exchanged(gradients[0], ctx.receive, ctx.send), None, None
-
-
-def _exchanged(x: Tensor, send: list[int], receive: list[int]) -> Tensor:
-    as_bytes = x.dtype == torch.bool  # not every backend sends bool
-    x = (x.to(torch.uint8) if as_bytes else x).contiguous()
-    received = x.new_empty(sum(receive), *x.shape[1:])
-    dist.all_to_all_single(received, x, receive, send)
-    return received.bool() if as_bytes else received
 
 
 def _all_gathered(x: Tensor) -> list[Tensor]:

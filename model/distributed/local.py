@@ -43,7 +43,7 @@ class LocalBatch:
         return x.detach()
 
     def rows(self, index: Tensor) -> Rows:
-        """Return the rows with these numbers, (n,) in 0 to B - 1."""
+        """Return the rows with these numbers in the whole batch, (b,); b is the number of own rows."""
         return Rows(index)
 
 
