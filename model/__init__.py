@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     from model.training.loop import train as train
 
 _NAMES = {
-    "model.checkpoints.checkpoint": (
-        "load_clip",
-        "load_entityclip",
-    ),
+    "model.checkpoints.checkpoint": ("load_clip", "load_entityclip"),
     "model.errors": ("ModelError",),
     "model.evaluation.evaluate": ("evaluate",),
     "model.evaluation.retrieval": ("ranks",),
@@ -40,22 +37,10 @@ _NAMES = {
     "model.method.entityclip": ("EntityCLIP",),
     "model.method.gi_itm": ("GIITM",),
     "model.method.hard_negatives": ("draw_hard_negatives",),
-    "model.method.losses": (
-        "anchor_loss",
-        "bridge_loss",
-        "contrastive_loss",
-        "matching_loss",
-    ),
-    "model.method.mmae": (
-        "ExpertBlock",
-        "ExpertGate",
-        "MMAE",
-    ),
+    "model.method.losses": ("anchor_loss", "bridge_loss", "contrastive_loss", "matching_loss"),
+    "model.method.mmae": ("ExpertBlock", "ExpertGate", "MMAE"),
     "model.settings.load": ("load_settings",),
-    "model.settings.schema": (
-        "MethodSettings",
-        "TrainSettings",
-    ),
+    "model.settings.schema": ("MethodSettings", "TrainSettings"),
     "model.training.loop": ("train",),
 }
 __getattr__, __all__ = lazy_names(__name__, _NAMES)

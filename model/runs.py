@@ -13,13 +13,8 @@ from model.run_kind import OURS, is_plain_clip, kind, parts
 from model.settings.schema import MethodSettings
 
 # Copies of the names in `checkpoint`, `run_dir`, `run_log`, `evaluate` and `train_state`: importing those loads torch.
-_CARD, _RECORD, _LOG, _SETTINGS, _METRICS = (
-    "checkpoint/checkpoint.json",
-    "train.json",
-    "metrics.jsonl",
-    "settings.yaml",
-    "metrics.json",
-)
+_CARD, _RECORD, _LOG = "checkpoint/checkpoint.json", "train.json", "metrics.jsonl"
+_SETTINGS, _METRICS = "settings.yaml", "metrics.json"
 _TOWERS, _STATE = "towers.safetensors", "state"
 _TAIL = 1 << 18  # bytes
 IMPORTED = "imported checkpoint"
@@ -133,16 +128,10 @@ def overview(run: Path) -> RunOverview:
 
     card, record, settings, evaluation = read(_CARD), read(_RECORD), read(_SETTINGS), read(_METRICS)
     last_step = _last_step(run / _LOG)
-    if record:
-        state = "finished"
-    elif last_step or settings:
-        state = "unfinished"
-    else:
-        state = IMPORTED
+    state = "finished" if record else "unfinished" if last_step or settings else IMPORTED
     if evaluation:
         weights = card.get("sha256")
-        measured = evaluation.get("towers_sha256")
-        evaluation["stale"] = isinstance(weights, dict) and weights.get(_TOWERS) != measured
+        evaluation["stale"] = isinstance(weights, dict) and weights.get(_TOWERS) != evaluation.get("towers_sha256")
     resumable = tuple(sorted(int(folder.name[5:]) for folder in (run / _STATE).glob("step-[0-9]*") if folder.is_dir()))
     return RunOverview(
         location=run,

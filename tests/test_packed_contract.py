@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from model.clip.towers import load_towers
-from model.data.cache import cache_samples
 from model.data.dataset import TripleDataset
-from model.data.loader import load_batches
+from model.data.loader import cache_samples, load_batches
 from model.data.packed_images import PackedImages
 from model.data.shards import read_split
 from model.errors import ModelError

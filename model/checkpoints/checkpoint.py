@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from entityclip.contract.atomic_files import folder_written_whole, write_json
 from entityclip.contract.digests import digest
-from model.clip.folder import CONFIG, TowersFolder
+from model.clip.folder import CONFIG, TowersFolder, save_tensors
 from model.clip.towers import Towers, load_towers
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
@@ -48,8 +48,8 @@ def save_checkpoint(
         base: the model folder that training started from, to be saved with the checkpoint.
     """
     with folder_written_whole(run / CHECKPOINT) as folder:
-        save_file(_on_cpu(model.state_dict()), folder / MODEL)
-        save_file(_on_cpu(model.clip.state_dict()), folder / TOWERS)
+        save_tensors(model.state_dict(), folder / MODEL)
+        save_tensors(model.clip.state_dict(), folder / TOWERS)
         began_from = towers
         if base is not None:
             (folder / BASE).mkdir()
@@ -114,10 +114,6 @@ def _load_into(module: torch.nn.Module, path: Path) -> None:
         raise ModelError(f"{path}: cannot be read: {error}") from error
     except RuntimeError as error:
         raise ModelError(f"{path}: does not fit the model that {CARD} names: {error}") from error
-
-
-def _on_cpu(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
 
 
 def holds_model(folder: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import pickle
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,8 @@ def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     state = {name: value for name, value in content.items() if name not in _NO_PARAMETERS}
     for name, value in state.items():
         if not isinstance(value, Tensor) or not value.is_floating_point():
-            raise ModelError(f"{path}: {name!r} is not a floating-point tensor but {_kind(value)}")
+            kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
+            raise ModelError(f"{path}: {name!r} is not a floating-point tensor but {kind}")
         if not value.isfinite().all():
             raise ModelError(f"{path}: {name!r} has values that are not finite")
     return state, tuple(name for name in content if name in _NO_PARAMETERS)
@@ -147,7 +148,8 @@ def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
 
 def _method(state: dict[str, Tensor]) -> MethodSettings:
     """Infer the method from the parameters' names."""
-    counts = expert_counts(set(state))
+    experts = [(ours.split(".")[1], number) for ours, number in map(from_authors, state) if number is not None]
+    counts = {group: max((n + 1 for of, n in experts if of == group), default=0) for group in _EXPERTS.values()}
     mmae = any(name.startswith("weight_attn_") for name in state)
     gi_itm = any(name.startswith(("weight_full.", "itm_head.")) for name in state)
     if (mmae or gi_itm) and not (counts["image"] + counts["shared"] and counts["text"] + counts["shared"]):
@@ -164,31 +166,23 @@ def _method(state: dict[str, Tensor]) -> MethodSettings:
 
 def _check_names(state: dict[str, Tensor], model: EntityCLIP, path: Path) -> None:
     expected = shapes_at_authors(model.state_dict())
-    wrong = [
-        _some("missing", [name for name in expected if name not in state]),
-        _some("unknown", [name for name in state if name not in expected]),
-        _some(
-            "of another shape",
-            [
-                f"{name} {tuple(tensor.shape)} instead of {tuple(expected[name])}"
-                for name, tensor in state.items()
-                if name in expected and tensor.shape != expected[name]
-            ],
-        ),
-    ]
-    if any(wrong):
-        raise ModelError(
-            f"{path}: is not a checkpoint of the authors' model; " + "; ".join(part for part in wrong if part)
-        )
+    wrong = {
+        "missing": [name for name in expected if name not in state],
+        "unknown": [name for name in state if name not in expected],
+        "of another shape": [
+            f"{name} {tuple(tensor.shape)} instead of {tuple(expected[name])}"
+            for name, tensor in state.items()
+            if name in expected and tensor.shape != expected[name]
+        ],
+    }
+    if any(wrong.values()):
+        found = "; ".join(f"{what}: {_some(names)}" for what, names in wrong.items() if names)
+        raise ModelError(f"{path}: is not a checkpoint of the authors' model; {found}")
 
 
-def _some(what: str, names: list[str]) -> str:
+def _some(names: list[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{what}: {', '.join(names[:_NAMED])}{more}" if names else ""
-
-
-def _kind(value: object) -> str:
-    return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def from_authors(name: str) -> tuple[str, int | None]:
@@ -208,45 +202,30 @@ def from_authors(name: str) -> tuple[str, int | None]:
 
 def shapes_at_authors(state: dict[str, Tensor]) -> dict[str, torch.Size]:
     """Return the names and shapes, in the authors' model, of our state dict's parameters."""
-    return dict(_at_authors(state))
-
-
-def state_from_authors(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return their state dict with our names, each group's experts stacked; expert numbers must have no gaps."""
-    return dict(_renamed(state))
-
-
-def expert_counts(names: set[str]) -> dict[str, int]:
-    """Return the number of experts of each group ("image", "shared", "text") in a state dict of theirs."""
-    counts = dict.fromkeys(_EXPERTS.values(), 0)
-    for ours, place in map(from_authors, names):
-        if place is not None:
-            group = ours.split(".")[1]
-            counts[group] = max(counts[group], place + 1)
-    return counts
-
-
-def _at_authors(state: dict[str, Tensor]) -> Iterator[tuple[str, torch.Size]]:
     prefixes = {group: theirs for theirs, group in _EXPERTS.items()}
     parameters = {ours: theirs for theirs, ours in _IN_AN_EXPERT.items()}
-    others = {ours: theirs for theirs, ours in _OTHERS.items()}
+    shapes = {}
     for name, tensor in state.items():
         if name.startswith("experts."):
             _, group, parameter = name.split(".")
             for number in range(len(tensor)):
-                yield f"{prefixes[group]}{number}.{parameters[parameter]}", tensor.shape[1:]
+                shapes[f"{prefixes[group]}{number}.{parameters[parameter]}"] = tensor.shape[1:]
             continue
-        renamed = [theirs + name.removeprefix(ours) for ours, theirs in others.items() if name.startswith(ours)]
-        yield (*renamed, name.removeprefix("clip."))[0], tensor.shape
+        renamed = [theirs + name.removeprefix(ours) for theirs, ours in _OTHERS.items() if name.startswith(ours)]
+        shapes[(*renamed, name.removeprefix("clip."))[0]] = tensor.shape
+    return shapes
 
 
-def _renamed(state: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+def state_from_authors(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return their state dict with our names, each group's experts stacked; expert numbers must have no gaps."""
+    renamed: dict[str, Tensor] = {}
     stacks: dict[str, dict[int, Tensor]] = {}
     for name, tensor in state.items():
-        ours, place = from_authors(name)
-        if place is None:
-            yield ours, tensor
+        ours, number = from_authors(name)
+        if number is None:
+            renamed[ours] = tensor
         else:
-            stacks.setdefault(ours, {})[place] = tensor
+            stacks.setdefault(ours, {})[number] = tensor
     for ours, stack in stacks.items():
-        yield ours, torch.stack([stack[place] for place in range(len(stack))])
+        renamed[ours] = torch.stack([stack[number] for number in range(len(stack))])
+    return renamed

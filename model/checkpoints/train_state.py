@@ -8,18 +8,18 @@ of the settings and the step, so they are not saved.
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from entityclip.contract.atomic_files import folder_written_whole, remove_whole, write_json
 from entityclip.contract.digests import digest
+from model.clip.folder import save_tensors
 from model.errors import ModelError
 from model.rng import plain_random_state, random_tensors, restore_random_state
 
@@ -89,9 +89,9 @@ def save_state(
     began = time.monotonic()
     target = run / STATE / f"step-{position.step:08d}"
     with folder_written_whole(target) as folder:
-        save_file(_on_cpu(model.state_dict()), folder / MODEL)
-        save_file(_on_cpu(_optimizer_tensors(model, optimizer)), folder / OPTIMIZER)
-        save_file(random_tensors(device), folder / RANDOM)
+        save_tensors(model.state_dict(), folder / MODEL)
+        save_tensors(_optimizer_tensors(model, optimizer), folder / OPTIMIZER)
+        save_tensors(random_tensors(device), folder / RANDOM)
         card = {
             "format_version": FORMAT_VERSION,
             "position": asdict(position),
@@ -133,21 +133,9 @@ def newest_state(run: Path) -> TrainState | None:
     Raises ModelError if it is damaged or of another format; the user decides whether to fall back to an earlier one.
     """
     folders = _folders(run)
-    return _read(folders[0]) if folders else None
-
-
-def newest_origin(run: Path) -> dict[str, Any] | None:
-    """Return the origin of the latest saved state, or None. Raises as `newest_state` does."""
-    folders = _folders(run)
-    return dict(_read_card(folders[0])["origin"]) if folders else None
-
-
-def _folders(run: Path) -> list[Path]:
-    """Return the folders of saved states, latest first."""
-    return sorted((run / STATE).glob("step-*"), reverse=True)
-
-
-def _read(folder: Path) -> TrainState:
+    if not folders:
+        return None
+    folder = folders[0]
     card = _read_card(folder)
     tensors = {}
     for name, sha256 in card["sha256"].items():
@@ -170,6 +158,17 @@ def _read(folder: Path) -> TrainState:
     )
 
 
+def newest_origin(run: Path) -> dict[str, Any] | None:
+    """Return the origin of the latest saved state, or None. Raises as `newest_state` does."""
+    folders = _folders(run)
+    return dict(_read_card(folders[0])["origin"]) if folders else None
+
+
+def _folders(run: Path) -> list[Path]:
+    """Return the folders of saved states, latest first."""
+    return sorted((run / STATE).glob("step-*"), reverse=True)
+
+
 def _read_card(folder: Path) -> dict[str, Any]:
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
@@ -189,29 +188,19 @@ def _remedy(folder: Path) -> str:
 
 def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Return the optimiser's tensors by name, STATE/PARAMETER."""
-    found = {}
-    for name, parameter in model.named_parameters():
-        for kind, value in optimizer.state.get(parameter, {}).items():
-            found[f"{kind}/{name}"] = value
-    return found
+    return {
+        f"{kind}/{name}": value
+        for name, parameter in model.named_parameters()
+        for kind, value in optimizer.state.get(parameter, {}).items()
+    }
 
 
 def _load_optimizer(tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    plain = optimizer.state_dict()
-    numbers = {names[id(parameter)]: number for number, parameter in enumerate(_parameters(optimizer))}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    numbers = {names[id(parameter)]: number for number, parameter in enumerate(parameters)}
     states: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         kind, name = key.split("/", 1)
         states.setdefault(numbers[name], {})[kind] = tensor
-    optimizer.load_state_dict({"state": states, "param_groups": plain["param_groups"]})
-
-
-def _parameters(optimizer: torch.optim.Optimizer) -> Iterator[nn.Parameter]:
-    """Yield parameters in the order of the optimiser's state dict."""
-    for group in optimizer.param_groups:
-        yield from group["params"]
-
-
-def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": states})

@@ -17,6 +17,11 @@ from model.settings.schema import TowerSettings
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 
 
+def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write tensors of any device as safetensors."""
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+
+
 def write_open_clip_folder(
     folder: Path, model_cfg: dict[str, Any], preprocess_cfg: dict[str, Any], state: dict[str, Tensor]
 ) -> None:
@@ -27,7 +32,7 @@ def write_open_clip_folder(
         preprocess_cfg: "mean" and "std" at least.
         state: the model's state dict, with open_clip's names.
     """
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, folder / WEIGHTS)
+    save_tensors(state, folder / WEIGHTS)
     _write_config(folder, model_cfg, preprocess_cfg)
 
 

@@ -48,10 +48,7 @@ def check_names(settings: TowerSettings) -> None:
 
 
 def _check_native(model: str, config: dict[str, Any]) -> None:
-    for part, key, library in (
-        ("vision_cfg", "timm_model_name", "timm"),
-        ("text_cfg", "hf_model_name", "transformers"),
-    ):
+    for library, part, key in _OTHER_TOWERS:
         if name := (config.get(part) or {}).get(key):
             raise ModelError(f"towers.model: {model} has the tower {name!r} of {library}; {SUPPORTED}")
 
@@ -60,7 +57,7 @@ def _config_of_folder(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads((folder / "open_clip_config.json").read_bytes())["model_cfg"]
     except (OSError, ValueError, KeyError, TypeError):
-        return {}  # open_clip reads it next, and says what is wrong
+        return {}  # open_clip reads it next and reports the error
     return config if isinstance(config, dict) else {}
 
 

@@ -9,7 +9,7 @@ from itertools import count as count_from
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Sampler
+from torch.utils.data import BatchSampler, Sampler
 
 from model.errors import ModelError
 from model.rng import seeded
@@ -78,17 +78,10 @@ class RandomBatchSampler(Sampler[list[int]]):
         return torch.cat([rows[torch.randperm(len(rows), generator=generator)] for rows in merged])
 
 
-class SequentialBatchSampler(Sampler[list[int]]):
+class SequentialBatchSampler(BatchSampler):
     """Batches of all rows once, ordered by block and row number; the last batch may be smaller."""
 
     def __init__(self, count: int, batch_size: int, blocks: np.ndarray | None = None) -> None:
         """Order rows 0 to count - 1; `blocks` as a RandomBatchSampler's."""
-        self.batch_size = batch_size
-        self._rows = np.arange(count) if blocks is None else np.argsort(blocks, kind="stable")
-
-    def __len__(self) -> int:
-        return -(-len(self._rows) // self.batch_size)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for start in range(0, len(self._rows), self.batch_size):
-            yield self._rows[start : start + self.batch_size].tolist()
+        rows = range(count) if blocks is None else np.argsort(blocks, kind="stable").tolist()
+        super().__init__(rows, batch_size, drop_last=False)

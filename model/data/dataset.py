@@ -7,7 +7,7 @@ Texts are read from a memory-mapped file and tokenised, and images decoded, in t
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from model.clip.towers import Towers, image_size
 from model.data.batch_sampler import RandomBatchSampler, SequentialBatchSampler
 from model.data.images import DEFAULT_LIMIT, BadImages, Preprocessing, decode_bytes, decode_file
 from model.data.packed_images import PackedImages
+from model.data.samples import BadSample, LoadedRows, PackedRow, Sample, SampleCache
 from model.data.shards import SplitRows
 from model.data.workers import count_workers
 from model.errors import ModelError
@@ -28,43 +29,6 @@ from model.rng import seeded
 
 TRUNCATION_SAMPLE = 20_000  # rows; the error of a share is below 0.7 points (95 %)
 WINDOW = 8192  # packed rows shuffled together; two windows are held in memory, about 20 KB a row
-
-
-class PackedRow(NamedTuple):
-    """A row with its packed image, read ahead: row groups are read whole, so one process reads for all workers."""
-
-    row: int
-    image: bytes
-
-
-class Sample(NamedTuple):
-    """One row."""
-
-    row: int
-    pixels: Tensor  # (3, H, W) uint8
-    caption: Tensor  # (context_length,) int32 token ids
-    explanation: Tensor | None  # (context_length,) int32 token ids
-
-
-class BadSample(NamedTuple):
-    """A row whose image cannot be used."""
-
-    row: int
-    why: str
-
-
-class LoadedRows(NamedTuple):
-    """Collated samples, U with a usable image, in compact types for the transfer between processes."""
-
-    rows: list[int]  # usable rows, in the requested order
-    pixels: Tensor  # (U, 3, H, W) uint8
-    captions: Tensor  # (U, context_length) int32
-    explanations: Tensor | None  # (U, context_length) int32
-    failures: list[BadSample]
-
-
-class _Cache(Protocol):
-    def samples(self, rows: Sequence[int]) -> list[Sample | BadSample]: ...
 
 
 @dataclass(frozen=True)
@@ -87,7 +51,7 @@ class TripleDataset(Dataset[Sample | BadSample]):
         image_group, caption_group, key_group: (N,) int64, equal for rows with equal image, caption, key.
         anchors: (N, D), set by training if the method uses them.
         failures: why images could not be used, by id, for the rows loaded so far.
-        cache: the samples if they are cached in memory (`model.data.cache`).
+        cache: the samples, if `model.data.loader.cache_samples` has cached them.
         reads_explanations: whether samples include explanation tokens.
         is_packed: whether images are in the shards, so that a free order would read row groups repeatedly.
         trim: whether the texts of a batch are cut to the longest.
@@ -108,10 +72,9 @@ class TripleDataset(Dataset[Sample | BadSample]):
         """Group equal rows and count truncated texts.
 
         Args:
-            explanations: `reads_explanations`.
+            explanations, trim, workers: see the attributes; `trim` only if the method does not read padding, and
+                `workers` None is one per core.
             count_explanations: count truncated explanations even if samples do not include them.
-            trim: see the attribute; only for methods that do not read padding.
-            workers: see the attribute; None: one per core.
             max_bad_images: share of the rows, rounded up, whose image may be unusable.
 
         Raises ModelError for a missing image root, images packed smaller than the model's input, and a tokenizer that
@@ -134,7 +97,7 @@ class TripleDataset(Dataset[Sample | BadSample]):
         self.caption_group = self._rows.groups("caption")
         self.key_group = self._rows.groups("key")
         self.anchors: Tensor | None = None
-        self.cache: _Cache | None = None
+        self.cache: SampleCache | None = None
         self.truncation = self._count_truncated(explanations or count_explanations)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -213,11 +176,9 @@ class TripleDataset(Dataset[Sample | BadSample]):
         cut = f"{100 * self.truncation.captions:.1f} % of captions"
         if self.truncation.explanations is not None:
             cut += f" and {100 * self.truncation.explanations:.1f} % of explanations"
-        cut += " truncated" + (
-            f" (in a sample of {self.truncation.rows:,})" if self.truncation.rows < len(self) else ""
-        )
+        sample = f" (in a sample of {self.truncation.rows:,})" if self.truncation.rows < len(self) else ""
         bad = [f"{len(self.failures)} images could not be used"] if self.failures else []
-        return ", ".join([f"{len(self)} pairs", cut, *bad])
+        return ", ".join([f"{len(self)} pairs", f"{cut} truncated{sample}", *bad])
 
     def _pixels(self, row: int | PackedRow) -> Tensor | str:
         """Return (3, H, W) uint8, or the reason why the row's image cannot be used."""

@@ -20,7 +20,7 @@ _NAMED = 10  # rows listed in a message
 
 def decode(triple: Triple) -> Image.Image:
     """Decode a row's image to RGB, from its bytes or from its path below the image root. Raises BadImage."""
-    data = None if triple.packed is None else triple.packed.read()
+    data = None if triple.read_packed is None else triple.read_packed()
     return decode_image(triple.image_root, triple.image_path, data)
 
 

@@ -14,18 +14,42 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
 
+from model.data.samples import LoadedRows, SampleCache
 from model.data.workers import begin_worker, start_fork_server, worker_lifeline
 from model.errors import ModelError
 from model.method.batch import Batch
 
 if TYPE_CHECKING:  # open_clip takes seconds to import
-    from model.data.dataset import LoadedRows, TripleDataset
+    from model.data.dataset import TripleDataset
 
 CHUNK = 64  # rows per worker task: several workers share a batch, so that the first batch is ready early
+_FEW = 4096  # rows; fewer are loaded faster than workers start
 _CPU = torch.device("cpu")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def cache_samples(dataset: "TripleDataset", limit_mib: int) -> bool:
+    """Cache all samples in memory if their pixels fit in `limit_mib`, and return whether they do.
+
+    Batches are the same with and without a cache. Raises ModelError if too many images cannot be used.
+    """
+    count, (height, width) = len(dataset), dataset.image_size
+    if count * 3 * height * width > limit_mib * 2**20:
+        return False
+    length = dataset.tokenize.context_length
+    cache = SampleCache(count, dataset.image_size, length, explanations=dataset.reads_explanations)
+    chunks = map(partial(dataset.with_packed_images, dataset.packed_images()), dataset.sequential_sampler(CHUNK))
+    workers = dataset.workers if count > _FEW else 0
+    with tqdm(total=count, desc="images", unit="image", disable=None, leave=False) as bar:
+        for loaded in load_chunks(dataset, chunks, dataset.collate, workers=workers):
+            dataset.note_failures(loaded.failures)
+            cache.add(loaded)
+            bar.update(len(loaded.rows) + len(loaded.failures))
+    dataset.cache = cache
+    return True
 
 
 def load_batches(
@@ -123,7 +147,7 @@ def _chunks(rows: list[int]) -> list[list[int]]:
     return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)] or [[]]
 
 
-def _batch(dataset: "TripleDataset", parts: "list[LoadedRows]", device: torch.device) -> tuple[Batch, list[int]]:
+def _batch(dataset: "TripleDataset", parts: list[LoadedRows], device: torch.device) -> tuple[Batch, list[int]]:
     """Join parts to a batch on `device`; return it and its rows. Raises ModelError if too many images have failed."""
     dataset.note_failures(chain.from_iterable(part.failures for part in parts))
     rows = [row for part in parts for row in part.rows]

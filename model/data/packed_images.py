@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,13 @@ _OPEN = 64  # shards
 
 
 class PackedImages:
-    """Reader of the column `image.bytes` of shards, with a least-recently-used cache of row groups of `kept` rows.
-
-    Attributes:
-        groups_read: number of row groups read from files.
-    """
+    """Reader of the column `image.bytes` of shards, with a least-recently-used cache of row groups of `kept` rows."""
 
     def __init__(self, shards: Sequence[Path], kept: int = _KEPT) -> None:
         self._shards = tuple(shards)
         self._kept = kept
         self._groups: OrderedDict[tuple[int, int], pa.Array] = OrderedDict()
-        self._files: OrderedDict[int, pq.ParquetFile] = OrderedDict()
-        self.groups_read = 0
+        self._open = lru_cache(_OPEN)(pq.ParquetFile)  # a shuffled epoch alternates between shards
 
     def __reduce__(self) -> Any:
         """Pickle without open files and cache."""
@@ -46,30 +41,5 @@ class PackedImages:
         return bytes(self._groups[key][row].as_py())
 
     def _read_group(self, shard: int, group: int) -> pa.Array:
-        self.groups_read += 1
-        table = self._open(shard).read_row_group(group, columns=["image.bytes"], use_threads=False)
-        images = table.column("image").combine_chunks()
-        return images.field("bytes")
-
-    def _open(self, shard: int) -> pq.ParquetFile:
-        """Open a shard, keeping a few open: a shuffled epoch alternates between them."""
-        if shard not in self._files:
-            self._files[shard] = pq.ParquetFile(self._shards[shard])
-            if len(self._files) > _OPEN:
-                self._files.popitem(last=False)[1].close()
-        self._files.move_to_end(shard)
-        return self._files[shard]
-
-
-@dataclass(frozen=True, slots=True)
-class PackedImage:
-    """A packed image, read on demand."""
-
-    images: PackedImages
-    shard: int
-    group: int
-    row: int
-
-    def read(self) -> bytes:
-        """Return its bytes."""
-        return self.images.read(self.shard, self.group, self.row)
+        table = self._open(self._shards[shard]).read_row_group(group, columns=["image.bytes"], use_threads=False)
+        return table.column("image").combine_chunks().field("bytes")

@@ -8,23 +8,18 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from entityclip.contract.digests import digest
 from entityclip.contract.errors import ContractError
-from entityclip.contract.receipts import (
-    RECEIPTS,
-    BucketReceipt,
-    ReceiptVersionError,
-    ShardReceipt,
-    parse_receipt,
-)
+from entityclip.contract.receipts import RECEIPTS, BucketReceipt, ReceiptVersionError, ShardReceipt, parse_receipt
 from entityclip.contract.schema import SCHEMA_VERSION
 from model.errors import ModelError
 
 _SHARD = re.compile(r"part-(\d+)-of-(\d+)\.parquet")
-_SECONDS_BEFORE_A_BAR = 3
+_BAR_DELAY = 3  # seconds
 _NAMED = 3  # shards listed in a message
 
 
@@ -50,12 +45,7 @@ def how_to_make(dataset: str | None = None) -> str:
 
 
 def check_shards(
-    folder: Path,
-    split: str,
-    paths: Iterable[Path],
-    *,
-    dataset: str | None = None,
-    allow_partial: bool = False,
+    folder: Path, split: str, paths: Iterable[Path], *, dataset: str | None = None, allow_partial: bool = False
 ) -> Shards:
     """Hash the shards `paths` of a split and compare them with the receipts of their folder.
 
@@ -84,8 +74,7 @@ def check_shards(
         if name in listed and listed[name].sha256 != found:
             raise ModelError(
                 f"{folder / name}: is not the shard that was made: its SHA-256 is {found}, its receipt says "
-                f"{listed[name].sha256}; delete it and generate it again with: "
-                f"{how_to_make(dataset)}"
+                f"{listed[name].sha256}; delete it and generate it again with: {how_to_make(dataset)}"
             )
     return Shards(digests, {name: shard for name, shard in listed.items() if name in there}, gaps)
 
@@ -159,15 +148,8 @@ def _gaps(receipts: dict[int, BucketReceipt], lost: list[str]) -> Iterable[str]:
 def _digests(there: dict[str, Path]) -> dict[str, str]:
     digests = {}
     size = sum(path.stat().st_size for path in there.values())
-    with tqdm(
-        total=size,
-        desc="checking shards",
-        unit="B",
-        unit_scale=True,
-        delay=_SECONDS_BEFORE_A_BAR,
-        disable=None,
-        leave=False,
-    ) as bar:
+    how: dict[str, Any] = {"unit": "B", "unit_scale": True, "delay": _BAR_DELAY, "disable": None, "leave": False}
+    with tqdm(total=size, desc="checking shards", **how) as bar:
         for name, path in there.items():
             digests[name] = digest(path)
             bar.update(path.stat().st_size)

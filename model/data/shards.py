@@ -118,13 +118,7 @@ def read_split(
     if not paths:
         raise ModelError(_no_shards(folder, split))
     footers = {path: _footer(path) for path in paths}
-    shards = check_shards(
-        folder,
-        split,
-        paths,
-        dataset=footers[paths[0]].get("dataset"),
-        allow_partial=allow_partial,
-    )
+    shards = check_shards(folder, split, paths, dataset=footers[paths[0]].get("dataset"), allow_partial=allow_partial)
     reader = TripleReader(statuses)
     for number, (path, footer) in enumerate(footers.items()):
         counts = reader.read(number, path, image_root or Path(footer["image_root"]))
@@ -155,47 +149,17 @@ def _no_shards(folder: Path, split: str) -> str:
 
 
 def _footer(path: Path) -> dict[str, Any]:
+    """Return a shard's provenance after checking versions and columns."""
     try:
-        return _provenance(pq.read_schema(path), path)
+        schema = pq.read_schema(path)
+        provenance = provenance_of(schema)
     except (OSError, pa.ArrowException) as error:
         raise ModelError(unreadable(path, error)) from error
-
-
-def _check_counts(path: Path, found: Counter[str], footer: dict[str, Any], receipt: ShardReceipt | None) -> None:
-    """Raise ModelError if the counted rows differ from those recorded in the footer or the receipt."""
-    recorded = {"footer": footer.get("counts"), "receipt": None if receipt is None else receipt.statuses}
-    for source, counts in recorded.items():
-        if counts is not None and Counter(counts) != found:
-            raise ModelError(
-                f"{path}: has rows {dict(found)}, its {source} says {counts}; delete it and generate it again with: "
-                f"{how_to_make(footer.get('dataset'))}"
-            )
-    if receipt is not None and receipt.rows != found.total():
-        raise ModelError(
-            f"{path}: has {found.total()} rows, its receipt says {receipt.rows}; delete it and generate it "
-            f"again with: {how_to_make(footer.get('dataset'))}"
-        )
-
-
-def _made_by(footers: dict[Path, dict[str, Any]]) -> tuple[dict[str, str | None], ...]:
-    """Return the distinct combinations of dataset, model, revision and prompt; a footer may lack any of them."""
-    found: dict[tuple[str | None, ...], dict[str, str | None]] = {}
-    for footer in footers.values():
-        prompt = footer.get("prompt") or {}
-        made = {name: footer.get(name) for name in ("dataset", "model", "revision")} | {"prompt": prompt.get("name")}
-        found.setdefault(tuple(made.values()), made)
-    return tuple(found.values())
-
-
-def _provenance(schema: pa.Schema, path: Path) -> dict[str, Any]:
-    try:
-        provenance = provenance_of(schema)
     except ContractError as error:
         raise ModelError(f"{path}: {error}") from error
     if provenance.get("schema_version") != SCHEMA_VERSION:
-        version = provenance.get("schema_version")
         raise ModelError(
-            f"{path}: has schema version {version}, this program reads {SCHEMA_VERSION}; "
+            f"{path}: has schema version {provenance.get('schema_version')}, this program reads {SCHEMA_VERSION}; "
             f"generate it again in another folder with: {how_to_make(provenance.get('dataset'))}"
         )
     if "image_root" not in provenance:
@@ -206,6 +170,27 @@ def _provenance(schema: pa.Schema, path: Path) -> dict[str, Any]:
         if not _reads_as(kind := schema.field(name).type, SCHEMA.field(name).type):
             raise ModelError(f"{path}: column {name!r} has type {kind} (docs/parquet_schema.md)")
     return provenance
+
+
+def _check_counts(path: Path, found: Counter[str], footer: dict[str, Any], receipt: ShardReceipt | None) -> None:
+    """Raise ModelError if the counted rows differ from those recorded in the footer or the receipt."""
+    again = f"delete it and generate it again with: {how_to_make(footer.get('dataset'))}"
+    recorded = {"footer": footer.get("counts"), "receipt": None if receipt is None else receipt.statuses}
+    for source, counts in recorded.items():
+        if counts is not None and Counter(counts) != found:
+            raise ModelError(f"{path}: has rows {dict(found)}, its {source} says {counts}; {again}")
+    if receipt is not None and receipt.rows != found.total():
+        raise ModelError(f"{path}: has {found.total()} rows, its receipt says {receipt.rows}; {again}")
+
+
+def _made_by(footers: dict[Path, dict[str, Any]]) -> tuple[dict[str, str | None], ...]:
+    """Return the distinct combinations of dataset, model, revision and prompt; a footer may lack any of them."""
+    made = (
+        {name: footer.get(name) for name in ("dataset", "model", "revision")}
+        | {"prompt": (footer.get("prompt") or {}).get("name")}
+        for footer in footers.values()
+    )
+    return tuple({tuple(one.values()): one for one in made}.values())
 
 
 def _reads_as(kind: pa.DataType, declared: pa.DataType) -> bool:

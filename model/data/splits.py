@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from model.clip.towers import Towers, is_causal
-from model.data.cache import cache_samples
 from model.data.dataset import TripleDataset
+from model.data.loader import cache_samples
 from model.data.shards import SplitRows, read_split
 from model.data.workers import start_fork_server
 from model.errors import ModelError
@@ -66,14 +66,9 @@ def load_splits(
         **how,
     )
     splits = {"train": training}
-    _make_ready(training, data)
     if val_rows is not None:
         splits["val"] = TripleDataset(val_rows, towers, explanations=False, **how)
-        _make_ready(splits["val"], data)
+    for split in splits.values():
+        if not cache_samples(split, data.cache_mib) and split.workers:
+            start_fork_server()  # in the background, while the model is being built
     return splits
-
-
-def _make_ready(split: TripleDataset, data: DataSettings) -> None:
-    """Cache a small split; for a large one, start the workers' fork server while the model is being built."""
-    if not cache_samples(split, data.cache_mib) and split.workers:
-        start_fork_server()

@@ -3,11 +3,12 @@
 Rows are numbered in the order of their ids, independent of shards.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from model.data.mapped_file import MappedArray
-from model.data.packed_images import PackedImage, PackedImages
+from model.data.packed_images import PackedImages
 from model.data.text_file import TextFile
 
 _EXPLAINING = ("explanation", "key")
@@ -37,7 +38,7 @@ class Triple:
     """One usable row."""
 
     id: str
-    packed: PackedImage | None  # None: the shard does not hold the image's bytes
+    read_packed: Callable[[], bytes] | None  # reads the image's bytes if the shard holds them
     image_path: str | None  # relative to image_root
     image_root: Path
     caption: str
@@ -71,17 +72,11 @@ class TripleTable(Sequence[Triple]):
     def __len__(self) -> int:
         return len(self.row_index)
 
-    @overload
-    def __getitem__(self, row: int) -> Triple: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[Triple]: ...
-    def __getitem__(self, row: int | slice) -> Triple | list[Triple]:
-        if isinstance(row, slice):
-            return [self[number] for number in range(*row.indices(len(self)))]
+    def __getitem__(self, row: int) -> Triple:  # type: ignore[override]  # no slices
         index = self.row_index[row]
         return Triple(
             id=self.text("id", row),
-            packed=PackedImage(self.images, *self.location(row)) if index["packed"] else None,
+            read_packed=partial(self.images.read, *self.location(row)) if index["packed"] else None,
             image_path=self.text("path", row),
             image_root=self.roots[index["root"]],
             caption=self.text("caption", row),
@@ -149,9 +144,7 @@ class Column(Sequence[Any]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, row: Any) -> Any:
-        if isinstance(row, slice):
-            return [self[number] for number in range(*row.indices(len(self)))]
+    def __getitem__(self, row: int) -> Any:  # type: ignore[override]  # no slices
         return self._rows.text(self._name, row)
 
 

@@ -57,18 +57,18 @@ class Outcomes:
 
     def __init__(self, report: Path, count: int, returncode: int) -> None:
         self._by_rank = {rank: _read(report / f"{rank}.json") for rank in range(count)}
-        self._codes: dict[str, int] = _read(report / _CODES) or {}
-        self.succeeded = returncode == 0 and (self._by_rank[0] or {}).get("outcome") == FINISHED
+        self._codes: dict[str, int] = _read(report / _CODES)
+        self.succeeded = returncode == 0 and self._by_rank[0].get("outcome") == FINISHED
 
     def stop_message(self) -> str | None:
         """Return the first process's message if the run was stopped on request, else None."""
-        first = self._by_rank[0] or {}
+        first = self._by_rank[0]
         return first["message"] if first.get("outcome") == STOPPED else None
 
     def raise_model_error(self) -> None:
         """Raise the ModelError of a process, if one ended with a ModelError."""
         for end in self._by_rank.values():
-            if end is not None and end["outcome"] == MODEL_ERROR:
+            if end.get("outcome") == MODEL_ERROR:
                 raise ModelError(end["message"].removeprefix("error: "))
 
     def summary(self) -> str:
@@ -76,7 +76,7 @@ class Outcomes:
         died, others = [], []
         for rank, end in self._by_rank.items():
             code = self._codes.get(str(rank), 0)
-            if end is not None:
+            if end:
                 others.append(f"process {rank}: {end['message'] or end['outcome']}")
             elif code in (0, -signal.SIGTERM):
                 others.append(f"process {rank} was ended with the others")
@@ -108,8 +108,8 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 if __name__ == "__main__":

@@ -59,18 +59,12 @@ def torchrun_group(device_name: str) -> Iterator[LocalGroup]:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_TIMEOUT)
-    _keep_until_exit(dist.group.WORLD)
+    # Leak a reference: gloo's destructor holds the GIL while joining a thread that may need the GIL to release the last
+    # collective's tensors, which deadlocked runs that were asked to stop.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(dist.group.WORLD))
     try:
         yield DistributedGroup(device)
     except Stopped:
         dist.destroy_process_group()
         raise
     dist.destroy_process_group()  # not after a failure: other processes may be gone
-
-
-def _keep_until_exit(group: object) -> None:
-    """Leak a reference: gloo's destructor holds the GIL while joining a thread that may be waiting for the GIL.
-
-    The thread needs it to release the last collective's tensors, which deadlocked runs that were asked to stop.
-    """
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(group))

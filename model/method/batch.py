@@ -1,6 +1,7 @@
 """Input of a training step."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,28 +31,10 @@ class Batch:
 
     def rows(self, rows: slice) -> "Batch":
         """Return a slice of the rows, without trimming texts."""
-        explanations = None if self.explanations is None else self.explanations[rows]
-        return Batch(
-            ids=self.ids[rows],
-            images=self.images[rows],
-            captions=self.captions[rows],
-            explanations=explanations,
-            image_group=self.image_group[rows],
-            caption_group=self.caption_group[rows],
-            key_group=self.key_group[rows],
-            anchors=None if self.anchors is None else self.anchors[rows],
-        )
+        parts: dict[str, Any] = {name: None if value is None else value[rows] for name, value in vars(self).items()}
+        return Batch(**parts)
 
     def to(self, device: torch.device) -> "Batch":
         """Return the same batch on `device`."""
-        explanations = None if self.explanations is None else self.explanations.to(device)
-        return replace(
-            self,
-            images=self.images.to(device),
-            captions=self.captions.to(device),
-            explanations=explanations,
-            image_group=self.image_group.to(device),
-            caption_group=self.caption_group.to(device),
-            key_group=self.key_group.to(device),
-            anchors=None if self.anchors is None else self.anchors.to(device),
-        )
+        moved: dict[str, Any] = {n: value.to(device) for n, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **moved)

@@ -46,27 +46,12 @@ class EntityCLIP(nn.Module):
         check_towers(clip)
         self.method = method
         self.clip = clip
-        self.experts: MMAE | None = None
-        self.image_gate: ExpertGate | None = None
-        self.text_gate: ExpertGate | None = None
-        self.matching: GIITM | None = None
         width = embed_width(clip)
-        image_rows = method.image_experts + method.shared_experts
-        text_rows = method.text_experts + method.shared_experts
-        if method.has_experts:
-            self.experts = MMAE(
-                width, image=method.image_experts, shared=method.shared_experts, text=method.text_experts
-            )
-        if method.has_mmae:
-            self.image_gate = ExpertGate(width, image_rows)
-            self.text_gate = ExpertGate(width, text_rows)
-        if method.has_gi_itm:
-            self.matching = GIITM(width, image_rows + text_rows)
-
-    @property
-    def reads_explanations(self) -> bool:
-        """Return whether a step needs explanation tokens."""
-        return self.method.reads_explanations
+        image, shared, text = method.image_experts, method.shared_experts, method.text_experts
+        self.experts = MMAE(width, image=image, shared=shared, text=text) if method.has_experts else None
+        self.image_gate = ExpertGate(width, image + shared) if method.has_mmae else None
+        self.text_gate = ExpertGate(width, text + shared) if method.has_mmae else None
+        self.matching = GIITM(width, image + text + 2 * shared) if method.has_gi_itm else None
 
     def forward(
         self,
@@ -162,7 +147,7 @@ class EntityCLIP(nn.Module):
         if not batch.ids:  # all rows of a process's part of the batch may have unusable images
             return self.token_features(_one_blank_row(self.clip, batch)).first(0)
         explanation, explanation_eot, explanation_readable = None, None, None
-        if self.reads_explanations:
+        if self.method.reads_explanations:
             if batch.explanations is None:
                 raise ModelError("these settings train with explanations, but the batch has none")
             explanation = text_tokens(self.clip, batch.explanations)

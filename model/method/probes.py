@@ -50,7 +50,8 @@ def copying(model: EntityCLIP, features: TokenFeatures) -> Copying:
     t_own, t_other, t_none = (
         model.text_gate(features.t_eot, outputs.x_t)[1] for outputs in (with_own, with_other, with_none)
     )
-    scale = _scale(model)
+    assert isinstance(model.clip.logit_scale, Tensor)
+    scale = model.clip.logit_scale.exp()
     sides = {
         AS_TRAINED: (v_own, t_own),
         BOTH_SIDES: (v_other, t_other),
@@ -90,9 +91,3 @@ def gradients_at_towers(
             gradients = torch.autograd.grad(weight * losses[name], towers, allow_unused=True)
             found[name] = float(torch.stack([g.norm() for g in gradients if g is not None]).norm())
     return found
-
-
-def _scale(model: EntityCLIP) -> Tensor:
-    scale = model.clip.logit_scale
-    assert isinstance(scale, Tensor)
-    return scale.exp()

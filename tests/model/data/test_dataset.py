@@ -1,9 +1,8 @@
 import pytest
 import torch
 
-from model.data.cache import cache_samples
 from model.data.dataset import TripleDataset
-from model.data.loader import load_batches
+from model.data.loader import cache_samples, load_batches
 from model.data.shards import read_split
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP

@@ -6,9 +6,8 @@ from itertools import islice
 import pytest
 import torch
 
-from model.data.cache import cache_samples
 from model.data.dataset import TripleDataset
-from model.data.loader import load_batches, map_ahead
+from model.data.loader import cache_samples, load_batches, map_ahead
 from model.data.shards import read_split
 from model.errors import ModelError
 from tests.model.doubler import Doubler, doubled
