@@ -79,14 +79,14 @@ TRAINING_SETTINGS: dict[str, type[BaseModel]] = {
 }
 _MANIFEST_HEAD = """# Every field of a manifest
 
-Made from the code by `python -m docs.reference`; a test compares. Unknown fields are refused, and relative
-paths start at the manifest's own folder. [your_data.md](your_data.md) says more about your own data,
-[vllm.md](vllm.md) about servers, [prompts.md](prompts.md) about templates.
+Generated from the code by `python -m docs.reference`. Unknown fields are an error, and relative paths start at the
+manifest's folder. See also [your_data.md](your_data.md) for your own data, [vllm.md](vllm.md) for servers and
+[prompts.md](prompts.md) for templates.
 """
 _SETTINGS_HEAD = """# Every field of the training settings
 
-Made from the code by `python -m docs.reference`; a test compares. Unknown fields are refused, and relative
-paths start at the file's own folder, those in `--set` at the working directory. [training.md](training.md) says more.
+Generated from the code by `python -m docs.reference`. Unknown fields are an error. Relative paths start at the file's
+folder, those in `--set` at the working directory. See also [training.md](training.md).
 """
 _BOUNDS = {"ge": ">= {}", "gt": "> {}", "le": "<= {}", "lt": "< {}", "max_length": "at most {}", "pattern": "`{}`"}
 _NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path", NoneType: "null"}
