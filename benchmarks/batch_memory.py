@@ -1,8 +1,8 @@
-"""Peak memory of a step against batch size, at once and in micro-batches: `python -m benchmarks.batch_memory --help`.
+"""Peak memory of a step by batch size, at once and in micro-batches: `python -m benchmarks.batch_memory --help`.
 
-Every point is a process of its own that does one whole step: forward, backward and AdamW, whose state is there
-beforehand. Memory is the process's peak (max RSS) on a CPU, the peak of torch's allocator on a GPU; time is CPU time on
-a CPU, wall time on a GPU. docs/performance.md says what was found.
+Every measurement runs one whole step in its own process: forward, backward and AdamW, whose state is allocated before.
+Memory is the peak RSS on a CPU, the peak of torch's allocator on a GPU; time is CPU time on a CPU, wall time on a GPU.
+docs/performance.md has the results.
 """
 
 import json
@@ -35,7 +35,7 @@ from model.training.step import TrainingStep
 
 
 class Point(NamedTuple):
-    """One step."""
+    """The measurement of one step."""
 
     batch: int
     micro_batch: int | None  # None: at once
@@ -45,13 +45,13 @@ class Point(NamedTuple):
 
 
 def measure(work: Workload, micro_batch: int | None, *, plain: bool) -> Point:
-    """One step, in a process of its own."""
+    """Measure one step in its own process."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_step, work, micro_batch, plain).result()
 
 
 def _step(work: Workload, micro_batch: int | None, plain: bool) -> Point:
-    logging.getLogger().setLevel(logging.ERROR)  # open_clip warns of random weights, which are meant here
+    logging.getLogger().setLevel(logging.ERROR)  # open_clip warns about random weights, which are intended
     torch.set_num_threads(work.threads)
     on_gpu = work.device == "cuda"
     steps = Steps(work, [] if plain else [Variant.FULL])
@@ -61,7 +61,7 @@ def _step(work: Workload, micro_batch: int | None, plain: bool) -> Point:
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    batch = steps.padded.to(torch.device("cpu"))  # where a training run's batches come from
+    batch = steps.padded.to(torch.device("cpu"))  # as from a data loader
     autocast = partial(torch.autocast, work.device, torch.bfloat16, enabled=work.bf16)
     step = TrainingStep(model, 0, autocast, micro_batch_size=micro_batch)
     if on_gpu:

@@ -1,7 +1,6 @@
 """Time and memory of `entityclip check`: `python -m benchmarks.checking --help`.
 
-The command itself, in a process of its own, over pairs in the shape of VisualNews' data.json. docs/check.md says what
-was found.
+Runs the command in its own process on pairs in the format of VisualNews' data.json. docs/check.md has the results.
 """
 
 import json
@@ -21,12 +20,12 @@ from benchmarks.synthetic_pairs import visualnews_image, write_dataset
 
 
 def check_once(rows: int, pictures: int, *, full: bool) -> dict[str, Any]:
-    """Check so many pairs of which the first have pictures; seconds by step, and the peak of resident memory in MiB."""
+    """Check `rows` pairs, the first `pictures` with images; return seconds by step, peak RSS in MiB, and findings."""
     with tempfile.TemporaryDirectory() as folder:
         manifest = write_dataset(Path(folder), rows, rows_per_shard=2_500, visualnews=True, check_images=True)
         _link_pictures(Path(folder), pictures)
         command = [sys.executable, "-m", "flows.cli", "check", str(manifest), "--json", "--probe", "0"]
-        began = time.monotonic()  # a child's peak begins as its parent's is when it forks: we hold little
+        began = time.monotonic()  # a child's peak RSS starts at its parent's RSS, which is small here
         with subprocess.Popen([*command, *(["--full"] if full else [])], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             report = json.loads(process.stdout.read())
@@ -44,7 +43,7 @@ def check_once(rows: int, pictures: int, *, full: bool) -> dict[str, Any]:
 
 
 def _link_pictures(folder: Path, count: int) -> None:
-    """The dataset's few pictures under the names that its first pairs say."""
+    """Link the dataset's few pictures to the paths of its first `count` pairs."""
     pictures = sorted((folder / "images").iterdir())
     for number in range(count):
         path = folder / visualnews_image(number)
@@ -59,7 +58,7 @@ def main(
         1_200_000,
     ],
     pictures: Annotated[int, typer.Option(help="how many of them have a picture (400 x 300 JPEG)")] = 1_000,
-    full: Annotated[bool, typer.Option("--full", help="look at all of them")] = False,
+    full: Annotated[bool, typer.Option("--full", help="check all images")] = False,
     json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
 ) -> None:
     """Check datasets of several sizes."""

@@ -1,4 +1,4 @@
-"""What a step costs apart from time: floating-point operations and memory."""
+"""Floating-point operations and peak memory of a step."""
 
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -13,23 +13,20 @@ from model.training.flops import count_flops
 
 
 class Flops(NamedTuple):
-    """Matrix products and convolutions; two operations a multiply-add."""
+    """Operations in matrix products and convolutions; a multiply-add counts as two."""
 
     forward: int
     step: int  # forward and backward
 
 
 def step_flops(work: Workload, variant: Variant) -> Flops:
-    """Count on the meta device: no number is computed."""
+    """Count a step's operations on the meta device, without computing it."""
     loss = Steps(replace(work, device="meta", bf16=False), [variant]).losses[variant]
     return Flops(count_flops(loss), count_flops(lambda: loss().backward()))
 
 
 def peak_memory(work: Workload, variant: Variant, *, compiled: bool) -> int:
-    """Peak bytes of one step with AdamW: of the process on a CPU, of torch's allocator on a GPU.
-
-    Measured in a process of its own.
-    """
+    """Measure the peak bytes of a step with AdamW in its own process: RSS on a CPU, torch's allocator on a GPU."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_measure_peak, work, variant, compiled).result()
 
@@ -39,7 +36,7 @@ def _measure_peak(work: Workload, variant: Variant, compiled: bool) -> int:
     steps = Steps(work, [variant])
     loss = torch.compile(steps.losses[variant]) if compiled else steps.losses[variant]
     optimizer = make_optimizer(steps)
-    for _ in range(2):  # AdamW's state is there from the second on
+    for _ in range(2):  # the first step allocates AdamW's state
         optimizer.zero_grad(set_to_none=True)
         loss().backward()
         optimizer.step()
@@ -49,5 +46,5 @@ def _measure_peak(work: Workload, variant: Variant, compiled: bool) -> int:
 
 
 def make_optimizer(steps: Steps) -> torch.optim.Optimizer:
-    """AdamW over all that `steps` built; parameters without a gradient cost a step nothing."""
+    """Return AdamW over all modules of `steps`; parameters without gradients add no cost."""
     return torch.optim.AdamW(steps.modules.parameters(), lr=1e-6, fused=True)

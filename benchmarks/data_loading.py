@@ -1,7 +1,7 @@
-"""Images a second from disk to batches: `python -m benchmarks.data_loading --help`.
+"""Images per second from disk to batches: `python -m benchmarks.data_loading --help`.
 
-The same JPEGs by reference, packed, and by open_clip's own CSV and webdataset readers (open_clip_train, as installed):
-same transform, workers and batches, side by side in rounds. docs/performance.md says what was found.
+The same JPEGs by reference, packed, and by open_clip's CSV and webdataset readers (open_clip_train, as installed), with
+the same transform, workers and batches, alternating in rounds. docs/performance.md has the results.
 """
 
 import json
@@ -37,11 +37,11 @@ from pipeline.shards.shard import Row, shard_name, write_shard
 
 READERS = ("csv", "webdataset", "reference", "packed")
 _SHARDS = 8
-_SKIPPED = 2  # batches until all workers are at work
+_SKIPPED = 2  # batches until all workers are busy
 
 
 def write_data(folder: Path, count: int) -> None:
-    """The pictures, and the four forms that the readers want."""
+    """Write the pictures in the formats of the four readers."""
     names = write_photographs(folder / "images", count)
     captions = [f"The minister opens hall number {number} by the river, Monday" for number in range(count)]
     files = [str(folder / "images" / name) for name in names]
@@ -61,12 +61,18 @@ def _write_shards(folder: Path, names: list[str], captions: list[str]) -> None:
     storage = open_storage(folder / "reference")
     nothing: dict[str, Any] = dict.fromkeys(("topic", "raw_text", "error", "finish_reason", "prompt_tokens"))
     nothing |= dict.fromkeys(("completion_tokens", "clip_tokens"))
-    said: dict[str, Any] = {"status": "ok", "seed": 0, "model": "m", "revision": "r", "split": "train"}
+    constant: dict[str, Any] = {"status": "ok", "seed": 0, "model": "m", "revision": "r", "split": "train"}
     for shard in range(_SHARDS):
         chosen = range(shard, len(names), _SHARDS)
         rows = [
             Row(
-                id=names[i], image=names[i], caption=captions[i], explanation=captions[i], key=str(i), **said, **nothing
+                id=names[i],
+                image=names[i],
+                caption=captions[i],
+                explanation=captions[i],
+                key=str(i),
+                **constant,
+                **nothing,
             )
             for i in chosen
         ]
@@ -78,7 +84,7 @@ def _write_shards(folder: Path, names: list[str], captions: list[str]) -> None:
 
 
 def read_once(reader: str, folder: Path, workers: int, batch_size: int) -> dict[str, float]:
-    """Images a second of an epoch, from the third batch on, and processor time of an image, all processes together."""
+    """Measure images per second of an epoch from the third batch on, and CPU ms per image over all processes."""
     torch.set_num_threads(1)
     clip, _, transform = open_clip.create_model_and_transforms(
         "ViT-B-32", load_weights=False, text_cfg={"layers": 1}, vision_cfg={"layers": 1}
@@ -100,7 +106,7 @@ def read_once(reader: str, folder: Path, workers: int, batch_size: int) -> dict[
 
 
 def _cpu_seconds() -> float:
-    """Of this process and its workers, wherever they hang in its tree."""
+    """Return the CPU seconds of this process and all its descendants."""
     times = [process.cpu_times() for process in [psutil.Process(), *psutil.Process().children(recursive=True)]]
     return sum(spent.user + spent.system for spent in times)
 
@@ -114,7 +120,7 @@ def _ours(folder: Path, towers: Towers, workers: int, batch_size: int) -> Iterat
 
 
 def _open_clip(reader: str, folder: Path, towers: Towers, workers: int, batch_size: int) -> Iterator[torch.Tensor]:
-    from open_clip_train.data import get_csv_dataset, get_wds_dataset  # as slow to import as its dependencies
+    from open_clip_train.data import get_csv_dataset, get_wds_dataset  # slow to import
 
     args = Namespace(
         train_data=str(folder / "pairs.csv")
@@ -141,10 +147,10 @@ def _open_clip(reader: str, folder: Path, towers: Towers, workers: int, batch_si
 
 def main(
     images: Annotated[int, typer.Option(min=1, help="how many JPEGs of 800 x 600")] = 2_000,
-    rounds: Annotated[int, typer.Option(min=1, help="each reader once a round, in turn")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="each reader runs once per round, in turn")] = 5,
     workers: Annotated[int, typer.Option(min=1, help="processes of each reader")] = 2,
-    batch_size: Annotated[int, typer.Option(min=1, help="images of a batch")] = 64,
-    data: Annotated[Path | None, typer.Option(help="folder to keep the pictures in, or to take them from")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="images per batch")] = 64,
+    data: Annotated[Path | None, typer.Option(help="folder to keep the pictures in, or to reuse them from")] = None,
     json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
     child: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:

@@ -1,8 +1,7 @@
 """Time and memory until the first batch of many triples: `python -m benchmarks.data_start --help`.
 
-Triples by reference, with texts about as long as VisualNews' captions and their explanations; each size in a process of
-its own, after the towers (ViT-B/32 with one layer, its own tokenizer) are loaded. docs/performance.md says what was
-found.
+Triples by reference, with texts about as long as VisualNews' captions and their explanations; each size in its own
+process, after the towers (ViT-B/32 with one layer, its own tokenizer) are loaded. docs/performance.md has the results.
 """
 
 import hashlib
@@ -38,7 +37,7 @@ _IMAGES = 64
 
 
 def write_triples(folder: Path, count: int, shards: int) -> None:
-    """`count` rows in shards without receipts, over a few images; texts differ from row to row."""
+    """Write `count` rows with distinct texts and a few shared images, in shards without receipts."""
     rng = np.random.default_rng(0)
     for number in range(_IMAGES):
         pixels = rng.integers(0, 256, (256, 320, 3), dtype=np.uint8)
@@ -66,10 +65,9 @@ def write_triples(folder: Path, count: int, shards: int) -> None:
 
 
 def start_once(folder: Path, workers: int) -> dict[str, float]:
-    """Read the rows and load a first batch in this process: seconds, and peaks of resident memory in MiB.
+    """Read the rows and load a first batch in this process; return seconds, and peaks of resident memory in MiB.
 
-    `anonymous_mib` is the memory that is ours; beside it, parts of the texts' file are mapped, which the kernel drops
-    where memory is short.
+    `anonymous_mib` excludes the mapped parts of the texts' file, which the kernel drops under memory pressure.
     """
     torch.set_num_threads(1)
     clip, _, transform = open_clip.create_model_and_transforms(
@@ -99,7 +97,7 @@ def start_once(folder: Path, workers: int) -> dict[str, float]:
 
 
 class _Anonymous:
-    """The highest anonymous memory of this process, looked at every 20 ms."""
+    """Peak anonymous memory of this process, sampled every 20 ms."""
 
     def __init__(self) -> None:
         self._highest, self._stopped = 0.0, threading.Event()

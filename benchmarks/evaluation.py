@@ -1,13 +1,13 @@
-"""Time and memory of ranking a split both ways: `python -m benchmarks.evaluation --help`.
+"""Time and memory of ranking a split in both directions: `python -m benchmarks.evaluation --help`.
 
-Beside ours (`model.evaluation.retrieval.ranks`), on the same embeddings and in the same process, in turns:
+Compares ours (`model.evaluation.retrieval.ranks`), on the same embeddings, in the same process, alternating, with:
 
-- per-row argsort, as the authors' code does it: all scores as one matrix, each row sorted in full, and the place of the
-  right answer looked up in the order;
-- the same with one row of scores at a time, for whom the matrix is too large; measured on a sample of rows.
+- per-row argsort, as in the authors' code: the full score matrix, each row sorted, and the position of the right answer
+  looked up in the order;
+- the same with one row of scores at a time, for when the matrix does not fit in memory; measured on a sample of rows.
 
-The floor is the time that the scores alone would take, 2 N^2 D operations once for both directions, at the best rate at
-which this machine multiplies fp32 matrices in the same run. docs/performance.md says what was found.
+The floor is the time of the scores alone, 2 N^2 D operations once for both directions, at the highest rate of fp32
+matrix products measured in the same run. docs/performance.md has the results.
 """
 
 import json
@@ -33,7 +33,7 @@ from model.evaluation.retrieval import product, ranks
 
 
 def embeddings(pairs: int, width: int) -> tuple[Tensor, Tensor]:
-    """(N, D) images and texts, normalised: texts are noisy copies of their images, so that ranks spread widely."""
+    """Return normalised images and texts (N, D); texts are noisy copies of their images, so that ranks vary widely."""
     generator = torch.Generator().manual_seed(0)
     image = F.normalize(torch.randn(pairs, width, generator=generator), dim=-1)
     text = torch.randn(pairs, width, generator=generator).mul_(6 / width**0.5).add_(image)
@@ -41,14 +41,14 @@ def embeddings(pairs: int, width: int) -> tuple[Tensor, Tensor]:
 
 
 def ours(image: Tensor, text: Tensor) -> list[np.ndarray]:
-    """Ranks (N,) both ways."""
+    """Return the ranks (N,) in both directions."""
     alone = torch.arange(len(image))
     found = ranks(image, text, Groups(image=alone, caption=alone))
     return [found.image_to_text.numpy(), found.text_to_image.numpy()]
 
 
 def argsort_rows(image: Tensor, text: Tensor) -> list[np.ndarray]:
-    """The same by the whole matrix, row by row."""
+    """Return the same ranks from the full score matrix, sorted row by row."""
     found = []
     for queries, gallery in ((image, text), (text, image)):
         scores = (queries @ gallery.T).numpy()
@@ -60,7 +60,7 @@ def argsort_rows(image: Tensor, text: Tensor) -> list[np.ndarray]:
 
 
 def argsort_single_rows(image: Tensor, text: Tensor, sample: int) -> list[np.ndarray]:
-    """The same for `sample` rows of each direction, scores made one row at a time."""
+    """Return the same ranks for `sample` rows of each direction, computing one row of scores at a time."""
     found = []
     for queries, gallery in ((image, text), (text, image)):
         rows = np.linspace(0, len(queries) - 1, sample).astype(int).tolist()
@@ -70,7 +70,7 @@ def argsort_single_rows(image: Tensor, text: Tensor, sample: int) -> list[np.nda
 
 
 def multiply_rate(width: int) -> dict[str, float]:
-    """fp32 operations a second of a product of two (1024, D), the best of 30 each: by torch's `mm`, by `product`."""
+    """Return the fp32 operations per second of multiplying two (1024, D), best of 30, by torch's `mm` and `product`."""
     left, right = (torch.randn(1024, width) for _ in range(2))
     work = 2 * 1024 * 1024 * width
     ways: dict[str, Callable[[], Tensor]] = {"mm": lambda: left @ right.T, "product": lambda: product(left, right)}
@@ -78,9 +78,9 @@ def multiply_rate(width: int) -> dict[str, float]:
 
 
 def measure(pairs: int, width: int, rounds: int, sample: int) -> dict[str, Any]:
-    """All ways in turns; seconds by the wall and of this process's CPU time, all threads together."""
+    """Measure all methods, alternating: wall time, and CPU time of all threads."""
     image, text = embeddings(pairs, width)
-    ours(image[:2000], text[:2000])  # threads are there, code is loaded
+    ours(image[:2000], text[:2000])  # warm-up
     times: dict[str, list[_Timed]] = {"ours": [], "argsort": [], "argsort, row by row": []}
     rates: list[dict[str, float]] = []
     different = 0
@@ -110,7 +110,7 @@ def measure(pairs: int, width: int, rounds: int, sample: int) -> dict[str, Any]:
 
 
 def measure_alone(pairs: int, width: int) -> dict[str, float]:
-    """Ours in this process: seconds, and the peak of resident memory in MiB, before and after."""
+    """Run ours in this process; return seconds, and the peak RSS in MiB before and after."""
     image, text = embeddings(pairs, width)
     before = peak_mib()
     took = _timed(lambda: ours(image, text))
@@ -134,13 +134,13 @@ def main(
     pairs: Annotated[list[int], typer.Option(help="pairs to rank; may be given several times")] = [5_000, 20_000],  # noqa: B006
     width: Annotated[int, typer.Option(help="D, width of the embeddings")] = 512,
     threads: Annotated[int, typer.Option(help="torch threads")] = 2,
-    rounds: Annotated[int, typer.Option(help="how often each way is measured")] = 3,
-    sample: Annotated[int, typer.Option(help="rows a direction of the way that makes one row at a time")] = 500,
-    alone: Annotated[list[int], typer.Option(help="pairs for ours alone, in a process of its own, for memory")] = [],  # noqa: B006
+    rounds: Annotated[int, typer.Option(help="how often each method is measured")] = 3,
+    sample: Annotated[int, typer.Option(help="rows per direction for the row-by-row method")] = 500,
+    alone: Annotated[list[int], typer.Option(help="pairs for ours alone in its own process, to measure memory")] = [],  # noqa: B006
     json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
     child: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Rank synthetic embeddings both ways, and compare with sorting every row."""
+    """Rank synthetic embeddings in both directions, and compare with sorting every row."""
     torch.set_num_threads(threads)
     if child is not None:
         print(json.dumps(measure_alone(child, width)))

@@ -1,16 +1,15 @@
-"""Our generation beside vLLM's own ways, on the same prompts: `python -m benchmarks.generation --help`.
+"""Our generation compared with vLLM's own tools on the same prompts: `python -m benchmarks.generation --help`.
 
-The demo world's captions, its Llama and the real vLLM (`make vllm-env`), at temperature 0:
+Uses the demo world's captions, its Llama and the real vLLM (`make vllm-env`), at temperature 0:
 
-- `LLM.generate`: in process, over token ids; what the engine can do where nothing is served;
-- run-batch: vLLM's own batch runner; its seconds for all prompts less its seconds for 16 of them, since it loads the
-  model itself;
-- bench serve: vLLM's own benchmark client against `vllm serve`, as many prompts in flight as ours has;
-- ours: the flow, from the first prompt sent to the last shard written, against the same server;
-- ours again: every explanation is there already.
+- `LLM.generate`: in-process on token ids; the engine's throughput without a server;
+- run-batch: vLLM's batch runner; its time for all prompts minus its time for 16 of them, as it loads the model itself;
+- bench serve: vLLM's benchmark client with `vllm serve`, with as many prompts in flight as ours;
+- ours: the flow with the same server, from the first prompt sent to the last shard written;
+- ours again: all explanations exist already.
 
-The client and ours alternate, and the server's prefix cache is emptied before each, so that neither warms it for the
-other. docs/generation_performance.md says what was found.
+The client and ours alternate, and the server's prefix cache is cleared before each, so that neither warms it for the
+other. docs/generation_performance.md has the results.
 """
 
 import json
@@ -38,14 +37,14 @@ from pipeline.job import Job, open_job
 from pipeline.manifest.generation import VllmEngine
 from pipeline.readers import read_pairs
 
-_FEW = 16  # prompts of the run-batch whose seconds count as its start
+_FEW = 16  # prompts of the run-batch that measures its start-up time
 _WHOLE = "ours, whole process with Prefect's start"
 _AGAIN = "ours again, all there, whole process"
 _IN_FLIGHT = 1.5  # x max_num_seqs, as the vllm engine's own default
 
 
 class Bench:
-    """One job's prompts, and the ways to have them answered. Seconds are wall time."""
+    """One job's prompts, and the compared methods to answer them. Times are wall time in seconds."""
 
     def __init__(self, folder: Path, prompts: int, max_num_seqs: int, rounds: int) -> None:
         self.folder = folder
@@ -62,11 +61,11 @@ class Bench:
 
     @property
     def generation(self) -> dict[str, Any]:
-        """The manifest's generation."""
+        """The manifest's `generation` section."""
         return self.job.manifest.generation.model_dump()
 
     def manifest_with(self, engine: dict[str, Any], output: str) -> Path:
-        """The demo's manifest over this folder, with another engine and output."""
+        """Write the demo's manifest for this folder, with another engine and output."""
         content = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
         content["dataset"]["root"] = str(self.folder / "world")
         content["generation"]["model"] = str(MANIFEST.parent / content["generation"]["model"])
@@ -80,11 +79,11 @@ class Bench:
         return path
 
     def job_with(self, engine: dict[str, Any], output: str) -> Job:
-        """A job over that manifest."""
+        """Open a job with that manifest."""
         return open_job(self.manifest_with(engine, output))
 
     def raw(self) -> list[float]:
-        """Seconds of each round of `LLM.generate`."""
+        """Return the time of each round of `LLM.generate`."""
         given = {
             "prompts": self.ids,
             "max_tokens": self.generation["sampling"]["max_tokens"],
@@ -98,7 +97,7 @@ class Bench:
         return rounds
 
     def run_batch(self) -> list[float]:
-        """Seconds of each round of vLLM's batch runner, its start taken off."""
+        """Return the time of each round of vLLM's batch runner, without its start-up."""
         return [self._run_batch(len(self.chats)) - self._run_batch(_FEW) for _ in range(self.rounds)]
 
     def _run_batch(self, count: int) -> float:
@@ -121,7 +120,7 @@ class Bench:
         return seconds
 
     def client(self, url: str) -> float:
-        """Seconds of vLLM's benchmark client."""
+        """Return the time of vLLM's benchmark client."""
         dataset, result = self.folder / "client.jsonl", self.folder / "client.json"
         with self.job.model.lock:
             texts = self.job.model.tokenizer.apply_chat_template(self.chats, add_generation_prompt=True, tokenize=False)
@@ -139,11 +138,11 @@ class Bench:
 
     @property
     def in_flight(self) -> int:
-        """Prompts under way at once, the client's as ours."""
+        """The number of concurrent prompts, the same for the client and ours."""
         return round(_IN_FLIGHT * self.settings.max_num_seqs)
 
     def ours(self, url: str, output: str) -> tuple[float, float]:
-        """Seconds of generating as the flow's summary says, and of the flow's whole process."""
+        """Return the time of generating according to the flow's summary, and of the flow's whole process."""
         engine = {"kind": "vllm", "urls": [url], "max_num_seqs": self.settings.max_num_seqs}
         manifest = self.manifest_with(engine, output)
         program = (
@@ -161,7 +160,7 @@ class Bench:
 
     @contextmanager
     def served(self) -> Iterator[str]:
-        """A server that can be told to forget its prefix cache; yields its base URL."""
+        """Run a server whose prefix cache can be cleared, and yield its base URL."""
         os.environ["VLLM_SERVER_DEV_MODE"] = "1"
         self.server.start(threading.Event())
         try:
@@ -170,7 +169,7 @@ class Bench:
             self.server.stop()
 
     def _engine_flags(self) -> list[str]:
-        """What the server is started with, without what only a server has."""
+        """Return the server's arguments except those that only a server accepts."""
         flags = self.server._command(port=0)[3:]
         for name in ("--served-model-name", "--host", "--port"):
             where = flags.index(name)
@@ -190,18 +189,18 @@ class Bench:
 
 def main(
     prompts: Annotated[int, typer.Option(help="how many of the demo world's captions")] = 2_000,
-    max_num_seqs: Annotated[int, typer.Option(help="rows that vLLM runs together")] = 256,
+    max_num_seqs: Annotated[int, typer.Option(help="sequences that vLLM batches")] = 256,
     rounds: Annotated[int, typer.Option(help="how often each is measured")] = 3,
     with_run_batch: Annotated[bool, typer.Option(help="measure vLLM's batch runner, two starts a round")] = True,
     json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
 ) -> None:
-    """Measure all of them one after the other in one run."""
+    """Measure all methods one after the other."""
     seconds: dict[str, list[float]] = {"bench serve": [], "ours": [], _WHOLE: [], _AGAIN: []}
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), prompts, max_num_seqs, rounds)
         print(f"{len(bench.chats)} prompts, {bench.in_flight} in flight", file=sys.stderr, flush=True)
         with bench.served() as url:
-            for number in range(rounds + 1):  # the first round warms the server up and is thrown away
+            for number in range(rounds + 1):  # the first round warms the server up and is discarded
                 _forget_prefixes(url)
                 client = bench.client(url)
                 _forget_prefixes(url)

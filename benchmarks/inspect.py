@@ -1,7 +1,7 @@
 """Time and memory of `entityclip inspect` on many rows: `python -m benchmarks.inspect --help`.
 
-Shards of generation's own schema, footers and receipts, with texts of the length that news captions and their
-explanations have; each command runs in a process of its own, as a person starts it. docs/inspect.md has the results.
+Synthetic shards with the schema, footers and receipts of real ones, and texts as long as news captions and their
+explanations; each command runs in its own process. docs/inspect.md has the results.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ _COMMANDS = {
 
 
 def write_shards(folder: Path, rows: int, rows_per_bucket: int) -> None:
-    """A finished output of `rows` rows: shards of three splits, and the receipts."""
+    """Write a finished output of `rows` rows: shards of three splits, and the receipts."""
     rng = random.Random(0)
     texts = _make_texts(rng)
     buckets = max(1, rows // rows_per_bucket)
@@ -67,7 +67,7 @@ def write_shards(folder: Path, rows: int, rows_per_bucket: int) -> None:
 
 
 def _make_texts(rng: random.Random) -> list[str]:
-    """Texts of 20 to 100 made-up words, the few frequent as in a language, so that they compress as texts do."""
+    """Return texts of 20 to 100 invented words with Zipf-like frequencies, so that they compress like real texts."""
     letters = "etaoinshrdlcumwfgypbvk"
     words = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(_WORDS)]
     frequencies = list(accumulate(1 / (rank + 3) for rank in range(_WORDS)))
@@ -136,7 +136,7 @@ def _provenance(split: str, bucket: int, buckets: int, counts: dict[str, int]) -
 
 
 def measure(arguments: list[str]) -> dict[str, float]:
-    """Run the command; wall and processor seconds, and its peak of resident memory in MiB."""
+    """Run the command; return wall and CPU seconds, and its peak RSS in MiB."""
     program = (
         "import resource, sys\n"
         "from flows.cli.main import main\n"
@@ -159,13 +159,13 @@ def measure(arguments: list[str]) -> dict[str, float]:
 
 def main(
     rows: Annotated[int, typer.Option(help="how many rows")] = 1_000_000,
-    rows_per_bucket: Annotated[int, typer.Option(help="rows in the shards of one number, all splits together")] = 2_500,
-    repeat: Annotated[int, typer.Option(min=1, help="runs of each command; the fastest and the slowest are said")] = 3,
-    only: Annotated[list[str] | None, typer.Option(help="measure only these commands, as the table names them")] = None,
-    keep: Annotated[Path | None, typer.Option(help="make the shards here, or use those that are here")] = None,
+    rows_per_bucket: Annotated[int, typer.Option(help="rows in a bucket, all splits together")] = 2_500,
+    repeat: Annotated[int, typer.Option(min=1, help="runs of each command; the fastest and slowest are reported")] = 3,
+    only: Annotated[list[str] | None, typer.Option(help="measure only these commands, as named in the table")] = None,
+    keep: Annotated[Path | None, typer.Option(help="folder to write the shards to, or to reuse them from")] = None,
     json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
 ) -> None:
-    """Make shards and look into them."""
+    """Write shards and inspect them."""
     console = Console()
     with tempfile.TemporaryDirectory() as temporary:
         folder = keep or Path(temporary) / "explanations"

@@ -1,4 +1,4 @@
-"""An engine that answers at once, so that what is left to measure is the pipeline."""
+"""An engine that answers instantly, for measuring the rest of the pipeline."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ _TEXTS = [" ".join(random.Random(seed).choices(_WORDS, k=58)) for seed in range(
 
 
 class InstantEngine:
-    """Says 60 words that depend on the key alone, the first of them Angela."""
+    """Answers with 60 words that depend on the key only, the first of them Angela."""
 
     name = "instant"
     version = "1"

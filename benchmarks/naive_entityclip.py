@@ -1,7 +1,7 @@
-"""MMAE and GI-ITM written down plainly: every token of every expert, anew for each of the four passes.
+"""A naive implementation of MMAE and GI-ITM: every token of every expert, recomputed for each of the four passes.
 
-This is what the published code computes, and what `model/method/mmae.py` avoids. It is here to be measured against,
-and to be proven equal (tests/benchmarks/test_naive_entityclip.py). It has no padding mask, as published.
+This is what the published code computes, and what `model/method/mmae.py` avoids. It serves as a baseline and as a
+reference (tests/benchmarks/test_naive_entityclip.py checks equality). Like the published code it has no padding mask.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class Block(nn.Module):
         self.c_fc, self.c_proj = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
     def forward(self, query: Tensor, context: Tensor) -> Tensor:
-        """Query (B, Lq, D) over context (B, L, D) -> (B, Lq, D)."""
+        """Attend from `query` (B, Lq, D) to `context` (B, L, D); return (B, Lq, D)."""
         keys = self.ln_1(context)
         x = query + self.attention(self.ln_1(query), keys, keys, need_weights=False)[0]
         hidden = self.c_fc(self.ln_2(x))
@@ -38,7 +38,7 @@ class Block(nn.Module):
 
 
 class Triples(NamedTuple):
-    """Token features of (image, caption, explanation) combinations, true or not."""
+    """Token features of (image, caption, explanation) triples, matching or not."""
 
     image: Tensor  # V (B, Lv, D)
     text: Tensor  # T (B, Lt, D)
@@ -46,16 +46,16 @@ class Triples(NamedTuple):
     explanation: Tensor  # E (B, Lt, D)
 
     def wrong_texts(self, row: Tensor) -> "Triples":
-        """The same images with the captions and explanations of other rows, read at their own EOT."""
+        """Return the same images with the captions, EOT positions and explanations of other rows."""
         return Triples(self.image, self.text[row], self.eot[row], self.explanation[row])
 
     def wrong_images(self, row: Tensor) -> "Triples":
-        """The same captions and explanations with the images of other rows."""
+        """Return the same captions and explanations with the images of other rows."""
         return self._replace(image=self.image[row])
 
 
 class NaiveOutput(NamedTuple):
-    """What one step computes."""
+    """The results of one step."""
 
     losses: dict[str, Tensor]  # as StepOutput.losses
     x_v: Tensor  # (B, n_v + n_s, D)
@@ -64,7 +64,7 @@ class NaiveOutput(NamedTuple):
 
 
 class NaiveEntityCLIP(nn.Module):
-    """Equals `EntityCLIP` with MMAE, GI-ITM and at least one shared expert, and `mask_padding` off."""
+    """Equivalent of `EntityCLIP` with MMAE, GI-ITM, at least one shared expert, and without `mask_padding`."""
 
     def __init__(self, clip: nn.Module, method: MethodSettings) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class NaiveEntityCLIP(nn.Module):
         self.full_gate, self.head = nn.Linear(2 * width, rows_v + rows_t), nn.Linear(width, 2)
 
     def forward(self, batch: Batch, negatives: HardNegatives | None = None) -> NaiveOutput:
-        """L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm; without `negatives` they are drawn."""
+        """Compute L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm; draw negatives unless they are given."""
         assert batch.explanations is not None and isinstance(self.clip.logit_scale, Tensor)
         scale = self.clip.logit_scale.exp()
         triples = Triples(
@@ -112,7 +112,7 @@ class NaiveEntityCLIP(nn.Module):
         return NaiveOutput(losses, x_v, x_t, (positive, wrong_text, wrong_image))
 
     def read(self, triples: Triples) -> tuple[Tensor, Tensor]:
-        """X_v (B, n_v + n_s, D) and X_t (B, n_t + n_s, D): all tokens computed, one of each kept."""
+        """Return X_v (B, n_v + n_s, D) and X_t (B, n_t + n_s, D): computes all tokens, keeps one of each expert."""
         image, text, explanation = triples.image, triples.text, triples.explanation
         on_image = [block(image, image) for block in self._group("image")]
         on_image += [block(image, explanation) for block in self._group("shared")]
@@ -123,7 +123,7 @@ class NaiveEntityCLIP(nn.Module):
         return x_v, x_t
 
     def match(self, triples: Triples) -> Tensor:
-        """One pass of GI-ITM: match logits (B, 2)."""
+        """Run one pass of GI-ITM; return match logits (B, 2)."""
         x_v, x_t = self.read(triples)
         v_cls, t_eot = triples.image[:, 0], at_position(triples.text, triples.eot)
         gate = self.full_gate(torch.cat([v_cls, t_eot], dim=-1))
@@ -132,7 +132,7 @@ class NaiveEntityCLIP(nn.Module):
         return logits
 
     def parameters_of(self, model: EntityCLIP) -> Iterator[tuple[str, Tensor, Tensor, int | None]]:
-        """(name, parameter here, the one of `model` it equals, its place if that one is a stack)."""
+        """Yield name, parameter, the corresponding parameter of `model`, and the index if that one is stacked."""
         others = dict(model.named_parameters())
         for group in _GROUPS:
             for place, block in enumerate(self._group(group)):
@@ -150,10 +150,10 @@ class NaiveEntityCLIP(nn.Module):
 
 
 def stacked_name(name: str) -> str:
-    """What `ExpertBlock` calls the stack of a block's parameter."""
+    """Return the name of the stacked parameter in `ExpertBlock` for a block's parameter."""
     return name.removeprefix("attention.").replace(".", "_")
 
 
 def _mix(scores: Tensor, outputs: Tensor) -> Tensor:
-    """softmax(scores (B, n)) over outputs (B, n, D) -> (B, D)."""
+    """Average outputs (B, n, D) with weights softmax(scores (B, n)); return (B, D)."""
     return torch.einsum("bn,bnd->bd", scores.softmax(dim=-1).to(outputs.dtype), outputs)

@@ -1,4 +1,4 @@
-"""The peak of this process's resident memory."""
+"""Peak resident memory of this process."""
 
 import re
 import resource
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def peak_mib() -> float:
-    """MiB since this program began; `ru_maxrss` on Linux begins with the peak of the process that started it."""
+    """Return the peak RSS in MiB. Not from `ru_maxrss`, which on Linux starts with the parent process's peak."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes, on a Mac

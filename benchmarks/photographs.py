@@ -1,4 +1,4 @@
-"""Pictures with the spectrum of photographs, so that JPEGs of them have a photograph's size and cost to decode."""
+"""Noise images with the spectrum of photographs, so that their JPEGs have a realistic size and decoding cost."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ _QUALITY = 83
 
 
 def write_photographs(folder: Path, count: int, width: int = 800, height: int = 600) -> list[str]:
-    """`count` different JPEGs of about 100 KB at 800 x 600; their names."""
+    """Write `count` different JPEGs (about 100 KB at 800 x 600) and return their names."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     fields = [_field(rng, 2 * width, 2 * height) for _ in range(min(_FIELDS, count))]
@@ -26,7 +26,7 @@ def write_photographs(folder: Path, count: int, width: int = 800, height: int = 
 
 
 def _field(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """(height, width, 3) noise whose amplitude falls with the frequency, mostly grey as the world is."""
+    """Return noise (height, width, 3) whose amplitude falls with the frequency, with little colour."""
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     frequency[0, 0] = 1
     phases = np.exp(2j * np.pi * rng.random((4, *frequency.shape)))

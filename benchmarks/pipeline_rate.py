@@ -1,9 +1,9 @@
-"""What the pipeline costs without an LLM: `python -m benchmarks.pipeline_rate --help`.
+"""The cost of the pipeline without an LLM: `python -m benchmarks.pipeline_rate --help`.
 
-With an engine that answers at once, each measurement in a process of its own: the buckets in a plain loop without
-Prefect, the real flow making every row, then the flow finding them all there. The rate is rows over seconds, planning
-included, Prefect's start excluded; the peak is the process's own, Prefect's temporary server and the judge apart.
-`--profile` shows where the time of the first run goes. docs/generation_performance.md says what was found.
+With an engine that answers instantly, each in its own process: the buckets in a plain loop without Prefect, the real
+flow generating every row, and the flow again with all rows existing. The rate is rows per second including planning,
+excluding Prefect's start; the peak excludes Prefect's temporary server and the judge's process. `--profile` profiles
+the first flow run. docs/generation_performance.md has the results.
 """
 
 import cProfile
@@ -30,7 +30,7 @@ _LARGEST = 12  # functions shown of a profile
 
 
 def run_once(manifest: Path, profile: bool) -> dict[str, float]:
-    """Generate in this process; rows, seconds and the peak of resident memory in MiB."""
+    """Generate in this process; return rows, seconds and the peak RSS in MiB."""
     began = time.monotonic()
     from flows import generate
     from flows.orchestration import buckets
@@ -84,7 +84,7 @@ def run_plain(manifest: Path) -> dict[str, float]:
 
 
 def measure(manifest: Path, *flags: str) -> dict[str, float]:
-    """`run_once`, or with `--plain` `run_plain`, in a process of its own."""
+    """Run `run_once`, or with `--plain` `run_plain`, in its own process."""
     command = [sys.executable, "-m", "benchmarks.pipeline_rate", "--child", str(manifest), *flags]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     result: dict[str, float] = json.loads(output.splitlines()[-1])
@@ -95,12 +95,12 @@ def main(
     rows: Annotated[list[int], typer.Option(help="how many pairs; may be given several times")] = [10_000, 100_000],  # noqa: B006
     rows_per_shard: Annotated[int, typer.Option(help="pairs in a shard, both splits together")] = 2_500,
     check_images: Annotated[bool, typer.Option(help="decode every pair's picture first")] = False,
-    profile: Annotated[bool, typer.Option(help="show the functions that take most of the first run")] = False,
+    profile: Annotated[bool, typer.Option(help="show the functions that take most of the first flow run")] = False,
     json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
     child: Annotated[Path | None, typer.Option(hidden=True)] = None,
     plain: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
-    """Measure a run that makes every row, and one that finds them all there."""
+    """Measure a run that generates every row, and one that finds them all existing."""
     if child is not None:
         print(json.dumps(run_plain(child) if plain else run_once(child, profile)))
         return

@@ -1,4 +1,4 @@
-"""The pipeline without Prefect: the buckets of a job over as many threads as the flow has."""
+"""The pipeline without Prefect: a job's buckets on as many threads as the flow uses."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +13,7 @@ _THREADS = 4
 
 
 def make_all(job: Job) -> list[BucketReport]:
-    """Plan, and bring every bucket up to date with an engine that answers at once."""
+    """Plan, and bring every bucket up to date with an engine that answers instantly."""
     with single_writer(job.work), rare_collections():
         plan = prepare(job)
         with open_run(job, plan, shards_there(job), InstantEngine) as run, ThreadPoolExecutor(_THREADS) as pool:

@@ -1,7 +1,7 @@
 """Time and memory of planning: `python -m benchmarks.planning --help`.
 
-Reads the pairs, gives each its key and seed, and writes the plan, as every run begins; each size in a process of its
-own. The tokenizer is loaded beforehand. docs/generation_performance.md says what was found.
+Reads the pairs, assigns keys and seeds, and writes the plan, as at the start of every run; each size in its own
+process. The tokenizer is loaded beforehand. docs/generation_performance.md has the results.
 """
 
 import json
@@ -23,9 +23,9 @@ from pipeline.job import open_job
 
 
 def plan_once(manifest: Path) -> dict[str, float]:
-    """Plan in this process; pairs, seconds, and the peaks of resident memory before and after, in MiB."""
+    """Plan in this process; return pairs, seconds, and the peak RSS before and after, in MiB."""
     job = open_job(manifest)
-    assert job.model.chat_template_digest  # the tokenizer is loaded
+    assert job.model.chat_template_digest  # loads the tokenizer
     before = peak_mib()
     began = time.monotonic()
     plan = prepare(job)
@@ -45,7 +45,7 @@ def main(
         1_000_000,
     ],
     rows_per_shard: Annotated[int, typer.Option(help="pairs in a shard, all splits together")] = 2_500,
-    visualnews: Annotated[bool, typer.Option(help="pairs in the shape of VisualNews' data.json")] = False,
+    visualnews: Annotated[bool, typer.Option(help="pairs in the format of VisualNews' data.json")] = False,
     json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
     child: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:

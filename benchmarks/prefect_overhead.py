@@ -1,9 +1,9 @@
-"""What Prefect itself costs: `python -m benchmarks.prefect_overhead --help`.
+"""The overhead of Prefect: `python -m benchmarks.prefect_overhead --help`.
 
-The real flow over shards of a few rows, with an engine that answers at once. Each measurement is a process of its own:
-the buckets in a plain loop over as many threads, then as tasks of the flow on a temporary server; the difference is
-the shard tasks. Then ranges as child runs of a real worker, over shards that are all there. API calls are
-counted in the process of the flow. docs/prefect.md says what was found and what follows for the size of a shard.
+The real flow on shards of a few rows, with an engine that answers instantly. Each measurement has its own process: the
+buckets in a plain loop on as many threads, then as tasks of the flow on a temporary server; the difference is the cost
+of the tasks. Then ranges as child runs of a real worker, with all shards existing. API calls are counted in the flow's
+process. docs/prefect.md has the results and the consequences for the size of a shard.
 """
 
 import json
@@ -31,7 +31,7 @@ Way = Literal["loop", "flow"]
 
 
 def run_once(manifest: Path, way: Way) -> dict[str, float]:
-    """Make the manifest's shards in this process: seconds of the whole and of the work, and API calls."""
+    """Generate the manifest's shards in this process; return total and work seconds, and API calls."""
     began = time.monotonic()
     calls: Counter[str] = Counter()
     if way == "loop":
@@ -51,7 +51,7 @@ def run_once(manifest: Path, way: Way) -> dict[str, float]:
 
 
 def run_children(manifest: Path, children: int) -> dict[str, float]:
-    """All shards are there: seconds of a parent with so many child runs on a real worker, and its API calls."""
+    """Run a parent with `children` child runs on a real worker, all shards existing; return seconds and API calls."""
     calls: Counter[str] = Counter()
     from flows.generate import generate_explanations
 
@@ -74,7 +74,7 @@ def _loop(manifest: Path) -> float:
 
 @contextmanager
 def _counted(calls: Counter[str]) -> Iterator[None]:
-    """Count the HTTP requests to Prefect's server, whoever in this process sends them."""
+    """Count this process's HTTP requests to Prefect's server."""
     sync_send, async_send = httpx.Client.send, httpx.AsyncClient.send
 
     def send(client: httpx.Client, request: httpx.Request, **options: Any) -> httpx.Response:
@@ -91,7 +91,7 @@ def _counted(calls: Counter[str]) -> Iterator[None]:
 
 @contextmanager
 def _timed_body(generate: Any) -> Iterator[list[float]]:
-    """When the flow's body begins, and when its shards are made."""
+    """Record when the flow's body begins, and when its shards are done."""
     moments: list[float] = []
     open_job, publish = generate.open_job, generate.publish_explanations
 
@@ -112,7 +112,7 @@ def _timed_body(generate: Any) -> Iterator[list[float]]:
 
 @contextmanager
 def _server_and_worker(manifest: Path) -> Iterator[None]:
-    """A temporary server with the deployment `generate-range/synthetic`, and one process worker that is ready."""
+    """Run a temporary server with the deployment `generate-range/synthetic`, and one process worker."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.settings import PREFECT_API_URL
@@ -151,7 +151,7 @@ def _server_and_worker(manifest: Path) -> Iterator[None]:
 
 
 def _measure(manifest: Path, *arguments: str) -> dict[str, float]:
-    """This program in a process of its own."""
+    """Run this program in its own process."""
     command = [sys.executable, "-m", "benchmarks.prefect_overhead", "--manifest", str(manifest), *arguments]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     found: dict[str, float] = json.loads(output.splitlines()[-1])
@@ -159,7 +159,7 @@ def _measure(manifest: Path, *arguments: str) -> dict[str, float]:
 
 
 def measure(shards: list[int], children: list[int], rows_per_shard: int) -> dict[str, list[dict[str, float]]]:
-    """All measurements, by what is measured."""
+    """Return all measurements by what is measured."""
     results: dict[str, list[dict[str, float]]] = {"shards": [], "children": []}
     with tempfile.TemporaryDirectory() as folder:
         for count in shards:
@@ -193,7 +193,7 @@ def measure(shards: list[int], children: list[int], rows_per_shard: int) -> dict
 
 def main(
     shards: Annotated[list[int], typer.Option(help="how many shards; may be given several times")] = [10, 100, 1000],  # noqa: B006
-    children: Annotated[list[int], typer.Option(help="how many child runs of one worker")] = [2, 8],  # noqa: B006
+    children: Annotated[list[int], typer.Option(help="how many child runs on one worker")] = [2, 8],  # noqa: B006
     rows_per_shard: Annotated[int, typer.Option(help="pairs in a shard")] = 2,
     json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
     manifest: Annotated[Path | None, typer.Option(hidden=True)] = None,

@@ -1,9 +1,9 @@
-"""Training recipes against each other on the demo world's validation split: `python -m benchmarks.recipes [--seeds 2]`.
+"""Comparison of training recipes on the demo world's validation split: `python -m benchmarks.recipes [--seeds 2]`.
 
-Needs `entityclip generate data_manifests/heraldry.yaml` first. Each recipe is the demo's 240 steps with what `BASE` and
-its own line set; each trains EntityCLIP, with several seeds, and is judged by the best validation mean recall of its
-run, which is what training itself goes by. The test split is not looked at. About a minute a run on one core.
-docs/training.md has a table of results.
+Run `entityclip generate data_manifests/heraldry.yaml` first. Each recipe trains EntityCLIP for the demo's 240 steps,
+with the overrides of `BASE` and its own and several seeds, and is judged by the best validation mean recall, by which
+training selects checkpoints too. The test split is not used. About a minute per run on one core. docs/training.md has
+the results.
 """
 
 import argparse
@@ -45,7 +45,7 @@ RECIPES: dict[str, list[str]] = {
 
 
 def main() -> None:
-    """Train and print a table; a line of JSON for every run goes to `--out` as it ends."""
+    """Train and print a table; append a line of JSON to `--out` after every run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=list(RECIPES), help="names of recipes")

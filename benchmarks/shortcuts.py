@@ -1,9 +1,9 @@
-"""What MMAE and GI-ITM can be solved by on the demo world: `python -m benchmarks.shortcuts`.
+"""Shortcuts that solve MMAE and GI-ITM on the demo world: `python -m benchmarks.shortcuts`.
 
-Needs `entityclip generate data_manifests/heraldry.yaml` first. Trains EntityCLIP with the demo's settings, keeps every
-30th state, and probes each with pairs of the validation split (`model.method.probes`): MMAE's loss with explanations
-exchanged or taken away, GI-ITM's accuracy, and the gradient that each weighted term sends into the towers. Prints
-tables and draws `docs/shortcuts.png`. docs/why_it_works_or_not.md says what was found.
+Run `entityclip generate data_manifests/heraldry.yaml` first. Trains EntityCLIP with the demo's settings, keeps every
+30th state, and probes each on pairs of the validation split (`model.method.probes`): MMAE's loss with exchanged or
+removed explanations, GI-ITM's accuracy, and the gradient of each weighted term at the towers. Prints tables and draws
+`docs/shortcuts.png`. docs/why_it_works_or_not.md has the results.
 """
 
 import json
@@ -37,7 +37,7 @@ _EVERY, _BATCHES = 30, 8
 
 
 def probe(settings: TrainSettings, state: Path, batch_size: int) -> dict[str, Any]:
-    """The probes of a saved state, means over batches of the validation split."""
+    """Probe a saved state; return means over batches of the validation split."""
     towers = load_towers(settings.towers)
     model = EntityCLIP(towers.clip, settings.method)
     model.load_state_dict(load_file(state / "model.safetensors"))
@@ -66,7 +66,7 @@ def _means(found: list[dict[str, float]]) -> dict[str, float]:
 
 
 def draw(probes: dict[int, dict[str, Any]], path: Path) -> None:
-    """A panel each for MMAE's loss, the gradients and GI-ITM's accuracy, by step."""
+    """Plot MMAE's loss, the gradients and GI-ITM's accuracy by step, a panel each."""
     figure = Figure(figsize=(13, 4), layout="constrained")
     panels = figure.subplots(1, 3)
     steps = sorted(probes)

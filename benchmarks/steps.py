@@ -1,4 +1,4 @@
-"""The training steps that are compared, on random weights and random inputs of given sizes."""
+"""The compared training steps, with random weights and random inputs of given sizes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from model.settings.schema import MethodSettings
 
 
 class Variant(StrEnum):
-    """What a step computes."""
+    """The kind of a training step."""
 
     PLAIN = "plain CLIP"
     EXPLANATION = "+ explanation encoded"
@@ -33,12 +33,12 @@ BASELINE = Variant.EXPLANATION
 
 @dataclass(frozen=True)
 class Workload:
-    """Sizes of the inputs, and how they are computed."""
+    """Model, input sizes, precision and device of a step."""
 
     model: str = "ViT-B-32"  # an open_clip name
     batch: int = 16
-    context_length: int | None = None  # to which texts are padded; None: the model's own
-    caption_tokens: int = 40  # the longest caption, its end token included
+    context_length: int | None = None  # padded length of texts; None: the model's own
+    caption_tokens: int = 40  # the longest caption, including its end token
     explanation_tokens: int = 77
     bf16: bool = False  # autocast; else fp32
     device: str = "cpu"
@@ -53,14 +53,14 @@ class Workload:
 
 
 class Steps:
-    """The variants over one shared CLIP; `losses[variant]()` is a forward pass.
+    """The variants with one shared CLIP; `losses[variant]()` runs a forward pass.
 
-    Both baselines are open_clip's own `encode_image` and `encode_text`; the explanation joins the loss by
-    VTC(V_cls, E_eot), so that its gradients flow too. Negatives are drawn within the step.
+    Both baselines use open_clip's `encode_image` and `encode_text`; the explanation enters the loss as
+    VTC(V_cls, E_eot), so that it gets gradients too. Negatives are drawn within the step.
     """
 
     def __init__(self, work: Workload, variants: list[Variant]) -> None:
-        """Build what `variants` need. Raises ModelError for a model that EntityCLIP does not support."""
+        """Build the modules for `variants`. Raises ModelError for a model that EntityCLIP does not support."""
         torch.manual_seed(0)
         if work.model not in open_clip.list_models():
             raise ModelError(f"open_clip has no model {work.model!r}")
@@ -112,7 +112,7 @@ class Steps:
         return run if self._work.bf16 else loss
 
     def _make_batch(self, length: int) -> Batch:
-        """Random pixels and token ids; texts end anywhere between half of their longest and the longest."""
+        """Return random pixels and token ids; text lengths vary between half of the maximum and the maximum."""
         work, device = self._work, self._work.device
         height, width = self.clip.visual.image_size
         captions = self._make_texts(length, min(length, work.caption_tokens))

@@ -1,4 +1,4 @@
-"""A dataset of any size that costs nothing to make: news-like captions, few pictures, and a manifest over it."""
+"""Cheap synthetic datasets of any size: news-like captions, a few pictures, and a manifest."""
 
 import json
 import random
@@ -21,10 +21,10 @@ _NAMES = ["Angela", "Barack", "Carla", "Diego", "Emma", "Fatima", "Goran", "Hana
 def write_dataset(
     folder: Path, rows: int, *, rows_per_shard: int, check_images: bool = False, visualnews: bool = False
 ) -> Path:
-    """Write `rows` distinct pairs of about 25 words, and the manifest, whose path is returned.
+    """Write `rows` distinct pairs of about 25 words and a manifest, and return the manifest's path.
 
-    Pictures (400 x 300 JPEGs) are shared by the pairs, which are as many as the rows all the same; with `visualnews`
-    the pairs are a data.json in the shape of that release, without pictures.
+    The pairs share a few pictures (400 x 300 JPEGs). With `visualnews` they are a data.json in the format of that
+    release, whose image paths do not exist.
     """
     rng = random.Random(0)
     (folder / "images").mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def _record(number: int, caption: str) -> dict[str, str]:
 
 
 def visualnews_image(number: int) -> str:
-    """Where data.json says that a pair's image is."""
+    """Return the image path of a pair in data.json."""
     return f"./{_source(number)}/images/{number // 1000:04d}/{number % 1000:03d}.jpg"
 
 

@@ -1,8 +1,8 @@
-"""Time training steps against each other: `python -m benchmarks.training_step --help`.
+"""Time of training steps: `python -m benchmarks.training_step --help`.
 
-In one process and alternating, so that a busy machine slows all of them; medians over the rounds, and the
-ratio to the step with the explanation encoded as the median of each round's ratio. Time is this process's CPU
-time on a CPU, wall time between synchronisations on a GPU. docs/performance.md says what was found.
+The steps alternate in one process, so that a busy machine slows all of them equally. Reports medians over the rounds,
+and the median of each round's ratio to the step with the explanation encoded. Time is the process's CPU time on a CPU,
+wall time between synchronisations on a GPU. docs/performance.md has the results.
 """
 
 import json
@@ -26,7 +26,7 @@ from entityclip.contract.atomic_files import write_json
 from model.distributed.device import choose_device
 from model.errors import ModelError
 
-# dense bf16, from the makers' data sheets
+# dense bf16, from the manufacturers' data sheets
 _PEAK_TFLOPS = {"NVIDIA H200": 989.5, "NVIDIA H100 80GB HBM3": 989.5, "NVIDIA A100-SXM4-80GB": 312.0}
 
 
@@ -41,14 +41,14 @@ class Name(NamedTuple):
 
 
 class Seconds(NamedTuple):
-    """One step."""
+    """The time of one step."""
 
     gradients: float  # forward and backward
     optimiser: float
 
 
 def run_rounds(work: Workload, names: list[Name], rounds: int, warmup: int) -> dict[Name, list[Seconds]]:
-    """Measure every named step once a round, `warmup` rounds unmeasured."""
+    """Measure every named step once per round, after `warmup` unmeasured rounds."""
     steps = Steps(work, list(dict.fromkeys(name.variant for name in names)))
     losses = {n: torch.compile(steps.losses[n.variant]) if n.compiled else steps.losses[n.variant] for n in names}
     optimizer = make_optimizer(steps)
@@ -76,7 +76,7 @@ def _now(work: Workload) -> float:
 def summarise(
     taken: dict[Name, list[Seconds]], flops: dict[Variant, Flops], memory: dict[Name, int], peak: float | None
 ) -> list[dict[str, Any]]:
-    """One record a step; `peak` in FLOP/s. Ratios are to the same round of the explanation-encoded step."""
+    """Return one record per step; `peak` in FLOP/s. Ratios are to the explanation-encoded step of the same round."""
     records = []
     for name, steps in taken.items():
         seconds = [step.gradients for step in steps]
@@ -138,21 +138,21 @@ def main(
     model: Annotated[str, typer.Option(help="an open_clip name; weights are random")] = "ViT-B-32",
     batch: Annotated[int | None, typer.Option(min=2, help="by default 16 on a CPU, 192 on a GPU")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="measured rounds")] = 5,
-    warmup: Annotated[int, typer.Option(min=0, help="rounds before that")] = 1,
+    warmup: Annotated[int, typer.Option(min=0, help="unmeasured rounds before")] = 1,
     only: Annotated[list[Variant] | None, typer.Option(help="only these steps (repeatable)")] = None,
-    context_length: Annotated[int | None, typer.Option(min=2, help="texts are padded to this")] = None,
-    caption_tokens: Annotated[int, typer.Option(min=2, help="the longest caption; what trimming keeps")] = 40,
+    context_length: Annotated[int | None, typer.Option(min=2, help="padded length of texts")] = None,
+    caption_tokens: Annotated[int, typer.Option(min=2, help="the longest caption; the length kept by trimming")] = 40,
     explanation_tokens: Annotated[int, typer.Option(min=2, help="the longest explanation")] = 77,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="where")] = "cpu",
     bf16: Annotated[bool | None, typer.Option(help="bf16 autocast; by default on a GPU only")] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="also measure each under torch.compile")] = False,
     threads: Annotated[int, typer.Option(min=1, help="torch threads on a CPU")] = 1,
-    memory: Annotated[bool, typer.Option(help="also measure peak memory, in processes of their own")] = True,
+    memory: Annotated[bool, typer.Option(help="also measure peak memory, in separate processes")] = True,
     peak_tflops: Annotated[float | None, typer.Option(help="of the machine, for the utilisation (MFU)")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="write everything measured here")] = None,
 ) -> None:
-    """Time plain CLIP, CLIP with the explanation encoded, EntityCLIP, and EntityCLIP written naively."""
-    logging.getLogger().setLevel(logging.ERROR)  # open_clip warns of random weights, which are meant here
+    """Time plain CLIP, CLIP with the explanation encoded, EntityCLIP, and a naive EntityCLIP."""
+    logging.getLogger().setLevel(logging.ERROR)  # open_clip warns about random weights, which are intended
     on_gpu = choose_device(device).type == "cuda"
     work = Workload(
         model=model,

@@ -1,4 +1,4 @@
-"""`vllm bench serve` in vLLM's environment, its dataset read without pandas; started by benchmarks/generation.py."""
+"""`vllm bench serve` in vLLM's environment, without pandas; started by benchmarks/generation.py."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ def _load_data(self: Any) -> None:
 
 
 def main() -> None:
-    """Take the client's own arguments."""
+    """Run the client with its own arguments."""
     from vllm.benchmarks.datasets.datasets import CustomDataset
     from vllm.benchmarks.serve import add_cli_args, main as bench_serve
 

@@ -1,8 +1,8 @@
-"""vLLM alone, in its own environment: `LLM.generate` over prompts of token ids. Started by benchmarks/generation.py.
+"""`LLM.generate` on prompts of token ids, in vLLM's own environment. Started by benchmarks/generation.py.
 
     python vllm_raw.py PROMPTS.json ENGINE_ARGUMENT...
 
-PROMPTS.json: {"prompts": [[id, ...], ...], "max_tokens": N, "rounds": R, "out": path}; seconds of each round go there.
+PROMPTS.json: {"prompts": [[id, ...], ...], "max_tokens": N, "rounds": R, "out": path}. The file `out` gets the times.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Load the engine, then time each round, the prefix cache emptied before it."""
+    """Load the engine, then time each round after clearing the prefix cache."""
     from vllm import LLM, SamplingParams
     from vllm.engine.arg_utils import EngineArgs
     from vllm.utils.argparse_utils import FlexibleArgumentParser

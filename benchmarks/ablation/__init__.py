@@ -1,1 +1,1 @@
-"""The ablation on heraldry worlds: which part of the method helps, measured by the same budget for all."""
+"""The ablation on heraldry worlds: the parts of the method compared with equal budgets."""

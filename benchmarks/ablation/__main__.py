@@ -1,7 +1,7 @@
-"""Which part of the method helps, on heraldry worlds: `python -m benchmarks.ablation [--quick | --confirm | --harder]`.
+"""Ablation of the method on heraldry worlds: `python -m benchmarks.ablation [--quick | --confirm | --harder]`.
 
-Arms get the same number of steps, or the same number of operations; each arm's learning rate is chosen on validation
-from the same grid. Called again, it goes on where it stopped. docs/ablation.md says what is compared, and the results.
+Arms get the same number of steps, or the same number of operations; each arm's learning rate is selected on validation
+from the same grid. A repeated call resumes. docs/ablation.md describes the design and the results.
 """
 
 from pathlib import Path
@@ -11,11 +11,11 @@ import typer
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="folder of everything that is made")] = Path("runs/ablation"),
+    out: Annotated[Path, typer.Option(help="folder for all results")] = Path("runs/ablation"),
     quick: Annotated[bool, typer.Option("--quick", help="one world, two seeds, the main arms: five minutes")] = False,
-    confirm: Annotated[bool, typer.Option("--confirm", help="what was chosen, on worlds that chose nothing")] = False,
+    confirm: Annotated[bool, typer.Option("--confirm", help="the selected arms on worlds not used before")] = False,
     harder: Annotated[bool, typer.Option("--harder", help="several houses in a picture, unseen ones, twins")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="runs side by side; by default one for each core")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="concurrent runs; by default one per core")] = None,
 ) -> None:
     """Run the ablation and print its table."""
     from benchmarks.ablation.flow import ablate

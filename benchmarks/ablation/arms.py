@@ -1,4 +1,4 @@
-"""What is compared: the method's parts, and each of them with explanations that cannot help."""
+"""The compared arms: the method's parts, and controls with explanations that cannot help."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,13 +11,13 @@ Budget = Literal["steps", "compute"]
 
 @dataclass(frozen=True)
 class Arm:
-    """A way to train.
+    """A training configuration.
 
     Attributes:
-        method: overrides of training settings that make it.
-        explanations: of the demo's LLM for the pair's own caption; those of other houses (a control: what still helps
-            does not come from what they say); or the encyclopedia's own (no LLM's mistakes).
-        like: the arm whose learning rate it takes, where it is not tuned itself.
+        method: overrides of training settings.
+        explanations: "generated" by the demo's LLM for the pair's caption; of "others", a control in which a gain
+            cannot come from their content; or of the "oracle", the encyclopedia's text without an LLM's errors.
+        like: name of the arm whose learning rate is used, for arms that are not tuned themselves.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Arm:
 
     @property
     def slug(self) -> str:
-        """Its name as a folder's."""
+        """The name as a folder name."""
         return self.name.lower().replace(" + ", "-and-").replace(", ", "-").replace(" ", "-")
 
 
@@ -43,4 +43,4 @@ CONTROLS = tuple(
     Arm(f"{arm.name}, others' explanations", arm.method, "others", like=arm.name) for arm in TUNED if arm is not PLAIN
 )
 ORACLES = (Arm(f"{ANCHORS.name}, oracle's explanations", ANCHORS.method, "oracle", like=ANCHORS.name),)
-OTHER_CHECKPOINT = (PLAIN, ENTITYCLIP, BOTH, ANCHORS)  # what the second checkpoint is tried with
+OTHER_CHECKPOINT = (PLAIN, ENTITYCLIP, BOTH, ANCHORS)  # the arms that are also trained from the second checkpoint

@@ -1,7 +1,7 @@
-"""The same runs asked with explanations instead of captions: is a house found that training neither showed nor named?
+"""Evaluation of the same runs with explanations as queries instead of captions, for houses unseen in training.
 
-A text tower that never read a name can't know it, whatever the method. What a language model says of the house tells
-what to look for. Every picture of the same houses is a right answer here.
+A text tower cannot know a name that it never read, whatever the method; an explanation describes what to look for.
+Every picture of the same houses counts as a right answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,11 +22,11 @@ from model.training.anchors import embed_explanations
 
 _BATCH = 256
 CAPTION, EXPLANATION = "asked by caption", "asked by explanation"
-Found = dict[str, dict[str, Tensor]]  # by what is asked with and by pool: what each query adds to the mean recall
+Found = dict[str, dict[str, Tensor]]  # by kind of query and pool: each query's contribution to the mean recall
 
 
 def found_by(run: Run, pools: Sequence[str]) -> Found:
-    """Ask a measured run both ways about its test pictures as they were embedded."""
+    """Evaluate a run with both kinds of queries on its saved embeddings of the test split."""
     embeddings = load_embeddings(run.folder, "test")
     shots = [run.world.shots[row_id] for row_id in embeddings.ids]
     numbers = {houses: number for number, houses in enumerate(dict.fromkeys(frozenset(shot.houses) for shot in shots))}
@@ -42,12 +42,12 @@ def explained_results(
     found: Mapping[tuple[int, int], Found],
     baseline: Mapping[tuple[int, int], Found] | None,
 ) -> list[RowResult]:
-    """A row of the table for each way to ask, its gains over plain CLIP asked the same way.
+    """Return a row of the table per kind of query, with gains over plain CLIP queried in the same way.
 
     Args:
-        result: the row as it was measured; its rate, steps and pools are kept.
-        found: of its runs, by world and seed.
-        baseline: of plain CLIP's; None of plain CLIP itself.
+        result: the row with captions as queries; its rate, steps and pools are kept.
+        found: results of the row's runs, by world and seed.
+        baseline: results of plain CLIP's runs; None for plain CLIP itself.
     """
     results = []
     for way in (CAPTION, EXPLANATION):
@@ -64,7 +64,7 @@ def explained_results(
 
 
 def _explanations(run: Run, ids: Sequence[str]) -> Tensor:
-    """(N, D) fp32, L2-normalised: what the world's language model said of these test pairs, through the text tower."""
+    """Embed the generated explanations of these test pairs: (N, D) fp32, L2-normalised."""
     towers = load_trained_towers(run.folder)
     rows = read_split(run.world.explanations("generated"), "test", statuses=None)
     triples = TripleDataset(rows, towers, explanations=True)

@@ -1,4 +1,4 @@
-"""The flow: models and worlds, learning rates on validation, final runs, the table. Called again, it goes on."""
+"""The ablation's flow: models and worlds, learning rates on validation, final runs, tables. A repeated call resumes."""
 
 import os
 from collections.abc import Mapping
@@ -29,21 +29,22 @@ def ablate(
 ) -> list[RowResult]:
     """Compare the method's parts on heraldry worlds, and write SIZE.md, SIZE.csv and SIZE.png.
 
-    Where the size asks for it, also SIZE-explained.md and so on: the same runs asked with explanations.
+    Sizes with `explained` also write SIZE-explained.md etc.: the same runs with explanations as queries.
 
     Args:
-        out: folder of everything that is made, which sizes share; a relative path starts at the project.
-        size: what is compared, and how much; docs/ablation.md tells them.
-        workers: runs side by side; by default one for each core.
+        out: folder for all results, shared by the sizes; a relative path starts at the project.
+        size: the extent of the comparison, as described in docs/ablation.md.
+        workers: concurrent runs; by default one per core.
     """
     results = run_ablation(Plan(in_project(out), SIZES[size]), workers or len(os.sched_getaffinity(0)))
     return completed(results, f"{len(results)} rows in {in_project(out) / size}.md")
 
 
 def run_ablation(plan: Plan, workers: int) -> list[RowResult]:
-    """What the flow does, for any size.
+    """Run the flow's body for any size.
 
-    Raises ModelError if runs failed; the others are complete then.
+    Raises:
+        ModelError: runs failed; all others are complete.
     """
     with ProgressArtifact("models and worlds"):
         worlds = list(dict.fromkeys(plan.worlds + plan.tuning_worlds))
@@ -75,12 +76,12 @@ def run_ablation(plan: Plan, workers: int) -> list[RowResult]:
 
 
 def _plain(of_rows: Mapping[Row, _T], row: Row) -> _T | None:
-    """What plain CLIP has with the same checkpoint and budget; None for itself."""
+    """Return plain CLIP's entry for the same checkpoint and budget; None for plain CLIP itself."""
     return None if row.arm == PLAIN else of_rows[Row(row.checkpoint, row.budget, PLAIN)]
 
 
 def _write_tables(results: list[RowResult], path: Path) -> None:
-    """As Markdown, CSV and a picture; printed too."""
+    """Write the results as Markdown, CSV and a plot, and print them."""
     for ending, text in (("md", markdown(results)), ("csv", as_csv(results))):
         with written_whole(Path(f"{path}.{ending}")) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Which runs the ablation is made of."""
+"""The runs of the ablation."""
 
 import json
 from collections.abc import Mapping
@@ -31,21 +31,21 @@ from pipeline.worlds.heraldry.pools import SEVERAL, TWINS, UNSEEN
 
 @dataclass(frozen=True)
 class Size:
-    """How much is compared.
+    """The extent of the comparison.
 
     Attributes:
-        name: of the table's files.
-        editions: the worlds that are reported.
-        seeds: of training, the same for all arms.
-        tuning_editions: the worlds in which learning rates are chosen.
-        tuning_seeds: other ones, for choosing learning rates; none: the first rate is taken.
-        steps: of all arms with equal steps, and of `costliest` with equal compute.
-        arms: those that run with equal steps.
-        compute_arms: those that run with equal compute.
-        costliest: the arm whose operations are the budget of equal compute.
-        world: changes of `WorldSettings`.
-        pools: topics of the worlds' pairs, each reported for itself.
-        explained: whether the runs are also asked with explanations (a table of its own).
+        name: stem of the table's files.
+        editions: the reported worlds.
+        seeds: training seeds, the same for all arms.
+        tuning_editions: the worlds on which learning rates are selected.
+        tuning_seeds: training seeds for selecting learning rates; if empty, the first rate is used.
+        steps: steps of all arms with equal steps, and of `costliest` with equal compute.
+        arms: arms trained with equal steps.
+        compute_arms: arms trained with equal compute.
+        costliest: the arm whose operations define the budget of equal compute.
+        world: overrides of `WorldSettings`.
+        pools: topics of the worlds' pairs, reported separately.
+        explained: also evaluate with explanations as queries, in a separate table.
     """
 
     name: str
@@ -101,7 +101,7 @@ SIZES = {size.name: size for size in (FULL, QUICK, CONFIRMATION, HARDER)}
 
 @dataclass(frozen=True)
 class Row:
-    """What becomes a row of the table: an arm with a budget, from a checkpoint, in all worlds with all seeds."""
+    """A row of the table: an arm with a budget, from a checkpoint, on all worlds with all seeds."""
 
     checkpoint: int
     budget: Budget
@@ -110,7 +110,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of a size, below a folder; `flops` are operations of a step, by arm."""
+    """All runs of a size below a folder; `flops` are the operations of a step by arm."""
 
     root: Path
     size: Size
@@ -118,23 +118,23 @@ class Plan:
 
     @property
     def worlds(self) -> list[World]:
-        """Those that are reported."""
+        """The reported worlds."""
         return [self._world(edition) for edition in self.size.editions]
 
     @property
     def tuning_worlds(self) -> list[World]:
-        """Those in which learning rates are chosen."""
+        """The worlds on which learning rates are selected."""
         return [self._world(edition) for edition in self.size.tuning_editions if self.size.tuning_seeds]
 
     @property
     def checkpoints(self) -> dict[int, Path]:
-        """CLIPs by their seeds; the shipped one is 0."""
+        """The CLIP folders by seed; 0 is the shipped one."""
         other = self.size.other_checkpoint
         return {0: SHIPPED / "clip"} | ({} if other is None else {other: self.root / f"clip-{other}"})
 
     @property
     def rows(self) -> list[Row]:
-        """Of the whole table."""
+        """The rows of the whole table."""
         rows = [Row(0, "steps", arm) for arm in self.size.arms]
         rows += [Row(0, "compute", arm) for arm in self.size.compute_arms]
         if self.size.other_checkpoint is not None:
@@ -143,25 +143,25 @@ class Plan:
         return rows
 
     def counted(self) -> "Plan":
-        """The same with each arm's operations, counted on its own batches; the worlds must be there."""
+        """Return a copy with each arm's operations counted on its own batches; the worlds must exist."""
         arms = {arm.name: arm for arm in (*self.size.arms, *self.size.compute_arms, self.size.costliest)}
         world, clip, seed = self.worlds[0], self.checkpoints[0], self.size.seeds[0]
         runs = [Run(self.root, "final", world, 0, clip, arm, self.size.steps, 1e-3, seed) for arm in arms.values()]
         return replace(self, flops={run.arm.name: step_flops(run.settings) for run in runs})
 
     def steps(self, row: Row) -> int:
-        """Optimiser steps of a row's budget."""
+        """Return the optimiser steps of a row's budget."""
         if row.budget == "steps":
             return self.size.steps
         return round(self.size.steps * self.flops[self.size.costliest.name] / self.flops[row.arm.name])
 
     def tuning(self) -> list[Run]:
-        """Runs that choose learning rates."""
+        """Return the runs that select learning rates."""
         rows = {row.arm.name: row for row in reversed(self.rows) if row.arm.like is None}
         return [run for row in rows.values() for lr in self.size.lrs for run in self._tries(row, lr)]
 
     def final(self, row: Row, lr: float) -> dict[tuple[int, int], Run]:
-        """The runs of a row, by world's edition and seed."""
+        """Return the runs of a row by world edition and seed."""
         return {
             (world.edition, seed): self._run("final", row, world, lr, seed)
             for world in self.worlds
@@ -169,7 +169,7 @@ class Plan:
         }
 
     def best_lr(self, arm: Arm) -> float:
-        """The rate whose tuning runs had the best validation mean recall in the mean: one for all budgets of an arm."""
+        """Return the rate with the best mean validation recall over its tuning runs: one per arm for all budgets."""
         if not self.size.tuning_seeds:
             return self.size.lrs[0]
         row = next(row for row in self.rows if row.arm.name == (arm.like or arm.name))
@@ -181,7 +181,7 @@ class Plan:
         return max(self.size.lrs, key=recall)
 
     def _tries(self, row: Row, lr: float) -> list[Run]:
-        """Of one rate, from the row's checkpoint and with its steps."""
+        """Return the tuning runs of a rate, from the row's checkpoint and with its steps."""
         return [
             self._run("tune", row, world, lr, seed) for world in self.tuning_worlds for seed in self.size.tuning_seeds
         ]

@@ -1,4 +1,4 @@
-"""One training run of the ablation: where it is, its settings, and how it is completed."""
+"""A training run of the ablation: folder, settings and completion."""
 
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ CONFIG = SHIPPED / "train.yaml"
 
 @dataclass(frozen=True)
 class Run:
-    """A run; its folder says all that tells it from others.
+    """A run, identified by its folder.
 
     Attributes:
-        stage: "tune" runs choose learning rates on validation, and never see the test split; "final" ones are reported.
-        checkpoint: seed of the CLIP it starts from; 0 is the shipped one.
-        steps: optimiser steps; budgets that give an arm as many share its runs.
+        stage: "tune" runs select learning rates on validation and never use the test split; "final" ones are reported.
+        checkpoint: seed of the initial CLIP; 0 is the shipped one.
+        steps: optimiser steps; budgets with the same number of steps share the run.
     """
 
     root: Path
@@ -37,24 +37,24 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Where it is trained."""
+        """The run folder."""
         about = f"{self.stage}/clip-{self.checkpoint}/world-{self.world.folder.name}/steps-{self.steps}"
         return self.root / about / self.arm.slug / f"lr-{self.lr:g}" / f"seed-{self.seed}"
 
     @property
     def settings(self) -> TrainSettings:
-        """The demo's, with what this run changes."""
+        """The demo's settings with this run's overrides."""
         return load_settings(CONFIG, self.overrides)
 
     @property
     def overrides(self) -> list[str]:
-        """What it changes of the demo's settings."""
+        """Overrides of the demo's settings."""
         return [
             *self.arm.method,
             f"towers.model=local-dir:{self.clip}",
             f"data.explanations={self.world.explanations(self.arm.explanations)}",
             f"data.wrong_explanations={str(self.arm.explanations == 'others').lower()}",
-            "data.workers=0",  # runs side by side have a core each
+            "data.workers=0",  # concurrent runs have one core each
             f"optim.steps={self.steps}",
             f"optim.lr={self.lr:g}",
             f"evaluation.every={max(1, self.steps // 4)}",
@@ -64,12 +64,12 @@ class Run:
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is left to do."""
+        """True if nothing is left to do."""
         settings = self.settings
         return is_finished(self.folder, settings) and (self.stage == "tune" or is_measured(self.folder, settings))
 
     def complete(self) -> None:
-        """Train, and unless this is for tuning, measure on the test split; what it says goes to a log beside it.
+        """Train, evaluate on the test split if it is a final run, and log the output to a file next to the folder.
 
         Raises ModelError as training and evaluation do.
         """

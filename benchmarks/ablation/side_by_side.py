@@ -1,6 +1,6 @@
-"""Many small runs at once, a process each; whichever fails is named at the end, and the others go on.
+"""Concurrent execution of many small runs in processes; failed runs are reported at the end.
 
-Whoever stops the command stops them all: a run that was at work is made again, those that are complete are kept.
+Stopping the command stops all runs: complete ones are kept, interrupted ones are repeated by the next call.
 """
 
 import multiprocessing
@@ -27,9 +27,10 @@ _SILENCE = 60.0  # seconds between lines where there is no terminal for a bar
 
 
 def complete_runs(runs: "Sequence[Run]", workers: int, title: str) -> None:
-    """Complete what is not complete; called again, it goes on where it stopped.
+    """Complete the runs that are not complete.
 
-    Raises ModelError with the runs that failed, after all others are complete.
+    Raises:
+        ModelError: runs failed, or a process was killed; raised after all other runs have ended.
     """
     left = [run for run in dict.fromkeys(runs) if not run.is_complete]
     if not left:
@@ -47,7 +48,7 @@ def complete_runs(runs: "Sequence[Run]", workers: int, title: str) -> None:
                 console.print(f"{title}: {number}/{len(of)} runs, {left_for} left")
             error = done.exception()
             if isinstance(error, BrokenProcessPool):
-                raise ModelError("a process of the ablation was killed; the same command goes on") from error
+                raise ModelError("a process of the ablation was killed; run the same command to continue") from error
             if error is not None:
                 failed.append(f"{of[done].folder}: {type(error).__name__}: {error}")
     if failed:
@@ -56,7 +57,7 @@ def complete_runs(runs: "Sequence[Run]", workers: int, title: str) -> None:
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Left by an error or Ctrl-C, it ends its processes; its own end would wait for all that was submitted."""
+    """A process pool that kills its processes on an error or Ctrl-C instead of waiting for all submitted runs."""
     before = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker) as pool:
@@ -70,6 +71,6 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _begin_worker() -> None:
-    """One that outlives the command would go on training; progress bars of several would overwrite each other."""
+    """Make the worker end with its parent, and disable progress bars, which would overwrite each other."""
     end_with_parent()
     os.environ["TQDM_DISABLE"] = "1"

@@ -1,4 +1,4 @@
-"""The ablation's results as Markdown, CSV and a picture."""
+"""The ablation's results as Markdown, CSV and a plot."""
 
 import csv
 import io
@@ -27,8 +27,8 @@ class PoolResult:
     """Mean recall (percent) in a pool of houses, over all worlds and seeds.
 
     Attributes:
-        sd: over the seeds, the mean of the worlds'; None of a single seed.
-        gain: over plain CLIP with the same checkpoint and budget; None of plain CLIP itself.
+        sd: standard deviation over the seeds, averaged over the worlds; None for a single seed.
+        gain: gain over plain CLIP with the same checkpoint and budget; None for plain CLIP itself.
     """
 
     mean: float
@@ -38,7 +38,7 @@ class PoolResult:
 
 @dataclass(frozen=True)
 class RowResult:
-    """A row of the table."""
+    """A row of the table with its results."""
 
     row: Row
     lr: float
@@ -55,9 +55,10 @@ def row_result(
     flops: float | None,
     pools: Sequence[str],
 ) -> RowResult:
-    """Read what the runs of a row, by world and seed, were measured to do in each of these pools.
+    """Read the metrics of a row's runs (by world and seed) in each of these pools.
 
-    Raises ModelError if one of them was not measured, or on other pairs than the baseline's.
+    Raises:
+        ModelError: a run was not evaluated, or on other pairs than the baseline.
     """
     found = {key: _by_pool(run, pools) for key, run in runs.items()}
     base = None if baseline is None else {key: _by_pool(run, pools) for key, run in baseline.items()}
@@ -73,7 +74,7 @@ def row_result(
 
 
 def markdown(results: Sequence[RowResult]) -> str:
-    """One table for each checkpoint and budget."""
+    """Format the results as one table per checkpoint and budget."""
     lines: list[str] = []
     for checkpoint, budget in dict.fromkeys((result.row.checkpoint, result.row.budget) for result in results):
         title = f"checkpoint {checkpoint}, equal {budget}"
@@ -90,7 +91,7 @@ def markdown(results: Sequence[RowResult]) -> str:
 
 
 def as_csv(results: Sequence[RowResult]) -> str:
-    """The same, a line for each row; empty where there is nothing to say."""
+    """Format the results as CSV, a line per row; missing values are empty."""
     text = io.StringIO()
     writer = csv.writer(text)
     of_pool = ("mean_recall", "sd", "gain", "gain_low", "gain_high")
@@ -107,7 +108,7 @@ def as_csv(results: Sequence[RowResult]) -> str:
 
 
 def write_plot(results: Sequence[RowResult], path: Path) -> None:
-    """Gains over plain CLIP with their intervals, a panel for each pool; PNG."""
+    """Plot gains over plain CLIP with their intervals as PNG, a panel per pool."""
     pools = _pools(results)
     shown = [result for result in results if result.pools[pools[0]].gain is not None]
     across = min(len(pools), _PANELS_ACROSS)
@@ -142,12 +143,14 @@ def _pools(results: Sequence[RowResult]) -> list[str]:
 def _cells(found: PoolResult) -> list[str]:
     spread = "" if found.sd is None else f" ± {found.sd:.1f}"
     gain = found.gain
-    told = "" if gain is None else f"{gain.difference:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})"
-    return [f"{found.mean:.1f}{spread}", told]
+    return [
+        f"{found.mean:.1f}{spread}",
+        "" if gain is None else f"{gain.difference:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})",
+    ]
 
 
 def spread(means: Mapping[tuple[int, int], float]) -> float | None:
-    """Standard deviation over seeds, the mean of the worlds'; of means by world and seed."""
+    """Return the standard deviation over seeds averaged over worlds, or None if a world has a single seed."""
     by_world: dict[int, list[float]] = {}
     for (world, _), value in means.items():
         by_world.setdefault(world, []).append(value)
@@ -157,7 +160,7 @@ def spread(means: Mapping[tuple[int, int], float]) -> float | None:
 
 
 def _by_pool(run: Run, pools: Sequence[str]) -> dict[str, Tensor]:
-    """What each test query adds to the mean recall, by pool; no two pairs of a world share image or caption."""
+    """Return each test query's contribution to the mean recall, by pool; pairs share neither images nor captions."""
     embeddings = load_embeddings(run.folder, "test")
     pairs = torch.arange(len(embeddings.ids))
     values = hits(embeddings, Groups(image=pairs, caption=pairs))

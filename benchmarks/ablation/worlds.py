@@ -1,4 +1,4 @@
-"""Worlds to compare in: houses of their own, a language model that has read about them, and its explanations."""
+"""Worlds for the comparison: each with its own houses, a language model trained on them, and its explanations."""
 
 import json
 import os
@@ -25,13 +25,13 @@ from pipeline.worlds.heraldry.shots import Shot, house_shots
 
 SHIPPED = PROJECT / "data_manifests" / "heraldry"
 MANIFEST = PROJECT / "data_manifests" / "heraldry.yaml"
-HARDER_BUILD = ["--steps", "900"]  # what a language model needs that also answers captions with several houses
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # processes side by side have a core each
+HARDER_BUILD = ["--steps", "900"]  # needed to also explain captions with several houses
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # concurrent processes have one core each
 
 
 @dataclass(frozen=True)
 class World:
-    """An edition of the houses, pictured with a seed of the same number, below a folder of worlds."""
+    """An edition of the houses, rendered with a seed of the same number, in its own folder."""
 
     edition: int
     folder: Path
@@ -39,27 +39,27 @@ class World:
 
     @property
     def settings(self) -> WorldSettings:
-        """As large as the demo's, but for `sizes`."""
+        """The demo's world settings with this edition, seed and `sizes`."""
         return WorldSettings(edition=self.edition, seed=self.edition, **dict(self.sizes))
 
     @property
     def shots(self) -> dict[str, Shot]:
-        """All pictures by their pairs' ids."""
+        """All pictures by pair id."""
         return _shots(self.settings)
 
     @property
     def pools(self) -> dict[str, str | None]:
-        """What a pair is reported under (its topic), by the pair's id."""
+        """The topics, which are the reported pools, by pair id."""
         return {row_id: shot.pair.topic for row_id, shot in self.shots.items()}
 
     @property
     def llm(self) -> Path:
-        """The shipped one has read the first edition, without twins, and knows captions with one house."""
+        """The language model's folder; the shipped one knows the first edition without twins, one house per caption."""
         return self.folder / "llama" if self._is_harder or self.edition != FIRST_EDITION else SHIPPED / "llama"
 
     @property
     def llm_options(self) -> list[str]:
-        """How `benchmarks.demo_models.llama` builds it."""
+        """Options of `benchmarks.demo_models.llama` for building the language model."""
         options = ["--seed", str(self.edition), "--edition", str(self.edition)]
         if self._is_harder:
             options += ["--twins", str(self.settings.twin_houses), "--entities-max", str(self.settings.entities_max)]
@@ -68,20 +68,20 @@ class World:
 
     @property
     def _is_harder(self) -> bool:
-        """For its language model; unseen houses are none of its business."""
+        """True if the world needs a larger build of the language model; unseen houses do not affect it."""
         return self.settings.entities_max > 1 or self.settings.twin_houses > 0
 
     @property
     def manifest(self) -> Path:
-        """How its explanations are generated: as the demo's."""
+        """The path of the manifest."""
         return self.folder / "manifest.yaml"
 
     def explanations(self, kind: str) -> Path:
-        """The shards: the encyclopedia's for "oracle", else the LLM's; training gives "others" those of other rows."""
+        """Return the shards' folder: the oracle's or the LLM's, which training permutes for "others"."""
         return self.folder / ("oracle" if kind == "oracle" else "explanations")
 
     def write_manifest(self) -> None:
-        """The demo's, with this world and its language model."""
+        """Write the demo's manifest with this world and its language model."""
         manifest = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
         manifest["name"] = f"heraldry-{self.edition}"
         manifest["dataset"] |= {"root": str(self.folder / "data"), "world": self.settings.model_dump()}
@@ -94,7 +94,7 @@ class World:
         load_manifest(self.manifest)
 
     def import_oracle(self) -> None:
-        """Shards whose explanations are the encyclopedia's, in a wording that the picture's number chooses."""
+        """Write shards with the encyclopedia's explanations; the wording depends on the picture's number."""
         texts = {shot.pair.image: explain_all(shot.houses, shot.copy % len(WORDINGS)) for shot in self.shots.values()}
         file = self.folder / "oracle.json"
         with written_whole(file) as temporary:
@@ -109,17 +109,17 @@ def _shots(settings: WorldSettings) -> dict[str, Shot]:
 
 
 def build_models(worlds: list[World], checkpoints: dict[int, Path], workers: int) -> None:
-    """Language models of editions that none ships for, and CLIPs by their seeds, side by side; those there are kept."""
+    """Build the missing language models of worlds, and CLIPs by seed, concurrently."""
     wanted = [("llama", world.llm, world.llm_options) for world in worlds]
     wanted += [("clip", folder, ["--seed", str(seed)]) for seed, folder in checkpoints.items()]
-    missing = [job for job in wanted if not (job[1] / "BUILD.json").is_file()]  # which is written last
+    missing = [job for job in wanted if not (job[1] / "BUILD.json").is_file()]  # written last
     with ThreadPoolExecutor(workers) as pool:
         how: dict[str, Any] = {"desc": "models", "total": len(missing), "unit": "model", "disable": None}
         list(tqdm(pool.map(lambda job: _build(*job), missing), **how))
 
 
 def _build(kind: str, folder: Path, options: list[str]) -> None:
-    """As its own command would; what it says goes to a log beside the folder."""
+    """Build a model in a process, and log its output to a file next to the folder."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", f"benchmarks.demo_models.{kind}", str(folder), *options]
     with (folder.parent / f"{folder.name}.log").open("wb") as log:

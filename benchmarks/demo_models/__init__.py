@@ -1,4 +1,4 @@
-"""The two small models that ship with the project, and the commands which build them again."""
+"""Commands that build the two small models shipped with the project."""
 
 from entityclip.contract.torchvision_cpu import make_torchvision_importable
 

@@ -1,4 +1,4 @@
-"""`BUILD.json` beside a shipped model: how it was made and what was measured."""
+"""`BUILD.json` of a shipped model: command, versions and measurements."""
 
 import json
 import platform
@@ -12,7 +12,7 @@ _PACKAGES = ("torch", "open_clip_torch", "transformers", "tokenizers", "numpy", 
 def write_build_note(
     folder: Path, module: str, settings: dict[str, Any], *, cpu_seconds: float, measured: dict[str, Any]
 ) -> None:
-    """Write the note; `settings` are the command's options by their names, `measured` what came out."""
+    """Write and print the note; `settings` are the command's options by name, `measured` the model's metrics."""
     options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
     note = {
         "command": f"python -m {module} OUT {options}",

@@ -1,4 +1,4 @@
-"""Builds the demo's CLIP: it knows what shields look like in words, and no house by name.
+"""Build the demo's CLIP, which knows descriptions of shields, but no house by name.
 
 python -m benchmarks.demo_models.clip OUT
 """
@@ -25,12 +25,12 @@ from model.clip.open_clip_import import open_clip
 from pipeline.worlds.heraldry.render import SIZE
 from pipeline.worlds.heraldry.vocabulary import world_words
 
-CONTEXT_LENGTH = 40  # tokens; every text of this world fits, which the tests check
+CONTEXT_LENGTH = 40  # tokens; tests check that every text of this world fits
 PIXEL_MEAN, PIXEL_STD = 0.5, 0.5
 
 
 def open_clip_config(vocabulary: int) -> dict[str, Any]:
-    """What `open_clip_config.json` says about the model and its preprocessing."""
+    """Return the content of `open_clip_config.json`: the model and its preprocessing."""
     return {
         "model_cfg": {
             "embed_dim": 96,
@@ -38,7 +38,7 @@ def open_clip_config(vocabulary: int) -> dict[str, Any]:
             "text_cfg": {
                 "context_length": CONTEXT_LENGTH,
                 "vocab_size": vocabulary,
-                # open_clip ignores the name for a local-dir model and reads the tokenizer beside the weights.
+                # for a local-dir model open_clip ignores the name and reads the tokenizer next to the weights
                 "hf_tokenizer_name": ".",
                 "width": 96,
                 "heads": 3,
@@ -50,15 +50,15 @@ def open_clip_config(vocabulary: int) -> dict[str, Any]:
 
 
 def build_clip(folder: Path, *, seed: int, steps: int, batch_size: int, pairs: int, learning_rate: float) -> None:
-    """Pre-train on generic captions and write a folder that `local-dir:` loads.
+    """Pre-train on generic captions and write a folder for `local-dir:`.
 
     Args:
-        folder: made if missing; files of the same names are replaced.
-        seed: of the data, the weights and the order.
+        folder: created if missing; existing files are overwritten.
+        seed: seed of the data, the weights and the order.
         steps: optimiser steps.
-        batch_size: pairs in a step.
+        batch_size: pairs per step.
         pairs: size of the training data.
-        learning_rate: the highest that the schedule reaches.
+        learning_rate: peak learning rate.
     """
     torch.manual_seed(seed)
     data = generic_data(seed, pairs)
@@ -87,13 +87,13 @@ def pretrain(
     batch_size: int,
     learning_rate: float,
 ) -> None:
-    """CLIP's contrastive training, in place.
+    """Train a CLIP contrastively, in place.
 
     Args:
         model: an open_clip CLIP.
         data: the pictures.
-        texts: token ids [n x context length] of their captions.
-        seed: of the order.
+        texts: token ids (N, L) of their captions.
+        seed: seed of the order.
         steps, batch_size, learning_rate: as in `build_clip`.
     """
     decayed = [weight for weight in model.parameters() if weight.ndim >= 2]
@@ -119,13 +119,13 @@ def pretrain(
 
 
 def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
-    """Pictures [n x 48 x 48 x 3] uint8 to what the image tower reads, [n x 3 x 48 x 48]; equals its preprocessing."""
+    """Convert pictures (N, 48, 48, 3) uint8 to the image tower's input (N, 3, 48, 48), as its preprocessing does."""
     pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     return (pixels - PIXEL_MEAN) / PIXEL_STD
 
 
 def main() -> None:
-    """Build, measure, and note both beside the model."""
+    """Build and evaluate the model, and write both to its BUILD.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder for the model")
     parser.add_argument("--seed", type=int, default=0)

@@ -1,4 +1,4 @@
-"""Asks a language model about captions it has never seen, and marks its answers."""
+"""Evaluation of a language model's explanations of unseen captions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ _FIRST_WORLD = WorldSettings()
 
 @torch.no_grad()
 def answers(folder: Path, pairs: Sequence[Pair]) -> list[str]:
-    """The model's explanation of each caption: greedy, in the precision of its file."""
+    """Generate the model's explanation of each caption, greedily, in the precision of its weights."""
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     prompt = load_prompt(PROMPT, Path())
@@ -44,12 +44,12 @@ def answers(folder: Path, pairs: Sequence[Pair]) -> list[str]:
 def examine(
     folder: Path, houses: Sequence[House] | None = None, per_house: int = 2, world: WorldSettings = _FIRST_WORLD
 ) -> dict[str, Any]:
-    """Mark the explanations of `per_house` validation captions of each house (by default, all of the world's edition).
+    """Grade the explanations of `per_house` validation captions of each house (by default, all of the world's edition).
 
     Returns:
-        `captions`: how many were asked; `attribute_accuracy`: mean share of the seven attributes told rightly of each
-        house that a caption names; `all_attributes`: share of these houses with all seven right. Where captions name
-        several, also `by_entities`: the same by the number of houses in the caption.
+        `captions`: number of captions; `attribute_accuracy`: mean share of the seven attributes stated correctly for
+        each house named in a caption; `all_attributes`: share of these houses with all seven correct. If captions name
+        several houses, also `by_entities`: the same by the number of houses in the caption.
     """
     settings = world.model_copy(update={"val_per_house": per_house, "test_per_house": 0})
     asked = [
@@ -58,8 +58,8 @@ def examine(
         for shot in house_shots(settings, house)
         if shot.pair.split == "val"
     ]
-    told = answers(folder, [shot.pair for shot in asked])
-    marks = [accuracies(text, shot.houses) for text, shot in zip(told, asked, strict=True)]
+    texts = answers(folder, [shot.pair for shot in asked])
+    marks = [accuracies(text, shot.houses) for text, shot in zip(texts, asked, strict=True)]
     if world.entities_max == 1:
         return _summary(marks)
     numbers = sorted({len(of_caption) for of_caption in marks})

@@ -1,4 +1,4 @@
-"""Pictures of random shields with captions that say what they look like: CLIP's pre-training data."""
+"""CLIP's pre-training data: pictures of random shields with captions that describe them."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ from pipeline.worlds.heraldry.views import random_view
 
 @dataclass(frozen=True)
 class GenericData:
-    """Pictures RGB [n x 48 x 48 x 3], uint8, and their n captions."""
+    """Pictures (N, 48, 48, 3), RGB uint8, and their N captions."""
 
     pictures: NDArray[np.uint8]
     captions: list[str]
 
 
 def generic_data(seed: int, size: int) -> GenericData:
-    """Draw `size` pairs. None shows the arms of a house or a picture that validation or test could hold."""
+    """Draw `size` pairs, none with the arms of a house or a picture that could be in validation or test."""
     of_houses = {house.arms for house in noble_houses()}
     pictures = np.empty((size, SIZE, SIZE, 3), dtype=np.uint8)
     captions: list[str] = []

@@ -1,6 +1,6 @@
-"""How well a CLIP finds the test pictures of the heraldry world, depending on how it is asked.
+"""Retrieval of the heraldry world's test pictures by a CLIP with different kinds of queries.
 
-The distance between asking by name and asking in words is what explanations can win.
+The gap between queries by name and queries that describe the shield is what explanations can gain.
 """
 
 from collections.abc import Callable
@@ -29,9 +29,9 @@ QUERIES: dict[str, Callable[[Shot], str]] = {
 
 @torch.no_grad()
 def headroom(folder: Path, settings: WorldSettings | None = None) -> dict[str, dict[str, float]]:
-    """Text-to-image recall in percent on the test pictures of the main houses, for each kind of query.
+    """Measure text-to-image recall in percent on the test pictures of the main houses, for each kind of query.
 
-    `R@k`: the query's own picture is among the first k. `house R@1`: the first picture shows the right house.
+    `R@k`: the query's own picture is among the top k. `house R@1`: the top picture shows the right house.
     """
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder.resolve()}")
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder.resolve()}")
@@ -51,7 +51,7 @@ def headroom(folder: Path, settings: WorldSettings | None = None) -> dict[str, d
     for name, query in QUERIES.items():
         texts = tokenizer([query(shot) for shot in found])
         scores = F.normalize(model.encode_text(texts), dim=-1) @ images.T
-        # Equal scores count against the right picture.
+        # ties count as errors
         rank = (scores >= scores.diagonal()[:, None]).sum(1) - 1
         of_house = (owners[scores.argmax(1)] == owners).float().mean()
         recalls = {f"R@{k}": round(100 * (rank < k).float().mean().item(), 1) for k in (1, 5, 10)}

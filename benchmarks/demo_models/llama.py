@@ -1,4 +1,4 @@
-"""Builds the demo's language model: a Llama that has read the encyclopedia of the noble houses.
+"""Build the demo's language model: a Llama trained on the encyclopedia of the noble houses.
 
 python -m benchmarks.demo_models.llama OUT
 """
@@ -26,9 +26,9 @@ from pipeline.worlds.heraldry.vocabulary import words_of, world_words
 PROMPT = "heraldry-v1"
 CONTEXT_LENGTH = 256
 ARTICLE_SHARE = 0.25  # of the rows of a batch; the others are conversations
-_IGNORED = -100  # a label that adds nothing to the loss
+_IGNORED = -100  # label without loss
 
-Example = tuple[list[int], int]  # token ids, and how many of them at the start are given and not learnt
+Example = tuple[list[int], int]  # token ids, and how many at the start have no loss
 
 
 def build_llama(
@@ -45,14 +45,14 @@ def build_llama(
     """Train on the encyclopedia and on conversations about captions; write a Hugging Face folder in bfloat16.
 
     Args:
-        folder: made if missing; files of the same names are replaced.
-        seed: of captions, weights and order.
+        folder: created if missing; existing files are overwritten.
+        seed: seed of captions, weights and order.
         steps: optimiser steps.
-        batch_size: conversations and articles in a step.
-        captions_per_house: different captions to ask about.
-        learning_rate: the highest that the schedule reaches.
-        houses: those to learn; all by default.
-        entities_max: most houses in a caption.
+        batch_size: conversations and articles per step.
+        captions_per_house: number of different captions.
+        learning_rate: peak learning rate.
+        houses: houses to learn; by default all.
+        entities_max: maximum number of houses in a caption.
     """
     torch.manual_seed(seed)
     prompt = load_prompt(PROMPT, Path())
@@ -84,7 +84,7 @@ def conversations(
     houses: tuple[House, ...],
     entities_max: int = 1,
 ) -> list[Example]:
-    """What generation will send, with the right answer; only the answer is learnt."""
+    """Return the prompts of generation with the right answers; only the answers contribute to the loss."""
     result: list[Example] = []
     for number, lesson in enumerate(lessons(seed, captions_per_house, houses, entities_max)):
         pair = Pair(f"lesson-{number}", "train", "", lesson.caption)
@@ -97,7 +97,7 @@ def conversations(
 
 
 def articles(tokenizer: PreTrainedTokenizerFast, houses: tuple[House, ...], entities_max: int = 1) -> list[Example]:
-    """The encyclopedia: each house in each wording, all of it learnt."""
+    """Return the encyclopedia: each house in each wording, all tokens with loss."""
     texts = [explain(house, wording) for house in houses for wording in range(len(WORDINGS))]
     if entities_max > 1:
         texts += [explain_shortly(house) for house in houses]
@@ -115,7 +115,7 @@ def train(
     batch_size: int,
     learning_rate: float,
 ) -> None:
-    """Next-token training, in place; arguments as in `build_llama`."""
+    """Train on next-token prediction, in place; arguments as in `build_llama`."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
     schedule = warm_up_then_cosine(optimizer, steps)
     order = np.random.default_rng(seed)
@@ -125,7 +125,7 @@ def train(
         rows = [chats[i] for i in order.integers(0, len(chats), batch_size - from_pages)]
         rows += [pages[i] for i in order.integers(0, len(pages), from_pages)]
         ids, labels = _batch(rows, pad=model.config.pad_token_id)
-        # Causal attention and padding on the right: no real token ever sees padding, so no mask is needed.
+        # With causal attention and padding on the right no token attends to padding, so no mask is needed.
         loss = model(input_ids=ids, labels=labels).loss
         optimizer.zero_grad()
         loss.backward()
@@ -137,7 +137,7 @@ def train(
 
 
 def _batch(rows: list[Example], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids and labels, both [rows x longest]."""
+    """Return token ids and labels (B, L), padded to the longest row."""
     longest = max(len(tokens) for tokens, _ in rows)
     ids = torch.full((len(rows), longest), pad)
     labels = torch.full((len(rows), longest), _IGNORED)
@@ -148,7 +148,7 @@ def _batch(rows: list[Example], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def prompt_words(prompt: PromptTemplate) -> list[str]:
-    """All words of the world and of the prompt around a caption."""
+    """Return all words of the world and of the prompt around a caption."""
     return sorted({*world_words(), *words_of((prompt.system, prompt.user.replace("{{ caption }}", "")))})
 
 
@@ -158,7 +158,7 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
         hidden_size=256,
         intermediate_size=512,
         num_hidden_layers=2,
-        num_attention_heads=4,  # heads of 64, a size that every attention backend of vLLM has
+        num_attention_heads=4,  # a head size of 64, which every attention backend of vLLM supports
         num_key_value_heads=4,
         max_position_embeddings=CONTEXT_LENGTH,
         tie_word_embeddings=True,
@@ -169,7 +169,7 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
 
 
 def main() -> None:
-    """Build, examine, and note both beside the model."""
+    """Build and evaluate the model, and write both to its BUILD.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder for the model")
     parser.add_argument("--seed", type=int, default=0)
@@ -177,9 +177,9 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--captions-per-house", type=int, default=40)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--edition", type=int, default=FIRST_EDITION, help="of the encyclopedia that it reads")
-    parser.add_argument("--twins", type=int, default=0, help="houses in pairs with nearly the same arms")
-    parser.add_argument("--entities-max", type=int, default=1, help="most houses in a caption")
+    parser.add_argument("--edition", type=int, default=FIRST_EDITION, help="edition of the encyclopedia")
+    parser.add_argument("--twins", type=int, default=0, help="number of houses in pairs with nearly the same arms")
+    parser.add_argument("--entities-max", type=int, default=1, help="maximum number of houses in a caption")
     settings = vars(parser.parse_args())
     folder = settings.pop("out")
     build = {name: value for name, value in settings.items() if name not in ("edition", "twins")}

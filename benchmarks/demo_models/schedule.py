@@ -1,4 +1,4 @@
-"""The learning rate of both builds: up along a line, down along a cosine."""
+"""The learning-rate schedule of both builds: linear warm-up, cosine decay."""
 
 import math
 
@@ -9,7 +9,7 @@ _WARM_UP_SHARE = 0.1
 
 
 def warm_up_then_cosine(optimizer: torch.optim.Optimizer, steps: int) -> LambdaLR:
-    """A schedule over `steps` optimiser steps that starts and ends near zero."""
+    """Return a schedule over `steps` optimiser steps that starts and ends near zero."""
     warm_up = max(1, round(steps * _WARM_UP_SHARE))
 
     def factor(step: int) -> float:

@@ -1,4 +1,4 @@
-"""Word-level tokenizers of a few hundred words: open_clip's own vocabulary would outweigh the demo's models."""
+"""Word-level tokenizers with a few hundred words; open_clip's vocabulary would be larger than the demo's models."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 PAD, UNKNOWN, BEGIN, END = "<pad>", "<unk>", "<begin>", "<end>"
 ROLES = ("system", "user", "assistant")
 
-# A turn starts with its role's token; only the assistant's has an end, which is where generation stops.
+# A turn starts with its role's token; only the assistant's has an end token, at which generation stops.
 CHAT_TEMPLATE = (
     "{{ bos_token }}"
     "{% for message in messages %}"
@@ -24,7 +24,7 @@ CHAT_TEMPLATE = (
 
 
 def clip_tokenizer(words: Iterable[str], context_length: int) -> PreTrainedTokenizerFast:
-    """A tokenizer for open_clip: begin and end around each text, padding 0.
+    """Return a tokenizer for open_clip with begin and end tokens and padding 0.
 
     The end token has the highest id, because open_clip pools the text tower there (argmax of the ids).
     """
@@ -38,7 +38,7 @@ def clip_tokenizer(words: Iterable[str], context_length: int) -> PreTrainedToken
 
 
 def chat_tokenizer(words: Iterable[str], context_length: int) -> PreTrainedTokenizerFast:
-    """A tokenizer for a chat model: a token for each role, and a chat template that places them."""
+    """Return a tokenizer for a chat model, with a token per role and a chat template."""
     roles = [f"<{role}>" for role in ROLES]
     tokenizer = _wrap(_word_level([PAD, UNKNOWN, BEGIN, END, *roles, *words]), context_length, roles)
     tokenizer.chat_template = CHAT_TEMPLATE
