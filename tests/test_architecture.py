@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from docs.architecture import BATCH, CAPTION, STOREYS, picture
+from docs.architecture import BATCH, CAPTION, LAYERS, picture
 from tests.support.fresh_processes import failures_of
 
 ROOT = Path(__file__).parents[1]
@@ -66,9 +66,9 @@ def test_imports_go_one_way(package: str) -> None:
     }
 
 
-@pytest.mark.parametrize("package", STOREYS)
+@pytest.mark.parametrize("package", LAYERS)
 def test_every_storey_imports_lower_ones_only(package: str) -> None:
-    storey = {unit: number for number, units in enumerate(STOREYS[package]) for unit in units}
+    storey = {unit: number for number, units in enumerate(LAYERS[package]) for unit in units}
     wrong = []
     for path in _files(package):
         unit = _unit(path, package)
@@ -107,9 +107,10 @@ def test_generating_and_showing_load_no_torch() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
 
 
-def test_nothing_in_flows_hides_another_module() -> None:
-    """Prefect puts the folder of a deployment's file first on the path, and child processes inherit it."""
-    names = {path.stem for path in (ROOT / "flows").iterdir() if path.suffix == ".py" or path.is_dir()}
+@pytest.mark.parametrize("folder", ["flows", "benchmarks", "benchmarks/ablation", "pipeline/engines/vllm"])
+def test_nothing_that_may_come_first_on_the_path_hides_another_module(folder: str) -> None:
+    """Python puts the folder of a program run by its path first, Prefect that of an entrypoint; children inherit it."""
+    names = {path.stem for path in (ROOT / folder).iterdir() if path.suffix == ".py" or path.is_dir()}
     installed = {"entityclip", "pipeline", "model", "flows", "tests", "benchmarks", "prefect", "torch", "vllm", "rich"}
     assert not names & (sys.stdlib_module_names | installed)
 
@@ -142,4 +143,4 @@ def test_the_pull_step_is_there() -> None:
 def test_the_picture_is_up_to_date() -> None:
     assert (ROOT / "docs" / "architecture.svg").read_text(encoding="utf-8") == picture(), "python -m docs.architecture"
     for package, way in (("pipeline", CAPTION), ("model", BATCH)):
-        assert set(way) <= {unit for units in STOREYS[package] for unit in units}
+        assert set(way) <= {unit for units in LAYERS[package] for unit in units}

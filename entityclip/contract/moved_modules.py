@@ -1,4 +1,4 @@
-"""Modules that documents named before they moved: importing one by its old name says what it is called now."""
+"""Renamed modules that documentation has mentioned: importing one by its old name reports the new one."""
 
 import sys
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ MOVED = {
     "flows.demo_models": "benchmarks.demo_models",
     "flows.local_prefect": "flows.orchestration.local_server",
     "flows.ablation": "benchmarks.ablation",
+    "benchmarks.inspect": "benchmarks.inspection",
     "model.launch_evaluation": "model.launch.evaluate",
     "model.settings_reference": "docs.reference",
     "pipeline.manifest_reference": "docs.reference",
@@ -16,7 +17,7 @@ MOVED = {
 
 
 class _MovedModules(MetaPathFinder):
-    """Is asked last, so only about modules that are not there."""
+    """The last finder on `sys.meta_path`, so called only for modules that no other one finds."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         if name in MOVED:
@@ -24,6 +25,6 @@ class _MovedModules(MetaPathFinder):
 
 
 def answer_for_moved_modules() -> None:
-    """Have the import of a moved module fail with its new name, in this process."""
+    """Make the import of a moved module fail with a message that gives its new name."""
     if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
         sys.meta_path.append(_MovedModules())

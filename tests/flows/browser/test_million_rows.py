@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks.inspect import write_shards
+from benchmarks.inspection import write_shards
 from tests.support.site import served
 
 

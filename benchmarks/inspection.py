@@ -1,4 +1,4 @@
-"""Time and memory of `entityclip inspect` on many rows: `python -m benchmarks.inspect --help`.
+"""Time and memory of `entityclip inspect` on many rows: `python -m benchmarks.inspection --help`.
 
 Synthetic shards with the schema, footers and receipts of real ones, and texts as long as news captions and their
 explanations; each command runs in its own process. docs/inspect.md has the results.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from benchmarks import inspect
+from benchmarks import inspection
 from pipeline.files.storage import open_storage
 from pipeline.inspect.summary import summarise
 from pipeline.shards.shard import list_shards, read_shard
@@ -16,7 +16,7 @@ def test_each_command_is_measured(tmp_path: Path) -> None:
     keep = tmp_path / "shards"
     arguments = ["--rows", "300", "--rows-per-bucket", "100", "--repeat", "1", "--keep", str(keep)]
     arguments += ["--only", "summary", "--only", "--diff", "--json", str(tmp_path / "out.json")]
-    result = CliRunner().invoke(command_of(inspect.main), arguments, catch_exceptions=False)
+    result = CliRunner().invoke(command_of(inspection.main), arguments, catch_exceptions=False)
     assert result.exit_code == 0
     found = json.loads((tmp_path / "out.json").read_text())
     assert (found["rows"], found["shards"]) == (300, 9)
