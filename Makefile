@@ -1,29 +1,29 @@
-# Two commands do all the set-up: `make demo` and `make test`.
+# `make demo` and `make test` do all the set-up that they need.
 PYTHON ?= python3
 ENGINE ?= transformers
 BIN := .venv/bin
-# A worker a core, each with a file of tests at a time, in the order of their names: tests/support/files_by_worker.py
+# One worker per core; each runs one test file at a time, in order of name: tests/support/files_by_worker.py
 SIDE_BY_SIDE := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo up down test test-slow browser lint vllm-env models clean
 
-demo: .venv/.installed $(if $(filter vllm,$(ENGINE)),.venv-vllm/.installed)  ## the main job, end to end
+demo: .venv/.installed $(if $(filter vllm,$(ENGINE)),.venv-vllm/.installed)  ## everything end to end on the demo world
 	$(BIN)/entityclip demo --engine $(ENGINE)
 
-up: .venv/.installed  ## Prefect here: server on SQLite, work pool, one process worker, all deployments
+up: .venv/.installed  ## local Prefect: server on SQLite, work pool, one process worker, all deployments
 	$(BIN)/python -m flows.orchestration.local_server up
 
-down:  ## stop them
+down:  ## stop local Prefect
 	$(BIN)/python -m flows.orchestration.local_server down
 
 test: .venv/.installed browser  ## the default tests
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
 
-test-slow: .venv/.installed .venv-vllm/.installed browser  ## the long tests, real vLLM among them
+test-slow: .venv/.installed .venv-vllm/.installed browser  ## the slow tests, including real vLLM
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m slow
 
-# The pages are tested in a real browser, found by the same names as in tests/support/browser.py.
-browser:  ## Chromium, from Debian's packages where this machine has none
+# The browser for tests of the pages; tests/support/browser.py looks for the same names.
+browser:  ## Chromium from Debian's packages, unless it is installed
 	@for name in chromium chromium-browser google-chrome; do \
 		if command -v $$name >/dev/null; then exit 0; fi; \
 	done; \
@@ -35,14 +35,14 @@ browser:  ## Chromium, from Debian's packages where this machine has none
 		exit 1; \
 	fi
 
-lint: .venv/.installed  ## style and types
+lint: .venv/.installed  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 vllm-env: .venv-vllm/.installed  ## vLLM's own environment
 
-models: .venv/.installed  ## rebuild the two small models that ship with the demo
+models: .venv/.installed  ## rebuild the demo's two small models
 	$(BIN)/python -m benchmarks.demo_models.clip data_manifests/heraldry/clip
 	$(BIN)/python -m benchmarks.demo_models.llama data_manifests/heraldry/llama
 
@@ -52,8 +52,8 @@ models: .venv/.installed  ## rebuild the two small models that ship with the dem
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@
 
-# vLLM speaks HTTP to the rest, so its pins bind nobody. The CPU build brings CUDA builds of four packages that
-# cannot load beside a CPU torch (transformers would try), and that text models do not need.
+# vLLM has its own environment, as it is used over HTTP only and pins many versions. The CPU build installs CUDA builds
+# of four packages that fail to load with a CPU torch (transformers would try) and that text models do not need.
 .venv-vllm/.installed: constraints.txt
 	$(PYTHON) -m venv .venv-vllm
 	if nvidia-smi -L >/dev/null 2>&1; then \
@@ -64,5 +64,5 @@ models: .venv/.installed  ## rebuild the two small models that ship with the dem
 	fi
 	@touch $@
 
-clean:  ## environments, runs and the rendered world
+clean:  ## remove environments, runs and the rendered world
 	rm -rf .venv .venv-vllm runs data

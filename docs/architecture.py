@@ -1,14 +1,14 @@
-"""The storeys of the house, and their picture in docs/architecture.svg: `python -m docs.architecture`.
+"""The layers of the code base, and their diagram docs/architecture.svg: `python -m docs.architecture`.
 
-tests/test_architecture.py holds every import to them.
+tests/test_architecture.py checks every import against them.
 """
 
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-# The highest storey first. A unit (a sub-package, or a file beside them) imports units of lower storeys only.
-STOREYS: dict[str, list[list[str]]] = {
+# Highest layer first. A unit (a sub-package, or a module next to them) imports units of lower layers only.
+LAYERS: dict[str, list[list[str]]] = {
     "flows": [
         ["cli"],
         ["demo", "run_all", "reproduce"],
@@ -38,7 +38,7 @@ STOREYS: dict[str, list[list[str]]] = {
         ["errors", "rng", "code_version", "worker_process"],
     ],
 }
-# Where a caption becomes a row of a shard, and where rows become a step and a number, in this order.
+# The units that turn a caption into a row of a shard, and those that turn rows into steps and metrics, in order.
 CAPTION = ["manifest", "readers", "plan", "engines", "judge", "generation", "shards"]
 BATCH = ["data", "training", "method", "clip", "checkpoints", "evaluation", "report"]
 _PICTURE = Path(__file__).with_name("architecture.svg")
@@ -51,7 +51,7 @@ _STYLE = (
 
 
 def picture() -> str:
-    """Return the SVG: flows above pipeline and model, the contract below all."""
+    """Return the diagram as SVG: flows above pipeline and model, the contract at the bottom."""
     half = (_WIDTH - 3 * _PAD) / 2
     top = _height("flows") + 2 * _PAD
     middle = max(_height("pipeline"), _height("model"))
@@ -65,24 +65,24 @@ def picture() -> str:
         _text(
             _PAD + 12,
             below + 50,
-            "what both halves know, once: schema, receipts, statuses, images, names, files",
+            "shared by both halves: schema, receipts, statuses, images, names, files",
             "small",
         ),
     ]
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" role="img">'
-    title = "<title>Storeys: a unit imports units of lower storeys only</title>"
+    title = "<title>Layers: a unit imports units of lower layers only</title>"
     ground = f'<rect width="{_WIDTH}" height="{height:.0f}" fill="#fff"/>'
     return "\n".join([head, title, f"<style>{_STYLE}</style>", ground, *parts, "</svg>\n"])
 
 
 def _height(package: str) -> float:
-    return 40 + _ROW * len(STOREYS[package]) + 6
+    return 40 + _ROW * len(LAYERS[package]) + 6
 
 
 def _package(name: str, x: float, y: float, width: float, height: float, about: str, steps: list[str]) -> Iterator[str]:
     yield from _box(name, name, x, y, width, height)
     yield _text(x + 24 + _LETTER * len(name), y + 25, about, "small")
-    for number, units in enumerate(STOREYS[name]):
+    for number, units in enumerate(LAYERS[name]):
         line = y + 40 + number * _ROW
         at = x + 12
         for unit in units:

@@ -1,4 +1,4 @@
-"""docs/manifest.md and docs/training_settings.md, from the descriptions of the fields: `python -m docs.reference`."""
+"""Generate docs/manifest.md and docs/training_settings.md from the fields' descriptions: `python -m docs.reference`."""
 
 import json
 from collections.abc import Iterator
@@ -93,7 +93,7 @@ _NAMES = {str: "text", int: "whole number", float: "number", bool: "true or fals
 
 
 def section(title: str, model: type[BaseModel]) -> Iterator[str]:
-    """A heading, what the model says of itself, and a table of its fields."""
+    """Yield the Markdown lines of a section: heading, first line of the model's docstring, table of its fields."""
     yield f"## {title}\n"
     yield f"{(model.__doc__ or '').strip().splitlines()[0]}\n"
     yield "| field | type | default | meaning |\n|---|---|---|---|"
@@ -105,7 +105,7 @@ def section(title: str, model: type[BaseModel]) -> Iterator[str]:
 
 def _own_section(field: FieldInfo) -> str:
     return (
-        "which one this section is about" if get_origin(field.annotation) is Literal else "a section of its own below"
+        "the kind described in this section" if get_origin(field.annotation) is Literal else "see its own section below"
     )
 
 
@@ -150,7 +150,7 @@ def _cell(text: str) -> str:
 
 
 def pages() -> dict[str, str]:
-    """Return the whole pages, in Markdown, by their file names."""
+    """Return the pages in Markdown by file name."""
     heads = {"manifest.md": (_MANIFEST_HEAD, MANIFEST), "training_settings.md": (_SETTINGS_HEAD, TRAINING_SETTINGS)}
     return {
         name: "\n".join([head, *(line for title, model in sections.items() for line in section(title, model))])

@@ -1,6 +1,6 @@
-"""The library's face: `from entityclip import EntityCLIP, load_clip, load_manifest, train`.
+"""The library's public API: `from entityclip import EntityCLIP, load_clip, load_manifest, train`.
 
-Names are imported when they are first asked for: `import entityclip` loads neither torch nor either half.
+Names are imported on first access: `import entityclip` loads neither torch, `pipeline` nor `model`.
 """
 
 from importlib.metadata import version

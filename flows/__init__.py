@@ -1,8 +1,8 @@
 """Thin Prefect flows over `pipeline` and `model`, and the `entityclip` command.
 
-Importing this package sets, before Prefect is imported, the defaults that a user may override in the environment:
-no telemetry leaves, the Prefect home exists before its first server starts, and a temporary server has minutes to start
-(Prefect's own bound is 20 s, which a cold disk or a slow core passes).
+Importing this package prepares the environment before Prefect is imported; variables that the user has set win. It
+disables telemetry, creates Prefect's home, and gives a temporary server minutes to start (Prefect's default of 20 s is
+too short with a cold disk or a slow CPU).
 """
 
 import os

@@ -1,12 +1,12 @@
-"""The ways to train that are compared: equal in everything but the method."""
+"""The compared training configurations (arms), which differ in the method only."""
 
 _OFF = {"mmae": False, "gi_itm": False, "bridge_weight": 0.0, "anchor_text_weight": 0.0, "anchor_image_weight": 0.0}
 
 
 def only(**parts: object) -> tuple[str, ...]:
-    """Overrides of training settings that switch on these parts of `method`, and no others: plain CLIP without any."""
+    """Return overrides of training settings that enable these parts of `method` only; without any, plain CLIP."""
     return tuple(f"method.{name}={str(value).lower()}" for name, value in (_OFF | parts).items())
 
 
-# What the demo and the flow of a dataset train: the baseline, the paper's method, and ours, as preset `default` has it.
+# The arms of the demo and of `run_entityclip`: the baseline, the paper's method, and ours as in the preset `default`.
 ARMS = {"plain": only(), "entityclip": only(mmae=True, gi_itm=True), "anchors": only(anchor_text_weight=1.0)}

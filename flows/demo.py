@@ -1,4 +1,4 @@
-"""The whole job on the demo world, from the manifest to the report."""
+"""The flow that runs everything on the demo world, from the manifest to the report."""
 
 import resource
 import time
@@ -33,11 +33,11 @@ def run_demo(
 ) -> Report:
     """Generate explanations, train all arms on them with the same budget, evaluate, and write the report.
 
-    What is finished already is kept: explanations by their keys, runs by their settings and shards; so is what a run
-    has saved that was interrupted.
+    Finished work is reused: explanations by their keys, runs by their settings and shards. Interrupted training runs
+    resume from their last saved state.
 
     Args:
-        engine: who generates the explanations.
+        engine: engine that generates the explanations.
         out: run folder; by default `runs/heraldry`, or `runs/heraldry-vllm` for vLLM.
         manifest: dataset and generation; by default the shipped demo world.
         config: training settings of all arms.
@@ -55,11 +55,11 @@ def run_demo(
         with _timed(stages, f"train {arm}"):
             settings = load_settings(config, overrides)
             if is_finished(run, settings):
-                console.print(f"{arm}: trained already with these settings on these shards")
+                console.print(f"{arm}: already trained with these settings on these shards")
             else:
                 console.rule(f"training {arm}", align="left")
-                anew = not can_go_on(run, settings)
-                show_training(train_entityclip(config, run, overrides, overwrite=anew))
+                overwrite = not can_go_on(run, settings)
+                show_training(train_entityclip(config, run, overrides, overwrite=overwrite))
     for arm, run in runs.items():
         with _timed(stages, f"evaluate {arm}"):
             evaluate_entityclip(run)

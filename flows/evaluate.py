@@ -1,4 +1,4 @@
-"""The flow that measures retrieval of a trained run."""
+"""The flow that evaluates retrieval of a trained run."""
 
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,15 @@ def evaluate_entityclip(
     allow_partial: bool = False,
     nproc: Positive = 1,
 ) -> dict[str, dict[str, Any]]:
-    """Measure a run's checkpoint on splits and write `metrics.json` beside it; returns their metrics, by split.
+    """Evaluate a run's checkpoint on splits, write `metrics.json` to the run folder, and return the metrics by split.
 
     Args:
         run: folder of a training run; a relative path starts at the project.
         splits: by default the test split of the run's settings.
-        explanations: other shards than the run's settings name (an imported checkpoint names none); a relative path
-            starts at the project.
-        allow_partial: measure on what is there of explanations that are not complete.
-        nproc: processes on this machine that share the encoding, each with a GPU of its own where there are GPUs.
+        explanations: shards to use instead of those in the run's settings (an imported checkpoint has none); a relative
+            path starts at the project.
+        allow_partial: accept incomplete explanations.
+        nproc: processes on this machine that share the encoding, each with its own GPU if there are GPUs.
     """
     folder = in_project(run)
     with ProgressArtifact("measuring"):

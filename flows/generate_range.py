@@ -1,4 +1,4 @@
-"""The flow that makes one range of a dataset's shards, started by `generate-explanations` on a work pool."""
+"""The flow that generates one range of a dataset's shards, started by `generate-explanations` on a work pool."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from prefect import flow
 
 from flows.orchestration.buckets import RUNNER, make_buckets
 from flows.orchestration.parameters import Bucket, Positive, RedoStatuses
-from flows.orchestration.states import account, completed
+from flows.orchestration.states import completed, summary_line
 from flows.project_paths import in_project, location_in_project
 from pipeline.generation.redo import parse_redo
 from pipeline.generation.summary import GenerationSummary
@@ -25,17 +25,17 @@ def generate_range(
     redo: RedoStatuses | None = None,
     redo_max_tokens: Positive | None = None,
 ) -> GenerationSummary:
-    """Make the shards `first` to `last` of a manifest, both included.
+    """Generate the shards `first` to `last` of a manifest, both included.
 
     Args:
         manifest: YAML file that names dataset, model, prompt and sampling; a relative path starts at the project.
         first: number of the first shard, counted from 0.
         last: number of the last shard.
-        limit: generate for the first so many pairs of the whole dataset only.
-        engine: another engine than the manifest's, at its defaults.
-        output: another output folder (a relative path starts at the project) or URL than the manifest's.
-        redo: generate rows with these statuses again and keep the rest, such as `truncated,error`.
-        redo_max_tokens: longest explanation of the redone rows, in tokens.
+        limit: generate for the first `limit` pairs of the whole dataset only.
+        engine: engine to use instead of the manifest's, with its default settings.
+        output: folder (a relative path starts at the project) or URL to use instead of the manifest's output.
+        redo: statuses of rows to generate again, such as `truncated,error`.
+        redo_max_tokens: maximum length of the regenerated explanations, in tokens.
     """
     job = open_job(
         in_project(manifest),
@@ -44,4 +44,4 @@ def generate_range(
         buckets=range(first, last + 1),
     )
     summary = make_buckets(job, limit, parse_redo(redo, redo_max_tokens))
-    return completed(summary, account(summary))
+    return completed(summary, summary_line(summary))

@@ -1,4 +1,4 @@
-"""A reproduction of the paper's tables on one of its benchmarks: manifest, settings, arms, a folder for each run."""
+"""Set-up for reproducing the paper's tables on one of its benchmarks: manifest, settings, arms, run folders."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from pipeline.manifest.manifest import load_manifest
 
 Benchmark = Literal["n24news", "visualnews", "goodnews"]
 
-# Equal in everything but the method. The bridge is ours and not the paper's.
+# The arms differ in the method only. The bridge is ours, not the paper's.
 PAPER_ARMS = {
     "plain CLIP": only(),
     "MMAE only": only(mmae=True),
@@ -24,7 +24,7 @@ PAPER_ARMS = {
     "EntityCLIP with bridge": only(mmae=True, gi_itm=True, bridge_weight=0.5),
 }
 _PRESETS: dict[Benchmark, str] = {"n24news": "paper", "visualnews": "paper", "goodnews": "paper-goodnews"}
-# Where the authors' released explanations lie below a dataset's root, as docs and `import-explanations` know them.
+# The authors' released explanations, as patterns relative to the dataset's root.
 _RELEASED: dict[Benchmark, str] = {
     "n24news": "**/CapDsc_mistral_*.json",
     "visualnews": "CapDsc_mistral_*.json",
@@ -34,33 +34,33 @@ _RELEASED: dict[Benchmark, str] = {
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A benchmark's folder of results; its manifest and training settings are written there, for all to see."""
+    """A benchmark and the folder of its results, which also holds its manifest and training settings."""
 
     benchmark: Benchmark
     folder: Path
 
     @property
     def manifest(self) -> Path:
-        """The benchmark's shipped manifest, with its root and output."""
+        """The path of the manifest."""
         return self.folder / "manifest.yaml"
 
     @property
     def config(self) -> Path:
-        """The training settings of all arms."""
+        """The path of the training settings shared by all arms."""
         return self.folder / "train.yaml"
 
     def run(self, arm: str, seed: int) -> Path:
-        """Where an arm is trained with a seed."""
+        """Return the run folder of an arm trained with a seed."""
         return self.folder / f"seed-{seed}" / arm.lower().replace(" ", "-")
 
     def write_manifest(self, root: Path, template: Path | None = None) -> None:
-        """The shipped manifest, or another one's generation, over the data in `root`.
+        """Write a manifest for the data in `root`, generating as the shipped manifest or `template` does.
 
         Raises:
-            PipelineError: the other one is no manifest.
+            PipelineError: `template` is not a valid manifest.
         """
         path = (template or PROJECT / "data_manifests" / f"{self.benchmark}.yaml").resolve()
-        load_manifest(path)  # mistakes show under the name that the user knows
+        load_manifest(path)  # so that errors name the user's file
         manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
         generation = manifest["generation"]
         for section, name in (
@@ -68,23 +68,23 @@ class Reproduction:
             (generation, "prompt"),
             (generation.get("judge", {}), "clip_tokenizer"),
         ):
-            if name in section and (there := path.parent / section[name]).exists():
-                section[name] = str(there)
+            if name in section and (file := path.parent / section[name]).exists():
+                section[name] = str(file)
         manifest["dataset"] = {"kind": self.benchmark, "root": str(root.resolve())}
         manifest["output"] = str(self.folder / "explanations")
         _write(self.manifest, manifest)
 
     def write_config(self, explanations: Path) -> None:
-        """The authors' recipe on these shards. They have no statuses: every pair that has an explanation."""
+        """Write the authors' recipe for these shards, using every pair that has an explanation, as they did."""
         data = {"explanations": str(explanations), "statuses": list(EXPLAINED)}
         _write(self.config, {"preset": _PRESETS[self.benchmark], "data": data})
 
 
 def open_reproduction(benchmark: str, root: Path, out: Path) -> Reproduction:
-    """Find the benchmark by its name.
+    """Return the reproduction of a benchmark in the folder `out`.
 
     Raises:
-        PipelineError: there is no such benchmark, or no folder with its data.
+        PipelineError: there is no such benchmark, or `root` is not a folder.
     """
     for known in get_args(Benchmark):
         if benchmark == known:
@@ -95,7 +95,7 @@ def open_reproduction(benchmark: str, root: Path, out: Path) -> Reproduction:
 
 
 def released_explanations(benchmark: Benchmark, root: Path) -> list[Path]:
-    """The files of explanations that lie with the data, if any."""
+    """Return the authors' files of explanations below `root`, if any."""
     return sorted(root.glob(_RELEASED[benchmark]))
 
 

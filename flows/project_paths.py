@@ -1,6 +1,6 @@
-"""Paths in flow parameters: relative ones start at the project, wherever a worker happens to stand.
+"""Paths in flow parameters: relative ones start at the project, whatever a worker's working directory.
 
-The command line resolves what a person types against their own working directory before it calls a flow.
+The command line resolves its arguments against the user's working directory before it calls a flow.
 """
 
 import os
@@ -17,23 +17,23 @@ _PLACEHOLDER = "entityclip generate MANIFEST"
 
 
 def in_project(path: Path | str) -> Path:
-    """An absolute path; a relative one starts at the project's root."""
+    """Return the absolute path; a relative one starts at the project's root."""
     return (PROJECT / Path(path).expanduser()).resolve()
 
 
 def location_in_project(location: Path | str) -> Path | str:
-    """As `in_project`, but a URL stays as it is."""
+    """Return a URL unchanged, and a path as `in_project` does."""
     return str(location) if is_url(str(location)) else in_project(location)
 
 
 def enter_project() -> dict[str, str]:
-    """Pull step of every deployment (prefect.yaml): a worker runs the project that is installed where it runs."""
+    """Run as the pull step of every deployment (prefect.yaml): change to the project installed on the worker."""
     os.chdir(PROJECT)
     return {"directory": str(PROJECT)}
 
 
 def absolute_overrides(overrides: list[str], folder: Path = PROJECT) -> list[str]:
-    """Training overrides whose relative paths start at a folder, made absolute."""
+    """Return the training overrides with relative paths made absolute, starting at `folder`."""
     return [_absolute(override, folder) for override in overrides]
 
 
@@ -48,7 +48,7 @@ def _absolute(override: str, folder: Path) -> str:
 
 
 def naming_the_manifest(message: str, explanations: Path | str) -> str:
-    """The message with the project's manifest that writes to this folder in the place of MANIFEST, if there is one."""
+    """Replace MANIFEST in a message by the project's manifest whose output is `explanations`, if there is one."""
     if _PLACEHOLDER not in message:
         return message
     for path in sorted((PROJECT / "data_manifests").glob("*.yaml")):

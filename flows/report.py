@@ -1,4 +1,4 @@
-"""`entityclip report`: a page and plots over folders that a person names."""
+"""`entityclip report`: a page and plots for the given folders."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,17 +11,17 @@ from model.report.write import Report, write_page
 
 
 def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> Report:
-    """Write the page, and say what it says.
+    """Write the page, and print its verdict and the files written.
 
     Raises:
-        ModelError: a folder with nothing to report on, or a name for the page that cannot be written.
+        ModelError: a folder has nothing to report on, or the page cannot be written to `out`.
     """
     for run in runs:
         if is_url(run):
             raise ModelError(f"{run}: a report reads local folders; copy the shards first (aws s3 sync, rclone)")
     folders = [Path(run) for run in runs]
     sources = find_sources(folders)
-    # among shards only names with an underscore are passed over by readers of datasets
+    # next to shards the name needs an underscore, so that dataset readers skip the file
     name = "_report.html" if has_shards(folders[0]) else "report.html"
     path = (out or folders[0] / name).absolute()
     if path.is_dir():
@@ -33,7 +33,7 @@ def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> Repor
 
 
 def show_files(report: Report) -> None:
-    """Where page and plots are."""
+    """Print the paths of page and plots."""
     console.print(f"report: {report.path}", markup=False, soft_wrap=True)
     if report.plots:
         names = ", ".join(plot.name for plot in report.plots)

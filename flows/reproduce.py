@@ -1,4 +1,4 @@
-"""The flow that reproduces the paper's tables on one of its benchmarks; called again, it goes on where it stopped."""
+"""The flow that reproduces the paper's tables on one of its benchmarks; a repeated call resumes it."""
 
 import json
 from pathlib import Path
@@ -40,37 +40,40 @@ def reproduce(
 
     Args:
         benchmark: n24news, visualnews or goodnews.
-        root: folder of its published files; released explanations that lie there are imported.
-        out: folder of everything that is made.
-        seeds: of training, the same for all arms.
-        generate: generate explanations although released ones lie there.
-        manifest: generate as this manifest says (its model, prompt, engine), not as the shipped one.
-        overrides: changed training settings of all arms, such as `optim.epochs=1`.
-        force: go on although the check found errors.
+        root: folder of its published files; released explanations found there are imported.
+        out: folder for all results.
+        seeds: training seeds, the same for all arms.
+        generate: generate explanations even if there are released ones.
+        manifest: take model, prompt and engine from this manifest instead of the shipped one.
+        overrides: overrides of training settings for all arms, such as `optim.epochs=1`.
+        force: continue even if the check found errors.
 
     Raises:
-        PipelineError: the check found errors, or the data cannot be used.
+        PipelineError: the check found errors, or the data are unusable.
     """
-    made = open_reproduction(benchmark, root, out)
-    made.write_manifest(root, manifest)
-    released = [] if generate else released_explanations(made.benchmark, root)
-    _check(made, generation=not released, force=force)
-    shards, complete = _explain(made, released)
-    made.write_config(shards)
+    reproduction = open_reproduction(benchmark, root, out)
+    reproduction.write_manifest(root, manifest)
+    released = [] if generate else released_explanations(reproduction.benchmark, root)
+    _check(reproduction, generation=not released, force=force)
+    shards, complete = _explain(reproduction, released)
+    reproduction.write_config(shards)
     partial = [] if complete else ["data.allow_partial=true"]
     changed = {arm: [*method, *(overrides or []), *partial] for arm, method in PAPER_ARMS.items()}
     settings = {
-        (arm, seed): load_settings(made.config, [*changed[arm], f"seed={seed}"]) for seed in seeds for arm in PAPER_ARMS
-    }  # mistakes show before the first run
+        (arm, seed): load_settings(reproduction.config, [*changed[arm], f"seed={seed}"])
+        for seed in seeds
+        for arm in PAPER_ARMS
+    }  # all loaded here, so that errors show before the first run
     measured: dict[str, dict[int, Any]] = {arm: {} for arm in PAPER_ARMS}
     for (arm, seed), wanted in settings.items():
-        run = made.run(arm, seed)
+        run = reproduction.run(arm, seed)
         console.rule(f"{arm}, seed {seed}", align="left")
         if is_finished(run, wanted):
-            console.print("trained already with these settings on these shards")
+            console.print("already trained with these settings on these shards")
         else:
-            anew = not can_go_on(run, wanted)
-            show_training(train_entityclip(made.config, run, [*changed[arm], f"seed={seed}"], overwrite=anew))
+            overwrite = not can_go_on(run, wanted)
+            overridden = [*changed[arm], f"seed={seed}"]
+            show_training(train_entityclip(reproduction.config, run, overridden, overwrite=overwrite))
         if not is_measured(run, wanted):
             evaluate_entityclip(run)
         metrics = read_metrics(run)
@@ -82,35 +85,35 @@ def reproduce(
     return table
 
 
-def _check(made: Reproduction, *, generation: bool, force: bool) -> None:
-    """Look at the data, once for a manifest: `check.json` keeps what was found.
+def _check(reproduction: Reproduction, *, generation: bool, force: bool) -> None:
+    """Check the data, unless `check.json` has the report of an earlier check of the same manifest.
 
     Raises:
-        PipelineError: errors were found, and nobody forces it.
+        PipelineError: the check found errors, and `force` is False.
     """
-    manifest, kept = made.manifest.read_text(encoding="utf-8"), made.folder / "check.json"
+    manifest, file = reproduction.manifest.read_text(encoding="utf-8"), reproduction.folder / "check.json"
     asked = {"manifest": manifest, "generation": generation}
-    if kept.is_file() and (before := json.loads(kept.read_text(encoding="utf-8")))["asked"] == asked:
-        report = CheckReport.model_validate(before["report"])
-        console.print(f"checked before: {report.status} (see {kept})", markup=False, soft_wrap=True)
+    if file.is_file() and (earlier := json.loads(file.read_text(encoding="utf-8")))["asked"] == asked:
+        report = CheckReport.model_validate(earlier["report"])
+        console.print(f"already checked: {report.status} (see {file})", markup=False, soft_wrap=True)
     else:
-        report = check_manifest(made.manifest, CheckOptions(generation=generation))
+        report = check_manifest(reproduction.manifest, CheckOptions(generation=generation))
         show_check(report, console)
         if report.status != "error":
-            write_json(kept, {"asked": asked, "report": report.model_dump(mode="json")})
+            write_json(file, {"asked": asked, "report": report.model_dump(mode="json")})
     if report.status == "error" and not force:
-        raise PipelineError("the check found errors, see above; mend them, or go on all the same with --force")
+        raise PipelineError("the check found errors (see above); fix them, or continue anyway with --force")
 
 
-def _explain(made: Reproduction, released: list[Path]) -> tuple[Path, bool]:
-    """The shards, and whether every pair has its row."""
+def _explain(reproduction: Reproduction, released: list[Path]) -> tuple[Path, bool]:
+    """Import or generate explanations; return the shards' folder, and whether every pair has a row."""
     console.rule("explanations", align="left")
     if not released:
-        show_generation(generate_explanations(made.manifest))
-        return made.folder / "explanations", True
+        show_generation(generate_explanations(reproduction.manifest))
+        return reproduction.folder / "explanations", True
     console.print(f"released ones: {', '.join(map(str, released))}", markup=False, soft_wrap=True)
-    shards = made.folder / "explanations-released"
-    summary = import_explanations(made.manifest, released, model="as released", output=shards)
+    shards = reproduction.folder / "explanations-released"
+    summary = import_explanations(reproduction.manifest, released, model="as released", output=shards)
     for line in summary.lines():
         console.print(line, markup=False, soft_wrap=True)
     return shards, not summary.missing

@@ -1,4 +1,4 @@
-"""The flow that trains on cached explanations; no LLM is touched."""
+"""The flow that trains on generated explanations; it does not use the LLM."""
 
 from pathlib import Path
 
@@ -26,17 +26,18 @@ def train_entityclip(
     allow_partial: bool = False,
     nproc: Positive = 1,
 ) -> TrainResult:
-    """Train EntityCLIP, or plain CLIP with its modules switched off, from explanation shards.
+    """Train EntityCLIP, or plain CLIP with its modules disabled, from explanation shards.
 
-    An unfinished run in the folder goes on from its last saved state. Asked to stop, it saves and ends as cancelled.
+    An unfinished run in the folder resumes from its last saved state. On SIGTERM the run saves its state and ends as
+    cancelled.
 
     Args:
         config: YAML file of training settings; a relative path starts at the project.
         run: folder for checkpoint, log and record; a relative path starts at the project.
-        overrides: changed settings, such as `optim.lr=1e-3`; relative paths in them start at the project.
-        overwrite: begin anew, whatever run is in that folder.
-        allow_partial: train on what is there of explanations that are not complete, as `data.allow_partial` does.
-        nproc: processes on this machine that share every batch, each with a GPU of its own where there are GPUs.
+        overrides: overrides of settings, such as `optim.lr=1e-3`; relative paths in them start at the project.
+        overwrite: start a new run, replacing one that is in the folder.
+        allow_partial: accept incomplete explanations, as `data.allow_partial` does.
+        nproc: processes on this machine that share every batch, each with its own GPU if there are GPUs.
     """
     partial = ["data.allow_partial=true"] if allow_partial else []
     settings = load_settings(in_project(config), [*absolute_overrides(overrides or []), *partial])

@@ -94,7 +94,7 @@ def test_first_use_explanations_are_generated_through_a_deployment(project: Proj
     (kind, limited), (other_kind, rest) = project.states()[:2]
     assert kind == other_kind == "COMPLETED"
     assert "generated 40, reused 0" in limited
-    assert "reused 40" in rest and "left for later" not in rest
+    assert "reused 40" in rest and "pending" not in rest
     assert Counter(row["status"] for row in _pyarrow(project.explanations).values())["ok"] > 40
 
 

@@ -1,1 +1,1 @@
-"""What generation and training must agree on, as code: both import it, and neither imports the other."""
+"""Code shared by generation and training, which do not import each other."""

@@ -1,8 +1,7 @@
-"""Keeps torch on the CPU away from AMX, Intel's matrix tiles, where a virtual machine advertises them.
+"""Disable AMX (Intel's matrix tiles) for torch on the CPU of virtual machines that advertise it.
 
-Some hypervisors announce AMX, grant the permission to use it, and then end the program at its first tile instruction
-(SIGILL, "Illegal instruction"): torch's bf16 matrix products and vLLM's CPU attention in bf16 both do that. It is a
-module of its own because `pipeline` and `model` both need it and import neither each other.
+Some hypervisors advertise AMX, grant permission to use it, and then kill the process at its first tile instruction
+(SIGILL, "Illegal instruction"), which torch's bf16 matrix products and vLLM's bf16 CPU attention both execute.
 """
 
 import os
@@ -13,20 +12,20 @@ _BELOW_AMX = "AVX512_CORE_FP16"
 
 
 def amx_is_doubtful() -> bool:
-    """Whether this is a virtual machine that advertises AMX, and nobody said how far oneDNN may go."""
+    """Return True on a virtual machine that advertises AMX, unless ONEDNN_MAX_CPU_ISA is set to another level."""
     if os.environ.get(_VARIABLE, _BELOW_AMX) != _BELOW_AMX:
         return False
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
     except OSError:
-        return False  # no Linux, no AMX through Linux
+        return False  # not Linux
     return "amx_tile" in flags and "hypervisor" in flags
 
 
 def avoid_doubtful_amx() -> None:
-    """Keep oneDNN, in this process and its children, below AMX where that is doubtful.
+    """Restrict oneDNN in this process and its children to instruction sets below AMX where AMX is doubtful.
 
-    To be called before torch's first matrix product. Set ONEDNN_MAX_CPU_ISA=ALL to use AMX all the same.
+    Call it before torch's first matrix product. Set ONEDNN_MAX_CPU_ISA=ALL to use AMX anyway.
     """
     if amx_is_doubtful():
         os.environ[_VARIABLE] = _BELOW_AMX

@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all: temporary name, fsync, rename, fsync of the folder."""
+"""Atomic writing of files and folders: temporary name, fsync, rename, fsync of the parent folder."""
 
 import json
 import os
@@ -13,12 +13,13 @@ from safetensors import SafetensorError
 
 @contextmanager
 def written_whole(path: Path, *, one_writer: bool = False) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it takes the name when the block ends without an error.
+    """Yield a temporary path in the same folder; rename it to `path` if the block ends without an error.
 
-    The temporary name starts with a dot, so no reader of a folder takes it for a shard. With `one_writer` (the caller
-    holds a lock) it is always the same, and the next writer takes the place of one that was killed.
+    The temporary name starts with a dot, so readers of the folder do not mistake it for a shard. With `one_writer`
+    (the caller holds a lock) the name is fixed, and the next writer overwrites what a killed one left behind.
 
-    Raises OSError that names `path` where the disk is full, also if safetensors finds it so.
+    Raises:
+        OSError: the file cannot be written (disk full, also as reported by safetensors); the error names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp" if one_writer else f".{path.name}.{os.getpid()}.tmp")
@@ -34,10 +35,10 @@ def written_whole(path: Path, *, one_writer: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def folder_written_whole(folder: Path) -> Iterator[Path]:
-    """Yield a new folder; it replaces `folder` when the block ends without an error.
+    """Yield a new folder, which replaces `folder` if the block ends without an error.
 
-    The old folder is moved aside first, as a folder cannot be renamed onto another, and removed last; who is killed
-    in between leaves that to the next `finish_folder`. Raises OSError as `written_whole` does.
+    A folder cannot be renamed onto another, so the old one is first moved aside, and removed last. If the process is
+    killed in between, the next `finish_folder` completes the replacement. Raises OSError as `written_whole` does.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     finish_folder(folder)
@@ -60,14 +61,14 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
 
 
 def finish_folder(folder: Path) -> None:
-    """Give `folder` its name if its writer was killed after moving the old one aside, so after writing all of it."""
+    """Complete the replacement of `folder` if its writer was killed after moving the old one aside."""
     temporary, previous = _beside(folder)
     if previous.exists() and temporary.exists() and not folder.exists():
         temporary.rename(folder)
 
 
 def remove_whole(folder: Path) -> None:
-    """Remove a folder, if it is there, so that nobody ever meets half of it under its name."""
+    """Remove a folder, if it exists, atomically: it is renamed before its content is deleted."""
     aside = folder.with_name(f".{folder.name}.removed")
     shutil.rmtree(aside, ignore_errors=True)
     if folder.exists():
@@ -76,7 +77,7 @@ def remove_whole(folder: Path) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as JSON, whole; NaN is refused, as other readers of JSON refuse it."""
+    """Write `content` as JSON atomically. Raises ValueError for NaN, which is not valid JSON."""
     with written_whole(path) as temporary:
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -84,7 +85,7 @@ def write_json(path: Path, content: Any) -> None:
 
 @contextmanager
 def _failures_named(path: Path) -> Iterator[None]:
-    """A disk that is full names no file, and safetensors has an error of its own for it: an OSError that says where."""
+    """Add `path` to errors of a full disk, which name no file; turn those of safetensors into OSErrors."""
     try:
         yield
     except SafetensorError as error:
@@ -96,7 +97,7 @@ def _failures_named(path: Path) -> Iterator[None]:
 
 
 def _beside(folder: Path) -> tuple[Path, Path]:
-    """Where a folder is written, and where the old one is moved."""
+    """Return the paths at which a folder is written and to which the old one is moved."""
     return folder.with_name(f".{folder.name}.tmp"), folder.with_name(f".{folder.name}.previous")
 
 

@@ -1,13 +1,15 @@
-"""Names in a caption: whom an explanation must mention (the judge), and how often training has met them (evaluation).
+"""Heuristic recognition of names in captions.
 
-A rule of thumb, the same for both. Where case tells names (mixed case), a name is a run of capitalised words;
-lower-case particles (of, de, van, the ...) join, punctuation parts. A capitalised word alone at the start of a sentence
-is none, unless it is all capitals (NATO). Titles, photo credits, English stop words and single letters are not
-distinctive, days and months part (but for Theresa May), and a run without a distinctive word is no name.
+The judge checks that an explanation mentions them; evaluation counts how often training captions contain them.
 
-Where case says nothing (all lower or upper case, scripts without case), a name is a run of the caption's words, stop
-words apart, that its explanation repeats: explanations are asked to say who or what the named entities are. The judge,
-which asks whether the explanation does, has no use for these.
+In mixed-case captions a name is a run of capitalised words; lower-case particles (of, de, van, the ...) join words,
+punctuation separates them. A single capitalised word at the start of a sentence is not a name unless it is all capitals
+(NATO). Titles, photo credits, English stop words and single letters are not distinctive, days and months separate names
+(except in Theresa May), and a run without a distinctive word is not a name.
+
+Where case carries no information (all lower or upper case, scripts without case), a name is a run of the caption's
+words, stop words excluded, that its explanation repeats: the prompt asks for the named entities. The judge does not use
+these, because they are in the explanation by construction.
 """
 
 import re
@@ -16,7 +18,7 @@ from functools import lru_cache
 
 from entityclip.contract.words import words, words_of_chunk
 
-Name = frozenset[str]  # distinctive words, as `words` makes them; their order does not count
+Name = frozenset[str]  # distinctive words, normalised by `words`, in any order
 
 
 def _listed(text: str) -> frozenset[str]:
@@ -32,7 +34,7 @@ ENGLISH_STOP_WORDS = _listed(
 _PARTICLES = _listed(
     "of the de del della di da das do dos du des la le el al van der den von zu ter bin ibn ben abu y e"
 )
-# Capitalised, yet they name nobody: titles, days and months, credits of photographs.
+# Capitalised words that are not names: titles, days and months, photo credits.
 _TITLES = _listed(
     "mr mrs ms miss dr sir dame lord lady saint st king queen prince princess pope bishop archbishop cardinal imam "
     "president vice prime minister chancellor premier secretary foreign defense defence interior senator sen governor "
@@ -54,10 +56,11 @@ _EDGES = re.compile(r"^(\W*)(.*?)(\W*)$", re.DOTALL)
 
 
 def names_in(caption: str, explanation: str | None = None) -> set[Name]:
-    """Return the names in a caption, each as its distinctive words.
+    """Return the names in a caption, each as its set of distinctive words.
 
     Args:
-        explanation: the caption's, read only where case says nothing; without it nothing is found there.
+        explanation: the caption's explanation, read only if the caption's case carries no information; without it
+            such a caption has no names.
     """
     if caption.upper() != caption != caption.lower():
         runs = _capitalised_runs(caption)
@@ -67,10 +70,10 @@ def names_in(caption: str, explanation: str | None = None) -> set[Name]:
 
 
 def _repeated_runs(caption: str, explanation: str) -> list[list[str]]:
-    said = set(words(explanation))
+    repeated = set(words(explanation))
     runs: list[list[str]] = [[]]
     for word in words(caption):
-        if word in said and word not in _BETWEEN_NAMES:
+        if word in repeated and word not in _BETWEEN_NAMES:
             runs[-1].append(word)
         elif runs[-1]:
             runs.append([])
@@ -90,7 +93,7 @@ def _capitalised_runs(caption: str) -> list[list[str]]:
 
     pieces = caption.split()
     for piece, following in zip(pieces, [*pieces[1:], ""], strict=True):
-        chunk = _look_at(piece)
+        chunk = _classify(piece)
         if chunk.opens:
             close()
         if chunk.is_capitalised or (run and chunk.may_be_surname and not following[:1].isdigit()):
@@ -98,7 +101,7 @@ def _capitalised_runs(caption: str) -> list[list[str]]:
                 begins_sentence = starts
             run.append(chunk)
         elif not run or not chunk.is_particle or (begins_sentence and len(run) == 1):
-            close()  # also `Supporters of Donald Trump`: the first word is a common one
+            close()  # in `Supporters of Donald Trump` the first word is a common noun
         if chunk.closes:
             close()
         starts = chunk.ends_sentence
@@ -112,20 +115,20 @@ def _is_distinctive(word: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """What a caption's text between two spaces means for names."""
+    """The properties of a whitespace-separated chunk of a caption that matter for names."""
 
     distinctive: tuple[str, ...]
     is_capitalised: bool
     is_acronym: bool
-    may_be_surname: bool  # Theresa May: after a first name, with no date behind it
+    may_be_surname: bool  # `May`: a surname after a first name and not before a number
     is_particle: bool
-    opens: bool  # begins with punctuation, such as a quotation mark
-    closes: bool  # ends with it, and a name does not go on
+    opens: bool  # starts with punctuation, such as a quotation mark
+    closes: bool  # ends with punctuation that ends a name
     ends_sentence: bool
 
 
 @lru_cache(maxsize=1 << 15)
-def _look_at(piece: str) -> _Chunk:
+def _classify(piece: str) -> _Chunk:
     match = _EDGES.match(piece)
     assert match is not None
     before, core, after = match.groups()

@@ -1,5 +1,5 @@
-"""The error of what both halves know; it names neither the file nor the command, as only the caller knows them."""
+"""The error raised by shared code, which does not know the file or command that the user gave."""
 
 
 class ContractError(ValueError):
-    """What is wrong, as the end of a message: each half puts the place before it and makes it an error of its own."""
+    """The second half of a message: `pipeline` and `model` prefix the location and raise their own error."""

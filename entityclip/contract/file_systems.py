@@ -1,4 +1,4 @@
-"""The file systems behind URLs."""
+"""File systems for URLs."""
 
 import pyarrow.fs as pa_fs
 
@@ -7,14 +7,14 @@ from entityclip.contract.locations import has_credentials
 
 
 def open_file_system(url: str) -> tuple[pa_fs.FileSystem, str]:
-    """The file system that serves a URL, and the path of the URL in it.
+    """Return the file system for a URL, and the URL's path in it.
 
-    pyarrow's own file systems serve s3 and gs, fsspec's whatever else is installed (https, hf, sftp, memory, ...).
-    Endpoint and region may stand in the URL (`s3://bucket/prefix?endpoint_override=http://minio:9000&region=eu-west-1`);
-    credentials come from the environment, as that file system's documentation says, never from the URL.
+    pyarrow's file systems serve s3 and gs, fsspec's every other installed scheme (https, hf, sftp, memory, ...).
+    Endpoint and region may be in the URL (`s3://bucket/prefix?endpoint_override=http://minio:9000&region=eu-west-1`);
+    credentials are read from the environment, as documented for the file system, never from the URL.
 
     Raises:
-        ContractError: the URL holds credentials, or no installed file system knows its scheme.
+        ContractError: the URL contains credentials, or no installed file system supports its scheme.
     """
     if has_credentials(url):
         raise ContractError("the URL holds credentials; leave them out and set them in the environment")

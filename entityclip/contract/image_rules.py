@@ -1,14 +1,15 @@
-"""Which images can be used, and as which pixels: the one rule of `check`, `generate`, `pack` and training.
+"""Rules for which images are usable and how they become RGB, shared by `check`, `generate`, `pack` and training.
 
-An image is used if it lies below the image root, is of one of FORMATS, has no more than MAX_PIXELS pixels, no side over
-MAX_ASPECT times the other, pixels whose range is known, and decodes to its end. Pixels are taken as they are stored
-(no EXIF orientation, no colour profile, transparency dropped, of an animation the first frame), as open_clip takes
-them, and become RGB of 8 bits:
+An image is usable if it lies below the image root, has one of FORMATS, at most MAX_PIXELS pixels, no side longer than
+MAX_ASPECT times the other, a known range of pixel values, and decodes completely. Pixels are taken as stored (no EXIF
+orientation, no colour profile, alpha dropped, first frame of an animation), as open_clip does, and converted to 8-bit
+RGB:
 
-- grey of 12 or 16 bits keeps its 8 highest bits;
-- floats are 0 to 1 where none is above, else 0 to 255, with room for the overshoot of resampling; others are refused;
-- whole numbers of 32 bits, or with a sign, are refused: no format says where their white is;
-- grey of 16 bits and more of a TIFF whose zero is white is inverted, which Pillow leaves to its reader.
+- 12- and 16-bit grey keeps its 8 highest bits;
+- floats are scaled from 0..1 if none exceeds that, else from 0..255, with a margin for the overshoot of resampling;
+  other ranges are refused;
+- 32-bit and signed integers are refused: no format defines their white level;
+- grey TIFFs of 16 bits and more whose zero is white are inverted, which Pillow does not do.
 """
 
 import io
@@ -25,24 +26,24 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-# Not EPS, for which Pillow starts Ghostscript, nor the many formats that nobody keeps photographs in.
+# Not EPS, for which Pillow starts Ghostscript, nor formats that are not used for photographs.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
-MAX_PIXELS = 178_956_970  # Pillow's own bound: 2**31 bytes / 4 bytes a pixel / 3
-MAX_ASPECT = 512  # a transform that resizes the shorter side makes the longer one this times as long
-DRAFT_FACTOR = 2  # a JPEG is not decoded to less than this times the size that is wanted
+MAX_PIXELS = 178_956_970  # Pillow's own limit: 2**31 bytes / 4 bytes per pixel / 3
+MAX_ASPECT = 512  # resizing the shorter side scales the longer one to this multiple of it
+DRAFT_FACTOR = 2  # a JPEG is decoded to at least this multiple of the wanted size
 
 _FLOAT_WHITES = (1.0, 255.0)
-_OVERSHOOT = 0.5  # of white; as much again as a sharp edge gains by resampling
+_OVERSHOOT = 0.5  # of white; twice what resampling adds at a sharp edge
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # TIFF
 _VALUES_AT_ONCE = 1 << 20
 _ADDRESS = re.compile(r" <_io\.BytesIO object at 0x[0-9a-f]+>")
 
-# Pillow says on stderr what it finds odd in an image; what counts is whether it can be used.
+# Pillow's warnings about oddities of an image would clutter stderr; unusable images raise BadImage.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 class ImageFault(StrEnum):
-    """Why an image cannot be used."""
+    """The reason why an image is unusable."""
 
     OUTSIDE = "outside"
     MISSING = "missing"
@@ -52,7 +53,7 @@ class ImageFault(StrEnum):
 
 
 class BadImage(ValueError):  # noqa: N818
-    """This image cannot be used; the message says why, `fault` of which kind that is."""
+    """The image is unusable; the message says why, `fault` is the category."""
 
     def __init__(self, why: str, fault: ImageFault = ImageFault.UNDECODABLE) -> None:
         super().__init__(why)
@@ -60,10 +61,10 @@ class BadImage(ValueError):  # noqa: N818
 
 
 def image_file(root: Path, path: str | None) -> Path:
-    """Find the image at `path` below `root`, links followed. Nothing outside `root` is opened.
+    """Return the resolved path of the image at `path` below `root`.
 
     Raises:
-        BadImage: no path, one that leads out of the root (also through a link), or no file there.
+        BadImage: `path` is empty, leads out of `root` (also through a symbolic link), or is not a file.
     """
     if not path:
         raise BadImage("the record names no image", ImageFault.MISSING)
@@ -72,7 +73,7 @@ def image_file(root: Path, path: str | None) -> Path:
         whole_root = _resolved(root.absolute())
         file = (whole_root / path).resolve()
         is_below = file.is_relative_to(whole_root)
-    except (OSError, ValueError, RuntimeError):  # a NUL, or links that go round in a circle
+    except (OSError, ValueError, RuntimeError):  # a NUL, or a cycle of symbolic links
         is_below = False
     if not is_below:
         raise BadImage(f"{shown}: lies outside the image root", ImageFault.OUTSIDE)
@@ -87,12 +88,12 @@ def image_file(root: Path, path: str | None) -> Path:
 
 @contextmanager
 def open_image(root: Path, path: str | None, data: bytes | None = None) -> Iterator[Image.Image]:
-    """Open an image as a row has it: its bytes, or its path below the image root. What its header tells is checked.
+    """Open an image from its bytes, or from its path below the image root, and check its header.
 
-    What decoding raises inside the block becomes a BadImage.
+    Errors of decoding inside the block are raised as BadImage.
 
     Raises:
-        BadImage: as `image_file` does, or the image cannot be used.
+        BadImage: as `image_file` does, or the image is unusable.
     """
     source: Path | io.BytesIO = image_file(root, path) if data is None else io.BytesIO(data)
     name = f"{_shown(path or '')}: " if data is None else ""
@@ -102,38 +103,38 @@ def open_image(root: Path, path: str | None, data: bytes | None = None) -> Itera
             yield image
     except BadImage as error:
         raise BadImage(f"{name}{error}", error.fault) from error
-    except Exception as error:  # Pillow's decoders raise whatever Python can; a bad image costs its row and no more
-        said = _ADDRESS.sub("", str(error)[:500]) or type(error).__name__
+    except Exception as error:  # Pillow's decoders raise errors of any class; a bad image must cost only its row
+        reason = _ADDRESS.sub("", str(error)[:500]) or type(error).__name__
         for folder in (str(_resolved(root.absolute())), str(root)) if data is None else ():
-            said = said.replace(folder, ".")
+            reason = reason.replace(folder, ".")
         is_bomb = isinstance(error, Image.DecompressionBombError)
         fault = ImageFault.TOO_LARGE if is_bomb else ImageFault.UNDECODABLE
-        raise BadImage(f"{name}cannot be decoded: {said}", fault) from error
+        raise BadImage(f"{name}cannot be decoded: {reason}", fault) from error
 
 
 def load(image: Image.Image, wanted: int | None = None) -> None:
-    """Decode an opened image, and look at what its pixels alone tell. After this it can be used.
+    """Decode an opened image and check its pixel values.
 
     Args:
-        wanted: pixels. A JPEG that is far larger is decoded at a half, a quarter or an eighth of its size, as long as
-            no side falls below DRAFT_FACTOR times that many.
+        wanted: size in pixels that the caller needs. A much larger JPEG is decoded at 1/2, 1/4 or 1/8 of its size, as
+            long as no side falls below DRAFT_FACTOR * `wanted`.
 
     Raises:
-        BadImage: floats whose range cannot be told.
-        Exception: whatever Pillow raises; `open_image` makes it a BadImage.
+        BadImage: float pixels of unknown range.
+        Exception: any error of Pillow; `open_image` turns it into a BadImage.
     """
     if wanted is not None:
-        image.draft("RGB", (DRAFT_FACTOR * wanted, DRAFT_FACTOR * wanted))  # nothing but for JPEG
+        image.draft("RGB", (DRAFT_FACTOR * wanted, DRAFT_FACTOR * wanted))  # has an effect on JPEGs only
     image.load()
     if image.mode == "F":
         _float_white(image)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Make RGB of a loaded image: itself, if it is."""
+    """Convert a loaded image to RGB; an RGB image is returned unchanged."""
     if image.mode == "RGB":
         return image
-    if image.mode in ("F", "I") or image.mode.startswith("I;16"):  # `convert` saturates, at 255 of 65,535
+    if image.mode in ("F", "I") or image.mode.startswith("I;16"):  # `convert` would clip these at 255
         return _grey(image).convert("RGB")
     return image.convert("RGB")
 
@@ -142,7 +143,7 @@ def decode_image(root: Path, path: str | None, data: bytes | None = None, wanted
     """Decode an image to RGB, from its bytes or from its path below the image root; `wanted` as for `load`.
 
     Raises:
-        BadImage: it cannot be used.
+        BadImage: the image is unusable.
     """
     with open_image(root, path, data) as image:
         load(image, wanted)
@@ -155,9 +156,9 @@ def _check_header(image: Image.Image) -> None:
         raise BadImage(f"{size} is more than {MAX_PIXELS}", ImageFault.TOO_LARGE)
     if max(image.size) > MAX_ASPECT * min(image.size):
         raise BadImage(f"{size}: one side is over {MAX_ASPECT} times the other", ImageFault.UNSUPPORTED)
-    if image.mode == "I" and image.format != "PPM":  # there Pillow has scaled them to 16 bits
+    if image.mode == "I" and image.format != "PPM":  # Pillow scales PPM to 16 bits
         raise BadImage(
-            "it has signed or 32-bit pixels, whose range no one states; save it with 8 or 16 bits",
+            "it has signed or 32-bit pixels, whose range is undefined; save it with 8 or 16 bits",
             ImageFault.UNSUPPORTED,
         )
     if not _becomes_rgb(image.mode):
@@ -166,7 +167,7 @@ def _check_header(image: Image.Image) -> None:
 
 @lru_cache(maxsize=64)
 def _becomes_rgb(mode: str) -> bool:
-    """Ask Pillow: what it converts depends on the mode alone, and LAB on how it was built."""
+    """Try the conversion: support depends on the mode only, and for LAB on Pillow's build."""
     try:
         Image.new(mode, (1, 1)).convert("RGB")
     except (ImportError, ValueError):
@@ -175,7 +176,7 @@ def _becomes_rgb(mode: str) -> bool:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """8-bit grey of an image with deeper pixels."""
+    """Convert an image with more than 8 bits per pixel to 8-bit grey."""
     tags: Any = getattr(image, "tag_v2", {})
     grey = Image.new("L", image.size)
     if image.mode == "F":
@@ -192,9 +193,9 @@ def _grey(image: Image.Image) -> Image.Image:
 
 
 def _float_white(image: Image.Image) -> float:
-    """The value of white. Raises BadImage where it cannot be told."""
+    """Return the pixel value of white. Raises BadImage if the range is unknown."""
     bounds = [(float(values.min()), float(values.max())) for _, values in _strips(image)]
-    low, high = np.min([low for low, _ in bounds]), np.max([high for _, high in bounds])  # NaN, if there is one
+    low, high = np.min([low for low, _ in bounds]), np.max([high for _, high in bounds])  # NaN if any pixel is NaN
     white = next((white for white in _FLOAT_WHITES if high <= (1 + _OVERSHOOT) * white), None)
     if white is not None and low >= -_OVERSHOOT * white:
         return white
@@ -206,7 +207,7 @@ def _float_white(image: Image.Image) -> float:
 
 
 def _strips(image: Image.Image) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-    """An image's values, some rows at a time, and where these begin: a second copy of the whole would be large."""
+    """Yield the first row and the values of successive strips of an image, to avoid a second full copy in memory."""
     rows = max(1, _VALUES_AT_ONCE // image.width)
     for top in range(0, image.height, rows):
         yield top, np.asarray(image.crop((0, top, image.width, min(top + rows, image.height))))
@@ -218,5 +219,5 @@ def _resolved(root: Path) -> Path:
 
 
 def _shown(path: str) -> str:
-    """A path in a message: what would move a terminal's cursor is spelt out."""
+    """Format a path for a message, escaping control characters."""
     return path if path.isprintable() and len(path) < 300 else ascii(path[:300])

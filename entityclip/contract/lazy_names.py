@@ -1,4 +1,4 @@
-"""Public names that are imported when they are first asked for (PEP 562), so that importing a package costs nothing."""
+"""Lazy imports of public names (PEP 562), which keep importing a package cheap."""
 
 import importlib
 from collections.abc import Callable, Mapping

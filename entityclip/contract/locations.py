@@ -1,16 +1,16 @@
-"""Where data lies: a local path or a URL. `file_systems` opens what a URL names."""
+"""Data locations: local paths or URLs, which `file_systems` opens."""
 
 from urllib.parse import urlsplit
 
 
 def is_url(location: str) -> bool:
-    """Whether this names object storage or a server rather than a local folder."""
+    """Return True for a URL (object storage or a server), False for a local path."""
     return "://" in location
 
 
 def has_credentials(url: str) -> bool:
-    """Whether a URL has a user name or password in it, which would end up in records and messages."""
+    """Return True if a URL contains a user name or password, which would end up in records and messages."""
     try:
         return "@" in urlsplit(url).netloc
-    except ValueError:  # no URL by its brackets
+    except ValueError:  # invalid brackets
         return "@" in url

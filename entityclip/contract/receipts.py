@@ -1,7 +1,7 @@
-"""Receipts: what a bucket's making came to, kept beside the shards as `_receipts/bucket-00003.json`.
+"""Receipts of generated buckets, stored with the shards as `_receipts/bucket-00003.json`.
 
-A dataset's explanations are complete when every bucket has a receipt with nothing pending, and the shards are those
-that the receipts list, with these digests. docs/parquet_schema.md describes the file.
+A dataset's explanations are complete when every bucket has a receipt with nothing pending and the shards are those
+listed in the receipts, with the same digests. docs/parquet_schema.md describes the file.
 """
 
 import json
@@ -20,12 +20,12 @@ _Count = Annotated[int, Field(ge=0)]
 
 
 class ReceiptVersionError(ContractError):
-    """A receipt of another version."""
+    """A receipt with an unsupported version."""
 
 
 @dataclass(frozen=True)
 class ShardReceipt:
-    """One shard: SHA-256 and size in bytes of the file, rows, and rows by status."""
+    """A shard's SHA-256, size in bytes, number of rows, and rows by status."""
 
     sha256: str
     size: _Count
@@ -35,14 +35,14 @@ class ShardReceipt:
 
 @dataclass(frozen=True)
 class BucketReceipt:
-    """One bucket: shard N of every split.
+    """The receipt of a bucket: shard N of every split.
 
     Attributes:
-        shards: by name; a split none of whose pairs fell into the bucket has none.
+        shards: receipts by shard name; splits without pairs in the bucket have no shard.
         pending: planned pairs left for a later run (beyond `limit`).
-        unsent: rows that did not reach the engine; their cause may be mended, so a re-run judges them anew.
-        plan: digest of the planned pairs that the shards answer.
-        finished_at: when this state was reached, UTC.
+        unsent: rows never sent to the engine (a bad image, say); the cause may get fixed, so a re-run retries them.
+        plan: digest of the planned pairs that the shards cover.
+        finished_at: UTC time at which the bucket was finished.
     """
 
     dataset: str
@@ -58,11 +58,11 @@ class BucketReceipt:
 
     @property
     def name(self) -> str:
-        """Where the receipt is stored."""
+        """The receipt's path relative to the output."""
         return receipt_name(self.bucket)
 
     def as_json(self) -> bytes:
-        """The file's content."""
+        """Serialise the receipt as its file's content."""
         return json.dumps(asdict(self), indent=1).encode()
 
 
@@ -70,16 +70,16 @@ _RECEIPT = TypeAdapter(BucketReceipt)
 
 
 def receipt_name(bucket: int) -> str:
-    """`_receipts/bucket-00003.json`."""
+    """Return a receipt's path relative to the output, such as `_receipts/bucket-00003.json`."""
     return f"{RECEIPTS}/bucket-{bucket:05d}.json"
 
 
 def parse_receipt(content: bytes) -> BucketReceipt:
-    """A receipt from its file's content; its shards may be of another schema version.
+    """Parse a receipt file's content; its shards may have another schema version.
 
     Raises:
-        ReceiptVersionError: it is of another version.
-        ContractError: it is no JSON, or a field is missing or wrong.
+        ReceiptVersionError: the receipt has another version.
+        ContractError: it is not JSON, or a field is missing or invalid.
     """
     try:
         plain = json.loads(content)

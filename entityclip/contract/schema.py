@@ -1,6 +1,6 @@
-"""The declared Arrow schema of explanation shards, and the provenance in their footers.
+"""The Arrow schema of explanation shards, and the provenance in their footers.
 
-docs/parquet_schema.md says what each column means; a change of meaning raises SCHEMA_VERSION.
+docs/parquet_schema.md documents the columns; a change of meaning increments SCHEMA_VERSION.
 """
 
 import json
@@ -17,8 +17,8 @@ _LABEL = pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
-        pa.field("split", _LABEL, nullable=False),  # as readers infer it from the folder `split=train`: they agree
-        # Never null; but `datasets` takes a field for a picture only where it is declared as it declares its own.
+        pa.field("split", _LABEL, nullable=False),  # the type that readers infer from the folder name `split=train`
+        # Never null, but declared nullable: `datasets` recognises an image column only by its own declaration.
         pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
         pa.field("caption", pa.string(), nullable=False),
         pa.field("topic", pa.string()),
@@ -37,7 +37,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-METADATA_KEY = b"entityclip"  # of a shard's file metadata; its value is JSON
+METADATA_KEY = b"entityclip"  # in a shard's file metadata; the value is JSON
 
 
 def _huggingface_features() -> dict[str, Any]:
@@ -52,12 +52,12 @@ def _huggingface_features() -> dict[str, Any]:
 
 
 def huggingface_metadata() -> dict[bytes, bytes]:
-    """Metadata of a schema that lets dataset viewers show pictures."""
+    """Return schema metadata that lets Hugging Face dataset viewers show the images."""
     return {b"huggingface": json.dumps(_huggingface_features()).encode()}
 
 
 def schema_with(provenance: dict[str, Any]) -> pa.Schema:
-    """The schema with a shard's provenance, and the features that let dataset viewers show pictures."""
+    """Return the schema with a shard's provenance and the metadata for dataset viewers."""
     return SCHEMA.with_metadata(
         {
             METADATA_KEY: json.dumps({"schema_version": SCHEMA_VERSION, **provenance}, ensure_ascii=False),
@@ -67,10 +67,10 @@ def schema_with(provenance: dict[str, Any]) -> pa.Schema:
 
 
 def provenance_of(schema: pa.Schema) -> dict[str, Any]:
-    """The provenance in a shard's schema, of whatever schema version.
+    """Return the provenance in a shard's schema, of any schema version.
 
     Raises:
-        ContractError: the file is not one of ours.
+        ContractError: the file is not an explanation shard.
     """
     raw = (schema.metadata or {}).get(METADATA_KEY)
     if raw is None:

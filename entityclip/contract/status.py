@@ -1,11 +1,11 @@
-"""What became of a row. Every planned pair ends as one row with one of these; nothing is dropped."""
+"""Row statuses. Every planned pair becomes exactly one row with one of these statuses; none is dropped."""
 
 from enum import StrEnum
 from typing import Literal, Self, get_args
 
 
 class Status(StrEnum):
-    """Row status with its meaning, in the order of reports. `pipeline.judge` has the rules."""
+    """A row's status and its meaning, in the order used in reports. `pipeline.judge` has the rules."""
 
     _value_: str
     meaning: str
@@ -29,6 +29,6 @@ class Status(StrEnum):
     ERROR = "error", "the engine refused or lost the row"
 
 
-# Those of rows that have an explanation; as plain texts, which are what settings take and their messages show.
+# Statuses of rows that have an explanation, as plain strings for the types and messages of settings.
 ExplainedStatus = Literal["ok", "truncated", "copied", "off_language", "entity_missing", "over_context"]
 EXPLAINED: tuple[ExplainedStatus, ...] = get_args(ExplainedStatus)

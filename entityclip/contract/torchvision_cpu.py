@@ -1,11 +1,9 @@
-"""Makes `import torchvision` work beside a torch it was not built for. Call it before transformers or open_clip.
+"""Workaround for `import torchvision` with a build of torch that it was not compiled for.
 
-Both import torchvision for its image transforms. Where its compiled operators cannot load (one built for CUDA
-beside a CPU build of torch), `import torchvision` fails all the same: its `_meta_registrations` registers fakes
-for `torchvision::nms` and `torchvision::qnms` without asking whether they exist. Declaring both schemas
-beforehand makes the import work. Transforms then work; `torchvision.ops` and `torchvision.io` do not, and
-nothing here uses them. It is a module of its own because `pipeline` and `model` both need it and import neither
-each other.
+transformers and open_clip import torchvision for its image transforms. If its compiled operators cannot be loaded (a
+CUDA build of torchvision with a CPU build of torch), `import torchvision` fails: its `_meta_registrations` registers
+fakes for `torchvision::nms` and `torchvision::qnms` without checking that they exist. Declaring both schemas first
+makes the import succeed. Transforms then work; `torchvision.ops` and `torchvision.io` do not, and are not used here.
 """
 
 import importlib.machinery
@@ -15,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 _NMS = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-_declared: list[Any] = []  # a torch.library.Library takes its declarations along when it is collected
+_declared: list[Any] = []  # garbage collection of a torch.library.Library would undo its declarations
 
 
 def make_torchvision_importable() -> None:
-    """Declare the operators that torchvision cannot load itself; does nothing where it can."""
+    """Declare the operators that torchvision cannot load. Call it before importing transformers or open_clip."""
     if "torchvision" in sys.modules or _declared or _torchvision_has_operators():
         return
     import torch
@@ -31,15 +29,15 @@ def make_torchvision_importable() -> None:
 
 
 def _torchvision_has_operators() -> bool:
-    """Tell whether torchvision's compiled operators load beside this torch, without importing torchvision.
+    """Return True if torchvision's compiled operators can be loaded, without importing torchvision.
 
-    Importing `torchvision.extension` to ask would run `torchvision/__init__.py` first, which is what fails.
+    Importing `torchvision.extension` to check would first run `torchvision/__init__.py`, which is what fails.
     """
     import torch
 
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
-        return True  # no torchvision: whoever imports it says so best
+        return True  # torchvision is missing: its import raises a clear error
     libraries = (Path(spec.origin).with_name("_C" + end) for end in importlib.machinery.EXTENSION_SUFFIXES)
     library = next((path for path in libraries if path.exists()), None)
     if library is None:

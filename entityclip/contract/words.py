@@ -1,4 +1,4 @@
-"""Words as captions and explanations are compared by them, the same for the judge and for training's evaluation."""
+"""Normalised words for comparing captions with explanations, shared by the judge and evaluation."""
 
 import re
 import unicodedata
@@ -9,11 +9,11 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 _POSSESSIVE = re.compile(r"['\u2019]s\b")
 _UNDECOMPOSED = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
-_LONGEST_CACHED = 40  # letters: texts without spaces are one long chunk each, never met again
+_LONGEST_CACHED = 40  # characters; a text without spaces is one long chunk, which rarely occurs again
 
 
 def words(text: str) -> list[str]:
-    """Return the text's words without case, diacritics and possessive 's; of Chinese and Japanese, the characters."""
+    """Return a text's words without case, diacritics and possessive 's; Chinese and Japanese by character."""
     chunks = text.split()
     fold = _cached if max(map(len, chunks), default=0) <= _LONGEST_CACHED else words_of_chunk
     return list(chain.from_iterable(map(fold, chunks)))

@@ -1,4 +1,4 @@
-"""YAML files that people write: plain values, each key once, and no aliases that unfold into millions of values."""
+"""Strict loading of hand-written YAML: plain values, unique keys, no aliases that expand to millions of values."""
 
 import re
 from pathlib import Path
@@ -10,20 +10,20 @@ from entityclip.contract.errors import ContractError
 
 LONGEST = 2**20  # bytes
 MOST_VALUES = 20_000
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def load_yaml(path: Path) -> Any:
-    """The content of a YAML file.
+    """Load a YAML file.
 
     Raises:
-        ContractError: it cannot be read (then caused by the OSError), is longer than 1 MiB, is not in UTF-8, or as
-            `parse_yaml` does.
+        ContractError: the file cannot be read (the cause is the OSError), is longer than 1 MiB or not UTF-8, or as
+            for `parse_yaml`.
     """
     try:
         with path.open("rb") as file:
             content = file.read(LONGEST + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ContractError(f"cannot be read: {error}") from error
     if len(content) > LONGEST:
         raise ContractError(f"longer than {LONGEST:,} bytes; is this the right file?")
@@ -35,11 +35,11 @@ def load_yaml(path: Path) -> Any:
 
 
 def parse_yaml(text: str) -> Any:
-    """As `yaml.safe_load`, but for keys that occur twice and aliases.
+    """Parse YAML like `yaml.safe_load`, but reject duplicate keys and limit the expansion of aliases.
 
     Raises:
-        ContractError: "not valid YAML", and why: among other reasons a key that is twice in one mapping, a tag that
-            asks for an object, a NUL, or more than 20,000 values with aliases unfolded.
+        ContractError: "not valid YAML" and the reason, such as a duplicate key in a mapping, a tag for a Python
+            object, a NUL, or more than 20,000 values after expanding aliases.
     """
     try:
         return yaml.load(text, Loader=_Loader)  # a SafeLoader
@@ -51,32 +51,32 @@ def parse_yaml(text: str) -> Any:
 
 class _Loader(yaml.SafeLoader):
     def get_single_node(self) -> yaml.Node | None:
-        """The file as nodes, looked at before anything is built of them."""
+        """Return the document's root node, checked before any object is constructed from it."""
         node: yaml.Node | None = super().get_single_node()
         if node is not None:
-            _unfolded(node, {}, set())
+            _count_values(node, {}, set())
         return node
 
 
-def _unfolded(node: yaml.Node, known: dict[int, int], above: set[int]) -> int:
-    """How many values a node stands for with its aliases unfolded; `above` are those that it lies in."""
+def _count_values(node: yaml.Node, known: dict[int, int], parents: set[int]) -> int:
+    """Return the number of values in a node after expanding aliases; `parents` are the ids of enclosing nodes."""
     if id(node) in known:
         return known[id(node)]
-    if id(node) in above:
-        raise yaml.YAMLError(f"an alias of what it lies in{node.start_mark}")
-    above.add(id(node))
+    if id(node) in parents:
+        raise yaml.YAMLError(f"an alias that contains itself{node.start_mark}")
+    parents.add(id(node))
     count = 1
     if isinstance(node, yaml.MappingNode):
         _check_keys(node)
-        count += sum(_unfolded(part, known, above) for pair in node.value for part in pair)
+        count += sum(_count_values(part, known, parents) for pair in node.value for part in pair)
     elif isinstance(node, yaml.ScalarNode):
-        if "\0" in node.value or _HALF_CHARACTER.search(node.value):
-            raise yaml.YAMLError(f"a NUL or half a character{node.start_mark}")
+        if "\0" in node.value or _SURROGATE.search(node.value):
+            raise yaml.YAMLError(f"a NUL or an unpaired surrogate{node.start_mark}")
     elif isinstance(node, yaml.SequenceNode):
-        count += sum(_unfolded(part, known, above) for part in node.value)
-    above.discard(id(node))
+        count += sum(_count_values(part, known, parents) for part in node.value)
+    parents.discard(id(node))
     if count > MOST_VALUES:
-        raise yaml.YAMLError(f"more than {MOST_VALUES:,} values, with aliases unfolded,{node.start_mark}")
+        raise yaml.YAMLError(f"more than {MOST_VALUES:,} values after expanding aliases,{node.start_mark}")
     known[id(node)] = count
     return count
 
@@ -87,5 +87,5 @@ def _check_keys(node: yaml.MappingNode) -> None:
         if isinstance(key, yaml.ScalarNode):
             if (key.tag, key.value) in seen:
                 line = key.start_mark.line + 1
-                raise yaml.YAMLError(f"line {line}: the key {key.value!r} occurs twice; keep the one that is meant")
+                raise yaml.YAMLError(f"line {line}: the key {key.value!r} occurs twice; remove one of them")
             seen.add((key.tag, key.value))

@@ -1,1 +1,1 @@
-"""`entityclip serve`: a small site on this machine to page through explanations and to try both arms' retrieval."""
+"""`entityclip serve`: a local web site for browsing explanations and trying the retrieval of trained models."""

@@ -1,4 +1,4 @@
-"""The site: addresses, and what answers them."""
+"""The web application's routes."""
 
 import asyncio
 import html
@@ -26,7 +26,7 @@ from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
 from pipeline.inspect.query_process import QueryProcess
 
-_SECONDS_BETWEEN_LOOKS = 0.2  # whether the client is still there
+_SECONDS_BETWEEN_POLLS = 0.2  # of the client's connection
 _STYLE = (Path(__file__).parent / "style.css").read_bytes()
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
@@ -36,11 +36,11 @@ T = TypeVar("T")
 
 
 def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
-    """The application; `host` is what it will be served on."""
+    """Build the application; `host` is the address that it will be served on."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     browse, pictures = Browse(contents, queries), Pictures()
     retrieval = Retrieval(contents, browse, queries)
-    page = Pages(contents, version=secrets.token_hex(4))  # in addresses of pictures, which browsers keep
+    page = Pages(contents, version=secrets.token_hex(4))  # part of image URLs, against stale browser caches
 
     @app.get("/")
     async def rows(request: Request) -> Response:
@@ -56,7 +56,7 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
         view = view_of(query)
         found = await _unless_gone(request, lambda gone: browse.row_page(view, shard, row_id, at, gone))
         if found is None:
-            raise HTTPException(404, f"no shard here has the row {visible(row_id, 200)}")
+            raise HTTPException(404, f"no shard contains the row {visible(row_id, 200)}")
         why = await asyncio.to_thread(_why_no_picture, browse, pictures, found.row)
         return page("row.html", found=found, view=view, no_picture=why, made=_made(found.provenance))
 
@@ -65,7 +65,7 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
         query = request.query_params
         row = await asyncio.to_thread(browse.row, query["shard"], query.get("id", "")) if "shard" in query else None
         if row is None and "shard" in query:
-            raise HTTPException(404, f"no shard here has the row {visible(query.get('id', ''), 200)}")
+            raise HTTPException(404, f"no shard contains the row {visible(query.get('id', ''), 200)}")
         splits = await asyncio.to_thread(retrieval.splits) if contents.runs else []
         usual = "test" if "test" in splits else splits[0] if splits else ""
         split = row["split"] if row is not None else query.get("split", usual)
@@ -119,29 +119,29 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
 
     @app.exception_handler(HTTPException)
     def known(request: Request, error: HTTPException) -> HTMLResponse:
-        return page("message.html", error.status_code, said=str(error.detail))
+        return page("message.html", error.status_code, message=str(error.detail))
 
     @app.exception_handler(Exception)
     def unknown(request: Request, error: Exception) -> HTMLResponse:
-        return page("message.html", 500, said="this page failed; the terminal that runs `serve` says how")
+        return page("message.html", 500, message="this page failed; see the terminal that runs `serve`")
 
     return Guard(app, host)
 
 
 async def _unless_gone(request: Request, work: Callable[[Abandoned], T]) -> T:
-    """Work in a thread, which is told when the client has gone."""
+    """Run `work` in a thread, with a callable that returns True once the client has disconnected."""
     gone = threading.Event()
 
     async def watch() -> None:
         while not await request.is_disconnected():
-            await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+            await asyncio.sleep(_SECONDS_BETWEEN_POLLS)
         gone.set()
 
     watching = asyncio.create_task(watch())
     try:
         return await asyncio.to_thread(work, gone.is_set)
     finally:
-        gone.set()  # also where the server stops and this is cancelled
+        gone.set()  # also if this is cancelled because the server stops
         watching.cancel()
 
 
@@ -154,7 +154,7 @@ def _why_no_picture(browse: Browse, pictures: Pictures, row: dict[str, Any]) -> 
 
 
 def _placeholder(why: str) -> str:
-    """A picture that says why there is none."""
+    """Return an SVG that shows why there is no picture."""
     words, lines = visible(why, 120).split(), [""]
     for word in words:
         lines = [*lines[:-1], f"{lines[-1]} {word}".strip()] if len(lines[-1]) + len(word) < 24 else [*lines, word]
@@ -167,7 +167,7 @@ def _placeholder(why: str) -> str:
 
 
 def _made(provenance: dict[str, Any]) -> list[tuple[str, str]]:
-    """How a shard's rows were made, in lines."""
+    """Return names and values that describe how a shard's rows were generated."""
     runs = [run for run in provenance.get("generations") or [] if isinstance(run, dict)]
     engines = dict.fromkeys(f"{run.get('engine')} {run.get('engine_version')}" for run in runs)
     prompt, sampling = provenance.get("prompt"), provenance.get("sampling")

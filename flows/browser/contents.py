@@ -1,4 +1,4 @@
-"""What a path leads to that can be browsed: explanations, and trained models with their embeddings."""
+"""The content served from a path: explanations, and trained models with their embeddings."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +10,16 @@ from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
 from pipeline.inspect.summary import Summary, summarise
 
-_INDEX = "index.json"  # as model.search.index names it, which imports torch: seconds
+_INDEX = "index.json"  # as in model.search.index, which imports torch and takes seconds to load
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What is shown.
+    """The served explanations and models.
 
     Attributes:
-        location: as the person named it.
-        runs: training runs and indexes by the name of their arm; those of one folder as they are compared.
+        location: as given by the user.
+        runs: training runs and indexes by arm name, those of one folder in the order of comparison.
     """
 
     location: str
@@ -28,13 +28,13 @@ class Contents:
 
 
 def open_contents(location: str, arms: dict[str, Path]) -> Contents:
-    """Look at footers and small files; no model is loaded.
+    """Find the content of a location from footers and small files, without loading a model.
 
     Args:
-        arms: more training runs or indexes, by name.
+        arms: additional training runs or indexes, by name.
 
     Raises:
-        PipelineError: there is nothing to show, or an arm is neither a training run nor an index.
+        PipelineError: there are no explanations, or an arm is neither a training run nor an index.
     """
     for name, folder in arms.items():
         if not is_training_run(folder) and not (folder / _INDEX).is_file():
@@ -44,8 +44,8 @@ def open_contents(location: str, arms: dict[str, Path]) -> Contents:
         explanations = overview(run).explanations
         if explanations is None:
             raise PipelineError(
-                f"{visible(location)}: does not say which explanations it was trained on; serve their folder, and "
-                f"name the run beside it: --arm NAME={visible(location)}"
+                f"{visible(location)}: does not record which explanations it was trained on; serve their folder and "
+                f"add the run: --arm NAME={visible(location)}"
             )
         return Contents(location, _summary(explanations), {run.resolve().name: run} | arms)
     folder = Path(location) / EXPLANATIONS
@@ -60,8 +60,8 @@ def _summary(location: str) -> Summary:
     summary = summarise(location)
     if summary is None:
         raise PipelineError(
-            f"{visible(location)}: holds neither explanations (split=*/part-*.parquet) nor a training run (train.json)"
+            f"{visible(location)}: has neither explanations (split=*/part-*.parquet) nor a training run (train.json)"
         )
     if not summary.looks:
-        raise PipelineError(f"{visible(location)}: has no shard that can be read; entityclip inspect says more")
+        raise PipelineError(f"{visible(location)}: has no readable shard; run entityclip inspect for details")
     return summary

@@ -1,7 +1,7 @@
-"""What stands before every page: only who is meant to ask gets an answer, and no answer may do more than be seen.
+"""Request checks and security headers for every page.
 
-A site that listens on loopback is still reached by every page that the person's browser shows: by addresses in it
-(Sec-Fetch-Site tells), and by a name that its owner points at 127.0.0.1 (the Host header tells).
+A site on loopback can still be reached by any page in the user's browser: by links and embedded resources (detected by
+the Sec-Fetch-Site header), and by DNS rebinding, a name that resolves to 127.0.0.1 (detected by the Host header).
 """
 
 import ipaddress
@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LONGEST_ADDRESS = 16_000  # characters of path and query
+LONGEST_URL = 16_000  # characters of path and query
 
 _HEADERS = {
     "content-security-policy": "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; "
@@ -26,7 +26,7 @@ _HEADERS = {
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine can reach a server on this host."""
+    """Return True if a server on this host can be reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -34,16 +34,16 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """Wraps an application."""
+    """ASGI middleware that refuses foreign requests and adds security headers."""
 
     def __init__(self, app: ASGIApp, host: str) -> None:
-        """`host` is what the server listens on."""
+        """Wrap `app`; `host` is the address that the server listens on."""
         self._app = app
         self._host = host
         self._names = {"localhost", host.lower()} if is_loopback(host) else {host.lower(), socket.gethostname().lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle a request."""
         if scope["type"] != "http":
             return
 
@@ -61,13 +61,13 @@ class Guard:
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
         if scope["method"] != "GET":
-            return PlainTextResponse("this site is only read: GET", 405, {"allow": "GET"})
+            return PlainTextResponse("this site is read-only: GET", 405, {"allow": "GET"})
         if not self._is_this_site(headers.get("host", "")):
-            return PlainTextResponse("this site does not go by that name; use the address that `serve` printed", 421)
-        links_here = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
-        if headers.get("sec-fetch-site") == "cross-site" and not links_here:
-            return PlainTextResponse("other sites may link to this one, and no more", 403)
-        if len(scope["path"]) + len(scope["query_string"]) > LONGEST_ADDRESS:
+            return PlainTextResponse("unknown host name; use the address that `serve` printed", 421)
+        is_link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+        if headers.get("sec-fetch-site") == "cross-site" and not is_link:
+            return PlainTextResponse("other sites may only link to this one", 403)
+        if len(scope["path"]) + len(scope["query_string"]) > LONGEST_URL:
             return PlainTextResponse("the address is too long", 414)
         return None
 
@@ -78,7 +78,7 @@ class Guard:
             return False
         if name.lower() in self._names:
             return True
-        try:  # an address is no name that could be pointed here; the port may be another: a tunnel's
+        try:  # IP addresses cannot be rebound; the port may differ, as with a tunnel
             address = ipaddress.ip_address(name)
         except ValueError:
             return False

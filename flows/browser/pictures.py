@@ -1,4 +1,4 @@
-"""Pictures of rows, small enough for a page; those seen last stay in memory, up to a bound in bytes."""
+"""Resized images of rows, in an LRU cache that is limited in bytes."""
 
 import threading
 from collections import OrderedDict
@@ -14,7 +14,7 @@ _AT_ONCE = 2  # decoded images may take 150 MB each
 
 
 class Pictures:
-    """JPEGs by row and size, made when first asked for."""
+    """A cache of JPEGs by row and size, created on first use."""
 
     def __init__(self, kept_bytes: int = _KEPT_BYTES) -> None:
         self._kept: OrderedDict[tuple[str, str, str], bytes | BadImage] = OrderedDict()
@@ -23,7 +23,7 @@ class Pictures:
         self._decoding = threading.Semaphore(_AT_ONCE)
 
     def kept(self, shard: str, row_id: str, size: str) -> bytes | None:
-        """A picture, if it is in memory. Raises BadImage if it is known to be none."""
+        """Return a picture from the cache, or None. Raises BadImage if the image is known to be unusable."""
         with self._lock:
             found = self._kept.get((shard, row_id, size))
             if found is not None:
@@ -33,7 +33,7 @@ class Pictures:
         return found
 
     def picture(self, row: dict[str, Any], root: Path, size: str) -> bytes:
-        """The picture of a whole row. Raises BadImage saying why there is none."""
+        """Return the picture of a row. Raises BadImage if the image is unusable."""
         shard, row_id = row["shard"], row["id"]
         found = self.kept(shard, row_id, size)
         if found is not None:
@@ -43,7 +43,7 @@ class Pictures:
             with self._decoding:
                 made = shown_image(root, image.get("path"), image.get("bytes"), SIZES[size])
         except BadImage as error:
-            without_frames = BadImage(str(error), error.fault)  # they would hold its pixels
+            without_frames = BadImage(str(error), error.fault)  # a traceback would keep the pixels in memory
             self._keep((shard, row_id, size), without_frames)
             raise
         self._keep((shard, row_id, size), made)

@@ -1,4 +1,4 @@
-"""Pages from templates. Everything in them is a stranger's text: escaped, and what cannot be seen made visible."""
+"""Rendering of pages from templates. Texts are untrusted: HTML is escaped, and control characters are made visible."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ _LONGEST = 20_000  # characters of one text on a page
 
 
 class Pages:
-    """Renders the templates beside this file."""
+    """Renders the templates in the folder `templates`."""
 
     def __init__(self, contents: Contents, version: str) -> None:
         environment = jinja2.Environment(
@@ -34,7 +34,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters["seen"] = _seen
+        environment.filters["visible"] = _visible
         environment.filters["lines"] = _lines
         environment.globals.update(
             contents=contents,
@@ -54,16 +54,16 @@ class Pages:
         self._environment = environment
 
     def __call__(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """A page."""
+        """Render a template as an HTML response."""
         return HTMLResponse(self._environment.get_template(template).render(**values), status)
 
 
-def _seen(text: object, limit: int = _LONGEST) -> str:
-    """A text in one line."""
+def _visible(text: object, limit: int = _LONGEST) -> str:
+    """Return a text in one line, control characters escaped."""
     return visible(str(text), limit)
 
 
 def _lines(text: str) -> list[str]:
-    """A text with its lines, the rest of what cannot be seen as escapes."""
+    """Split a text into lines, other control characters escaped."""
     shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"
     return [visible(line) for line in shown.split("\n")]

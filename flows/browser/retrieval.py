@@ -1,4 +1,4 @@
-"""A query, and what each arm finds, plain CLIP beside the others."""
+"""Retrieval by every arm for a query."""
 
 import threading
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from pipeline.inspect.query_process import QueryProcess
 from pipeline.inspect.summary import Summary
 
 TOP = 10
-_CAPTIONS_AN_IMAGE = 5  # so many pairs may stand for one image before fewer than TOP images are shown
+_CAPTIONS_AN_IMAGE = 5  # with more pairs per image, fewer than TOP images may be shown
 LONGEST_QUERY = 1_000  # characters
 
 
 @dataclass(frozen=True)
 class Hit:
-    """An image that was found; `row` is None where the explanations no longer have it."""
+    """A retrieved image; `row` is None if the explanations no longer contain it."""
 
     score: float
     id: str
@@ -31,12 +31,12 @@ class Hit:
 
 @dataclass(frozen=True)
 class Found:
-    """What one arm found.
+    """The results of one arm.
 
     Attributes:
-        kind: what the run is, such as "plain CLIP" (`RunOverview.kind`); of an index empty.
-        rank: of the right image, among `candidates` pairs; None where the query has none.
-        problem: why there is nothing.
+        kind: the kind of run, such as "plain CLIP" (`RunOverview.kind`); empty for an index.
+        rank: rank of the right image among `candidates` pairs; None if the query has no right image.
+        problem: the reason why there are no results.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Found:
 
 
 class Retrieval:
-    """All arms. Models are loaded by the first query and stay; queries are answered one after the other."""
+    """Retrieval by all arms. Models are loaded on first use and kept; queries are processed one at a time."""
 
     def __init__(self, contents: Contents, browse: Browse, queries: QueryProcess) -> None:
         self.runs = contents.runs
@@ -59,19 +59,26 @@ class Retrieval:
         self._lock = threading.Lock()
 
     def splits(self) -> list[str]:
-        """Splits that at least one arm has embeddings of, in the order of the rows' splits."""
-        from model.search.gallery import splits_embedded  # imports torch: seconds, which only this page needs
+        """Return the splits of which at least one arm has embeddings, in the order of the rows' splits."""
+        from model.search.gallery import splits_embedded  # imports torch, which takes seconds
 
         embedded: set[str] = set()
         for folder in self.runs.values():
             try:
                 embedded |= set(splits_embedded(folder))
             except ModelError:
-                continue  # its search says why
+                continue  # its search reports the error
         return [split for split in self._summary.counts if split in embedded]
 
     def search(self, text: str, split: str, row: dict[str, Any] | None, abandoned: Abandoned) -> list[Found]:
-        """What every arm finds for a text; `row` is the one whose image is right. Raises PipelineError."""
+        """Search with every arm for a text.
+
+        Args:
+            row: the row whose image is right, if any.
+
+        Raises:
+            PipelineError: the rows cannot be queried, or the client has disconnected.
+        """
         right = set() if row is None else set(ids_alike(self._summary, row))
         with self._lock:
             found = {name: self._ask(name, folder, text, split, right) for name, folder in self.runs.items()}
@@ -82,7 +89,7 @@ class Retrieval:
     def _ask(
         self, name: str, folder: Path, text: str, split: str, right: set[str]
     ) -> str | tuple[list[tuple[float, str]], int, int | None, list[str]]:
-        """Scores and ids, candidates, rank, remarks; or why there are none."""
+        """Return scores and ids, candidates, rank, and remarks; or the reason why there are none."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -101,7 +108,7 @@ class Retrieval:
         except (ModelError, OSError) as error:
             return str(error)
         if right and not right_places:
-            remarks.append("the right image is not among those that were embedded")
+            remarks.append("the right image has no embedding")
         return list(zip(scores[0].tolist(), ids, strict=True)), len(gallery.ids), rank, remarks
 
     def _found(self, name: str, answer: Any, rows: dict[str, dict[str, Any]], right: set[str]) -> Found:
@@ -110,7 +117,7 @@ class Retrieval:
         if isinstance(answer, str):
             return Found(name, kind, problem=answer)
         scored, candidates, rank, remarks = answer
-        hits: dict[str, Hit] = {}  # by image: several captions of one are one
+        hits: dict[str, Hit] = {}  # by image, as several pairs may share one
         for score, row_id in scored:
             row = rows.get(row_id)
             image = row_id if row is None else (row["image"] or {}).get("path") or row_id
@@ -119,7 +126,7 @@ class Retrieval:
 
 
 def text_of(query: str, row: dict[str, Any] | None) -> str:
-    """What is looked for: a row's caption, or the query. Raises PipelineError for one that is too long."""
+    """Return the text to search for: a row's caption, or the query. Raises PipelineError if the query is too long."""
     text = (row["caption"] if row is not None else query).strip()
     if row is None and len(text) > LONGEST_QUERY:
         raise PipelineError(f"the query is longer than {LONGEST_QUERY:,} characters")

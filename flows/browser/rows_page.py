@@ -1,4 +1,4 @@
-"""What the page of rows and the page of one row hold, without their HTML."""
+"""The content of the list of rows and of the page of one row, without HTML."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ Counts = dict[str, dict[str, int]]  # by split and status
 
 @dataclass(frozen=True)
 class RowsPage:
-    """One page.
+    """One page of the list.
 
     Attributes:
         total: rows on all pages.
-        splits, statuses: rows by label, of those that meet the condition and the other label.
-        rows: whole rows, each with `shard`, and its number among all from 0 as `at`.
-        problem: what is wrong with the condition; then there are no rows.
+        splits, statuses: number of rows by label, among those that meet the condition and the other selected label.
+        rows: whole rows, each with `shard`, and its index in the list as `at`.
+        problem: the error in the condition, in which case there are no rows.
     """
 
     view: View
@@ -40,7 +40,7 @@ class RowsPage:
 
 @dataclass(frozen=True)
 class RowPage:
-    """One row, and those beside it in the view that it was come to by; `at` is its number there, from 0."""
+    """One row with its neighbours in the view; `at` is its index in the view."""
 
     view: View
     row: dict[str, Any]
@@ -51,16 +51,16 @@ class RowPage:
 
 
 class Browse:
-    """Pages of rows, from any thread."""
+    """Reads pages of rows; thread-safe."""
 
     def __init__(self, contents: Contents, queries: QueryProcess) -> None:
         self._summary = contents.summary
         self._queries = queries
-        self._rows = Rows(contents.summary)  # reads shards; its SQL is not used
+        self._rows = Rows(contents.summary)  # used to read shards, not for SQL
         self._looks = {look.name: look for look in contents.summary.looks}
 
     def page(self, view: View, abandoned: Abandoned) -> RowsPage:
-        """The page of a view; its last one if it has fewer."""
+        """Return the page of a view, or its last page if it has fewer."""
         try:
             counts = self._counts(view, abandoned)
             splits = _by_label({split: {split: _of(by, view.status)} for split, by in counts.items()})
@@ -75,14 +75,14 @@ class Browse:
         return RowsPage(view, total, pages, splits, statuses, rows, unreadable)
 
     def row(self, shard: str, row_id: str) -> dict[str, Any] | None:
-        """A whole row, or None where there is no such."""
+        """Return a whole row, or None if it does not exist."""
         if shard not in self._looks:
             return None
         found = self._rows.rows(pa.table({SHARD: [shard], "id": [row_id]}))
         return found[0] if found else None
 
     def row_page(self, view: View, shard: str, row_id: str, at: int | None, abandoned: Abandoned) -> RowPage | None:
-        """A row's page, or None where there is no such row."""
+        """Return a row's page, or None if the row does not exist."""
         row = self.row(shard, row_id)
         if row is None:
             return None
@@ -108,17 +108,17 @@ class Browse:
         )
 
     def image_root(self, shard: str) -> Any:
-        """The folder that the images of this shard are below."""
+        """Return the image root of a shard."""
         return self._rows.image_root(shard)
 
     def find(self, row_id: str, abandoned: Abandoned) -> list[dict[str, str]]:
-        """Up to two rows with this id, or else whose id begins so: their shard, split and id."""
+        """Return shard, split and id of up to two rows with this id, or else with ids that start with it."""
         found: list[dict[str, str]] = self._queries.find(row_id, 2, abandoned).to_pylist()
         same = [one for one in found if one["id"] == row_id]
         return same or found
 
     def rows_of(self, picked: pa.Table) -> dict[str, dict[str, Any]]:
-        """Whole rows by their id; of shards that are known, and can be read."""
+        """Return whole rows by id, skipping unknown and unreadable shards."""
         return {row["id"]: row for row in self._numbered(picked, 0)[0]}
 
     def _counts(self, view: View, abandoned: Abandoned) -> Counts:
@@ -134,7 +134,7 @@ class Browse:
         return self._queries.page(view.wish, begin, count, abandoned)
 
     def _numbered(self, picked: pa.Table, begin: int) -> tuple[tuple[dict[str, Any], ...], int]:
-        """Whole rows with their numbers, and how many could not be read."""
+        """Return whole rows with their indices, and the number of unreadable rows."""
         picked = picked.filter(pa.array([shard in self._looks for shard in picked[SHARD].to_pylist()], pa.bool_()))
         found = {(row[SHARD], row["id"]): row for row in self._rows.rows(picked)}
         keys = list(zip(picked[SHARD].to_pylist(), picked["id"].to_pylist(), strict=True))

@@ -1,4 +1,4 @@
-"""`entityclip serve`: opens what a path leads to, listens, and says where."""
+"""`entityclip serve`: start the web server."""
 
 import logging
 import socket
@@ -19,9 +19,9 @@ _SECONDS_TO_STOP = 1
 
 
 class _Server(uvicorn.Server):
-    """Ctrl-C and SIGTERM end it as they should, so they are not raised again when it has ended.
+    """A server that does not raise Ctrl-C and SIGTERM again after it has shut down.
 
-    Prints `line` once it answers and takes those signals.
+    Prints `line` once it answers requests and handles these signals.
     """
 
     def __init__(self, config: uvicorn.Config, line: str) -> None:
@@ -29,12 +29,12 @@ class _Server(uvicorn.Server):
         self._line = line
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen."""
+        """Start to listen, then print the line."""
         await super().startup(sockets)
         print(self._line, flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first asks, the second insists."""
+        """Shut down on the first signal, and immediately on the second."""
         self.force_exit = self.should_exit
         self.should_exit = True
 
@@ -43,9 +43,9 @@ def serve(location: str, *, host: str, port: int, arms: list[str]) -> None:
     """Serve until Ctrl-C or SIGTERM.
 
     Raises:
-        PipelineError: nothing to serve, an arm that is none, or an address that cannot be listened on.
+        PipelineError: there is nothing to serve, an arm is invalid, or the address is not available.
     """
-    listener = _listen(host, port)  # sooner than a million rows are looked at
+    listener = _listen(host, port)  # fails early: opening a million rows takes a while
     with listener:
         contents = open_contents(location, _named(arms))
         url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
@@ -62,11 +62,11 @@ def serve(location: str, *, host: str, port: int, arms: list[str]) -> None:
             )
             if not is_loopback(host):
                 print(
-                    f"warning: {host} can be reached by others, and there is no password: who can reach it sees all "
-                    "rows and images, and can keep this machine busy",
+                    f"warning: {host} can be reached by others, and there is no password: anyone who can reach it sees "
+                    "all rows and images, and can keep this machine busy",
                     file=sys.stderr,
                 )
-            line = f"{visible(location)}: {contents.summary.rows:,} rows at {url} (Ctrl-C ends it)"
+            line = f"{visible(location)}: {contents.summary.rows:,} rows at {url} (stop with Ctrl-C)"
             _Server(config, line).run(sockets=[listener])
 
 
@@ -76,7 +76,7 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
         raise PipelineError(
-            f"cannot listen on {visible(host)} port {port}: {error}; choose another with --port (0: any that is free)"
+            f"cannot listen on {visible(host)} port {port}: {error}; choose another with --port (0: any free port)"
         ) from error
 
 
@@ -85,6 +85,6 @@ def _named(arms: list[str]) -> dict[str, Path]:
     for arm in arms:
         name, equals, folder = arm.partition("=")
         if not (name and equals and folder) or name in named:
-            raise PipelineError(f"--arm {visible(arm)}: is NAME=FOLDER wanted, each name once")
+            raise PipelineError(f"--arm {visible(arm)}: must be NAME=FOLDER, each name once")
         named[name] = Path(folder)
     return named

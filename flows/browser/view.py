@@ -1,4 +1,4 @@
-"""The state of the page of rows: all of it stands in the address, so that every view has a permanent link."""
+"""The state of the list of rows, kept entirely in the URL, so that every view has a permanent link."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -21,10 +21,12 @@ assert ORDER_NAMES.keys() == ORDERS.keys()
 
 @dataclass(frozen=True)
 class View:
-    """Which rows are seen.
+    """A selection of rows, their order, and a page.
 
     Attributes:
-        where: SQL; split, status: empty for all; page: from 1.
+        where: SQL condition.
+        split, status: empty for all.
+        page: counted from 1.
     """
 
     where: str = ""
@@ -36,31 +38,31 @@ class View:
 
     @property
     def wish(self) -> Wish:
-        """The rows of all its pages."""
+        """The query for the rows of all pages."""
         return Wish(self.where, self.split, self.status, self.order)
 
     @property
     def is_as_stored(self) -> bool:
-        """Whether footers alone tell where a page lies."""
+        """True if footers suffice to locate the page's rows."""
         return not self.where and self.order == "stored"
 
     def having(self, **changes: Any) -> "View":
-        """The same but for some; from its first page unless that is among them."""
+        """Return a copy with changed attributes, at the first page unless `page` is among them."""
         return replace(self, **({"page": 1} | changes))
 
     def parameters(self) -> dict[str, Any]:
-        """What is not as it is by default."""
+        """Return the attributes that differ from their defaults."""
         defaults = {field.name: field.default for field in fields(self)}
         return {name: value for name, value in asdict(self).items() if value != defaults[name]}
 
     def link(self, path: str = "/", **more: Any) -> str:
-        """An address of this site."""
+        """Return a URL of this site with the view's state."""
         query = urlencode(more | self.parameters())
         return f"{path}?{query}" if query else path
 
 
 def view_of(query: Mapping[str, str]) -> View:
-    """The view that an address means; what makes no sense in it is as by default."""
+    """Parse a URL's query into a view; invalid values are replaced by their defaults."""
     per = _number(query.get("per", ""), 24)
     order = query.get("order", "stored")
     return View(

@@ -1,1 +1,1 @@
-"""The `entityclip` command: its commands, and what each asks of the flows and of the two halves."""
+"""The commands of `entityclip`: arguments, options, and their calls to flows, `pipeline` and `model`."""

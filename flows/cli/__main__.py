@@ -1,4 +1,4 @@
-"""Run the command: `python -m flows.cli` is the same as `entityclip`."""
+"""Make `python -m flows.cli` run the `entityclip` command."""
 
 from flows.cli.main import main
 

@@ -1,4 +1,4 @@
-"""The command `check`. No flow of Prefect: it leaves nothing behind."""
+"""The command `check`. It is not a Prefect flow and writes nothing."""
 
 import contextlib
 import sys
@@ -17,18 +17,18 @@ def check(
     out: Output = None,
     redo: RedoOption = None,
     redo_max_tokens: RedoMaxTokens = None,
-    sample: Annotated[int, typer.Option(min=0, help="how many images to decode, seeded")] = 1000,
+    sample: Annotated[int, typer.Option(min=0, help="number of randomly chosen images to decode (seeded)")] = 1000,
     full: Annotated[bool, typer.Option("--full", help="decode and hash every image")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="threads that decode; by default one a core")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="decoding threads; by default one per core")] = None,
     languages: Annotated[bool, typer.Option("--languages", help="count captions by language")] = False,
     probe: Annotated[
-        int, typer.Option(min=0, help="how many prompts the engine answers for the estimate; 0: none")
+        int, typer.Option(min=0, help="number of prompts sent to the engine for the estimate; 0: none")
     ] = 64,
-    strict: Annotated[bool, typer.Option("--strict", help="exit code 1 where there are warnings")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="exit code 1 if there are warnings")] = False,
     pictures: Annotated[bool, typer.Option("--pictures", help="put the images into the Parquet file")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="the same as JSON, and nothing else on stdout")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON and nothing else")] = False,
 ) -> None:
-    """Look at a manifest and its data before any long work; nothing is written. Exit code 2 where there are errors."""
+    """Check a manifest and its data before any long work; writes nothing. Exit code 2 if there are errors."""
     from rich.console import Console
 
     from flows.display.check import show_check
@@ -38,13 +38,13 @@ def check(
 
     again = parse_redo(redo, redo_max_tokens)
     options = CheckOptions(sample, full, workers, languages, limit, again, probe)
-    with contextlib.redirect_stdout(sys.stderr):  # whatever a library says is no part of the report
+    with contextlib.redirect_stdout(sys.stderr):  # output of libraries is not part of the report
         try:
             report = check_manifest(manifest, options, engine=engine, output=out)
         except PipelineError as error:
             if not as_json:
                 raise
-            report = unreadable_manifest(manifest, error)  # a finding like any other
+            report = unreadable_manifest(manifest, error)
     if as_json:
         print(report.model_dump_json(indent=1))
     else:

@@ -1,4 +1,4 @@
-"""Commands that do the whole job, from captions to a table of results: `demo` and `reproduce`."""
+"""Commands that run everything from captions to a table of results: `demo` and `reproduce`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +11,10 @@ from pipeline.manifest.engine_kind import EngineKind
 
 
 def demo(
-    engine: Annotated[EngineKind, typer.Option(help="who generates the explanations")] = "transformers",
+    engine: Annotated[EngineKind, typer.Option(help="engine that generates the explanations")] = "transformers",
     out: Annotated[Path | None, typer.Option("--out", help="run folder; by default runs/heraldry")] = None,
 ) -> None:
-    """The whole job on the demo world: generate, train three ways, evaluate, report."""
+    """Run everything on the demo world: generate, train three ways, evaluate, report."""
     start_temporary_server()
     from flows.demo import run_demo
 
@@ -27,20 +27,20 @@ def reproduce(
     root: Annotated[Path, typer.Option(help="folder of its published files, and of released explanations if any")],
     out: Annotated[Path | None, typer.Option("--out", help="by default runs/reproduce-BENCHMARK")] = None,
     seed: Annotated[list[int] | None, typer.Option(min=0, help="repeatable; by default 42, 43 and 44")] = None,
-    generate: Annotated[bool, typer.Option("--generate", help="generate, although released explanations lie there")] = (
+    generate: Annotated[bool, typer.Option("--generate", help="generate even if there are released explanations")] = (
         False
     ),
     manifest: Annotated[Path | None, typer.Option(help="generate with its model, prompt and engine")] = None,
     override: Annotated[
         list[str] | None, typer.Option("--set", help="change a training setting of all arms (repeatable)")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="go on although the check found errors")] = False,
+    force: Annotated[bool, typer.Option("--force", help="continue even if the check found errors")] = False,
 ) -> None:
-    """The paper's table on one of its benchmarks; called again, it goes on where it stopped."""
+    """Reproduce the paper's table on one of its benchmarks; a repeated call resumes."""
     from flows.paper_benchmarks import open_reproduction
 
     folder = (out or Path("runs") / f"reproduce-{benchmark}").absolute()
-    open_reproduction(benchmark, root, folder)  # mistakes show before Prefect starts
+    open_reproduction(benchmark, root, folder)  # so that errors show before Prefect starts
     start_temporary_server()
     from flows.display.console import console
     from flows.display.retrieval import show_arms_table

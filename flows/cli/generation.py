@@ -1,4 +1,4 @@
-"""Commands that make explanations and the shards of them: `generate`, `reclean`, `import-explanations`, `pack`."""
+"""Commands that write explanation shards: `generate`, `reclean`, `import-explanations`, `pack`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,11 +18,11 @@ def generate(
     redo: RedoOption = None,
     redo_max_tokens: RedoMaxTokens = None,
 ) -> None:
-    """Generate explanations into Parquet shards; what is there already is kept."""
+    """Generate explanations into Parquet shards; existing ones are kept."""
     from pipeline.generation.redo import parse_redo
     from pipeline.job import open_job
 
-    job = open_job(manifest, engine=engine, output=out)  # mistakes show before Prefect starts
+    job = open_job(manifest, engine=engine, output=out)  # so that errors show before Prefect starts
     parse_redo(redo, redo_max_tokens)
     start_temporary_server()
     from flows.display.console import console, next_steps, show_generation
@@ -39,7 +39,7 @@ def generate(
 
 
 def reclean(manifest: ManifestPath, out: Output = None) -> None:
-    """Clean and judge the raw texts in the shards again, without an engine."""
+    """Clean and judge the raw texts in the shards again, without the LLM."""
     from flows.display.console import console
     from pipeline.generation.reclean import reclean as reclean_shards
     from pipeline.job import open_job
@@ -53,9 +53,9 @@ def reclean(manifest: ManifestPath, out: Output = None) -> None:
 
 def import_explanations(
     manifest: ManifestPath,
-    files: Annotated[list[Path], typer.Argument(help="all the released files: JSON, from an image's path to a text")],
-    model: Annotated[str, typer.Option(help="the LLM that wrote the texts, as far as known")] = "unknown",
-    out: Annotated[str | None, typer.Option("--out", help="default: the manifest's output, -imported added")] = None,
+    files: Annotated[list[Path], typer.Argument(help="all released files: JSON mappings from image path to text")],
+    model: Annotated[str, typer.Option(help="the LLM that wrote the texts, if known")] = "unknown",
+    out: Annotated[str | None, typer.Option("--out", help="default: the manifest's output plus -imported")] = None,
 ) -> None:
     """Write released explanations into Parquet shards, without an LLM."""
     from flows.display.console import console
@@ -65,21 +65,21 @@ def import_explanations(
     for line in summary.lines():
         console.print(line, markup=False, soft_wrap=True)
     if summary.missing:
-        console.print("pairs without a text are left out; training takes the rest with --allow-partial")
+        console.print("pairs without a text are left out; train on the rest with --allow-partial")
 
 
 def pack(
     explanations: Annotated[str, typer.Argument(help="folder or URL of explanation shards")],
-    out: Annotated[str, typer.Argument(help="folder or URL of the packed ones; what is there already is kept")],
-    size: Annotated[int, typer.Option(min=16, help="pixels of the shorter side of an image")] = 256,
+    out: Annotated[str, typer.Argument(help="folder or URL of the packed shards; existing ones are kept")],
+    size: Annotated[int, typer.Option(min=16, help="shorter side of the stored images, in pixels")] = 256,
     quality: Annotated[int, typer.Option(min=1, max=95, help="JPEG quality")] = 90,
     image_root: Annotated[Path | None, typer.Option(help="overrides the one recorded in the shards")] = None,
     max_bad_images: Annotated[
-        float, typer.Option(min=0, max=1, help="share of the rows that may be left out for their image")
+        float, typer.Option(min=0, max=1, help="share of rows that may be dropped because of their image")
     ] = 0.01,
-    workers: Annotated[int | None, typer.Option(min=1, help="threads; by default one for each core")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="threads; by default one per core")] = None,
 ) -> None:
-    """Write the shards again with their images inside, resized: for fast and for remote reading."""
+    """Copy the shards with their images inside, resized: for fast and for remote reading."""
     from flows.display.console import console
     from pipeline.packing.pack import PackSettings, pack as pack_shards
 

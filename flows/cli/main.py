@@ -1,8 +1,8 @@
-"""The `entityclip` command: the human face of the flows.
+"""The `entityclip` command.
 
-Exit codes: 0 done, or stopped by SIGTERM with its work saved; 1 failed; 2 something in the user's hands is wrong (the
-message says what and how to mend it); 130 interrupted.
-Prefect and torch take seconds to import, and pyarrow and pydantic a part of one, so each command imports its own.
+Exit codes: 0 done, or stopped by SIGTERM with its work saved; 1 failed; 2 an error that the user can fix (the message
+says how); 130 interrupted.
+Prefect and torch take seconds to import, pyarrow and pydantic a fraction of one, so each command imports what it needs.
 """
 
 import os
@@ -34,8 +34,8 @@ for command in _COMMANDS:
 
 
 def main() -> None:
-    """Run the command; a user's mistake is a message, not a traceback."""
-    # Our own lines say what happens; Prefect's log, tracebacks included, still goes to its server.
+    """Run the command; errors that the user can fix are printed as a message without traceback."""
+    # The command prints its own messages; Prefect's log, including tracebacks, still goes to its server.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
     stop_soon_on_interrupt()
@@ -44,6 +44,6 @@ def main() -> None:
     except (PipelineError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except (OSError, ProcessError) as error:  # no space, no permission: what is committed stays, a re-run goes on
+    except (OSError, ProcessError) as error:  # no space, no permission: finished work is kept, a re-run continues
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""The command that puts Prefect's records right: `clear-stale-runs`."""
+"""The command that corrects Prefect's records: `clear-stale-runs`."""
 
 from typing import Annotated
 
@@ -9,11 +9,11 @@ from flows.orchestration.temporary_server import start_temporary_server
 
 def clear_stale_runs(
     silent: Annotated[
-        float, typer.Option(min=30, help="seconds without a sign of life after which a process elsewhere is dead")
+        float, typer.Option(min=30, help="seconds without a heartbeat after which a process elsewhere counts as dead")
     ] = 120.0,
-    dry_run: Annotated[bool, typer.Option(help="only say which")] = False,
+    dry_run: Annotated[bool, typer.Option(help="only list them")] = False,
 ) -> None:
-    """Free the slots of flow runs that Prefect believes running although their process is gone."""
+    """Free the slots of flow runs that Prefect considers running although their process is gone."""
     start_temporary_server()
     from flows.display.console import console
     from flows.orchestration.stale_runs import clear_stale_runs as clear

@@ -7,7 +7,7 @@ import typer
 
 from flows.cli.options import AllowPartial
 from flows.orchestration.interrupt import exit_zero_when_stopped
-from flows.orchestration.temporary_server import said_if_slow, start_temporary_server
+from flows.orchestration.temporary_server import announced_if_slow, start_temporary_server
 
 
 def train(
@@ -17,20 +17,20 @@ def train(
         list[str] | None, typer.Option("--set", help="change a setting: --set optim.lr=1e-3 (repeatable)")
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="recipe for what the file leaves out, instead of the one that it names")
+        str | None, typer.Option(help="recipe for settings missing in the file, instead of the one that it names")
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="begin anew, whatever run is in that folder")] = False,
+    overwrite: Annotated[bool, typer.Option(help="start anew, replacing a run in the folder")] = False,
     allow_partial: AllowPartial = False,
     nproc: Annotated[int, typer.Option(min=1, help="processes that share every batch, each with its own GPU")] = 1,
 ) -> None:
-    """Train on cached explanations; an unfinished run in the folder goes on from its last saved state.
+    """Train on generated explanations; an unfinished run in the folder resumes from its last saved state.
 
-    What it trains is the settings' `method`: the paper's modules, anchors, or none of them (plain CLIP).
+    The settings' `method` selects what is trained: the paper's modules, anchors, or neither (plain CLIP).
     """
     from model.settings.load import load_settings
 
     changed = [*([] if preset is None else [f"preset={preset}"]), *(override or [])]
-    load_settings(config, changed)  # mistakes show before Prefect starts
+    load_settings(config, changed)  # so that errors show before Prefect starts
     start_temporary_server()
     from flows.display.console import show_training
     from flows.project_paths import absolute_overrides
@@ -47,15 +47,15 @@ def evaluate(
     split: Annotated[
         list[str] | None, typer.Option(help="split to measure (repeatable); by default the settings' test split")
     ] = None,
-    explanations: Annotated[Path | None, typer.Option(help="other shards than the run was trained on")] = None,
+    explanations: Annotated[Path | None, typer.Option(help="shards, instead of those in the run's settings")] = None,
     allow_partial: AllowPartial = False,
     nproc: Annotated[int, typer.Option(min=1, help="processes that share the encoding, each with its own GPU")] = 1,
 ) -> None:
-    """Measure retrieval of a trained run, with intervals, and write metrics.json beside it."""
-    with said_if_slow("starting"):
+    """Evaluate retrieval of a trained run with confidence intervals, and write metrics.json to its folder."""
+    with announced_if_slow("starting"):
         from model.checkpoints.checkpoint import read_checkpoint_card
 
-        read_checkpoint_card(run)  # mistakes show before Prefect starts
+        read_checkpoint_card(run)  # so that errors show before Prefect starts
     start_temporary_server()
     from flows.display.retrieval import show_arms
     from flows.evaluate import evaluate_entityclip
@@ -70,9 +70,9 @@ def import_checkpoint(
     out: Annotated[Path, typer.Argument(help="new run folder, for evaluate --explanations")],
     vision_heads: Annotated[int | None, typer.Option(min=1, help="of the image tower; by default width / 64")] = None,
     text_heads: Annotated[int | None, typer.Option(min=1, help="of the text tower; by default width / 64")] = None,
-    eot_id: Annotated[int | None, typer.Option(min=0, help="token that ends a text; by default its highest")] = None,
+    eot_id: Annotated[int | None, typer.Option(min=0, help="end-of-text token; by default the highest id")] = None,
 ) -> None:
-    """Turn a checkpoint of the authors' code into a run folder."""
+    """Convert a checkpoint of the authors' code into a run folder."""
     from flows.display.console import show_import
     from model.checkpoints.ete import import_checkpoint
 
@@ -83,7 +83,7 @@ def export(
     checkpoint: Annotated[Path, typer.Argument(help="a run folder, or its checkpoint folder")],
     out: Annotated[Path, typer.Argument(help="new folder; an earlier export is replaced")],
 ) -> None:
-    """Write the trained towers as a folder that open_clip loads by itself."""
+    """Write the trained towers as a folder that open_clip can load."""
     from flows.display.console import console
     from model.exporting.export import export
 

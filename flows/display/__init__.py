@@ -1,1 +1,1 @@
-"""What commands print in a terminal: tables, progress, what is to be done next. No Prefect."""
+"""Terminal output of the commands: tables, summaries, next steps. Does not depend on Prefect."""

@@ -1,4 +1,4 @@
-"""What `entityclip check` prints for people; written for 80 columns."""
+"""The report of `entityclip check` as text for terminals of 80 columns."""
 
 from datetime import timedelta
 
@@ -10,12 +10,12 @@ from flows.display.tables import plural
 from pipeline.checking.report import IN_WHAT, CheckReport, Estimate, Finding, Lengths
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
-_UNCOUNTED = ("cannot_", "no_", "absent_")  # there is one of each
+_UNCOUNTED = ("cannot_", "no_", "absent_")  # prefixes of findings that occur once
 _TITLES = {"error": "errors", "warning": "warnings", "info": "to know"}
 
 
 def show_check(report: CheckReport, console: Console) -> None:
-    """The data first, then findings, then what a run would do; the verdict last, where it is seen."""
+    """Print the data, what a run would do, the findings, and last the verdict, where it stays visible."""
     _heading(console, f"{report.dataset}: the data")
     for line in report.reading:
         _line(console, line)
@@ -60,8 +60,8 @@ def _images(report: CheckReport) -> str:
     rate = f"{images.looked_at:,} of {images.distinct:,} images decoded in {seconds:.1f} s, {images.usable:,} usable"
     if images.looked_at == images.distinct:
         return rate
-    missed = 3 / max(images.looked_at, 1)  # the rule of three: 95 % sure, if none was seen
-    return f"{rate}: a seeded sample, in which a fault of {missed:.1%} or more of them would show; --full decodes all"
+    missed = 3 / max(images.looked_at, 1)  # the rule of three: the 95 % upper bound if none was found
+    return f"{rate}: a seeded sample, which detects faults in {missed:.1%} or more of them; --full decodes all"
 
 
 def _lengths(report: CheckReport) -> Table:
@@ -91,7 +91,7 @@ def _show_samples(report: CheckReport, console: Console) -> None:
 
 
 def _show_prompts(report: CheckReport, console: Console) -> None:
-    """The first in full, of the others the lines that differ."""
+    """Print the first prompt in full, and of the others the lines that differ."""
     shown: set[str] = set()
     for prompt in report.prompts:
         _heading(console, f"prompt of {prompt.id}, {prompt.tokens:,} tokens")
@@ -108,11 +108,11 @@ def _show_work(report: CheckReport, console: Console) -> None:
     work = report.work
     assert work is not None
     _heading(console, "what a run would do")
-    _line(console, f"{plural(work.num_shards, 'shard')} a split; the plan takes {work.plan_bytes / 2**20:,.1f} MiB")
+    _line(console, f"{plural(work.num_shards, 'shard')} per split; the plan takes {work.plan_bytes / 2**20:,.1f} MiB")
     _line(
         console,
-        f"to generate: {work.to_generate:,}, redone {work.redone:,}; there already: {work.reused:,}; "
-        f"a status without a text: {work.settled:,}; left for later: {work.pending:,}",
+        f"to generate: {work.to_generate:,}, redone {work.redone:,}; existing: {work.reused:,}; "
+        f"rows without an explanation: {work.settled:,}; pending: {work.pending:,}",
     )
     if work.to_generate:
         mean = work.prompt_tokens / work.to_generate
@@ -137,14 +137,14 @@ def _show_finding(finding: Finding, console: Console) -> None:
     for example in finding.examples:
         _line(console, f"{example.split} {example.id} (row {example.row}): {example.detail}", indent=4)
     if finding.mend != IN_WHAT:
-        _line(console, f"mend: {finding.mend}", "dim", indent=2)
+        _line(console, f"fix: {finding.mend}", "dim", indent=2)
 
 
 def _verdict(report: CheckReport) -> str:
     counts = {name: sum(finding.severity == name for finding in report.findings) for name in ("error", "warning")}
-    said = ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
+    found = ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
     seconds = ", ".join(f"{step} {taken:.1f}" for step, taken in report.seconds.items())
-    return f"{said or 'fine'} (seconds: {seconds})"
+    return f"{found or 'fine'} (seconds: {seconds})"
 
 
 def _heading(console: Console, title: str, style: str = "bold") -> None:
@@ -166,5 +166,5 @@ def _table(first: str, *numbers: str) -> Table:
 
 
 def _visible(text: str) -> str:
-    """A text without what would steer the terminal."""
+    """Replace control characters, which would affect the terminal."""
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)

@@ -1,4 +1,4 @@
-"""What the command line prints: summaries and tables for people."""
+"""The shared console, and summaries of generation, training and imported checkpoints."""
 
 import shlex
 from collections import Counter
@@ -19,15 +19,15 @@ console = Console()
 
 
 def show_generation(summary: GenerationSummary) -> None:
-    """Rows by split and status, tokens, rate, and where the shards are."""
+    """Print rows by split and status, tokens, rate, and the shards' location."""
     found = {status for by_status in summary.counts.values() for status in by_status}
     statuses = [status.value for status in Status if status in found]
-    console.print(f"explanations of {summary.dataset}")  # as a title it would wrap in a narrow table's width
+    console.print(f"explanations of {summary.dataset}")  # a table's title would wrap at the table's width
     table = Table("split", *statuses)
     for split, by_status in summary.counts.items():
         table.add_row(split, *(f"{by_status.get(status, 0):,}" for status in statuses))
     console.print(table)
-    console.print(f"generated {summary.generated:,}; reused {summary.reused:,}; left for later {summary.pending:,}")
+    console.print(f"generated {summary.generated:,}; reused {summary.reused:,}; pending {summary.pending:,}")
     if summary.generated:
         rate = summary.completion_tokens / summary.seconds
         console.print(
@@ -37,11 +37,11 @@ def show_generation(summary: GenerationSummary) -> None:
 
 
 def next_steps(summary: GenerationSummary, command: list[str], max_tokens: int) -> list[str]:
-    """What may be done about rows without a good explanation, a line for each status that can be redone.
+    """Return suggestions for rows without a good explanation, a line per status that can be redone.
 
     Args:
-        command: the words of the command that generated.
-        max_tokens: the budget that was too small for truncated rows.
+        command: the words of the generating command.
+        max_tokens: the token budget that was too small for truncated rows.
     """
     counts: Counter[str] = Counter()
     for by_status in summary.counts.values():
@@ -49,15 +49,15 @@ def next_steps(summary: GenerationSummary, command: list[str], max_tokens: int) 
     again = shlex.join(command)
     lines = {
         Status.TRUNCATED: f"{again} --redo truncated --redo-max-tokens {2 * max_tokens}",
-        Status.REFUSED: "the same prompt is mostly refused again, so change generation.prompt or generation.model; "
-        f"to ask once more: {again} --redo refused",
+        Status.REFUSED: "the same prompt will mostly be refused again: change generation.prompt or generation.model; "
+        f"to retry anyway: {again} --redo refused",
         Status.ERROR: f"{again} --redo error",
     }
     return [f"{counts[status]:,} {status.value}: {line}" for status, line in lines.items() if counts[status]]
 
 
 def show_training(result: "TrainResult") -> None:
-    """Where the run is, its best step and its rate."""
+    """Print a run's folder, best step and rate."""
     from model.tracking.learning_curves import CURVES
 
     best = "" if result.best_mean_recall is None else f", validation mean recall {result.best_mean_recall:.1f}"
@@ -69,6 +69,6 @@ def show_training(result: "TrainResult") -> None:
 
 
 def show_import(imported: "Imported") -> None:
-    """What an imported checkpoint is, and what was assumed of it."""
+    """Print a description of an imported checkpoint and the assumptions made."""
     for line in imported.lines():
         console.print(line, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What `entityclip inspect` prints of explanations: what they are, who made them, counts, lengths, and damage."""
+"""Output of `entityclip inspect` for explanations: location, provenance, counts, lengths, and damage."""
 
 from typing import Any
 
@@ -13,19 +13,19 @@ from pipeline.inspect.histogram import Histogram
 from pipeline.inspect.provenance import Origin
 from pipeline.inspect.summary import Summary
 
-_NAMED, _NAMED_FAULTS = 5, 10  # of lists that may be long
+_SHOWN, _SHOWN_FAULTS = 5, 10  # items of possibly long lists
 _LOST = set(Status) - set(EXPLAINED)
 
 
 def show_summary(console: Console, summary: Summary) -> None:
-    """All of it."""
+    """Print everything about explanations."""
     show_header(console, summary)
-    for number, origin in enumerate(summary.origins[:_NAMED]):
+    for number, origin in enumerate(summary.origins[:_SHOWN]):
         of = f" ({plural(origin.shards, 'shard')})" if len(summary.origins) > 1 else ""
         heading(console, f"made by{of}" if number == 0 else f"and by{of}")
         fields(console, _origin(origin), 300)
-    if len(summary.origins) > _NAMED:
-        say(console, f"... and {len(summary.origins) - _NAMED} more combinations")
+    if len(summary.origins) > _SHOWN:
+        say(console, f"... and {len(summary.origins) - _SHOWN} more combinations")
     if not summary.rows:
         return
     heading(console, "rows by status and split")
@@ -38,7 +38,7 @@ def show_summary(console: Console, summary: Summary) -> None:
 
 
 def show_header(console: Console, summary: Summary) -> None:
-    """What it is, how far it has come, and what is wrong with it."""
+    """Print location, size, state and damage of explanations."""
     found, made = summary.found, summary.made
     console.print(Text(f"{found.kind}: {visible(found.location)}", style="bold"), soft_wrap=True)
     versions = ", ".join(sorted({visible(str(origin.made["schema_version"]), 40) for origin in summary.origins}))
@@ -50,39 +50,39 @@ def show_header(console: Console, summary: Summary) -> None:
             "no bucket finished" if made.buckets is None else f"{made.receipts:,} of {made.buckets:,} buckets finished"
         )
         say(console, f"{summary.state}: {buckets}", "green" if made.complete else "yellow")
-        for line in _half_made(summary):
+        for line in _unfinished(summary):
             say(console, f"  {line}", "yellow")
     for note in summary.notes:
         say(console, f"note: {note}", "yellow")
-    for fault in summary.faults[:_NAMED_FAULTS]:
-        counted = "its rows are counted all the same" if fault.shown else "left out"
+    for fault in summary.faults[:_SHOWN_FAULTS]:
+        counted = "its rows are still counted" if fault.shown else "left out"
         say(console, f"damaged: {visible(fault.name)}: {fault.why}; {counted}", "red")
-    if len(summary.faults) > _NAMED_FAULTS:
-        say(console, f"damaged: {len(summary.faults) - _NAMED_FAULTS:,} more; --json names all", "red")
+    if len(summary.faults) > _SHOWN_FAULTS:
+        say(console, f"damaged: {len(summary.faults) - _SHOWN_FAULTS:,} more; --json lists all", "red")
 
 
-def _half_made(summary: Summary) -> list[str]:
+def _unfinished(summary: Summary) -> list[str]:
     made = summary.made
     lines = []
     if made.unfinished:
-        which = ", ".join(str(bucket) for bucket in made.unfinished[:_NAMED])
-        more = ", ..." if len(made.unfinished) > _NAMED else ""
+        which = ", ".join(str(bucket) for bucket in made.unfinished[:_SHOWN])
+        more = ", ..." if len(made.unfinished) > _SHOWN else ""
         lines.append(f"{plural(len(made.unfinished), 'bucket')} without a receipt, so not finished: {which}{more}")
     if made.pending:
-        lines.append(f"{plural(made.pending, 'planned pair')} left for a later run, as --limit leaves them")
+        lines.append(f"{plural(made.pending, 'planned pair')} left for a later run by --limit")
     if made.spooled:
         answers = sum(made.spooled.values())
         files = plural(len(made.spooled), "bucket")
         lines.append(f"{plural(answers, 'answer')} of {files} in the spool, not in shards yet")
     if made.half_written:
-        lines.append(f"{plural(len(made.half_written), 'temporary file')} of a writer at work, or one that was killed")
-    for names, what in ((made.missing, "gone though a receipt lists it"), (made.unlisted, "in no receipt")):
-        lines += [f"{visible(name)} is {what}" for name in names[:_NAMED]]
-        if len(names) > _NAMED:
-            lines.append(f"... and {len(names) - _NAMED} more")
-    lines += [f"being written by {writer}, or was when that was killed" for writer in made.writers[:_NAMED]]
+        lines.append(f"{plural(len(made.half_written), 'temporary file')} of an active or killed writer")
+    for names, what in ((made.missing, "missing though a receipt lists it"), (made.unlisted, "in no receipt")):
+        lines += [f"{visible(name)} is {what}" for name in names[:_SHOWN]]
+        if len(names) > _SHOWN:
+            lines.append(f"... and {len(names) - _SHOWN} more")
+    lines += [f"being written by {writer}, unless that was killed" for writer in made.writers[:_SHOWN]]
     if not made.complete:
-        lines.append("entityclip generate goes on; train takes what is there with --allow-partial")
+        lines.append("continue with entityclip generate; train uses the rows available with --allow-partial")
     return lines
 
 
@@ -105,7 +105,7 @@ def _origin(origin: Origin) -> list[tuple[str, str]]:
 
 
 def _date(date: str) -> str:
-    """`2026-11-21 12:04:34 UTC` of our own dates; others as they are."""
+    """Format our own dates as `2026-11-21 12:04:34 UTC`; return others unchanged."""
     return f"{date[:10]} {date[11:19]} UTC" if date.endswith("+00:00") and date[10:11] == "T" else date
 
 
@@ -116,7 +116,7 @@ def _sampling(sampling: Any) -> str:
 
 
 def _counts(summary: Summary) -> Table:
-    """A row a status, a column a split."""
+    """Return a table with a row per status and a column per split."""
     splits = list(summary.counts)
     statuses = list(dict.fromkeys(status for split in splits for status in summary.counts[split]))
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
@@ -134,7 +134,7 @@ def _counts(summary: Summary) -> Table:
 
 
 def status_style(status: str) -> str:
-    """Good, doubtful or lost."""
+    """Return the colour of a status: green for ok, yellow for other explanations, red for no explanation."""
     if status == "ok":
         return "green"
     return "red" if status in _LOST else "yellow"
@@ -150,7 +150,7 @@ def _histogram(console: Console, title: str, found: Histogram | None) -> None:
     if found.context is not None and found.over is not None:
         say(console, f"longer than CLIP's {found.context}: {found.over:,} ({share(found.over, found.rows)})")
     if found.unknown:
-        say(console, f"not known of {plural(found.unknown, 'row')}")
+        say(console, f"unknown for {plural(found.unknown, 'row')}")
 
 
 def _bin(low: int, high: int | None, rows: int) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""`entityclip inspect`: finds out what a path leads to, has it looked at, and shows it or prints it as JSON."""
+"""`entityclip inspect`: find out what a path contains, and show it as text or JSON."""
 
 import json
 import sys
@@ -17,22 +17,22 @@ from pipeline.files.visible_text import visible
 from pipeline.inspect.inspection import Inspection, Wanted, inspect_explanations
 from pipeline.inspect.summary import summarise
 
-EXPLANATIONS = "explanations"  # in the folder of a demo run, or of the flow that chains all
+EXPLANATIONS = "explanations"  # sub-folder in the results of the demo and of `run_entityclip`
 
 
 def inspect(location: str, wanted: Wanted, *, as_json: bool) -> bool:
-    """Show what lies at a path or URL; whether all of it is as it should be.
+    """Show the explanations or runs at a path or URL; return False if any file is damaged.
 
     Raises:
-        PipelineError: there is nothing to look at, or `wanted` cannot be had.
+        PipelineError: there are none, or `wanted` cannot be fulfilled.
     """
-    parts = _look(location, wanted)
+    parts = _open(location, wanted)
     if as_json:
         plain = [part.as_plain() for part in parts]
         whole = plain[0] if len(plain) == 1 else _as_folder(location, plain)
         print(json.dumps(whole, ensure_ascii=True, indent=1, allow_nan=False))
     else:
-        # A terminal that cannot show a letter gets its escape, not an end of the program.
+        # Characters that the terminal cannot encode are escaped instead of raising an error.
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         console = Console(highlight=False, markup=False, emoji=False)
         for number, part in enumerate(parts):
@@ -42,13 +42,13 @@ def inspect(location: str, wanted: Wanted, *, as_json: bool) -> bool:
     return not any(_damaged(part) for part in parts)
 
 
-def _look(location: str, wanted: Wanted) -> list[Inspection | RunOverview]:
-    """One thing, or the parts of a folder that holds explanations and the runs that were trained on them."""
+def _open(location: str, wanted: Wanted) -> list[Inspection | RunOverview]:
+    """Return one item, or the parts of a folder that contains explanations and runs."""
     if not is_url(location) and is_training_run(Path(location)):
         found = overview(Path(location))
         if wanted:
             raise PipelineError(
-                f"{visible(location)}: is a training run, which has no rows of its own; look at the explanations that "
+                f"{visible(location)}: is a training run, which has no rows; inspect the explanations that "
                 f"it was trained on: entityclip inspect {visible(str(found.explanations))}"
             )
         return [found]
@@ -58,7 +58,7 @@ def _look(location: str, wanted: Wanted) -> list[Inspection | RunOverview]:
     parts = [] if is_url(location) else _parts(Path(location), wanted)
     if not parts:
         raise PipelineError(
-            f"{visible(location)}: holds neither explanations (split=*/part-*.parquet) nor a training run (train.json)"
+            f"{visible(location)}: has neither explanations (split=*/part-*.parquet) nor a training run (train.json)"
         )
     return parts
 

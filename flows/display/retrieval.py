@@ -1,4 +1,4 @@
-"""Retrieval metrics, tables of arms, and search results, in a terminal of 80 columns."""
+"""Retrieval metrics, tables of arms, and search results, for terminals of 80 columns."""
 
 import json
 import sys
@@ -18,11 +18,11 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 _QUERIES = {"image_to_text": "image", "text_to_image": "caption"}
 _METRICS = ("R@1", "R@5", "R@10", "R@50", "R@100", "MedR", "MeanR", "MRR")
-_FIRST = ("R@1", "R@5", "R@10", "MedR")  # in a narrow terminal, where all would be cut to dots
+_FIRST = ("R@1", "R@5", "R@10", "MedR")  # for narrow terminals, where all columns would be truncated
 
 
 def show_arms_table(table: ArmsTable, console: Console) -> None:
-    """A table for each way, arms in rows."""
+    """Print a table per retrieval direction, with arms in rows."""
     seeds = ", ".join(map(str, table.seeds))
     for way, title in WAYS.items():
         shown = Table(
@@ -54,9 +54,10 @@ def _spread_cell(spread: Spread) -> str:
 
 
 def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
-    """Arms on the same split: each metric with its interval below it, what chance gives, and parts of the split.
+    """Print the metrics of arms on the same split with their intervals, at chance level, and on parts of the split.
 
-    `metrics` is what `metrics.json` says of that split, by arm.
+    Args:
+        metrics: the split's content of `metrics.json`, by arm.
     """
     table = _arms(metrics, _METRICS)
     left_out = table.__rich_measure__(console, console.options.update(width=1000)).maximum > console.width
@@ -67,7 +68,7 @@ def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
     console.print(f"mean: of R@1, R@5, R@10 both ways; {below}".rstrip("; "), style="dim")
     if left_out:
         rest = ", ".join(name for name in _METRICS if name not in _FIRST)
-        console.print(f"left out, as the terminal is narrow: {rest}; metrics.json has them", style="dim")
+        console.print(f"omitted, as the terminal is narrow: {rest}; see metrics.json", style="dim")
     _show_parts("topic", "by_topic", metrics)
     _show_parts("training captions with the rarest name", "by_entity_frequency", metrics)
 
@@ -122,7 +123,7 @@ def _value(name: str, value: float) -> str:
 
 
 def show_found(queries: list[str], found: "list[list[Hit]]", *, as_json: bool) -> None:
-    """A table a query, or all as one JSON list: query, and rank, score, id, image and captions of what was found."""
+    """Print a table per query, or one JSON list of queries with rank, score, id, image and captions of the hits."""
     if as_json:
         content = [
             {"query": query, "found": [asdict(hit) for hit in hits]} for query, hits in zip(queries, found, strict=True)

@@ -1,4 +1,4 @@
-"""What `entityclip inspect` prints of rows, and of two generations side by side."""
+"""Output of `entityclip inspect` for rows, and for the comparison of two generations."""
 
 from typing import Any
 
@@ -10,20 +10,20 @@ from flows.display.tables import bars, fields, heading, plural, print_lines, sha
 from pipeline.files.visible_text import visible
 from pipeline.inspect.diff import Diff, Difference
 
-_TEXT, _WHOLE_TEXT = 600, 20_000  # characters shown of a text in a sample, and of a row that was asked for
+_TEXT, _WHOLE_TEXT = 600, 20_000  # characters shown of a text in a sample, and of a row requested by id
 _STYLES = {"=": "", "-": "red strike", "+": "green"}
 _MARKS = {"-": ("[-", "-]"), "+": ("{+", "+}")}
 
 
 def show_matching(console: Console, matching: dict[str, dict[str, int]]) -> None:
-    """How many rows meet the condition."""
+    """Print how many rows meet the condition."""
     total = sum(sum(by_status.values()) for by_status in matching.values())
-    heading(console, f"{plural(total, 'row')} where that is so")
+    heading(console, plural(total, "matching row"))
     bars(console, ((f"{split} {status}", n) for split, found in matching.items() for status, n in found.items()), total)
 
 
 def show_rows(console: Console, rows: list[dict[str, Any]], *, whole: bool) -> None:
-    """Each row as a block."""
+    """Print each row as a block; `whole` prints long texts in full, and technical fields."""
     for row in rows:
         console.print()
         _title(console, row)
@@ -56,7 +56,7 @@ def _fields(row: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def show_diff(console: Console, diff: Diff) -> None:
-    """How many differ, in what, what made them differently, and some of them word by word."""
+    """Print how many rows differ and in what, the differences in provenance, and word-level diffs of a sample."""
     heading(console, f"compared with {diff.other}")
     fields(
         console,
@@ -71,7 +71,7 @@ def show_diff(console: Console, diff: Diff) -> None:
         ],
     )
     if diff.made:
-        heading(console, "made differently: here -> there")
+        heading(console, "generated differently: here -> there")
         fields(console, ((name, f"{here} -> {there}") for name, (here, there) in diff.made.items()), _TEXT)
     if diff.changes:
         heading(console, "statuses: here -> there")

@@ -1,4 +1,4 @@
-"""What `entityclip inspect` prints of a training run."""
+"""Output of `entityclip inspect` for a training run."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from pipeline.files.visible_text import visible
 
 
 def show_run(console: Console, run: RunOverview) -> None:
-    """What it is, how far it has come, how well it does, and what it was made from."""
+    """Print a run's state, settings, progress, metrics and training data."""
     console.print(Text(f"training run: {visible(str(run.location))}", style="bold"), soft_wrap=True)
     say(console, run.state, "green" if run.state == "finished" else "yellow")
     for name, why in run.damaged.items():
         say(console, f"damaged: {name}: cannot be read ({visible(why, 200)})", "red")
     fields(console, _settings(run), 300)
-    heading(console, "how far, how well")
+    heading(console, "progress and metrics")
     fields(console, _progress(run), 300)
     trained_with = run.record or _mapping(run.checkpoint.get("trained_with"))
     for use, data in _mapping(trained_with.get("data")).items():
@@ -47,19 +47,19 @@ def _settings(run: RunOverview) -> list[tuple[str, str]]:
 
 
 def _weights(method: MethodSettings) -> str:
-    """In brackets the weight of each part's loss."""
+    """Return the loss weight of each part of the method, in brackets."""
     weights = {
         MMAE: f"{method.aux_weight:g}",
         GI_ITM: f"{method.itm_weight:g}",
         BRIDGE: f"{method.bridge_weight:g}",
         ANCHORS: f"{method.anchor_text_weight:g} on captions and {method.anchor_image_weight:g} on images",
     }
-    said = ", ".join(f"{part} {weights[part]}" for part in parts(method))
-    return f" ({said})" if said else ""
+    listed = ", ".join(f"{part} {weights[part]}" for part in parts(method))
+    return f" ({listed})" if listed else ""
 
 
 def _length(optim: dict[str, Any]) -> str | None:
-    """How long the run is, as its settings say it."""
+    """Return the run's length as given in its settings."""
     if optim.get("epochs"):
         return f"those of {optim['epochs']:g} epochs"
     return str(optim["steps"]) if optim.get("steps") else None
@@ -80,7 +80,7 @@ def _progress(run: RunOverview) -> list[tuple[str, str]]:
         **{f"{name} split{of}": _retrieval(_mapping(metrics)) for name, metrics in splits.items()},
     }
     if not splits:
-        found["evaluation"] = "none yet; entityclip evaluate makes one"
+        found["evaluation"] = "none yet; run entityclip evaluate"
     return [(name, value) for name, value in found.items() if value]
 
 

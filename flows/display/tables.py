@@ -1,4 +1,4 @@
-"""Small pieces of what `entityclip inspect` prints: all text goes through `visible`, none is read as markup."""
+"""Building blocks for the output of `entityclip inspect`: text is escaped by `visible` and never parsed as markup."""
 
 from collections.abc import Iterable
 
@@ -13,18 +13,18 @@ _BAR = 28
 
 
 def heading(console: Console, text: str) -> None:
-    """A line that begins a section, after an empty one."""
+    """Print an empty line and the heading of a section."""
     console.print()
     say(console, visible(text), "bold")
 
 
 def say(console: Console, text: str, style: str = "") -> None:
-    """A line of text that is fit for a terminal; what does not fit in the width goes on below."""
+    """Print a text that is safe for a terminal, wrapped at its width."""
     print_lines(console, Text(text, style))
 
 
 def fields(console: Console, pairs: Iterable[tuple[str, str]], limit: int | None = None) -> None:
-    """Names and texts in two columns; texts wrap in theirs."""
+    """Print names and texts in two columns; texts wrap within theirs."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -34,9 +34,10 @@ def fields(console: Console, pairs: Iterable[tuple[str, str]], limit: int | None
 
 
 def bars(console: Console, rows: Iterable[tuple[str, int]], total: int, *, numbers: bool = False) -> None:
-    """A bar a row, as long as its share of the longest, with the count and its share of `total`.
+    """Print a bar per row, scaled to the longest, with the count and its share of `total`.
 
-    Names that are `numbers` stand to the right.
+    Args:
+        numbers: align the names to the right.
     """
     rows = list(rows)
     longest = max((count for _, count in rows), default=0)
@@ -51,7 +52,7 @@ def bars(console: Console, rows: Iterable[tuple[str, int]], total: int, *, numbe
 
 
 def print_lines(console: Console, what: Table | Text) -> None:
-    """As it is on a terminal; in a pipe or a file without the blanks that end its lines."""
+    """Print a renderable, without trailing blanks unless the console is a terminal."""
     if console.is_terminal:
         console.print(what)
         return
@@ -62,7 +63,7 @@ def print_lines(console: Console, what: Table | Text) -> None:
 
 
 def share(count: int, total: int) -> str:
-    """In percent, with enough digits to tell a few from none."""
+    """Return a share in percent; a small one is not rounded to zero."""
     if not total:
         return ""
     percent = 100 * count / total
@@ -70,7 +71,7 @@ def share(count: int, total: int) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 shard`, `2 shards`."""
+    """Return a count with its noun, as in `1 shard`, `2 shards`."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 

@@ -1,1 +1,1 @@
-"""Everything that speaks to Prefect, but for the flows themselves: states, artifacts, fan-out, the local server."""
+"""Prefect integration except the flows themselves: states, artifacts, fan-out, the local server."""

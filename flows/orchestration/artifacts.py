@@ -1,4 +1,4 @@
-"""What flows leave in Prefect's UI: rows by status, sample triples, curves, retrieval, links. Never rows."""
+"""Artifacts of flow runs in Prefect's UI: rows by status, sample triples, curves, retrieval, links."""
 
 import re
 from collections import Counter
@@ -24,7 +24,7 @@ _CURVE_POINTS = 20
 
 
 def publish_explanations(job: Job, summary: GenerationSummary) -> None:
-    """Rows by split and status, some triples, and where the shards are."""
+    """Publish rows by split and status, sample triples, and a link to the shards."""
     found = Counter[str]()
     for by_status in summary.counts.values():
         found.update(by_status)
@@ -42,7 +42,7 @@ def publish_explanations(job: Job, summary: GenerationSummary) -> None:
 
 
 def sample_of(rows: list[Row]) -> str:
-    """A Markdown table of triples. Captions and explanations are other people's: nothing in them is markup here."""
+    """Format triples as a Markdown table, escaping markup in captions and explanations, which are untrusted."""
     lines = ["| id | image | caption | explanation | status |", "|---|---|---|---|---|"]
     for row in rows:
         cells = (row.id, row.image, row.caption, row.explanation or "", row.status)
@@ -51,7 +51,7 @@ def sample_of(rows: list[Row]) -> str:
 
 
 def plain(text: str) -> str:
-    """Text as a Markdown renderer shows it literally, on one line and not too long."""
+    """Escape a text so that Markdown shows it literally, on one line, truncated if long."""
     text = " ".join(text.split())
     if len(text) > _LONGEST:
         text = text[: _LONGEST - 1] + "…"
@@ -59,7 +59,7 @@ def plain(text: str) -> str:
 
 
 def link_to(target: Path | str, key: str, text: str) -> None:
-    """Publish a link. One to a file opens where the browser sees the same disk; elsewhere it says where the file is."""
+    """Publish a link. A link to a file opens only if the browser runs on the same machine; the path is shown too."""
     link = target.resolve().as_uri() if isinstance(target, Path) else target
     create_link_artifact(link=link, link_text=text, key=key, description=f"`{target}`")
 
@@ -70,12 +70,12 @@ def _first_rows(job: Job) -> list[Row]:
 
 
 def artifact_key(*words: str) -> str:
-    """The key of an artifact: lower-case letters, digits and dashes."""
+    """Return an artifact's key: lower-case letters, digits and dashes."""
     return "-".join(re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") or "run" for word in words)
 
 
 def publish_training(result: "TrainResult", log: list[dict[str, Any]]) -> None:
-    """The training curve as a table, what the run came to, and a link to its checkpoint."""
+    """Publish the training curve as a table, and a link to the checkpoint."""
     steps = [line for line in log if line["kind"] == "step"]
     every = max(1, -(-len(steps) // _CURVE_POINTS))
     recalls = {line["step"]: line["metrics"]["mean_recall"] for line in log if line["kind"] == "validation"}
@@ -95,7 +95,7 @@ def publish_training(result: "TrainResult", log: list[dict[str, Any]]) -> None:
 
 
 def publish_metrics(run: Path, by_split: dict[str, dict[str, Any]]) -> None:
-    """Retrieval of a run on its splits, both ways with intervals, and by chance."""
+    """Publish retrieval of a run on its splits in both directions with intervals, and at chance level."""
     rows: list[dict[str, Any]] = []
     for split, metrics in by_split.items():
         for way, query in {"image_to_text": "image", "text_to_image": "caption"}.items():
@@ -120,5 +120,5 @@ def _with_interval(value: float, ends: list[float] | None) -> str:
 
 
 def publish_report(path: Path) -> None:
-    """A link to the HTML report."""
+    """Publish a link to the HTML report."""
     link_to(path, artifact_key("report", path.parent.name), "report")

@@ -1,4 +1,4 @@
-"""Buckets of a job, one Prefect task each: the body of the flows that generate."""
+"""Generation of a job's buckets, one Prefect task per bucket: the body of the generating flows."""
 
 import time
 from contextlib import ExitStack
@@ -20,15 +20,15 @@ from pipeline.job import Job
 from pipeline.progress import Progress
 from pipeline.shards.writer_lock import single_writer
 
-# Several buckets at once, so that the tail of one leaves no slot of the engine empty.
+# Several buckets at once, so that the engine stays busy while a bucket's last requests finish.
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=4)
 
 
 def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
-    """Bring the job's buckets up to date; called by a flow with the task runner `RUNNER`.
+    """Bring the job's buckets up to date; call it from a flow with the task runner `RUNNER`.
 
     Raises:
-        PipelineError: as `make_bucket` does, or a row is not accounted for.
+        PipelineError: as `make_bucket` does, or the number of rows differs from the plan.
     """
     with ExitStack() as stack:
         live = stack.enter_context(ProgressArtifact("planning"))
@@ -52,7 +52,7 @@ def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
         buckets = [make.submit(bucket) for bucket in plan.buckets]
         try:
             receipts = [bucket.result() for bucket in buckets]
-        except BaseException as end:  # an interrupt or a cancellation: or the buckets would go on to their ends
+        except BaseException as end:  # on an interrupt or a cancellation the tasks would otherwise run to completion
             run.engine.give_up(f"the run was ended: {type(end).__name__}")
             raise
         ran = run.engine.opened
@@ -60,8 +60,8 @@ def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
         summary = summarise(job, receipts, described, time.monotonic() - began)
         if summary.rows + summary.pending != planned:
             raise PipelineError(
-                f"{job.output}: {planned:,} pairs were planned, and {summary.rows:,} rows and "
-                f"{summary.pending:,} left for later are accounted for; this is a fault of the program"
+                f"{job.output}: {planned:,} pairs were planned, but there are {summary.rows:,} rows and "
+                f"{summary.pending:,} pending pairs; this is a bug in EntityCLIP"
             )
         return summary
 
@@ -69,5 +69,5 @@ def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
 def _describe(progress: Progress) -> Now:
     so_far = progress.now()
     if not so_far.done:
-        return Now(0.0, "opening the engine" if so_far.total else "all is there")
+        return Now(0.0, "opening the engine" if so_far.total else "nothing to generate")
     return Now(100.0 * so_far.done / max(so_far.total or 0, 1), str(so_far))

@@ -1,4 +1,4 @@
-"""Generation in ranges of shards, each a flow run of its own on a work pool; at the end, is every shard there?"""
+"""Generation in ranges of shards, each in its own flow run on a work pool, with a final check of all shards."""
 
 import time
 from collections import Counter
@@ -26,37 +26,37 @@ _NAMED = 10
 
 @dataclass(frozen=True)
 class Expected:
-    """Digest of the planned pairs of every bucket; `limited` plans may leave pairs for later."""
+    """The digest of every bucket's planned pairs, and whether a limit allows pending pairs."""
 
     digests: dict[int, str]
     limited: bool
 
 
 def reconcile(job: Job, expected: Expected) -> tuple[dict[str, dict[str, int]], int]:
-    """Rows by split and status, and pairs left for later, from the receipts of all buckets.
+    """Return rows by split and status, and the number of pending pairs, from the receipts of all buckets.
 
     Raises:
-        PipelineError: naming the buckets that are not accounted for, and why.
+        PipelineError: buckets are missing or do not match the plan; the message lists them with the reason.
     """
     sizes = {file.name: file.size for file in list_shards(job.storage)}
     counts: dict[str, Counter[str]] = {}
     pending = 0
-    unaccounted: list[str] = []
+    problems: list[str] = []
     for bucket, digest in expected.digests.items():
         receipt = read_receipt(job.storage, bucket)
         problem = _problem(receipt, digest, sizes, expected.limited)
         if problem is not None or receipt is None:
-            unaccounted.append(f"bucket {bucket}: {problem}")
+            problems.append(f"bucket {bucket}: {problem}")
             continue
         pending += receipt.pending
         for name, shard in receipt.shards.items():
             split = name.partition("/")[0].removeprefix("split=")
             counts.setdefault(split, Counter()).update(shard.statuses)
-    if unaccounted:
+    if problems:
         raise PipelineError(
-            f"{job.output}: {len(unaccounted)} of {len(expected.digests)} buckets are not accounted for: "
-            + "; ".join(_some(unaccounted))
-            + ". Run it again: what is finished is kept"
+            f"{job.output}: {len(problems)} of {len(expected.digests)} buckets are missing or incomplete: "
+            + "; ".join(_some(problems))
+            + ". Run it again: finished buckets are kept"
         )
     return {split: dict(by_status) for split, by_status in sorted(counts.items())}, pending
 
@@ -65,12 +65,12 @@ def _problem(receipt: BucketReceipt | None, digest: str, sizes: dict[str, int], 
     if receipt is None:
         return "it has no receipt"
     if receipt.plan != digest:
-        return "it was made for another plan"
+        return "it was generated for another plan"
     if receipt.pending and not limited:
-        return f"{receipt.pending:,} of its pairs are left"
+        return f"{receipt.pending:,} of its pairs are pending"
     for name, shard in receipt.shards.items():
         if sizes.get(name) != shard.size:
-            return f"{name} is missing" if name not in sizes else f"{name} is not as its receipt says"
+            return f"{name} is missing" if name not in sizes else f"{name} differs from its receipt"
     return None
 
 
@@ -81,18 +81,17 @@ def _some(problems: list[str]) -> Iterator[str]:
 
 
 def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dict[str, Any]) -> GenerationSummary:
-    """Run `generate-range/DATASET` for each range until all shards are there, and check every one.
+    """Run `generate-range/DATASET` for each range until all shards exist, and check every one.
 
-    The plan is made here first, so that what is wrong with the data shows before anything is started, and what the
-    ranges did is compared with it at the end. What they generated, reused and spent is in their own runs: the
-    summary has 0 there.
+    The plan is made here first, so that errors in the data show before any range starts, and the result is compared
+    with it. Generated and reused rows and tokens are counted in the ranges' own flow runs; the summary has 0 there.
 
     Args:
-        parameters: of `generate-range`, but for the range.
+        parameters: parameters of `generate-range` except the range.
 
     Raises:
-        PipelineError: there is no such deployment, ranges of an earlier run go on, a range failed for good, or a
-            shard is not accounted for.
+        PipelineError: the deployment does not exist, ranges of an earlier run are still active, a range failed for
+            good, or a shard is missing or incomplete.
     """
     began = time.monotonic()
     with ProgressArtifact("planning") as live, get_client(sync_client=True) as client:
@@ -105,7 +104,7 @@ def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dic
                 "`prefect deploy --all`, or set ranges to 1"
             ) from error
         runs = RangeRuns(client, deployment, found.id, cut(job.manifest.num_shards, ranges), parameters)
-        runs.refuse_beside_others()
+        runs.refuse_if_others_run()
         with single_writer(job.work):
             shards_there(job)
             plan = prepare(job, limit)
@@ -130,7 +129,7 @@ def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dic
 
 
 def cut(buckets: int, parts: int) -> list[range]:
-    """Contiguous ranges of nearly equal length, none of them empty."""
+    """Split `buckets` into contiguous non-empty ranges of nearly equal length, at most `parts`."""
     parts = min(parts, buckets)
     edges = [buckets * part // parts for part in range(parts + 1)]
     return [range(first, stop) for first, stop in pairwise(edges)]

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM on the command line: stop soon, and say what is kept."""
+"""Handling of Ctrl-C and SIGTERM on the command line."""
 
 import os
 import signal
@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from types import FrameType
 
 _GRACE_SECONDS = 5.0
-EXIT_CODE = 130  # as shells report a program ended by SIGINT
+EXIT_CODE = 130  # 128 + SIGINT, as in shells
 
 
 def stop_soon_on_interrupt() -> None:
-    """The first SIGINT raises KeyboardInterrupt; a second one, or a few seconds, end the process.
+    """Raise KeyboardInterrupt on the first SIGINT; exit on the second, or a few seconds after the first.
 
-    A terminal sends SIGINT to Prefect's temporary server too, and the flow would then try for minutes to tell
-    it that it crashed. Nothing is lost by leaving: answers are in the spool, locks are freed by the kernel, and
-    a vLLM server's guard notices that we are gone.
+    A terminal sends SIGINT to Prefect's temporary server too, and the flow would then try for minutes to report its
+    crash to it. Exiting loses nothing: answers are in the spool, the kernel releases locks, and the guard of a vLLM
+    server stops it when this process is gone.
     """
     interrupted = False
 
@@ -26,9 +26,7 @@ def stop_soon_on_interrupt() -> None:
         if interrupted:
             os._exit(EXIT_CODE)
         interrupted = True
-        print(
-            "\ninterrupted: what is finished is kept, the same command goes on from there", file=sys.stderr, flush=True
-        )
+        print("\ninterrupted: finished work is kept; run the same command to continue", file=sys.stderr, flush=True)
         end = threading.Timer(_GRACE_SECONDS, os._exit, [EXIT_CODE])
         end.daemon = True
         end.start()
@@ -39,8 +37,8 @@ def stop_soon_on_interrupt() -> None:
 
 @contextmanager
 def exit_zero_when_stopped() -> Iterator[None]:
-    """A flow that was asked to stop and saved its work ends the command with exit code 0 and a word about going on."""
-    from prefect.exceptions import CancelledRun  # seconds to import, so only where a flow has been
+    """Exit with code 0 and the flow's message if a flow saved its work and stopped on request."""
+    from prefect.exceptions import CancelledRun  # takes seconds to import, so not at the top
 
     try:
         yield

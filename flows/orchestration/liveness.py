@@ -1,8 +1,8 @@
-"""Is the process of a flow run still there? Prefect leaves a run *Running* whose worker died with it.
+"""Detection of flow runs whose process is gone: Prefect leaves a run *Running* if its worker died with it.
 
-Every flow run of ours has a progress artifact that one thread updates every few seconds (`ProgressArtifact`). Its time
-of update is the sign of life, and its metadata say which process it is: on the same machine that settles the question
-at once, on another one silence does after a while.
+Every flow run of ours has a progress artifact that a thread updates every few seconds (`ProgressArtifact`). Its update
+time is the run's heartbeat, and its metadata identify the process: on the same machine the process is looked up, on
+another one the run is considered dead after a time without heartbeats.
 """
 
 import os
@@ -16,18 +16,18 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
 from prefect.client.schemas.objects import Artifact, FlowRun
 
-SILENT_SECONDS = 120.0  # updates come every few seconds; this much silence is no slow network
-NEVER_SEEN_SECONDS = 900.0  # from pending to the first sign: an image may have to be pulled before it
+SILENT_SECONDS = 120.0  # heartbeats come every few seconds; a slow network does not delay them this long
+NEVER_SEEN_SECONDS = 900.0  # from pending to the first heartbeat: a container image may have to be pulled
 _PAGE = 200
 
 
 def this_process() -> dict[str, str]:
-    """What tells this process from every other one, as metadata of an artifact."""
+    """Return artifact metadata that identify this process uniquely."""
     return {**_this_machine(), "pid": str(os.getpid()), "began": began(os.getpid())}
 
 
-def signs_of_life(client: SyncPrefectClient, runs: Iterable[UUID]) -> dict[UUID, Artifact]:
-    """The latest progress artifact of each flow run that has one."""
+def latest_heartbeats(client: SyncPrefectClient, runs: Iterable[UUID]) -> dict[UUID, Artifact]:
+    """Return the latest progress artifact of each flow run that has one."""
     found: dict[UUID, Artifact] = {}
     ids = list(runs)
     for start in range(0, len(ids), _PAGE):
@@ -44,19 +44,19 @@ def signs_of_life(client: SyncPrefectClient, runs: Iterable[UUID]) -> dict[UUID,
     return found
 
 
-def why_gone(run: FlowRun, sign: Artifact | None, silent_seconds: float = SILENT_SECONDS) -> str | None:
-    """Why the process of an unfinished run can be taken for dead, or None if it may be alive."""
+def why_gone(run: FlowRun, heartbeat: Artifact | None, silent_seconds: float = SILENT_SECONDS) -> str | None:
+    """Return why the process of an unfinished run is considered dead, or None if it may be alive."""
     now = datetime.now(UTC)
-    if sign is None:
+    if heartbeat is None:
         waiting = (now - run.state.timestamp).total_seconds() if run.state is not None else 0.0
         if waiting > NEVER_SEEN_SECONDS:
-            return f"no process of it has shown itself in {waiting:.0f} s"
+            return f"no process has reported for it in {waiting:.0f} s"
         return None
-    who = sign.metadata_ or {}
+    who = heartbeat.metadata_ or {}
     if {name: who.get(name) for name in _this_machine()} == _this_machine():
         alive = who.get("began") == began(int(who["pid"]))
         return None if alive else f"its process {who['pid']} on {who['host']} is gone"
-    silence = (now - _updated(sign)).total_seconds()
+    silence = (now - _updated(heartbeat)).total_seconds()
     if silence > silent_seconds:
         return f"its process {who['pid']} on {who.get('host')} has been silent for {silence:.0f} s"
     return None
@@ -68,7 +68,7 @@ def _updated(artifact: Artifact) -> datetime:
 
 
 def _this_machine() -> dict[str, str]:
-    """Host, boot and process namespace: containers may share the first two, and each counts its own processes."""
+    """Return host, boot and process namespace; containers may share the first two, but not process ids."""
     return {"host": socket.gethostname(), "boot": _read("/proc/sys/kernel/random/boot_id"), "pids": _namespace()}
 
 
@@ -80,7 +80,7 @@ def _namespace() -> str:
 
 
 def began(pid: int) -> str:
-    """When a process began, in its kernel's own count; "gone" where there is none, or only its corpse."""
+    """Return a process's start time in kernel ticks, or "gone" if there is none or it is a zombie."""
     stat = _read(f"/proc/{pid}/stat")
     if stat:
         fields = stat.rpartition(")")[2].split()
@@ -88,7 +88,7 @@ def began(pid: int) -> str:
     if Path("/proc/self/stat").exists():
         return "gone"
     try:
-        os.kill(pid, 0)  # no /proc: the number alone has to do
+        os.kill(pid, 0)  # without /proc only the id can be checked
     except ProcessLookupError:
         return "gone"
     except PermissionError:

@@ -1,7 +1,7 @@
-"""Prefect on this machine, for `make up` and `make down`: a server on SQLite, a work pool and one process worker.
+"""Local Prefect for `make up` and `make down`: a server on SQLite, a work pool and one process worker.
 
-Both commands may be repeated. Process ids and logs are in `.prefect-local/`; `down` stops exactly the processes that
-`up` started. PREFECT_API_URL says where the server is to listen.
+Both commands are idempotent. Process ids and logs are in `.prefect-local/`; `down` stops exactly the processes that
+`up` started. PREFECT_API_URL sets the server's address.
 """
 
 import json
@@ -28,10 +28,10 @@ _SECONDS_TO_STOP = 20.0
 
 
 def up() -> None:
-    """Start what is not running, and deploy everything in prefect.yaml.
+    """Start server and worker if they are not running, and deploy everything in prefect.yaml.
 
     Raises:
-        PipelineError: another server is there, or one of ours does not start.
+        PipelineError: another server uses the address, or a process does not start.
     """
     url = os.environ.setdefault("PREFECT_API_URL", _URL)
     address = urlsplit(url)
@@ -48,14 +48,14 @@ def up() -> None:
     _prefect("work-pool", "create", POOL, "--type", "process", "--overwrite")
     _prefect("--no-prompt", "deploy", "--all")
     if not _runs("worker"):
-        _run("-m", "flows.cli", "clear-stale-runs")  # `down` leaves the runs that it stops Running
+        _run("-m", "flows.cli", "clear-stale-runs")  # runs that `down` stopped are still Running for Prefect
         _start("worker", ["worker", "start", "--pool", POOL, "--name", "local"])
         _wait("worker", lambda: "started!" in _log("worker").read_text(encoding="utf-8", errors="replace"))
     print(f"Prefect: {url.removesuffix('/api')} (logs in {_FOLDER.name}/); export PREFECT_API_URL={url}")
 
 
 def down() -> None:
-    """Stop the worker with its flow runs, then the server; what they made is kept."""
+    """Stop the worker with its flow runs, then the server; their data are kept."""
     stopped = [name for name in ("worker", "server") if _stop(name)]
     print("stopped: " + (", ".join(stopped) or "nothing, nothing was running"))
 
@@ -80,7 +80,7 @@ def _start(name: str, arguments: list[str]) -> None:
             stdout=log,
             stderr=subprocess.STDOUT,
             env=environment,
-            start_new_session=True,  # Ctrl-C at the terminal is not for it, and its children can be stopped with it
+            start_new_session=True,  # shields it from Ctrl-C in the terminal; its children are stopped with its group
         )
     _record(name).write_text(json.dumps({"pid": process.pid, "began": began(process.pid)}), encoding="utf-8")
 
@@ -96,7 +96,7 @@ def _wait(name: str, ready: Callable[[], bool]) -> None:
 
 
 def _stop(name: str) -> bool:
-    """End a process that `up` started, with its group; whether there was one."""
+    """Stop the process group of a process that `up` started; return False if it was not running."""
     pid = _runs(name)
     _record(name).unlink(missing_ok=True)
     if pid is None:
@@ -120,7 +120,7 @@ def _group_exists(group: int) -> bool:
 
 
 def _runs(name: str) -> int | None:
-    """The process that `up` recorded, if it is still that one."""
+    """Return the id of the process that `up` recorded if it is still running."""
     try:
         record = json.loads(_record(name).read_text(encoding="utf-8"))
     except FileNotFoundError:

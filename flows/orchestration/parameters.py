@@ -1,7 +1,7 @@
-"""Bounds of the flows' parameters: a wrong one is refused by Prefect's server before anything runs.
+"""Types of the flows' parameters with bounds, which Prefect's server checks before a run starts.
 
-Names stay flat, so that `prefect deployment run ... --param limit=200` reaches them. The form in Prefect's UI shows
-these bounds, and what the flows' docstrings say of each parameter.
+Parameters are flat, so that `prefect deployment run ... --param limit=200` can set them. The form in Prefect's UI shows
+these bounds, and the description of each parameter in the flow's docstring.
 """
 
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""A flow run that shows how far it is: a progress artifact, kept up to date by one thread."""
+"""Progress artifacts of flow runs, updated by a thread."""
 
 import contextvars
 import threading
@@ -19,23 +19,23 @@ _SECONDS_TO_FINISH = 10.0
 
 
 class Now(NamedTuple):
-    """How far a run is: percent, and a line of Markdown."""
+    """A run's progress: percent, and a line of Markdown."""
 
     percent: float
     text: str
 
 
 class ProgressArtifact:
-    """Shows `describe()` while it is entered; one API call every few seconds, however much is done in between.
+    """Context manager that publishes `describe()` with one API call every few seconds.
 
-    Its updates are also the run's sign of life (`flows.orchestration.liveness`), so enter it first. A server that does
-    not answer stops nothing.
+    The updates are also the run's heartbeat (`flows.orchestration.liveness`), so enter it first. Errors of the server
+    are logged and do not stop the run.
     """
 
     def __init__(self, begins_with: str) -> None:
         self.describe: Callable[[], Now] = lambda: Now(0.0, begins_with)
         self._stop = threading.Event()
-        # a thread of its own context would not know which server this flow run talks to
+        # without a copy of the context the thread would not know this flow run's server
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._keep_up,), name="live-run", daemon=True)
 

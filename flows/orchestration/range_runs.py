@@ -1,4 +1,4 @@
-"""Flow runs for ranges of shards: started, watched, started again after a crash, never two of one range at once."""
+"""Supervision of the flow runs for ranges of shards: start, watch, restart after a crash."""
 
 import time
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from prefect.deployments import run_deployment
 from prefect.logging import get_run_logger
 from prefect.states import Cancelling, Crashed
 
-from flows.orchestration.liveness import signs_of_life, why_gone
+from flows.orchestration.liveness import latest_heartbeats, why_gone
 from pipeline.errors import PipelineError
 
 _ATTEMPTS = 3
-_SECONDS_BETWEEN_LOOKS = 2.0
-_SECONDS_BETWEEN_SIGNS = 10.0
+_SECONDS_BETWEEN_POLLS = 2.0
+_SECONDS_BETWEEN_HEARTBEAT_CHECKS = 10.0
 _UNREACHABLE_SECONDS = 300.0
 _UNFINISHED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING, StateType.PAUSED]
 
@@ -37,14 +37,14 @@ class _Attempt:
     buckets: range
     run: UUID
     number: int = 1
-    outcome: str | None = None  # what became of the range: None while it goes on, "" when it is made, else why not
+    outcome: str | None = None  # None while the run is active, "" on success, else the reason of the failure
 
 
 class RangeRuns:
-    """One flow run of a deployment for each range; a crashed or failed one is followed by at most two more.
+    """The flow runs of a deployment, one per range; a crashed or failed run is restarted at most twice.
 
-    A range is started again only when its earlier run has ended, or its process is known to be gone: it is then set
-    to Crashed first. Behind that the lock of the range's buckets refuses a second writer.
+    A range is restarted only after its earlier run has ended, or its process is known to be gone; that run is then set
+    to Crashed first. In addition, the lock of the range's buckets refuses a second writer.
     """
 
     def __init__(
@@ -61,33 +61,32 @@ class RangeRuns:
         self._deployment_id = deployment_id
         self._parameters = parameters
         self._attempts: list[_Attempt] = []
-        self._looked_for_signs = 0.0
+        self._checked_heartbeats = 0.0
 
     @property
     def finished(self) -> int:
-        """How many ranges are made."""
+        """The number of finished ranges."""
         return sum(attempt.outcome == "" for attempt in self._attempts)
 
     def describe(self) -> str:
-        """How many ranges are made and how many are not."""
-        again = sum(attempt.number - 1 for attempt in self._attempts)
-        more = f", {again} started again" if again else ""
-        return f"{self.finished} of {len(self.ranges)} ranges are made{more}"
+        """Describe the progress in a line."""
+        restarts = sum(attempt.number - 1 for attempt in self._attempts)
+        return f"{self.finished} of {len(self.ranges)} ranges are done" + (f", {restarts} restarts" if restarts else "")
 
     def complete(self) -> None:
-        """Start all ranges and wait until each is made or given up; whatever ends this ends the runs too.
+        """Start all ranges and wait until each has finished or failed for good; an exception cancels the runs.
 
         Raises:
-            PipelineError: some ranges could not be made.
+            PipelineError: some ranges failed.
         """
         try:
             for buckets in self.ranges:
                 self._attempts.append(_Attempt(buckets, self._start(buckets, 1)))
             last_seen = time.monotonic()
             while any(attempt.outcome is None for attempt in self._attempts):
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
+                time.sleep(_SECONDS_BETWEEN_POLLS)
                 try:
-                    self._look()
+                    self._poll()
                     last_seen = time.monotonic()
                 except httpx.TransportError as error:
                     if time.monotonic() - last_seen > _UNREACHABLE_SECONDS:
@@ -99,20 +98,20 @@ class RangeRuns:
         failed = [f"{_name(a.buckets)}: {a.outcome}" for a in self._attempts if a.outcome]
         if failed:
             raise PipelineError(
-                f"{len(failed)} of {len(self.ranges)} ranges could not be made: {'; '.join(failed)}. "
-                "Run it again: what is finished is kept"
+                f"{len(failed)} of {len(self.ranges)} ranges failed: {'; '.join(failed)}. "
+                "Run it again: finished buckets are kept"
             )
 
-    def refuse_beside_others(self) -> None:
-        """Ranges of a parent that died may still run; those whose process is gone are set to Crashed.
+    def refuse_if_others_run(self) -> None:
+        """Check that no ranges of an earlier parent are active; set those whose process is gone to Crashed.
 
         Raises:
-            PipelineError: naming those that go on.
+            PipelineError: some are still active; the message lists them.
         """
         alive = [run.name for run in self._unfinished() if not self._clear_if_gone(run)]
         if alive:
             raise PipelineError(
-                f"ranges of an earlier run go on: {', '.join(alive)}; wait for them, or cancel them with "
+                f"ranges of an earlier run are still active: {', '.join(alive)}; wait for them, or cancel them with "
                 "`prefect flow-run cancel`"
             )
 
@@ -135,21 +134,21 @@ class RangeRuns:
         assert isinstance(run, FlowRun)
         return run.id
 
-    def _look(self) -> None:
-        """One look at all runs that go on, and at times at their signs of life."""
+    def _poll(self) -> None:
+        """Read the states of all active runs, and every few polls their heartbeats."""
         watched = {attempt.run: attempt for attempt in self._attempts if attempt.outcome is None}
         runs = self._client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(watched))))
-        check_signs = time.monotonic() - self._looked_for_signs > _SECONDS_BETWEEN_SIGNS
-        if check_signs:
-            self._looked_for_signs = time.monotonic()
+        check_heartbeats = time.monotonic() - self._checked_heartbeats > _SECONDS_BETWEEN_HEARTBEAT_CHECKS
+        if check_heartbeats:
+            self._checked_heartbeats = time.monotonic()
         for run in runs:
             if run.state is None or not run.state.is_final():
-                if check_signs:
-                    self._clear_if_gone(run)  # the next look finds it crashed
+                if check_heartbeats:
+                    self._clear_if_gone(run)  # the next poll finds it crashed
                 continue
-            self._ended(watched[run.id], run)
+            self._handle_end(watched[run.id], run)
 
-    def _ended(self, attempt: _Attempt, run: FlowRun) -> None:
+    def _handle_end(self, attempt: _Attempt, run: FlowRun) -> None:
         assert run.state is not None
         if run.state.is_completed():
             attempt.outcome = ""
@@ -158,14 +157,14 @@ class RangeRuns:
         elif attempt.number == _ATTEMPTS:
             attempt.outcome = f"{run.state.name} {_ATTEMPTS} times, last with: {run.state.message}"
         else:
-            get_run_logger().warning("%s: %s: %s; started again", run.name, run.state.name, run.state.message)
+            get_run_logger().warning("%s: %s: %s; restarting it", run.name, run.state.name, run.state.message)
             attempt.number += 1
             attempt.run = self._start(attempt.buckets, attempt.number)
 
     def _clear_if_gone(self, run: FlowRun) -> bool:
         if run.state is None or run.state.is_scheduled() or run.state.is_pending():
-            return False  # it may wait for its machine, and would start beside another
-        why = why_gone(run, signs_of_life(self._client, [run.id]).get(run.id))
+            return False  # it may still start, and would then run concurrently with a restarted one
+        why = why_gone(run, latest_heartbeats(self._client, [run.id]).get(run.id))
         if why is None:
             return False
         self._client.set_flow_run_state(run.id, Crashed(message=why), force=True)
@@ -174,7 +173,7 @@ class RangeRuns:
     def _cancel(self) -> None:
         for attempt in self._attempts:
             if attempt.outcome is None:
-                self._client.set_flow_run_state(attempt.run, Cancelling(message="its parent was ended"))
+                self._client.set_flow_run_state(attempt.run, Cancelling(message="its parent has ended"))
 
 
 def _name(buckets: range) -> str:

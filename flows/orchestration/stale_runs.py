@@ -1,4 +1,4 @@
-"""Flow runs that Prefect believes unfinished and whose process is gone: found, and their slots freed."""
+"""Clearing of stale flow runs: unfinished for Prefect although their process is gone, and still holding slots."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled, Crashed, State
 
-from flows.orchestration.liveness import SILENT_SECONDS, signs_of_life, why_gone
+from flows.orchestration.liveness import SILENT_SECONDS, latest_heartbeats, why_gone
 
 FLOWS = (
     "entityclip",
@@ -30,7 +30,7 @@ _PAGE = 200
 
 @dataclass(frozen=True)
 class StaleRun:
-    """A run that was cleared, and why."""
+    """A stale run and the reason why it is considered dead."""
 
     name: str
     flow_run_id: str
@@ -38,18 +38,18 @@ class StaleRun:
 
 
 def clear_stale_runs(silent_seconds: float = SILENT_SECONDS, *, dry_run: bool = False) -> list[StaleRun]:
-    """Set unfinished runs of our flows whose process is gone to Crashed, or Cancelled where that was asked for.
+    """Set unfinished runs of our flows whose process is gone to Crashed, or to Cancelled if they were cancelling.
 
     Args:
-        silent_seconds: a process on another machine is taken for dead after so long without a sign of life.
-        dry_run: only say which.
+        silent_seconds: seconds without a heartbeat after which a process on another machine is considered dead.
+        dry_run: only return the stale runs.
     """
     with get_client(sync_client=True) as client:
         runs = _unfinished(client)
-        signs = signs_of_life(client, [run.id for run in runs])
+        heartbeats = latest_heartbeats(client, [run.id for run in runs])
         found: list[StaleRun] = []
         for run in runs:
-            why = why_gone(run, signs.get(run.id), silent_seconds)
+            why = why_gone(run, heartbeats.get(run.id), silent_seconds)
             if why is None or run.state is None:
                 continue
             found.append(StaleRun(run.name, str(run.id), why))

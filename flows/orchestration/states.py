@@ -1,4 +1,4 @@
-"""Final states that say what happened, such as the counts of rows by status."""
+"""Final states of flow runs, with messages such as the counts of rows by status."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -15,31 +15,31 @@ R = TypeVar("R")
 
 
 def rows_by_status(summary: GenerationSummary) -> str:
-    """`2,790 ok, 3 error`, the most frequent first, and what a limit left."""
+    """Format the counts by status, most frequent first, as in `2,790 ok, 3 error`, and the number of pending pairs."""
     counts: Counter[str] = Counter()
     for by_status in summary.counts.values():
         counts.update(by_status)
     rows = ", ".join(f"{count:,} {status}" for status, count in counts.most_common()) or "no rows"
-    return rows + (f"; left for later {summary.pending:,}" if summary.pending else "")
+    return rows + (f"; pending {summary.pending:,}" if summary.pending else "")
 
 
-def account(summary: GenerationSummary) -> str:
-    """The same, and what this run did for it."""
+def summary_line(summary: GenerationSummary) -> str:
+    """Format the counts by status, and how many rows this run generated and reused."""
     return f"{rows_by_status(summary)}; generated {summary.generated:,}, reused {summary.reused:,}"
 
 
 def completed(result: R, message: str) -> R:
-    """What a flow returns so that its final state carries a message; whoever called the flow gets the result."""
+    """Return a final state with a message from a flow; the flow's caller receives `result`."""
     return cast(R, Completed(message=message, data=result))
 
 
 def stopped(message: str) -> Any:
-    """What a flow returns that was asked to stop and saved its work; whoever called it meets CancelledRun."""
+    """Return the final state of a flow that saved its work and stopped on request; its caller gets CancelledRun."""
     return Cancelled(message=message)
 
 
 def stops_with_its_child(work: Callable[P, R]) -> Callable[P, R]:
-    """For a flow of flows: where one of them stopped, it has stopped too, and has not failed."""
+    """Decorate a parent flow so that it ends as cancelled, not failed, when a child flow was stopped."""
 
     @wraps(work)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -46,7 +46,7 @@ def test_demo_end_to_end_and_again(
     manifest, config, out = small
     report = run_demo(out=out, manifest=manifest, config=config)
     printed = capsys.readouterr().out
-    assert "generated" in printed and "trained already" not in printed
+    assert "generated" in printed and "already trained" not in printed
     assert report.verdict.split()[0] in ("No", "anchors")
     for arm in ARMS:
         metrics = json.loads((out / arm / "metrics.json").read_text())["splits"]["test"]
@@ -65,7 +65,7 @@ def test_demo_end_to_end_and_again(
 
     again = run_demo(out=out, manifest=manifest, config=config)
     printed = capsys.readouterr().out
-    assert "generated 0" in printed and printed.count("trained already") == 3
+    assert "generated 0" in printed and printed.count("already trained") == 3
     assert again.metrics == report.metrics
     _the_other_commands_say_the_same(out, report.verdict, monkeypatch, capsys)
 

@@ -77,7 +77,7 @@ def test_the_commands_do_what_the_readme_says(tmp_path: Path) -> None:
     states = [(run["state"]["type"], run["state"]["message"]) for run in seen_there["runs"]]
     assert [kind for kind, _ in states] == ["COMPLETED"] * 4
     limited, rest, trained, evaluated = (message for _, message in states)
-    assert re.fullmatch(r"200 ok; left for later [\d,]+; generated 200, reused 0", limited)
+    assert re.fullmatch(r"200 ok; pending [\d,]+; generated 200, reused 0", limited)
     assert re.fullmatch(r"[\d,]+ ok; generated [\d,]+, reused 200", rest)
     assert trained.startswith("30 steps; best step")
     assert evaluated.startswith("mean recall ") and "1,200 candidates" in evaluated

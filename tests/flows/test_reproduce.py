@@ -104,8 +104,8 @@ def test_released_explanations_all_arms_and_seeds_and_again(tmp_path: Path, run:
     del trained[missing], measured[missing.with_name("metrics.json")]
     code, said = run("n24news", "--seed", 1, "--seed", 2, **changes)
     assert code == 0
-    assert said.count("trained already") == 9
-    assert "checked before: ok" in said
+    assert said.count("already trained") == 9
+    assert "already checked: ok" in said
     assert missing.exists()
     assert {path: path.stat().st_mtime_ns for path in trained} == trained
     assert {path: path.stat().st_mtime_ns for path in measured} == measured

@@ -66,10 +66,10 @@ def test_paging_and_labels(seen: Visit) -> None:
 
 def test_a_condition_and_what_is_wrong_with_one(seen: Visit) -> None:
     page = seen.page
-    box = page.get_by_label("Only rows where")
+    box = page.get_by_label("Condition")
     box.fill("clip_tokens > 60")
     page.get_by_label("Order").select_option("longest")
-    page.get_by_label("Rows a page").select_option("12")
+    page.get_by_label("Rows per page").select_option("12")
     go(page.get_by_role("button", name="Show"))
     assert f"{sum((row.clip_tokens or 0) > 60 for row in ROWS)} rows" in page.inner_text(".total")
     assert box.input_value() == "clip_tokens > 60" and len(_ids(page)) == 12
@@ -84,7 +84,7 @@ def test_a_condition_and_what_is_wrong_with_one(seen: Visit) -> None:
 
 def test_a_row_with_its_picture_and_those_beside_it(seen: Visit) -> None:
     page = seen.page
-    page.get_by_label("Only rows where").fill("id BETWEEN 'p0010' AND 'p0014'")
+    page.get_by_label("Condition").fill("id BETWEEN 'p0010' AND 'p0014'")
     page.get_by_label("Order").select_option("id")
     go(page.get_by_role("button", name="Show"))
     assert _shown(page) == [40] * 5
@@ -105,19 +105,19 @@ def test_what_strangers_wrote_stays_text(seen: Visit, site: Site) -> None:
     assert len(_ids(page)) == len(XSS)
     assert page.locator("ol.rows .caption").all_text_contents() == XSS and _fits(page)
     for number, text in enumerate(XSS):
-        page.get_by_label("Row with the id").fill(f"xss-{number} {text}")
+        page.get_by_label("Row id").fill(f"xss-{number} {text}")
         go(page.get_by_role("button", name="Find"))
         assert page.locator("section p.text").first.inner_text() == text
         assert page.locator("dl dd", has_text=text).count() >= 3 and _fits(page)
         assert page.locator("script, iframe, svg, [onerror], [onload], a[href^=javascript]").count() == 0
     page.goto(f"{site.address}?split=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&status=%3Cimg src=x onerror=alert(1)%3E")
-    assert "No row is so" in page.inner_text(".total")
+    assert "No matching rows" in page.inner_text(".total")
 
 
 def test_by_keyboard(seen: Visit) -> None:
     page = seen.page
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "To the content"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
     names = page.evaluate("""[...document.querySelectorAll('input:not([type=hidden]), select, textarea, button')]

@@ -82,17 +82,17 @@ def test_ranks_are_those_of_evaluation(site: Site, runs: Path) -> None:
                 same = torch.tensor([int(one[5:]) % 60 == int(row_id[5:]) % 60 for one in kept.ids])
                 scores = kept.image @ kept.text[place]
                 rank = 1 + int((scores[~same] >= scores[same].max()).sum())
-                assert f"The right image is number {rank}<" in found[name], (name, row_id)
+                assert f"The right image has rank {rank}<" in found[name], (name, row_id)
                 assert "75 candidates" in found[name]
                 first = kept.ids[int(scores.argmax())]
                 assert re.search(r"<b>1</b>\s*<a [^>]*>([^<]+)<", found[name])[1] == first  # type: ignore[index]
                 assert found[name].count('class="right"') == int(same[scores.topk(10).indices].sum())
             assert found["an index"].count("<li") == 10
-            assert f"number {_rank(found['plain'])}<" in found["an index"]
+            assert f"rank {_rank(found['plain'])}<" in found["an index"]
 
 
 def _rank(section: str) -> str:
-    return re.search(r"number (\d+)<", section)[1]  # type: ignore[index]
+    return re.search(r"rank (\d+)<", section)[1]  # type: ignore[index]
 
 
 def test_an_arm_without_embeddings_of_its_weights_says_so(site: Site) -> None:
@@ -117,7 +117,7 @@ def test_a_person_searches(chromium: Browser, site: Site, width: int, scheme: st
     with visit(chromium, f"{site.address}retrieval", width=width, scheme=scheme) as seen:  # type: ignore[arg-type]
         page = seen.page
         page.set_default_timeout(30_000)
-        page.get_by_label("What to look for").fill("lord of name7 <script>alert(1)</script>")
+        page.get_by_label("Query").fill("lord of name7 <script>alert(1)</script>")
         go(page.get_by_role("button", name="Search"))
         arms = page.locator(".arms > section")
         assert arms.count() == 5 and arms.nth(0).locator("li").count() == 10
@@ -126,6 +126,6 @@ def test_a_person_searches(chromium: Browser, site: Site, width: int, scheme: st
         page.wait_for_function("[...document.images].every(one => one.complete && one.naturalWidth > 0)")
         go(arms.nth(0).get_by_role("link").first)
         go(page.get_by_role("link", name="Search with this caption"))
-        assert "The right image is number" in page.locator(".arms > section").nth(0).inner_text()
+        assert "The right image has rank" in page.locator(".arms > section").nth(0).inner_text()
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert not seen.errors and not seen.dialogs and not seen.refused

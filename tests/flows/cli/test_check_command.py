@@ -50,8 +50,8 @@ def test_it_shows_data_prompts_and_plan_and_writes_nothing(tmp_path: Path, tiny_
     said = " ".join(out.split())
     assert "train 6 6 6 0 test 3 3 3 0" in said
     assert "9 of 9 images decoded in 0." in said
-    assert "2 shards a split; the plan takes 0." in said
-    assert "to generate: 8, redone 0; there already: 0; a status without a text: 1; left for later: 0" in said
+    assert "2 shards per split; the plan takes 0." in said
+    assert "to generate: 8, redone 0; existing: 0; rows without an explanation: 1; pending: 0" in said
     assert "images missing (of 9 looked at): 1 [missing_images] train p4 (row 4): 4.png: no such image" in said
     assert f"caption : {records[0]['caption']} ." in said
     assert re.search(r"8 prompts took \d+\.\d s: [\d,.]+ rows/s, .* all 8 at this rate: 0:00:\d\d", said)
@@ -113,7 +113,7 @@ def test_a_message_that_says_how_to_mend_it_is_not_followed_by_a_line_that_says_
     (tmp_path / "images").rename(tmp_path / "pictures")
     code, out = run(manifest)
     assert code == 2
-    assert "[cannot_read]" in out and "mend:" not in out
+    assert "[cannot_read]" in out and "fix:" not in out
 
 
 def test_what_the_data_holds_does_not_steer_the_terminal() -> None:

@@ -132,7 +132,7 @@ def test_damage_is_exit_code_1_and_the_rest_is_shown(
     ("arguments", "message"),
     [
         (["nowhere"], "nowhere: no such file or folder"),
-        (["empty"], "empty: holds neither explanations"),
+        (["empty"], "empty: has neither explanations"),
         (["out", "--where", "statsu = 'ok'"], '"statsu" not found'),
         (["out", "--id", "nobody"], "no row has the id nobody"),
         (["out", "--export", "csv"], "say with --out"),

@@ -83,16 +83,16 @@ def test_generate_then_generate_again(
     write_pairs(tmp_path, 6)
     manifest = write_manifest(tmp_path, tiny_llama)
     assert _run(monkeypatch, "generate", manifest, "--limit", 4) == 0
-    assert "generated 4; reused 0; left for later 2" in capsys.readouterr().out
+    assert "generated 4; reused 0; pending 2" in capsys.readouterr().out
     assert _run(monkeypatch, "generate", manifest) == 0
     out = capsys.readouterr().out
-    assert "generated 2; reused 4; left for later 0" in out
+    assert "generated 2; reused 4; pending 0" in out
     truncated = [row for row in all_rows(tmp_path / "explanations").values() if row.status == "truncated"]
     hint = f"{len(truncated)} truncated: entityclip "  # the tiny LLM rambles
     (command,) = [line.removeprefix(hint) for line in out.splitlines() if line.startswith(hint)]
     assert _run(monkeypatch, *shlex.split(command)) == 0
     out = capsys.readouterr().out
-    assert f"generated {len(truncated)}; reused {6 - len(truncated)}; left for later 0" in out
+    assert f"generated {len(truncated)}; reused {6 - len(truncated)}; pending 0" in out
     redone = all_rows(tmp_path / "explanations")
     assert all((redone[row.id].completion_tokens or 0) > 8 for row in truncated)  # the manifest's budget is 8
     other = write_manifest(tmp_path, tiny_llama, name="other")
@@ -112,7 +112,7 @@ def test_an_interrupt_ends_soon_and_keeps_what_was_answered(tmp_path: Path, tiny
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: Prefect's temporary server gets it too
     rest = process.stderr.read()
     assert process.wait() != 0
-    assert "interrupted: what is finished is kept" in rest
+    assert "interrupted: finished work is kept" in rest
     assert "Traceback" not in rest
     spools = list((tmp_path / "explanations" / "_spool").iterdir())
     kept = sum(len(session.completions) for path in spools for session in read_spool(path))

@@ -64,7 +64,7 @@ def test_sigterm_exits_with_0_and_ctrl_c_with_130_both_with_the_state_saved(
     reached = 0
     for number, code, word in (
         (signal.SIGTERM, 0, "SIGTERM: stopped after step {} of 1000000; the state is saved in"),
-        (signal.SIGINT, 130, "interrupted: what is finished is kept, the same command goes on from there"),
+        (signal.SIGINT, 130, "interrupted: finished work is kept; run the same command to continue"),
     ):
         process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:

@@ -27,4 +27,4 @@ def test_no_number_is_cut(
     assert "…" not in said
     assert "37.6" in said and "55.1" in said
     assert ("0.291" in said) is not left_out
-    assert ("left out" in said and "R@100" in said and "metrics.json" in said) is left_out
+    assert ("omitted" in said and "R@100" in said and "metrics.json" in said) is left_out

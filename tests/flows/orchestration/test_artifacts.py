@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from flows.orchestration.artifacts import plain, sample_of
-from flows.orchestration.states import account
+from flows.orchestration.states import summary_line
 from pipeline.generation.summary import GenerationSummary
 from pipeline.shards.shard import Row
 
@@ -43,7 +43,7 @@ def test_the_sample_is_a_table_of_five_columns_whatever_is_in_it() -> None:
 def test_the_account_names_every_status_the_most_frequent_first() -> None:
     counts = {"train": {"ok": 2000, "error": 1}, "test": {"ok": 790, "error": 2}}
     summary = GenerationSummary("d", "o", "m", "r", None, counts, 2793, 5, 0, 0, 0, 1.0)
-    assert account(summary) == "2,790 ok, 3 error; generated 2,793, reused 5"
+    assert summary_line(summary) == "2,790 ok, 3 error; generated 2,793, reused 5"
 
 
 def _rendered(markdown: str) -> str:

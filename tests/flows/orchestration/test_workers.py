@@ -53,7 +53,7 @@ def test_a_range_survives_its_worker(lab: PrefectLab) -> None:
     wait_for(lambda: _are_gone([process]))
 
     state = lab.ended(parent)
-    assert (state["type"], state["message"]) == ("COMPLETED", f"{PAIRS} ok; made in ranges")
+    assert (state["type"], state["message"]) == ("COMPLETED", f"{PAIRS} ok; generated in ranges")
     children = [run for run in lab.runs() if run["id"] != str(parent)]
     again = [run for run in children if run["parameters"]["first"] == mine.start]
     assert [run["state"]["type"] for run in again] == ["CRASHED", "COMPLETED"]
