@@ -5,15 +5,11 @@ Memory is the peak RSS on a CPU, the peak of torch's allocator on a GPU; time is
 docs/performance.md has the results.
 """
 
-import json
 import logging
 import resource
 import sys
-import time
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -23,12 +19,10 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from benchmarks.costs import make_optimizer
-from benchmarks.peak_memory import peak_mib
+from benchmarks.costs import make_optimizer, peak_bytes
+from benchmarks.measuring import JsonPath, in_process, run_main, write_results
 from benchmarks.steps import Steps, Variant, Workload
-from entityclip.contract.atomic_files import write_json
 from model.distributed.device import choose_device
-from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
 from model.settings.schema import MethodSettings
 from model.training.step import TrainingStep
@@ -45,12 +39,7 @@ class Point(NamedTuple):
 
 
 def measure(work: Workload, micro_batch: int | None, *, plain: bool) -> Point:
-    """Measure one step in its own process."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_step, work, micro_batch, plain).result()
-
-
-def _step(work: Workload, micro_batch: int | None, plain: bool) -> Point:
+    """Measure one step in this process."""
     logging.getLogger().setLevel(logging.ERROR)  # open_clip warns about random weights, which are intended
     torch.set_num_threads(work.threads)
     on_gpu = work.device == "cuda"
@@ -67,27 +56,19 @@ def _step(work: Workload, micro_batch: int | None, plain: bool) -> Point:
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated() if on_gpu else _resident()
-    began = _now(work)
+    began = work.now()
     step.gradients(1, batch)
     optimizer.step()
-    seconds = _now(work) - began
-    peak = torch.cuda.max_memory_allocated() if on_gpu else int(peak_mib() * 2**20)
-    return Point(work.batch, micro_batch, before, peak, seconds)
+    return Point(work.batch, micro_batch, before, peak_bytes(work), seconds=work.now() - began)
 
 
 def _resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def _now(work: Workload) -> float:
-    if work.device == "cuda":
-        torch.cuda.synchronize()
-        return time.perf_counter()
-    return time.process_time()
-
-
-def show(points: list[Point], head: str, console: Console) -> None:
+def show(points: list[Point], head: str) -> None:
     """Print the table."""
+    console = Console() if sys.stdout.isatty() else Console(width=140)
     console.print(head)
     table = Table()
     for column in ("batch", "micro-batch", "peak GiB", "above weights and AdamW, GiB", "MiB a pair", "s a step"):
@@ -116,7 +97,7 @@ def main(
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="where")] = "cpu",
     bf16: Annotated[bool | None, typer.Option(help="bf16 autocast; by default on a GPU only")] = None,
     threads: Annotated[int, typer.Option(min=1, help="torch threads on a CPU")] = 1,
-    json_file: Annotated[Path | None, typer.Option("--json", help="write everything measured here")] = None,
+    json_path: JsonPath = None,
 ) -> None:
     """Measure a step at each batch size, at once and in micro-batches."""
     on_gpu = choose_device(device).type == "cuda"
@@ -128,22 +109,15 @@ def main(
     ]
     wanted += [(size, micro_batch) for size in sizes if size > micro_batch]
     points = [
-        measure(replace(work, batch=size), micro, plain=plain)
+        in_process(measure, replace(work, batch=size), micro, plain=plain)
         for size, micro in tqdm(wanted, desc="steps", unit="step")
     ]
     where = torch.cuda.get_device_name() if on_gpu else f"CPU, {threads} thread(s)"
     what = "plain CLIP" if plain else "EntityCLIP"
     head = f"{model}, {what}, {'bf16 autocast' if work.bf16 else 'fp32'}, {where}, torch {torch.__version__}"
-    show(points, head, Console() if sys.stdout.isatty() else Console(width=140))
-    if json_file is not None:
-        workload = json.loads(json.dumps(vars(work)))
-        write_json(json_file, {"what": head, "workload": workload, "points": [point._asdict() for point in points]})
+    show(points, head)
+    write_results(json_path, {"what": head, "workload": asdict(work), "points": [point._asdict() for point in points]})
 
 
 if __name__ == "__main__":
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(main)
-    try:
-        app()
-    except ModelError as error:
-        sys.exit(f"error: {error}")
+    run_main(main)

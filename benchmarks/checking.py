@@ -4,11 +4,7 @@ Runs the command in its own process on pairs in the format of VisualNews' data.j
 """
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.measuring import JsonPath, Sizes, run_command, write_results
 from benchmarks.synthetic_pairs import visualnews_image, write_dataset
 
 
@@ -24,20 +21,16 @@ def check_once(rows: int, pictures: int, *, full: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         manifest = write_dataset(Path(folder), rows, rows_per_shard=2_500, visualnews=True, check_images=True)
         _link_pictures(Path(folder), pictures)
-        command = [sys.executable, "-m", "flows.cli", "check", str(manifest), "--json", "--probe", "0"]
-        began = time.monotonic()  # a child's peak RSS starts at its parent's RSS, which is small here
-        with subprocess.Popen([*command, *(["--full"] if full else [])], stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            report = json.loads(process.stdout.read())
-            _, _, usage = os.wait4(process.pid, 0)
-            process.returncode = 0  # it has been waited for
+        options = ["--json", "--probe", "0", *(["--full"] if full else [])]
+        done = run_command("check", str(manifest), *options, accepted=(0, 2))
+    report = json.loads(done.output)
     return {
         "pairs": sum(split["pairs"] for split in report["splits"].values()),
         "images": report["images"],
         "seconds": report["seconds"],
-        "whole_process": time.monotonic() - began,
-        "cpu": usage.ru_utime + usage.ru_stime,
-        "peak_mib": usage.ru_maxrss / 2**10,
+        "whole_process": done.seconds,
+        "cpu": done.cpu_seconds,
+        "peak_mib": done.peak_mib,
         "findings": {finding["code"]: finding["count"] for finding in report["findings"]},
     }
 
@@ -52,14 +45,10 @@ def _link_pictures(folder: Path, count: int) -> None:
 
 
 def main(
-    rows: Annotated[list[int], typer.Option(help="how many pairs; may be given several times")] = [  # noqa: B006
-        10_000,
-        100_000,
-        1_200_000,
-    ],
+    rows: Sizes = [10_000, 100_000, 1_200_000],  # noqa: B006
     pictures: Annotated[int, typer.Option(help="how many of them have a picture (400 x 300 JPEG)")] = 1_000,
     full: Annotated[bool, typer.Option("--full", help="check all images")] = False,
-    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
+    json_path: JsonPath = None,
 ) -> None:
     """Check datasets of several sizes."""
     results = [check_once(count, min(pictures, count), full=full) for count in rows]
@@ -71,8 +60,7 @@ def main(
         looked_at = f"{found['images']['looked_at']:,}"
         table.add_row(f"{found['pairs']:,}", looked_at, *seconds, *process, f"{found['peak_mib']:.0f}")
     Console().print(table)
-    if json_path is not None:
-        json_path.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    write_results(json_path, results)
 
 
 if __name__ == "__main__":

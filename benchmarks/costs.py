@@ -1,13 +1,11 @@
 """Floating-point operations and peak memory of a step."""
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from typing import NamedTuple
 
 import torch
 
-from benchmarks.peak_memory import peak_mib
+from benchmarks.measuring import peak_mib
 from benchmarks.steps import Steps, Variant, Workload
 from model.training.flops import count_flops
 
@@ -26,12 +24,7 @@ def step_flops(work: Workload, variant: Variant) -> Flops:
 
 
 def peak_memory(work: Workload, variant: Variant, *, compiled: bool) -> int:
-    """Measure the peak bytes of a step with AdamW in its own process: RSS on a CPU, torch's allocator on a GPU."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_measure_peak, work, variant, compiled).result()
-
-
-def _measure_peak(work: Workload, variant: Variant, compiled: bool) -> int:
+    """Measure the peak bytes of a step with AdamW in this process."""
     torch.set_num_threads(work.threads)
     steps = Steps(work, [variant])
     loss = torch.compile(steps.losses[variant]) if compiled else steps.losses[variant]
@@ -40,9 +33,12 @@ def _measure_peak(work: Workload, variant: Variant, compiled: bool) -> int:
         optimizer.zero_grad(set_to_none=True)
         loss().backward()
         optimizer.step()
-    if work.device == "cuda":
-        return torch.cuda.max_memory_allocated()
-    return int(peak_mib() * 2**20)
+    return peak_bytes(work)
+
+
+def peak_bytes(work: Workload) -> int:
+    """Return the peak bytes of this process: RSS on a CPU, torch's allocator on a GPU."""
+    return torch.cuda.max_memory_allocated() if work.device == "cuda" else int(peak_mib() * 2**20)
 
 
 def make_optimizer(steps: Steps) -> torch.optim.Optimizer:

@@ -4,10 +4,7 @@ The same JPEGs by reference, packed, and by open_clip's CSV and webdataset reade
 the same transform, workers and batches, alternating in rounds. docs/performance.md has the results.
 """
 
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from argparse import Namespace
@@ -23,9 +20,10 @@ import webdataset
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.data_start import shallow_towers
+from benchmarks.measuring import JsonPath, in_process, write_results
 from benchmarks.photographs import write_photographs
 from entityclip.contract.receipts import BucketReceipt, ShardReceipt
-from model.clip.open_clip_import import open_clip
 from model.clip.towers import Towers
 from model.data.dataset import TripleDataset
 from model.data.loader import load_batches
@@ -59,22 +57,12 @@ def write_data(folder: Path, count: int) -> None:
 
 def _write_shards(folder: Path, names: list[str], captions: list[str]) -> None:
     storage = open_storage(folder / "reference")
-    nothing: dict[str, Any] = dict.fromkeys(("topic", "raw_text", "error", "finish_reason", "prompt_tokens"))
-    nothing |= dict.fromkeys(("completion_tokens", "clip_tokens"))
-    constant: dict[str, Any] = {"status": "ok", "seed": 0, "model": "m", "revision": "r", "split": "train"}
+    empty = "topic raw_text error finish_reason prompt_tokens completion_tokens clip_tokens".split()
+    constant = dict.fromkeys(empty) | {"status": "ok", "seed": 0, "model": "m", "revision": "r", "split": "train"}
     for shard in range(_SHARDS):
-        chosen = range(shard, len(names), _SHARDS)
         rows = [
-            Row(
-                id=names[i],
-                image=names[i],
-                caption=captions[i],
-                explanation=captions[i],
-                key=str(i),
-                **constant,
-                **nothing,
-            )
-            for i in chosen
+            Row(id=name, image=name, caption=caption, explanation=caption, key=name, **constant)
+            for name, caption in list(zip(names, captions, strict=True))[shard::_SHARDS]
         ]
         name = shard_name("train", shard, _SHARDS)
         provenance = {"dataset": "pictures", "split": "train", "shard": shard, "image_root": str(folder / "images")}
@@ -86,10 +74,7 @@ def _write_shards(folder: Path, names: list[str], captions: list[str]) -> None:
 def read_once(reader: str, folder: Path, workers: int, batch_size: int) -> dict[str, float]:
     """Measure images per second of an epoch from the third batch on, and CPU ms per image over all processes."""
     torch.set_num_threads(1)
-    clip, _, transform = open_clip.create_model_and_transforms(
-        "ViT-B-32", load_weights=False, text_cfg={"layers": 1}, vision_cfg={"layers": 1}
-    )
-    towers = Towers(clip, transform, open_clip.get_tokenizer("ViT-B-32"))
+    towers = shallow_towers()
     if reader in ("csv", "webdataset"):
         batches = _open_clip(reader, folder, towers, workers, batch_size)
     else:
@@ -151,14 +136,9 @@ def main(
     workers: Annotated[int, typer.Option(min=1, help="processes of each reader")] = 2,
     batch_size: Annotated[int, typer.Option(min=1, help="images per batch")] = 64,
     data: Annotated[Path | None, typer.Option(help="folder to keep the pictures in, or to reuse them from")] = None,
-    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
-    child: Annotated[str | None, typer.Option(hidden=True)] = None,
+    json_path: JsonPath = None,
 ) -> None:
     """Read the same pictures in four ways."""
-    if child is not None:
-        assert data is not None
-        print(json.dumps(read_once(child, data, workers, batch_size)))
-        return
     with tempfile.TemporaryDirectory() as temporary:
         folder = data or Path(temporary)
         if not (folder / "packed").exists():
@@ -167,10 +147,7 @@ def main(
         costs: dict[str, list[float]] = {reader: [] for reader in READERS}
         for _ in range(rounds):
             for reader in READERS:
-                command = [sys.executable, "-m", "benchmarks.data_loading", "--child", reader, "--data", str(folder)]
-                command += ["--workers", str(workers), "--batch-size", str(batch_size)]
-                output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-                found = json.loads(output.splitlines()[-1])
+                found = in_process(read_once, reader, folder, workers, batch_size)
                 rates[reader].append(found["images_per_s"])
                 costs[reader].append(found["cpu_ms"])
         sizes = {form: _mean_kib(folder, form) for form in ("images", "packed")}
@@ -189,10 +166,8 @@ def main(
             f"{statistics.median(costs[reader]):.2f} ({min(costs[reader]):.2f}-{max(costs[reader]):.2f})",
         )
     Console().print(table, f"KiB an image: {sizes['images']:.0f}, packed {sizes['packed']:.0f}")
-    if json_path is not None:
-        content = {"images": images, "workers": workers, "batch_size": batch_size, "kib": sizes}
-        content |= {"images_per_s": rates, "cpu_ms": costs}
-        json_path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    content = {"images": images, "workers": workers, "batch_size": batch_size, "kib": sizes}
+    write_results(json_path, content | {"images_per_s": rates, "cpu_ms": costs})
 
 
 def _mean_kib(folder: Path, form: str) -> float:

@@ -7,8 +7,6 @@ process, after the towers (ViT-B/32 with one layer, its own tokenizer) are loade
 import hashlib
 import json
 import re
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,6 +22,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.measuring import JsonPath, Sizes, in_process, write_results
 from entityclip.contract.schema import SCHEMA_VERSION
 from model.clip.open_clip_import import open_clip
 from model.clip.towers import Towers
@@ -64,16 +63,21 @@ def write_triples(folder: Path, count: int, shards: int) -> None:
         pq.write_table(table, path, compression="zstd")
 
 
+def shallow_towers() -> Towers:
+    """Return a ViT-B/32 with one layer per tower and random weights, its transform and its tokenizer."""
+    clip, _, transform = open_clip.create_model_and_transforms(
+        "ViT-B-32", load_weights=False, text_cfg={"layers": 1}, vision_cfg={"layers": 1}
+    )
+    return Towers(clip, transform, open_clip.get_tokenizer("ViT-B-32"))
+
+
 def start_once(folder: Path, workers: int) -> dict[str, float]:
     """Read the rows and load a first batch in this process; return seconds, and peaks of resident memory in MiB.
 
     `anonymous_mib` excludes the mapped parts of the texts' file, which the kernel drops under memory pressure.
     """
     torch.set_num_threads(1)
-    clip, _, transform = open_clip.create_model_and_transforms(
-        "ViT-B-32", load_weights=False, text_cfg={"layers": 1}, vision_cfg={"layers": 1}
-    )
-    towers = Towers(clip, transform, open_clip.get_tokenizer("ViT-B-32"))
+    towers = shallow_towers()
     peak = _Anonymous()
     before, began = _mib("RssAnon"), time.monotonic()
     rows = read_split(folder, "train", statuses=("ok",), allow_partial=True)
@@ -121,44 +125,25 @@ def _mib(name: str) -> float:
 
 
 def main(
-    rows: Annotated[list[int], typer.Option(help="how many triples; may be given several times")] = [  # noqa: B006
-        12_000,
-        120_000,
-        1_200_000,
-    ],
+    rows: Sizes = [12_000, 120_000, 1_200_000],  # noqa: B006
     workers: Annotated[int, typer.Option(help="processes that load")] = 2,
     rows_per_shard: Annotated[int, typer.Option(help="triples in a shard")] = 20_000,
-    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
-    child: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    json_path: JsonPath = None,
 ) -> None:
     """Start training on datasets of several sizes, up to the first batch."""
-    if child is not None:
-        print(json.dumps(start_once(child, workers)))
-        return
-    table = Table(
-        "triples",
-        "first batch after, s",
-        "reading",
-        "preparing",
-        "loading",
-        "peak MiB",
-        "of it towers",
-        "with mapped file",
-    )
+    times = ("first batch after, s", "reading", "preparing", "loading")
+    table = Table("triples", *times, "peak MiB", "of it towers", "with mapped file")
     results = []
     for count in rows:
         with tempfile.TemporaryDirectory() as folder:
             write_triples(Path(folder), count, -(-count // rows_per_shard))
-            command = [sys.executable, "-m", "benchmarks.data_start", "--child", folder, "--workers", str(workers)]
-            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        found = json.loads(output.splitlines()[-1])
+            found = in_process(start_once, Path(folder), workers)
         results.append(found)
         seconds = [found[f"{name}seconds"] for name in ("", "read_", "prepare_", "first_batch_")]
         memory = [found[name] for name in ("anonymous_mib", "anonymous_mib_before", "with_mapped_file_mib")]
         table.add_row(f"{count:,}", *(f"{s:.1f}" for s in seconds), *(f"{m:.0f}" for m in memory))
     Console().print(table)
-    if json_path is not None:
-        json_path.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    write_results(json_path, results)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,8 @@ The floor is the time of the scores alone, 2 N^2 D operations once for both dire
 matrix products measured in the same run. docs/performance.md has the results.
 """
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from typing import Annotated, Any, NamedTuple
 
@@ -27,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.peak_memory import peak_mib
+from benchmarks.measuring import JsonPath, in_process, peak_mib, write_results
 from model.evaluation.clusters import Groups
 from model.evaluation.retrieval import product, ranks
 
@@ -109,8 +105,9 @@ def measure(pairs: int, width: int, rounds: int, sample: int) -> dict[str, Any]:
     }
 
 
-def measure_alone(pairs: int, width: int) -> dict[str, float]:
+def measure_alone(pairs: int, width: int, threads: int) -> dict[str, float]:
     """Run ours in this process; return seconds, and the peak RSS in MiB before and after."""
+    torch.set_num_threads(threads)
     image, text = embeddings(pairs, width)
     before = peak_mib()
     took = _timed(lambda: ours(image, text))
@@ -137,21 +134,14 @@ def main(
     rounds: Annotated[int, typer.Option(help="how often each method is measured")] = 3,
     sample: Annotated[int, typer.Option(help="rows per direction for the row-by-row method")] = 500,
     alone: Annotated[list[int], typer.Option(help="pairs for ours alone in its own process, to measure memory")] = [],  # noqa: B006
-    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
-    child: Annotated[int | None, typer.Option(hidden=True)] = None,
+    json_path: JsonPath = None,
 ) -> None:
     """Rank synthetic embeddings in both directions, and compare with sorting every row."""
     torch.set_num_threads(threads)
-    if child is not None:
-        print(json.dumps(measure_alone(child, width)))
-        return
     results: dict[str, Any] = {"alone": [], "compared": []}
     console, table = Console(), Table("pairs", "way", "s", "min-max", "to ours", "to floor", "CPU s", "to ours")
     for count in alone:
-        command = [sys.executable, "-m", "benchmarks.evaluation", "--child", str(count)]
-        options = ["--width", str(width), "--threads", str(threads)]
-        output = subprocess.run([*command, *options], check=True, stdout=subprocess.PIPE, text=True).stdout
-        found = json.loads(output.splitlines()[-1])
+        found = in_process(measure_alone, count, width, threads)
         results["alone"].append(found)
         took = f"{found['seconds']:.1f} s, {found['cpu_seconds']:.1f} CPU s"
         console.print(f"{count:,} alone: {took}, peak {found['peak_mib']:,.0f} MiB", end="")
@@ -174,8 +164,7 @@ def main(
         console.print(f"{found['different_ranks']} of {2 * count:,} ranks differ from argsort's", end="; ")
         console.print(f"row by row measured on {found['sampled_rows']:,} rows a direction")
     console.print(table)
-    if json_path is not None:
-        json_path.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    write_results(json_path, results)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.measuring import JsonPath, write_results
 from flows.demo import MANIFEST
 from pipeline.engines.vllm.server import DEFAULT_PYTHON, VllmServer
 from pipeline.job import Job, open_job
@@ -192,7 +193,7 @@ def main(
     max_num_seqs: Annotated[int, typer.Option(help="sequences that vLLM batches")] = 256,
     rounds: Annotated[int, typer.Option(help="how often each is measured")] = 3,
     with_run_batch: Annotated[bool, typer.Option(help="measure vLLM's batch runner, two starts a round")] = True,
-    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
+    json_path: JsonPath = None,
 ) -> None:
     """Measure all methods one after the other."""
     seconds: dict[str, list[float]] = {"bench serve": [], "ours": [], _WHOLE: [], _AGAIN: []}
@@ -225,9 +226,7 @@ def main(
         Console().print(table)
         for name in (_WHOLE, _AGAIN):
             print(f"{name}: {statistics.median(seconds[name]):.1f} s")
-        if json_path is not None:
-            record = {"prompts": len(bench.chats), "in_flight": bench.in_flight, "seconds": seconds}
-            json_path.write_text(json.dumps(record, indent=1), encoding="utf-8")
+        write_results(json_path, {"prompts": len(bench.chats), "in_flight": bench.in_flight, "seconds": seconds})
 
 
 def _forget_prefixes(url: str) -> None:

@@ -5,12 +5,8 @@ explanations; each command runs in its own process. docs/inspect.md has the resu
 """
 
 import hashlib
-import json
 import random
-import subprocess
-import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
@@ -23,6 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.measuring import JsonPath, run_command, write_results
 from entityclip.contract.receipts import BucketReceipt, ShardReceipt
 from entityclip.contract.schema import SCHEMA, schema_with
 from pipeline.files.storage import open_storage
@@ -135,35 +132,13 @@ def _provenance(split: str, bucket: int, buckets: int, counts: dict[str, int]) -
     }
 
 
-def measure(arguments: list[str]) -> dict[str, float]:
-    """Run the command; return wall and CPU seconds, and its peak RSS in MiB."""
-    program = (
-        "import resource, sys\n"
-        "from flows.cli.main import main\n"
-        "try:\n"
-        "    main()\n"
-        "finally:\n"
-        "    used = resource.getrusage(resource.RUSAGE_SELF)\n"
-        "    print(used.ru_maxrss, used.ru_utime + used.ru_stime, file=sys.stderr)"
-    )
-    began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", program, "inspect", *arguments], capture_output=True, text=True, check=False
-    )
-    seconds = time.monotonic() - began
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    peak_kib, cpu_seconds = done.stderr.splitlines()[-1].split()
-    return {"seconds": seconds, "cpu_seconds": float(cpu_seconds), "peak_mib": int(peak_kib) / 2**10}
-
-
 def main(
     rows: Annotated[int, typer.Option(help="how many rows")] = 1_000_000,
     rows_per_bucket: Annotated[int, typer.Option(help="rows in a bucket, all splits together")] = 2_500,
     repeat: Annotated[int, typer.Option(min=1, help="runs of each command; the fastest and slowest are reported")] = 3,
     only: Annotated[list[str] | None, typer.Option(help="measure only these commands, as named in the table")] = None,
     keep: Annotated[Path | None, typer.Option(help="folder to write the shards to, or to reuse them from")] = None,
-    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
+    json_path: JsonPath = None,
 ) -> None:
     """Write shards and inspect them."""
     console = Console()
@@ -182,16 +157,14 @@ def main(
             found = []
             for attempt in range(repeat):
                 places = {"folder": str(folder), "out": f"{temporary}/out-{attempt}"}
-                found.append(measure([str(folder), *(argument.format(**places) for argument in arguments)]))
-            seconds, cpu = ([one[what] for one in found] for what in ("seconds", "cpu_seconds"))
-            peak = max(one["peak_mib"] for one in found)
+                found.append(run_command("inspect", str(folder), *(one.format(**places) for one in arguments)))
+            seconds, cpu = [one.seconds for one in found], [one.cpu_seconds for one in found]
+            peak = max(one.peak_mib for one in found)
             ranges = [f"{min(times):.1f} to {max(times):.1f}" for times in (seconds, cpu)]
             table.add_row(name, *ranges, f"{peak:,.0f}")
             results.append({"command": name, "seconds": seconds, "cpu_seconds": cpu, "peak_mib": peak})
         console.print(table)
-    if json_path is not None:
-        content = {"rows": rows, "shards": len(files), "mib": size, "runs": results}
-        json_path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    write_results(json_path, {"rows": rows, "shards": len(files), "mib": size, "runs": results})
 
 
 if __name__ == "__main__":

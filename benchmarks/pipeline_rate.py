@@ -7,13 +7,12 @@ the first flow run. docs/generation_performance.md has the results.
 """
 
 import cProfile
-import json
 import pstats
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from unittest import mock
@@ -23,13 +22,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.instant_engine import InstantEngine
-from benchmarks.peak_memory import peak_mib
+from benchmarks.measuring import JsonPath, Sizes, in_process, peak_mib, write_results
 from benchmarks.synthetic_pairs import write_dataset
 
 _LARGEST = 12  # functions shown of a profile
 
 
-def run_once(manifest: Path, profile: bool) -> dict[str, float]:
+def run_once(manifest: Path, *, profile: bool = False) -> dict[str, float]:
     """Generate in this process; return rows, seconds and the peak RSS in MiB."""
     began = time.monotonic()
     from flows import generate
@@ -83,40 +82,28 @@ def run_plain(manifest: Path) -> dict[str, float]:
     }
 
 
-def measure(manifest: Path, *flags: str) -> dict[str, float]:
-    """Run `run_once`, or with `--plain` `run_plain`, in its own process."""
-    command = [sys.executable, "-m", "benchmarks.pipeline_rate", "--child", str(manifest), *flags]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    result: dict[str, float] = json.loads(output.splitlines()[-1])
-    return result
-
-
 def main(
-    rows: Annotated[list[int], typer.Option(help="how many pairs; may be given several times")] = [10_000, 100_000],  # noqa: B006
+    rows: Sizes = [10_000, 100_000],  # noqa: B006
     rows_per_shard: Annotated[int, typer.Option(help="pairs in a shard, both splits together")] = 2_500,
     check_images: Annotated[bool, typer.Option(help="decode every pair's picture first")] = False,
     profile: Annotated[bool, typer.Option(help="show the functions that take most of the first flow run")] = False,
-    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
-    child: Annotated[Path | None, typer.Option(hidden=True)] = None,
-    plain: Annotated[bool, typer.Option(hidden=True)] = False,
+    json_path: JsonPath = None,
 ) -> None:
     """Measure a run that generates every row, and one that finds them all existing."""
-    if child is not None:
-        print(json.dumps(run_plain(child) if plain else run_once(child, profile)))
-        return
     table = Table("pairs", "run", "seconds", "rows/s", "whole process, s", "peak MiB")
     results = []
     for count in rows:
         with tempfile.TemporaryDirectory() as folder:
             manifest = write_dataset(Path(folder), count, rows_per_shard=rows_per_shard, check_images=check_images)
-            for name, flags in {
-                "without Prefect": ["--plain"],
-                "all made": ["--profile"] if profile else [],
-                "all there": [],
-            }.items():
+            runs = {
+                "without Prefect": run_plain,
+                "all made": partial(run_once, profile=profile),
+                "all there": run_once,
+            }
+            for name, run in runs.items():
                 if name == "all made":
                     shutil.rmtree(manifest.parent / "explanations")
-                found = measure(manifest, *flags)
+                found = in_process(run, manifest)
                 assert found["generated"] == (0 if name == "all there" else count), found
                 results.append({"pairs": count, "run": name, **found})
                 seconds = found["flow_seconds"]
@@ -129,8 +116,7 @@ def main(
                     f"{found['peak_mib']:.0f}",
                 )
     Console().print(table)
-    if json_path is not None:
-        json_path.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    write_results(json_path, results)
 
 
 if __name__ == "__main__":

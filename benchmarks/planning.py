@@ -4,9 +4,6 @@ Reads the pairs, assigns keys and seeds, and writes the plan, as at the start of
 process. The tokenizer is loaded beforehand. docs/generation_performance.md has the results.
 """
 
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.peak_memory import peak_mib
+from benchmarks.measuring import JsonPath, Sizes, in_process, peak_mib, write_results
 from benchmarks.synthetic_pairs import write_dataset
 from pipeline.generation.prepare import prepare
 from pipeline.job import open_job
@@ -39,28 +36,18 @@ def plan_once(manifest: Path) -> dict[str, float]:
 
 
 def main(
-    rows: Annotated[list[int], typer.Option(help="how many pairs; may be given several times")] = [  # noqa: B006
-        10_000,
-        100_000,
-        1_000_000,
-    ],
+    rows: Sizes = [10_000, 100_000, 1_000_000],  # noqa: B006
     rows_per_shard: Annotated[int, typer.Option(help="pairs in a shard, all splits together")] = 2_500,
     visualnews: Annotated[bool, typer.Option(help="pairs in the format of VisualNews' data.json")] = False,
-    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
-    child: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    json_path: JsonPath = None,
 ) -> None:
     """Plan datasets of several sizes."""
-    if child is not None:
-        print(json.dumps(plan_once(child)))
-        return
     table = Table("pairs", "seconds", "µs/pair", "peak MiB", "of it before planning", "plan on disk, MiB")
     results = []
     for count in rows:
         with tempfile.TemporaryDirectory() as folder:
             manifest = write_dataset(Path(folder), count, rows_per_shard=rows_per_shard, visualnews=visualnews)
-            command = [sys.executable, "-m", "benchmarks.planning", "--child", str(manifest)]
-            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        found = json.loads(output.splitlines()[-1])
+            found = in_process(plan_once, manifest)
         results.append(found)
         table.add_row(
             f"{count:,}",
@@ -71,8 +58,7 @@ def main(
             f"{found['plan_mib']:.1f}",
         )
     Console().print(table)
-    if json_path is not None:
-        json_path.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    write_results(json_path, results)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ of the tasks. Then ranges as child runs of a real worker, with all shards existi
 process. docs/prefect.md has the results and the consequences for the size of a shard.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from unittest import mock
 
 import httpx
@@ -25,29 +24,28 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.instant_engine import InstantEngine
+from benchmarks.measuring import JsonPath, in_process, write_results
 from benchmarks.synthetic_pairs import write_dataset
 
-Way = Literal["loop", "flow"]
 
-
-def run_once(manifest: Path, way: Way) -> dict[str, float]:
-    """Generate the manifest's shards in this process; return total and work seconds, and API calls."""
+def run_flow(manifest: Path) -> dict[str, float]:
+    """Generate the manifest's shards by the flow in this process; return total and work seconds, and API calls."""
     began = time.monotonic()
     calls: Counter[str] = Counter()
-    if way == "loop":
-        work_seconds = _loop(manifest)
-    else:
-        from flows import generate
-        from flows.orchestration import buckets
+    from flows import generate
+    from flows.orchestration import buckets
 
-        with (
-            mock.patch.object(buckets, "engine_for", lambda job: InstantEngine()),
-            _counted(calls),
-            _timed_body(generate) as body,
-        ):
-            generate.generate_explanations(manifest)
-        work_seconds = body[1] - body[0]
-    return {"process_seconds": time.monotonic() - began, "seconds": work_seconds, "api_calls": calls.total()}
+    with (
+        mock.patch.object(buckets, "engine_for", lambda job: InstantEngine()),
+        _counted(calls),
+        _timed_body(generate) as body,
+    ):
+        generate.generate_explanations(manifest)
+    return {
+        "process_seconds": time.monotonic() - began,
+        "seconds": body[1] - body[0],
+        "api_calls": calls.total(),
+    }
 
 
 def run_children(manifest: Path, children: int) -> dict[str, float]:
@@ -63,13 +61,16 @@ def run_children(manifest: Path, children: int) -> dict[str, float]:
         return {"seconds": time.monotonic() - began, "api_calls": calls.total()}
 
 
-def _loop(manifest: Path) -> float:
+def run_loop(manifest: Path) -> dict[str, float]:
+    """Generate the manifest's shards without Prefect in this process; return total and work seconds."""
+    start = time.monotonic()
     from benchmarks.plain_loop import make_all
     from pipeline.job import open_job
 
     began = time.monotonic()
     make_all(open_job(manifest))
-    return time.monotonic() - began
+    ended = time.monotonic()
+    return {"process_seconds": ended - start, "seconds": ended - began}
 
 
 @contextmanager
@@ -150,26 +151,18 @@ def _server_and_worker(manifest: Path) -> Iterator[None]:
             worker.communicate()
 
 
-def _measure(manifest: Path, *arguments: str) -> dict[str, float]:
-    """Run this program in its own process."""
-    command = [sys.executable, "-m", "benchmarks.prefect_overhead", "--manifest", str(manifest), *arguments]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    found: dict[str, float] = json.loads(output.splitlines()[-1])
-    return found
-
-
 def measure(shards: list[int], children: list[int], rows_per_shard: int) -> dict[str, list[dict[str, float]]]:
     """Return all measurements by what is measured."""
     results: dict[str, list[dict[str, float]]] = {"shards": [], "children": []}
     with tempfile.TemporaryDirectory() as folder:
+
+        def dataset(name: str, count: int) -> Path:
+            rows = count * rows_per_shard
+            return write_dataset(Path(folder) / f"{name}-{count}", rows, rows_per_shard=rows_per_shard)
+
         for count in shards:
-            manifests = {
-                way: write_dataset(
-                    Path(folder) / f"{way}-{count}", count * rows_per_shard, rows_per_shard=rows_per_shard
-                )
-                for way in ("loop", "flow")
-            }
-            loop, flow = (_measure(manifests[way], "--way", way) for way in ("loop", "flow"))
+            loop = in_process(run_loop, dataset("loop", count))
+            flow = in_process(run_flow, dataset("flow", count))
             results["shards"].append(
                 {
                     "shards": count,
@@ -183,11 +176,9 @@ def measure(shards: list[int], children: list[int], rows_per_shard: int) -> dict
                 }
             )
         for count in children:
-            manifest = write_dataset(
-                Path(folder) / f"children-{count}", count * rows_per_shard, rows_per_shard=rows_per_shard
-            )
-            _measure(manifest, "--way", "loop")
-            results["children"].append({"children": count, **_measure(manifest, "--run-children", str(count))})
+            manifest = dataset("children", count)
+            in_process(run_loop, manifest)
+            results["children"].append({"children": count, **in_process(run_children, manifest, count)})
     return results
 
 
@@ -195,20 +186,9 @@ def main(
     shards: Annotated[list[int], typer.Option(help="how many shards; may be given several times")] = [10, 100, 1000],  # noqa: B006
     children: Annotated[list[int], typer.Option(help="how many child runs on one worker")] = [2, 8],  # noqa: B006
     rows_per_shard: Annotated[int, typer.Option(help="pairs in a shard")] = 2,
-    json_path: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
-    manifest: Annotated[Path | None, typer.Option(hidden=True)] = None,
-    way: Annotated[str, typer.Option(hidden=True)] = "flow",
-    run_children_: Annotated[int, typer.Option("--run-children", hidden=True)] = 0,
+    json_path: JsonPath = None,
 ) -> None:
     """Measure a flow on a temporary server, its shard tasks, and child runs on a worker."""
-    if manifest is not None:
-        found = (
-            run_children(manifest, run_children_)
-            if run_children_
-            else run_once(manifest, "loop" if way == "loop" else "flow")
-        )
-        print(json.dumps(found))
-        return
     results = measure(shards, children, rows_per_shard)
     for name, rows in results.items():
         if rows:
@@ -218,8 +198,7 @@ def main(
                     *(f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" for value in row.values())
                 )
             Console().print(table)
-    if json_path is not None:
-        json_path.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    write_results(json_path, results)
 
 
 if __name__ == "__main__":

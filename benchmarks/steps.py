@@ -1,5 +1,6 @@
 """The compared training steps, with random weights and random inputs of given sizes."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -50,6 +51,13 @@ class Workload:
         """The default method with these expert counts."""
         image, shared, text = self.experts
         return MethodSettings(image_experts=image, shared_experts=shared, text_experts=text)
+
+    def now(self) -> float:
+        """Return seconds: this process's CPU time on a CPU, wall time after a synchronisation on a GPU."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+            return time.perf_counter()
+        return time.process_time()
 
 
 class Steps:

@@ -5,12 +5,10 @@ and the median of each round's ratio to the step with the explanation encoded. T
 wall time between synchronisations on a GPU. docs/performance.md has the results.
 """
 
-import json
 import logging
 import statistics
 import sys
-import time
-from pathlib import Path
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
@@ -21,10 +19,9 @@ from torch import Tensor
 from tqdm import trange
 
 from benchmarks.costs import Flops, make_optimizer, peak_memory, step_flops
+from benchmarks.measuring import JsonPath, in_process, run_main, write_results
 from benchmarks.steps import BASELINE, Steps, Variant, Workload
-from entityclip.contract.atomic_files import write_json
 from model.distributed.device import choose_device
-from model.errors import ModelError
 
 # dense bf16, from the manufacturers' data sheets
 _PEAK_TFLOPS = {"NVIDIA H200": 989.5, "NVIDIA H100 80GB HBM3": 989.5, "NVIDIA A100-SXM4-80GB": 312.0}
@@ -56,21 +53,14 @@ def run_rounds(work: Workload, names: list[Name], rounds: int, warmup: int) -> d
     for number in trange(warmup + rounds, desc="rounds", unit="round"):
         for name, loss in losses.items():
             optimizer.zero_grad(set_to_none=True)
-            began = _now(work)
+            began = work.now()
             value: Tensor = loss()
             value.backward()
-            between = _now(work)
+            between = work.now()
             optimizer.step()
             if number >= warmup:
-                taken[name].append(Seconds(between - began, _now(work) - between))
+                taken[name].append(Seconds(between - began, work.now() - between))
     return taken
-
-
-def _now(work: Workload) -> float:
-    if work.device == "cuda":
-        torch.cuda.synchronize()
-        return time.perf_counter()
-    return time.process_time()
 
 
 def summarise(
@@ -104,8 +94,9 @@ def summarise(
     return records
 
 
-def show(records: list[dict[str, Any]], work: Workload, console: Console) -> None:
+def show(records: list[dict[str, Any]], work: Workload) -> None:
     """Print the table."""
+    console = Console() if sys.stdout.isatty() else Console(width=140)
     console.print(f"{work.model}, batch {work.batch}, {_described(work)}")
     table = Table("step")
     for column in ("GFLOP", "s", "min-max", "ratio", "min-max", "AdamW s", "GFLOP/s", "MFU", "peak GiB"):
@@ -149,7 +140,7 @@ def main(
     threads: Annotated[int, typer.Option(min=1, help="torch threads on a CPU")] = 1,
     memory: Annotated[bool, typer.Option(help="also measure peak memory, in separate processes")] = True,
     peak_tflops: Annotated[float | None, typer.Option(help="of the machine, for the utilisation (MFU)")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="write everything measured here")] = None,
+    json_path: JsonPath = None,
 ) -> None:
     """Time plain CLIP, CLIP with the explanation encoded, EntityCLIP, and a naive EntityCLIP."""
     logging.getLogger().setLevel(logging.ERROR)  # open_clip warns about random weights, which are intended
@@ -167,22 +158,16 @@ def main(
     variants = only or list(Variant)
     torch.set_num_threads(threads)
     names = [Name(variant, form) for form in ((False, True) if compiled else (False,)) for variant in variants]
-    peaks = {name: peak_memory(work, name.variant, compiled=name.compiled) for name in names} if memory else {}
+    peaks = {name: in_process(peak_memory, work, name.variant, compiled=name.compiled) for name in names if memory}
     flops = {variant: step_flops(work, variant) for variant in variants}
     if peak_tflops is None and on_gpu and work.bf16:
         peak_tflops = _PEAK_TFLOPS.get(torch.cuda.get_device_name())
     taken = run_rounds(work, names, rounds, warmup)
     records = summarise(taken, flops, peaks, None if peak_tflops is None else peak_tflops * 1e12)
-    show(records, work, Console() if sys.stdout.isatty() else Console(width=140))
-    if json_file is not None:
-        head = {"workload": json.loads(json.dumps(vars(work))), "torch": torch.__version__, "peak_tflops": peak_tflops}
-        write_json(json_file, {**head, "machine": _described(work), "steps": records})
+    show(records, work)
+    head = {"workload": asdict(work), "torch": torch.__version__, "peak_tflops": peak_tflops}
+    write_results(json_path, {**head, "machine": _described(work), "steps": records})
 
 
 if __name__ == "__main__":
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(main)
-    try:
-        app()
-    except ModelError as error:
-        sys.exit(f"error: {error}")
+    run_main(main)

@@ -2,6 +2,8 @@
 
 import json
 import platform
+import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,15 +12,21 @@ _PACKAGES = ("torch", "open_clip_torch", "transformers", "tokenizers", "numpy", 
 
 
 def write_build_note(
-    folder: Path, module: str, settings: dict[str, Any], *, cpu_seconds: float, measured: dict[str, Any]
+    folder: Path, module: str, settings: dict[str, Any], measure: Callable[[], dict[str, Any]]
 ) -> None:
-    """Write and print the note; `settings` are the command's options by name, `measured` the model's metrics."""
+    """Evaluate the built model, then write and print the note; call it directly after the build.
+
+    Args:
+        settings: the command's options by name.
+        measure: returns the model's metrics.
+    """
+    cpu_seconds = time.process_time()
     options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
     note = {
         "command": f"python -m {module} OUT {options}",
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
         "cpu_seconds": round(cpu_seconds, 1),
-        "measured": measured,
+        "measured": measure(),
     }
     text = json.dumps(note, indent=2)
     (folder / "BUILD.json").write_text(text + "\n", encoding="utf-8")

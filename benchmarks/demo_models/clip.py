@@ -3,23 +3,21 @@
 python -m benchmarks.demo_models.clip OUT
 """
 
-import argparse
 import json
-import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+import typer
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from tqdm import trange
 
 from benchmarks.demo_models.build_note import write_build_note
+from benchmarks.demo_models.fit import fit
 from benchmarks.demo_models.generic_data import GenericData, generic_data
 from benchmarks.demo_models.headroom import headroom
-from benchmarks.demo_models.schedule import warm_up_then_cosine
 from benchmarks.demo_models.tokenizer import clip_tokenizer
 from model.clip.open_clip_import import open_clip
 from pipeline.worlds.heraldry.render import SIZE
@@ -100,22 +98,16 @@ def pretrain(
     spared = [weight for weight in model.parameters() if weight.ndim < 2]
     groups = [{"params": decayed, "weight_decay": 0.1}, {"params": spared, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98))
-    schedule = warm_up_then_cosine(optimizer, steps)
     order = np.random.default_rng(seed)
     labels = torch.arange(batch_size)
-    model.train()
-    for _ in (bar := trange(steps, desc="CLIP", unit="step", disable=None)):
+
+    def loss() -> torch.Tensor:
         rows = order.choice(len(texts), batch_size, replace=False)
         images, words, scale = model(to_tensor(data.pictures[rows]), texts[torch.from_numpy(rows)])
         logits = scale * images @ words.T
-        loss = (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
-    model.eval()
+        return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+
+    fit(model, optimizer, steps, loss, "CLIP")
 
 
 def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
@@ -124,23 +116,21 @@ def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
     return (pixels - PIXEL_MEAN) / PIXEL_STD
 
 
-def main() -> None:
-    """Build and evaluate the model, and write both to its BUILD.json."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path, help="folder for the model")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--pairs", type=int, default=12_000, help="size of the pre-training data")
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    settings = vars(parser.parse_args())
-    folder = settings.pop("out")
+def main(
+    out: Annotated[Path, typer.Argument(help="folder for the model")],
+    seed: int = 0,
+    steps: int = 600,
+    batch_size: int = 128,
+    pairs: Annotated[int, typer.Option(help="size of the pre-training data")] = 12_000,
+    learning_rate: float = 1e-3,
+) -> None:
+    """Build and evaluate the demo's CLIP, and write both to its BUILD.json."""
+    sizes = {"steps": steps, "batch_size": batch_size, "pairs": pairs}
+    settings: dict[str, Any] = {"seed": seed, **sizes, "learning_rate": learning_rate}
     torch.set_num_threads(1)
-    started = time.process_time()
-    build_clip(folder, **settings)
-    seconds = time.process_time() - started
-    write_build_note(folder, "benchmarks.demo_models.clip", settings, cpu_seconds=seconds, measured=headroom(folder))
+    build_clip(out, **settings)
+    write_build_note(out, "benchmarks.demo_models.clip", settings, lambda: headroom(out))
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -3,18 +3,17 @@
 python -m benchmarks.demo_models.llama OUT
 """
 
-import argparse
-import time
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from tqdm import trange
+import typer
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from benchmarks.demo_models.build_note import write_build_note
-from benchmarks.demo_models.examination import examine
-from benchmarks.demo_models.schedule import warm_up_then_cosine
+from benchmarks.demo_models.examination import PROMPT, examine
+from benchmarks.demo_models.fit import fit
 from benchmarks.demo_models.tokenizer import chat_tokenizer
 from pipeline.pair import Pair
 from pipeline.prompts.template import PromptTemplate, load_prompt
@@ -23,7 +22,6 @@ from pipeline.worlds.heraldry.houses import FIRST_EDITION, House, noble_houses
 from pipeline.worlds.heraldry.settings import WorldSettings
 from pipeline.worlds.heraldry.vocabulary import words_of, world_words
 
-PROMPT = "heraldry-v1"
 CONTEXT_LENGTH = 256
 ARTICLE_SHARE = 0.25  # of the rows of a batch; the others are conversations
 _IGNORED = -100  # label without loss
@@ -117,23 +115,18 @@ def train(
 ) -> None:
     """Train on next-token prediction, in place; arguments as in `build_llama`."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
-    schedule = warm_up_then_cosine(optimizer, steps)
     order = np.random.default_rng(seed)
     from_pages = round(batch_size * ARTICLE_SHARE)
-    model.train()
-    for _ in (bar := trange(steps, desc="Llama", unit="step", disable=None)):
+
+    def loss() -> torch.Tensor:
         rows = [chats[i] for i in order.integers(0, len(chats), batch_size - from_pages)]
         rows += [pages[i] for i in order.integers(0, len(pages), from_pages)]
         ids, labels = _batch(rows, pad=model.config.pad_token_id)
         # With causal attention and padding on the right no token attends to padding, so no mask is needed.
-        loss = model(input_ids=ids, labels=labels).loss
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
-    model.eval()
+        of_batch: torch.Tensor = model(input_ids=ids, labels=labels).loss
+        return of_batch
+
+    fit(model, optimizer, steps, loss, "Llama")
 
 
 def _batch(rows: list[Example], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -168,32 +161,26 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
     )
 
 
-def main() -> None:
-    """Build and evaluate the model, and write both to its BUILD.json."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path, help="folder for the model")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--captions-per-house", type=int, default=40)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--edition", type=int, default=FIRST_EDITION, help="edition of the encyclopedia")
-    parser.add_argument("--twins", type=int, default=0, help="number of houses in pairs with nearly the same arms")
-    parser.add_argument("--entities-max", type=int, default=1, help="maximum number of houses in a caption")
-    settings = vars(parser.parse_args())
-    folder = settings.pop("out")
-    build = {name: value for name, value in settings.items() if name not in ("edition", "twins")}
-    world = WorldSettings(
-        edition=settings["edition"], twin_houses=settings["twins"], entities_max=settings["entities_max"]
-    )
-    houses = noble_houses(world.edition, world.twin_houses)
+def main(
+    out: Annotated[Path, typer.Argument(help="folder for the model")],
+    seed: int = 0,
+    steps: int = 600,
+    batch_size: int = 32,
+    captions_per_house: int = 40,
+    learning_rate: float = 2e-3,
+    edition: Annotated[int, typer.Option(help="edition of the encyclopedia")] = FIRST_EDITION,
+    twins: Annotated[int, typer.Option(help="number of houses in pairs with nearly the same arms")] = 0,
+    entities_max: Annotated[int, typer.Option(help="maximum number of houses in a caption")] = 1,
+) -> None:
+    """Build and evaluate the demo's language model, and write both to its BUILD.json."""
+    sizes = {"steps": steps, "batch_size": batch_size, "captions_per_house": captions_per_house}
+    build: dict[str, Any] = {"seed": seed, **sizes, "learning_rate": learning_rate}
+    settings = {**build, "edition": edition, "twins": twins, "entities_max": entities_max}
     torch.set_num_threads(1)
-    started = time.process_time()
-    build_llama(folder, **build, houses=houses)
-    seconds = time.process_time() - started
-    measured = examine(folder, world=world)
-    write_build_note(folder, "benchmarks.demo_models.llama", settings, cpu_seconds=seconds, measured=measured)
+    build_llama(out, **build, houses=noble_houses(edition, twins), entities_max=entities_max)
+    world = WorldSettings(edition=edition, twin_houses=twins, entities_max=entities_max)
+    write_build_note(out, "benchmarks.demo_models.llama", settings, lambda: examine(out, world=world))
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

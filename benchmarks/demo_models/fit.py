@@ -1,0 +1,43 @@
+"""The training loop of both builds."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+from tqdm import trange
+
+_WARM_UP_SHARE = 0.1
+
+
+def fit(
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    steps: int,
+    next_loss: Callable[[], torch.Tensor],
+    title: str,
+) -> None:
+    """Train in place with a linear warm-up, a cosine decay to about zero, and gradients clipped to 1.
+
+    Args:
+        next_loss: draws a batch and returns its loss.
+        title: of the progress bar.
+    """
+    warm_up = max(1, round(steps * _WARM_UP_SHARE))
+
+    def factor(step: int) -> float:
+        if step < warm_up:
+            return (step + 1) / warm_up
+        return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
+
+    schedule = LambdaLR(optimizer, factor)
+    model.train()
+    for _ in (bar := trange(steps, desc=title, unit="step", disable=None)):
+        loss = next_loss()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+    model.eval()

@@ -1,0 +1,78 @@
+"""Set-up shared by the benchmarks: the option `--json`, separate processes, and their peak memory."""
+
+import os
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, ParamSpec, TypeVar
+
+import typer
+
+from entityclip.contract.atomic_files import write_json
+from model.errors import ModelError
+
+JsonPath = Annotated[Path | None, typer.Option("--json", help="write the results to this file")]
+Sizes = Annotated[list[int], typer.Option("--rows", help="number of rows or pairs (repeatable)")]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def in_process(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a function in a new process, so that neither memory nor caches of other measurements affect it."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *args, **kwargs).result()
+
+
+def peak_mib() -> float:
+    """Return the peak RSS in MiB. Not from `ru_maxrss`, which on Linux starts with the parent process's peak."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
+    found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii"), re.M)
+    assert found is not None
+    return int(found[1]) / 2**10
+
+
+class Command(NamedTuple):
+    """The output of an `entityclip` command, and its cost."""
+
+    output: bytes
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+
+
+def run_command(*arguments: str, accepted: tuple[int, ...] = (0,)) -> Command:
+    """Run an `entityclip` command. Raises CalledProcessError if its exit code is not among those accepted."""
+    command = [sys.executable, "-m", "flows.cli", *arguments]
+    began = time.monotonic()  # the child's peak RSS starts at this process's RSS, which is smaller
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in accepted:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Command(output, time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**10)
+
+
+def write_results(path: Path | None, results: Any) -> None:
+    """Write results as JSON, if a path is given."""
+    if path is not None:
+        write_json(path, results)
+
+
+def run_main(main: Callable[..., None]) -> None:
+    """Run a benchmark's command line; a ModelError is printed without traceback."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    try:
+        app()
+    except ModelError as error:
+        sys.exit(f"error: {error}")
