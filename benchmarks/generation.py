@@ -34,7 +34,7 @@ from rich.table import Table
 from benchmarks.measuring import JsonPath, write_results
 from flows.demo import MANIFEST
 from pipeline.engines.vllm.server import DEFAULT_PYTHON, VllmServer
-from pipeline.job import Job, open_job
+from pipeline.job import open_job
 from pipeline.manifest.generation import VllmEngine
 from pipeline.readers import read_pairs
 
@@ -52,7 +52,7 @@ class Bench:
         self.rounds = rounds
         self.settings = VllmEngine(max_num_seqs=max_num_seqs)
         self.prompts = prompts
-        self.job = self.job_with({"kind": "vllm"}, "unused")
+        self.job = open_job(self.manifest_with({"kind": "vllm"}, "unused"))
         pairs = read_pairs(self.job.manifest)
         self.chats = [self.job.prompt.render(pair) for pair, _ in zip(pairs, range(prompts), strict=False)]
         self.ids = self.job.model.encode(self.chats)
@@ -62,7 +62,6 @@ class Bench:
 
     @property
     def generation(self) -> dict[str, Any]:
-        """The manifest's `generation` section."""
         return self.job.manifest.generation.model_dump()
 
     def manifest_with(self, engine: dict[str, Any], output: str) -> Path:
@@ -70,21 +69,15 @@ class Bench:
         content = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
         content["dataset"]["root"] = str(self.folder / "world")
         content["generation"]["model"] = str(MANIFEST.parent / content["generation"]["model"])
-        content["generation"]["judge"]["clip_tokenizer"] = str(
-            MANIFEST.parent / content["generation"]["judge"]["clip_tokenizer"]
-        )
+        judge = content["generation"]["judge"]
+        judge["clip_tokenizer"] = str(MANIFEST.parent / judge["clip_tokenizer"])
         content["generation"]["engine"] = engine
         content["output"] = output
         path = self.folder / f"{output}.yaml"
         path.write_text(yaml.safe_dump(content), encoding="utf-8")
         return path
 
-    def job_with(self, engine: dict[str, Any], output: str) -> Job:
-        """Open a job with that manifest."""
-        return open_job(self.manifest_with(engine, output))
-
     def raw(self) -> list[float]:
-        """Return the time of each round of `LLM.generate`."""
         given = {
             "prompts": self.ids,
             "max_tokens": self.generation["sampling"]["max_tokens"],
@@ -121,7 +114,6 @@ class Bench:
         return seconds
 
     def client(self, url: str) -> float:
-        """Return the time of vLLM's benchmark client."""
         dataset, result = self.folder / "client.jsonl", self.folder / "client.json"
         with self.job.model.lock:
             texts = self.job.model.tokenizer.apply_chat_template(self.chats, add_generation_prompt=True, tokenize=False)

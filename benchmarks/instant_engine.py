@@ -24,7 +24,6 @@ class InstantEngine:
         pass
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """See `Engine.complete`."""
         for request in requests:
             text = f"Angela {_TEXTS[int(request.key, 16) % len(_TEXTS)]}."
             yield Completion(request.key, text, "stop", request.prompt_tokens, 61)

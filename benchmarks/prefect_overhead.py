@@ -23,29 +23,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.instant_engine import InstantEngine
 from benchmarks.measuring import JsonPath, in_process, write_results
+from benchmarks.pipeline_rate import run_flow, run_loop
 from benchmarks.synthetic_pairs import write_dataset
 
 
-def run_flow(manifest: Path) -> dict[str, float]:
-    """Generate the manifest's shards by the flow in this process; return total and work seconds, and API calls."""
-    began = time.monotonic()
+def run_counted_flow(manifest: Path) -> dict[str, float]:
+    """Generate the manifest's shards by the flow in this process; return seconds as `run_flow` does, and API calls."""
     calls: Counter[str] = Counter()
-    from flows import generate
-    from flows.orchestration import buckets
-
-    with (
-        mock.patch.object(buckets, "engine_for", lambda job: InstantEngine()),
-        _counted(calls),
-        _timed_body(generate) as body,
-    ):
-        generate.generate_explanations(manifest)
-    return {
-        "process_seconds": time.monotonic() - began,
-        "seconds": body[1] - body[0],
-        "api_calls": calls.total(),
-    }
+    with _counted(calls):
+        return {**run_flow(manifest), "api_calls": calls.total()}
 
 
 def run_children(manifest: Path, children: int) -> dict[str, float]:
@@ -59,18 +46,6 @@ def run_children(manifest: Path, children: int) -> dict[str, float]:
         began = time.monotonic()
         generate_explanations(manifest, ranges=children)
         return {"seconds": time.monotonic() - began, "api_calls": calls.total()}
-
-
-def run_loop(manifest: Path) -> dict[str, float]:
-    """Generate the manifest's shards without Prefect in this process; return total and work seconds."""
-    start = time.monotonic()
-    from benchmarks.plain_loop import make_all
-    from pipeline.job import open_job
-
-    began = time.monotonic()
-    make_all(open_job(manifest))
-    ended = time.monotonic()
-    return {"process_seconds": ended - start, "seconds": ended - began}
 
 
 @contextmanager
@@ -88,27 +63,6 @@ def _counted(calls: Counter[str]) -> Iterator[None]:
 
     with mock.patch.object(httpx.Client, "send", send), mock.patch.object(httpx.AsyncClient, "send", asend):
         yield
-
-
-@contextmanager
-def _timed_body(generate: Any) -> Iterator[list[float]]:
-    """Record when the flow's body begins, and when its shards are done."""
-    moments: list[float] = []
-    open_job, publish = generate.open_job, generate.publish_explanations
-
-    def opened(*arguments: Any, **options: Any) -> Any:
-        moments.append(time.monotonic())
-        return open_job(*arguments, **options)
-
-    def published(*arguments: Any, **options: Any) -> Any:
-        moments.append(time.monotonic())
-        return publish(*arguments, **options)
-
-    with (
-        mock.patch.object(generate, "open_job", opened),
-        mock.patch.object(generate, "publish_explanations", published),
-    ):
-        yield moments
 
 
 @contextmanager
@@ -162,16 +116,16 @@ def measure(shards: list[int], children: list[int], rows_per_shard: int) -> dict
 
         for count in shards:
             loop = in_process(run_loop, dataset("loop", count))
-            flow = in_process(run_flow, dataset("flow", count))
+            flow = in_process(run_counted_flow, dataset("flow", count))
             results["shards"].append(
                 {
                     "shards": count,
-                    "loop_seconds": loop["seconds"],
-                    "flow_seconds": flow["seconds"],
-                    "task_milliseconds": 1000 * (flow["seconds"] - loop["seconds"]) / count,
+                    "loop_seconds": loop["body_seconds"],
+                    "flow_seconds": flow["body_seconds"],
+                    "task_milliseconds": 1000 * (flow["body_seconds"] - loop["body_seconds"]) / count,
                     "process_overhead_seconds": flow["process_seconds"]
-                    - flow["seconds"]
-                    - (loop["process_seconds"] - loop["seconds"]),
+                    - flow["body_seconds"]
+                    - (loop["process_seconds"] - loop["body_seconds"]),
                     "api_calls": flow["api_calls"],
                 }
             )

@@ -48,7 +48,6 @@ class Workload:
 
     @property
     def method(self) -> MethodSettings:
-        """The default method with these expert counts."""
         image, shared, text = self.experts
         return MethodSettings(image_experts=image, shared_experts=shared, text_experts=text)
 

@@ -9,33 +9,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from model.settings.schema import (
-    CheckpointSettings,
-    DataSettings,
-    DivergenceSettings,
-    EvaluationSettings,
-    GroupSettings,
-    LockSettings,
-    LogSettings,
-    MethodSettings,
-    OptimSettings,
-    SplitSettings,
-    TowerSettings,
-    TrainSettings,
-)
-from pipeline.manifest.datasets import (
-    Columns,
-    CsvDataset,
-    FolderDataset,
-    GoodNewsDataset,
-    HeraldryDataset,
-    HuggingFaceDataset,
-    JsonlDataset,
-    N24NewsDataset,
-    ParquetDataset,
-    VisualNewsDataset,
-    WebDataset,
-)
+from model.settings import schema
+from pipeline.manifest import datasets
 from pipeline.manifest.generation import Generation, Judging, Sampling, TransformersEngine, VllmEngine
 from pipeline.manifest.manifest import Manifest
 from pipeline.prompts.template import PromptExample, PromptTemplate
@@ -43,17 +18,17 @@ from pipeline.worlds.heraldry.settings import WorldSettings
 
 MANIFEST: dict[str, type[BaseModel]] = {
     "The manifest": Manifest,
-    "`dataset`, kind `jsonl`": JsonlDataset,
-    "`dataset`, kind `csv` or `tsv`": CsvDataset,
-    "`dataset`, kind `parquet`": ParquetDataset,
-    "`dataset`, kind `folder`": FolderDataset,
-    "`dataset`, kind `webdataset`": WebDataset,
-    "`dataset`, kind `huggingface`": HuggingFaceDataset,
-    "`dataset.columns`": Columns,
-    "`dataset`, kind `n24news`": N24NewsDataset,
-    "`dataset`, kind `visualnews`": VisualNewsDataset,
-    "`dataset`, kind `goodnews`": GoodNewsDataset,
-    "`dataset`, kind `heraldry`": HeraldryDataset,
+    "`dataset`, kind `jsonl`": datasets.JsonlDataset,
+    "`dataset`, kind `csv` or `tsv`": datasets.CsvDataset,
+    "`dataset`, kind `parquet`": datasets.ParquetDataset,
+    "`dataset`, kind `folder`": datasets.FolderDataset,
+    "`dataset`, kind `webdataset`": datasets.WebDataset,
+    "`dataset`, kind `huggingface`": datasets.HuggingFaceDataset,
+    "`dataset.columns`": datasets.Columns,
+    "`dataset`, kind `n24news`": datasets.N24NewsDataset,
+    "`dataset`, kind `visualnews`": datasets.VisualNewsDataset,
+    "`dataset`, kind `goodnews`": datasets.GoodNewsDataset,
+    "`dataset`, kind `heraldry`": datasets.HeraldryDataset,
     "`dataset.world`": WorldSettings,
     "`generation`": Generation,
     "`generation.sampling`": Sampling,
@@ -64,18 +39,18 @@ MANIFEST: dict[str, type[BaseModel]] = {
     "`examples` of a prompt template": PromptExample,
 }
 TRAINING_SETTINGS: dict[str, type[BaseModel]] = {
-    "The settings": TrainSettings,
-    "`towers`": TowerSettings,
-    "`method`": MethodSettings,
-    "`data`": DataSettings,
-    "`data.splits`": SplitSettings,
-    "`optim`": OptimSettings,
-    "an item of `optim.groups`": GroupSettings,
-    "`lock`": LockSettings,
-    "`evaluation`": EvaluationSettings,
-    "`checkpoint`": CheckpointSettings,
-    "`log`": LogSettings,
-    "`divergence`": DivergenceSettings,
+    "The settings": schema.TrainSettings,
+    "`towers`": schema.TowerSettings,
+    "`method`": schema.MethodSettings,
+    "`data`": schema.DataSettings,
+    "`data.splits`": schema.SplitSettings,
+    "`optim`": schema.OptimSettings,
+    "an item of `optim.groups`": schema.GroupSettings,
+    "`lock`": schema.LockSettings,
+    "`evaluation`": schema.EvaluationSettings,
+    "`checkpoint`": schema.CheckpointSettings,
+    "`log`": schema.LogSettings,
+    "`divergence`": schema.DivergenceSettings,
 }
 _MANIFEST_HEAD = """# Every field of a manifest
 
@@ -110,15 +85,13 @@ def _own_section(field: FieldInfo) -> str:
 
 
 def _type(field: FieldInfo) -> str:
-    limits = [
-        text.format(limit) for part in field.metadata for name, text in _BOUNDS.items() if (limit := _limit(part, name))
+    limits = [(text, getattr(part, name, None)) for part in field.metadata for name, text in _BOUNDS.items()]
+    bounds = [
+        text.format(f"{limit:,}" if isinstance(limit, int) and limit > 9999 else limit)
+        for text, limit in limits
+        if limit is not None
     ]
-    return ", ".join([_type_name(field.annotation), *limits])
-
-
-def _limit(constraint: object, name: str) -> str | None:
-    limit = getattr(constraint, name, None)
-    return None if limit is None else f"{limit:,}" if isinstance(limit, int) and limit > 9999 else str(limit)
+    return ", ".join([_type_name(field.annotation), *bounds])
 
 
 def _type_name(annotation: Any) -> str:
@@ -131,9 +104,7 @@ def _type_name(annotation: Any) -> str:
         return " or ".join(dict.fromkeys(_type_name(part) for part in parts))
     if origin in (tuple, list):
         return f"list of {_type_name(parts[0])}"
-    if origin is dict:
-        return "mapping"
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return "mapping"
     return _NAMES[annotation]
 

@@ -46,41 +46,12 @@ if TYPE_CHECKING:
     )
 
 _NAMES = {
-    "model": (
-        "Batch",
-        "EntityCLIP",
-        "ExpertBlock",
-        "ExpertGate",
-        "GIITM",
-        "MMAE",
-        "MethodSettings",
-        "ModelError",
-        "TrainSettings",
-        "anchor_loss",
-        "bridge_loss",
-        "contrastive_loss",
-        "draw_hard_negatives",
-        "evaluate",
-        "export",
-        "load_clip",
-        "load_entityclip",
-        "load_settings",
-        "matching_loss",
-        "ranks",
-        "train",
+    "model": tuple(
+        "Batch EntityCLIP ExpertBlock ExpertGate GIITM MMAE MethodSettings ModelError TrainSettings anchor_loss "
+        "bridge_loss contrastive_loss draw_hard_negatives evaluate export load_clip load_entityclip load_settings "
+        "matching_loss ranks train".split()
     ),
-    "pipeline": (
-        "Judge",
-        "Manifest",
-        "Pair",
-        "PipelineError",
-        "SCHEMA",
-        "Status",
-        "load_manifest",
-        "open_job",
-        "pack",
-        "read_pairs",
-    ),
+    "pipeline": tuple("Judge Manifest Pair PipelineError SCHEMA Status load_manifest open_job pack read_pairs".split()),
 }
 __getattr__, __all__ = lazy_names(__name__, _NAMES)
 __version__ = version("entityclip")

@@ -27,7 +27,6 @@ class Arm:
 
     @property
     def slug(self) -> str:
-        """The name as a folder name."""
         return self.name.lower().replace(" + ", "-and-").replace(", ", "-").replace(" ", "-")
 
 

@@ -14,7 +14,7 @@ from benchmarks.ablation.side_by_side import complete_runs
 from benchmarks.ablation.table import RowResult, as_csv, markdown, row_result, write_plot
 from benchmarks.ablation.worlds import build_models
 from entityclip.contract.atomic_files import written_whole
-from flows.display.console import console
+from flows.display.printing import console
 from flows.generate import generate_explanations
 from flows.orchestration.progress_artifact import ProgressArtifact
 from flows.orchestration.states import completed
@@ -81,7 +81,6 @@ def _plain(of_rows: Mapping[Row, _T], row: Row) -> _T | None:
 
 
 def _write_tables(results: list[RowResult], path: Path) -> None:
-    """Write the results as Markdown, CSV and a plot, and print them."""
     for ending, text in (("md", markdown(results)), ("csv", as_csv(results))):
         with written_whole(Path(f"{path}.{ending}")) as temporary:
             temporary.write_text(text, encoding="utf-8")

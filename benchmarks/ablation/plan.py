@@ -118,7 +118,6 @@ class Plan:
 
     @property
     def worlds(self) -> list[World]:
-        """The reported worlds."""
         return [self._world(edition) for edition in self.size.editions]
 
     @property
@@ -134,7 +133,6 @@ class Plan:
 
     @property
     def rows(self) -> list[Row]:
-        """The rows of the whole table."""
         rows = [Row(0, "steps", arm) for arm in self.size.arms]
         rows += [Row(0, "compute", arm) for arm in self.size.compute_arms]
         if self.size.other_checkpoint is not None:
@@ -150,7 +148,6 @@ class Plan:
         return replace(self, flops={run.arm.name: step_flops(run.settings) for run in runs})
 
     def steps(self, row: Row) -> int:
-        """Return the optimiser steps of a row's budget."""
         if row.budget == "steps":
             return self.size.steps
         return round(self.size.steps * self.flops[self.size.costliest.name] / self.flops[row.arm.name])
@@ -161,7 +158,6 @@ class Plan:
         return [run for row in rows.values() for lr in self.size.lrs for run in self._tries(row, lr)]
 
     def final(self, row: Row, lr: float) -> dict[tuple[int, int], Run]:
-        """Return the runs of a row by world edition and seed."""
         return {
             (world.edition, seed): self._run("final", row, world, lr, seed)
             for world in self.worlds

@@ -37,18 +37,15 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """The run folder."""
         about = f"{self.stage}/clip-{self.checkpoint}/world-{self.world.folder.name}/steps-{self.steps}"
         return self.root / about / self.arm.slug / f"lr-{self.lr:g}" / f"seed-{self.seed}"
 
     @property
     def settings(self) -> TrainSettings:
-        """The demo's settings with this run's overrides."""
         return load_settings(CONFIG, self.overrides)
 
     @property
     def overrides(self) -> list[str]:
-        """Overrides of the demo's settings."""
         return [
             *self.arm.method,
             f"towers.model=local-dir:{self.clip}",
@@ -64,7 +61,6 @@ class Run:
 
     @property
     def is_complete(self) -> bool:
-        """True if nothing is left to do."""
         settings = self.settings
         return is_finished(self.folder, settings) and (self.stage == "tune" or is_measured(self.folder, settings))
 

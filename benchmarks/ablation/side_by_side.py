@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from benchmarks.ablation.worlds import ONE_THREAD
-from flows.display.console import console
+from flows.display.printing import console
 from model.errors import ModelError
 from model.tracking.progress import duration
 from model.worker_process import end_with_parent

@@ -39,12 +39,10 @@ class World:
 
     @property
     def settings(self) -> WorldSettings:
-        """The demo's world settings with this edition, seed and `sizes`."""
         return WorldSettings(edition=self.edition, seed=self.edition, **dict(self.sizes))
 
     @property
     def shots(self) -> dict[str, Shot]:
-        """All pictures by pair id."""
         return _shots(self.settings)
 
     @property
@@ -59,7 +57,6 @@ class World:
 
     @property
     def llm_options(self) -> list[str]:
-        """Options of `benchmarks.demo_models.llama` for building the language model."""
         options = ["--seed", str(self.edition), "--edition", str(self.edition)]
         if self._is_harder:
             options += ["--twins", str(self.settings.twin_houses), "--entities-max", str(self.settings.entities_max)]
@@ -73,7 +70,6 @@ class World:
 
     @property
     def manifest(self) -> Path:
-        """The path of the manifest."""
         return self.folder / "manifest.yaml"
 
     def explanations(self, kind: str) -> Path:
@@ -81,7 +77,6 @@ class World:
         return self.folder / ("oracle" if kind == "oracle" else "explanations")
 
     def write_manifest(self) -> None:
-        """Write the demo's manifest with this world and its language model."""
         manifest = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
         manifest["name"] = f"heraldry-{self.edition}"
         manifest["dataset"] |= {"root": str(self.folder / "data"), "world": self.settings.model_dump()}

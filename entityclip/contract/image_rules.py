@@ -176,7 +176,6 @@ def _becomes_rgb(mode: str) -> bool:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """Convert an image with more than 8 bits per pixel to 8-bit grey."""
     tags: Any = getattr(image, "tag_v2", {})
     grey = Image.new("L", image.size)
     if image.mode == "F":

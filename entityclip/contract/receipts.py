@@ -62,7 +62,6 @@ class BucketReceipt:
         return receipt_name(self.bucket)
 
     def as_json(self) -> bytes:
-        """Serialise the receipt as its file's content."""
         return json.dumps(asdict(self), indent=1).encode()
 
 

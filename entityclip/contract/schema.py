@@ -40,20 +40,13 @@ SCHEMA = pa.schema(
 METADATA_KEY = b"entityclip"  # in a shard's file metadata; the value is JSON
 
 
-def _huggingface_features() -> dict[str, Any]:
-    features: dict[str, Any] = {}
-    for field in SCHEMA:
-        if field.name == "image":
-            features[field.name] = {"_type": "Image"}
-        else:
-            dtype = "string" if pa.types.is_dictionary(field.type) else str(field.type)
-            features[field.name] = {"dtype": dtype, "_type": "Value"}
-    return {"info": {"features": features}}
-
-
 def huggingface_metadata() -> dict[bytes, bytes]:
     """Return schema metadata that lets Hugging Face dataset viewers show the images."""
-    return {b"huggingface": json.dumps(_huggingface_features()).encode()}
+    features: dict[str, Any] = {}
+    for field in SCHEMA:
+        dtype = "string" if pa.types.is_dictionary(field.type) else str(field.type)
+        features[field.name] = {"_type": "Image"} if field.name == "image" else {"dtype": dtype, "_type": "Value"}
+    return {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
 
 
 def schema_with(provenance: dict[str, Any]) -> pa.Schema:
