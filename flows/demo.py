@@ -9,8 +9,9 @@ from pathlib import Path
 from prefect import flow
 
 from flows.arms import ARMS
-from flows.display.console import console, show_generation, show_training
+from flows.display.printing import console
 from flows.display.retrieval import show_arms
+from flows.display.summaries import show_generation, show_training
 from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
 from flows.orchestration.states import stops_with_its_child
@@ -58,8 +59,7 @@ def run_demo(
                 console.print(f"{arm}: already trained with these settings on these shards")
             else:
                 console.rule(f"training {arm}", align="left")
-                overwrite = not can_go_on(run, settings)
-                show_training(train_entityclip(config, run, overrides, overwrite=overwrite))
+                show_training(train_entityclip(config, run, overrides, overwrite=not can_go_on(run, settings)))
     for arm, run in runs.items():
         with _timed(stages, f"evaluate {arm}"):
             evaluate_entityclip(run)

@@ -5,8 +5,8 @@ from pathlib import Path
 from prefect import flow
 
 from flows.orchestration.artifacts import publish_explanations
-from flows.orchestration.buckets import RUNNER, make_buckets
-from flows.orchestration.fan_out import generate_in_ranges
+from flows.orchestration.bucket_tasks import RUNNER, make_buckets
+from flows.orchestration.generation_in_ranges import generate_in_ranges
 from flows.orchestration.parameters import Positive, Ranges, RedoStatuses
 from flows.orchestration.states import completed, rows_by_status, summary_line
 from flows.project_paths import in_project, location_in_project

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.orchestration.buckets import RUNNER, make_buckets
+from flows.orchestration.bucket_tasks import RUNNER, make_buckets
 from flows.orchestration.parameters import Bucket, Positive, RedoStatuses
 from flows.orchestration.states import completed, summary_line
 from flows.project_paths import in_project, location_in_project

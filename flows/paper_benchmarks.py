@@ -41,16 +41,13 @@ class Reproduction:
 
     @property
     def manifest(self) -> Path:
-        """The path of the manifest."""
         return self.folder / "manifest.yaml"
 
     @property
     def config(self) -> Path:
-        """The path of the training settings shared by all arms."""
         return self.folder / "train.yaml"
 
     def run(self, arm: str, seed: int) -> Path:
-        """Return the run folder of an arm trained with a seed."""
         return self.folder / f"seed-{seed}" / arm.lower().replace(" ", "-")
 
     def write_manifest(self, root: Path, template: Path | None = None) -> None:

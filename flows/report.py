@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from entityclip.contract.locations import is_url
-from flows.display.console import console
+from flows.display.printing import console
 from model.errors import ModelError
 from model.report.sources import find_sources, has_shards
 from model.report.write import Report, write_page

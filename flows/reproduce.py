@@ -8,7 +8,8 @@ from prefect import flow
 
 from entityclip.contract.atomic_files import write_json, written_whole
 from flows.display.check import show_check
-from flows.display.console import console, show_generation, show_training
+from flows.display.printing import console
+from flows.display.summaries import show_generation, show_training
 from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
 from flows.orchestration.states import stops_with_its_child

@@ -60,8 +60,7 @@ def run_entityclip(
             partial = ["data.allow_partial=true"] if allow_partial else []
             settings = load_settings(in_project(config), [*changed, *partial])
             if not is_finished(run, settings):
-                overwrite = not can_go_on(run, settings)
-                train_entityclip(config, run, changed, overwrite, allow_partial, nproc)
+                train_entityclip(config, run, changed, not can_go_on(run, settings), allow_partial, nproc)
             done.append(arm)
         for arm, run in runs.items():
             evaluate_entityclip(run, allow_partial=allow_partial)

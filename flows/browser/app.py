@@ -4,6 +4,7 @@ import asyncio
 import html
 import json
 import secrets
+import textwrap
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -154,11 +155,8 @@ def _why_no_picture(browse: Browse, pictures: Pictures, row: dict[str, Any]) -> 
 
 
 def _placeholder(why: str) -> str:
-    """Return an SVG that shows why there is no picture."""
-    words, lines = visible(why, 120).split(), [""]
-    for word in words:
-        lines = [*lines[:-1], f"{lines[-1]} {word}".strip()] if len(lines[-1]) + len(word) < 24 else [*lines, word]
-    spans = "".join(f'<tspan x="96" dy="15">{html.escape(line[:26])}</tspan>' for line in lines[:7])
+    lines = textwrap.wrap(visible(why, 120), 26)
+    spans = "".join(f'<tspan x="96" dy="15">{html.escape(line)}</tspan>' for line in lines[:7])
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 192 192" width="192" height="192">'
         '<rect width="192" height="192" fill="#8883"/><text x="96" y="40" font-family="sans-serif" font-size="12" '

@@ -43,7 +43,6 @@ class Guard:
         self._names = {"localhost", host.lower()} if is_loopback(host) else {host.lower(), socket.gethostname().lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a request."""
         if scope["type"] != "http":
             return
 

@@ -54,12 +54,10 @@ class Pages:
         self._environment = environment
 
     def __call__(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """Render a template as an HTML response."""
         return HTMLResponse(self._environment.get_template(template).render(**values), status)
 
 
 def _visible(text: object, limit: int = _LONGEST) -> str:
-    """Return a text in one line, control characters escaped."""
     return visible(str(text), limit)
 
 

@@ -1,5 +1,6 @@
 """The content of the list of rows and of the page of one row, without HTML."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -108,7 +109,6 @@ class Browse:
         )
 
     def image_root(self, shard: str) -> Any:
-        """Return the image root of a shard."""
         return self._rows.image_root(shard)
 
     def find(self, row_id: str, abandoned: Abandoned) -> list[dict[str, str]]:
@@ -147,8 +147,7 @@ def _of(by_status: dict[str, int], status: str) -> int:
 
 
 def _by_label(counts: Counts) -> dict[str, int]:
-    together: dict[str, int] = {}
+    together: Counter[str] = Counter()
     for by in counts.values():
-        for label, rows in by.items():
-            together[label] = together.get(label, 0) + rows
+        together.update(by)
     return together

@@ -42,7 +42,7 @@ def reproduce(
     folder = (out or Path("runs") / f"reproduce-{benchmark}").absolute()
     open_reproduction(benchmark, root, folder)  # so that errors show before Prefect starts
     start_temporary_server()
-    from flows.display.console import console
+    from flows.display.printing import console
     from flows.display.retrieval import show_arms_table
     from flows.project_paths import absolute_overrides
     from flows.reproduce import reproduce as reproduce_entityclip

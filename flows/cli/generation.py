@@ -25,7 +25,8 @@ def generate(
     job = open_job(manifest, engine=engine, output=out)  # so that errors show before Prefect starts
     parse_redo(redo, redo_max_tokens)
     start_temporary_server()
-    from flows.display.console import console, next_steps, show_generation
+    from flows.display.printing import console
+    from flows.display.summaries import next_steps, show_generation
     from flows.generate import generate_explanations
 
     location = out if out is None or is_url(out) else str(Path(out).absolute())
@@ -40,7 +41,7 @@ def generate(
 
 def reclean(manifest: ManifestPath, out: Output = None) -> None:
     """Clean and judge the raw texts in the shards again, without the LLM."""
-    from flows.display.console import console
+    from flows.display.printing import console
     from pipeline.generation.reclean import reclean as reclean_shards
     from pipeline.job import open_job
     from pipeline.shards.writer_lock import single_writer
@@ -58,7 +59,7 @@ def import_explanations(
     out: Annotated[str | None, typer.Option("--out", help="default: the manifest's output plus -imported")] = None,
 ) -> None:
     """Write released explanations into Parquet shards, without an LLM."""
-    from flows.display.console import console
+    from flows.display.printing import console
     from pipeline.import_released.importer import import_explanations as import_texts
 
     summary = import_texts(manifest, files, model=model, output=out)
@@ -80,7 +81,7 @@ def pack(
     workers: Annotated[int | None, typer.Option(min=1, help="threads; by default one per core")] = None,
 ) -> None:
     """Copy the shards with their images inside, resized: for fast and for remote reading."""
-    from flows.display.console import console
+    from flows.display.printing import console
     from pipeline.packing.pack import PackSettings, pack as pack_shards
 
     settings = PackSettings(size, quality, max_bad_images, image_root, workers)

@@ -70,7 +70,7 @@ def index(
     allow_partial: AllowPartial = False,
 ) -> None:
     """Embed the images of splits into a folder that `search` reads."""
-    from flows.display.console import console
+    from flows.display.printing import console
     from model.search.index import build_index
 
     images = build_index(

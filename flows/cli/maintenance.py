@@ -15,7 +15,7 @@ def clear_stale_runs(
 ) -> None:
     """Free the slots of flow runs that Prefect considers running although their process is gone."""
     start_temporary_server()
-    from flows.display.console import console
+    from flows.display.printing import console
     from flows.orchestration.stale_runs import clear_stale_runs as clear
 
     found = clear(silent, dry_run=dry_run)

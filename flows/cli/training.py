@@ -32,7 +32,7 @@ def train(
     changed = [*([] if preset is None else [f"preset={preset}"]), *(override or [])]
     load_settings(config, changed)  # so that errors show before Prefect starts
     start_temporary_server()
-    from flows.display.console import show_training
+    from flows.display.summaries import show_training
     from flows.project_paths import absolute_overrides
     from flows.train import train_entityclip
 
@@ -73,7 +73,7 @@ def import_checkpoint(
     eot_id: Annotated[int | None, typer.Option(min=0, help="end-of-text token; by default the highest id")] = None,
 ) -> None:
     """Convert a checkpoint of the authors' code into a run folder."""
-    from flows.display.console import show_import
+    from flows.display.summaries import show_import
     from model.checkpoints.ete import import_checkpoint
 
     show_import(import_checkpoint(checkpoint, out, vision_heads=vision_heads, text_heads=text_heads, eot_id=eot_id))
@@ -84,7 +84,7 @@ def export(
     out: Annotated[Path, typer.Argument(help="new folder; an earlier export is replaced")],
 ) -> None:
     """Write the trained towers as a folder that open_clip can load."""
-    from flows.display.console import console
+    from flows.display.printing import console
     from model.exporting.export import export
 
     console.print(f"open_clip.create_model_and_transforms('local-dir:{export(checkpoint, out)}')", soft_wrap=True)

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from flows.display.tables import plural
+from flows.display.printing import heading, plural, say
 from pipeline.checking.report import IN_WHAT, CheckReport, Estimate, Finding, Lengths
+from pipeline.files.visible_text import visible
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 _UNCOUNTED = ("cannot_", "no_", "absent_")  # prefixes of findings that occur once
@@ -16,7 +16,7 @@ _TITLES = {"error": "errors", "warning": "warnings", "info": "to know"}
 
 def show_check(report: CheckReport, console: Console) -> None:
     """Print the data, what a run would do, the findings, and last the verdict, where it stays visible."""
-    _heading(console, f"{report.dataset}: the data")
+    heading(console, f"{report.dataset}: the data")
     for line in report.reading:
         _line(console, line)
     if report.splits:
@@ -37,7 +37,7 @@ def show_check(report: CheckReport, console: Console) -> None:
     for severity in reversed(_TITLES):
         of_severity = [finding for finding in report.findings if finding.severity == severity]
         if of_severity:
-            _heading(console, _TITLES[severity], _STYLES[severity])
+            heading(console, _TITLES[severity], _STYLES[severity])
         for finding in of_severity:
             _show_finding(finding, console)
     console.print()
@@ -48,7 +48,7 @@ def _splits(report: CheckReport) -> Table:
     table = _table("split", "pairs", "images", "captions", "empty captions")
     for split, counts in report.splits.items():
         table.add_row(
-            _visible(split), *(f"{n:,}" for n in (counts.pairs, counts.images, counts.captions, counts.empty_captions))
+            visible(split), *(f"{n:,}" for n in (counts.pairs, counts.images, counts.captions, counts.empty_captions))
         )
     return table
 
@@ -81,7 +81,7 @@ def _over(lengths: Lengths) -> str:
 
 def _show_samples(report: CheckReport, console: Console) -> None:
     if report.samples:
-        _heading(console, f"{len(report.samples)} samples")
+        heading(console, f"{len(report.samples)} samples")
     for sample in report.samples:
         topic = f", topic {sample.topic}" if sample.topic else ""
         prompt = f", prompt {sample.prompt_tokens:,} tokens" if sample.prompt_tokens is not None else ""
@@ -94,7 +94,7 @@ def _show_prompts(report: CheckReport, console: Console) -> None:
     """Print the first prompt in full, and of the others the lines that differ."""
     shown: set[str] = set()
     for prompt in report.prompts:
-        _heading(console, f"prompt of {prompt.id}, {prompt.tokens:,} tokens")
+        heading(console, f"prompt of {prompt.id}, {prompt.tokens:,} tokens")
         lines = [line for m in prompt.messages for line in f"{m.role}: {m.content}".splitlines()]
         for line in lines:
             if line.strip() and line not in shown:
@@ -107,7 +107,7 @@ def _show_prompts(report: CheckReport, console: Console) -> None:
 def _show_work(report: CheckReport, console: Console) -> None:
     work = report.work
     assert work is not None
-    _heading(console, "what a run would do")
+    heading(console, "what a run would do")
     _line(console, f"{plural(work.num_shards, 'shard')} per split; the plan takes {work.plan_bytes / 2**20:,.1f} MiB")
     _line(
         console,
@@ -147,15 +147,8 @@ def _verdict(report: CheckReport) -> str:
     return f"{found or 'fine'} (seconds: {seconds})"
 
 
-def _heading(console: Console, title: str, style: str = "bold") -> None:
-    console.print()
-    console.print(Text(_visible(title), style))
-
-
 def _line(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    for line in Text(_visible(text), style).wrap(console, console.width - indent):
-        line.rstrip()
-        console.print(Text(" " * indent).append_text(line))
+    say(console, "\n".join(map(visible, text.split("\n"))), style, indent)
 
 
 def _table(first: str, *numbers: str) -> Table:
@@ -163,8 +156,3 @@ def _table(first: str, *numbers: str) -> Table:
     for name in numbers:
         table.add_column(name, justify="right")
     return table
-
-
-def _visible(text: str) -> str:
-    """Replace control characters, which would affect the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from entityclip.contract.status import EXPLAINED, Status
-from flows.display.tables import bars, fields, heading, plural, print_lines, say, share
+from flows.display.printing import bars, fields, heading, plural, print_lines, say, share
 from pipeline.files.visible_text import visible
 from pipeline.inspect.histogram import Histogram
 from pipeline.inspect.provenance import Origin
@@ -86,12 +86,12 @@ def _unfinished(summary: Summary) -> list[str]:
     return lines
 
 
-def _origin(origin: Origin) -> list[tuple[str, str]]:
+def _origin(origin: Origin) -> list[tuple[str, object]]:
     made = origin.made
     prompt = made.get("prompt")
     dates = " to ".join(_date(date) for date in (origin.began_at, origin.finished_at) if date)
     roots = list(origin.image_roots)
-    found = [
+    return [
         ("dataset", made.get("dataset")),
         ("model", made.get("model")),
         ("revision", made.get("revision")),
@@ -101,7 +101,6 @@ def _origin(origin: Origin) -> list[tuple[str, str]]:
         ("generated", dates),
         ("image root", roots[0] + (f" and {len(roots) - 1} others" if len(roots) > 1 else "")),
     ]
-    return [(name, str(text)) for name, text in found if text]
 
 
 def _date(date: str) -> str:
@@ -116,7 +115,6 @@ def _sampling(sampling: Any) -> str:
 
 
 def _counts(summary: Summary) -> Table:
-    """Return a table with a row per status and a column per split."""
     splits = list(summary.counts)
     statuses = list(dict.fromkeys(status for split in splits for status in summary.counts[split]))
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)

@@ -10,7 +10,7 @@ from rich.console import Console
 from entityclip.contract.locations import is_url
 from flows.display.explanations import show_header, show_summary
 from flows.display.rows import show_diff, show_matching, show_rows
-from flows.display.run import show_run
+from flows.display.training_run import show_run
 from model.runs import RunOverview, is_training_run, overview
 from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible

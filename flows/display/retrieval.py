@@ -5,12 +5,11 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows.display.console import console
+from flows.display.printing import console, titled_table
 from model.evaluation.arms_table import COLUMNS, WAYS, ArmsTable, Spread
 
 if TYPE_CHECKING:  # torch takes seconds to import
@@ -25,16 +24,7 @@ def show_arms_table(table: ArmsTable, console: Console) -> None:
     """Print a table per retrieval direction, with arms in rows."""
     seeds = ", ".join(map(str, table.seeds))
     for way, title in WAYS.items():
-        shown = Table(
-            title=f"{title}, {table.split} split, {table.gallery:,} candidates",
-            title_justify="left",
-            box=SIMPLE_HEAD,
-            padding=(0, 1, 0, 0),
-            pad_edge=False,
-        )
-        shown.add_column("")
-        for column in (*COLUMNS, "mean"):
-            shown.add_column(column, justify="right", no_wrap=True)
+        shown = titled_table(f"{title}, {table.split} split, {table.gallery:,} candidates", "", *COLUMNS, "mean")
         for arm, found in table.cells.items():
             shown.add_row(
                 escape(arm),
@@ -76,7 +66,7 @@ def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
 def _arms(metrics: dict[str, dict[str, Any]], names: tuple[str, ...]) -> Table:
     first = next(iter(metrics.values()))
     title = f"retrieval on the {first['split']} split, {first['gallery']:,} candidates; recalls in percent"
-    table = _table(title, "arm", "query", *names, "mean")
+    table = titled_table(title, "arm", "query", *names, "mean")
     for arm, found in metrics.items():
         ends = found["intervals"] or {}
         for way, query in _QUERIES.items():
@@ -93,7 +83,7 @@ def _show_parts(title: str, key: str, metrics: dict[str, dict[str, Any]]) -> Non
     first = next(iter(metrics.values())).get(key)
     if not first:
         return
-    table = _table(f"mean recall by {title}", "", "queries", *(escape(arm) for arm in metrics))
+    table = titled_table(f"mean recall by {title}", "", "queries", *(escape(arm) for arm in metrics))
     for part in first:
         cells = []
         for found in metrics.values():
@@ -102,13 +92,6 @@ def _show_parts(title: str, key: str, metrics: dict[str, dict[str, Any]]) -> Non
             cells.append(f"{one['mean_recall']:.1f}" + (f" [dim]{ends[0]:.1f} to {ends[1]:.1f}[/dim]" if ends else ""))
         table.add_row(escape(part), f"{first[part]['queries']:,}", *cells)
     console.print(table)
-
-
-def _table(title: str, *names: str) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for name in names:
-        table.add_column(name, justify="left" if name in ("arm", "query", "") else "right", no_wrap=True)
-    return table
 
 
 def _cell(name: str, value: float, ends: list[float] | None) -> str:
@@ -132,9 +115,7 @@ def show_found(queries: list[str], found: "list[list[Hit]]", *, as_json: bool) -
         sys.stdout.write("\n")
         return
     for query, hits in zip(queries, found, strict=True):
-        table = Table(title=escape(query), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-        table.add_column("", justify="right")
-        table.add_column("cosine", justify="right")
+        table = titled_table(escape(query), "rank", "cosine")
         table.add_column("image and caption", overflow="fold")
         for hit in hits:
             caption = escape(hit.captions[0]) + (f" (and {len(hit.captions) - 1} more)" if hit.captions[1:] else "")

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from flows.display.explanations import status_style
-from flows.display.tables import bars, fields, heading, plural, print_lines, share
+from flows.display.printing import bars, fields, heading, plural, print_lines, share
 from pipeline.files.visible_text import visible
 from pipeline.inspect.diff import Diff, Difference
 
@@ -29,30 +29,34 @@ def show_rows(console: Console, rows: list[dict[str, Any]], *, whole: bool) -> N
         _title(console, row)
         fields(console, _fields(row), _WHOLE_TEXT if whole else _TEXT)
         if whole:
-            technical = ("key", "seed", "model", "revision", "shard")
-            fields(console, [(name, str(row[name])) for name in technical], _TEXT)
+            fields(console, [(name, str(row[name])) for name in ("key", "seed", "model", "revision", "shard")], _TEXT)
 
 
-def _title(console: Console, row: dict[str, Any]) -> None:
+def _title(console: Console, row: dict[str, Any], before: str | None = None) -> None:
+    """Print a row's id, split and status, which has changed if `before` is another one."""
+    status = visible(row["status"], 40)
     title = Text(visible(row["id"], 200), style="bold")
     title.append(f"  {visible(row['split'], 40)}  ", style="dim")
-    title.append(visible(row["status"], 40), style=status_style(row["status"]))
+    changed = before not in (None, row["status"])
+    title.append(f"{visible(str(before), 40)} -> {status}" if changed else status, style=status_style(row["status"]))
     console.print(title)
 
 
-def _fields(row: dict[str, Any]) -> list[tuple[str, str]]:
+def _fields(row: dict[str, Any]) -> list[tuple[str, object]]:
     image = row["image"] or {}
     packed = "" if image.get("bytes") is None else f" ({len(image['bytes']):,} bytes packed)"
-    found = [("image", f"{image.get('path')}{packed}"), ("topic", row["topic"]), ("caption", row["caption"])]
-    found.append(("explanation", row["explanation"]))
-    if row["raw_text"] != row["explanation"]:
-        found.append(("as generated", row["raw_text"]))
-    found.append(("error", row["error"]))
     counts = [(row["prompt_tokens"], "prompt"), (row["completion_tokens"], "LLM"), (row["clip_tokens"], "CLIP")]
     tokens = ", ".join(f"{count:,} {whose}" for count, whose in counts if count is not None)
     ended = f"; ended by {row['finish_reason']}" if row["finish_reason"] else ""
-    found.append(("tokens", f"{tokens}{ended}" if tokens else None))
-    return [(name, text) for name, text in found if text]
+    return [
+        ("image", f"{image.get('path')}{packed}"),
+        ("topic", row["topic"]),
+        ("caption", row["caption"]),
+        ("explanation", row["explanation"]),
+        ("as generated", row["raw_text"] if row["raw_text"] != row["explanation"] else None),
+        ("error", row["error"]),
+        ("tokens", f"{tokens}{ended}" if tokens else None),
+    ]
 
 
 def show_diff(console: Console, diff: Diff) -> None:
@@ -82,11 +86,7 @@ def show_diff(console: Console, diff: Diff) -> None:
 
 def _show_difference(console: Console, sample: Difference) -> None:
     console.print()
-    title = Text(visible(sample.one["id"], 200), style="bold")
-    title.append(f"  {visible(sample.one['split'], 40)}  ", style="dim")
-    here, there = (visible(row["status"], 40) for row in (sample.one, sample.other))
-    title.append(here if here == there else f"{here} -> {there}", style=status_style(sample.other["status"]))
-    console.print(title)
+    _title(console, sample.one | {"status": sample.other["status"]}, before=sample.one["status"])
     fields(console, [("caption", sample.one["caption"])], _TEXT)
     pieces = []
     for sign, words in sample.words:

@@ -1,14 +1,12 @@
 """Artifacts of flow runs in Prefect's UI: rows by status, sample triples, curves, retrieval, links."""
 
 import re
-from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from entityclip.contract.status import Status
 from pipeline.generation.summary import GenerationSummary
 from pipeline.job import Job
 from pipeline.shards.shard import Row, list_shards, read_shard
@@ -25,10 +23,7 @@ _CURVE_POINTS = 20
 
 def publish_explanations(job: Job, summary: GenerationSummary) -> None:
     """Publish rows by split and status, sample triples, and a link to the shards."""
-    found = Counter[str]()
-    for by_status in summary.counts.values():
-        found.update(by_status)
-    statuses = [status.value for status in Status if status in found]
+    statuses = summary.statuses
     rows: list[dict[str, Any]] = [
         {"split": split, **{status: by_status.get(status, 0) for status in statuses}}
         for split, by_status in summary.counts.items()

@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
+from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.objects import Artifact, FlowRun
 
 SILENT_SECONDS = 120.0  # heartbeats come every few seconds; a slow network does not delay them this long
@@ -31,10 +31,8 @@ def latest_heartbeats(client: SyncPrefectClient, runs: Iterable[UUID]) -> dict[U
     found: dict[UUID, Artifact] = {}
     ids = list(runs)
     for start in range(0, len(ids), _PAGE):
-        some = ids[start : start + _PAGE]
-        wanted = ArtifactFilter(
-            flow_run_id=ArtifactFilterFlowRunId(any_=some), type=ArtifactFilterType(any_=["progress"])
-        )
+        page = {"flow_run_id": {"any_": ids[start : start + _PAGE]}, "type": {"any_": ["progress"]}}
+        wanted = ArtifactFilter.model_validate(page)
         for artifact in client.read_artifacts(artifact_filter=wanted, limit=_PAGE):
             run = artifact.flow_run_id
             if run is not None and "pid" in (artifact.metadata_ or {}):

@@ -7,14 +7,7 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import (
-    DeploymentFilter,
-    DeploymentFilterId,
-    FlowRunFilter,
-    FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
+from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.deployments import run_deployment
 from prefect.logging import get_run_logger
@@ -65,11 +58,9 @@ class RangeRuns:
 
     @property
     def finished(self) -> int:
-        """The number of finished ranges."""
         return sum(attempt.outcome == "" for attempt in self._attempts)
 
     def describe(self) -> str:
-        """Describe the progress in a line."""
         restarts = sum(attempt.number - 1 for attempt in self._attempts)
         return f"{self.finished} of {len(self.ranges)} ranges are done" + (f", {restarts} restarts" if restarts else "")
 
@@ -117,8 +108,8 @@ class RangeRuns:
 
     def _unfinished(self) -> list[FlowRun]:
         found = self._client.read_flow_runs(
-            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[self._deployment_id])),
-            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNFINISHED))),
+            deployment_filter=DeploymentFilter.model_validate({"id": {"any_": [self._deployment_id]}}),
+            flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": _UNFINISHED}}}),
         )
         mine = (self._parameters["manifest"], self._parameters["output"])
         return [run for run in found if (run.parameters.get("manifest"), run.parameters.get("output")) == mine]
@@ -137,7 +128,9 @@ class RangeRuns:
     def _poll(self) -> None:
         """Read the states of all active runs, and every few polls their heartbeats."""
         watched = {attempt.run: attempt for attempt in self._attempts if attempt.outcome is None}
-        runs = self._client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(watched))))
+        runs = self._client.read_flow_runs(
+            flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": list(watched)}})
+        )
         check_heartbeats = time.monotonic() - self._checked_heartbeats > _SECONDS_BETWEEN_HEARTBEAT_CHECKS
         if check_heartbeats:
             self._checked_heartbeats = time.monotonic()

@@ -4,13 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import (
-    FlowFilter,
-    FlowFilterName,
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
+from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled, Crashed, State
 
@@ -61,11 +55,11 @@ def clear_stale_runs(silent_seconds: float = SILENT_SECONDS, *, dry_run: bool = 
 
 
 def _unfinished(client: SyncPrefectClient) -> list[FlowRun]:
-    types = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
+    types = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
     runs: list[FlowRun] = []
     while page := client.read_flow_runs(
-        flow_filter=FlowFilter(name=FlowFilterName(any_=list(FLOWS))),
-        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=types)),
+        flow_filter=FlowFilter.model_validate({"name": {"any_": list(FLOWS)}}),
+        flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": types}}}),
         limit=_PAGE,
         offset=len(runs),
     ):

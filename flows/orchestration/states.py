@@ -16,9 +16,7 @@ R = TypeVar("R")
 
 def rows_by_status(summary: GenerationSummary) -> str:
     """Format the counts by status, most frequent first, as in `2,790 ok, 3 error`, and the number of pending pairs."""
-    counts: Counter[str] = Counter()
-    for by_status in summary.counts.values():
-        counts.update(by_status)
+    counts = sum(map(Counter, summary.counts.values()), Counter[str]())
     rows = ", ".join(f"{count:,} {status}" for status, count in counts.most_common()) or "no rows"
     return rows + (f"; pending {summary.pending:,}" if summary.pending else "")
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from entityclip.contract.status import Status
 from pipeline.generation.bucket import BucketReport
 from pipeline.job import Job
 
@@ -36,6 +37,12 @@ class GenerationSummary:
     def rows(self) -> int:
         """Number of rows in the shards."""
         return sum(sum(by_status.values()) for by_status in self.counts.values())
+
+    @property
+    def statuses(self) -> list[str]:
+        """The statuses that occur, in the order of reports."""
+        found = {status for by_status in self.counts.values() for status in by_status}
+        return [status.value for status in Status if status in found]
 
 
 def total_counts(reports: list[BucketReport]) -> dict[str, Counter[str]]:

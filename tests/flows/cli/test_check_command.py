@@ -127,7 +127,7 @@ def test_what_the_data_holds_does_not_steer_the_terminal() -> None:
     )
     out = io.StringIO()
     show_check(report, Console(file=out, width=200, force_terminal=False))
-    assert out.getvalue().count("[red]ba[/red] \ufffd[31m\ufffd\ufffd [/nothing]") == 8
+    assert out.getvalue().count("[red]ba[/red] \\x1b[31m\\u202e\\r [/nothing]") == 8
     assert not {"\x1b", "\u202e", "\r"} & set(out.getvalue())
 
 

@@ -1,11 +1,12 @@
 """Output of `entityclip inspect` for a training run."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from flows.display.tables import fields, heading, say
+from flows.display.printing import fields, heading, say
 from model.run_kind import ANCHORS, BRIDGE, GI_ITM, MMAE, parts
 from model.runs import RunOverview
 from model.settings.schema import MethodSettings
@@ -27,11 +28,10 @@ def show_run(console: Console, run: RunOverview) -> None:
         fields(console, _data(data), 300)
 
 
-def _settings(run: RunOverview) -> list[tuple[str, str]]:
+def _settings(run: RunOverview) -> Iterable[tuple[str, object]]:
     settings = run.settings
     optim = _mapping(settings.get("optim"))
     towers = _mapping(settings.get("towers"))
-    origin = run.checkpoint.get("origin")
     found = {
         "method": run.kind if run.method is None else run.kind + _weights(run.method),
         "towers": " ".join(str(towers[key]) for key in ("model", "pretrained") if towers.get(key)),
@@ -40,10 +40,12 @@ def _settings(run: RunOverview) -> list[tuple[str, str]]:
         "learning rate": f"{optim['lr']} towers, {optim.get('new_lr')} new modules" if "lr" in optim else None,
         "seed": settings.get("seed"),
         "explanations": run.explanations,
-        "came from": origin if origin else None,
-        "code": _versions(_mapping(run.record.get("versions"))),
+        "came from": run.checkpoint.get("origin") or None,
+        "code": ", ".join(
+            f"{name} {value}" for name, value in _mapping(run.record.get("versions")).items() if isinstance(value, str)
+        ),
     }
-    return [(name, str(value)) for name, value in found.items() if value not in (None, "")]
+    return found.items()
 
 
 def _weights(method: MethodSettings) -> str:
@@ -59,13 +61,12 @@ def _weights(method: MethodSettings) -> str:
 
 
 def _length(optim: dict[str, Any]) -> str | None:
-    """Return the run's length as given in its settings."""
     if optim.get("epochs"):
         return f"those of {optim['epochs']:g} epochs"
     return str(optim["steps"]) if optim.get("steps") else None
 
 
-def _progress(run: RunOverview) -> list[tuple[str, str]]:
+def _progress(run: RunOverview) -> Iterable[tuple[str, object]]:
     last = run.last_step
     losses = ", ".join(f"{name} {value:.3f}" for name, value in _mapping(last.get("losses")).items())
     seconds, rate = run.record.get("seconds"), run.record.get("samples_per_second")
@@ -81,7 +82,7 @@ def _progress(run: RunOverview) -> list[tuple[str, str]]:
     }
     if not splits:
         found["evaluation"] = "none yet; run entityclip evaluate"
-    return [(name, value) for name, value in found.items() if value]
+    return found.items()
 
 
 def _retrieval(metrics: dict[str, Any]) -> str | None:
@@ -95,20 +96,15 @@ def _retrieval(metrics: dict[str, Any]) -> str | None:
     return f"{mean} ({', '.join(each)}; {metrics.get('gallery', 0):,} candidates)"
 
 
-def _data(data: dict[str, Any]) -> list[tuple[str, str]]:
+def _data(data: dict[str, Any]) -> Iterable[tuple[str, object]]:
     used = _mapping(data.get("used"))
     made = data.get("made_by") or []
-    found = {
+    return {
         "split": data.get("split"),
         "rows used": ", ".join(f"{status} {count:,}" for status, count in used.items()),
         "made by": "; ".join(f"{m.get('model')}, prompt {m.get('prompt')}" for m in made),
         "missing": "; ".join(data.get("gaps") or []),
-    }
-    return [(name, str(value)) for name, value in found.items() if value]
-
-
-def _versions(versions: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in versions.items() if isinstance(value, str))
+    }.items()
 
 
 def _mapping(value: Any) -> dict[str, Any]:

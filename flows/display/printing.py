@@ -1,8 +1,10 @@
-"""Building blocks for the output of `entityclip inspect`: text is escaped by `visible` and never parsed as markup."""
+"""The shared console, and building blocks for text from outside: escaped by `visible`, never parsed as markup."""
 
 from collections.abc import Iterable
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -11,26 +13,37 @@ from pipeline.files.visible_text import visible
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _BAR = 28
 
+console = Console()
 
-def heading(console: Console, text: str) -> None:
+
+def heading(console: Console, text: str, style: str = "bold") -> None:
     """Print an empty line and the heading of a section."""
     console.print()
-    say(console, visible(text), "bold")
+    say(console, visible(text), style)
 
 
-def say(console: Console, text: str, style: str = "") -> None:
+def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
     """Print a text that is safe for a terminal, wrapped at its width."""
-    print_lines(console, Text(text, style))
+    print_lines(console, Padding.indent(Text(text, style), indent) if indent else Text(text, style))
 
 
-def fields(console: Console, pairs: Iterable[tuple[str, str]], limit: int | None = None) -> None:
-    """Print names and texts in two columns; texts wrap within theirs."""
+def fields(console: Console, pairs: Iterable[tuple[str, object]], limit: int | None = None) -> None:
+    """Print names and values in two columns, skipping None and empty texts; texts wrap within their column."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, text in pairs:
-        table.add_row(name, Text(visible(text, limit)))
+    for name, value in pairs:
+        if value not in (None, ""):
+            table.add_row(name, Text(visible(str(value), limit)))
     print_lines(console, table)
+
+
+def titled_table(title: str, *columns: str) -> Table:
+    """Return an empty compact table; numeric columns are aligned to the right."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("arm", "query", "") else "right", no_wrap=True)
+    return table
 
 
 def bars(console: Console, rows: Iterable[tuple[str, int]], total: int, *, numbers: bool = False) -> None:
@@ -51,7 +64,7 @@ def bars(console: Console, rows: Iterable[tuple[str, int]], total: int, *, numbe
     print_lines(console, table)
 
 
-def print_lines(console: Console, what: Table | Text) -> None:
+def print_lines(console: Console, what: Table | Text | Padding) -> None:
     """Print a renderable, without trailing blanks unless the console is a terminal."""
     if console.is_terminal:
         console.print(what)

@@ -1,6 +1,6 @@
 """What the command says after its work."""
 
-from flows.display.console import next_steps
+from flows.display.summaries import next_steps
 from pipeline.generation.summary import GenerationSummary
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from flows.generate import generate_explanations
-from flows.orchestration.fan_out import Expected, cut, reconcile
+from flows.orchestration.generation_in_ranges import Expected, cut, reconcile
 from pipeline.errors import PipelineError
 from pipeline.generation.prepare import prepare
 from pipeline.job import open_job

@@ -1,31 +1,27 @@
-"""The shared console, and summaries of generation, training and imported checkpoints."""
+"""Summaries of generation, training and imported checkpoints."""
 
 import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from entityclip.contract.status import Status
+from flows.display.printing import console
 from pipeline.generation.summary import GenerationSummary
 
 if TYPE_CHECKING:  # torch takes seconds to import, and generation shows without it
     from model.checkpoints.ete import Imported
     from model.training.loop import TrainResult
 
-console = Console()
-
 
 def show_generation(summary: GenerationSummary) -> None:
     """Print rows by split and status, tokens, rate, and the shards' location."""
-    found = {status for by_status in summary.counts.values() for status in by_status}
-    statuses = [status.value for status in Status if status in found]
     console.print(f"explanations of {summary.dataset}")  # a table's title would wrap at the table's width
-    table = Table("split", *statuses)
+    table = Table("split", *summary.statuses)
     for split, by_status in summary.counts.items():
-        table.add_row(split, *(f"{by_status.get(status, 0):,}" for status in statuses))
+        table.add_row(split, *(f"{by_status.get(status, 0):,}" for status in summary.statuses))
     console.print(table)
     console.print(f"generated {summary.generated:,}; reused {summary.reused:,}; pending {summary.pending:,}")
     if summary.generated:
@@ -43,9 +39,7 @@ def next_steps(summary: GenerationSummary, command: list[str], max_tokens: int) 
         command: the words of the generating command.
         max_tokens: the token budget that was too small for truncated rows.
     """
-    counts: Counter[str] = Counter()
-    for by_status in summary.counts.values():
-        counts.update(by_status)
+    counts = sum(map(Counter, summary.counts.values()), Counter[str]())
     again = shlex.join(command)
     lines = {
         Status.TRUNCATED: f"{again} --redo truncated --redo-max-tokens {2 * max_tokens}",
