@@ -5,25 +5,19 @@ Stopping the command stops all runs: complete ones are kept, interrupted ones ar
 
 import multiprocessing
 import os
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from benchmarks.ablation.worlds import ONE_THREAD
-from flows.display.printing import console
+from entityclip.contract.progress import Progress
 from model.errors import ModelError
-from model.tracking.progress import duration
 from model.worker_process import end_with_parent
 
 if TYPE_CHECKING:  # every process that completes runs imports this module, and its own runs
     from benchmarks.ablation.runs import Run
-
-_SILENCE = 60.0  # seconds between lines where there is no terminal for a bar
 
 
 def complete_runs(runs: "Sequence[Run]", workers: int, title: str) -> None:
@@ -37,15 +31,9 @@ def complete_runs(runs: "Sequence[Run]", workers: int, title: str) -> None:
         return
     os.environ.update(ONE_THREAD)
     failed: list[str] = []
-    with _pool(min(workers, len(left))) as pool:
+    with _pool(min(workers, len(left))) as pool, Progress(title, "runs", len(left), last_line=True) as progress:
         of: dict[Future[None], Run] = {pool.submit(run.complete): run for run in left}
-        began = said = time.monotonic()
-        bar = tqdm(as_completed(of), total=len(of), desc=title, unit="run", disable=None, smoothing=0)
-        for number, done in enumerate(bar, 1):
-            now = time.monotonic()
-            if bar.disable and (now - said >= _SILENCE or number == len(of)):
-                said, left_for = now, duration((now - began) / number * (len(of) - number))
-                console.print(f"{title}: {number}/{len(of)} runs, {left_for} left")
+        for done in progress.over(as_completed(of)):
             error = done.exception()
             if isinstance(error, BrokenProcessPool):
                 raise ModelError("a process of the ablation was killed; run the same command to continue") from error

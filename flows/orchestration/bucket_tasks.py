@@ -8,6 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from entityclip.contract.progress import Progress
 from flows.orchestration.progress_artifact import Now, ProgressArtifact
 from pipeline.engines.factory import engine_for
 from pipeline.errors import PipelineError
@@ -17,7 +18,6 @@ from pipeline.generation.redo import Redo
 from pipeline.generation.run import open_run, rare_collections
 from pipeline.generation.summary import GenerationSummary, summarise
 from pipeline.job import Job
-from pipeline.progress import Progress
 from pipeline.shards.writer_lock import single_writer
 
 # Several buckets at once, so that the engine stays busy while a bucket's last requests finish.
@@ -67,7 +67,6 @@ def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
 
 
 def _describe(progress: Progress) -> Now:
-    so_far = progress.now()
-    if not so_far.done:
-        return Now(0.0, "opening the engine" if so_far.total else "nothing to generate")
-    return Now(100.0 * so_far.done / max(so_far.total or 0, 1), str(so_far))
+    if not progress.done:
+        return Now(0.0, "opening the engine" if progress.total else "nothing to generate")
+    return Now(100.0 * progress.done / max(progress.total or 0, 1), str(progress))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tqdm import tqdm
 
+from entityclip.contract.progress import duration
 from model.settings.schema import TrainSettings
 
 if TYPE_CHECKING:  # torch takes seconds to import
@@ -121,15 +122,3 @@ def _warn(progress: Progress | NullOutput, splits: "dict[str, TripleDataset]") -
     for triples in splits.values():
         if warning := triples.source.warning():
             progress.say(warning)
-
-
-def duration(seconds: float) -> str:
-    """Format seconds for people: 45 s, 12 min, 3 h 05 min, 6 d 4 h."""
-    minutes = round(seconds / 60)
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    if minutes < 100:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02} min"
-    return f"{minutes // 1440} d {minutes % 1440 // 60} h"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from entityclip.contract.progress import Progress
 from pipeline.checking import dataset as of_dataset
 from pipeline.checking.images import ImageLook, choose, image_counts, image_findings, look_at_images
 from pipeline.checking.leaks import leak_findings, leaked_content_findings
@@ -30,7 +31,6 @@ from pipeline.judge.languages import language_of
 from pipeline.judge.rules import open_judge
 from pipeline.manifest.engine_kind import EngineKind
 from pipeline.manifest.manifest import Manifest, load_manifest
-from pipeline.progress import Progress
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from entityclip.contract.image_rules import ImageFault
+from entityclip.contract.progress import Progress
 from pipeline.checking.pair_file import PairFile
 from pipeline.checking.report import EXAMPLES, Code, Finding, ImageCounts, example
 from pipeline.checking.survey import NOTHING, Digests, Rows
 from pipeline.images.check import image_digest, image_fault
-from pipeline.progress import Progress
 
 _IMAGES_A_TASK = 16
 _TASKS_A_WORKER = 4  # in flight, so that a million images are not a million futures

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from entityclip.contract.progress import Progress
 from pipeline.checking.lengths import lengths_of
 from pipeline.checking.report import Finding, Lengths, Work
 from pipeline.engines.base import Request
@@ -17,7 +18,6 @@ from pipeline.generation.spool import read_spool
 from pipeline.job import Job
 from pipeline.pair import Pair
 from pipeline.plan.plan import PlannedPair, plan_pairs, write_plan
-from pipeline.progress import Progress
 from pipeline.shards.shard import ShardFile, read_shard
 
 _Item = TypeVar("_Item")

@@ -57,13 +57,13 @@ def make_bucket(run: Run, bucket: int) -> BucketReport:
     receipt = read_receipt(job.storage, bucket)
     sessions = read_spool(job.spool_path(bucket))
     if receipt is not None and not sessions and not run.redo.statuses and _is_settled(receipt, plan_digest, files):
-        run.progress.skip(len(planned))
+        run.progress.reduce_total(len(planned))
         return _report(receipt, generated=[], reused=len(planned), seconds=time.monotonic() - began)
     existing = {file.name: _read_shard(job, file.name) for file in files}
     pairs = planned.pairs()
     spooled = spooled_answers(job, pairs, sessions, run.redo)
     work = divide(job, pairs, [row for shard in existing.values() for row in shard.rows], spooled, run.redo)
-    run.progress.skip(len(planned) - len(work.requests))
+    run.progress.reduce_total(len(planned) - len(work.requests))
     rows = dict(work.settled)
     answered: list[Completion] = []
     if work.requests:

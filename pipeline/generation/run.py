@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from entityclip.contract.progress import Progress
 from pipeline.engines.base import Completion, Engine
 from pipeline.engines.lazy import LazyEngine
 from pipeline.errors import PipelineError
@@ -15,7 +16,6 @@ from pipeline.generation.redo import NOTHING, Redo
 from pipeline.job import Job
 from pipeline.judge.process import JudgeProcess
 from pipeline.plan.plan import Plan
-from pipeline.progress import Progress
 from pipeline.shards.shard import ShardFile
 
 _MIN_ANSWERS = 20  # before a share of errors is meaningful
@@ -94,7 +94,7 @@ def open_run(
     redo: Redo = NOTHING,
 ) -> Iterator[Run]:
     """Open a run with an engine, a judging process and a progress display, all closed on exit."""
-    progress = Progress("generate", "rows", sum(plan.pairs.values()), final=True)
+    progress = Progress("generate", "rows", sum(plan.pairs.values()), last_line=True)
     judging = JudgeProcess(job.judge, job.manifest.folder)
     errors = ErrorLimit(job.manifest.generation.max_error_share)
     with LazyEngine(make_engine) as engine, judging, progress:

@@ -22,13 +22,13 @@ import pyarrow.parquet as pq
 from entityclip.contract.errors import ContractError
 from entityclip.contract.image_rules import BadImage
 from entityclip.contract.locations import is_url
+from entityclip.contract.progress import Progress
 from entityclip.contract.receipts import BucketReceipt, ShardReceipt
 from entityclip.contract.schema import METADATA_KEY, provenance_of
 from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.files.storage import Storage, open_storage
 from pipeline.images.resize import packed_image
-from pipeline.progress import Progress
 from pipeline.shards.receipts import read_receipt, write_receipt
 from pipeline.shards.shard import list_shards
 from pipeline.shards.writer_lock import single_writer
@@ -100,13 +100,13 @@ class _Packer:
 
     def run(self) -> PackSummary:
         workers = self._settings.workers or len(os.sched_getaffinity(0))
-        with ThreadPoolExecutor(workers) as pool, Progress("pack", "rows", self._total, final=True) as progress:
+        with ThreadPoolExecutor(workers) as pool, Progress("pack", "rows", self._total, last_line=True) as progress:
             for receipt in self._receipts:
                 plan = self._plan(receipt)
                 old = read_receipt(self._out, receipt.bucket)
                 if old is not None and old.plan == plan and not self._has_fixed_image(receipt.bucket):
                     self._summary.kept_shards += len(old.shards)
-                    progress.skip(sum(shard.rows for shard in receipt.shards.values()))
+                    progress.reduce_total(sum(shard.rows for shard in receipt.shards.values()))
                     continue
                 self._left_out = []
                 shards = {name: self._shard(name, shard, pool, progress) for name, shard in receipt.shards.items()}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from model.tracking.progress import Progress, duration
+from entityclip.contract.progress import duration
+from model.tracking.progress import Progress
 
 
 class Clock:

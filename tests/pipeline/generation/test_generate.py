@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from entityclip.contract.progress import Progress
 from pipeline.engines.lazy import LazyEngine
 from pipeline.errors import PipelineError
 from pipeline.generation.bucket import make_bucket
@@ -15,7 +16,6 @@ from pipeline.job import Job, open_job
 from pipeline.judge.process import JudgeProcess
 from pipeline.pair import Pair
 from pipeline.plan.plan import plan_pairs
-from pipeline.progress import Progress
 from pipeline.shards.writer_lock import single_writer
 from tests.support.dataset import save_records, write_manifest, write_pairs
 from tests.support.generation import all_rows, file_digest, find_shards, generate, read_provenance

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline import progress
+from entityclip.contract import progress
 
 
 def test_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

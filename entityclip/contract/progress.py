@@ -1,0 +1,101 @@
+"""Progress of long steps on stderr: a bar on a terminal, elsewhere a line every few seconds."""
+
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Self, TypeVar
+
+from tqdm import tqdm
+
+_SECONDS_BETWEEN_LINES = 5.0
+_Item = TypeVar("_Item")
+
+
+class Progress:
+    """Counts the units of a step, and shows rates and, if the total is known, the time left. Thread-safe.
+
+    Args:
+        total: expected number of units.
+        bar: False if the step shows a bar of its own on a terminal.
+        last_line: without a terminal, also print a line at the end.
+    """
+
+    def __init__(
+        self, step: str, unit: str, total: int | None = None, *, bar: bool = True, last_line: bool = False
+    ) -> None:
+        self.total, self.done = total, 0
+        self._step, self._unit = step, unit
+        self._lines, self._last_line = not sys.stderr.isatty(), last_line
+        shown = bar and not self._lines
+        self._bar = tqdm(total=total, desc=step, unit=f" {unit}", disable=not shown, delay=1.0, dynamic_ncols=True)
+        self._lock = threading.Lock()
+        self._began = self._updated = self._printed = 0.0
+        self._first = 0
+        self._others: Counter[str] = Counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._lines and self._last_line and self.done:
+            self._print()
+        self._bar.close()
+
+    def add(self, units: int = 1, **others: int) -> None:
+        """Count finished units, and other quantities whose rates are shown too, such as `tokens=40`."""
+        with self._lock:
+            self._updated = time.monotonic()
+            self.done += units
+            self._others.update(others)
+            if not self._began:  # rates exclude the time before the first units, such as loading a tokenizer
+                self._began, self._printed, self._first = self._updated, self._updated, self.done
+            if others:
+                self._bar.set_postfix_str(", ".join(self._other_rates()), refresh=False)
+            self._bar.update(units)
+            if self._lines and self._updated - self._printed >= _SECONDS_BETWEEN_LINES:
+                self._printed = self._updated
+                self._print()
+
+    def reduce_total(self, units: int) -> None:
+        """Take units off the total, such as those that an earlier run has finished."""
+        with self._lock:
+            self.total = self._bar.total = (self.total or 0) - units
+
+    def over(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        """Count items as they pass."""
+        for item in items:
+            yield item
+            self.add()
+
+    def __str__(self) -> str:
+        """Return the state in a line, such as `17/41 images, 2 images/s, 12 s left`."""
+        rate = self._rate()
+        rates = ", ".join([f"{rate:,.0f} {self._unit}/s", *self._other_rates()])
+        if self.total is None:
+            return f"{self.done:,} {self._unit}, {rates}"
+        left = (self.total - self.done) / rate if rate else 0.0
+        return f"{self.done:,}/{self.total:,} {self._unit}, {rates}, {duration(left)} left"
+
+    def _rate(self) -> float:
+        seconds = max(self._updated - self._began, 1e-3)
+        return (self.done - self._first or self.done) / seconds
+
+    def _other_rates(self) -> list[str]:
+        return [f"{self._rate() * count / self.done:,.0f} {name}/s" for name, count in self._others.items()]
+
+    def _print(self) -> None:
+        print(f"{self._step}: {self}", file=sys.stderr, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """Format seconds as 45 s, 12 min, 3 h 05 min, or 6 d 4 h."""
+    minutes = round(seconds / 60)
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    if minutes < 100:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
