@@ -96,11 +96,7 @@ class Bench:
 
     def _run_batch(self, count: int) -> float:
         requests, answers = self.folder / "batch.jsonl", self.folder / "batch.out.jsonl"
-        body = {
-            "model": self.job.model.name,
-            "temperature": 0,
-            "max_tokens": self.generation["sampling"]["max_tokens"],
-        }
+        body = {"model": self.job.model.name, "temperature": 0, "max_tokens": self.generation["sampling"]["max_tokens"]}
         lines = [
             {"custom_id": str(i), "method": "POST", "url": "/v1/chat/completions", "body": {**body, "messages": chat}}
             for i, chat in enumerate(self.chats[:count])

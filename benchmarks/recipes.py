@@ -12,11 +12,11 @@ import tempfile
 from pathlib import Path
 from statistics import mean, stdev
 
+from benchmarks.ablation.runs import CONFIG
 from flows.arms import ARMS
 from model.settings.load import load_settings
 from model.training.loop import train
 
-CONFIG = Path(__file__).parents[1] / "data_manifests" / "heraldry" / "train.yaml"
 BASE = [
     *ARMS["entityclip"],
     "optim.lr=1e-3",

@@ -18,6 +18,7 @@ import typer
 from matplotlib.figure import Figure
 from safetensors.torch import load_file
 
+from benchmarks.ablation.runs import CONFIG
 from entityclip.contract.atomic_files import write_json, written_whole
 from flows.arms import ARMS
 from model.clip.towers import load_towers
@@ -32,7 +33,6 @@ from model.settings.schema import TrainSettings
 from model.tracking.run_log import read_log
 from model.training.loop import train
 
-CONFIG = Path(__file__).parents[1] / "data_manifests" / "heraldry" / "train.yaml"
 _EVERY, _BATCHES = 30, 8
 
 

@@ -63,10 +63,7 @@ def picture() -> str:
         *_package("model", 2 * _PAD + half, top, half, middle, "shards to a trained CLIP: a batch's way", BATCH),
         *_box("entityclip.contract", "contract", _PAD, below, _WIDTH - 2 * _PAD, 70),
         _text(
-            _PAD + 12,
-            below + 50,
-            "shared by both halves: schema, receipts, statuses, images, names, files",
-            "small",
+            _PAD + 12, below + 50, "shared by both halves: schema, receipts, statuses, images, names, files", "small"
         ),
     ]
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" role="img">'

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from entityclip.contract.locations import is_url
-from flows.display.printing import console
+from flows.display.printing import show_lines
 from model.errors import ModelError
 from model.report.sources import find_sources, has_shards
 from model.report.write import Report, write_page
@@ -27,14 +27,14 @@ def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> Repor
     if path.is_dir():
         raise ModelError(f"{path} is a folder; name the file to write, such as --out {path / 'report.html'}")
     report = write_page(path, title or folders[0].resolve().name, sources)
-    console.print(report.verdict, style="bold", markup=False, soft_wrap=True)
+    show_lines(report.verdict, style="bold")
     show_files(report)
     return report
 
 
 def show_files(report: Report) -> None:
     """Print the paths of page and plots."""
-    console.print(f"report: {report.path}", markup=False, soft_wrap=True)
+    show_lines(f"report: {report.path}")
     if report.plots:
         names = ", ".join(plot.name for plot in report.plots)
-        console.print(f"plots: {report.plots[0].parent}: {names}", markup=False, soft_wrap=True)
+        show_lines(f"plots: {report.plots[0].parent}: {names}")

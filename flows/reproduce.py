@@ -8,7 +8,7 @@ from prefect import flow
 
 from entityclip.contract.atomic_files import write_json, written_whole
 from flows.display.check import show_check
-from flows.display.printing import console
+from flows.display.printing import console, show_lines
 from flows.display.summaries import show_generation, show_training
 from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
@@ -96,7 +96,7 @@ def _check(reproduction: Reproduction, *, generation: bool, force: bool) -> None
     asked = {"manifest": manifest, "generation": generation}
     if file.is_file() and (earlier := json.loads(file.read_text(encoding="utf-8")))["asked"] == asked:
         report = CheckReport.model_validate(earlier["report"])
-        console.print(f"already checked: {report.status} (see {file})", markup=False, soft_wrap=True)
+        show_lines(f"already checked: {report.status} (see {file})")
     else:
         report = check_manifest(reproduction.manifest, CheckOptions(generation=generation))
         show_check(report, console)
@@ -112,9 +112,8 @@ def _explain(reproduction: Reproduction, released: list[Path]) -> tuple[Path, bo
     if not released:
         show_generation(generate_explanations(reproduction.manifest))
         return reproduction.folder / "explanations", True
-    console.print(f"released ones: {', '.join(map(str, released))}", markup=False, soft_wrap=True)
+    show_lines(f"released ones: {', '.join(map(str, released))}")
     shards = reproduction.folder / "explanations-released"
     summary = import_explanations(reproduction.manifest, released, model="as released", output=shards)
-    for line in summary.lines():
-        console.print(line, markup=False, soft_wrap=True)
+    show_lines(*summary.lines())
     return shards, not summary.missing

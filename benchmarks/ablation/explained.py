@@ -38,9 +38,7 @@ def found_by(run: Run, pools: Sequence[str]) -> Found:
 
 
 def explained_results(
-    result: RowResult,
-    found: Mapping[tuple[int, int], Found],
-    baseline: Mapping[tuple[int, int], Found] | None,
+    result: RowResult, found: Mapping[tuple[int, int], Found], baseline: Mapping[tuple[int, int], Found] | None
 ) -> list[RowResult]:
     """Return a row of the table per kind of query, with gains over plain CLIP queried in the same way.
 

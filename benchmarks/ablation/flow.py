@@ -14,7 +14,7 @@ from benchmarks.ablation.side_by_side import complete_runs
 from benchmarks.ablation.table import RowResult, as_csv, markdown, row_result, write_plot
 from benchmarks.ablation.worlds import build_models
 from entityclip.contract.atomic_files import written_whole
-from flows.display.printing import console
+from flows.display.printing import show_lines
 from flows.generate import generate_explanations
 from flows.orchestration.progress_artifact import ProgressArtifact
 from flows.orchestration.states import completed
@@ -85,4 +85,4 @@ def _write_tables(results: list[RowResult], path: Path) -> None:
         with written_whole(Path(f"{path}.{ending}")) as temporary:
             temporary.write_text(text, encoding="utf-8")
     write_plot(results, Path(f"{path}.png"))
-    console.print(markdown(results), markup=False, soft_wrap=True)
+    show_lines(markdown(results))

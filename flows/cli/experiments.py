@@ -42,7 +42,7 @@ def reproduce(
     folder = (out or Path("runs") / f"reproduce-{benchmark}").absolute()
     open_reproduction(benchmark, root, folder)  # so that errors show before Prefect starts
     start_temporary_server()
-    from flows.display.printing import console
+    from flows.display.printing import console, show_lines
     from flows.display.retrieval import show_arms_table
     from flows.project_paths import absolute_overrides
     from flows.reproduce import reproduce as reproduce_entityclip
@@ -53,4 +53,4 @@ def reproduce(
     with exit_zero_when_stopped():
         table = reproduce_entityclip(benchmark, root.absolute(), folder, seeds, generate, other, overrides, force)
         show_arms_table(table, console)
-        console.print(f"table: {folder / 'table.md'}", markup=False, soft_wrap=True)
+        show_lines(f"table: {folder / 'table.md'}")

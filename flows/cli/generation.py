@@ -25,7 +25,7 @@ def generate(
     job = open_job(manifest, engine=engine, output=out)  # so that errors show before Prefect starts
     parse_redo(redo, redo_max_tokens)
     start_temporary_server()
-    from flows.display.printing import console
+    from flows.display.printing import show_lines
     from flows.display.summaries import next_steps, show_generation
     from flows.generate import generate_explanations
 
@@ -35,8 +35,7 @@ def generate(
     options = {"--limit": limit, "--engine": engine, "--out": out}
     given = [word for name, value in options.items() if value is not None for word in (name, str(value))]
     budget = redo_max_tokens or job.manifest.generation.sampling.max_tokens
-    for line in next_steps(summary, ["entityclip", "generate", str(manifest), *given], budget):
-        console.print(line, markup=False, soft_wrap=True)
+    show_lines(*next_steps(summary, ["entityclip", "generate", str(manifest), *given], budget))
 
 
 def reclean(manifest: ManifestPath, out: Output = None) -> None:
@@ -59,14 +58,13 @@ def import_explanations(
     out: Annotated[str | None, typer.Option("--out", help="default: the manifest's output plus -imported")] = None,
 ) -> None:
     """Write released explanations into Parquet shards, without an LLM."""
-    from flows.display.printing import console
+    from flows.display.printing import show_lines
     from pipeline.import_released.importer import import_explanations as import_texts
 
     summary = import_texts(manifest, files, model=model, output=out)
-    for line in summary.lines():
-        console.print(line, markup=False, soft_wrap=True)
+    show_lines(*summary.lines())
     if summary.missing:
-        console.print("pairs without a text are left out; train on the rest with --allow-partial")
+        show_lines("pairs without a text are left out; train on the rest with --allow-partial")
 
 
 def pack(
@@ -81,9 +79,8 @@ def pack(
     workers: Annotated[int | None, typer.Option(min=1, help="threads; by default one per core")] = None,
 ) -> None:
     """Copy the shards with their images inside, resized: for fast and for remote reading."""
-    from flows.display.printing import console
+    from flows.display.printing import show_lines
     from pipeline.packing.pack import PackSettings, pack as pack_shards
 
     settings = PackSettings(size, quality, max_bad_images, image_root, workers)
-    for line in pack_shards(explanations, out, settings).lines():
-        console.print(line, markup=False, soft_wrap=True)
+    show_lines(*pack_shards(explanations, out, settings).lines())

@@ -70,13 +70,13 @@ def index(
     allow_partial: AllowPartial = False,
 ) -> None:
     """Embed the images of splits into a folder that `search` reads."""
-    from flows.display.printing import console
+    from flows.display.printing import show_lines
     from model.search.index import build_index
 
     images = build_index(
         model, out, splits=split or (), explanations=explanations, precision=precision, allow_partial=allow_partial
     )
-    console.print(f"{len(images):,} images in {out}", markup=False, soft_wrap=True)
+    show_lines(f"{len(images):,} images in {out}")
 
 
 def search(

@@ -15,10 +15,10 @@ def clear_stale_runs(
 ) -> None:
     """Free the slots of flow runs that Prefect considers running although their process is gone."""
     start_temporary_server()
-    from flows.display.printing import console
+    from flows.display.printing import show_lines
     from flows.orchestration.stale_runs import clear_stale_runs as clear
 
     found = clear(silent, dry_run=dry_run)
     for run in found:
-        console.print(f"{run.name} ({run.flow_run_id}): {run.why}", markup=False, soft_wrap=True)
-    console.print(f"stale runs {'found' if dry_run else 'cleared'}: {len(found)}")
+        show_lines(f"{run.name} ({run.flow_run_id}): {run.why}")
+    show_lines(f"stale runs {'found' if dry_run else 'cleared'}: {len(found)}")

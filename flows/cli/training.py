@@ -73,10 +73,11 @@ def import_checkpoint(
     eot_id: Annotated[int | None, typer.Option(min=0, help="end-of-text token; by default the highest id")] = None,
 ) -> None:
     """Convert a checkpoint of the authors' code into a run folder."""
-    from flows.display.summaries import show_import
+    from flows.display.printing import show_lines
     from model.checkpoints.ete import import_checkpoint
 
-    show_import(import_checkpoint(checkpoint, out, vision_heads=vision_heads, text_heads=text_heads, eot_id=eot_id))
+    heads = {"vision_heads": vision_heads, "text_heads": text_heads}
+    show_lines(*import_checkpoint(checkpoint, out, **heads, eot_id=eot_id).lines())
 
 
 def export(

@@ -16,6 +16,12 @@ _BAR = 28
 console = Console()
 
 
+def show_lines(*lines: str, style: str | None = None) -> None:
+    """Print lines on the shared console, without markup and without wrapping."""
+    for line in lines:
+        console.print(line, style=style, markup=False, soft_wrap=True)
+
+
 def heading(console: Console, text: str, style: str = "bold") -> None:
     """Print an empty line and the heading of a section."""
     console.print()

@@ -1,4 +1,4 @@
-"""Summaries of generation, training and imported checkpoints."""
+"""Summaries of generation and training."""
 
 import shlex
 from collections import Counter
@@ -12,7 +12,6 @@ from flows.display.printing import console
 from pipeline.generation.summary import GenerationSummary
 
 if TYPE_CHECKING:  # torch takes seconds to import, and generation shows without it
-    from model.checkpoints.ete import Imported
     from model.training.loop import TrainResult
 
 
@@ -60,9 +59,3 @@ def show_training(result: "TrainResult") -> None:
         f"best step {result.best_step}{best}"
     )
     console.print(f"run: {escape(str(result.out))} (at a glance: {CURVES})", soft_wrap=True)
-
-
-def show_import(imported: "Imported") -> None:
-    """Print a description of an imported checkpoint and the assumptions made."""
-    for line in imported.lines():
-        console.print(line, markup=False, soft_wrap=True)
