@@ -138,12 +138,12 @@ class Bench:
             "import sys; from pathlib import Path; from flows.generate import generate_explanations as g; "
             "s = g(Path(sys.argv[1]), limit=int(sys.argv[2])); Path(sys.argv[3]).write_text(f'{s.rows} {s.seconds}')"
         )
-        said = self.folder / "ours.txt"
-        command = [sys.executable, "-c", program, str(manifest), str(self.prompts), str(said)]
+        report = self.folder / "ours.txt"
+        command = [sys.executable, "-c", program, str(manifest), str(self.prompts), str(report)]
         began = time.monotonic()
         self._run(command, "ours.log")
         whole = time.monotonic() - began
-        rows, seconds = said.read_text().split()
+        rows, seconds = report.read_text().split()
         assert int(rows) == len(self.chats)
         return float(seconds), whole
 

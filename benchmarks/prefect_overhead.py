@@ -106,7 +106,7 @@ def _server_and_worker(manifest: Path) -> Iterator[None]:
 
 
 def measure(shards: list[int], children: list[int], rows_per_shard: int) -> dict[str, list[dict[str, float]]]:
-    """Return all measurements by what is measured."""
+    """Return all measurements, of "shards" and "children"."""
     results: dict[str, list[dict[str, float]]] = {"shards": [], "children": []}
     with tempfile.TemporaryDirectory() as folder:
 

@@ -15,16 +15,16 @@ class Status(StrEnum):
         member._value_, member.meaning = value, meaning
         return member
 
-    OK = "ok", "an explanation as it should be"
-    TRUNCATED = "truncated", "the token budget ended before the text did"
-    COPIED = "copied", "the caption again, and nothing new"
-    OFF_LANGUAGE = "off_language", "in another language than was asked for"
+    OK = "ok", "a usable explanation"
+    TRUNCATED = "truncated", "the token budget was used up before the text ended"
+    COPIED = "copied", "repeats the caption and adds nothing"
+    OFF_LANGUAGE = "off_language", "in another language than requested"
     ENTITY_MISSING = "entity_missing", "mentions too few of the caption's names"
     OVER_CONTEXT = "over_context", "more tokens than CLIP reads"
     REFUSED = "refused", "the LLM declined"
-    EMPTY = "empty", "the LLM said nothing"
-    EMPTY_CAPTION = "empty_caption", "nothing to explain; never sent"
-    TOO_LONG = "too_long", "the prompt leaves no room; never sent"
+    EMPTY = "empty", "the LLM returned no text"
+    EMPTY_CAPTION = "empty_caption", "there is no caption; never sent"
+    TOO_LONG = "too_long", "the prompt leaves no room for an answer; never sent"
     BAD_IMAGE = "bad_image", "the image is missing or cannot be decoded; never sent"
     ERROR = "error", "the engine refused or lost the row"
 
