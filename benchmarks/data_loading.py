@@ -58,7 +58,8 @@ def write_data(folder: Path, count: int) -> None:
 def _write_shards(folder: Path, names: list[str], captions: list[str]) -> None:
     storage = open_storage(folder / "reference")
     empty = "topic raw_text error finish_reason prompt_tokens completion_tokens clip_tokens".split()
-    constant = dict.fromkeys(empty) | {"status": "ok", "seed": 0, "model": "m", "revision": "r", "split": "train"}
+    constant: dict[str, Any] = {"status": "ok", "seed": 0, "model": "m", "revision": "r", "split": "train"}
+    constant |= dict.fromkeys(empty)
     for shard in range(_SHARDS):
         rows = [
             Row(id=name, image=name, caption=caption, explanation=caption, key=name, **constant)

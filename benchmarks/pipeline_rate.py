@@ -105,7 +105,11 @@ def main(
     for count in rows:
         with tempfile.TemporaryDirectory() as folder:
             manifest = write_dataset(Path(folder), count, rows_per_shard=rows_per_shard, check_images=check_images)
-            runs = {"without Prefect": run_loop, "all made": partial(run_flow, profile=profile), "all there": run_flow}
+            runs: dict[str, Callable[[Path], dict[str, float]]] = {
+                "without Prefect": run_loop,
+                "all made": partial(run_flow, profile=profile),
+                "all there": run_flow,
+            }
             for name, run in runs.items():
                 if name == "all made":
                     shutil.rmtree(manifest.parent / "explanations")
