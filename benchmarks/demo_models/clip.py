@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from benchmarks.demo_models.build_note import write_build_note
 from benchmarks.demo_models.fit import fit
-from benchmarks.demo_models.generic_data import GenericData, generic_data
+from benchmarks.demo_models.generic_data import generic_data
 from benchmarks.demo_models.headroom import headroom
 from benchmarks.demo_models.tokenizer import clip_tokenizer
 from model.clip.open_clip_import import open_clip
@@ -66,34 +66,6 @@ def build_clip(folder: Path, *, seed: int, steps: int, batch_size: int, pairs: i
     texts = tokenizer(
         data.captions, padding="max_length", max_length=CONTEXT_LENGTH, truncation=True, return_tensors="pt"
     ).input_ids
-    pretrain(model, data, texts, seed=seed, steps=steps, batch_size=batch_size, learning_rate=learning_rate)
-
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    tokenizer.save_pretrained(folder)
-    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    save_file(weights, folder / "open_clip_model.safetensors", metadata={"format": "pt"})
-
-
-def pretrain(
-    model: torch.nn.Module,
-    data: GenericData,
-    texts: torch.Tensor,
-    *,
-    seed: int,
-    steps: int,
-    batch_size: int,
-    learning_rate: float,
-) -> None:
-    """Train a CLIP contrastively, in place.
-
-    Args:
-        model: an open_clip CLIP.
-        data: the pictures.
-        texts: token ids (N, L) of their captions.
-        seed: seed of the order.
-        steps, batch_size, learning_rate: as in `build_clip`.
-    """
     decayed = [weight for weight in model.parameters() if weight.ndim >= 2]
     spared = [weight for weight in model.parameters() if weight.ndim < 2]
     groups = [{"params": decayed, "weight_decay": 0.1}, {"params": spared, "weight_decay": 0.0}]
@@ -101,13 +73,18 @@ def pretrain(
     order = np.random.default_rng(seed)
     labels = torch.arange(batch_size)
 
-    def loss() -> torch.Tensor:
+    def contrastive_loss() -> torch.Tensor:
         rows = order.choice(len(texts), batch_size, replace=False)
         images, words, scale = model(to_tensor(data.pictures[rows]), texts[torch.from_numpy(rows)])
         logits = scale * images @ words.T
         return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
 
-    fit(model, optimizer, steps, loss, "CLIP")
+    fit(model, optimizer, steps, contrastive_loss, "CLIP")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    tokenizer.save_pretrained(folder)
+    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, folder / "open_clip_model.safetensors", metadata={"format": "pt"})
 
 
 def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:

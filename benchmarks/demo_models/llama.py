@@ -58,15 +58,20 @@ def build_llama(
     model = LlamaForCausalLM(_config(tokenizer))
     houses = houses or noble_houses()
     chats = conversations(tokenizer, prompt, seed, captions_per_house, houses, entities_max)
-    train(
-        model,
-        chats,
-        articles(tokenizer, houses, entities_max),
-        seed=seed,
-        steps=steps,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-    )
+    pages = articles(tokenizer, houses, entities_max)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
+    order = np.random.default_rng(seed)
+    from_pages = round(batch_size * ARTICLE_SHARE)
+
+    def next_token_loss() -> torch.Tensor:
+        rows = [chats[i] for i in order.integers(0, len(chats), batch_size - from_pages)]
+        rows += [pages[i] for i in order.integers(0, len(pages), from_pages)]
+        ids, labels = _batch(rows, pad=model.config.pad_token_id)
+        # With causal attention and padding on the right no token attends to padding, so no mask is needed.
+        loss: torch.Tensor = model(input_ids=ids, labels=labels).loss
+        return loss
+
+    fit(model, optimizer, steps, next_token_loss, "Llama")
     model.generation_config = GenerationConfig(
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
     )
@@ -101,32 +106,6 @@ def articles(tokenizer: PreTrainedTokenizerFast, houses: tuple[House, ...], enti
         texts += [explain_shortly(house) for house in houses]
     encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
     return [([tokenizer.bos_token_id, *ids, tokenizer.eos_token_id], 1) for ids in encoded]
-
-
-def train(
-    model: LlamaForCausalLM,
-    chats: list[Example],
-    pages: list[Example],
-    *,
-    seed: int,
-    steps: int,
-    batch_size: int,
-    learning_rate: float,
-) -> None:
-    """Train on next-token prediction, in place; arguments as in `build_llama`."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
-    order = np.random.default_rng(seed)
-    from_pages = round(batch_size * ARTICLE_SHARE)
-
-    def loss() -> torch.Tensor:
-        rows = [chats[i] for i in order.integers(0, len(chats), batch_size - from_pages)]
-        rows += [pages[i] for i in order.integers(0, len(pages), from_pages)]
-        ids, labels = _batch(rows, pad=model.config.pad_token_id)
-        # With causal attention and padding on the right no token attends to padding, so no mask is needed.
-        of_batch: torch.Tensor = model(input_ids=ids, labels=labels).loss
-        return of_batch
-
-    fit(model, optimizer, steps, loss, "Llama")
 
 
 def _batch(rows: list[Example], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
