@@ -6,13 +6,12 @@ docs/performance.md has the results.
 """
 
 import logging
-import resource
 import sys
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
+import psutil
 import torch
 import typer
 from rich.console import Console
@@ -55,15 +54,11 @@ def measure(work: Workload, micro_batch: int | None, *, plain: bool) -> Point:
     step = TrainingStep(model, 0, autocast, micro_batch_size=micro_batch)
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memory_allocated() if on_gpu else _resident()
+    before = torch.cuda.memory_allocated() if on_gpu else psutil.Process().memory_info().rss
     began = work.now()
     step.gradients(1, batch)
     optimizer.step()
     return Point(work.batch, micro_batch, before, peak_bytes(work), seconds=work.now() - began)
-
-
-def _resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def show(points: list[Point], head: str) -> None:

@@ -45,14 +45,6 @@ class Triples(NamedTuple):
     eot: Tensor  # (B,)
     explanation: Tensor  # E (B, Lt, D)
 
-    def wrong_texts(self, row: Tensor) -> "Triples":
-        """Return the same images with the captions, EOT positions and explanations of other rows."""
-        return Triples(self.image, self.text[row], self.eot[row], self.explanation[row])
-
-    def wrong_images(self, row: Tensor) -> "Triples":
-        """Return the same captions and explanations with the images of other rows."""
-        return self._replace(image=self.image[row])
-
 
 class NaiveOutput(NamedTuple):
     """The results of one step."""
@@ -100,8 +92,9 @@ class NaiveEntityCLIP(nn.Module):
         if negatives is None:
             negatives = draw_hard_negatives(per_image, per_text, possible_negatives(batch.groups))
         positive = self.match(triples)
-        wrong_text = self.match(triples.wrong_texts(negatives.text_index))
-        wrong_image = self.match(triples.wrong_images(negatives.image_index))
+        texts = (part[negatives.text_index] for part in triples[1:])
+        wrong_text = self.match(Triples(triples.image, *texts))
+        wrong_image = self.match(triples._replace(image=triples.image[negatives.image_index]))
         itm = (
             matching_loss(positive, MATCH)
             + matching_loss(wrong_text, NO_MATCH, negatives.text_exists)

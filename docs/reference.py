@@ -73,15 +73,12 @@ def section(title: str, model: type[BaseModel]) -> Iterator[str]:
     yield f"{(model.__doc__ or '').strip().splitlines()[0]}\n"
     yield "| field | type | default | meaning |\n|---|---|---|---|"
     for name, field in model.model_fields.items():
-        described = field.description or _own_section(field)
+        is_kind = get_origin(field.annotation) is Literal
+        described = field.description or (
+            "the kind described in this section" if is_kind else "see its own section below"
+        )
         yield f"| `{name}` | {_cell(_type(field))} | {_cell(_default(field))} | {_cell(described)} |"
     yield ""
-
-
-def _own_section(field: FieldInfo) -> str:
-    return (
-        "the kind described in this section" if get_origin(field.annotation) is Literal else "see its own section below"
-    )
 
 
 def _type(field: FieldInfo) -> str:

@@ -34,7 +34,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters["visible"] = _visible
+        environment.filters["visible"] = lambda text, limit=_LONGEST: visible(str(text), limit)
         environment.filters["lines"] = _lines
         environment.globals.update(
             contents=contents,
@@ -55,10 +55,6 @@ class Pages:
 
     def __call__(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         return HTMLResponse(self._environment.get_template(template).render(**values), status)
-
-
-def _visible(text: object, limit: int = _LONGEST) -> str:
-    return visible(str(text), limit)
 
 
 def _lines(text: str) -> list[str]:

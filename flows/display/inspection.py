@@ -3,7 +3,6 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -29,8 +28,8 @@ def inspect(location: str, wanted: Wanted, *, as_json: bool) -> bool:
     parts = _open(location, wanted)
     if as_json:
         plain = [part.as_plain() for part in parts]
-        whole = plain[0] if len(plain) == 1 else _as_folder(location, plain)
-        print(json.dumps(whole, ensure_ascii=True, indent=1, allow_nan=False))
+        folder = {"inspect_version": 1, "kind": "folder of runs", "location": location, "parts": plain}
+        print(json.dumps(plain[0] if len(plain) == 1 else folder, ensure_ascii=True, indent=1, allow_nan=False))
     else:
         # Characters that the terminal cannot encode are escaped instead of raising an error.
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -69,10 +68,6 @@ def _parts(folder: Path, wanted: Wanted) -> list[Inspection | RunOverview]:
         return [] if summary is None else [inspect_explanations(summary, wanted)]
     runs = [overview(child) for child in sorted(folder.iterdir()) if child.is_dir() and is_training_run(child)]
     return [*([] if summary is None else [Inspection(summary)]), *runs]
-
-
-def _as_folder(location: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"inspect_version": 1, "kind": "folder of runs", "location": location, "parts": parts}
 
 
 def _damaged(part: Inspection | RunOverview) -> bool:

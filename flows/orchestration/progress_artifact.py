@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Self
 
 import httpx
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
@@ -60,13 +60,10 @@ class ProgressArtifact:
                 try:
                     if created is None:
                         created = client.create_artifact(artifact).id
-                    self._update(client, created)
+                    percent, text = self.describe()
+                    client.update_artifact(created, ArtifactUpdate(data=round(percent, 1), description=text))
                 except (httpx.HTTPError, PrefectException) as error:
                     get_logger(__name__).warning("progress could not be shown: %s", error)
                 if ends:
                     return
                 self._stop.wait(_SECONDS_BETWEEN_UPDATES)
-
-    def _update(self, client: SyncPrefectClient, artifact: object) -> None:
-        percent, text = self.describe()
-        client.update_artifact(artifact, ArtifactUpdate(data=round(percent, 1), description=text))  # type: ignore[arg-type]
