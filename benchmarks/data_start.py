@@ -6,7 +6,6 @@ process, after the towers (ViT-B/32 with one layer, its own tokenizer) are loade
 
 import hashlib
 import json
-import re
 import tempfile
 import threading
 import time
@@ -22,7 +21,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measuring import JsonPath, Sizes, in_process, write_results
+from benchmarks.measuring import JsonPath, Sizes, in_process, peak_mib, status_mib, write_results
 from entityclip.contract.schema import SCHEMA_VERSION
 from model.clip.open_clip_import import open_clip
 from model.clip.towers import Towers
@@ -79,7 +78,7 @@ def start_once(folder: Path, workers: int) -> dict[str, float]:
     torch.set_num_threads(1)
     towers = shallow_towers()
     peak = _Anonymous()
-    before, began = _mib("RssAnon"), time.monotonic()
+    before, began = status_mib("RssAnon"), time.monotonic()
     rows = read_split(folder, "train", statuses=("ok",), allow_partial=True)
     read = time.monotonic()
     triples = TripleDataset(rows, towers, explanations=True, workers=workers)
@@ -96,7 +95,7 @@ def start_once(folder: Path, workers: int) -> dict[str, float]:
         "seconds": first - began,
         "anonymous_mib_before": before,
         "anonymous_mib": peak.stop(),
-        "with_mapped_file_mib": _mib("VmHWM"),
+        "with_mapped_file_mib": peak_mib(),
     }
 
 
@@ -115,13 +114,7 @@ class _Anonymous:
 
     def _watch(self) -> None:
         while not self._stopped.wait(0.02):
-            self._highest = max(self._highest, _mib("RssAnon"))
-
-
-def _mib(name: str) -> float:
-    found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
-    assert found is not None
-    return int(found[1]) / 2**10
+            self._highest = max(self._highest, status_mib("RssAnon"))
 
 
 def main(

@@ -19,6 +19,7 @@ from model.errors import ModelError
 
 JsonPath = Annotated[Path | None, typer.Option("--json", help="write the results to this file")]
 Sizes = Annotated[list[int], typer.Option("--rows", help="number of rows or pairs (repeatable)")]
+_STATUS = Path("/proc/self/status")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -31,10 +32,14 @@ def in_process(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
 
 def peak_mib() -> float:
     """Return the peak RSS in MiB. Not from `ru_maxrss`, which on Linux starts with the parent process's peak."""
-    status = Path("/proc/self/status")
-    if not status.exists():
+    if not _STATUS.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
-    found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii"), re.M)
+    return status_mib("VmHWM")
+
+
+def status_mib(name: str) -> float:
+    """Return a field of /proc/self/status in MiB, such as RssAnon."""
+    found = re.search(rf"^{name}:\s+(\d+) kB", _STATUS.read_text(encoding="ascii", errors="replace"), re.M)
     assert found is not None
     return int(found[1]) / 2**10
 
