@@ -1,1 +1,1 @@
-"""What `entityclip check` looks at, one concern a file. `report` is what comes out; `check` joins them."""
+"""`entityclip check`: one concern per module. `report` defines the result; `check` runs everything."""

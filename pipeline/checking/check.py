@@ -1,7 +1,7 @@
-"""A look at a manifest and its data before any long work: what would happen, and what is wrong.
+"""Checks a manifest and its data before any long run: what would happen, and what is wrong.
 
-Writes nothing but what reading writes: a demo world, images that lie inside files. A step that cannot be taken is a
-finding; steps that do not need it are taken all the same.
+Writes only what reading writes: a demo world, embedded images. A step that fails becomes a finding; steps that do not
+depend on it still run.
 """
 
 import tempfile
@@ -46,14 +46,14 @@ _FAILED: dict[_Step, Code] = {
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """How far to look.
+    """What to check.
 
     Attributes:
-        sample: how many images to decode; full: all of them; workers: threads that do so, None: one a core.
-        languages: tell the captions' languages.
-        limit: of a run, only the first so many pairs; redo: statuses that a run would redo.
-        probe: how many prompts the engine is asked; 0 leaves it alone.
-        generation: whether to look at what an LLM would be asked at all.
+        sample: number of images to decode; full: decode all; workers: decoding threads, None: one per core.
+        languages: detect the captions' languages.
+        limit: number of first pairs that a run would take; redo: statuses that a run would redo.
+        probe: number of prompts to send to the engine; 0 does not start it.
+        generation: whether to check the generation settings at all.
     """
 
     sample: int = 1000
@@ -73,10 +73,10 @@ def check_manifest(
     engine: EngineKind | None = None,
     output: Path | str | None = None,
 ) -> CheckReport:
-    """Read all pairs, compare them, decode images, plan without writing, and ask the engine a few prompts.
+    """Read all pairs, compare them, decode images, plan without writing, and send the engine a few prompts.
 
     Args:
-        engine, output: in place of the manifest's, as `open_job` takes them.
+        engine, output: override the manifest's, see `open_job`.
 
     Raises:
         PipelineError: the manifest itself cannot be read.
@@ -121,13 +121,13 @@ def check_manifest(
 
 
 def unreadable_manifest(path: Path, error: PipelineError) -> CheckReport:
-    """The report of a manifest that cannot be read, with this one finding."""
+    """Return the report of a manifest that cannot be read, with this one finding."""
     finding = of_dataset.failed("cannot_load", error)
     return CheckReport(manifest=str(path), status="error", findings=[finding])
 
 
 class _Steps:
-    """What has been found so far, and how long each step took."""
+    """Findings so far, and the duration of each step in seconds."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
@@ -141,7 +141,7 @@ class _Steps:
         self.seconds[name] = time.monotonic() - began
 
     def take(self, name: _Step, step: Callable[[], _Result]) -> _Result | None:
-        """A step's result; None if it cannot be taken, which becomes a finding."""
+        """Run and time a step; return its result, or None if it fails, which becomes a finding."""
         with self.timed(name):
             try:
                 return step()

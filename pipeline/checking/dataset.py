@@ -1,4 +1,4 @@
-"""Findings about a dataset as a whole: whether it can be read, its splits, its captions."""
+"""Findings about a dataset as a whole: readability, splits, captions."""
 
 import numpy as np
 
@@ -19,25 +19,25 @@ from pipeline.checking.survey import NOTHING, Survey
 from pipeline.errors import PipelineError
 
 _USES = {
-    "train": "training learns from it",
-    "val": "training chooses the checkpoint by it",
-    "test": "evaluation measures on it",
+    "train": "training uses it",
+    "val": "training selects the checkpoint with it",
+    "test": "evaluation uses it",
 }
 
 
 def failed(code: Code, error: PipelineError) -> Finding:
-    """A step that could not be taken; the message says how to mend it."""
+    """Return the finding of a step that failed; the message says how to fix it."""
     return Finding(code=code, severity="error", count=1, what=str(error), mend=IN_WHAT)
 
 
 def no_pairs() -> Finding:
-    """A dataset that can be read and holds nothing."""
-    mend = "see whether `dataset` in the manifest names the right file"
+    """Return the finding of a readable dataset without pairs."""
+    mend = "check that `dataset` in the manifest names the right file"
     return Finding(code="no_pairs", severity="error", count=1, what="the dataset has no pairs", mend=mend)
 
 
 def split_counts(survey: Survey) -> dict[str, SplitCounts]:
-    """By split, in the order train, val, test, others."""
+    """Count pairs, images and captions by split, in the order train, val, test, others."""
     counts = {}
     for split in survey.splits:
         rows = survey.rows_of(split)
@@ -51,14 +51,14 @@ def split_counts(survey: Survey) -> dict[str, SplitCounts]:
 
 
 def split_findings(survey: Survey) -> list[Finding]:
-    """Splits that training and evaluation ask for and that are not there."""
+    """Report missing splits that training and evaluation need."""
     return [
         Finding(
             code="absent_split",
             severity="warning",
             count=1,
-            what=f"split without a pair: {split} ({use})",
-            mend="give pairs this split, or name another one in the training settings",
+            what=f"split without pairs: {split} ({use})",
+            mend="assign pairs to this split, or name another one in the training settings",
         )
         for split, use in _USES.items()
         if split not in survey.splits
@@ -66,7 +66,7 @@ def split_findings(survey: Survey) -> list[Finding]:
 
 
 def empty_caption_findings(survey: Survey) -> list[Finding]:
-    """Captions of which nothing is left without white space."""
+    """Report captions that are empty or only white space."""
     empty = np.flatnonzero(survey.captions == NOTHING)
     if not len(empty):
         return []
@@ -77,14 +77,14 @@ def empty_caption_findings(survey: Survey) -> list[Finding]:
             severity="error" if every else "warning",
             count=len(empty),
             what="pairs with an empty caption" + (": all of them" if every else ""),
-            mend="they get a status and no explanation: drop them, or see whether the right field is read",
+            mend="they get a status and no explanation: drop them, or check that the right field is read",
             examples=[example(survey.rows, int(r), f"image {survey.rows.pair(r).image}") for r in empty[:EXAMPLES]],
         )
     ]
 
 
 def caption_lengths(survey: Survey, context_length: int) -> tuple[Lengths | None, list[Finding]]:
-    """Lengths for CLIP, and captions of which it reads the beginning only."""
+    """Return the captions' lengths in CLIP tokens, and a finding if any exceed its context."""
     lengths = lengths_of(survey.clip_tokens, context_length)
     if lengths is None or not lengths.over_limit:
         return lengths, []
@@ -100,7 +100,7 @@ def caption_lengths(survey: Survey, context_length: int) -> tuple[Lengths | None
 
 
 def caption_languages(survey: Survey, expected: str | None) -> tuple[Languages | None, list[Finding]]:
-    """Captions by language, and those in another one than the judge expects explanations in."""
+    """Return captions by language, and a finding if any are not in the language that the judge expects."""
     if survey.languages is None:
         return None, []
     known = [(language, count) for language, count in survey.languages.most_common() if language is not None]
@@ -114,7 +114,7 @@ def caption_languages(survey: Survey, expected: str | None) -> tuple[Languages |
         severity="warning",
         count=sum(others.values()),
         what=f"captions that seem to be in another language than generation.judge.language, {expected}",
-        mend="leave them out, or set generation.judge.language to null, so that explanations may be in any",
+        mend="leave them out, or set generation.judge.language to null to accept explanations in any",
         examples=captions(survey.rows, some),
     )
     return languages, [finding]

@@ -1,4 +1,4 @@
-"""Images decoded ahead of a run, in parallel threads (Pillow and hashing release the GIL), and findings about them."""
+"""Decodes images ahead of a run, in parallel threads (Pillow and hashing release the GIL), and reports faults."""
 
 import itertools
 import os
@@ -18,7 +18,7 @@ from pipeline.checking.survey import NOTHING, Digests, Rows
 from pipeline.images.check import image_digest, image_fault
 
 _IMAGES_A_TASK = 16
-_TASKS_A_WORKER = 4  # in flight, so that a million images are not a million futures
+_TASKS_A_WORKER = 4  # in flight, to bound the number of futures
 _WORDS: dict[ImageFault, tuple[Code, str, str]] = {
     ImageFault.MISSING: (
         "missing_images",
@@ -33,8 +33,8 @@ _WORDS: dict[ImageFault, tuple[Code, str, str]] = {
     ImageFault.TOO_LARGE: ("too_large_images", "images with too many pixels", "make them smaller"),
     ImageFault.UNSUPPORTED: (
         "unsupported_images",
-        "images of a shape or with pixels that are not used",
-        "save them with 8 bits, no side over 512 times the other",
+        "images with an unsupported shape or pixel format",
+        "save them with 8 bits per channel, no side over 512 times the other",
     ),
     ImageFault.UNDECODABLE: (
         "undecodable_images",
@@ -46,13 +46,13 @@ _WORDS: dict[ImageFault, tuple[Code, str, str]] = {
 
 @dataclass(frozen=True)
 class ImageLook:
-    """What was found in the images of some rows.
+    """Results of decoding the images of some rows.
 
     Attributes:
-        rows: first rows of the distinct images that were looked at, ascending, (N,).
-        contents: digests of their bytes, `NOTHING` where an image cannot be used, (N,).
-        faulty: how many of them have which fault.
-        examples: the first rows of each fault, with the reason in words.
+        rows: first rows of the distinct images that were decoded, ascending, (N,).
+        contents: digests of their bytes, `NOTHING` for unusable images, (N,).
+        faulty: number of images by fault.
+        examples: the first rows of each fault, with the reason.
     """
 
     rows: Rows
@@ -61,7 +61,7 @@ class ImageLook:
     examples: dict[ImageFault, list[tuple[int, str]]]
 
     def contents_by_row(self, images: Digests) -> Digests:
-        """The digest of the image's bytes for every row of the dataset, whose path digests are given; or `NOTHING`."""
+        """Return the digest of the image's bytes, or `NOTHING`, for every row; `images`: path digests of all rows."""
         contents = np.full(len(images), NOTHING, np.int64)
         if not len(self.rows):
             return contents
@@ -74,7 +74,7 @@ class ImageLook:
 
 
 def choose(rows: Rows, sample: int) -> Rows:
-    """A seeded sample of rows, ascending; all of them where there are no more."""
+    """Draw a seeded sample of rows, ascending; all of them if there are no more."""
     if sample >= len(rows):
         return rows
     return np.sort(np.random.default_rng(0).choice(rows, sample, replace=False))
@@ -84,7 +84,7 @@ def look_at_images(rows: PairFile, chosen: Rows, root: Path, workers: int | None
     """Decode and hash the images of the chosen rows.
 
     Args:
-        workers: threads; by default one for each core that this process may use.
+        workers: threads; by default one per core that this process may use.
     """
     contents = np.full(len(chosen), NOTHING, np.int64)
     faulty: Counter[ImageFault] = Counter()
@@ -102,7 +102,7 @@ def look_at_images(rows: PairFile, chosen: Rows, root: Path, workers: int | None
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -129,7 +129,7 @@ def _looked_at(images: Iterator[str], root: Path, workers: int) -> Iterator[_Loo
             while tasks:
                 yield from tasks.popleft().result()
         finally:
-            pool.shutdown(cancel_futures=True)  # an interrupt waits for what is being decoded only
+            pool.shutdown(cancel_futures=True)  # an interrupt waits only for running tasks
 
 
 def _paths(rows: PairFile, chosen: Rows) -> Iterator[str]:
@@ -138,7 +138,7 @@ def _paths(rows: PairFile, chosen: Rows) -> Iterator[str]:
 
 
 def image_counts(look: ImageLook, distinct: int) -> ImageCounts:
-    """How many images were looked at, and what was found."""
+    """Count the decoded images by result."""
     return ImageCounts(
         distinct=distinct,
         looked_at=len(look.rows),
@@ -148,15 +148,15 @@ def image_counts(look: ImageLook, distinct: int) -> ImageCounts:
 
 
 def image_findings(look: ImageLook, rows: PairFile) -> list[Finding]:
-    """By kind of fault. An error if no image can be used; else rows without an explanation, and a warning."""
-    hopeless = look.faulty.total() == len(look.rows)
+    """Report faults by kind: as errors if no image can be used, else as warnings."""
+    all_faulty = look.faulty.total() == len(look.rows)
     return [
         Finding(
             code=code,
-            severity="error" if hopeless else "warning",
+            severity="error" if all_faulty else "warning",
             count=look.faulty[fault],
-            what=f"{words} (of {len(look.rows):,} looked at)",
-            mend=mend + ("" if hopeless else "; until then their rows have the status bad_image"),
+            what=f"{words} (of {len(look.rows):,} decoded)",
+            mend=mend + ("" if all_faulty else "; until then their rows get the status bad_image"),
             examples=[example(rows, row, reason) for row, reason in look.examples[fault]],
         )
         for fault, (code, words, mend) in _WORDS.items()

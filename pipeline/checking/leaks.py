@@ -1,4 +1,4 @@
-"""Findings about leakage: what a split shares with an earlier one (train, val, test), so that numbers look too good."""
+"""Findings about leakage: what a split shares with an earlier one (train, val, test), which inflates metrics."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,11 @@ from pipeline.checking.report import EXAMPLES, Code, Finding, example, quoted, r
 from pipeline.checking.survey import Survey
 from pipeline.pair import Pair
 
-_MEND = "leave these pairs out of one of the two splits, or what is measured on the later one looks too good"
+_MEND = "leave these pairs out of one of the two splits, or metrics on the later one will be too good"
 
 
 def leak_findings(survey: Survey) -> list[Finding]:
-    """The same image path, the same caption, and captions that differ in case, spaces and punctuation only."""
+    """Report shared image paths, captions, and captions that differ only in case, spaces and punctuation."""
     by_caption = leaks(survey.captions, survey.split)
     return [
         *_finding(
@@ -35,14 +35,14 @@ def leak_findings(survey: Survey) -> list[Finding]:
             survey,
             _without(leaks(survey.plain_captions, survey.split), by_caption),
             "leaked_similar_captions",
-            "further pairs with a caption of an earlier split, but for case, spaces and punctuation",
+            "further pairs with a caption of an earlier split, ignoring case, spaces and punctuation",
             lambda pair, other: f"{quoted(pair.caption)} like {quoted(other.caption)}",
         ),
     ]
 
 
 def leaked_content_findings(survey: Survey, look: ImageLook) -> list[Finding]:
-    """The same bytes under another path in an earlier split, of the images that were looked at."""
+    """Report decoded images whose bytes occur under another path in an earlier split."""
     by_content = leaks(look.contents_by_row(survey.images), survey.split)
     return _finding(
         survey,

@@ -1,4 +1,4 @@
-"""Lengths of texts in tokens, as counts by length: exact percentiles in memory that does not grow."""
+"""Exact percentiles of token lengths, from counts by length in bounded memory."""
 
 from collections import Counter
 from itertools import accumulate
@@ -7,10 +7,10 @@ from pipeline.checking.report import Lengths
 
 
 def lengths_of(counts: Counter[int], limit: int) -> Lengths | None:
-    """Percentiles, and how many are longer than `limit`; None where there are no texts.
+    """Return percentiles, and how many texts exceed `limit`; None if there are no texts.
 
     Args:
-        counts: how many texts have so many tokens.
+        counts: number of texts by length in tokens.
     """
     texts = counts.total()
     if not texts:

@@ -1,4 +1,4 @@
-"""Pairs kept on disk in their own order, so that a finding can name its rows without holding any in memory."""
+"""Temporary storage of pairs on disk, so that findings can name rows without holding them in memory."""
 
 from collections.abc import Iterator
 from dataclasses import fields
@@ -15,7 +15,7 @@ _ROWS_A_BATCH = 4096
 
 
 class PairFile:
-    """Written once, row by row; then read in order or by row. A temporary file: nothing of it is kept."""
+    """A temporary file of pairs: written once, row by row; then read in order or by row."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -43,18 +43,18 @@ class PairFile:
             self._flush()
 
     def finish(self) -> None:
-        """No more rows come; from now on they can be read."""
+        """End writing and open the file for reading."""
         self._flush()
         self._writer.close()
         self._reader = pa.ipc.open_file(pa.memory_map(str(self._path)))
 
     def pairs(self) -> Iterator[Pair]:
-        """All pairs, in order."""
+        """Yield all pairs, in order."""
         for batch in range(-(-self._rows // _ROWS_A_BATCH)):
             yield from self._read(batch)
 
     def pair(self, row: int) -> Pair:
-        """The pair of a row; neighbouring rows are cheap one after another."""
+        """Return the pair of a row; consecutive rows are cheap."""
         batch, place = divmod(int(row), _ROWS_A_BATCH)
         if self._held[0] != batch:
             self._held = (batch, self._read(batch))

@@ -1,4 +1,4 @@
-"""A short probe of the engine: how long will the whole take? Nothing is written."""
+"""A short probe of the engine that estimates the duration of the whole run. Writes nothing."""
 
 import tempfile
 import time
@@ -14,10 +14,10 @@ from pipeline.job import Job
 def probe_engine(job: Job, requests: list[Request], to_generate: int) -> Estimate:
     """Open the job's engine, let it answer `requests` (at least one), and close it.
 
-    The estimate is of the whole job at the probe's rate. A server with more in flight than a probe has is faster.
+    The estimate assumes the probe's rate; a server with more requests in flight is faster.
 
     Raises:
-        PipelineError: the engine cannot be opened, or is lost.
+        PipelineError: the engine cannot be opened, or fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
@@ -38,7 +38,7 @@ def probe_engine(job: Job, requests: list[Request], to_generate: int) -> Estimat
 
 
 def estimate_findings(estimate: Estimate) -> list[Finding]:
-    """Prompts that the engine answered with an error."""
+    """Report prompts that the engine answered with an error."""
     if not estimate.errors:
         return []
     return [
@@ -47,6 +47,6 @@ def estimate_findings(estimate: Estimate) -> list[Finding]:
             severity="error" if estimate.errors == estimate.prompts else "warning",
             count=estimate.errors,
             what=f"prompts answered with an error (of {estimate.prompts} tried)",
-            mend="see the engine's log; rows like these have the status error",
+            mend="see the engine's log; such rows get the status error",
         )
     ]

@@ -1,4 +1,4 @@
-"""Findings about what occurs more than once in a split: ids, pairs, captions, images."""
+"""Findings about duplicates within a split: ids, pairs, captions, images."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from pipeline.checking.images import ImageLook
 from pipeline.checking.report import EXAMPLES, Code, Finding, Severity, example, quoted, rows_named
 from pipeline.checking.survey import NOTHING, Digests, Rows, Survey
 
-_ODD = np.int64(-7046029254386353131)  # keeps a pair's digest apart from those of its image and its caption
+_ODD = np.int64(-7046029254386353131)  # multiplier that makes a pair's digest differ from its image's and caption's
 
 
 @dataclass(frozen=True)
 class Repeats:
-    """Rows whose digest an earlier row has.
+    """Duplicates among rows.
 
     Attributes:
-        count: how many such rows.
-        groups: the rows of what occurs most often, first row first, the largest groups first; as many as were asked.
-        distinct: how many different digests occur at all.
+        count: number of rows whose digest an earlier row has.
+        groups: rows of the most frequent digests, ascending, largest groups first.
+        distinct: number of distinct digests.
     """
 
     count: int
@@ -33,7 +33,7 @@ class Leaks:
     """Rows whose digest also occurs in an earlier split.
 
     Attributes:
-        rows: ascending; partners: for each of them, the first row with the digest in the earliest split that has it.
+        rows: ascending; partners: for each, the first row with its digest in the earliest split that has it.
     """
 
     rows: Rows
@@ -41,9 +41,9 @@ class Leaks:
 
 
 def repeats(digests: Digests, rows: Rows, most: int) -> Repeats:
-    """What occurs twice among these rows (ascending). `NOTHING` does not count."""
+    """Find duplicates among these rows (ascending), with up to `most` groups. `NOTHING` does not count."""
     rows = rows[digests[rows] != NOTHING]
-    order = rows[np.argsort(digests[rows], kind="stable")]  # equal digests side by side, their rows ascending
+    order = rows[np.argsort(digests[rows], kind="stable")]  # equal digests adjacent, their rows ascending
     starts = _starts(digests[order])
     sizes = np.diff(np.append(starts, len(order)))
     several = np.flatnonzero(sizes > 1)
@@ -53,7 +53,7 @@ def repeats(digests: Digests, rows: Rows, most: int) -> Repeats:
 
 
 def later_rows(digests: Digests) -> Rows:
-    """All rows whose digest an earlier row has, ascending."""
+    """Return all rows whose digest an earlier row has, ascending."""
     first = np.unique(digests, return_index=True)[1]
     later = np.ones(len(digests), np.bool_)
     later[first] = False
@@ -61,12 +61,12 @@ def later_rows(digests: Digests) -> Rows:
 
 
 def first_rows(digests: Digests) -> Rows:
-    """For each different digest the first row that has it, ascending."""
+    """Return the first row of each distinct digest, ascending."""
     return np.sort(np.unique(digests, return_index=True)[1])
 
 
 def leaks(digests: Digests, split: npt.NDArray[np.uint16]) -> Leaks:
-    """Rows whose digest occurs in a split of a lower number. `NOTHING` does not count."""
+    """Find rows whose digest also occurs in a split with a lower number. `NOTHING` does not count."""
     rows = np.flatnonzero(digests != NOTHING)
     order = rows[np.lexsort((rows, split[rows], digests[rows]))]
     starts = _starts(digests[order])
@@ -78,21 +78,21 @@ def leaks(digests: Digests, split: npt.NDArray[np.uint16]) -> Leaks:
 
 
 def pairs_of_splits(found: Leaks, split: npt.NDArray[np.uint16]) -> Iterator[tuple[int, int, int]]:
-    """For each two splits between which something leaks: the earlier, the later, and how many rows of the later."""
+    """Yield for each leaking pair of splits the earlier, the later, and the number of leaked rows of the later."""
     sides = np.stack([split[found.partners], split[found.rows]], axis=1)
     for (earlier, later), count in zip(*np.unique(sides, axis=0, return_counts=True), strict=True):
         yield int(earlier), int(later), int(count)
 
 
 def _starts(ordered: Digests) -> Rows:
-    """Where a new value begins in an ordered array."""
+    """Return the positions where a new value begins in a sorted array."""
     if not len(ordered):
         return np.zeros(0, np.int64)
     return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
 
 
 def repeat_findings(survey: Survey) -> list[Finding]:
-    """What occurs twice in a split, as the dataset says it."""
+    """Report repeated ids, pairs, captions and image paths of a split."""
     pairs = survey.captions + survey.images * _ODD
     pairs[survey.captions == NOTHING] = NOTHING
     return [
@@ -102,7 +102,7 @@ def repeat_findings(survey: Survey) -> list[Finding]:
             "repeated_ids",
             "error",
             "pairs with an id that an earlier pair of their split has",
-            "generating refuses them, for a row is found by split and id: give each pair an id of its own",
+            "generating refuses them, since split and id identify a row: give each pair a unique id",
             _image_of,
         ),
         *_finding(
@@ -120,7 +120,7 @@ def repeat_findings(survey: Survey) -> list[Finding]:
             "repeated_captions",
             "info",
             "pairs with the caption of an earlier pair of their split",
-            "nothing, if several images share a caption: it is explained once, and they are no negatives of each other",
+            "nothing, if images share a caption: it is explained once, and they are not negatives of each other",
             _caption_of,
         ),
         *_finding(
@@ -129,14 +129,14 @@ def repeat_findings(survey: Survey) -> list[Finding]:
             "repeated_images",
             "info",
             "pairs with the image of an earlier pair of their split",
-            "nothing, if an image has several captions: they are no negatives of each other",
+            "nothing, if an image has several captions: they are not negatives of each other",
             _image_of,
         ),
     ]
 
 
 def repeated_content_findings(survey: Survey, look: ImageLook) -> list[Finding]:
-    """The same bytes under several paths in a split, of the images that were looked at."""
+    """Report decoded images whose bytes occur under several paths in a split."""
     contents = look.contents_by_row(survey.images)
     first_of_path = [
         rows[np.sort(np.unique(survey.images[rows], return_index=True)[1])]
@@ -148,7 +148,7 @@ def repeated_content_findings(survey: Survey, look: ImageLook) -> list[Finding]:
         "repeated_image_bytes",
         "warning",
         "images that are, byte for byte, an earlier one of their split under another path",
-        "training takes them for different pictures, so for negatives of each other: let their pairs name one path",
+        "training treats them as different images, so as negatives of each other: use one path for all their pairs",
         _image_of,
         first_of_path,
     )
@@ -164,7 +164,7 @@ def _finding(
     detail: Callable[[Survey, int], str],
     among: Iterable[Rows] | None = None,
 ) -> list[Finding]:
-    """What occurs twice among the rows of each split, or among those given for each; its largest groups as examples."""
+    """Report duplicates among the rows of each split (or those in `among`), largest groups first as examples."""
     found: list[Repeats] = [repeats(digests, rows, EXAMPLES) for rows in among or map(survey.rows_of, survey.splits)]
     count = sum(one.count for one in found)
     if not count:

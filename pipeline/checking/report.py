@@ -1,4 +1,4 @@
-"""What a check found. `entityclip check --json` writes exactly these fields; docs/check.md explains them."""
+"""The report of a check. `entityclip check --json` writes exactly these fields; docs/check.md explains them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.checking.pair_file import PairFile
 
-_LONGEST = 100  # letters of a text that is quoted
-_NAMED = 2  # rows of a group that are named
+_LONGEST = 100  # characters of a quoted text
+_NAMED = 2  # rows named per group
 REPORT_VERSION = 1
-EXAMPLES = 3  # of each finding
-IN_WHAT = "as the message says"  # the `mend` of findings whose `what` is a message that says it
+EXAMPLES = 3  # per finding
+IN_WHAT = "as the message says"  # the `mend` of findings whose `what` already contains the remedy
 
 
 class _Part(BaseModel):
@@ -19,7 +19,7 @@ class _Part(BaseModel):
 
 
 class Example(_Part):
-    """A pair that a finding is about. `row` is its place in the dataset's own order, from 0."""
+    """A pair that a finding is about. `row` is its index in the dataset's order, from 0."""
 
     row: int
     split: str
@@ -28,23 +28,23 @@ class Example(_Part):
 
 
 def quoted(text: str) -> str:
-    """A text in quotation marks, cut where it is long; what no terminal shows is spelt out."""
+    """Quote a text, shortened if it is long, with unprintable characters escaped."""
     return f"{text[:_LONGEST]!r}..." if len(text) > _LONGEST else repr(text)
 
 
 def example(rows: PairFile, row: int, detail: str) -> Example:
-    """A row with its split and id."""
+    """Return an example: a row with its split and id."""
     pair = rows.pair(row)
     return Example(row=row, split=pair.split, id=pair.id, detail=detail)
 
 
 def captions(rows: PairFile, some: Iterable[int]) -> list[Example]:
-    """Rows with their captions."""
+    """Return rows as examples with their captions."""
     return [example(rows, row, quoted(rows.pair(row).caption)) for row in some]
 
 
 def rows_named(rows: PairFile, some: Sequence[int]) -> str:
-    """Rows by split, id and number."""
+    """Name rows by split, id and number."""
     named = [f"{rows.pair(row).split} {rows.pair(row).id} (row {row})" for row in some[:_NAMED]]
     return ", ".join(named) + (f" and {len(some) - _NAMED:,} more" if len(some) > _NAMED else "")
 
@@ -83,7 +83,7 @@ Code = Literal[
 
 
 class Finding(_Part):
-    """Something to know before a run. `code` is steady; `what` and `mend` are words for people."""
+    """Something to know before a run. `code` is stable; `what` and `mend` are for people."""
 
     code: Code
     severity: Severity
@@ -94,7 +94,7 @@ class Finding(_Part):
 
 
 class SplitCounts(_Part):
-    """A split: its pairs, distinct images (by path) and distinct captions, and pairs without a caption."""
+    """Counts of a split: pairs, distinct images (by path), distinct captions, and pairs without a caption."""
 
     pairs: int
     images: int
@@ -103,7 +103,7 @@ class SplitCounts(_Part):
 
 
 class ImageCounts(_Part):
-    """Distinct images of all splits together: how many there are, were looked at, and what was wrong with them."""
+    """Distinct images of all splits: how many there are, were decoded, and had which fault."""
 
     distinct: int
     looked_at: int
@@ -116,7 +116,7 @@ class ImageCounts(_Part):
 
 
 class Lengths(_Part):
-    """Lengths in tokens. Percentile p is the least length that p % of the texts do not exceed."""
+    """Lengths in tokens. Percentile p is the smallest length that p % of the texts do not exceed."""
 
     texts: int
     mean: float
@@ -130,14 +130,14 @@ class Lengths(_Part):
 
 
 class Languages(_Part):
-    """Captions by language, most frequent first, and those whose language cannot be told."""
+    """Captions by language, most frequent first, and those whose language is unknown."""
 
     captions: dict[str, int]
     undecided: int
 
 
 class Sample(_Part):
-    """A pair of a seeded sample. `prompt_tokens` is None where the LLM's tokenizer could not be loaded."""
+    """A pair of a seeded sample. `prompt_tokens` is None if the LLM's tokenizer could not be loaded."""
 
     row: int
     split: str
@@ -157,7 +157,7 @@ class Message(_Part):
 
 
 class RenderedPrompt(_Part):
-    """A pair's chat and its length in the LLM's tokens."""
+    """A pair's chat and its length in LLM tokens."""
 
     id: str
     messages: list[Message]
@@ -168,12 +168,12 @@ class Work(_Part):
     """What a run would do.
 
     Attributes:
-        num_shards: a split's; plan_bytes: size of the plan as it would be written.
-        to_generate: distinct prompts to be sent, of which `redone` replace a text that is there.
-        prompt_tokens: of all prompts to be sent, together; longest_prompt: the longest of them.
-        reused: rows whose text is there.
-        settled: rows that will be a status without a text, too long prompts among them.
-        pending: pairs left out by the limit.
+        num_shards: shards per split; plan_bytes: size of the plan on disk.
+        to_generate: distinct prompts to send, of which `redone` replace an existing text.
+        prompt_tokens: of all prompts to send, together; longest_prompt: the longest of them.
+        reused: rows whose text exists.
+        settled: rows that get a status without a text, such as those with too long prompts.
+        pending: pairs excluded by the limit.
     """
 
     num_shards: int
@@ -188,7 +188,7 @@ class Work(_Part):
 
 
 class Estimate(_Part):
-    """What the engine did with a few of the prompts, and how long all would take at that rate."""
+    """Result of sending a few prompts to the engine, and how long all would take at that rate."""
 
     prompts: int
     errors: int
@@ -200,18 +200,18 @@ class Estimate(_Part):
 
 
 class CheckReport(_Part):
-    """All that a check found. What could not be looked at is None, and a finding says why."""
+    """The result of a check. What could not be checked is None, and a finding says why."""
 
     version: int = REPORT_VERSION
     manifest: str
     dataset: str | None = None
     status: Literal["ok", "warning", "error"]
-    full: bool = Field(default=False, description="whether every image was asked to be looked at, by --full")
+    full: bool = Field(default=False, description="whether --full asked for every image to be decoded")
     reading: list[str] = Field(default=[], description="which layout was found, what was cleaned or passed over")
     splits: dict[str, SplitCounts] = {}
     images: ImageCounts | None = None
     caption_tokens: Lengths | None = Field(default=None, description="of captions, for CLIP, start and end included")
-    prompt_tokens: Lengths | None = Field(default=None, description="of prompts, for the LLM, once for each pair")
+    prompt_tokens: Lengths | None = Field(default=None, description="of prompts, for the LLM, once per pair")
     languages: Languages | None = None
     findings: list[Finding]
     samples: list[Sample] = []
@@ -222,13 +222,13 @@ class CheckReport(_Part):
 
 
 def status_of(findings: list[Finding]) -> Literal["ok", "warning", "error"]:
-    """The worst of the findings."""
+    """Return the worst severity among the findings; "ok" if none is a warning or error."""
     severities = {finding.severity for finding in findings}
     return "error" if "error" in severities else "warning" if "warning" in severities else "ok"
 
 
 def exit_code(report: CheckReport, *, strict: bool) -> int:
-    """0: fine; 1: warnings, with `strict` only; 2: errors, a run cannot or should not start."""
+    """Return 2 for errors, 1 for warnings with `strict`, else 0."""
     if report.status == "error":
         return 2
     return int(strict and report.status == "warning")

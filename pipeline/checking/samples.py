@@ -1,4 +1,4 @@
-"""A few pairs and prompts to look at."""
+"""A few sample pairs and prompts for a report."""
 
 from itertools import islice
 
@@ -16,7 +16,7 @@ _PROMPTS = 3
 
 
 def samples_of(rows: PairFile, manifest: Manifest, job: Job | None) -> list[Sample]:
-    """Five pairs, seeded, with their lengths; those of prompts only with a job whose tokenizer can be loaded."""
+    """Return five seeded sample pairs with their lengths; of prompts only if there is a job."""
     count_clip_tokens = open_judge(manifest).count_tokens
     samples = []
     for row in choose(np.arange(len(rows)), _SAMPLES):
@@ -37,7 +37,7 @@ def samples_of(rows: PairFile, manifest: Manifest, job: Job | None) -> list[Samp
 
 
 def rendered_prompts(rows: PairFile, job: Job) -> list[RenderedPrompt]:
-    """The first three prompts that can be sent."""
+    """Return the first three prompts, of pairs whose caption is not empty."""
     prompts = []
     for pair in islice((pair for pair in rows.pairs() if pair.caption.strip()), _PROMPTS):
         chat = job.prompt.render(pair)

@@ -1,4 +1,4 @@
-"""One pass over a dataset: every pair goes to disk, and 34 bytes of it stay in memory, to be compared."""
+"""One pass over a dataset that writes every pair to disk and keeps 34 bytes of it in memory for comparisons."""
 
 import re
 import unicodedata
@@ -18,22 +18,22 @@ from pipeline.pair import Pair
 Digests = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 
-NOTHING = 0  # the digest of what does not count: an empty caption, an image that was not looked at
-_SPLITS = ("train", "val", "test")  # a pair leaks from a later one into an earlier one
+NOTHING = 0  # digest of what is not compared: an empty caption, an image that was not decoded
+_SPLITS = ("train", "val", "test")  # a pair of a later one that occurs in an earlier one is a leak
 _APART = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
 class Survey:
-    """A dataset's pairs on disk and, by row, digests (64 bits, of this process only) of what may occur twice.
+    """A dataset's pairs on disk and, by row, 64-bit digests of possible duplicates, valid in this process only.
 
     Attributes:
-        splits: names, in the order in which they are trained on, chosen by and measured on; others after them.
-        split: place in `splits`, (N,).
-        ids: of split and id; images: of the path; captions: as they are; plain_captions: see `plain`; (N,) each.
-        clip_tokens: how many captions, empty ones apart, have so many tokens for CLIP.
+        splits: names: train, val, test, then others.
+        split: index into `splits`, (N,).
+        ids: of split and id; images: of the path; captions: unchanged; plain_captions: see `plain`; (N,) each.
+        clip_tokens: number of captions, without empty ones, by length in CLIP tokens.
         long_captions: the first rows of captions over the context.
-        languages: captions by language, None for those that cannot be told; None where nobody asked.
+        languages: captions by language, None for unknown ones; None if not requested.
         in_language: the first rows of each language.
     """
 
@@ -50,12 +50,12 @@ class Survey:
     in_language: dict[str | None, list[int]]
 
     def rows_of(self, split: str) -> Rows:
-        """The rows of a split, ascending."""
+        """Return the rows of a split, ascending."""
         return np.flatnonzero(self.split == self.splits.index(split))
 
 
 def plain(caption: str) -> str:
-    """A caption without case, punctuation and doubled white space: equal ones differ in nothing that is seen."""
+    """Normalise a caption for comparison: fold case and Unicode's compatible forms, collapse punctuation and spaces."""
     folded = caption.casefold()
     if not folded.isascii():
         folded = unicodedata.normalize("NFKC", folded).casefold()
@@ -72,10 +72,10 @@ def survey(
     """Read all pairs.
 
     Args:
-        path: the file that holds them meanwhile.
+        path: temporary file for the pairs.
 
     Raises:
-        PipelineError: as the reader does.
+        PipelineError: from the reader.
     """
     found: dict[str, int] = {}
     split, ids, images, captions, plain_captions = array("H"), array("q"), array("q"), array("q"), array("q")

@@ -1,4 +1,4 @@
-"""What a run would do: the plan in a folder that is thrown away, every bucket divided against what is there."""
+"""Determines what a run would do: plans into a temporary folder, and compares every bucket with existing rows."""
 
 import random
 from collections import Counter
@@ -24,7 +24,7 @@ _Item = TypeVar("_Item")
 
 
 class Reservoir(Generic[_Item]):
-    """A seeded sample (reservoir sampling)."""
+    """A seeded random sample of a stream (reservoir sampling)."""
 
     def __init__(self, size: int) -> None:
         self.items: list[_Item] = []
@@ -33,7 +33,7 @@ class Reservoir(Generic[_Item]):
         self._rng = random.Random(0)
 
     def add(self, item: _Item) -> None:
-        """Perhaps keep an item."""
+        """Offer an item to the sample."""
         self._seen += 1
         if len(self.items) < self._size:
             self.items.append(item)
@@ -43,7 +43,7 @@ class Reservoir(Generic[_Item]):
 
 @dataclass(frozen=True)
 class PlannedWork:
-    """What a job would do, lengths of its prompts, and a seeded sample of them."""
+    """What a job would do, the lengths of its prompts, and a seeded sample of them."""
 
     job: Job
     work: Work
@@ -62,18 +62,18 @@ def plan_work(
     requests: int,
     image_problem: Callable[[str], str | None],
 ) -> PlannedWork:
-    """Plan and divide.
+    """Plan the job and compare it with existing rows.
 
     Args:
         pairs: without repeated ids; total: how many.
-        folder: a temporary one, for the plan.
+        folder: temporary folder for the plan.
         requests: how many to keep for a probe.
-        image_problem: why an image cannot be used, as far as known.
+        image_problem: returns why an image cannot be used, if known.
 
     Raises:
-        PipelineError: as generating would.
+        PipelineError: in the same cases as generating.
     """
-    there = shards_there(job)
+    existing = shards_there(job)
     with Progress("plan", "pairs", total, bar=False) as progress:
         planned_pairs = progress.over(plan_pairs(pairs, job, limit))
         plan = write_plan(planned_pairs, folder / "plan", job.manifest.num_shards)
@@ -83,7 +83,7 @@ def plan_work(
     with Progress("divide", "pairs", sum(plan.pairs.values())) as progress:
         for bucket in plan.buckets:
             planned = plan.bucket(bucket).pairs()
-            work = _divided(job, bucket, planned, there.get(bucket, []), redo, image_problem)
+            work = _divided(job, bucket, planned, existing.get(bucket, []), redo, image_problem)
             for request in work.requests:
                 asked.add(request)
                 prompt_tokens += request.prompt_tokens
@@ -112,7 +112,7 @@ def plan_work(
 
 
 def length_findings(lengths: Lengths | None) -> list[Finding]:
-    """Prompts that do not fit the LLM's context."""
+    """Report prompts that do not fit the LLM's context."""
     if lengths is None or not lengths.over_limit:
         return []
     return [
@@ -120,8 +120,8 @@ def length_findings(lengths: Lengths | None) -> list[Finding]:
             code="prompts_over_context",
             severity="error" if lengths.over_limit == lengths.texts else "warning",
             count=lengths.over_limit,
-            what=f"prompts with more than {lengths.limit:,} tokens, which is max_model_len less max_tokens",
-            mend="they get the status too_long: raise generation.max_model_len, or shorten captions or prompt",
+            what=f"prompts with more than {lengths.limit:,} tokens, which is max_model_len minus max_tokens",
+            mend="they get the status too_long: raise generation.max_model_len, or shorten captions or the prompt",
         )
     ]
 
@@ -140,7 +140,7 @@ def _divided(
 
 
 def _lengths(work: BucketWork) -> Counter[int]:
-    """Pairs by the length of their prompt: those to be sent, those too long for it, and those that were sent."""
+    """Count pairs by the length of their prompt: to be sent, too long, or sent before."""
     lengths: Counter[int] = Counter()
     for request in work.requests:
         lengths[request.prompt_tokens] += len(work.waiting[request.key])

@@ -1,8 +1,8 @@
-"""The time, as footers and receipts say it."""
+"""Timestamps for footers and receipts."""
 
 from datetime import UTC, datetime
 
 
 def now() -> str:
-    """The time in UTC to the millisecond."""
+    """Return the current UTC time in ISO format, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""Where a manifest's data lies: URLs opened, and the folder that patterns share. readers/sources.py finds the files."""
+"""Locations of a manifest's data: opens URLs, and finds the folder shared by patterns (see readers/sources.py)."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
@@ -14,7 +14,7 @@ PATTERN = "*?[{"
 
 
 def open_file_system(url: str, what: str) -> tuple[pa_fs.FileSystem, str]:
-    """As the contract's; `what` names the URL in errors.
+    """Call the contract's `open_file_system`; `what` names the URL in errors.
 
     Raises:
         PipelineError: the URL holds credentials, or no installed file system knows its scheme.
@@ -26,7 +26,7 @@ def open_file_system(url: str, what: str) -> tuple[pa_fs.FileSystem, str]:
 
 
 def fixed_folder(file: str | Iterable[str] | Mapping[str, str | Iterable[str]]) -> str:
-    """The folder in which all that these patterns match lies: that of the first one, up to the first pattern in it."""
+    """Return the folder that contains all matches: the first pattern's folder, up to its first wildcard."""
     while not isinstance(file, str):
         file = next(iter(file.values() if isinstance(file, Mapping) else file), "")
     address, _, query = file.partition("?") if is_url(file) else (file, "", "")

@@ -1,4 +1,4 @@
-"""Where shards and receipts lie: a folder of the local disk, or object storage. A file is there whole or not at all."""
+"""Storage of shards and receipts: a local folder or object storage. Files appear atomically."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,24 +24,24 @@ class Storage(Protocol):
     """A flat set of named files. Names are relative, with forward slashes."""
 
     def files(self) -> Iterator[StoredFile]:
-        """All files, but for those under names that start with _ or a dot, as readers of datasets pass over them."""
+        """Yield all files, except below names that start with _ or a dot, which dataset readers ignore too."""
         ...
 
     def read(self, name: str) -> bytes:
-        """The content of a file. Raises FileNotFoundError."""
+        """Return the content of a file. Raises FileNotFoundError."""
         ...
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file in place, or replace it, in one step. The caller is the only writer of that name."""
+        """Create or replace a file atomically. The caller must be the only writer of that name."""
         ...
 
     def delete(self, name: str) -> None:
-        """Remove a file; nothing where there is none."""
+        """Remove a file if it exists."""
         ...
 
 
 class LocalFolder:
-    """A folder of the local disk: temporary name, fsync, rename."""
+    """A local folder; files are written under a temporary name, synced, and renamed."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -68,7 +68,7 @@ class LocalFolder:
 
 
 class ObjectStorage:
-    """A prefix in object storage. An object appears when its upload is complete; a killed upload leaves none."""
+    """A prefix in object storage. An object appears when its upload completes; a killed upload leaves nothing."""
 
     def __init__(self, filesystem: pa_fs.FileSystem, prefix: str) -> None:
         self._filesystem = filesystem
@@ -90,7 +90,7 @@ class ObjectStorage:
     def write(self, name: str, content: bytes) -> None:
         """See `Storage.write`."""
         stream = self._filesystem.open_output_stream(f"{self._prefix}/{name}")
-        stream.write(content)  # whole: were this interrupted between two writes, closing would commit the first
+        stream.write(content)  # in one call: if interrupted between two writes, closing would commit the first
         stream.close()
 
     def delete(self, name: str) -> None:
@@ -100,10 +100,10 @@ class ObjectStorage:
 
 
 def open_storage(location: Path | str) -> Storage:
-    """The storage at a local folder or a URL, such as `s3://bucket/prefix`.
+    """Return the storage at a local folder or a URL, such as `s3://bucket/prefix`.
 
     Raises:
-        PipelineError: as `open_file_system` does.
+        PipelineError: see `open_file_system`.
     """
     if not is_url(str(location)):
         return LocalFolder(Path(location))

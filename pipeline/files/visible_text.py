@@ -1,4 +1,4 @@
-"""Text from outside, made fit for a terminal: captions and explanations are strangers' words."""
+"""Escapes untrusted text, such as captions and explanations, for display in a terminal."""
 
 import unicodedata
 
@@ -6,15 +6,15 @@ _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def visible(text: str, limit: int | None = None) -> str:
-    """The text with every control, format, bidi and unassigned character written as its escape, such as `\\x1b`.
+    """Escape every control, format, bidi and unassigned character of a text, such as `\\x1b`.
 
-    What is left moves no cursor, sets no colour, hides nothing and turns no line around. White space other than the
-    line's is a plain space. Past `limit` characters the text is cut and its length said.
+    The result cannot move the cursor, set colours, hide text or reverse a line. Unicode spaces become plain spaces.
+    Text longer than `limit` characters is cut and its length appended.
     """
     end = ""
     if limit is not None and len(text) > limit:
         text, end = text[:limit], f"… ({len(text):,} characters)"
-    if text.isprintable():  # true of nearly all
+    if text.isprintable():  # the common case
         return text + end
     return "".join(c if c.isprintable() else _escape(c) for c in text) + end
 

@@ -1,1 +1,1 @@
-"""Images of pairs: found, checked, resized."""
+"""Images of pairs: fetching, checking, resizing."""

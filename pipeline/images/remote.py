@@ -1,4 +1,4 @@
-"""Images below a URL, copied into the local image root before they are looked at, sent or trained on."""
+"""Downloads images from a URL into the local image root before they are checked, sent or trained on."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -23,9 +23,9 @@ _CHUNK = 2**20
 
 
 def fetch_images(manifest: Manifest, images: Iterable[str]) -> None:
-    """Copy those that are not there yet; nothing where the image root is local.
+    """Download the images that are missing locally; does nothing if the dataset's root is local.
 
-    An image that does not exist at the URL stays absent, which its row's status says.
+    An image that does not exist at the URL stays absent, which its row's status reports.
 
     Raises:
         PipelineError: the server cannot be reached, or refuses.
@@ -48,7 +48,7 @@ def fetch_images(manifest: Manifest, images: Iterable[str]) -> None:
 
 
 def with_images(pairs: Iterable[Pair], manifest: Manifest) -> Iterator[Pair]:
-    """The pairs, each with its image fetched, some hundreds at a time."""
+    """Yield the pairs, fetching their images in batches."""
     stream = iter(pairs)
     while batch := list(islice(stream, _AT_ONCE)):
         fetch_images(manifest, [pair.image for pair in batch])
@@ -63,7 +63,7 @@ def _is_below(image: str) -> bool:
 def _is_there(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that is too long, and cannot be there
+    except OSError:  # the name is too long to exist
         return False
 
 

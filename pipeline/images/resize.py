@@ -1,4 +1,4 @@
-"""Images made smaller: as they go into packed shards, and as people are shown them."""
+"""Resizes images for packed shards and for display."""
 
 import io
 from pathlib import Path
@@ -9,14 +9,12 @@ from entityclip.contract.image_rules import BadImage, ImageFault, image_file, lo
 
 _KEPT_AS_THEY_ARE = ("JPEG", "PNG", "WEBP", "GIF")
 MAX_BYTES = 64 << 20  # of a file
-MAX_DECODED = 50_000_000  # pixels, three bytes each; of a JPEG after it was scaled down in decoding
+MAX_DECODED = 50_000_000  # pixels of three bytes; of a JPEG after its scaled decoding
 _QUALITY = 88
 
 
 def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int, quality: int) -> bytes:
-    """An image's bytes, its shorter side `size` pixels, as JPEG of that quality.
-
-    One that is no larger stays as it is, so nothing is lost.
+    """Return an image as JPEG whose shorter side is `size` pixels; one that is no larger is returned unchanged.
 
     Raises:
         BadImage: it cannot be used.
@@ -35,18 +33,17 @@ def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int,
 
 
 def shown_image(root: Path, path: str | None, data: bytes | None, longest: int) -> bytes:
-    """An image as JPEG, no side longer than `longest` pixels, nor longer than it was.
+    """Return an image as JPEG with no side longer than `longest` pixels; never enlarges.
 
     Raises:
         BadImage: it cannot be used, or is too large to be shown.
     """
     if data is None and (size := image_file(root, path).stat().st_size) > MAX_BYTES:
-        raise BadImage(f"{path}: {size:,} bytes are too many to be shown here", ImageFault.TOO_LARGE)
+        raise BadImage(f"{path}: {size:,} bytes are too many to show here", ImageFault.TOO_LARGE)
     with open_image(root, path, data) as image:
-        image.draft("RGB", (longest, longest))  # JPEG alone: decoded at a half, a quarter or an eighth
+        image.draft("RGB", (longest, longest))  # JPEG only: decodes at a half, a quarter or an eighth of the size
         if image.width * image.height > MAX_DECODED:
-            words = f"{image.width}x{image.height} pixels are too many to be shown here"
-            raise BadImage(words, ImageFault.TOO_LARGE)
+            raise BadImage(f"{image.width}x{image.height} pixels are too many to show here", ImageFault.TOO_LARGE)
         load(image)
         pixels = to_rgb(image)
     pixels.thumbnail((longest, longest), Image.Resampling.LANCZOS)

@@ -1,7 +1,7 @@
-"""Images that lie inside the data's files, put below the image root under a name that follows from their bytes.
+"""Content-addressed storage below the image root for images embedded in a dataset's files.
 
-So the same image is one file however often it occurs, and everything after the reader (decoding, vision models,
-training) sees a path below an image root, as it does for datasets that come with one. Memory: one image.
+Each distinct image is stored once, and everything after the reader (decoding, vision models, training) sees a path
+below an image root, as for other datasets. Holds one image in memory.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ _MAGIC = (
 
 
 class ImageStore:
-    """Writes images into a folder. Several processes may do so at once."""
+    """Writes images into a folder; safe for concurrent processes."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def put(self, content: bytes) -> str:
-        """Where the image is, relative to the root, with forward slashes; written unless it is there.
+        """Write an image unless it exists; return its path relative to the root, with forward slashes.
 
         Raises:
             OSError: it cannot be written.
@@ -42,7 +42,7 @@ class ImageStore:
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             temporary.write_bytes(content)
-            temporary.replace(path)  # not synced: a file that a power cut left short has another size, and is replaced
+            temporary.replace(path)  # not synced: a file truncated by a power cut has another size, and is replaced
         finally:
             temporary.unlink(missing_ok=True)
         return relative

@@ -1,1 +1,1 @@
-"""Looking into explanation shards: what they are, counts, samples, differences, extracts. Nothing there is changed."""
+"""Inspects explanation shards without changing them: summaries, counts, samples, differences, exports."""

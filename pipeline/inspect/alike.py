@@ -1,4 +1,4 @@
-"""Rows that share an image or a caption: each is a right answer for the others, as evaluation has it."""
+"""Rows that share an image or a caption, which evaluation counts as correct answers for each other."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from pipeline.inspect.summary import Summary
 
 
 def ids_alike(summary: Summary, row: dict[str, Any]) -> list[str]:
-    """Ids of the rows of its split that have the image or the caption of `row`, its own among them.
+    """Return the ids of rows of the same split with the image or the caption of `row`, including its own.
 
-    Read are ids, captions and paths of the split, no image.
+    Reads only ids, captions and image paths.
 
     Raises:
-        PipelineError: a shard cannot be read any more.
+        PipelineError: a shard has become unreadable.
     """
     path, caption = (row["image"] or {}).get("path"), row["caption"].strip()
     found = {row["id"]: None}

@@ -1,4 +1,4 @@
-"""How far a generation has come, as the files beside its shards tell: receipts, spool, writers."""
+"""Progress of a generation, from the files next to its shards: receipts, spool, writers."""
 
 from dataclasses import dataclass, field
 
@@ -13,18 +13,18 @@ _SPOOL, _WRITERS = "_spool", "_writers"
 
 @dataclass(frozen=True)
 class Made:
-    """What is made of an output, and what is not.
+    """Finished and missing parts of an output.
 
     Attributes:
-        buckets: how many the dataset is cut in; None where nothing says it.
-        receipts: buckets that are finished.
+        buckets: number of buckets of the dataset; None if unknown.
+        receipts: number of finished buckets.
         unfinished: buckets without a receipt.
         pending: planned pairs that finished buckets left for a later run.
         unsent: rows that did not reach the engine.
-        missing: shards that receipts list and that are not there; unlisted: the other way about.
-        spooled: answers that wait in the spool, by file.
+        missing: shards in receipts without a file; unlisted: files without a receipt.
+        spooled: number of answers in the spool, by file.
         half_written: temporary files.
-        writers: who said that it is writing; one that was killed may be among them.
+        writers: registered writers, which may include killed ones.
     """
 
     buckets: int | None
@@ -40,7 +40,7 @@ class Made:
 
     @property
     def complete(self) -> bool:
-        """Whether training takes it as it is: every bucket has its receipt, nothing is pending or missing."""
+        """Whether training accepts the output: every bucket has its receipt, nothing is pending or missing."""
         return bool(self.receipts) and not (self.unfinished or self.pending or self.missing or self.unlisted)
 
 
@@ -54,12 +54,12 @@ class _Receipts:
 
 
 def how_far(found: Found, looks: list[Look], damaged: list[Fault]) -> tuple[Made, list[Fault]]:
-    """What is made of the output that these shards belong to, and which of them are not what their receipts say."""
+    """Return the progress of the output that these shards belong to, and shards that contradict their receipts."""
     receipts = _read_receipts(found)
     listed = receipts.shards()
     there = {shard.name for shard in found.shards}
     buckets = _num_buckets(looks, receipts)
-    whole = found.kind == "explanations"  # of a part only its own shards can be compared
+    whole = found.kind == "explanations"  # of a part of an output only its own shards can be compared
     made = Made(
         buckets=buckets,
         receipts=len(receipts.by_bucket),
@@ -87,23 +87,23 @@ def _read_receipts(found: Found) -> _Receipts:
 
 
 def _receipt(found: Found, name: str) -> BucketReceipt | str:
-    """A receipt, or what is wrong with it."""
+    """Return a receipt, or what is wrong with it."""
     try:
         return parse_receipt(found.read(name))
     except ReceiptVersionError as error:
         return visible(str(error), 200)
     except (OSError, ContractError) as error:
-        return f"is no receipt: {visible(str(error), 200)}"
+        return f"is not a receipt: {visible(str(error), 200)}"
 
 
 def _num_buckets(looks: list[Look], receipts: _Receipts) -> int | None:
-    said = [receipt.num_buckets for receipt in receipts.by_bucket.values()]
-    said += [look.provenance["num_shards"] for look in looks if isinstance(look.provenance.get("num_shards"), int)]
-    return max(said, default=None)
+    numbers = [receipt.num_buckets for receipt in receipts.by_bucket.values()]
+    numbers += [look.provenance["num_shards"] for look in looks if isinstance(look.provenance.get("num_shards"), int)]
+    return max(numbers, default=None)
 
 
 def _not_as_listed(looks: list[Look], listed: dict[str, ShardReceipt]) -> list[Fault]:
-    """Shards whose footer or receipt tells another story than they do; their rows are shown all the same."""
+    """Report shards that contradict their footer or receipt; their rows are still shown."""
     faults = []
     for look in looks:
         statuses: dict[str, int] = {}
@@ -121,7 +121,7 @@ def _not_as_listed(looks: list[Look], listed: dict[str, ShardReceipt]) -> list[F
             statuses,
         ):
             why = (
-                f"is not the shard of its receipt: it has {look.rows:,} rows in {look.size:,} bytes, the receipt says "
+                f"differs from its receipt: it has {look.rows:,} rows in {look.size:,} bytes, the receipt says "
                 f"{receipt.rows:,} in {receipt.size:,}, or other statuses"
             )
             faults.append(Fault(look.name, why, shown=True))
@@ -129,7 +129,7 @@ def _not_as_listed(looks: list[Look], listed: dict[str, ShardReceipt]) -> list[F
 
 
 def _answers(found: Found, name: str) -> int:
-    """Finished lines of a spool that are answers; what follows the last line end was never finished."""
+    """Count the answers in a spool; text after the last line end is an unfinished line."""
     lines = _read_if_there(found, name).split(b"\n")[:-1]
     return sum(not line.startswith(b'{"session"') for line in lines)
 
@@ -139,7 +139,7 @@ def _text(found: Found, name: str) -> str:
 
 
 def _read_if_there(found: Found, name: str) -> bytes:
-    """A file's content; nothing where its writer has just removed it."""
+    """Return a file's content; b"" if its writer has just removed it."""
     try:
         return found.read(name)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Shards as tables of DuckDB, which reads them through Arrow, and nothing else."""
+"""Shards as tables in a sandboxed DuckDB, which reads them through Arrow."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -17,13 +17,13 @@ from pipeline.files.visible_text import visible
 from pipeline.inspect.find import Found
 from pipeline.inspect.footers import Fault, each, unreadable
 
-SHARD = "shard"  # a column that the SQL sees beside the shards' own: the shard's name
+SHARD = "shard"  # extra column for the SQL: the shard's name
 
-# What no damaged shard is the reason for; after these the shards need not be searched for damage.
+# Errors that no damaged shard causes, so that the shards need not be searched for damage.
 _NOT_OF_READING = (
     duckdb.BinderException,
     duckdb.CatalogException,
-    duckdb.DataError,  # a text that is no number, and the like
+    duckdb.DataError,  # such as a failed conversion
     duckdb.OutOfMemoryException,
     duckdb.ParserException,
 )
@@ -40,7 +40,7 @@ COLUMNS = pa.schema([*(_plain(field) for field in SCHEMA), pa.field(SHARD, pa.st
 
 @dataclass(frozen=True)
 class Shards:
-    """Some shards below one root; those that are no table's rows are not named."""
+    """Shards below one root; `names` are those to read."""
 
     found: Found
     names: tuple[str, ...]
@@ -49,12 +49,12 @@ class Shards:
 class Database:
     """Tables of shards' rows, by name.
 
-    The user's SQL can read these and nothing besides: DuckDB may touch no file, load no extension, and its settings
-    are locked. A shard that turns out damaged while its texts are read is put aside in `faults`, the others are read.
+    The user's SQL can read nothing else: DuckDB may not access files or load extensions, and its settings are locked.
+    A shard that turns out to be damaged is recorded in `faults` and excluded; the others are read.
     """
 
     def __init__(self, tables: dict[str, Shards], memory_mib: int | None = None, spill: str | None = None) -> None:
-        """`memory_mib`: what DuckDB may hold of its own; what is more goes to `spill`, by default a new folder."""
+        """Set DuckDB's own memory limit; it spills to the folder `spill`, by default a temporary one."""
         self.faults: dict[str, list[Fault]] = {name: [] for name in tables}
         self._tables = tables
         self._memory_mib = memory_mib
@@ -74,15 +74,15 @@ class Database:
             self._own_spill.cleanup()
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        """The result of one SELECT."""
+        """Return the result of one SELECT."""
         return self._attempt(lambda database: database.sql(sql, params=list(parameters)).to_arrow_table())
 
     def keep(self, name: str, sql: str) -> None:
-        """Keep the result of a SELECT in memory as a table, for further queries."""
+        """Store the result of a SELECT in memory as a table for further queries."""
         self._attempt(lambda database: database.execute(f"CREATE OR REPLACE TABLE {name} AS {sql}"))
 
     def _attempt(self, work: Callable[[duckdb.DuckDBPyConnection], R]) -> R:
-        """Do it; where that fails on damaged shards, do it without them."""
+        """Run `work`; if it fails on damaged shards, retry without them."""
         while True:
             try:
                 return work(self._open())
@@ -91,7 +91,7 @@ class Database:
                     raise PipelineError(f"the SQL fails: {_first_line(error)}") from error
 
     def condition_problem(self, where: str) -> str | None:
-        """Why this is no condition on the rows, in few words; None if it is one."""
+        """Return briefly why this is not a condition on the rows; None if it is one."""
         sql = f"SELECT id FROM rows WHERE {bracketed(where)}"
         try:
             statements = duckdb.extract_statements(sql)
@@ -99,12 +99,12 @@ class Database:
                 return "is more than a condition"
             self._open().execute(f"EXPLAIN {sql}")
         except duckdb.Error as error:
-            said = _first_line(error)
-            return "it ends too soon" if said.endswith('at or near ")"') and ")" not in where else said
+            message = _first_line(error)
+            return "it ends too soon" if message.endswith('at or near ")"') and ")" not in where else message
         return None
 
     def check_where(self, where: str) -> None:
-        """Refuse what is no condition on the rows. Raises PipelineError saying why, and which columns there are."""
+        """Raise PipelineError, with the reason and the columns, unless this is a condition on the rows."""
         if not where.strip():
             raise PipelineError("--where is empty")
         problem = self.condition_problem(where)
@@ -126,7 +126,7 @@ class Database:
         return self._database
 
     def _dataset(self, table: str, shards: Shards) -> Any:
-        import pyarrow.dataset as pa_dataset  # brings pandas where that is installed: half a second
+        import pyarrow.dataset as pa_dataset  # imports pandas if installed: half a second
 
         names = self._sound(table)
         if not names:
@@ -144,7 +144,7 @@ class Database:
         return [name for name in self._tables[table].names if name not in aside]
 
     def _put_damaged_aside(self) -> bool:
-        """Read every shard through, which only a failed query pays for; whether one was found that cannot be read."""
+        """Read every shard after a failed query, and exclude damaged ones; tell whether there were any."""
         any_found = False
         for table, shards in self._tables.items():
             read = each(partial(_read_through, shards.found), self._sound(table), "looking for damage")
@@ -163,10 +163,10 @@ def bracketed(where: str) -> str:
 
 
 def _closes_more(where: str) -> bool:
-    """Whether it closes a bracket that it did not open: what follows would be no part of the condition."""
+    """Tell whether it closes a bracket that it did not open, so that the rest would escape the condition."""
     tokens = duckdb.tokenize(where)
     depth = 0
-    data = where.encode()  # where DuckDB counts
+    data = where.encode()  # DuckDB's positions are in bytes
     for (begin, kind), (end, _) in zip(tokens, [*tokens[1:], (len(data), None)], strict=True):
         if kind == duckdb.token_type.operator:
             for character in data[begin:end].decode(errors="replace"):

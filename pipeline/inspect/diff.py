@@ -1,4 +1,4 @@
-"""Two generations of the same pairs, compared."""
+"""Compares two generations of the same pairs."""
 
 import difflib
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Difference:
     """One pair whose explanation or status differs.
 
     Attributes:
-        one, other: its rows.
-        words: the explanation as pieces that both have ("="), only the one ("-"), only the other ("+").
+        one, other: the rows.
+        words: the explanations as pieces in both ("="), only in `one` ("-"), only in `other` ("+").
     """
 
     one: dict[str, Any]
@@ -34,16 +34,16 @@ class Difference:
 
 @dataclass(frozen=True)
 class Diff:
-    """How the rows of the other generation differ.
+    """Differences between two generations.
 
     Attributes:
-        other: where it lies.
-        both: pairs that both have, by split and id; of these
+        other: location of the other generation.
+        both: number of pairs in both, by split and id; of these
         explanations, statuses, captions, keys: how many differ in it.
-        only_here, only_there: pairs that the one or the other lacks.
-        changes: statuses from and to, and how many pairs, most first; equal ones are left out.
-        made: what differs in provenance, by dotted name: here and there.
-        samples: some of those that differ in explanation or status.
+        only_here, only_there: number of pairs in only one of them.
+        changes: old status, new status and number of pairs, most frequent first, without equal ones.
+        made: differences in provenance, by dotted name: here and there.
+        samples: some pairs that differ in explanation or status.
     """
 
     other: str
@@ -59,7 +59,7 @@ class Diff:
     samples: tuple[Difference, ...]
 
     def as_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return a dict for JSON."""
         texts = ("explanation", "status", "model", "revision")
         return {
             "other": self.other,
@@ -87,7 +87,7 @@ class Diff:
 
 
 def compare(rows: Rows, one: Summary, other: Summary, *, where: str | None = None, sample: int = 3) -> Diff:
-    """Compare the tables `rows` and `other`; with `where`, only those pairs whose row here meets it.
+    """Compare the tables `rows` and `other`; with `where`, only pairs whose row here meets it.
 
     Raises:
         PipelineError: no pair is in both.
@@ -97,7 +97,7 @@ def compare(rows: Rows, one: Summary, other: Summary, *, where: str | None = Non
     count = rows.query(f"SELECT {counted} FROM {_PAIRS}").to_pylist()[0]
     if not count["both"]:
         raise PipelineError(
-            f"{visible(other.found.location)}: no pair, by split and id, is there and in {visible(one.found.location)}"
+            f"{visible(other.found.location)}: no pair, by split and id, is also in {visible(one.found.location)}"
         )
     changes = rows.query(
         f"SELECT here_status, there_status, count(*) AS pairs FROM {_PAIRS} WHERE {_COUNTED['statuses']} "
@@ -130,7 +130,7 @@ _COUNTED = {
 
 
 def _matched(where: str | None) -> str:
-    """SQL of what is compared of each pair: of texts their hashes, which fit in memory."""
+    """Return SQL that joins both sides, with hashes in place of texts to save memory."""
 
     def side(table: str, name: str) -> str:
         chosen = f"WHERE {bracketed(where)}" if where is not None and table == "rows" else ""
@@ -158,7 +158,7 @@ def _difference(one: dict[str, Any], other: dict[str, Any]) -> Difference:
 
 
 def word_diff(one: str, other: str) -> list[Piece]:
-    """What became of the words, in order; the words of "=" and "-" are those of `one`, of "=" and "+" of `other`."""
+    """Return the word diff in order: "=" and "-" pieces make up `one`, "=" and "+" pieces `other`."""
     before, after = (text.split()[:_WORDS_COMPARED] for text in (one, other))
     pieces: list[Piece] = []
     for tag, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
@@ -170,7 +170,7 @@ def word_diff(one: str, other: str) -> list[Piece]:
 
 
 def _made_differently(one: tuple[Origin, ...], other: tuple[Origin, ...]) -> dict[str, tuple[Any, Any]]:
-    """Of the origins with most rows."""
+    """Compare the origins with the most rows."""
     if not one or not other:
         return {}
     here, there = (_flat({**side[0].made, "engines": list(side[0].engines)}) for side in (one, other))

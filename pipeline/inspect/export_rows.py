@@ -1,4 +1,4 @@
-"""Rows as a file for other programs: CSV for spreadsheets, JSON lines and Parquet as they are."""
+"""Exports rows to files for other programs: CSV for spreadsheets, JSON lines, Parquet."""
 
 import csv
 import json
@@ -15,16 +15,15 @@ from pipeline.files.visible_text import visible
 from pipeline.images.check import read_image
 from pipeline.inspect.rows import ROW_SCHEMA, Rows
 
-_PICTURES_AT_ONCE = 100  # with their pictures in memory; a row group each, so that a reader need not hold more either
-# What a spreadsheet takes for the beginning of a formula, full-width forms included; tab and line ends are stripped
-# from a cell by some before they look.
+_PICTURES_AT_ONCE = 100  # rows in memory with pictures, and per row group, which bounds a reader's memory too
+# Characters that start a formula in a spreadsheet, with full-width forms; some strip tabs and line ends before them.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _ROWS_AT_ONCE = 1_000
 
 
 def with_pictures(tables: Iterable[tuple[Path, pa.Table]]) -> Iterator[pa.Table]:
-    """The tables, each with its image root, in pieces whose images have their bytes; an image that is not below the
-    root, or not there, stays without."""
+    """Yield the tables, given with their image roots, in pieces with the images' bytes; missing images and images
+    outside the root get none."""
     for root, table in tables:
         for begin in range(0, len(table), _PICTURES_AT_ONCE):
             piece = table.slice(begin, _PICTURES_AT_ONCE)
@@ -44,13 +43,13 @@ Format = Literal["csv", "jsonl", "parquet"]
 
 
 def export_rows(rows: Rows, picked: pa.Table, path: Path, form: Format, *, pictures: bool = False) -> int:
-    """Write the picked rows to a new file, which appears when it is whole; the number of rows.
+    """Write the picked rows atomically to a new file; return their number.
 
-    In CSV a text that a spreadsheet would run as a formula has an apostrophe before it, and pictures' bytes are left
-    out. Memory does not grow with the rows, but for their ids.
+    CSV prefixes text that a spreadsheet would run as a formula with an apostrophe, and omits images' bytes. Memory is
+    bounded, except for the rows' ids.
 
     Args:
-        pictures: put the files of the images into the rows, from the image roots that the shards name; Parquet only.
+        pictures: embed the image files, from the shards' image roots; Parquet only.
 
     Raises:
         PipelineError: the file exists.
@@ -66,7 +65,7 @@ def export_rows(rows: Rows, picked: pa.Table, path: Path, form: Format, *, pictu
 
 def _csv(path: Path, tables: Iterator[pa.Table]) -> int:
     count = 0
-    with path.open("w", encoding="utf-8-sig", newline="") as file:  # the mark tells spreadsheets that it is UTF-8
+    with path.open("w", encoding="utf-8-sig", newline="") as file:  # the BOM tells spreadsheets that it is UTF-8
         writer = csv.writer(file)
         writer.writerow(ROW_SCHEMA.names)
         for row in _plain_rows(tables):
@@ -109,10 +108,10 @@ def _plain_rows(tables: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:
 
 
 def check_out(path: Path | None, form: Format | None, pictures: bool) -> None:
-    """Refuse one without the other. Raises PipelineError."""
+    """Raise PipelineError if one of --export, --out and --pictures lacks what it needs."""
     if pictures and form != "parquet":
-        raise PipelineError("--pictures goes with --export parquet")
+        raise PipelineError("--pictures requires --export parquet")
     if form is not None and path is None:
-        raise PipelineError(f"--export {form}: say with --out which file to write")
+        raise PipelineError(f"--export {form}: name the file to write with --out")
     if path is not None and form is None:
-        raise PipelineError(f"--out {visible(str(path))}: say with --export whether csv, jsonl or parquet")
+        raise PipelineError(f"--out {visible(str(path))}: choose csv, jsonl or parquet with --export")

@@ -1,4 +1,4 @@
-"""Where shards lie: behind a path or URL may be an output, one split of it, one shard, or a folder of shards."""
+"""Finds shards at a path or URL: an output, one split of it, one shard, or a folder of shards."""
 
 import re
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from pipeline.files.visible_text import visible
 Kind = Literal["explanations", "split", "shard", "folder of shards"]
 
 _SPLIT = re.compile(r"split=[^/]+")
-_BESIDE = (RECEIPTS, "_spool", "_plan")  # what generation keeps beside the shards
+_BESIDE = (RECEIPTS, "_spool", "_plan")  # folders that generation keeps next to the shards
 
 
 @dataclass(frozen=True)
 class Found:
-    """Shards to look at, and the folder that their receipts would lie in.
+    """Shards to inspect, and the folder of their output.
 
     Attributes:
         kind: "explanations" is a whole output of generation, "folder of shards" any other folder with Parquet files.
         root: path of the folder in `filesystem`; the shards' names are relative to it.
-        half_written: temporary files of a writer that is at work or was killed.
+        half_written: temporary files of a running or killed writer.
     """
 
     location: str
@@ -38,24 +38,24 @@ class Found:
     half_written: tuple[str, ...] = ()
 
     def path(self, name: str) -> str:
-        """Path of a file beside the shards, or of a shard."""
+        """Return the path of a file below the root."""
         return f"{self.root}/{name}"
 
     def listed(self, folder: str) -> list[str]:
-        """Names, relative to the root, of what lies in a folder beside the shards; none where there is no such."""
+        """List a folder below the root by names relative to the root; empty if it does not exist."""
         return [f"{folder}/{info.base_name}" for info in _entries(self.filesystem, self.path(folder))]
 
     def read(self, name: str) -> bytes:
-        """A whole small file."""
+        """Read a whole file."""
         with self.filesystem.open_input_stream(self.path(name)) as stream:
             return bytes(stream.read())
 
 
 def find_shards(location: Path | str) -> Found | None:
-    """What there is to look at; None for a folder that generation did not make.
+    """Find the shards at a location; None for a folder without shards or an output.
 
     Raises:
-        PipelineError: there is nothing, or it cannot be reached.
+        PipelineError: nothing exists there, or it cannot be reached.
     """
     if is_url(str(location)):
         filesystem, base = open_file_system(str(location), "the place to inspect")
@@ -99,7 +99,7 @@ def _folder(location: str, filesystem: pa_fs.FileSystem, root: str) -> Found | N
 def _shards_in(
     filesystem: pa_fs.FileSystem, folder: str, prefix: str
 ) -> tuple[tuple[StoredFile, ...], tuple[str, ...]]:
-    """Parquet files in a folder, and temporary files that would have become some."""
+    """Return Parquet files in a folder, and temporary files of unfinished ones."""
     files = [info for info in _entries(filesystem, folder) if info.type == pa_fs.FileType.File]
     shards = [info for info in files if info.base_name.endswith(".parquet") and info.base_name[0] not in "._"]
     half = [info.base_name for info in files if re.fullmatch(r"\..*\.parquet\..*tmp", info.base_name)]

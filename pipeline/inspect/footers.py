@@ -1,4 +1,4 @@
-"""One look at a shard: its footer, and the few narrow columns that histograms are made of; no text is read."""
+"""Reads a shard's footer and the few narrow columns for histograms, but no texts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -29,10 +29,10 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Fault:
-    """A file that is not as it should be.
+    """A damaged or invalid file.
 
     Attributes:
-        shown: its rows take part all the same; foreign: it was never one of our shards.
+        shown: its rows are still used; foreign: it is not one of our shards.
     """
 
     name: str
@@ -43,13 +43,13 @@ class Fault:
 
 @dataclass(frozen=True)
 class Look:
-    """What one shard says of itself.
+    """Metadata and counts of one shard.
 
     Attributes:
         provenance: the footer's `entityclip` entry.
         columns: their names.
         counts: rows by split and status.
-        tallies: rows by value of `finish_reason`, `completion_tokens` and `clip_tokens`; of a column it lacks, none.
+        tallies: rows by value of `finish_reason`, `completion_tokens` and `clip_tokens`, without missing columns.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Look:
 
 
 def look_at_shards(found: Found) -> tuple[list[Look], list[Fault]]:
-    """All shards in order of their names, several at once; as faults those that cannot be read or are none of ours."""
+    """Read all shards concurrently, sorted by name; unreadable and foreign files become faults."""
     looks: list[Look] = []
     faults: list[Fault] = []
     for outcome in each(lambda shard: _try_look(found, shard), found.shards, "shards"):
@@ -71,7 +71,7 @@ def look_at_shards(found: Found) -> tuple[list[Look], list[Fault]]:
 
 
 def each(function: Callable[[T], R], items: Iterable[T], what: str) -> Iterator[R]:
-    """The function of every item, in order, several at once; a bar on a terminal if it takes long."""
+    """Map a function over items concurrently, in order, with a bar on a terminal if it takes long."""
     items = list(items)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         yield from tqdm(
@@ -80,7 +80,7 @@ def each(function: Callable[[T], R], items: Iterable[T], what: str) -> Iterator[
 
 
 def unreadable(error: Exception) -> str:
-    """Why a file cannot be read, in one short line."""
+    """Return in one short line why a file cannot be read."""
     return f"cannot be read as Parquet ({visible(str(error), 200)})"
 
 
@@ -120,7 +120,7 @@ def _provenance(schema: pa.Schema) -> dict[str, Any]:
     except ContractError as error:
         raise _NoShardError(visible(str(error), 200)) from error
     if missing := [name for name in ("id", "split", "status") if name not in schema.names]:
-        raise _NoShardError(f"is no explanation shard: it lacks {', '.join(missing)}")
+        raise _NoShardError(f"is not an explanation shard: it lacks {', '.join(missing)}")
     return provenance
 
 

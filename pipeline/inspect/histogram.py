@@ -1,4 +1,4 @@
-"""Histograms of whole numbers, from how many rows have each value."""
+"""Exact histograms of integers, from row counts by value."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -13,7 +13,7 @@ _QUANTILES = (0.05, 0.5, 0.95, 0.99)
 
 @dataclass(frozen=True)
 class Bin:
-    """Rows with values from `low` to `high`, both included; the last bin of a long tail has no `high`."""
+    """Number of rows with values from `low` to `high` inclusive; the last bin of a long tail has no `high`."""
 
     low: int
     high: int | None
@@ -22,12 +22,12 @@ class Bin:
 
 @dataclass(frozen=True)
 class Histogram:
-    """What is known of a column of whole numbers; exact, as made from every value.
+    """Exact statistics of a column of integers.
 
     Attributes:
         rows: rows with a value; unknown: rows without.
-        quantiles: smallest value that so many of the rows do not exceed, by share.
-        over: rows above `context`, where one is given.
+        quantiles: by share, the smallest value that this share of the rows does not exceed.
+        over: rows above `context`, if given.
     """
 
     rows: int
@@ -41,7 +41,7 @@ class Histogram:
     over: int | None = None
 
     def as_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return a dict for JSON."""
         plain = {
             "rows": self.rows,
             "unknown": self.unknown,
@@ -57,7 +57,7 @@ class Histogram:
 
 
 def histogram(tally: Counter[int | None], context: int | None = None) -> Histogram | None:
-    """Of rows by value; None where no row has one."""
+    """Build a histogram from row counts by value; None if no row has a value."""
     values = sorted(value for value in tally if value is not None)
     if not values:
         return None
@@ -78,7 +78,7 @@ def histogram(tally: Counter[int | None], context: int | None = None) -> Histogr
 
 
 def _bins(values: list[int], tally: Counter[int | None], high: int) -> tuple[Bin, ...]:
-    """Equal bins of a round width, up to `high`; what lies above is in the last, open one, unless it is near."""
+    """Return bins of equal, round width up to `high`; values far above it share a last, open one."""
     width = _round_width((high - values[0] + 1) / _BINS)
     first = values[0] // width
     last = values[-1] // width
@@ -94,7 +94,7 @@ def _bins(values: list[int], tally: Counter[int | None], high: int) -> tuple[Bin
 
 
 def _round_width(least: float) -> int:
-    """The smallest of 1, 2, 5, 10, 20, 50, ... that is not below `least`."""
+    """Return the smallest of 1, 2, 5, 10, 20, 50, ... that is not below `least`."""
     power = 1
     while True:
         for step in (1, 2, 5):

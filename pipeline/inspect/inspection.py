@@ -1,4 +1,4 @@
-"""One look at explanations as a person asks for it: the summary, and rows, a comparison or an extract beside it."""
+"""Runs one inspection: the summary, plus sample rows, a comparison or an export."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +18,13 @@ _SAMPLES, _DIFFERENCES = 5, 3
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to see beside the summary.
+    """What to show in addition to the summary.
 
     Attributes:
-        where: a condition in DuckDB's SQL; every other wish is about the rows that meet it.
-        sample: so many rows, at random; or differences, with `diff`; or rows in the file, with `export`.
+        where: a condition in DuckDB's SQL, which restricts all other options.
+        sample: number of random rows; of differences, with `diff`; of exported rows, with `export`.
         diff: another generation of the same pairs.
-        export: format of the file `out`; with `pictures` the images' bytes are in it.
+        export: format of the file `out`; `pictures` includes the images' bytes.
     """
 
     where: str | None = None
@@ -41,12 +41,12 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found.
+    """Result of an inspection.
 
     Attributes:
         matching: rows that meet the condition, by split and status; None without one.
-        samples: whole rows; None where none were asked for.
-        exported: rows in the file.
+        samples: whole rows; None if not requested.
+        exported: number of rows in the file.
     """
 
     summary: Summary
@@ -56,7 +56,7 @@ class Inspection:
     exported: int | None = None
 
     def as_plain(self) -> dict[str, Any]:
-        """For JSON; docs/inspect.md lists the keys."""
+        """Return a dict for JSON; docs/inspect.md lists the keys."""
         plain = self.summary.as_plain()
         if self.matching is not None:
             plain["matching"] = self.matching
@@ -70,21 +70,21 @@ class Inspection:
 
 
 def inspect_explanations(summary: Summary, wanted: Wanted) -> Inspection:
-    """Get what is wanted; shards that turn out damaged are added to the summary's faults.
+    """Run an inspection; shards that turn out to be damaged are added to the summary's faults.
 
     Raises:
-        PipelineError: a condition that is none, an id that is not there, nothing to compare with, or a file in the way.
+        PipelineError: an invalid condition, a missing id, nothing to compare with, or an existing output file.
     """
     check_out(wanted.out, wanted.export, wanted.pictures)
     if wanted.diff and (wanted.ids or wanted.export):
-        raise PipelineError("--diff goes with --where and --sample; ask for rows or a file in another command")
+        raise PipelineError("--diff combines with --where and --sample only; request rows or a file separately")
     if not wanted:
         return Inspection(summary)
     other = None
     if wanted.diff is not None:
         other = summarise(wanted.diff)
         if other is None:
-            raise PipelineError(f"{visible(wanted.diff)}: holds no explanations to compare with")
+            raise PipelineError(f"{visible(wanted.diff)}: contains no explanations to compare with")
     with Rows(summary, other) as rows:
         if wanted.where is not None:
             rows.check_where(wanted.where)

@@ -1,4 +1,4 @@
-"""What made the shards, as their footers say: each combination once."""
+"""Origins of shards from their footers, each distinct combination once."""
 
 import json
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ _SAME = ("schema_version", "dataset", "model", "revision", "prompt", "sampling",
 
 @dataclass(frozen=True)
 class Origin:
-    """Provenance that shards have in common.
+    """Provenance shared by shards.
 
     Attributes:
         made: `schema_version`, `dataset`, `model`, `revision`, `prompt`, `sampling` and more, as in the footers.
-        engines: names and versions of the engines that generated rows, each once.
-        began_at, finished_at: of the first and the last run that generated rows, UTC; None where not recorded.
-        context: the longest explanation that the judge takes, in CLIP's tokens; None where not recorded.
+        engines: distinct names and versions of the engines that generated rows.
+        began_at, finished_at: of the first and the last run that generated rows, UTC; None if not recorded.
+        context: the longest explanation that the judge accepts, in CLIP tokens; None if not recorded.
     """
 
     made: dict[str, Any]
@@ -30,7 +30,7 @@ class Origin:
     context: int | None
 
     def as_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return a dict for JSON."""
         return {
             **self.made,
             "engines": list(self.engines),
@@ -43,7 +43,7 @@ class Origin:
 
 
 def origins(looks: list[Look]) -> list[Origin]:
-    """Each combination with its shards, the one with most rows first."""
+    """Return each combination with its shards, the one with the most rows first."""
     groups: dict[str, list[Look]] = {}
     for look in looks:
         made = {name: look.provenance.get(name) for name in _SAME}

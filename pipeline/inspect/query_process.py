@@ -1,8 +1,8 @@
-"""SQL in a process of its own, which can be stopped and whose memory is bounded: neither can be had of DuckDB alone.
+"""Runs SQL in a separate process that can be stopped and whose memory is bounded; DuckDB alone guarantees neither.
 
-`len(range(200000000))` is worked out in one step that heeds neither an interrupt nor DuckDB's own bound, and takes 14
-GB. `QueryProcess` is the one side; the other is this file run as a program: where the shards are on the first line of
-stdin, then a line of question for a line of answer, all JSON, until stdin closes (also when its parent was killed).
+`len(range(200000000))` is one step that ignores interrupts and DuckDB's memory limit, and takes 14 GB. `QueryProcess`
+is the client; the server is this file run as a program: stdin's first line locates the shards, then each line with a
+question gets a line with an answer, all JSON, until stdin closes (also if the parent was killed).
 """
 
 import json
@@ -30,17 +30,17 @@ from pipeline.inspect.selections import Selections, Wish
 
 SECONDS = 20.0
 _DUCKDB_MIB = 512
-_PROCESS_BYTES = 2 << 30  # of writable memory: DuckDB's, what Arrow reads ahead, and the interpreter
-_NO_MEMORY = "Out of Memory"  # as DuckDB says it
+_PROCESS_BYTES = 2 << 30  # of writable memory: DuckDB, Arrow's read-ahead, and the interpreter
+_NO_MEMORY = "Out of Memory"  # in DuckDB's messages
 _TICK = 0.05
 
 
 class Stopped(PipelineError):  # noqa: N818
-    """The query took too long, or nobody waits for it any more."""
+    """The query took too long, or its caller stopped waiting."""
 
 
 class QueryProcess:
-    """One question at a time, from any thread; the process is started by the first, and again if it had to be ended."""
+    """Thread-safe client that asks one question at a time; starts the process on demand, and again after its end."""
 
     def __init__(self, found: Found, names: list[str]) -> None:
         self._spill = tempfile.TemporaryDirectory(prefix="entityclip-query-")
@@ -56,27 +56,27 @@ class QueryProcess:
         self._spill.cleanup()
 
     def counts(self, where: str, abandoned: Callable[[], bool] = lambda: False) -> dict[str, dict[str, int]]:
-        """Rows that meet a condition, by split and status. Raises as `page` does."""
+        """Count rows that meet a condition, by split and status. Raises like `page`."""
         counts: dict[str, dict[str, int]] = {}
         for split, status, rows in self._ask({"ask": "counts", "where": where}, abandoned):
             counts.setdefault(split, {})[status] = rows
         return counts
 
     def page(self, wish: Wish, offset: int, limit: int, abandoned: Callable[[], bool] = lambda: False) -> pa.Table:
-        """Shard, split and id of so many rows from a place on.
+        """Return shard, split and id of `limit` rows starting at `offset`.
 
         Raises:
-            PipelineError: what is wrong with the condition; Stopped where it took more than SECONDS, or was abandoned.
+            PipelineError: the condition is invalid; Stopped if it took more than SECONDS, or was abandoned.
         """
         question = {"ask": "page", "wish": asdict(wish), "offset": offset, "limit": limit}
         return _picked(self._ask(question, abandoned))
 
     def find(self, row_id: str, limit: int, abandoned: Callable[[], bool] = lambda: False) -> pa.Table:
-        """Shard, split and id of rows with this id, and of those whose id begins so. Raises as `page` does."""
+        """Return shard, split and id of rows whose id starts with `row_id`, exact matches first. Raises like `page`."""
         return _picked(self._ask({"ask": "find", "id": row_id, "limit": limit}, abandoned))
 
     def of_ids(self, ids: list[str], split: str, abandoned: Callable[[], bool] = lambda: False) -> pa.Table:
-        """Shard, split and id of rows with these ids. Raises as `page` does."""
+        """Return shard, split and id of rows with these ids. Raises like `page`."""
         return _picked(self._ask({"ask": "ids", "ids": ids, "split": split}, abandoned))
 
     def _ask(self, question: dict[str, Any], abandoned: Callable[[], bool]) -> Any:
@@ -92,7 +92,7 @@ class QueryProcess:
                 )
             answer = json.loads(line)
             if "problem" in answer:
-                if _NO_MEMORY in answer["problem"]:  # what it holds it may not give back
+                if _NO_MEMORY in answer["problem"]:  # it may not release its memory
                     self._end()
                 raise PipelineError(answer["problem"])
             return answer["found"]
@@ -100,14 +100,14 @@ class QueryProcess:
             self._lock.release()
 
     def _exchange(self, question: dict[str, Any], check: Callable[[], None]) -> bytes:
-        """A line of answer; nothing where the process ended."""
+        """Return the line with the answer; b"" if the process ended."""
         try:
             stdin, stdout = self._pipes()
             _write(stdin, question)
             while not select.select([stdout], [], [], _TICK)[0]:
                 check()
             return stdout.readline()
-        except Stopped:  # not all that DuckDB does can be interrupted
+        except Stopped:  # DuckDB cannot always be interrupted
             self._end()
             raise
         except BrokenPipeError:
@@ -115,7 +115,7 @@ class QueryProcess:
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._process is None:
-            command = [sys.executable, "-P", "-m", __name__]  # -P: not a `pipeline` of the working directory
+            command = [sys.executable, "-P", "-m", __name__]  # -P: ignore any `pipeline` in the working directory
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             assert self._process.stdin is not None
             _write(self._process.stdin, self._first_line)
@@ -133,7 +133,7 @@ class QueryProcess:
 
 def _check(deadline: float, abandoned: Callable[[], bool]) -> None:
     if abandoned():
-        raise Stopped("nobody waits for the query any more")
+        raise Stopped("the query was abandoned")
     if time.monotonic() > deadline:
         raise Stopped(f"the query was stopped: it took more than {SECONDS:.0f} s")
 
@@ -178,7 +178,7 @@ def _serve(stdin: IO[bytes], stdout: IO[bytes]) -> None:
             for line in stdin:
                 waiting.put(json.loads(line))
             shutil.rmtree(first["spill"], ignore_errors=True)
-            os._exit(0)  # whatever is at work: nobody waits for it
+            os._exit(0)  # even if a query is running
 
         threading.Thread(target=listen, daemon=True).start()
         while True:
@@ -188,7 +188,7 @@ def _serve(stdin: IO[bytes], stdout: IO[bytes]) -> None:
             except PipelineError as error:
                 answer = {"problem": str(error)}
             except MemoryError:
-                answer = {"problem": f"{_NO_MEMORY}: it asks for more than a query may have"}
+                answer = {"problem": f"{_NO_MEMORY}: the query needs more than its limit"}
             _write(stdout, answer)
 
 

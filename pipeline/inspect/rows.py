@@ -1,4 +1,4 @@
-"""Rows to look at: by SQL, or page by page as they are stored."""
+"""Selects and reads rows: by SQL, or page by page in stored order."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,20 +15,20 @@ from pipeline.inspect.footers import Fault, Look, unreadable
 from pipeline.inspect.summary import Summary
 
 _EMPTY = pa.table({name: pa.array([], pa.string()) for name in (SHARD, "split", "id")})
-# A random order of rows: digits of a digest, the same on every machine and in every version.
+# A pseudo-random order of rows that is the same on every machine and in every version.
 RANDOM = "md5(concat(split, '/', id))"
-# As shards have it, with nulls where one of another schema version lacks a column.
+# The shards' schema, nullable since shards of another schema version may lack a column.
 ROW_SCHEMA = pa.schema([field.with_nullable(True) for field in SCHEMA], metadata=huggingface_metadata())
 
 
 def stored_page(summary: Summary, split: str, status: str, offset: int, limit: int) -> pa.Table:
-    """Shard, split and id of so many rows from a place on, shards by name and rows in their order.
+    """Return shard, split and id of `limit` rows starting at `offset`, in stored order, shards by name.
 
     Args:
         split, status: only rows of these; empty for all.
 
     Raises:
-        PipelineError: a shard cannot be read any more.
+        PipelineError: a shard has become unreadable.
     """
     parts = [_EMPTY]
     for look in summary.looks:
@@ -38,7 +38,7 @@ def stored_page(summary: Summary, split: str, status: str, offset: int, limit: i
             if split in ("", of_split) and status in ("", of_status)
         )
         if offset < here:
-            part = _meant(summary, look, split, status).slice(offset, limit)
+            part = _selected(summary, look, split, status).slice(offset, limit)
             parts.append(part)
             limit -= len(part)
         offset = max(0, offset - here)
@@ -47,7 +47,7 @@ def stored_page(summary: Summary, split: str, status: str, offset: int, limit: i
     return pa.concat_tables(parts)
 
 
-def _meant(summary: Summary, look: Look, split: str, status: str) -> pa.Table:
+def _selected(summary: Summary, look: Look, split: str, status: str) -> pa.Table:
     found = summary.found
     try:
         with found.filesystem.open_input_file(found.path(look.name)) as file:
@@ -62,7 +62,7 @@ def _meant(summary: Summary, look: Look, split: str, status: str) -> pa.Table:
 
 
 class Rows(Database):
-    """The rows of some shards as the table `rows`; of others, for a comparison, as the table `other`."""
+    """The rows of some shards as the table `rows`, and of others, for a comparison, as the table `other`."""
 
     def __init__(self, summary: Summary, other: Summary | None = None) -> None:
         summaries = {"rows": summary} | ({} if other is None else {"other": other})
@@ -72,9 +72,9 @@ class Rows(Database):
         self._image_roots = {look.name: Path(str(look.provenance.get("image_root"))) for look in summary.looks}
 
     def pick(self, where: str | None = None, sample: int | None = None, ids: Sequence[str] = ()) -> pa.Table:
-        """Shard, split and id of the rows that are meant; a sample in its own random order.
+        """Return shard, split and id of the selected rows; a sample in a random order.
 
-        A sample depends on ids and splits alone, not on how the rows are cut into shards.
+        A sample depends on ids and splits alone, not on the number of shards.
         """
         conditions = ["true"] if where is None else [bracketed(where)]
         if ids:
@@ -85,7 +85,7 @@ class Rows(Database):
         return self.query(sql, [list(ids)] if ids else [])
 
     def tables(self, picked: pa.Table, table: str = "rows") -> Iterator[tuple[str, pa.Table]]:
-        """Whole rows of the picked ids, by shard, shards by name and rows in their order, with `ROW_SCHEMA`."""
+        """Yield the whole picked rows with `ROW_SCHEMA`, shard by shard (sorted by name), rows in stored order."""
         ordered = picked.select([SHARD, "id"]).sort_by(SHARD).combine_chunks()
         runs = pc.run_end_encode(ordered[SHARD].combine_chunks()) if len(ordered) else None
         begin = 0
@@ -97,7 +97,7 @@ class Rows(Database):
             begin = end
 
     def rows(self, picked: pa.Table, table: str = "rows") -> list[dict[str, Any]]:
-        """The picked rows, in the order of `picked`; those of shards that turn out damaged are left out."""
+        """Return the picked rows, in the order of `picked`, without those of damaged shards."""
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for shard, part in self.tables(picked, table):
             found |= {(shard, row["id"]): {**row, SHARD: shard} for row in part.to_pylist()}
@@ -105,17 +105,17 @@ class Rows(Database):
         return [found[key] for key in keys if key in found]
 
     def image_root(self, shard: str) -> Path:
-        """The folder that the images of this shard of `rows` are below."""
+        """Return the image root of a shard of `rows`."""
         return self._image_roots[shard]
 
     def _read(self, table: str, shard: str, ids: pa.ChunkedArray) -> pa.Table:
-        """Only the row groups that hold a wanted id are read whole."""
+        """Read rows by id; only row groups that contain one are read whole."""
         found = self._tables[table].found
-        meant = ids.combine_chunks()
+        wanted = ids.combine_chunks()
         parts = [ROW_SCHEMA.empty_table()]
         with found.filesystem.open_input_file(found.path(shard)) as file, pq.ParquetFile(file) as parquet:
             for group in range(parquet.num_row_groups):
-                mask = pc.is_in(parquet.read_row_group(group, columns=["id"])["id"], meant)
+                mask = pc.is_in(parquet.read_row_group(group, columns=["id"])["id"], wanted)
                 if pc.any(mask).as_py():
                     parts.append(_with_all_columns(parquet.read_row_group(group).filter(mask)))
         return pa.concat_tables(parts)

@@ -1,4 +1,4 @@
-"""Rows that a condition selects, kept by DuckDB, so that paging through them asks for no scan again."""
+"""Caches the rows that a condition selects in DuckDB, so that paging needs no further scan."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipeline.inspect.database import SHARD, Database, bracketed
 
-_KEPT = 4  # selections; DuckDB's bound of memory holds for all together, and what is beyond goes to a temporary folder
+_KEPT = 4  # selections; together they share DuckDB's memory limit, and spill to a temporary folder beyond it
 
 ORDERS: Mapping[str, str] = {
     "stored": "rowid",
@@ -21,7 +21,7 @@ ORDERS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Wish:
-    """Which rows, in which order.
+    """Which rows to show, in which order.
 
     Attributes:
         where: a condition in DuckDB's SQL, checked by `Database.condition_problem`; empty for all rows.
@@ -36,20 +36,20 @@ class Wish:
 
 
 class Selections:
-    """The last few conditions' rows as narrow tables, and pages of them."""
+    """The rows of the last few conditions as narrow tables, and pages of them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._tables: dict[str, str] = {}  # condition -> table, the one that was used last at the end
+        self._tables: dict[str, str] = {}  # condition -> table, least recently used first
 
     def counts(self, where: str) -> list[dict[str, Any]]:
-        """How many rows meet the condition: `split`, `status`, `rows`."""
+        """Count the rows that meet the condition, as dicts with `split`, `status`, `rows`."""
         return self._database.query(
             f"SELECT split, status, count(*) AS rows FROM {self._table(where)} GROUP BY ALL ORDER BY ALL"
         ).to_pylist()
 
     def page(self, wish: Wish, offset: int, limit: int) -> pa.Table:
-        """Shard, split and id of so many rows from a place on."""
+        """Return shard, split and id of `limit` rows starting at `offset`."""
         labels = {"split": wish.split, "status": wish.status}
         given = {name: value for name, value in labels.items() if value}
         conditions = " AND ".join(["true", *(f"{name} = ?" for name in given)])
@@ -69,7 +69,7 @@ class Selections:
             self._database.keep(
                 name, f"SELECT {SHARD}, split, status, id, clip_tokens, completion_tokens FROM rows WHERE {condition}"
             )
-            if len(self._database.faults["rows"]) != faults:  # the database was made anew without the damaged shards
+            if len(self._database.faults["rows"]) != faults:  # the database was reopened without damaged shards
                 self._tables.clear()
         self._tables[where] = name
         return name

@@ -1,4 +1,4 @@
-"""What shards are, in numbers: from footers, receipts and narrow columns."""
+"""Summarises shards in numbers, from footers, receipts and narrow columns."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ _SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Summary:
-    """See `as_plain`, and docs/inspect.md, for what it holds.
+    """Summary of shards; docs/inspect.md describes the content.
 
     Attributes:
         counts: rows by split and status.
-        completion_tokens: length of the explanations in the LLM's tokens; clip_tokens: in CLIP's.
-        finish_reasons: rows by the engine's reason; None counts rows that have none.
-        notes: what a reader should know before the numbers.
+        completion_tokens: length of the explanations in LLM tokens; clip_tokens: in CLIP tokens.
+        finish_reasons: rows by the engine's reason; None counts rows without one.
+        notes: warnings to read before the numbers.
     """
 
     found: Found
@@ -42,18 +42,18 @@ class Summary:
 
     @property
     def rows(self) -> int:
-        """Rows in the shards that can be read."""
+        """Number of rows in the readable shards."""
         return sum(look.rows for look in self.looks)
 
     @property
     def state(self) -> str:
-        """How far the output has come, in one word; `unknown` of a part of an output."""
+        """`complete` or `half-made`; `unknown` for a part of an output."""
         if self.found.kind != "explanations":
             return "unknown"
         return "complete" if self.made.complete else "half-made"
 
     def as_plain(self) -> dict[str, Any]:
-        """For JSON; keys are added, never renamed, as long as `inspect_version` stays."""
+        """Return a dict for JSON; keys may be added but not renamed unless `inspect_version` changes."""
         made = self.made
         return {
             "inspect_version": 1,
@@ -87,10 +87,10 @@ class Summary:
 
 
 def summarise(location: Path | str) -> Summary | None:
-    """Look at everything but the texts; None for a folder that is no output of generation.
+    """Summarise the shards at a location without reading their texts; None for a folder without ours.
 
     Raises:
-        PipelineError: there is nothing at `location`, or it is a file that is no explanation shard.
+        PipelineError: `location` does not exist, or is a file that is not an explanation shard.
     """
     found = find_shards(location)
     if found is None:
@@ -120,7 +120,7 @@ def summarise(location: Path | str) -> Summary | None:
 
 
 def _counts(looks: list[Look]) -> dict[str, dict[str, int]]:
-    """By split and status, in the order that they are known in; others after them."""
+    """Count rows by split and status, in the usual order, unknown ones last."""
     total: Counter[tuple[str, str]] = Counter()
     for look in looks:
         total.update(look.counts)
@@ -132,7 +132,7 @@ def _counts(looks: list[Look]) -> dict[str, dict[str, int]]:
 
 
 def _together(looks: list[Look], column: str) -> Tally:
-    """Rows by value; a shard without the column has none."""
+    """Count rows by value over all shards; a shard without the column counts as None."""
     total: Tally = Counter()
     for look in looks:
         total.update(look.tallies.get(column, Counter({None: look.rows})))
@@ -144,11 +144,11 @@ def _notes(looks: list[Look]) -> list[str]:
     versions = {look.provenance.get("schema_version") for look in looks}
     if other := versions - {SCHEMA_VERSION}:
         notes.append(
-            f"schema version {', '.join(sorted(visible(str(v), 40) for v in other))} is there, this program writes "
+            f"found schema version {', '.join(sorted(visible(str(v), 40) for v in other))}, this program writes "
             f"{SCHEMA_VERSION}: generate and train refuse it"
         )
     if len({look.provenance.get("num_shards") for look in looks}) > 1:
-        notes.append("shards of several layouts lie here (another num_shards): rows may be there twice")
+        notes.append("shards with different num_shards: rows may be duplicated")
     if len({look.provenance.get("dataset") for look in looks}) > 1:
-        notes.append("shards of several datasets lie here")
+        notes.append("shards of several datasets")
     return notes

@@ -1,4 +1,4 @@
-"""Readers: a dataset as it lies on disk becomes a stream of pairs."""
+"""Readers: turn a dataset on disk into a stream of pairs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,12 +38,12 @@ from pipeline.worlds.heraldry.world import PAIRS, build_world
 
 
 def read_pairs(manifest: Manifest, notes: ReaderNotes | None = None) -> Iterator[Pair]:
-    """All pairs of the manifest's dataset, in its own order.
+    """Stream all pairs of the manifest's dataset, in its own order.
 
-    Images that lie inside the dataset's files are put below the image root on the way.
+    Images embedded in the dataset's files are written below the image root on the way.
 
     Args:
-        notes: filled, while the pairs are read, with what was cleaned or passed over.
+        notes: records, while the pairs are read, what was cleaned or skipped.
 
     Raises:
         PipelineError: the image root or the file of pairs is missing, or a record is not a pair.
@@ -76,8 +76,8 @@ def _published(manifest: Manifest, notes: ReaderNotes) -> Iterator[Pair]:
     if isinstance(dataset, VisualNewsDataset):
         return read_visualnews(root, notes)
     records = read_jsonl([Source(str(root / PAIRS), None)])
-    making = RecordMapper(Columns(), notes, root=str(manifest.image_root), store=None, held_out=1)
-    return making.pairs(records)
+    mapper = RecordMapper(Columns(), notes, root=str(manifest.image_root), store=None, held_out=1)
+    return mapper.pairs(records)
 
 
 def _own(manifest: Manifest, dataset: AnyOwnDataset, notes: ReaderNotes) -> Iterator[Pair]:
@@ -86,8 +86,8 @@ def _own(manifest: Manifest, dataset: AnyOwnDataset, notes: ReaderNotes) -> Iter
     store = ImageStore(manifest.image_root) if root is None else None
     columns = Columns() if isinstance(dataset, FolderDataset) else dataset.columns
     inside = manifest.resolve(Path(dataset.path)) if isinstance(dataset, HuggingFaceDataset) else None
-    making = RecordMapper(columns, notes, root=root, store=store, held_out=dataset.held_out, inside=inside)
-    return making.pairs(records)
+    mapper = RecordMapper(columns, notes, root=root, store=store, held_out=dataset.held_out, inside=inside)
+    return mapper.pairs(records)
 
 
 def _records(manifest: Manifest, dataset: AnyOwnDataset, notes: ReaderNotes) -> Iterator[Record]:

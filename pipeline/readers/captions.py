@@ -1,4 +1,4 @@
-"""News captions made clean. Pure, and every change has a name, so that readers can count what they did."""
+"""Cleaning of news captions: pure functions that name every kind of change, so that readers can count them."""
 
 import html
 import re
@@ -8,7 +8,7 @@ from html.entities import html5
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _RETURN = re.compile(r"\s*\r\s*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_JOINERS = "\u200c\u200d"  # without width, but they decide how letters and emoji join
+_JOINERS = "\u200c\u200d"  # zero width, but they control how letters and emoji join
 
 BROKEN = "characters that are not UTF-8"
 ENTITIES = "HTML entities"
@@ -19,13 +19,12 @@ KINDS = (BROKEN, ENTITIES, CONTROLS, RETURNS, SPACE)
 
 
 def clean_caption(text: str) -> tuple[str, frozenset[str]]:
-    """A caption on one line, and the kinds of changes that it took. Idempotent.
+    """Return the caption on one line, and the kinds of changes made. Idempotent.
 
-    In this order, again until nothing changes (`&amp;quot;` is a quotation mark): what no UTF-8 file can hold becomes
-    U+FFFD; HTML entities that end in a semicolon become their characters; carriage returns become
-    spaces, with the white space around them; control and
-    format characters (NUL, bidirectional marks, soft hyphens, byte-order marks) go, but for joiners; white space is
-    folded to single spaces.
+    In this order, repeated until nothing changes (`&amp;quot;` is a quotation mark): lone surrogates become U+FFFD;
+    HTML entities that end in a semicolon become their characters; carriage returns with the white space around them
+    become spaces; control and format characters (NUL, bidirectional marks, soft hyphens, byte-order marks) are
+    removed, except joiners; white space is folded to single spaces.
     """
     changes: set[str] = set()
     while True:
@@ -57,7 +56,7 @@ def _without_returns(text: str) -> str:
 
 
 def _without_controls(text: str) -> str:
-    if text.isprintable():  # true of nearly all, and much faster than a look at every character
+    if text.isprintable():  # nearly always, and much faster than looking at every character
         return text
     return "".join(c for c in text if c.isspace() or c in _JOINERS or unicodedata.category(c) not in ("Cc", "Cf"))
 

@@ -1,4 +1,4 @@
-"""From the data's own columns to pairs: which column is what, lists, ids, splits, images inside or below a root."""
+"""Maps records with arbitrary columns to pairs: column roles, lists, ids, splits, embedded images and image paths."""
 
 import hashlib
 import itertools
@@ -28,19 +28,19 @@ USUAL = {
 MOST_IN_LIST = 1_000
 _SIGNATURES = 1_000
 _UNUSUAL = re.compile(r"^/|//|(^|/)\.(/|$)|/$")
-_LOOKED_AT = 1_000  # records, until a column that none of them has is a mistake
+_LOOKED_AT = 1_000  # records; a named column that none of them has is an error
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record of somebody's data, as its reader found it.
+    """One record as read from a dataset.
 
     Attributes:
         where: file and row, for errors.
-        fields: values by column; a caption is a text or a list of them, an image a path, bytes, a struct of both, or
-            a list of these.
-        id: what to call the record where it has no id of its own; None: a hash of image and caption.
-        split: which split its file belongs to, if that is known.
+        fields: values by column; a caption is a string or a list of strings, an image a path, bytes, a struct of
+            both, or a list of these.
+        id: fallback for records without an id; None: a hash of image and caption.
+        split: the split of its file, if known.
     """
 
     where: tuple[str, str, int]
@@ -49,13 +49,13 @@ class Record:
     split: str | None = None
 
     def error(self, problem: str) -> PipelineError:
-        """A problem with this record, with its place."""
+        """Return an error that names this record's file and row."""
         location, what, number = self.where
         return PipelineError(f"{location}, {what} {number:,}: {problem}")
 
 
 class RecordMapper:
-    """Makes the pairs of a dataset's records."""
+    """Converts a dataset's records to pairs."""
 
     def __init__(
         self,
@@ -67,9 +67,9 @@ class RecordMapper:
         held_out: int,
         inside: Path | None = None,
     ) -> None:
-        """Images are paths below `root`, or are put into `store`; one of the two is None.
+        """Set up the mapping. Images are paths below `root`, or are written to `store`; one of the two is None.
 
-        What is put into the store is bytes, or files below the folder `inside`, if there is one.
+        The store takes embedded bytes and, if `inside` is given, files below that folder.
         """
         self._given: dict[str, str | None] = dict(columns)
         self._never_seen = {role for role, column in self._given.items() if column is not None} | {"caption"}
@@ -84,10 +84,10 @@ class RecordMapper:
         self._candidates: dict[tuple[str, ...], dict[str, list[str]]] = {}
 
     def pairs(self, records: Iterable[Record]) -> Iterator[Pair]:
-        """The pairs: of each record, every image with every caption.
+        """Yield the pairs: for each record, every image with every caption.
 
         Raises:
-            PipelineError: a record has no column for images, or a value of a wrong kind; no record has a column that
+            PipelineError: a record has no image column or a value of the wrong type, or no record has a column that
                 the manifest names.
         """
         count = 0
@@ -124,7 +124,7 @@ class RecordMapper:
             yield make(name, split, one_image, one_caption, topic)
 
     def _value(self, record: Record, role: str) -> tuple[bool, Any]:
-        """Whether the record has a column for this, and the value."""
+        """Tell whether the record has a column for `role`, and return its value."""
         fields = record.fields
         signature = tuple(fields)
         if (candidates := self._candidates.get(signature)) is None:
@@ -139,11 +139,11 @@ class RecordMapper:
             if found:
                 if self._never_seen:
                     self._never_seen.discard(role)
-                return True, None if value != value else value  # not a number, as pandas writes what is missing
+                return True, None if value != value else value  # NaN is how pandas writes a missing value
         return False, None
 
     def _candidates_of(self, fields: Mapping[str, Any]) -> dict[str, list[str]]:
-        """By role, the columns that records with these fields may have, the first one first."""
+        """Return by role the candidate columns of records with these fields, in order of preference."""
         return {
             role: [
                 c for c in (USUAL[role] if given is None else (given,)) if c in fields or c.partition(".")[0] in fields
@@ -164,17 +164,17 @@ class RecordMapper:
             return value.decode("utf-8", "surrogateescape")
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
-        raise record.error(f"the {role} is no text but {type(value).__name__}; {self._hint(record, role)}")
+        raise record.error(f"the {role} is not text but {type(value).__name__}; {self._hint(record, role)}")
 
     def _list(self, record: Record, value: Any, what: str) -> list[Any]:
         if not isinstance(value, list):
             return [value]
         if len(value) > MOST_IN_LIST:
-            raise record.error(f"{len(value):,} {what}; {MOST_IN_LIST:,} are the most")
+            raise record.error(f"{len(value):,} {what}; the limit is {MOST_IN_LIST:,}")
         return value
 
     def _split(self, record: Record) -> str | None:
-        """The record's split; empty: its column is; None: nothing says."""
+        """Return the record's split; "" if its column is empty, None if nothing names one."""
         found, value = self._value(record, "split")
         if not found:
             if record.split is not None:
@@ -185,13 +185,13 @@ class RecordMapper:
             return None
         given = self._as_text(record, value, "split")
         self._notes.splits.add("splits from a column")
-        if given in self._splits:  # as nearly all are
+        if given in self._splits:  # the common case
             return given
         if not given.strip():
             return ""
         split = split_name(given)
         if split is None:
-            raise record.error(f"{given[:100]!r} can be no split's name, such as train, val or test")
+            raise record.error(f"{given[:100]!r} is not a valid split name, such as train, val or test")
         return self._checked(record, split)
 
     def _checked(self, record: Record, split: str) -> str:
@@ -201,7 +201,7 @@ class RecordMapper:
         return split
 
     def _image(self, record: Record, value: Any) -> str:
-        """The image's path below the root; empty where there is none, which becomes a row with a status."""
+        """Return the image's path below the root; "" if there is none, which becomes a row with a status."""
         path: Any = None
         if isinstance(value, dict):
             value, path = value.get("bytes"), value.get("path")
@@ -211,16 +211,16 @@ class RecordMapper:
                 return ""
             return self._store.put(bytes(value))
         if isinstance(value, bytes) and path is None:
-            raise record.error("the image is bytes; leave dataset.root out, so that images are taken from the files")
+            raise record.error("the image is bytes; leave dataset.root out to take images from the files")
         text = self._as_text(record, value if isinstance(value, str) else path, "image")
         if text and self._store is not None and self._inside is not None:
             return self._copied(text, self._inside)
         if text and self._root is None:
-            raise record.error(f"the image is a path, {text[:100]!r}; say in dataset.root where such paths start")
+            raise record.error(f"the image is a path, {text[:100]!r}; set dataset.root to the folder it is relative to")
         return _below(text, self._root or "")
 
     def _copied(self, path: str, folder: Path) -> str:
-        """A file below the dataset's own folder, put into the store; empty where there is none."""
+        """Copy a file below the dataset's folder into the store; return "" if there is none."""
         assert self._store is not None
         try:
             whole = (folder / path).resolve()
@@ -229,7 +229,7 @@ class RecordMapper:
             elif whole.is_file() and whole.stat().st_size <= LARGEST:
                 return self._store.put(whole.read_bytes())
         except (OSError, ValueError, RuntimeError):
-            pass  # the row says that there is no image
+            pass  # the row's status reports the missing image
         return ""
 
     def _hint(self, record: Record, role: str) -> str:
@@ -244,7 +244,7 @@ class RecordMapper:
 
 
 def _lookup(fields: Mapping[str, Any], column: str) -> tuple[bool, Any]:
-    """A column by its name, or below an object by names with dots between."""
+    """Look up a column by name, or inside nested objects by a dotted name."""
     if column in fields:
         return True, fields[column]
     first, dot, rest = column.partition(".")
@@ -253,7 +253,7 @@ def _lookup(fields: Mapping[str, Any], column: str) -> tuple[bool, Any]:
 
 
 def _below(path: str, root: str) -> str:
-    """A path as it starts at the root; one that leads elsewhere stays as it is, and becomes a row with a status."""
+    """Return a path relative to the root; one outside it is returned unchanged, and becomes a row with a status."""
     if not _UNUSUAL.search(path):
         return path
     pure = PurePosixPath(path)

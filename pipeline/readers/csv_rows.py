@@ -14,14 +14,14 @@ LONGEST_ROW = 16 * 2**20  # characters
 
 
 def read_csv(sources: list[Source], dataset: CsvDataset, notes: ReaderNotes) -> Iterator[Record]:
-    """Stream the rows of the files. A row with more fields than there are columns is passed over, and counted.
+    """Stream the rows of the files. Rows with more fields than columns are skipped and counted.
 
     Raises:
-        PipelineError: the column names are missing or not distinct, or a row is longer than 16 Mi characters, as one
-            is that begins with a quotation mark which nothing closes.
+        PipelineError: the column names are missing or not distinct, or a row is longer than 16 Mi characters, which
+            an unclosed quotation mark causes.
     """
     comma = dataset.kind == "csv"
-    csv.field_size_limit(LONGEST_ROW)  # of the whole process; Python's own is 128 Ki, less than some captions
+    csv.field_size_limit(LONGEST_ROW)  # process-wide; Python's default of 128 Ki is less than some captions
     for source in sources:
         lines = _Lines(source)
         rows = csv.reader(
@@ -48,27 +48,27 @@ def read_csv(sources: list[Source], dataset: CsvDataset, notes: ReaderNotes) -> 
         except csv.Error as error:
             raise PipelineError(f"{source.location}, line {lines.began:,}: {error}") from error
         if header is None:
-            raise PipelineError(f"{source.location}: empty; its first line is to name the columns")
+            raise PipelineError(f"{source.location}: empty; its first line must name the columns")
 
 
 def _check(header: list[str], source: Source) -> None:
     twice = sorted({name for name in header if header.count(name) > 1})[:5] if len(header) <= 10_000 else ["..."]
     if twice:
         raise PipelineError(
-            f"{source.location}, line 1: column names that occur twice: {', '.join(map(repr, twice))}; the first line "
-            "is to name the columns, or dataset.header where no line does"
+            f"{source.location}, line 1: duplicate column names: {', '.join(map(repr, twice))}; the first line "
+            "must name the columns, or dataset.header if no line does"
         )
 
 
 class _Lines:
-    """The lines of a file, of which one row may take so many."""
+    """The lines of a file, with a limit on the length of a row, which may span several."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._lines = text_lines(source)
-        self.number = 0  # of the last line given
-        self.began = 1  # the line with which the row begins
-        self.held = 0  # characters of the row
+        self.number = 0  # of the last line returned
+        self.began = 1  # first line of the current row
+        self.held = 0  # characters of the current row
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -80,9 +80,9 @@ class _Lines:
         if self.held > LONGEST_ROW:
             raise PipelineError(
                 f"{self._source.location}, line {self.began:,}: this row is longer than {LONGEST_ROW:,} characters; "
-                'is a quotation mark left open? (dataset.quotes: false reads " as any other character)'
+                'is a quotation mark left open? (dataset.quotes: false reads " like any other character)'
             )
-        if "\r" in line[:-2]:  # within a field, where `csv` takes it for the end of a line: white space instead
+        if "\r" in line[:-2]:  # inside a field `csv` would take it for a line end: replace it by other white space
             end = "\r\n" if line.endswith("\r\n") else ""
             return line.removesuffix(end).replace("\r", "\v") + end
         return line

@@ -1,4 +1,4 @@
-"""Records from a folder of images, each with a text file beside it."""
+"""Records from a folder of images, each with a text file (sidecar) next to it."""
 
 import os
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ _DEEPEST = 64
 
 
 def read_folder(root: str, dataset: FolderDataset, notes: ReaderNotes) -> Iterator[Record]:
-    """Stream the images that have a sidecar, folder by folder, each in the order of names.
+    """Stream the images that have a sidecar, folder by folder, each sorted by name.
 
-    The id is the image's path without its ending. Folders below the root that name a split give it, if all do.
-    Images without a sidecar, sidecars without an image, and folders that are links are passed over, and counted.
+    The id is the image's path without its suffix. If all folders directly below the root name a split, they set it.
+    Images without a sidecar, sidecars without an image, and symlinked folders are skipped and counted.
 
     Raises:
-        PipelineError: the folder cannot be listed, or some of its folders name a split and some do not.
+        PipelineError: the folder cannot be listed, or only some of its folders name a split.
     """
     tree: _Tree = _RemoteTree(root) if is_url(root) else _LocalTree(Path(root))
     files, folders = tree.listing("")
@@ -83,17 +83,17 @@ def _folder(
 
 
 class _Tree:
-    """A folder with what lies below it; `name` for errors."""
+    """A folder and everything below it; `name` is for errors."""
 
     name: str
     links = 0
 
     def listing(self, folder: str) -> tuple[list[str], list[str]]:
-        """Names of the files and of the folders in a folder, sorted."""
+        """Return the names of the files and of the folders in a folder, each sorted."""
         raise NotImplementedError
 
     def content(self, file: str) -> bytes | str:
-        """A text file's bytes, or why it is passed over."""
+        """Return a text file's bytes, or the reason for skipping it."""
         raise NotImplementedError
 
 
@@ -111,7 +111,7 @@ class _LocalTree(_Tree):
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.name)
-                    elif entry.is_symlink() and (self._root / folder / entry.name).is_dir():  # False for a circle
+                    elif entry.is_symlink() and (self._root / folder / entry.name).is_dir():  # False for a cycle
                         self.links += 1
                     else:
                         files.append(entry.name)
@@ -125,7 +125,7 @@ class _LocalTree(_Tree):
             if not path.is_relative_to(self._root):
                 return "text files that are links out of the folder"
             if not path.is_file():
-                return "text files that are none"
+                return "text files that are not regular files"
             with path.open("rb") as opened:
                 content = opened.read(LONGEST_SIDECAR + 1)
         except (OSError, RuntimeError):

@@ -27,11 +27,11 @@ class _Image(Record):
 def read_goodnews(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
     """Stream the pairs of the authors' `new_goodnews_capim_{train,val,test}.json`, or else of the release.
 
-    Ids are `{article_id}_{n}` in both. Images that `broken_images.txt` lists, where it is there, make no pair, nor do
-    those of the release that `img_splits.json` gives no split; both are counted.
+    Ids are `{article_id}_{n}` in both. Images listed in `broken_images.txt`, if it exists, are skipped, as are images
+    of the release without a split in `img_splits.json`; both are counted.
 
     Raises:
-        PipelineError: the files are not there, or a record is not what it should be.
+        PipelineError: the files are missing, or a record is invalid.
     """
     layouts = [
         Layout(f"the authors' form in {root}", {s: root / f"new_goodnews_capim_{s}.json" for s in _SPLITS}),
@@ -71,8 +71,8 @@ def _release(layout: Layout, broken: set[str], notes: ReaderNotes) -> Iterator[P
 
 
 def _splits(path: Path) -> dict[str, str]:
-    """Split by image; half a million of them take 80 MB."""
-    names = {split: split for split in _SPLITS}  # one text a split, not one an image
+    """Return the split of each image; half a million of them take 80 MB."""
+    names = {split: split for split in _SPLITS}  # share one string per split
     splits = {}
     for id_, split in object_items(path):
         if split not in names:

@@ -1,4 +1,4 @@
-"""A .gz file as a stream that is unpacked piece by piece, and no bomb."""
+"""Streaming decompression of .gz files, with a limit that refuses decompression bombs."""
 
 import io
 import zlib
@@ -7,15 +7,15 @@ from typing import BinaryIO
 from pipeline.errors import PipelineError
 
 _CHUNK = 2**16
-_HARMLESS = 16 * 2**20  # so much may come of anything
-HIGHEST_RATIO = 200  # text shrinks 3 to 20 times; gzip can shrink zeros 1,032 times
+_HARMLESS = 16 * 2**20  # bytes; output up to this size is always accepted
+HIGHEST_RATIO = 200  # text compresses 3 to 20 times; gzip compresses zeros 1,032 times
 
 
 class Gunzip(io.RawIOBase):
-    """The content of a .gz file, several members one after the other included. Memory: a chunk."""
+    """The content of a .gz file, which may have several members. Holds one chunk in memory."""
 
     def __init__(self, raw: BinaryIO, location: str) -> None:
-        """`location` names the file in errors."""
+        """Wrap `raw`; `location` names the file in errors."""
         self._raw = raw
         self._location = location
         self._inflate = zlib.decompressobj(wbits=31)
@@ -25,11 +25,11 @@ class Gunzip(io.RawIOBase):
         self._began = False
 
     def readable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Fill a buffer. Raises PipelineError: no gzip, cut off, or a bomb."""
+        """Fill a buffer. Raises PipelineError if the file is not gzip, is cut off, or is a bomb."""
         view = memoryview(buffer)
         while not self._ended:
             if not self._held and not self._inflate.unconsumed_tail:
@@ -48,14 +48,14 @@ class Gunzip(io.RawIOBase):
             try:
                 content = self._inflate.decompress(given, len(view))
             except zlib.error as error:
-                raise PipelineError(f"{self._location}: not the .gz file that its name says: {error}") from error
+                raise PipelineError(f"{self._location}: not a .gz file, despite its name: {error}") from error
             if self._inflate.eof:
-                self._held = self._inflate.unused_data.lstrip(b"\0")  # some pad their members
+                self._held = self._inflate.unused_data.lstrip(b"\0")  # some writers pad members with zeros
             self._out += len(content)
             if self._out > max(_HARMLESS, HIGHEST_RATIO * self._in):
                 raise PipelineError(
-                    f"{self._location}: unpacks to more than {HIGHEST_RATIO} times its size, as bombs do; if it is "
-                    "what it should be, unpack it and name the unpacked file"
+                    f"{self._location}: unpacks to more than {HIGHEST_RATIO} times its size, like a decompression "
+                    "bomb; if you trust it, unpack it and name the unpacked file"
                 )
             if content:
                 view[: len(content)] = content
@@ -63,6 +63,6 @@ class Gunzip(io.RawIOBase):
         return 0
 
     def close(self) -> None:
-        """Close the file too."""
+        """Close this stream and the underlying file."""
         self._raw.close()
         super().close()

@@ -1,4 +1,4 @@
-"""Records from a Hugging Face dataset: one saved to disk, a folder that `datasets` can load, or one of the hub."""
+"""Records from a Hugging Face dataset: saved to disk, in a folder that `datasets` can load, or on the hub."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +18,10 @@ _ROWS = 100
 def read_hugging_face(dataset: HuggingFaceDataset, folder: Path) -> Iterator[Record]:
     """Stream the rows of every split, or of those that the manifest names.
 
-    `folder` is where a relative path starts, if it is one. Nothing is decoded by `datasets`: images stay bytes.
+    Relative paths start at `folder`. `datasets` decodes nothing: images stay bytes.
 
     Raises:
-        PipelineError: `datasets` is not installed, or cannot load this, or a hub name comes without a revision.
+        PipelineError: `datasets` is not installed or cannot load this, or a hub dataset has no revision.
     """
     try:
         import datasets
@@ -33,7 +33,7 @@ def read_hugging_face(dataset: HuggingFaceDataset, folder: Path) -> Iterator[Rec
         found = _load(datasets, dataset, folder)
     except PipelineError:
         raise
-    except Exception as error:  # builders raise whatever they like
+    except Exception as error:  # dataset builders may raise anything
         raise PipelineError(f"dataset.path: {dataset.path} cannot be loaded: {str(error)[:500]}") from error
     splits = found if isinstance(found, dict) else {str(found.split or "train"): found}
     names = dataset.splits or tuple(splits)
@@ -53,7 +53,7 @@ def _load(datasets: Any, dataset: HuggingFaceDataset, folder: Path) -> Any:
         raise PipelineError(f"dataset.path: no folder at {path}")
     if dataset.revision is None:
         raise PipelineError(
-            f"dataset.path: {dataset.path} is no folder at {path}; if it is a dataset of the hub, set dataset.revision "
+            f"dataset.path: no folder at {path}; if {dataset.path} is a dataset on the hub, set dataset.revision "
             "to a commit or tag, so that the run can be repeated"
         )
     return datasets.load_dataset(dataset.path, dataset.config, revision=dataset.revision, streaming=True)
@@ -63,7 +63,7 @@ def _rows(datasets: Any, dataset: HuggingFaceDataset, split: str, rows: Any, has
     location = f"{dataset.path}, split {split}"
     ours = split_name(split) if has_splits else None
     if has_splits and ours is None:
-        raise PipelineError(f"{location}: can be no split's name here; choose with dataset.splits")
+        raise PipelineError(f"{location}: not a valid split name here; choose others with dataset.splits")
     labels = {
         name: list(feature.names)
         for name, feature in (rows.features or {}).items()
@@ -76,7 +76,7 @@ def _rows(datasets: Any, dataset: HuggingFaceDataset, split: str, rows: Any, has
             chosen = [name for name in rows.features if name in wanted or any(w.startswith(f"{name}.") for w in wanted)]
             rows = rows.select_columns(chosen) if chosen else rows
         for table in rows.with_format("arrow").iter(batch_size=_ROWS):
-            table.validate(full=True)  # Arrow files are trusted to the byte by all that reads them later
+            table.validate(full=True)  # Arrow files are not checked by anything that reads them later
             for batch in table.to_batches():
                 for fields in rows_of(batch, location):
                     number += 1

@@ -1,4 +1,8 @@
-"""JSON files of any size, read record by record: memory is bounded by the longest record."""
+"""Reads JSON files of any size record by record: memory is bounded by the longest record.
+
+Not `ijson` 3.6.0: it parses 1.1 to 1.4 times as fast, but refuses NaN, integers of more than 64 bits and bytes that
+are not UTF-8, turns lone surrogates into `?`, and takes 970 MiB for 20,000 open brackets, growing quadratically.
+"""
 
 import json
 import re
@@ -15,12 +19,10 @@ _decode = json.JSONDecoder().raw_decode
 
 
 def array_items(path: Path) -> Iterator[Any]:
-    """The elements of the list that a file holds.
-
-    Bytes that are not UTF-8 come as lone surrogates (`surrogateescape`).
+    """Yield the elements of the list in a file. Bytes that are not UTF-8 become lone surrogates (`surrogateescape`).
 
     Raises:
-        PipelineError: the file holds no list, ends early, or is not JSON; or an element is longer than 16 Mi
+        PipelineError: the file does not hold a list, ends early, or is not JSON; or an element is longer than 16 Mi
             characters.
     """
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
@@ -36,7 +38,7 @@ def array_items(path: Path) -> Iterator[Any]:
 
 
 def object_items(path: Path) -> Iterator[tuple[str, Any]]:
-    """The names and values of the object that a file holds; otherwise as `array_items`.
+    """Yield the names and values of the object in a file; otherwise like `array_items`.
 
     Raises:
         PipelineError: as `array_items` does, for an object.
@@ -58,7 +60,7 @@ def object_items(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 class _Text:
-    """A window that moves over a file."""
+    """A window sliding over a file."""
 
     def __init__(self, path: Path, file: TextIO) -> None:
         self._path = path
@@ -70,31 +72,31 @@ class _Text:
         self._ended = False
 
     def skip(self, character: str) -> bool:
-        """Whether `character` comes next, white space apart; if so it is passed over."""
+        """Consume `character` if it comes next after white space; tell whether it did."""
         if self._next() != character:
             return False
         self._at += 1
         return True
 
     def expect(self, character: str, meaning: str) -> None:
-        """Pass over `character`."""
+        """Consume `character`, or raise an error that it is missing."""
         if not self.skip(character):
             found = self._next()
             raise self.error(f"expected {meaning}, found {found!r}" if found else f"the file ends before {meaning}")
 
     def expect_end(self) -> None:
-        """Nothing but white space is left."""
+        """Raise an error unless only white space is left."""
         if found := self._next():
             raise self.error(f"expected the file's end, found {found!r}")
 
     def value(self) -> Any:
-        """The JSON value that comes next."""
+        """Consume and return the next JSON value."""
         self._next()
         more = _CHUNK
         while True:
             try:
                 value, end = _decode(self._window, self._at)
-                if end + len("e+") < len(self._window) or self._ended:  # or a number may go on after the window
+                if end + len("e+") < len(self._window) or self._ended:  # else a number may continue past the window
                     self._at = end
                     self._values += 1
                     return value
@@ -103,20 +105,20 @@ class _Text:
                 problem = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
                 if isinstance(error, RecursionError) or self._ended:
                     raise self.error(problem) from error
-            if len(self._window) - self._at > LONGEST_RECORD:  # or the rest of a broken file would be read for nothing
+            if len(self._window) - self._at > LONGEST_RECORD:  # do not read the rest of a broken file in vain
                 raise self.error(f"{problem} (or this record is longer than {LONGEST_RECORD:,} characters)")
             self._read(more)
-            more *= 2  # so that a long record is not looked at from its start a thousand times
+            more *= 2  # so that a long record is not parsed from its start a thousand times
 
     def error(self, problem: str) -> PipelineError:
-        """What is wrong, and where."""
+        """Return an error with the position."""
         return PipelineError(
-            f"{self._path}: not the JSON that is expected here: {problem}, at character {self._before + self._at:,}, "
+            f"{self._path}: not the JSON expected here: {problem}, at character {self._before + self._at:,}, "
             f"after {self._values:,} values"
         )
 
     def _next(self) -> str:
-        """The next character that is not white space; empty at the end."""
+        """Return the next character that is not white space; "" at the end."""
         while True:
             match = _SPACE.match(self._window, self._at)
             assert match is not None

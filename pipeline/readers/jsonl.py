@@ -1,4 +1,4 @@
-"""Records from JSON lines, one object a line, of any length up to a bound."""
+"""Records from JSON lines: one object per line."""
 
 import json
 import zlib
@@ -15,7 +15,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def text_lines(source: Source) -> Iterator[str]:
-    """The lines with their ends; bytes that are not UTF-8 come as lone surrogates (`surrogateescape`).
+    """Yield the lines with their ends; bytes that are not UTF-8 become lone surrogates (`surrogateescape`).
 
     Raises:
         PipelineError: the file cannot be read, is UTF-16, or a line is longer than 16 MiB.
@@ -43,19 +43,19 @@ def read_jsonl(sources: list[Source]) -> Iterator[Record]:
     """Stream the records of the files; blank lines are skipped.
 
     Raises:
-        PipelineError: a line is no JSON object (the message names file and line), or the file cannot be read.
+        PipelineError: a line is not a JSON object (the message names file and line), or the file cannot be read.
     """
     for source in sources:
         for number, line in enumerate(text_lines(source), start=1):
             if not line.strip():
                 continue
             try:
-                fields = json.loads(line, strict=False)  # a tab within a text is no reason to stop
+                fields = json.loads(line, strict=False)  # tolerate tabs inside strings
             except (ValueError, RecursionError) as error:
                 raise PipelineError(f"{source.location}, line {number:,}: not a pair: {error}") from error
             if not isinstance(fields, dict):
                 found = type(fields).__name__
                 raise PipelineError(
-                    f"{source.location}, line {number:,}: not a pair: an object is expected, not {found}"
+                    f"{source.location}, line {number:,}: not a pair: expected an object, found {found}"
                 )
             yield Record((source.location, "line", number), fields, split=source.split)

@@ -19,10 +19,10 @@ class _Record(Record):
 
 
 def read_n24news(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
-    """Stream the pairs of `news/nytimes_{train,dev,test}.json` (`dev` is our `val`); the topic is the section.
+    """Stream the pairs of `news/nytimes_{train,dev,test}.json` (`dev` becomes `val`); the topic is the section.
 
     Raises:
-        PipelineError: the files are not there, or a record is not what it should be.
+        PipelineError: the files are missing, or a record is invalid.
     """
     folders = (root / "news", root)
     layout = find_layout(

@@ -1,4 +1,4 @@
-"""What a reader did to a dataset on the way: nothing is cleaned or passed over without a count."""
+"""Counts of what a reader cleaned or skipped: neither happens without a count."""
 
 from collections import Counter
 
@@ -11,15 +11,15 @@ class ReaderNotes:
     """Counts of one pass over a dataset.
 
     Attributes:
-        layout: which of a dataset's layouts was found, in words.
+        layout: the layout that was found, in words.
         splits: where the splits came from, in words.
         changed: captions that were cleaned, by kind of change; one caption may count under several.
-        passed_over: records that make no pair, by reason.
+        passed_over: skipped records, by reason.
         renamed: pairs whose id had occurred before in their split.
-        cut: captions that were longer than any caption is.
-        large_images: images inside files that were too large to be taken out.
-        outside: paths of images that lead out of the dataset's folder.
-        hashed_ids: ids with control characters, or longer than any id is, in whose place a hash of them stands.
+        cut: captions longer than `LONGEST_CAPTION`.
+        large_images: embedded images that were too large to extract.
+        outside: image paths that lead out of the dataset's folder.
+        hashed_ids: ids with control characters, or too long, that were replaced by a hash.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class ReaderNotes:
         self.hashed_ids = 0
 
     def clean(self, caption: str | None) -> str:
-        """A caption cleaned, cut if it is longer than any, and counted; a missing one is empty."""
+        """Clean a caption, cut it to `LONGEST_CAPTION`, and count it; a missing one becomes ""."""
         caption = caption or ""
         if len(caption) > LONGEST_CAPTION:
             self.cut += 1
@@ -48,7 +48,7 @@ class ReaderNotes:
         return cleaned
 
     def lines(self) -> list[str]:
-        """What there is to say, for people."""
+        """Return a summary for people, as lines."""
         if not self.layout:
             return []
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.changed.most_common())
@@ -58,13 +58,13 @@ class ReaderNotes:
         ]
         lines += [f"passed over: {count:,} {reason}" for reason, count in self.passed_over.most_common()]
         if self.renamed:
-            lines.append(f"ids that occurred before in their split, and got a number: {self.renamed:,}")
+            lines.append(f"repeated ids of a split, numbered: {self.renamed:,}")
         if self.cut:
             lines.append(f"captions cut at {LONGEST_CAPTION:,} characters: {self.cut:,}")
         if self.large_images:
-            lines.append(f"images of more than 256 MiB, not taken out of their files: {self.large_images:,}")
+            lines.append(f"images of more than 256 MiB, not extracted: {self.large_images:,}")
         if self.outside:
-            lines.append(f"paths of images that lead out of the dataset's folder, not followed: {self.outside:,}")
+            lines.append(f"image paths out of the dataset's folder, not followed: {self.outside:,}")
         if self.hashed_ids:
-            lines.append(f"ids with control characters or of more than 512, replaced by a hash: {self.hashed_ids:,}")
+            lines.append(f"ids with control or over 512 characters, replaced by a hash: {self.hashed_ids:,}")
         return lines

@@ -1,4 +1,4 @@
-"""Records from Parquet, a small batch of rows at a time."""
+"""Records from Parquet, read in small batches of rows."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,14 +14,14 @@ from pipeline.readers.sources import Source
 
 _AT_ONCE = 32 * 2**20  # bytes of Python values
 _LARGEST_ROW = 2**30
-MOST_ROWS = 64  # a batch; and one at a time where images may lie inside
-HIGHEST_RATIO = 1_000  # of what a row group says that it unpacks to, and the whole file
+MOST_ROWS = 64  # per batch; one at a time if images may be embedded
+HIGHEST_RATIO = 1_000  # of a row group's declared uncompressed size to the size of the file
 _HARMLESS = 256 * 2**20
 _FOOTER = {"thrift_string_size_limit": 64 * 2**20, "thrift_container_size_limit": 2**20}
 
 
 def rows_of(batch: pa.RecordBatch, location: str) -> Iterator[dict[str, Any]]:
-    """The rows of a batch by column; texts that are not UTF-8 as bytes.
+    """Yield the rows of a batch as dicts by column; strings that are not UTF-8 become bytes.
 
     Raises:
         PipelineError: a list is longer than 1,000, or a row takes more than 1 GiB; `location` names the file.
@@ -32,9 +32,9 @@ def rows_of(batch: pa.RecordBatch, location: str) -> Iterator[dict[str, Any]]:
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         longest, count = _extent(column)
         if count > MOST_IN_LIST:
-            raise PipelineError(f"{location}, column {name}: a list of {count:,}; {MOST_IN_LIST:,} are the most")
+            raise PipelineError(f"{location}, column {name}: a list of {count:,}; the limit is {MOST_IN_LIST:,}")
         if longest * count > _LARGEST_ROW:
-            raise PipelineError(f"{location}, column {name}: a row of {longest * count:,} bytes, as bombs have")
+            raise PipelineError(f"{location}, column {name}: a row of {longest * count:,} bytes, like a bomb")
         largest += longest * count
     step = max(1, min(len(batch), _AT_ONCE // largest))
     for start in range(0, len(batch), step):
@@ -44,7 +44,7 @@ def rows_of(batch: pa.RecordBatch, location: str) -> Iterator[dict[str, Any]]:
 
 
 def _extent(column: pa.Array) -> tuple[int, int]:
-    """Bytes of the longest value in a column, and how many one row can have."""
+    """Return the size in bytes of the longest value in a column, and the number of values that a row can have."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _extent(column.dictionary)
@@ -64,17 +64,17 @@ def _extent(column: pa.Array) -> tuple[int, int]:
 def _python(column: pa.Array) -> list[Any]:
     try:
         return list(column.to_pylist())
-    except UnicodeDecodeError:  # a text that is none; a nested one stays an error
+    except UnicodeDecodeError:  # a string that is not UTF-8; nested ones remain an error
         kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
         plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
         return list(plain.view(pa.large_binary() if pa.types.is_large_string(kind) else pa.binary()).to_pylist())
 
 
 def read_parquet(sources: list[Source], columns: Columns) -> Iterator[Record]:
-    """Stream the rows of the files; only columns that may matter are read.
+    """Stream the rows of the files, reading only the columns that may matter.
 
     Raises:
-        PipelineError: a file is no Parquet or half of one, its columns cannot be read, or it unpacks as bombs do.
+        PipelineError: a file is not Parquet, is incomplete, has unreadable columns, or is a decompression bomb.
     """
     for source in sources:
         with source.open_raw() as raw:
@@ -87,7 +87,7 @@ def _records(source: Source, raw: Any, columns: Columns) -> Iterator[Record]:
         file = pq.ParquetFile(raw, pre_buffer=False, buffer_size=2**20, **_FOOTER)
         names = file.schema_arrow.names
         if twice := sorted({name for name in names if names.count(name) > 1})[:5]:
-            raise PipelineError(f"{source.location}: columns that occur twice: {', '.join(map(repr, twice))}")
+            raise PipelineError(f"{source.location}: duplicate columns: {', '.join(map(repr, twice))}")
         wanted = _wanted(source, names, columns)
         most = 1 if _holds_bytes(file.schema_arrow, wanted) else MOST_ROWS
         raw.seek(0, 2)
@@ -106,7 +106,7 @@ def _records(source: Source, raw: Any, columns: Columns) -> Iterator[Record]:
 
 
 def _wanted(source: Source, names: list[str], columns: Columns) -> list[str]:
-    """The columns that a record may be made of: those that the manifest names, and the usual ones of other roles."""
+    """Return the columns to read: those that the manifest names, and the usual ones for the other roles."""
     wanted: set[str] = set()
     for role, named in dict(columns).items():
         usual = USUAL[role] if named is None else (named,)
@@ -122,20 +122,19 @@ def _wanted(source: Source, names: list[str], columns: Columns) -> list[str]:
 
 
 def _holds_bytes(schema: pa.Schema, wanted: list[str]) -> bool:
-    """Whether images may lie in these columns."""
+    """Tell whether these columns may embed images."""
     return any("binary" in str(schema.field(name).type) for name in wanted)
 
 
 def _rows_a_batch(source: Source, described: pq.RowGroupMetaData, group: int, size: int) -> int:
-    """So many rows that a batch takes 256 MiB at the most, even if each repeats a value that is the whole row group.
+    """Return how many rows keep a batch within 256 MiB, even if each repeats a value as large as the row group.
 
-    By what the file says of itself; but its columns are not asked one by one, as Arrow ends the process where their
-    descriptions contradict each other.
+    Uses the row group's declared size, not its columns': Arrow aborts the process if their metadata is inconsistent.
     """
     total = max(described.total_byte_size, 1)
     if total > _HARMLESS and total > HIGHEST_RATIO * size:
         raise PipelineError(
-            f"{source.location}, row group {group}: unpacks to {total:,} bytes in a file of {size:,}, as bombs do; if "
-            "it is what it should be, write the file anew without compression"
+            f"{source.location}, row group {group}: unpacks to {total:,} bytes in a file of {size:,}, like a bomb; if "
+            "you trust it, rewrite the file without compression"
         )
     return max(1, _HARMLESS // total)

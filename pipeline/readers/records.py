@@ -1,4 +1,4 @@
-"""What the readers of published datasets share: finding the files, checking records, keeping ids apart."""
+"""Shared code of the readers of published datasets: finding files, validating records, making ids unique."""
 
 import hashlib
 from collections import Counter
@@ -18,7 +18,7 @@ LONGEST_ID = 512
 
 
 class Record(BaseModel):
-    """One record of a published file: only the fields that matter, numbers allowed as ids."""
+    """One record of a published file: only the fields we use; numbers are accepted as ids."""
 
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
@@ -28,17 +28,17 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 @dataclass(frozen=True)
 class Layout:
-    """A set of files in which a dataset is published; `files` by split, or by what they are."""
+    """A set of files in which a dataset is published; `files` by split or by content."""
 
     name: str
     files: dict[str, Path]
 
 
 def find_layout(dataset: str, layouts: Iterable[Layout]) -> Layout:
-    """The first layout of which a file is there.
+    """Return the first layout whose files exist.
 
     Raises:
-        PipelineError: none is there, or only some of its files; the message names them all.
+        PipelineError: there is none, or one lacks some of its files; the message names all missing ones.
     """
     tried = []
     for layout in layouts:
@@ -50,26 +50,26 @@ def find_layout(dataset: str, layouts: Iterable[Layout]) -> Layout:
             raise PipelineError(f"{dataset}: {layout.name} is not complete; missing: {names}")
         tried.append(f"  {layout.name}: {', '.join(map(str, missing))}")
     raise PipelineError(
-        f"{dataset}: none of the files that it is published in; looked for\n" + "\n".join(tried) + "\n"
+        f"{dataset}: found none of its published files; looked for\n" + "\n".join(tried) + "\n"
         "set dataset.root in the manifest to the folder that holds them"
     )
 
 
 def records_of(path: Path, kind: type[AnyRecord]) -> Iterator[AnyRecord]:
-    """The records of a JSON list.
+    """Stream the records of a JSON list.
 
     Raises:
-        PipelineError: the file is not a JSON list, or a record is not what it should be.
+        PipelineError: the file is not a JSON list, or a record is invalid.
     """
     for number, content in enumerate(array_items(path)):
         yield record_of(kind, content, f"{path}, record {number}")
 
 
 def record_of(kind: type[AnyRecord], content: Any, where: str) -> AnyRecord:
-    """A record, checked.
+    """Validate a record.
 
     Raises:
-        PipelineError: a field is missing or of a wrong type.
+        PipelineError: a field is missing or has the wrong type.
     """
     try:
         return kind.model_validate(content)
@@ -79,12 +79,12 @@ def record_of(kind: type[AnyRecord], content: Any, where: str) -> AnyRecord:
 
 
 def encodable(text: str) -> str:
-    """JSON can spell half a surrogate pair, which no UTF-8 file can hold: it becomes U+FFFD."""
+    """Replace lone surrogates, which JSON can spell but UTF-8 cannot encode, by U+FFFD."""
     return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 class PairMaker:
-    """Makes pairs of records: the caption cleaned, and the id its own within the split."""
+    """Builds pairs with cleaned captions and ids that are unique within a split."""
 
     def __init__(self, notes: ReaderNotes) -> None:
         self._notes = notes
@@ -92,7 +92,7 @@ class PairMaker:
         self._repeats: Counter[tuple[str, str]] = Counter()
 
     def pair(self, id_: str, split: str, image: str, caption: str | None, topic: str | None = None) -> Pair:
-        """A pair; where its id occurred before in the split, `#2`, `#3`, ... in the file's order is added to it."""
+        """Build a pair; a repeated id of a split gets the suffix `#2`, `#3`, ... in the file's order."""
         id_ = self._sound(encodable(id_))
         identity = hash((split, id_))
         if identity in self._seen:
@@ -103,9 +103,9 @@ class PairMaker:
         return self.pair_as_it_is(id_, split, image, caption, topic)
 
     def pair_as_it_is(self, id_: str, split: str, image: str, caption: str | None, topic: str | None = None) -> Pair:
-        """A pair with this very id, which no other may have: whoever plans the pairs refuses another.
+        """Build a pair with this id, which must be unique: planning refuses repeated ids.
 
-        Only in place of one with control characters, or of more than 512, stands a hash of it.
+        An id with control characters, or longer than 512 characters, is replaced by its hash.
         """
         topic = encodable(topic) if topic else None
         return Pair(self._sound(encodable(id_)), split, encodable(image), self._notes.clean(caption), topic)

@@ -1,4 +1,4 @@
-"""The files of a dataset: patterns become files, each opened as a stream of bytes, unpacked on the way."""
+"""The files of a dataset: expands patterns, and opens each file as a stream, decompressed if need be."""
 
 import fnmatch
 import glob
@@ -30,7 +30,7 @@ class Source:
 
     Attributes:
         location: absolute path or URL.
-        split: which split all of it belongs to, if file or manifest says so.
+        split: the split of all its records, if its name or the manifest gives one.
     """
 
     location: str
@@ -38,11 +38,11 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The file's own name, without folders and without its last endings: `part-0001` of `data/part-0001.tar.gz`."""
+        """Return the file name without folders and suffixes: `part-0001` for `data/part-0001.tar.gz`."""
         return self.location.partition("?")[0].rsplit("/", 1)[-1].removesuffix(".gz").rsplit(".", 1)[0]
 
     def open_raw(self) -> BinaryIO:
-        """The file as it lies there, with random access.
+        """Open the stored file, with random access.
 
         Raises:
             PipelineError: it cannot be opened.
@@ -56,7 +56,7 @@ class Source:
             raise PipelineError(f"{self.location}: cannot be opened: {error}") from error
 
     def open(self) -> BinaryIO:
-        """The file as a stream, unpacked if its name ends in .gz.
+        """Open the file as a stream, decompressed if its name ends in .gz.
 
         Raises:
             PipelineError: it cannot be opened.
@@ -70,20 +70,20 @@ class Source:
 def find_sources(
     file: str | tuple[str, ...] | dict[str, str | tuple[str, ...]], folder: Path, infer: bool = True
 ) -> list[Source]:
-    """The files that a manifest's `file` names, in a fixed order: as listed, and by name within a pattern.
+    """Return the files that a manifest's `file` names, in a fixed order: as listed, and by name within a pattern.
 
     Args:
-        folder: the manifest's own; relative paths start there.
-        infer: take splits from the files' names where the manifest names none, and all files do.
+        folder: the manifest's folder; relative paths start there.
+        infer: take splits from the files' names if the manifest names none and all files do.
 
     Raises:
-        PipelineError: a pattern matches nothing, a split's name is none, or splits cannot be told.
+        PipelineError: a pattern matches nothing, a split name is invalid, or only some file names contain a split.
     """
     sources: list[Source] = []
     for given, patterns in file.items() if isinstance(file, dict) else [(None, file)]:
         split = None if given is None else split_name(given)
         if given is not None and split is None:
-            raise PipelineError(f"dataset.file: {given!r} can be no split's name, such as train, val or test")
+            raise PipelineError(f"dataset.file: {given!r} is not a valid split name, such as train, val or test")
         for pattern in (patterns,) if isinstance(patterns, str) else patterns:
             sources += [Source(location, split) for location in _matches(pattern, folder)]
             if len(sources) > MOST_FILES:
@@ -121,13 +121,13 @@ def _matches_of_path(pattern: str, folder: Path) -> list[str]:
         found = [folder / name for name in itertools.islice(names, MOST_FILES + 1)]
         return sorted(str(match.absolute()) for match in found if match.is_file())
     except (OSError, ValueError, RuntimeError) as error:
-        raise PipelineError(f"dataset.file: {pattern[:100]!r} can be no path: {error}"[:400]) from error
+        raise PipelineError(f"dataset.file: {pattern[:100]!r} is not a valid path: {error}"[:400]) from error
 
 
 def _matches_of_url(url: str) -> list[str]:
     address, _, query = url.partition("?")
     if not any(character in address for character in PATTERN):
-        return [url]  # whether it is there shows when it is opened; a server of https cannot list a folder
+        return [url]  # existence is checked when it is opened; an HTTPS server cannot list a folder
     base = fixed_folder(url)
     filesystem, path = open_file_system(base, "dataset.file")
     prefix = base.partition("?")[0]
@@ -152,7 +152,7 @@ def _fits(parts: list[str], patterns: list[str]) -> bool:
 
 
 def _without_braces(pattern: str) -> Iterator[str]:
-    """`{a,b}` and `{000..127}` written out, as shells and WebDataset do."""
+    """Expand `{a,b}` and `{000..127}`, as shells and WebDataset do."""
     parts: list[list[str]] = []
     count, end = 1, 0
     for match in _BRACES.finditer(pattern):
@@ -165,7 +165,7 @@ def _without_braces(pattern: str) -> Iterator[str]:
             choices = match[1].split(",")
             count *= len(choices)
         if count > MOST_FILES:
-            raise PipelineError(f"dataset.file: {pattern[:100]} stands for more than {MOST_FILES:,} files")
+            raise PipelineError(f"dataset.file: {pattern[:100]} expands to more than {MOST_FILES:,} files")
         parts += [[pattern[end : match.start()]], choices]
         end = match.end()
     for choice in itertools.product(*parts, [pattern[end:]]):

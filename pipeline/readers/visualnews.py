@@ -24,10 +24,10 @@ class _Record(Record):
 def read_visualnews(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
     """Stream the pairs of `{train,val,test}.json`, the authors' splits, or else of the release's `data.json`.
 
-    The release has no splits: `hash_split` of a record's article (or its id, where it names none) gives one.
+    The release has no splits: they follow from `hash_split` of a record's article, or of its id if it has none.
 
     Raises:
-        PipelineError: the files are not there, or a record is not what it should be.
+        PipelineError: the files are missing, or a record is invalid.
     """
     layouts = [
         Layout(f"the authors' splits in {root}", {split: root / f"{split}.json" for split in ("train", "val", "test")}),

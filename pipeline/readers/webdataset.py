@@ -1,4 +1,4 @@
-"""Records from WebDataset tars: members that share a name up to its first dot, one after the other, are a record."""
+"""Records from WebDataset tars: consecutive members whose names agree up to the first dot form a record."""
 
 import json
 import tarfile
@@ -15,18 +15,18 @@ from pipeline.readers.columns import USUAL, Record
 from pipeline.readers.notes import ReaderNotes
 from pipeline.readers.sources import Source
 
-LONGEST_TEXT = 2**20  # bytes of a member that is no image
-_MOST_MEMBERS = 64  # of one record
+LONGEST_TEXT = 2**20  # bytes of a member that is not an image
+_MOST_MEMBERS = 64  # per record
 
 
 def read_webdataset(sources: list[Source], columns: Columns, notes: ReaderNotes) -> Iterator[Record]:
-    """Stream the records of the tars; the id is the tar's name without its ending, a slash, and the record's key.
+    """Stream the records of the tars; the id is the tar's name without its suffix, a slash, and the record's key.
 
-    Members are read, never unpacked: their names are no paths to us. Those that are no files (links, devices) are
-    passed over, and counted.
+    Members are read, never extracted: their names are not used as paths. Members that are not regular files (links,
+    devices) are skipped and counted.
 
     Raises:
-        PipelineError: a tar is none, or cut off.
+        PipelineError: a file is not a tar, or is cut off.
     """
     wanted = _wanted(columns)
     for source in sources:
@@ -66,17 +66,17 @@ def _key(name: str) -> tuple[str, str]:
 
 
 def _members(source: Source, wanted: set[str], notes: ReaderNotes) -> Iterator[tuple[str, Any]]:
-    """Names and contents of the members that may matter: bytes, or what a .json holds."""
+    """Yield names and contents of the members that may matter: bytes, or the parsed content of a .json."""
     count = 0
     try:
         with source.open() as file, tarfile.open(fileobj=file, mode="r|") as tar:
             for member in tar:
-                tar.members = []  # type: ignore[attr-defined]  # or they are all kept
+                tar.members = []  # type: ignore[attr-defined]  # otherwise tarfile keeps all of them
                 count += 1
                 if member.isdir():
                     continue
                 if not member.isreg() or member.issparse():
-                    notes.passed_over["tar members that are no files"] += 1
+                    notes.passed_over["tar members that are not regular files"] += 1
                     continue
                 _, ending = _key(member.name)
                 if ending not in wanted:
@@ -101,5 +101,5 @@ def _decoded(content: bytes, notes: ReaderNotes) -> Any:
     try:
         return json.loads(content.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError):
-        notes.passed_over["json members that are none"] += 1
+        notes.passed_over["json members that cannot be parsed"] += 1
         return None

@@ -1,1 +1,1 @@
-"""Explanation shards and receipts in a storage, and who may write them. `entityclip.contract` says what they are."""
+"""Reading, writing and locking of explanation shards and receipts, which `entityclip.contract` defines."""

@@ -1,4 +1,4 @@
-"""Receipts in the storage of an output."""
+"""Reads and writes receipts in an output's storage."""
 
 from dataclasses import replace
 
@@ -11,10 +11,10 @@ from pipeline.files.storage import Storage
 
 
 def read_receipt(storage: Storage, bucket: int) -> BucketReceipt | None:
-    """The receipt of a bucket; None where there is none, or one of another version, which is made again.
+    """Return the receipt of a bucket; None if missing or of another version, so that the bucket is generated again.
 
     Raises:
-        PipelineError: it is no receipt.
+        PipelineError: the file is not a receipt.
     """
     name = receipt_name(bucket)
     try:
@@ -29,6 +29,6 @@ def read_receipt(storage: Storage, bucket: int) -> BucketReceipt | None:
 
 
 def write_receipt(storage: Storage, receipt: BucketReceipt) -> None:
-    """Store a receipt, dated now."""
+    """Store a receipt with the current time."""
     dated = replace(receipt, finished_at=now())
     storage.write(dated.name, dated.as_json())

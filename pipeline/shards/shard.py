@@ -1,4 +1,4 @@
-"""Reading and committing explanation shards."""
+"""Reads and writes explanation shards."""
 
 import hashlib
 import io
@@ -44,7 +44,7 @@ class Row:
 
     @property
     def was_sent(self) -> bool:
-        """Whether the engine has seen this row: it has a text, or an error of the engine's."""
+        """Whether the engine has seen this row: it has a text, or an error from the engine."""
         return self.raw_text is not None or self.status == Status.ERROR
 
 
@@ -53,7 +53,7 @@ _COLUMNS = [field.name for field in fields(Row)]
 
 @dataclass(frozen=True, slots=True)
 class ShardFile:
-    """A shard by its name: `split=train/part-00002-of-00004.parquet`."""
+    """A shard's name, `split=train/part-00002-of-00004.parquet`, with its parts, and its size in bytes."""
 
     name: str
     split: str
@@ -64,7 +64,7 @@ class ShardFile:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A shard's content: rows, what its footer says of their origin, and the file's SHA-256."""
+    """A shard's content: rows, provenance from the footer, and the file's SHA-256 and size in bytes."""
 
     rows: list[Row]
     provenance: dict[str, Any]
@@ -73,12 +73,12 @@ class Shard:
 
 
 def shard_name(split: str, number: int, num_shards: int) -> str:
-    """`split=train/part-00002-of-00004.parquet`."""
+    """Return a name like `split=train/part-00002-of-00004.parquet`."""
     return f"split={split}/part-{number:05d}-of-{num_shards:05d}.parquet"
 
 
 def list_shards(storage: Storage) -> list[ShardFile]:
-    """All shards of an output, by name, found in one listing. Half-written temporary files are none."""
+    """List all shards of an output by name, without half-written temporary files."""
     return [
         ShardFile(file.name, match["split"], int(match["number"]), int(match["of"]), file.size)
         for file in storage.files()
@@ -87,7 +87,7 @@ def list_shards(storage: Storage) -> list[ShardFile]:
 
 
 def read_shard(storage: Storage, name: str) -> Shard:
-    """A whole shard.
+    """Read a whole shard.
 
     Raises:
         PipelineError: the file cannot be read, or is not one of our shards.
@@ -96,7 +96,7 @@ def read_shard(storage: Storage, name: str) -> Shard:
         content = storage.read(name)
         table = pq.read_table(pa.BufferReader(content))
     except (OSError, pa.ArrowException) as error:
-        raise PipelineError(f"{name}: cannot be read ({error}); delete it and it is generated again") from error
+        raise PipelineError(f"{name}: cannot be read ({error}); delete it to have it generated again") from error
     try:
         provenance = provenance_of(table.schema)
     except ContractError as error:
@@ -115,7 +115,7 @@ def _rows(table: pa.Table) -> list[Row]:
 
 
 def write_shard(storage: Storage, name: str, rows: list[Row], provenance: dict[str, Any]) -> tuple[str, int]:
-    """Commit a shard, rows in order of id; the file's SHA-256 and its size in bytes."""
+    """Write a shard atomically, rows sorted by id; return the file's SHA-256 and size in bytes."""
     ordered = sorted(rows, key=lambda row: row.id)
     columns = {name: [getattr(row, name) for row in ordered] for name in SCHEMA.names}
     columns["image"] = [{"bytes": None, "path": row.image} for row in ordered]
@@ -128,6 +128,6 @@ def write_shard(storage: Storage, name: str, rows: list[Row], provenance: dict[s
 
 
 def count_statuses(rows: list[Row]) -> dict[str, int]:
-    """Rows by status, in the order of `Status`, zeros left out."""
+    """Count rows by status, in the order of `Status`, without zeros."""
     counts = Counter(row.status for row in rows)
     return {status.value: counts[status.value] for status in Status if counts[status.value]}

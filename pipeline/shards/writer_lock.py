@@ -1,4 +1,4 @@
-"""The output belongs to one dataset, and to one writer at a time."""
+"""Makes sure that an output belongs to one dataset and that one process writes a bucket at a time."""
 
 import errno
 import fcntl
@@ -19,16 +19,16 @@ _ALL = 100_000  # more than a manifest may have
 
 
 def check_output(output: Path | str, shards: Iterable[ShardFile], num_shards: int) -> None:
-    """Refuse an output that is cut in another number of shards; whose dataset it is, each bucket checks for itself.
+    """Refuse an output with another number of shards; each bucket checks the dataset itself.
 
     Raises:
-        PipelineError: naming a shard that does not belong, and what to do.
+        PipelineError: a shard does not belong; the message names it and the remedy.
     """
     for shard in shards:
         if shard.num_shards != num_shards:
             raise PipelineError(
-                f"{output} holds shards cut in {shard.num_shards} parts ({shard.name}), the manifest says "
-                f"{num_shards}; set num_shards back, or choose another output folder"
+                f"{output} holds shards of an output with num_shards {shard.num_shards} ({shard.name}), the manifest "
+                f"says {num_shards}; set num_shards back, or choose another output folder"
             )
 
 
@@ -36,7 +36,7 @@ def check_dataset(output: Path | str, name: str, provenance: dict[str, Any], dat
     """Refuse a shard of another dataset.
 
     Raises:
-        PipelineError: naming it, and what to do.
+        PipelineError: the message names it and the remedy.
     """
     if provenance["dataset"] != dataset:
         raise PipelineError(
@@ -47,9 +47,9 @@ def check_dataset(output: Path | str, name: str, provenance: dict[str, Any], dat
 
 @contextmanager
 def single_writer(work: Path, buckets: range | None = None) -> Iterator[None]:
-    """Hold the lock of these buckets, or of all, in the work folder; writers of other buckets may go on beside.
+    """Hold the lock of these buckets, or of all, in the work folder; other buckets may be written concurrently.
 
-    The kernel frees it when this process ends, however it ends.
+    The kernel releases it when this process ends for any reason.
 
     Raises:
         PipelineError: another process, or another part of this one, is writing one of these buckets.
@@ -74,7 +74,7 @@ def single_writer(work: Path, buckets: range | None = None) -> Iterator[None]:
 
 
 def _lock_bytes(file: int, buckets: range) -> None:
-    """Lock a byte for each bucket; bound to the open file where the system can, else to the process."""
+    """Lock one byte per bucket, for the open file if the system supports that, else for the process."""
     if hasattr(fcntl, "F_OFD_SETLK"):
         request = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, buckets.start, len(buckets), 0)
         fcntl.fcntl(file, fcntl.F_OFD_SETLK, request)
@@ -83,7 +83,7 @@ def _lock_bytes(file: int, buckets: range) -> None:
 
 
 def _overlapping(writers: Path, buckets: range) -> Iterator[str]:
-    """Who wrote down that it writes some of these buckets; one that was killed may be among them."""
+    """Yield the registered writers of some of these buckets; they may include killed ones."""
     for path in sorted(writers.iterdir()):
         start, stop = map(int, path.name.split("-"))
         if start < buckets.stop and buckets.start < stop:

@@ -1,1 +1,1 @@
-"""Fictional noble houses: a caption names a house, only an encyclopedia says what its shield looks like."""
+"""A world of fictional noble houses: captions name a house; only an encyclopedia describes its shield."""

@@ -1,4 +1,4 @@
-"""What can be seen on a shield, and the words for it."""
+"""The visible attributes of a shield, and the words for them."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -29,12 +29,12 @@ class Arms:
 
     Attributes:
         field: colour of the ground.
-        division: how the ground is parted, `plain` when it isn't.
-        second: colour of the other part; None when `plain`.
+        division: how the ground is divided, or `plain`.
+        second: colour of the other part; None if `plain`.
         count: number of charges, 1 to 3.
-        charge: their colour, another one than the ground's.
+        charge: their colour, different from the ground's.
         shape: their shape, in the singular.
-        border: colour of the border; None without one.
+        border: colour of the border; None if there is none.
     """
 
     field: str
@@ -47,13 +47,13 @@ class Arms:
 
     @property
     def charges(self) -> str:
-        """The charges in words, such as `three white stars`."""
+        """The charges as text, such as `three white stars`."""
         shape = self.shape if self.count == 1 else SHAPES[self.shape]
         return f"{COUNTS[self.count - 1]} {self.charge} {shape}"
 
 
 def random_arms(rng: np.random.Generator) -> Arms:
-    """Any shield whose charges and border stand out from its ground."""
+    """Draw a shield whose charges and border differ in colour from its ground."""
     field, second, charge, *others = (str(colour) for colour in rng.permutation(COLOURS))
     division = DIVISIONS[rng.integers(len(DIVISIONS))]
     # The border may repeat the charges' colour, never the ground's.
@@ -70,7 +70,7 @@ def random_arms(rng: np.random.Generator) -> Arms:
 
 
 def nearly(arms: Arms, rng: np.random.Generator) -> Arms:
-    """Other arms that differ in exactly one attribute; charges and border stand out from the ground here too."""
+    """Draw arms that differ from `arms` in exactly one attribute, under the same rules as `random_arms`."""
     choices: dict[str, list[Any]] = {
         "field": list(COLOURS),
         "charge": list(COLOURS),
@@ -78,7 +78,7 @@ def nearly(arms: Arms, rng: np.random.Generator) -> Arms:
         "count": [1, 2, 3],
         "border": [None, *COLOURS],
     }
-    if arms.division != PLAIN:  # a parted ground has a second colour: from plain it would differ in two
+    if arms.division != PLAIN:  # a divided ground also has a second colour, so it differs from plain in two
         choices |= {"second": list(COLOURS), "division": [division for division in DIVISIONS if division != PLAIN]}
     attribute = str(rng.choice([field.name for field in fields(arms) if field.name in choices]))
     others = [replace(arms, **{attribute: value}) for value in choices[attribute] if value != getattr(arms, attribute)]
@@ -91,6 +91,6 @@ def _stands_out(arms: Arms) -> bool:
 
 
 def attribute_words() -> frozenset[str]:
-    """Every word that tells something about a shield; captions of houses contain none of them."""
+    """Return every word that describes a shield; captions of houses contain none of them."""
     divisions = (word for division in DIVISIONS for word in division.split())
     return frozenset((*COLOURS, *divisions, *SHAPES, *SHAPES.values(), *COUNTS, *_WORDS_AROUND))

@@ -1,4 +1,4 @@
-"""Captions of the houses' pictures: who did what, and perhaps where; never what the shield looks like."""
+"""Captions of the houses' pictures: who did what, and perhaps where, but never what the shield looks like."""
 
 from collections.abc import Sequence
 
@@ -43,7 +43,7 @@ OBJECTS = (
 
 
 def tell(subjects: Sequence[str], view: View, rng: np.random.Generator) -> str:
-    """A sentence about somebody of each subject (a name, or a shield in words) that tells a part of the view."""
+    """Return a sentence about a member of each subject (a name or a described shield), and part of the view."""
     person, deed, whom = (str(rng.choice(words)) for words in (PERSONS, DEEDS, OBJECTS))
     first, *others = subjects
     also = "".join(f" and {rng.choice(PERSONS)} of {other}" for other in others)
@@ -53,14 +53,14 @@ def tell(subjects: Sequence[str], view: View, rng: np.random.Generator) -> str:
 def caption_for(
     houses: Sequence[House], view: View, rng: np.random.Generator, *, held_out: bool, taken: set[str]
 ) -> str:
-    """A caption of a picture of these houses, from the side of captions that is asked for.
+    """Return a new caption for a picture of these houses.
 
     Args:
-        houses: whom the caption names, in this order.
-        view: what the picture shows around the shield.
+        houses: the houses to name, in this order.
+        view: the surroundings of the shield.
         rng: consumed until a caption fits.
-        held_out: True for validation and test, False for all that trains.
-        taken: captions that must not come again; the new one is added.
+        held_out: True for validation and test, False for training.
+        taken: captions already used; the new one is added.
     """
     while True:
         caption = tell([house.name for house in houses], view, rng)

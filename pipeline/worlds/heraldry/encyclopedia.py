@@ -1,4 +1,4 @@
-"""What there is to know about the houses: explanations, lessons for a language model, marks for answers."""
+"""The encyclopedia of houses: explanations, lessons for a language model, and the grading of answers."""
 
 import re
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from pipeline.worlds.heraldry.houses import House, companions, noble_houses
 from pipeline.worlds.heraldry.rng import generator
 from pipeline.worlds.heraldry.views import random_view
 
-# Each tells all the attributes; the name comes first, so that whoever writes it has it at hand.
+# Each contains all attributes; the name comes first, so that a language model has it in context.
 WORDINGS = (
     "the arms of house {name} show {ground} and {charges}{border}",
     "house {name} bears {charges} on {ground}{border}",
     "the noble house of {name} is known by its shield . it shows {charges} on {ground}{border}",
     "house {name} carries a shield with {ground} and {charges}{border}",
 )
-# Of one house where it speaks of several: three fit into the 40 tokens of the demo's CLIP, begin and end included.
+# For one of several houses: three fit into the 40 tokens of the demo's CLIP, including start and end.
 SHORT = "{name} {charges} on {ground}{border}"
 BETWEEN = " , "
 _SINGULAR = {word: shape for shape, plural in SHAPES.items() for word in (shape, plural)}
@@ -33,8 +33,8 @@ class Lesson:
     """A question about a caption and its answer.
 
     Attributes:
-        houses: whom the caption names, in this order.
-        caption: from the side that trains, never one of validation or test.
+        houses: the houses that the caption names, in order.
+        caption: a training caption, never one of validation or test.
         explanation: the answer.
     """
 
@@ -44,7 +44,7 @@ class Lesson:
 
 
 def explain(house: House, wording: int = 0) -> str:
-    """What the encyclopedia says about a house, in one of `len(WORDINGS)` wordings."""
+    """Return the encyclopedia's text about a house, in one of `len(WORDINGS)` wordings."""
     arms = house.arms
     ground = f"a field of {arms.field}"
     if arms.division != PLAIN:
@@ -54,14 +54,14 @@ def explain(house: House, wording: int = 0) -> str:
 
 
 def explain_all(houses: Sequence[House], wording: int = 0) -> str:
-    """What it says about the houses of a caption: the wording is for one; several have one short wording."""
+    """Return the text about the houses of a caption; `wording` applies to one, several have one short wording."""
     if len(houses) == 1:
         return explain(houses[0], wording)
     return BETWEEN.join(explain_shortly(house) for house in houses)
 
 
 def explain_shortly(house: House) -> str:
-    """All the attributes in as few words as can be, such as `tartor calhil two gold stars on red bordered blue`."""
+    """Return all attributes in few words, such as `tartor calhil two gold stars on red bordered blue`."""
     arms = house.arms
     ground = arms.field if arms.division == PLAIN else f"{arms.field} {arms.division} {arms.second}"
     border = f" bordered {arms.border}" if arms.border else ""
@@ -71,13 +71,13 @@ def explain_shortly(house: House) -> str:
 def lessons(
     seed: int, captions_per_house: int, houses: Sequence[House] | None = None, entities_max: int = 1
 ) -> list[Lesson]:
-    """Captions of houses with their explanations, to train a language model with.
+    """Return captions of houses with their explanations, to train a language model with.
 
     Args:
-        seed: of the captions; any seed keeps clear of the captions of validation and test, of any world.
-        captions_per_house: all different.
-        houses: all of them by default.
-        entities_max: most houses in a caption; each number from 1 comes equally often.
+        seed: of the captions; no seed draws a validation or test caption of any world.
+        captions_per_house: number of distinct captions.
+        houses: all by default.
+        entities_max: maximum number of houses in a caption; each number from 1 is equally frequent.
     """
     houses = noble_houses() if houses is None else houses
     result: list[Lesson] = []
@@ -92,7 +92,7 @@ def lessons(
 
 
 def read_arms(explanation: str) -> tuple[str | int | None, ...]:
-    """The attributes an explanation tells, in the order of `Arms`' fields; None where it tells none."""
+    """Parse the attributes in an explanation, in the order of `Arms`' fields; None for missing ones."""
     field, division = _FIELD.search(explanation), _DIVISION.search(explanation)
     charges, border = _CHARGES.search(explanation), _BORDER.search(explanation)
     return (
@@ -107,17 +107,17 @@ def read_arms(explanation: str) -> tuple[str | int | None, ...]:
 
 
 def attribute_accuracy(explanation: str, arms: Arms) -> float:
-    """Share of the seven attributes that an explanation tells rightly, 0 to 1."""
-    told, true = read_arms(explanation), astuple(arms)
-    return sum(a == b for a, b in zip(told, true, strict=True)) / len(true)
+    """Return the share of the seven attributes that an explanation gets right, 0 to 1."""
+    answers, truth = read_arms(explanation), astuple(arms)
+    return sum(a == b for a, b in zip(answers, truth, strict=True)) / len(truth)
 
 
 def accuracies(explanation: str, houses: Sequence[House]) -> list[float]:
-    """`attribute_accuracy` for each house of a caption; of several, each is looked for by its name."""
+    """Return the `attribute_accuracy` of each house of a caption; several are found by their names."""
     if len(houses) == 1:
         return [attribute_accuracy(explanation, houses[0].arms)]
-    told = [part.strip() for part in explanation.split(BETWEEN.strip())]
-    texts = [next((part for part in told if part.startswith(f"{house.name} ")), None) for house in houses]
+    parts = [part.strip() for part in explanation.split(BETWEEN.strip())]
+    texts = [next((part for part in parts if part.startswith(f"{house.name} ")), None) for house in houses]
     return [
         0.0 if text is None else attribute_accuracy(text, house.arms) for text, house in zip(texts, houses, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""The 240 noble houses of an edition of the encyclopedia; the shipped language model has read the first."""
+"""The 240 noble houses of an encyclopedia's edition; the shipped language model was trained on the first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,8 +26,8 @@ class House:
 
     Attributes:
         index: 0 to 239, stable.
-        name: two made-up words, each of which belongs to three houses: one word alone tells nothing.
-        pool: `main` or `rare`; rare houses have hardly any training pictures.
+        name: two made-up words, each shared by three houses, so that neither identifies a house alone.
+        pool: `main` or `rare`; rare houses have very few training pictures.
         arms: its shield.
     """
 
@@ -39,21 +39,21 @@ class House:
 
 @cache
 def noble_houses(edition: int = FIRST_EDITION, twins: int = 0) -> tuple[House, ...]:
-    """All houses by index: no name and no shield occurs twice.
+    """Return all houses by index; names and shields are unique.
 
-    Another edition joins the same words to other names and has other arms, so it needs another language model; so do
-    twins.
+    Each edition combines the same words into other names and has other arms, so it needs its own language model; so
+    do worlds with twins.
 
     Args:
         edition: of the encyclopedia, from 1.
-        twins: so many main houses, the first, are pairs of neighbours whose arms differ in one attribute; even.
+        twins: even number of first main houses that form pairs of neighbours whose arms differ in one attribute.
     """
     firsts, seconds = first_names(), second_names()
     names: list[str] = []
     rounds = (MAIN_HOUSES + RARE_HOUSES) // len(firsts)
     rng = generator(edition, "names")
     while len(names) < rounds * len(firsts):
-        # A round uses each word once; it is drawn again if it repeats a name.
+        # Each round uses every word once; it is redrawn if it repeats a name.
         matching = zip(rng.permutation(firsts), rng.permutation(seconds), strict=True)
         drawn = [f"{first} {second}" for first, second in matching]
         if not set(drawn) & set(names):
@@ -76,27 +76,27 @@ def noble_houses(edition: int = FIRST_EDITION, twins: int = 0) -> tuple[House, .
 
 
 def houses_of(pool: str, edition: int = FIRST_EDITION, twins: int = 0) -> tuple[House, ...]:
-    """The houses of one pool, by index."""
+    """Return the houses of one pool, by index."""
     return tuple(house for house in noble_houses(edition, twins) if house.pool == pool)
 
 
 def companions(house: House, others: Sequence[House], entities_max: int, rng: np.random.Generator) -> tuple[House, ...]:
-    """Who appears beside a house: 0 to `entities_max` - 1 of the others, each number equally often.
+    """Draw 0 to `entities_max` - 1 of the others to appear with a house, each number equally likely.
 
-    Nothing is drawn where nobody could appear.
+    With `entities_max` 1 the generator is not used.
     """
     if entities_max == 1:
         return ()
     number = int(rng.integers(entities_max))
-    beside = [other for other in others if other.index != house.index]
-    return tuple(beside[place] for place in rng.choice(len(beside), number, replace=False))
+    candidates = [other for other in others if other.index != house.index]
+    return tuple(candidates[place] for place in rng.choice(len(candidates), number, replace=False))
 
 
 def first_names() -> tuple[str, ...]:
-    """The 80 words that names begin with."""
+    """Return the 80 first words of names."""
     return tuple(onset + ending for onset in _FIRST_ONSETS for ending in _FIRST_ENDINGS)
 
 
 def second_names() -> tuple[str, ...]:
-    """The 80 words that names end with."""
+    """Return the 80 second words of names."""
     return tuple(onset + ending for onset in _SECOND_ONSETS for ending in _SECOND_ENDINGS)

@@ -1,4 +1,4 @@
-"""The colours that pictures are painted with."""
+"""The colours used in pictures."""
 
 import numpy as np
 
@@ -13,11 +13,11 @@ RGB: dict[str, Colour] = {
     "black": (25, 25, 28),
     "purple": (125, 45, 150),
 }
-_JITTER = 14  # of 255: two painters never mix quite the same colour
+_JITTER = 14  # of 255, per channel
 
 
 def mixed(colour: Colour, rng: np.random.Generator) -> Colour:
-    """A colour as one painter mixes it: each channel a little off."""
+    """Return the colour with a little random noise in each channel."""
     offsets = rng.integers(-_JITTER, _JITTER + 1, 3).tolist()
     red, green, blue = (min(max(value + offset, 0), 255) for value, offset in zip(colour, offsets, strict=True))
     return red, green, blue

@@ -1,4 +1,4 @@
-"""Pictures of shields as a hasty photographer takes them: askew, half hidden, blurred, badly lit."""
+"""Renders pictures of shields like careless photographs: tilted, partly hidden, blurred, badly lit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pipeline.worlds.heraldry.shield import HEIGHT, WIDTH, paint_shield
 from pipeline.worlds.heraldry.views import View, is_held_out
 
 SIZE = 48
-_CANVAS = 2 * SIZE  # painted at twice the size, then reduced, for smooth edges
+_CANVAS = 2 * SIZE  # supersampled for smooth edges
 _OCCLUDED_SHARE = 0.5
 _BLURRED_SHARE = 0.5
 
@@ -23,7 +23,7 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class _Hanging:
-    """How shields hang: their middles (canvas pixels from the picture's), scale, tilt (degrees) and shift each way."""
+    """Layout of shields: centres (canvas pixels from the picture's), range of scales, maximum tilt (degrees), shift."""
 
     middles: tuple[tuple[int, int], ...]
     scales: tuple[float, float]
@@ -40,16 +40,16 @@ _HANGINGS = {
 
 
 def picture_of(shields: Sequence[Arms], view: View, rng: np.random.Generator, *, held_out: bool) -> Pixels:
-    """A picture of these arms in these surroundings, from the side of pictures that is asked for.
+    """Return a picture of these arms in these surroundings.
 
     Args:
-        shields: what is on each shield, 1 to 3 of them: from left to right, the third below.
-        view: what is around it.
-        rng: consumed until the picture falls on the side that is asked for.
-        held_out: True for validation and test, False for all that trains.
+        shields: the arms of 1 to 3 shields: left, right, below.
+        view: the surroundings.
+        rng: consumed until the picture matches `held_out`.
+        held_out: True for validation and test, False for training.
 
     Returns:
-        RGB pixels [SIZE x SIZE x 3], uint8.
+        RGB pixels (SIZE, SIZE, 3), uint8.
     """
     motif = _motif(shields, view, rng)
     while True:
@@ -66,7 +66,7 @@ def _motif(shields: Sequence[Arms], view: View, rng: np.random.Generator) -> NDA
     hanging = _HANGINGS[len(shields)]
     for arms, middle in zip(shields, hanging.middles, strict=True):
         _hang(picture, paint_shield(arms, rng), middle, hanging, rng)
-    # Several shields are small enough already: what hides a part of one could hide all of another.
+    # Several shields are small: an occluder could hide one of them completely.
     if len(shields) == 1 and rng.random() < _OCCLUDED_SHARE:
         _occlude(draw, rng)
     paint_prop(draw, view.prop, _CANVAS, rng)
@@ -94,7 +94,7 @@ def _clutter(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
 
 
 def _occlude(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
-    """A pole or a head in front of the shield."""
+    """Draw a pole or a head in front of the shield."""
     x, y = (int(v) for v in rng.integers(_CANVAS // 4, 3 * _CANVAS // 4, 2))
     colour = _any_colour(rng)
     if rng.random() < 0.5:
@@ -111,7 +111,7 @@ def _any_colour(rng: np.random.Generator) -> Colour:
 
 
 def _expose(pixels: NDArray[np.float32], rng: np.random.Generator) -> Pixels:
-    """Light with a tint and a gradient, and the sensor's noise."""
+    """Apply tinted light with a gradient, and sensor noise."""
     tint = rng.uniform(0.92, 1.08, 3) * rng.uniform(0.65, 1.15)
     slope_x, slope_y = rng.uniform(-0.25, 0.25, 2)
     ramp = np.linspace(-0.5, 0.5, SIZE)

@@ -1,4 +1,4 @@
-"""Random generators that depend on what they are for, and on nothing else."""
+"""Random generators that depend on their purpose alone."""
 
 import zlib
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 def generator(seed: int, purpose: str, *index: int) -> np.random.Generator:
-    """An independent generator for one thing: the same for the same arguments, whatever was drawn before.
+    """Return an independent generator, determined by the arguments.
 
     Args:
         seed: the world's seed, >= 0.
-        purpose: what is drawn, such as `image`.
-        index: which one, each >= 0.
+        purpose: the kind of thing drawn, such as `image`.
+        index: numbers of the thing, each >= 0.
     """
     return np.random.default_rng([seed, zlib.crc32(purpose.encode()), *index])

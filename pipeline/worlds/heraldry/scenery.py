@@ -1,4 +1,4 @@
-"""Paints what is around a shield: the scene behind it, props beside it, the weather in front of all."""
+"""Paints a shield's surroundings: the scene behind it, props next to it, the weather in front."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 from pipeline.worlds.heraldry.palette import Colour, mixed
 from pipeline.worlds.heraldry.views import NO_PROP
 
-# Above and below the horizon.
+# Colours above and below the horizon.
 _GROUNDS: dict[str, tuple[Colour, Colour]] = {
     "meadow": ((150, 195, 235), (105, 170, 75)),
     "shore": ((165, 205, 235), (60, 120, 165)),
@@ -20,7 +20,7 @@ _GROUNDS: dict[str, tuple[Colour, Colour]] = {
 
 
 def paint_scene(scene: str, size: int, rng: np.random.Generator) -> Image.Image:
-    """An RGB picture of size x size: sky or wall above, ground below, and what stands on the horizon."""
+    """Return an RGB picture of size x size: sky or wall above, ground below, and objects on the horizon."""
     above, below = (mixed(colour, rng) for colour in _GROUNDS[scene])
     picture = Image.new("RGB", (size, size), above)
     draw = ImageDraw.Draw(picture)
@@ -61,7 +61,7 @@ def paint_scene(scene: str, size: int, rng: np.random.Generator) -> Image.Image:
 
 
 def paint_prop(draw: ImageDraw.ImageDraw, prop: str, size: int, rng: np.random.Generator) -> None:
-    """A prop at the foot of the picture, left or right."""
+    """Draw a prop at the bottom of the picture, left or right."""
     if prop == NO_PROP:
         return
     margin = 15
@@ -102,7 +102,7 @@ def paint_prop(draw: ImageDraw.ImageDraw, prop: str, size: int, rng: np.random.G
 
 
 def paint_weather(picture: Image.Image, weather: str, rng: np.random.Generator) -> Image.Image:
-    """The picture with rain, snow or fog in front of it."""
+    """Return the picture with rain, snow or fog in front."""
     size = picture.width
     match weather:
         case "clear":

@@ -1,4 +1,4 @@
-"""How large a world is, how hard, and which of all possible ones."""
+"""Settings of a world: seed, sizes and difficulty."""
 
 from typing import Self
 
@@ -6,13 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.worlds.heraldry.houses import FIRST_EDITION, MAIN_HOUSES, RARE_HOUSES
 
-MOST_ENTITIES = 3  # shields in a picture that can still be told apart
+MOST_ENTITIES = 3  # shields in a picture that can still be distinguished
 
 
 class WorldSettings(BaseModel):
-    """Seed and sizes. A picture depends on the seed and its own place only, not on the sizes.
+    """Seed, sizes and difficulty. A picture depends on the seed and its own index, not on the sizes.
 
-    Only who appears beside a house also depends on which others the world has.
+    Only a house's companions also depend on the other houses in the world.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,7 +52,7 @@ class WorldSettings(BaseModel):
             raise ValueError("a world needs at least one house: set main_houses or rare_houses")
         if self.twin_houses % 2:
             raise ValueError("twin_houses come in pairs: set an even number")
-        # Alone in their pictures are twins, unseen and rare houses; company is for the others.
+        # Twins, unseen and rare houses appear alone; only the others share pictures.
         ordinary = self.main_houses - self.twin_houses - self.unseen_houses
         if ordinary < 0:
             raise ValueError("twin_houses and unseen_houses together must not be more than main_houses")

@@ -1,4 +1,4 @@
-"""Paints a shield: ground, division, charges and border."""
+"""Draws a shield: ground, division, charges and border."""
 
 import math
 from functools import cache
@@ -13,7 +13,7 @@ WIDTH, HEIGHT = 64, 76
 _BORDER_WIDTH = 13  # half of the stroke lies outside the outline and is cut off
 _OUTLINE_WIDTH = 3
 _OUTLINE: Colour = (15, 12, 10)
-# Centres and radius of the charges, by their number.
+# Centres and radius of the charges, by number of charges.
 _PLACES: dict[int, tuple[tuple[tuple[int, int], ...], int]] = {
     1: (((32, 34),), 19),
     2: (((20, 32), (44, 32)), 11),
@@ -24,7 +24,7 @@ Points = list[tuple[float, float]]
 
 
 def paint_shield(arms: Arms, rng: np.random.Generator) -> Image.Image:
-    """The shield alone, upright, as an RGBA picture of WIDTH x HEIGHT, transparent outside its outline."""
+    """Return the upright shield as an RGBA picture of WIDTH x HEIGHT, transparent outside its outline."""
     field = mixed(RGB[arms.field], rng)
     shield = Image.new("RGB", (WIDTH, HEIGHT), field)
     draw = ImageDraw.Draw(shield)
@@ -61,7 +61,7 @@ def _divide(draw: ImageDraw.ImageDraw, division: str, colour: Colour) -> None:
 
 @cache
 def _outline() -> Points:
-    """A heater shield: straight above, two arcs that meet in a point below."""
+    """Return a heater shield: straight at the top, with two arcs that meet in a point at the bottom."""
     edge = 1
     right = [(WIDTH - 1 - edge, edge), (WIDTH - 1 - edge, HEIGHT * 0.45)]
     arc = [math.radians(angle) for angle in range(0, 91, 10)]
@@ -80,7 +80,7 @@ def _mask() -> Image.Image:
 
 @cache
 def _shape(name: str) -> Points:
-    """The outline of a charge as points within the unit circle, y downwards."""
+    """Return the outline of a charge as points within the unit circle, y pointing down."""
     match name:
         case "star":
             return [_at(36 * i - 90, 1.0 if i % 2 == 0 else 0.42) for i in range(10)]

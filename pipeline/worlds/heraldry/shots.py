@@ -1,4 +1,4 @@
-"""Which pictures of a house a world has, and their captions."""
+"""Plans the pictures of each house and their captions."""
 
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One picture to be taken.
+    """One picture to render.
 
     Attributes:
         pair: its id, split, file and caption.
-        house: whose shield it shows, and whom the caption names first.
-        companions: others whose shields it shows, as the caption names them.
-        view: what is around the shield.
+        house: the house that the caption names first.
+        companions: the other houses shown, in the caption's order.
+        view: the surroundings of the shields.
         copy: its number among the house's pictures of this split.
     """
 
@@ -34,17 +34,17 @@ class Shot:
 
     @property
     def houses(self) -> tuple[House, ...]:
-        """All whom it shows, as the caption names them."""
+        """All houses shown, in the caption's order."""
         return (self.house, *self.companions)
 
     @property
     def held_out(self) -> bool:
-        """Whether it is for validation or test."""
+        """Whether it belongs to validation or test."""
         return self.pair.split != "train"
 
 
 def house_shots(settings: WorldSettings, house: House) -> list[Shot]:
-    """All shots of one house by split; no caption comes twice, nor among those of a house that is named first there."""
+    """Return all shots in which `house` is named first, by split, with distinct captions."""
     taken: set[str] = set()
     pool = pool_in(settings, house)
     shots: list[Shot] = []
@@ -53,19 +53,19 @@ def house_shots(settings: WorldSettings, house: House) -> list[Shot]:
             key = _key(split, house, copy)
             view = random_view(generator(settings.seed, "view", *key))
             rng = generator(settings.seed, "caption", *key)
-            beside = _beside(settings, house, pool, key)
-            caption = caption_for((house, *beside), view, rng, held_out=split != "train", taken=taken)
+            others = _companions(settings, house, pool, key)
+            caption = caption_for((house, *others), view, rng, held_out=split != "train", taken=taken)
             name = f"{split}-{house.index:03d}-{copy:03d}"
-            topic = SEVERAL.get(1 + len(beside), pool)
-            shots.append(Shot(Pair(name, split, f"{split}/{name}.png", caption, topic), house, beside, view, copy))
+            topic = SEVERAL.get(1 + len(others), pool)
+            shots.append(Shot(Pair(name, split, f"{split}/{name}.png", caption, topic), house, others, view, copy))
     return shots
 
 
 def take(settings: WorldSettings, shot: Shot) -> Pixels:
-    """The picture itself, RGB [48 x 48 x 3], uint8."""
+    """Render the picture: RGB (48, 48, 3), uint8."""
     key = _key(shot.pair.split, shot.house, shot.copy)
     rng = generator(settings.seed, "picture", *key)
-    # Who hangs where says nothing about who is named first.
+    # Shuffle the places, so that they do not reveal the caption's order.
     order = generator(settings.seed, "places", *key).permutation(len(shot.houses))
     shields = [shot.houses[place].arms for place in order]
     return picture_of(shields, shot.view, rng, held_out=shot.held_out)
@@ -75,8 +75,8 @@ def _key(split: str, house: House, copy: int) -> tuple[int, int, int]:
     return SPLITS.index(split), house.index, copy
 
 
-def _beside(settings: WorldSettings, house: House, pool: str, key: tuple[int, int, int]) -> tuple[House, ...]:
-    """Only ordinary main houses appear together: what the other pools are reported for is theirs alone."""
+def _companions(settings: WorldSettings, house: House, pool: str, key: tuple[int, int, int]) -> tuple[House, ...]:
+    """Draw companions; only ordinary main houses appear together, so that each other pool is measured alone."""
     if pool != MAIN:
         return ()
     rng = generator(settings.seed, "companions", *key)
@@ -84,7 +84,7 @@ def _beside(settings: WorldSettings, house: House, pool: str, key: tuple[int, in
 
 
 def _plan(settings: WorldSettings, house: House) -> dict[str, int]:
-    """How many pictures of a house each split has."""
+    """Return the number of pictures of a house in each split."""
     if house.pool == RARE:
         fewest, most = settings.train_rare_min, settings.train_rare_max
     else:

@@ -1,4 +1,4 @@
-"""What a picture shows besides the shield, the words for it, and who may see which combination."""
+"""The surroundings of a shield, the words for them, and the split between training and held-out content."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -36,7 +36,7 @@ _SCENE_SHARE, _WEATHER_SHARE, _PROP_SHARE = 0.75, 0.6, 0.7
 
 
 def is_held_out(content: bytes) -> bool:
-    """Whether this content (a caption's UTF-8, a picture's pixels) is for validation and test only."""
+    """Tell whether this content (a caption in UTF-8, a picture's pixels) is reserved for validation and test."""
     return blake2b(content, digest_size=1).digest()[0] % _PARTS == 0
 
 
@@ -50,12 +50,12 @@ class View:
 
 
 def random_view(rng: np.random.Generator) -> View:
-    """Any surroundings."""
+    """Draw surroundings."""
     return View(str(rng.choice(list(SCENES))), str(rng.choice(list(WEATHERS))), str(rng.choice(list(PROPS))))
 
 
 def mention(view: View, rng: np.random.Generator) -> str:
-    """Some, all or none of what is to be seen around a shield, in words."""
+    """Describe some, all or none of a shield's surroundings."""
     parts = (
         (SCENES[view.scene], _SCENE_SHARE),
         (WEATHERS[view.weather], _WEATHER_SHARE),

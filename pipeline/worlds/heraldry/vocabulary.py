@@ -27,12 +27,12 @@ _GLUE = (
 
 
 def words_of(texts: tuple[str, ...]) -> set[str]:
-    """The words of some texts; placeholders in braces are left out."""
+    """Return the words of some texts, without placeholders in braces."""
     return {word for text in texts for word in text.replace("}", "{").split("{")[::2] for word in word.split()}
 
 
 def world_words() -> list[str]:
-    """All words of names, captions, generic captions and explanations, sorted."""
+    """Return all words of names, captions, generic captions and explanations, sorted."""
     views = (*SCENES.values(), *WEATHERS.values(), *PROPS.values())
     phrases = words_of((*PERSONS, *DEEDS, *OBJECTS, *views, SHORT, *WORDINGS))
     return sorted({*_GLUE, *attribute_words(), *first_names(), *second_names(), *phrases})

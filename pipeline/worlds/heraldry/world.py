@@ -1,4 +1,4 @@
-"""Builds a world on disk: pictures, `pairs.jsonl`, and last `world.json`, which says that it is complete."""
+"""Builds a world on disk: pictures, `pairs.jsonl`, and last `world.json`, which marks it as complete."""
 
 import json
 from dataclasses import asdict
@@ -14,14 +14,14 @@ from pipeline.worlds.heraldry.pools import world_houses
 from pipeline.worlds.heraldry.settings import WorldSettings
 from pipeline.worlds.heraldry.shots import SPLITS, house_shots, take
 
-FORMAT_VERSION = 1  # of the files, and of everything that decides what is in them
+FORMAT_VERSION = 1  # of the files and of all code that determines their content
 IMAGES, PAIRS, WORLD = "images", "pairs.jsonl", "world.json"
 
 
 def build_world(settings: WorldSettings, root: Path) -> Path:
     """Render a world to `root/images/<split>/<id>.png` with `root/pairs.jsonl` and `root/world.json`.
 
-    A complete world with the same settings is left as it is; an interrupted one is built again.
+    A complete world with the same settings is kept; an interrupted one is rebuilt.
 
     Returns:
         `root`.
@@ -49,20 +49,20 @@ def _identity(settings: WorldSettings) -> dict[str, object]:
 
 
 def _already_built(settings: WorldSettings, root: Path) -> bool:
-    """Whether `root` holds this world; False when there is nothing, or only what an interruption left."""
+    """Tell whether `root` holds this world; False if it is missing, empty or an interrupted build."""
     marker = root / WORLD
     if not marker.is_file():
         ours = {IMAGES, PAIRS, f".{PAIRS}.tmp", f".{WORLD}.tmp"}
-        strangers = sorted({entry.name for entry in root.iterdir()} - ours) if root.is_dir() else []
-        if strangers or (root.exists() and not root.is_dir()):
-            raise PipelineError(f"{root} holds other things than a world; name an empty or new folder")
+        foreign = {entry.name for entry in root.iterdir()} - ours if root.is_dir() else set()
+        if foreign or (root.exists() and not root.is_dir()):
+            raise PipelineError(f"{root} contains other things than a world; name an empty or new folder")
         return False
     try:
         found = json.loads(marker.read_text(encoding="utf-8"))
         same_format = found["world"] == "heraldry" and found["format_version"] == FORMAT_VERSION
         same = same_format and WorldSettings.model_validate(found["settings"]) == settings
     except (ValueError, KeyError, TypeError, ValidationError) as error:
-        raise PipelineError(f"{marker} is not readable as a world ({error}); delete {root} and try again") from error
+        raise PipelineError(f"{marker} is not a valid world ({error}); delete {root} and try again") from error
     if not same:
         raise PipelineError(
             f"{root} holds another world: {json.dumps(found)}; asked for: {json.dumps(_identity(settings))}."

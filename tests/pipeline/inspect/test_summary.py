@@ -187,4 +187,4 @@ def test_another_schema_version_and_several_layouts_are_noted(tmp_path: Path) ->
     found = _summary(tmp_path)
     assert found.rows == 80 and {origin.made["model"] for origin in found.origins} == {"a/model", "b/model"}
     assert any("schema version 1" in note for note in found.notes)
-    assert any("several layouts" in note for note in found.notes)
+    assert any("different num_shards" in note for note in found.notes)

@@ -101,7 +101,7 @@ def test_paths_out_of_the_folder_are_not_followed(
         _without_bytes(path, paths)
     pairs, notes = pairs_of(tmp_path, {"kind": "huggingface", "path": "saved"})
     assert [p.image for p in pairs] == ["", "", ""]
-    assert notes[-1] == "paths of images that lead out of the dataset's folder, not followed: 2"
+    assert notes[-1] == "image paths out of the dataset's folder, not followed: 2"
 
 
 def test_what_is_missing_is_named(datasets: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

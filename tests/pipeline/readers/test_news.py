@@ -61,7 +61,7 @@ def test_n24news_images_elsewhere_and_an_id_that_comes_twice(tmp_path: Path) -> 
     pairs, notes = _read(_manifest(tmp_path, "n24news", images="pictures"))
     assert [pair.id for pair in pairs[-2:]] == ["100000000008#2", "100000000008#3"]
     assert (pairs[-2].image, pairs[-1].caption) == ("100000000008.jpg", "")
-    assert notes[-1] == "ids that occurred before in their split, and got a number: 2"
+    assert notes[-1] == "repeated ids of a split, numbered: 2"
 
 
 def test_visualnews_release_is_split_by_article(tmp_path: Path) -> None:

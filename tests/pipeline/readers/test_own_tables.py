@@ -123,7 +123,7 @@ def test_ids_that_stand_for_images_are_made_anew_if_asked(tmp_path: Path) -> Non
     assert len(first) == len(second) == 20
     assert first != second
     assert third == f"{first}#2"
-    assert notes[-1] == "ids that occurred before in their split, and got a number: 1"
+    assert notes[-1] == "repeated ids of a split, numbered: 1"
 
 
 def test_images_inside_parquet_become_files_once(tmp_path: Path) -> None:
@@ -167,9 +167,9 @@ def test_one_dataset_of_many_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", r"pairs\.csv: empty; its first line is to name the columns"),
-        ("image,image\na,b\n", r"line 1: column names that occur twice: 'image'"),
-        ("image,caption,split\na,b,Not a split\n", r"line 2: 'Not a split' can be no split's name"),
+        ("", r"pairs\.csv: empty; its first line must name the columns"),
+        ("image,image\na,b\n", r"line 1: duplicate column names: 'image'"),
+        ("image,caption,split\na,b,Not a split\n", r"line 2: 'Not a split' is not a valid split name"),
         (
             "image,caption,split\n" + "".join(f"a,b,s{n}\n" for n in range(40)),
             r"line 34: more than 32 diff",
@@ -207,7 +207,7 @@ def test_a_parquet_that_is_none_says_so(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"x\.parquet: no column with captions; it has a; name the right one"):
         pairs_of(tmp_path, {"kind": "parquet", "file": "x.parquet", "root": "."})
     put_parquet(tmp_path / "x.parquet", {"image": ["a"], "caption": ["b"]})
-    with pytest.raises(PipelineError, match=r"row 1: the image is a path, 'a'; say in dataset\.root where"):
+    with pytest.raises(PipelineError, match=r"row 1: the image is a path, 'a'; set dataset\.root to"):
         pairs_of(tmp_path, {"kind": "parquet", "file": "x.parquet"})
 
 
