@@ -24,7 +24,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["images", "judge", "llm"],
         ["manifest", "prompts", "shards"],
         ["files", "worlds"],
-        ["errors", "pair", "progress"],
+        ["errors", "pair"],
     ],
     "model": [
         ["launch"],
