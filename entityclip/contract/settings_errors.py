@@ -39,7 +39,7 @@ def explain(error: ValidationError, model: type[BaseModel], *, show_values: bool
 def _valid_keys(model: type[BaseModel], section: tuple[int | str, ...]) -> list[str]:
     models = [model]
     for part in section:
-        fields = [m.model_fields[part] for m in models if part in m.model_fields]  # type: ignore[index]
+        fields = [m.model_fields[part] for m in models if part in m.model_fields]
         if fields:
             models = [found for field in fields for found in models_in(field.annotation)]
         else:  # an index in a list, or the value of `kind` in a union of models

@@ -44,8 +44,8 @@ def server_flags(
         "--gpu-memory-utilization": (settings.gpu_memory_utilization, None),
         "--allowed-local-media-path": (media_root, None),
     }
-    for flag, (value, default) in optional.items():
-        flags += [flag, str(value)] if value != default else []
+    for option, (setting, default) in optional.items():
+        flags += [option, str(setting)] if setting != default else []
     for flag, value in settings.serve.items():  # last, so that they take precedence
         flags += _passed_through(flag, value)
     return flags
