@@ -6,7 +6,6 @@ Texts are read from a memory-mapped file and tokenised, and images decoded, in t
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from model.clip.towers import Towers, image_size
 from model.data.batch_sampler import RandomBatchSampler, SequentialBatchSampler
 from model.data.images import DEFAULT_LIMIT, BadImages, Preprocessing, decode_bytes, decode_file
 from model.data.packed_images import PackedImages
-from model.data.samples import BadSample, LoadedRows, PackedRow, Sample, SampleCache
+from model.data.samples import BadRow, LoadedRows, PackedRow, SampleCache
 from model.data.shards import SplitRows
 from model.data.workers import count_workers
 from model.errors import ModelError
@@ -40,19 +39,19 @@ class Truncation:
     rows: int  # number counted: all, or a sample
 
 
-class TripleDataset(Dataset[Sample | BadSample]):
-    """Samples of a split by row number, and the rows' metadata.
+class TripleDataset(Dataset[LoadedRows]):
+    """Rows of a split by number, loaded many at a time, and their metadata.
 
-    A sample depends on its row only, not on the process that loads it. A worker process receives only what loading
-    samples needs, nothing of which grows with the split.
+    What is loaded depends on the row only, not on the process. A worker process receives only what loading needs,
+    nothing of which grows with the split.
 
     Attributes:
         ids, topics: by row, read from disk on access.
         image_group, caption_group, key_group: (N,) int64, equal for rows with equal image, caption, key.
         anchors: (N, D), set by training if the method uses them.
         failures: why images could not be used, by id, for the rows loaded so far.
-        cache: the samples, if `model.data.loader.cache_samples` has cached them.
-        reads_explanations: whether samples include explanation tokens.
+        cache: the loaded rows, if `model.data.loader.cache_samples` has cached them.
+        reads_explanations: whether explanation tokens are loaded.
         is_packed: whether images are in the shards, so that a free order would read row groups repeatedly.
         trim: whether the texts of a batch are cut to the longest.
         workers: processes that load batches; 0: this process.
@@ -74,7 +73,7 @@ class TripleDataset(Dataset[Sample | BadSample]):
         Args:
             explanations, trim, workers: see the attributes; `trim` only if the method does not read padding, and
                 `workers` None is one per core.
-            count_explanations: count truncated explanations even if samples do not include them.
+            count_explanations: count truncated explanations even if they are not loaded.
             max_bad_images: share of the rows, rounded up, whose image may be unusable.
 
         Raises ModelError for a missing image root, images packed smaller than the model's input, and a tokenizer that
@@ -107,38 +106,20 @@ class TripleDataset(Dataset[Sample | BadSample]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, row: int) -> Sample | BadSample:
-        return self.__getitems__([row])[0]
-
-    def __getitems__(self, rows: Sequence[int | PackedRow]) -> list[Sample | BadSample]:
-        """Load the samples of R rows, in their order."""
+    def __getitems__(self, rows: Sequence[int | PackedRow]) -> LoadedRows:
+        """Load rows; possibly none has a usable image."""
         numbers = [row.row if isinstance(row, PackedRow) else row for row in rows]
         if self.cache is not None:
-            return self.cache.samples(numbers)
-        images = [self._pixels(row) for row in rows]
-        usable = [row for row, image in zip(numbers, images, strict=True) if not isinstance(image, str)]
-        captions = iter(self._tokens("caption", usable)[0])
-        explanations = iter(self._tokens("explanation", usable)[0]) if self.reads_explanations else repeat(None)
-        return [
-            BadSample(row, image) if isinstance(image, str) else Sample(row, image, next(captions), next(explanations))
-            for row, image in zip(numbers, images, strict=True)
-        ]
-
-    def collate(self, samples: Sequence[Sample | BadSample]) -> LoadedRows:
-        """Stack the samples with a usable image; there may be none."""
-        usable = [sample for sample in samples if isinstance(sample, Sample)]
-        failures = [sample for sample in samples if isinstance(sample, BadSample)]
-        if not usable:
-            tokens = torch.zeros((0, self.tokenize.context_length), dtype=torch.int32)
-            pixels = torch.zeros((0, 3, *self.image_size), dtype=torch.uint8)
-            return LoadedRows([], pixels, tokens, tokens if self.reads_explanations else None, failures)
-        explanations = [sample.explanation for sample in usable if sample.explanation is not None]
+            return self.cache.loaded(numbers)
+        images = [*zip(numbers, map(self._pixels, rows), strict=True)]
+        usable = [row for row, image in images if isinstance(image, Tensor)]
+        pixels = [image for _, image in images if isinstance(image, Tensor)]
         return LoadedRows(
-            [sample.row for sample in usable],
-            torch.stack([sample.pixels for sample in usable]),
-            torch.stack([sample.caption for sample in usable]),
-            torch.stack(explanations) if explanations else None,
-            failures,
+            usable,
+            torch.stack(pixels) if pixels else torch.zeros((0, 3, *self.image_size), dtype=torch.uint8),
+            self._tokens("caption", usable)[0],
+            self._tokens("explanation", usable)[0] if self.reads_explanations else None,
+            [BadRow(row, image) for row, image in images if isinstance(image, str)],
         )
 
     def training_sampler(self, batch_size: int, seed: int) -> RandomBatchSampler:
@@ -162,7 +143,7 @@ class TripleDataset(Dataset[Sample | BadSample]):
         packed = self._rows.row_index["packed"]
         return [PackedRow(row, images.read(*self._rows.location(row))) if packed[row] else row for row in rows]
 
-    def note_failures(self, failures: Iterable[BadSample]) -> None:
+    def note_failures(self, failures: Iterable[BadRow]) -> None:
         """Record failures by id. Raises ModelError if more images have failed than allowed."""
         for bad in failures:
             self.failures.add(self.ids[bad.row], bad.why)

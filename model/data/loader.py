@@ -32,7 +32,7 @@ Result = TypeVar("Result")
 
 
 def cache_samples(dataset: "TripleDataset", limit_mib: int) -> bool:
-    """Cache all samples in memory if their pixels fit in `limit_mib`, and return whether they do.
+    """Cache all rows in memory if their pixels fit in `limit_mib`, and return whether they do.
 
     Batches are the same with and without a cache. Raises ModelError if too many images cannot be used.
     """
@@ -44,7 +44,7 @@ def cache_samples(dataset: "TripleDataset", limit_mib: int) -> bool:
     chunks = map(partial(dataset.with_packed_images, dataset.packed_images()), dataset.sequential_sampler(CHUNK))
     workers = dataset.workers if count > _FEW else 0
     with tqdm(total=count, desc="images", unit="image", disable=None, leave=False) as bar:
-        for loaded in load_chunks(dataset, chunks, dataset.collate, workers=workers):
+        for loaded in load_chunks(dataset, chunks, _as_loaded, workers=workers):
             dataset.note_failures(loaded.failures)
             cache.add(loaded)
             bar.update(len(loaded.rows) + len(loaded.failures))
@@ -78,7 +78,7 @@ def load_batches(
     if dataset.is_packed and dataset.cache is None:
         to_load = map_ahead(partial(dataset.with_packed_images, dataset.packed_images()), to_load, ahead)
     workers = dataset.workers if dataset.cache is None else 0
-    loaded = load_chunks(dataset, to_load, dataset.collate, workers=workers, ahead=ahead, pin=device.type == "cuda")
+    loaded = load_chunks(dataset, to_load, _as_loaded, workers=workers, ahead=ahead, pin=device.type == "cuda")
     for part in loaded:
         yield _batch(dataset, [part, *islice(loaded, chunk_counts.popleft() - 1)], device)
 
@@ -86,13 +86,13 @@ def load_batches(
 def load_chunks(
     dataset: Dataset[Any],
     chunks: Iterable[list[Any]],
-    collate: Callable[[list[Any]], Result],
+    collate: Callable[[Any], Result],
     *,
     workers: int,
     ahead: int = 0,
     pin: bool = False,
 ) -> Iterator[Result]:
-    """Yield the collated samples of each chunk in order, loaded by `workers` processes (0: this process).
+    """Yield the collated items of each chunk in order, loaded by `workers` processes (0: this process).
 
     About `ahead` chunks are prefetched, at least two per worker. With `pin`, tensors are in pinned memory.
 
@@ -140,6 +140,11 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], depth: 
             yield under_way.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _as_loaded(rows: LoadedRows) -> LoadedRows:
+    """Collate nothing: a TripleDataset loads the rows of a chunk together."""
+    return rows
 
 
 def _chunks(rows: list[int]) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""Samples of a dataset: single, collated, and cached."""
+"""Loaded rows of a dataset, and their in-memory cache."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,16 +14,7 @@ class PackedRow(NamedTuple):
     image: bytes
 
 
-class Sample(NamedTuple):
-    """One row."""
-
-    row: int
-    pixels: Tensor  # (3, H, W) uint8
-    caption: Tensor  # (context_length,) int32 token ids
-    explanation: Tensor | None  # (context_length,) int32 token ids
-
-
-class BadSample(NamedTuple):
+class BadRow(NamedTuple):
     """A row whose image cannot be used."""
 
     row: int
@@ -31,23 +22,23 @@ class BadSample(NamedTuple):
 
 
 class LoadedRows(NamedTuple):
-    """Collated samples, U with a usable image, in compact types for the transfer between processes."""
+    """Tokens and pixels of U rows with a usable image, in compact types for the transfer between processes."""
 
     rows: list[int]  # usable rows, in the requested order
     pixels: Tensor  # (U, 3, H, W) uint8
-    captions: Tensor  # (U, context_length) int32
-    explanations: Tensor | None  # (U, context_length) int32
-    failures: list[BadSample]
+    captions: Tensor  # (U, context_length) int32 token ids
+    explanations: Tensor | None  # (U, context_length) int32 token ids
+    failures: list[BadRow]
 
 
 class SampleCache:
-    """Samples of N rows in memory."""
+    """All N rows of a dataset in memory."""
 
-    def __init__(self, rows: int, image_size: tuple[int, int], context_length: int, *, explanations: bool) -> None:
-        self._pixels = torch.empty((rows, 3, *image_size), dtype=torch.uint8)
-        self._captions = torch.empty((rows, context_length), dtype=torch.int32)
+    def __init__(self, count: int, image_size: tuple[int, int], context_length: int, *, explanations: bool) -> None:
+        self._pixels = torch.empty((count, 3, *image_size), dtype=torch.uint8)
+        self._captions = torch.empty((count, context_length), dtype=torch.int32)
         self._explanations = torch.empty_like(self._captions) if explanations else None
-        self._failures: dict[int, BadSample] = {}
+        self._failures: dict[int, BadRow] = {}
 
     def add(self, loaded: LoadedRows) -> None:
         """Copy loaded rows into the cache."""
@@ -56,11 +47,9 @@ class SampleCache:
             self._explanations[loaded.rows] = loaded.explanations
         self._failures |= {bad.row: bad for bad in loaded.failures}
 
-    def samples(self, rows: Sequence[int]) -> list[Sample | BadSample]:
-        """Return the samples of cached rows."""
-        explanations = self._explanations
-        return [
-            self._failures.get(row)
-            or Sample(row, self._pixels[row], self._captions[row], None if explanations is None else explanations[row])
-            for row in rows
-        ]
+    def loaded(self, rows: Sequence[int]) -> LoadedRows:
+        """Return cached rows, as the dataset would load them."""
+        usable = [row for row in rows if row not in self._failures]
+        failures = [self._failures[row] for row in rows if row in self._failures]
+        explanations = None if self._explanations is None else self._explanations[usable]
+        return LoadedRows(usable, self._pixels[usable], self._captions[usable], explanations, failures)
