@@ -1,7 +1,8 @@
 """Exact percentiles of token lengths, from counts by length in bounded memory."""
 
 from collections import Counter
-from itertools import accumulate
+
+import numpy as np
 
 from pipeline.checking.report import Lengths
 
@@ -12,23 +13,18 @@ def lengths_of(counts: Counter[int], limit: int) -> Lengths | None:
     Args:
         counts: number of texts by length in tokens.
     """
-    texts = counts.total()
-    if not texts:
+    if not counts.total():
         return None
-    ordered = sorted(counts)
-    upto = list(accumulate(counts[length] for length in ordered))
-
-    def percentile(p: int) -> int:
-        return next(length for length, texts_upto in zip(ordered, upto, strict=True) if 100 * texts_upto >= p * texts)
-
+    lengths, texts = np.array(sorted(counts.items())).T
+    p5, p50, p95, p99 = np.quantile(lengths, (0.05, 0.5, 0.95, 0.99), weights=texts, method="inverted_cdf").tolist()
     return Lengths(
-        texts=texts,
-        mean=sum(length * count for length, count in counts.items()) / texts,
-        p5=percentile(5),
-        p50=percentile(50),
-        p95=percentile(95),
-        p99=percentile(99),
-        longest=ordered[-1],
+        texts=counts.total(),
+        mean=float(lengths @ texts / texts.sum()),
+        p5=p5,
+        p50=p50,
+        p95=p95,
+        p99=p99,
+        longest=int(lengths[-1]),
         limit=limit,
-        over_limit=sum(count for length, count in counts.items() if length > limit),
+        over_limit=int(texts[lengths > limit].sum()),
     )

@@ -1,10 +1,12 @@
 """Exact histograms of integers, from row counts by value."""
 
-from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import count
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 _BINS = 12
 _MOST_BINS = 16
@@ -58,46 +60,30 @@ class Histogram:
 
 def histogram(tally: Counter[int | None], context: int | None = None) -> Histogram | None:
     """Build a histogram from row counts by value; None if no row has a value."""
-    values = sorted(value for value in tally if value is not None)
-    if not values:
+    known = sorted((value, rows) for value, rows in tally.items() if value is not None)
+    if not known:
         return None
-    sums = list(accumulate(tally[value] for value in values))
-    rows = sums[-1]
-    quantiles = {share: values[bisect_left(sums, share * rows)] for share in _QUANTILES}
+    values, rows = np.array(known).T
+    quantiles = np.quantile(values, _QUANTILES, weights=rows, method="inverted_cdf").tolist()
     return Histogram(
-        rows=rows,
+        rows=int(rows.sum()),
         unknown=tally[None],
-        least=values[0],
-        mean=sum(value * tally[value] for value in values) / rows,
-        most=values[-1],
-        quantiles=quantiles,
-        bins=_bins(values, tally, quantiles[0.99]),
+        least=int(values[0]),
+        mean=float(values @ rows / rows.sum()),
+        most=int(values[-1]),
+        quantiles=dict(zip(_QUANTILES, quantiles, strict=True)),
+        bins=_bins(values, rows, quantiles[-1]),
         context=context,
-        over=None if context is None else sum(tally[value] for value in values if value > context),
+        over=None if context is None else int(rows[values > context].sum()),
     )
 
 
-def _bins(values: list[int], tally: Counter[int | None], high: int) -> tuple[Bin, ...]:
+def _bins(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], high: int) -> tuple[Bin, ...]:
     """Return bins of equal, round width up to `high`; values far above it share a last, open one."""
-    width = _round_width((high - values[0] + 1) / _BINS)
-    first = values[0] // width
-    last = values[-1] // width
+    least = (high - int(values[0]) + 1) / _BINS
+    width = next(step * 10**power for power in count() for step in (1, 2, 5) if step * 10**power >= least)
+    first, last = int(values[0]) // width, int(values[-1]) // width
     if last - first >= _MOST_BINS:
         last = high // width
-    counts: Counter[int] = Counter()
-    for value in values:
-        counts[min(value // width, last + 1)] += tally[value]
-    bins = [Bin(n * width, (n + 1) * width - 1, counts[n]) for n in range(first, last + 1)]
-    if counts[last + 1]:
-        bins.append(Bin((last + 1) * width, None, counts[last + 1]))
-    return tuple(bins)
-
-
-def _round_width(least: float) -> int:
-    """Return the smallest of 1, 2, 5, 10, 20, 50, ... that is not below `least`."""
-    power = 1
-    while True:
-        for step in (1, 2, 5):
-            if step * power >= least:
-                return step * power
-        power *= 10
+    counts = np.bincount(np.minimum(values // width, last + 1) - first, rows).astype(int).tolist()
+    return tuple(Bin(n * width, (n + 1) * width - 1 if n <= last else None, c) for n, c in enumerate(counts, first))
