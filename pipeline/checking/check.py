@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from entityclip.contract.progress import Progress
 from pipeline.checking import dataset as of_dataset
@@ -35,13 +36,6 @@ from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
 
 _Result = TypeVar("_Result")
-_Step = Literal["open", "read", "plan", "probe"]
-_FAILED: dict[_Step, Code] = {
-    "open": "cannot_open",
-    "read": "cannot_read",
-    "plan": "cannot_plan",
-    "probe": "cannot_probe",
-}
 
 
 @dataclass(frozen=True)
@@ -87,17 +81,20 @@ def check_manifest(
     notes = ReaderNotes()
     look = planned = estimate = lengths = languages = None
     with rare_collections(), tempfile.TemporaryDirectory(prefix="entityclip-check-") as folder:
-        job = steps.take("open", lambda: open_job(path, engine=engine, output=output)) if options.generation else None
-        data = steps.take("read", lambda: _read(manifest, options, notes, Path(folder) / "rows.arrow"))
+        job = None
+        if options.generation:
+            job = steps.take("cannot_open", lambda: open_job(path, engine=engine, output=output))
+        data = steps.take("cannot_read", lambda: _read(manifest, options, notes, Path(folder) / "rows.arrow"))
         if data is not None and len(data.rows):
             with steps.timed("compare"):
                 lengths, languages = _compare(data, manifest, steps.findings)
             with steps.timed("images"):
                 look = _look(data, manifest, options, steps.findings)
             if job is not None:
-                planned = steps.take("plan", lambda: _plan(job, data, look, options, Path(folder), steps.findings))
+                plan = partial(_plan, job, data, look, options, Path(folder), steps.findings)
+                planned = steps.take("cannot_plan", plan)
             if planned is not None and planned.requests and status_of(steps.findings) != "error":
-                estimate = steps.take("probe", lambda: _probe(planned, steps.findings))
+                estimate = steps.take("cannot_probe", partial(_probe, planned, steps.findings))
         elif data is not None:
             steps.findings.append(of_dataset.no_pairs())
         return CheckReport(
@@ -140,13 +137,13 @@ class _Steps:
         yield
         self.seconds[name] = time.monotonic() - began
 
-    def take(self, name: _Step, step: Callable[[], _Result]) -> _Result | None:
+    def take(self, failure: Code, step: Callable[[], _Result]) -> _Result | None:
         """Run and time a step; return its result, or None if it fails, which becomes a finding."""
-        with self.timed(name):
+        with self.timed(failure.removeprefix("cannot_")):
             try:
                 return step()
             except PipelineError as error:
-                self.findings.append(of_dataset.failed(_FAILED[name], error))
+                self.findings.append(of_dataset.failed(failure, error))
                 return None
 
 

@@ -90,7 +90,8 @@ def look_at_images(rows: PairFile, chosen: Rows, root: Path, workers: int | None
     faulty: Counter[ImageFault] = Counter()
     examples: dict[ImageFault, list[tuple[int, str]]] = {}
     with Progress("images", "images", len(chosen)) as progress:
-        for place, (content, fault) in enumerate(_looked_at(_paths(rows, chosen), root, workers or cores())):
+        paths = (rows.pair(row).image for row in chosen)
+        for place, (content, fault) in enumerate(_looked_at(paths, root, workers or cores())):
             contents[place] = content
             if fault is not None:
                 kind, reason = fault
@@ -130,11 +131,6 @@ def _looked_at(images: Iterator[str], root: Path, workers: int) -> Iterator[_Loo
                 yield from tasks.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)  # an interrupt waits only for running tasks
-
-
-def _paths(rows: PairFile, chosen: Rows) -> Iterator[str]:
-    for row in chosen:
-        yield rows.pair(row).image
 
 
 def image_counts(look: ImageLook, distinct: int) -> ImageCounts:

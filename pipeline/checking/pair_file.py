@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import pyarrow as pa
@@ -32,8 +31,11 @@ class PairFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.finish()
+    def __exit__(self, *exc: object) -> None:
+        """End writing and open the file for reading."""
+        self._flush()
+        self._writer.close()
+        self._reader = pa.ipc.open_file(pa.memory_map(str(self._path)))
 
     def append(self, pair: Pair) -> None:
         """Add a row."""
@@ -41,12 +43,6 @@ class PairFile:
         self._rows += 1
         if len(self._waiting) == _ROWS_A_BATCH:
             self._flush()
-
-    def finish(self) -> None:
-        """End writing and open the file for reading."""
-        self._flush()
-        self._writer.close()
-        self._reader = pa.ipc.open_file(pa.memory_map(str(self._path)))
 
     def pairs(self) -> Iterator[Pair]:
         """Yield all pairs, in order."""
@@ -61,7 +57,7 @@ class PairFile:
         return self._held[1][place]
 
     def _read(self, batch: int) -> list[Pair]:
-        assert self._reader is not None, "finish() comes first"
+        assert self._reader is not None, "leave the context first"
         columns = [column.to_pylist() for column in self._reader.get_batch(batch).columns]
         return [Pair(*values) for values in zip(*columns, strict=True)]
 

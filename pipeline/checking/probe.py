@@ -14,10 +14,8 @@ from pipeline.job import Job
 def probe_engine(job: Job, requests: list[Request], to_generate: int) -> Estimate:
     """Open the job's engine, let it answer `requests` (at least one), and close it.
 
-    The estimate assumes the probe's rate; a server with more requests in flight is faster.
-
-    Raises:
-        PipelineError: the engine cannot be opened, or fails.
+    The estimate assumes the probe's rate; a server with more requests in flight is faster. Raises PipelineError if the
+    engine cannot be opened, or fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()

@@ -54,10 +54,7 @@ def repeats(digests: Digests, rows: Rows, most: int) -> Repeats:
 
 def later_rows(digests: Digests) -> Rows:
     """Return all rows whose digest an earlier row has, ascending."""
-    first = np.unique(digests, return_index=True)[1]
-    later = np.ones(len(digests), np.bool_)
-    later[first] = False
-    return np.flatnonzero(later)
+    return np.setdiff1d(np.arange(len(digests)), first_rows(digests), assume_unique=True)
 
 
 def first_rows(digests: Digests) -> Rows:
@@ -138,10 +135,7 @@ def repeat_findings(survey: Survey) -> list[Finding]:
 def repeated_content_findings(survey: Survey, look: ImageLook) -> list[Finding]:
     """Report decoded images whose bytes occur under several paths in a split."""
     contents = look.contents_by_row(survey.images)
-    first_of_path = [
-        rows[np.sort(np.unique(survey.images[rows], return_index=True)[1])]
-        for rows in map(survey.rows_of, survey.splits)
-    ]
+    first_of_path = [rows[first_rows(survey.images[rows])] for rows in map(survey.rows_of, survey.splits)]
     return _finding(
         survey,
         contents,

@@ -69,14 +69,7 @@ def survey(
     context_length: int,
     language_of: Callable[[str], str | None] | None,
 ) -> Survey:
-    """Read all pairs.
-
-    Args:
-        path: temporary file for the pairs.
-
-    Raises:
-        PipelineError: from the reader.
-    """
+    """Read all pairs into a temporary file at `path`. Raises PipelineError if the reader does."""
     found: dict[str, int] = {}
     split, ids, images, captions, plain_captions = array("H"), array("q"), array("q"), array("q"), array("q")
     lengths: Counter[int] = Counter()
@@ -108,17 +101,13 @@ def survey(
     return Survey(
         rows=rows,
         splits=tuple(ordered),
-        split=place[np.frombuffer(split, np.uint16)] if ids else np.zeros(0, np.uint16),
-        ids=_digests(ids),
-        images=_digests(images),
-        captions=_digests(captions),
-        plain_captions=_digests(plain_captions),
+        split=place[np.asarray(split)],
+        ids=np.asarray(ids),
+        images=np.asarray(images),
+        captions=np.asarray(captions),
+        plain_captions=np.asarray(plain_captions),
         clip_tokens=lengths,
         long_captions=long_captions,
         languages=languages if language_of is not None else None,
         in_language=in_language,
     )
-
-
-def _digests(column: "array[int]") -> Digests:
-    return np.frombuffer(column, np.int64) if column else np.zeros(0, np.int64)

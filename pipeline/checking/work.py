@@ -17,8 +17,8 @@ from pipeline.generation.resume import BucketWork, divide, spooled_answers
 from pipeline.generation.spool import read_spool
 from pipeline.job import Job
 from pipeline.pair import Pair
-from pipeline.plan.plan import PlannedPair, plan_pairs, write_plan
-from pipeline.shards.shard import ShardFile, read_shard
+from pipeline.plan.plan import plan_pairs, write_plan
+from pipeline.shards.shard import read_shard
 
 _Item = TypeVar("_Item")
 
@@ -83,7 +83,9 @@ def plan_work(
     with Progress("divide", "pairs", sum(plan.pairs.values())) as progress:
         for bucket in plan.buckets:
             planned = plan.bucket(bucket).pairs()
-            work = _divided(job, bucket, planned, existing.get(bucket, []), redo, image_problem)
+            rows = [row for file in existing.get(bucket, []) for row in read_shard(job.storage, file.name).rows]
+            spooled = spooled_answers(job, planned, read_spool(job.spool_path(bucket)), redo)
+            work = divide(job, planned, rows, spooled, redo, image_problem)
             for request in work.requests:
                 asked.add(request)
                 prompt_tokens += request.prompt_tokens
@@ -124,19 +126,6 @@ def length_findings(lengths: Lengths | None) -> list[Finding]:
             mend="they get the status too_long: raise generation.max_model_len, or shorten captions or the prompt",
         )
     ]
-
-
-def _divided(
-    job: Job,
-    bucket: int,
-    planned: list[PlannedPair],
-    files: list[ShardFile],
-    redo: Redo,
-    image_problem: Callable[[str], str | None],
-) -> BucketWork:
-    existing = [row for file in files for row in read_shard(job.storage, file.name).rows]
-    spooled = spooled_answers(job, planned, read_spool(job.spool_path(bucket)), redo)
-    return divide(job, planned, existing, spooled, redo, image_problem)
 
 
 def _lengths(work: BucketWork) -> Counter[int]:

@@ -14,11 +14,7 @@ PATTERN = "*?[{"
 
 
 def open_file_system(url: str, what: str) -> tuple[pa_fs.FileSystem, str]:
-    """Call the contract's `open_file_system`; `what` names the URL in errors.
-
-    Raises:
-        PipelineError: the URL holds credentials, or no installed file system knows its scheme.
-    """
+    """Call the contract's `open_file_system`, raising PipelineError; `what` names the URL in errors."""
     try:
         return file_systems.open_file_system(url)
     except ContractError as error:

@@ -25,19 +25,15 @@ class Storage(Protocol):
 
     def files(self) -> Iterator[StoredFile]:
         """Yield all files, except below names that start with _ or a dot, which dataset readers ignore too."""
-        ...
 
     def read(self, name: str) -> bytes:
         """Return the content of a file. Raises FileNotFoundError."""
-        ...
 
     def write(self, name: str, content: bytes) -> None:
         """Create or replace a file atomically. The caller must be the only writer of that name."""
-        ...
 
     def delete(self, name: str) -> None:
         """Remove a file if it exists."""
-        ...
 
 
 class LocalFolder:
@@ -47,23 +43,19 @@ class LocalFolder:
         self._root = root
 
     def files(self) -> Iterator[StoredFile]:
-        """See `Storage.files`."""
         for folder in sorted(self._root.glob("[!_.]*/")):
             for path in sorted(folder.rglob("[!_.]*")):
                 if path.is_file():
                     yield StoredFile(path.relative_to(self._root).as_posix(), path.stat().st_size)
 
     def read(self, name: str) -> bytes:
-        """See `Storage.read`."""
         return (self._root / name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
-        """See `Storage.write`."""
         with written_whole(self._root / name, one_writer=True) as temporary:
             temporary.write_bytes(content)
 
     def delete(self, name: str) -> None:
-        """See `Storage.delete`."""
         (self._root / name).unlink(missing_ok=True)
 
 
@@ -75,7 +67,6 @@ class ObjectStorage:
         self._prefix = prefix.rstrip("/")
 
     def files(self) -> Iterator[StoredFile]:
-        """See `Storage.files`."""
         selector = pa_fs.FileSelector(self._prefix, recursive=True, allow_not_found=True)
         for info in sorted(self._filesystem.get_file_info(selector), key=lambda found: found.path):
             name = info.path.removeprefix(f"{self._prefix}/")
@@ -83,28 +74,21 @@ class ObjectStorage:
                 yield StoredFile(name, info.size)
 
     def read(self, name: str) -> bytes:
-        """See `Storage.read`."""
         with self._filesystem.open_input_stream(f"{self._prefix}/{name}") as stream:
             return bytes(stream.read())
 
     def write(self, name: str, content: bytes) -> None:
-        """See `Storage.write`."""
         stream = self._filesystem.open_output_stream(f"{self._prefix}/{name}")
         stream.write(content)  # in one call: if interrupted between two writes, closing would commit the first
         stream.close()
 
     def delete(self, name: str) -> None:
-        """See `Storage.delete`."""
         if self._filesystem.get_file_info(f"{self._prefix}/{name}").type == pa_fs.FileType.File:
             self._filesystem.delete_file(f"{self._prefix}/{name}")
 
 
 def open_storage(location: Path | str) -> Storage:
-    """Return the storage at a local folder or a URL, such as `s3://bucket/prefix`.
-
-    Raises:
-        PipelineError: see `open_file_system`.
-    """
+    """Return the storage at a local folder or a URL like `s3://bucket/prefix`. Raises like `open_file_system`."""
     if not is_url(str(location)):
         return LocalFolder(Path(location))
     return ObjectStorage(*open_file_system(str(location), "output"))

@@ -25,10 +25,8 @@ _CHUNK = 2**20
 def fetch_images(manifest: Manifest, images: Iterable[str]) -> None:
     """Download the images that are missing locally; does nothing if the dataset's root is local.
 
-    An image that does not exist at the URL stays absent, which its row's status reports.
-
-    Raises:
-        PipelineError: the server cannot be reached, or refuses.
+    An image that does not exist at the URL stays absent, which its row's status reports. Raises PipelineError if the
+    server cannot be reached, or refuses.
     """
     url = manifest.dataset_root
     if url is None or not is_url(url):
@@ -43,8 +41,7 @@ def fetch_images(manifest: Manifest, images: Iterable[str]) -> None:
     with ThreadPoolExecutor(_THREADS) as pool:
         while some := set(islice(stream, _AT_ONCE)):
             missing = sorted(image for image in some if _is_below(image) and not _is_there(root / image))
-            for _ in pool.map(fetch, missing):
-                pass
+            list(pool.map(fetch, missing))  # raises the first error
 
 
 def with_images(pairs: Iterable[Pair], manifest: Manifest) -> Iterator[Pair]:

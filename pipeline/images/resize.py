@@ -33,11 +33,7 @@ def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int,
 
 
 def shown_image(root: Path, path: str | None, data: bytes | None, longest: int) -> bytes:
-    """Return an image as JPEG with no side longer than `longest` pixels; never enlarges.
-
-    Raises:
-        BadImage: it cannot be used, or is too large to be shown.
-    """
+    """Return a JPEG with no side longer than `longest`, never enlarged. Raises BadImage if unusable or too large."""
     if data is None and (size := image_file(root, path).stat().st_size) > MAX_BYTES:
         raise BadImage(f"{path}: {size:,} bytes are too many to show here", ImageFault.TOO_LARGE)
     with open_image(root, path, data) as image:

@@ -26,11 +26,7 @@ class ImageStore:
         self._root = root
 
     def put(self, content: bytes) -> str:
-        """Write an image unless it exists; return its path relative to the root, with forward slashes.
-
-        Raises:
-            OSError: it cannot be written.
-        """
+        """Write an image unless it exists; return its path below the root, with forward slashes. Raises OSError."""
         digest = hashlib.sha256(content).hexdigest()[:40]
         relative = f"{digest[:2]}/{digest[2:]}{_ending(content)}"
         path = self._root / relative

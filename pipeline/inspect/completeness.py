@@ -1,6 +1,6 @@
 """Progress of a generation, from the files next to its shards: receipts, spool, writers."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from entityclip.contract.errors import ContractError
 from entityclip.contract.receipts import RECEIPTS, BucketReceipt, ReceiptVersionError, ShardReceipt, parse_receipt
@@ -12,7 +12,7 @@ _SPOOL, _WRITERS = "_spool", "_writers"
 
 
 @dataclass(frozen=True)
-class Made:
+class Completeness:
     """Finished and missing parts of an output.
 
     Attributes:
@@ -44,62 +44,40 @@ class Made:
         return bool(self.receipts) and not (self.unfinished or self.pending or self.missing or self.unlisted)
 
 
-@dataclass
-class _Receipts:
-    by_bucket: dict[int, BucketReceipt] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
-
-    def shards(self) -> dict[str, ShardReceipt]:
-        return {name: shard for receipt in self.by_bucket.values() for name, shard in receipt.shards.items()}
-
-
-def how_far(found: Found, looks: list[Look], damaged: list[Fault]) -> tuple[Made, list[Fault]]:
+def check_completeness(found: Found, looks: list[Look], damaged: list[Fault]) -> tuple[Completeness, list[Fault]]:
     """Return the progress of the output that these shards belong to, and shards that contradict their receipts."""
-    receipts = _read_receipts(found)
-    listed = receipts.shards()
+    names = [name for name in found.listed(RECEIPTS) if name.endswith(".json")]
+    read = list(each(lambda name: _receipt(found, name), names, "receipts"))
+    receipts = {receipt.bucket: receipt for receipt in read if isinstance(receipt, BucketReceipt)}
+    faults = [fault for fault in read if isinstance(fault, Fault)]
+    listed = {name: shard for receipt in receipts.values() for name, shard in receipt.shards.items()}
     there = {shard.name for shard in found.shards}
-    buckets = _num_buckets(looks, receipts)
+    numbers = [receipt.num_buckets for receipt in receipts.values()]
+    numbers += [look.provenance["num_shards"] for look in looks if isinstance(look.provenance.get("num_shards"), int)]
+    buckets = max(numbers, default=None)
     whole = found.kind == "explanations"  # of a part of an output only its own shards can be compared
-    made = Made(
+    made = Completeness(
         buckets=buckets,
-        receipts=len(receipts.by_bucket),
-        unfinished=tuple(n for n in range(buckets or 0) if n not in receipts.by_bucket) if whole else (),
-        pending=sum(receipt.pending for receipt in receipts.by_bucket.values()),
-        unsent=sum(receipt.unsent for receipt in receipts.by_bucket.values()),
+        receipts=len(receipts),
+        unfinished=tuple(n for n in range(buckets or 0) if n not in receipts) if whole else (),
+        pending=sum(receipt.pending for receipt in receipts.values()),
+        unsent=sum(receipt.unsent for receipt in receipts.values()),
         missing=tuple(sorted(listed.keys() - there)) if whole else (),
         unlisted=tuple(sorted(there - listed.keys() - {fault.name for fault in damaged})),
         spooled=dict(each(lambda name: (name, _answers(found, name)), found.listed(_SPOOL), "spool")) if whole else {},
         half_written=found.half_written,
         writers=tuple(_text(found, name) for name in found.listed(_WRITERS)) if whole else (),
     )
-    return made, [*receipts.faults, *_not_as_listed(looks, listed)]
+    return made, [*faults, *_not_as_listed(looks, listed)]
 
 
-def _read_receipts(found: Found) -> _Receipts:
-    receipts = _Receipts()
-    names = [name for name in found.listed(RECEIPTS) if name.endswith(".json")]
-    for name, content in each(lambda name: (name, _receipt(found, name)), names, "receipts"):
-        if isinstance(content, str):
-            receipts.faults.append(Fault(name, content))
-        else:
-            receipts.by_bucket[content.bucket] = content
-    return receipts
-
-
-def _receipt(found: Found, name: str) -> BucketReceipt | str:
-    """Return a receipt, or what is wrong with it."""
+def _receipt(found: Found, name: str) -> BucketReceipt | Fault:
     try:
         return parse_receipt(found.read(name))
     except ReceiptVersionError as error:
-        return visible(str(error), 200)
+        return Fault(name, visible(str(error), 200))
     except (OSError, ContractError) as error:
-        return f"is not a receipt: {visible(str(error), 200)}"
-
-
-def _num_buckets(looks: list[Look], receipts: _Receipts) -> int | None:
-    numbers = [receipt.num_buckets for receipt in receipts.by_bucket.values()]
-    numbers += [look.provenance["num_shards"] for look in looks if isinstance(look.provenance.get("num_shards"), int)]
-    return max(numbers, default=None)
+        return Fault(name, f"is not a receipt: {visible(str(error), 200)}")
 
 
 def _not_as_listed(looks: list[Look], listed: dict[str, ShardReceipt]) -> list[Fault]:
@@ -111,15 +89,10 @@ def _not_as_listed(looks: list[Look], listed: dict[str, ShardReceipt]) -> list[F
             statuses[status] = statuses.get(status, 0) + count
         footer = look.provenance.get("counts")
         if footer is not None and footer != statuses:
-            faults.append(
-                Fault(look.name, f"has rows {statuses}, its footer says {visible(str(footer), 200)}", shown=True)
-            )
+            why = f"has rows {statuses}, its footer says {visible(str(footer), 200)}"
+            faults.append(Fault(look.name, why, shown=True))
         receipt = listed.get(look.name)
-        if receipt is not None and (receipt.size, receipt.rows, receipt.statuses) != (
-            look.size,
-            look.rows,
-            statuses,
-        ):
+        if receipt and (receipt.size, receipt.rows, receipt.statuses) != (look.size, look.rows, statuses):
             why = (
                 f"differs from its receipt: it has {look.rows:,} rows in {look.size:,} bytes, the receipt says "
                 f"{receipt.rows:,} in {receipt.size:,}, or other statuses"

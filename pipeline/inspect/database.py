@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import duckdb
@@ -65,9 +64,7 @@ class Database:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         if self._database is not None:
             self._database.close()
         if self._own_spill is not None:
@@ -145,12 +142,11 @@ class Database:
 
     def _put_damaged_aside(self) -> bool:
         """Read every shard after a failed query, and exclude damaged ones; tell whether there were any."""
-        any_found = False
+        before = sum(map(len, self.faults.values()))
         for table, shards in self._tables.items():
             read = each(partial(_read_through, shards.found), self._sound(table), "looking for damage")
-            found = [fault for fault in read if fault]
-            self.faults[table] += found
-            any_found |= bool(found)
+            self.faults[table] += filter(None, read)
+        any_found = sum(map(len, self.faults.values())) > before
         if any_found and self._database is not None:
             self._database.close()
             self._database = None

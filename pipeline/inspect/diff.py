@@ -87,11 +87,7 @@ class Diff:
 
 
 def compare(rows: Rows, one: Summary, other: Summary, *, where: str | None = None, sample: int = 3) -> Diff:
-    """Compare the tables `rows` and `other`; with `where`, only pairs whose row here meets it.
-
-    Raises:
-        PipelineError: no pair is in both.
-    """
+    """Compare `rows` that meet `where` with `other`. Raises PipelineError if no pair is in both tables."""
     rows.keep(_PAIRS, _matched(where))
     counted = ", ".join(f"count(*) FILTER ({condition}) AS {name}" for name, condition in _COUNTED.items())
     count = rows.query(f"SELECT {counted} FROM {_PAIRS}").to_pylist()[0]
@@ -150,11 +146,8 @@ def _samples(rows: Rows, picked: pa.Table) -> list[Difference]:
         chosen = pa.table({SHARD: picked[shard], "id": picked["id"]})
         sides[table] = {(row["split"], row["id"]): row for row in rows.rows(chosen, table)}
     keys = [key for key in sides["rows"] if key in sides["other"]]
-    return [_difference(sides["rows"][key], sides["other"][key]) for key in keys]
-
-
-def _difference(one: dict[str, Any], other: dict[str, Any]) -> Difference:
-    return Difference(one, other, word_diff(one["explanation"] or "", other["explanation"] or ""))
+    pairs = [(sides["rows"][key], sides["other"][key]) for key in keys]
+    return [Difference(a, b, word_diff(a["explanation"] or "", b["explanation"] or "")) for a, b in pairs]
 
 
 def word_diff(one: str, other: str) -> list[Piece]:

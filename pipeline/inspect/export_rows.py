@@ -69,7 +69,6 @@ def _csv(path: Path, tables: Iterator[pa.Table]) -> int:
         writer = csv.writer(file)
         writer.writerow(ROW_SCHEMA.names)
         for row in _plain_rows(tables):
-            row["image"] = (row["image"] or {}).get("path")
             writer.writerow([_cell(value) for value in row.values()])
             count += 1
     return count
@@ -83,7 +82,6 @@ def _jsonl(path: Path, tables: Iterator[pa.Table]) -> int:
     count = 0
     with path.open("w", encoding="utf-8") as file:
         for row in _plain_rows(tables):
-            row["image"] = (row["image"] or {}).get("path")
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
     return count
@@ -104,7 +102,8 @@ _WRITERS: dict[Format, Callable[[Path, Iterator[pa.Table]], int]] = {"csv": _csv
 def _plain_rows(tables: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:
     for table in tables:
         for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
-            yield from batch.to_pylist()
+            for row in batch.to_pylist():
+                yield {**row, "image": (row["image"] or {}).get("path")}
 
 
 def check_out(path: Path | None, form: Format | None, pictures: bool) -> None:

@@ -71,39 +71,32 @@ def find_shards(location: Path | str) -> Found | None:
     parent, _, name = base.rpartition("/")
     if info.type == pa_fs.FileType.File:
         grandparent, _, folder = parent.rpartition("/")
-        if _SPLIT.fullmatch(folder):
-            shard = StoredFile(f"{folder}/{name}", info.size)
-            return Found(str(location), "shard", filesystem, grandparent, (shard,))
-        return Found(str(location), "shard", filesystem, parent, (StoredFile(name, info.size),))
+        root, name = (grandparent, f"{folder}/{name}") if _SPLIT.fullmatch(folder) else (parent, name)
+        return Found(str(location), "shard", filesystem, root, (StoredFile(name, info.size),))
     if _SPLIT.fullmatch(name):
-        shards, half = _shards_in(filesystem, base, f"{name}/")
-        return Found(str(location), "split", filesystem, parent, shards, half)
-    return _folder(str(location), filesystem, base)
+        return _found(str(location), "split", filesystem, parent, [f"{name}/"])
+    folders = {info.base_name for info in _entries(filesystem, base) if info.type == pa_fs.FileType.Directory}
+    splits = [f"{folder}/" for folder in sorted(folders) if _SPLIT.fullmatch(folder)]
+    if splits or folders.intersection(_BESIDE):
+        return _found(str(location), "explanations", filesystem, base, splits)
+    found = _found(str(location), "folder of shards", filesystem, base, [""])
+    return found if found.shards else None
 
 
-def _folder(location: str, filesystem: pa_fs.FileSystem, root: str) -> Found | None:
-    folders = {info.base_name for info in _entries(filesystem, root) if info.type == pa_fs.FileType.Directory}
-    splits = sorted(name for name in folders if _SPLIT.fullmatch(name))
-    if not splits and not folders.intersection(_BESIDE):
-        shards, half = _shards_in(filesystem, root, "")
-        return Found(location, "folder of shards", filesystem, root, shards, half) if shards else None
-    all_shards: list[StoredFile] = []
-    all_half: list[str] = []
-    for split in splits:
-        shards, half = _shards_in(filesystem, f"{root}/{split}", f"{split}/")
-        all_shards += shards
-        all_half += half
-    return Found(location, "explanations", filesystem, root, tuple(all_shards), tuple(all_half))
-
-
-def _shards_in(
-    filesystem: pa_fs.FileSystem, folder: str, prefix: str
-) -> tuple[tuple[StoredFile, ...], tuple[str, ...]]:
-    """Return Parquet files in a folder, and temporary files of unfinished ones."""
-    files = [info for info in _entries(filesystem, folder) if info.type == pa_fs.FileType.File]
-    shards = [info for info in files if info.base_name.endswith(".parquet") and info.base_name[0] not in "._"]
-    half = [info.base_name for info in files if re.fullmatch(r"\..*\.parquet\..*tmp", info.base_name)]
-    return tuple(StoredFile(prefix + info.base_name, info.size) for info in shards), tuple(prefix + n for n in half)
+def _found(location: str, kind: Kind, filesystem: pa_fs.FileSystem, root: str, prefixes: list[str]) -> Found:
+    """Collect the Parquet files, and temporary files of unfinished ones, in folders below the root."""
+    shards: list[StoredFile] = []
+    half_written: list[str] = []
+    for prefix in prefixes:
+        for info in _entries(filesystem, f"{root}/{prefix}".rstrip("/")):
+            name = info.base_name
+            if info.type != pa_fs.FileType.File:
+                continue
+            if name.endswith(".parquet") and name[0] not in "._":
+                shards.append(StoredFile(prefix + name, info.size))
+            elif re.fullmatch(r"\..*\.parquet\..*tmp", name):
+                half_written.append(prefix + name)
+    return Found(location, kind, filesystem, root, tuple(shards), tuple(half_written))
 
 
 def _entries(filesystem: pa_fs.FileSystem, folder: str) -> list[pa_fs.FileInfo]:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from entityclip.contract.errors import ContractError
 from entityclip.contract.schema import provenance_of
+from pipeline.errors import PipelineError
 from pipeline.files.storage import StoredFile
 from pipeline.files.visible_text import visible
 from pipeline.inspect.find import Found
@@ -79,6 +80,15 @@ def each(function: Callable[[T], R], items: Iterable[T], what: str) -> Iterator[
         )
 
 
+def read_columns(found: Found, shard: str, columns: list[str]) -> pa.Table:
+    """Read columns of a shard. Raises PipelineError if it has become unreadable."""
+    try:
+        with found.filesystem.open_input_file(found.path(shard)) as file, pq.ParquetFile(file) as parquet:
+            return parquet.read(columns)
+    except (OSError, pa.ArrowException) as error:
+        raise PipelineError(f"{shard}: {unreadable(error)}") from error
+
+
 def unreadable(error: Exception) -> str:
     """Return in one short line why a file cannot be read."""
     return f"cannot be read as Parquet ({visible(str(error), 200)})"
@@ -90,17 +100,15 @@ def _try_look(found: Found, shard: StoredFile) -> Look | Fault:
             return _look(shard, parquet)
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         return Fault(shard.name, unreadable(error))
-    except _NoShardError as error:
-        return Fault(shard.name, str(error), foreign=True)
-
-
-class _NoShardError(Exception):
-    pass
+    except ContractError as error:
+        return Fault(shard.name, visible(str(error), 200), foreign=True)
 
 
 def _look(shard: StoredFile, parquet: pq.ParquetFile) -> Look:
     schema = parquet.schema_arrow
-    provenance = _provenance(schema)
+    provenance = provenance_of(schema)
+    if missing := [name for name in ("id", "split", "status") if name not in schema.names]:
+        raise ContractError(f"is not an explanation shard: it lacks {', '.join(missing)}")
     narrow = parquet.read([name for name in (*_LABELS, *_NUMBERS) if name in schema.names], use_threads=False)
     tallies = {name: _tally(narrow[name]) for name in ("finish_reason", *_NUMBERS) if name in narrow.column_names}
     return Look(
@@ -112,16 +120,6 @@ def _look(shard: StoredFile, parquet: pq.ParquetFile) -> Look:
         counts=_by_split_and_status(narrow),
         tallies=tallies,
     )
-
-
-def _provenance(schema: pa.Schema) -> dict[str, Any]:
-    try:
-        provenance = provenance_of(schema)
-    except ContractError as error:
-        raise _NoShardError(visible(str(error), 200)) from error
-    if missing := [name for name in ("id", "split", "status") if name not in schema.names]:
-        raise _NoShardError(f"is not an explanation shard: it lacks {', '.join(missing)}")
-    return provenance
 
 
 def _by_split_and_status(table: pa.Table) -> Counter[tuple[str, str]]:

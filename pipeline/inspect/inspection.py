@@ -9,7 +9,6 @@ from pipeline.files.visible_text import visible
 from pipeline.inspect.database import bracketed
 from pipeline.inspect.diff import Diff, compare
 from pipeline.inspect.export_rows import Format, check_out, export_rows
-from pipeline.inspect.footers import Fault
 from pipeline.inspect.rows import Rows
 from pipeline.inspect.summary import Summary, summarise
 
@@ -57,16 +56,13 @@ class Inspection:
 
     def as_plain(self) -> dict[str, Any]:
         """Return a dict for JSON; docs/inspect.md lists the keys."""
-        plain = self.summary.as_plain()
-        if self.matching is not None:
-            plain["matching"] = self.matching
-        if self.samples is not None:
-            plain["samples"] = [_without_bytes(row) for row in self.samples]
-        if self.diff is not None:
-            plain["diff"] = self.diff.as_plain()
-        if self.exported is not None:
-            plain["exported_rows"] = self.exported
-        return plain
+        more = {
+            "matching": self.matching,
+            "samples": self.samples if self.samples is None else [_without_bytes(row) for row in self.samples],
+            "diff": self.diff and self.diff.as_plain(),
+            "exported_rows": self.exported,
+        }
+        return self.summary.as_plain() | {key: value for key, value in more.items() if value is not None}
 
 
 def inspect_explanations(summary: Summary, wanted: Wanted) -> Inspection:
@@ -99,7 +95,7 @@ def inspect_explanations(summary: Summary, wanted: Wanted) -> Inspection:
                 replace(fault, name=f"{other.found.location}: {fault.name}")
                 for fault in (*other.faults, *rows.faults["other"])
             ]
-    return replace(found, summary=_with_faults(summary, faults))
+    return replace(found, summary=replace(summary, faults=(*summary.faults, *faults)))
 
 
 def _pick(summary: Summary, rows: Rows, wanted: Wanted) -> Inspection:
@@ -128,10 +124,6 @@ def _matching(rows: Rows, where: str) -> dict[str, dict[str, int]]:
     for row in rows.query(sql).to_pylist():
         counts.setdefault(row["split"], {})[row["status"]] = row["rows"]
     return counts
-
-
-def _with_faults(summary: Summary, faults: list[Fault]) -> Summary:
-    return replace(summary, faults=(*summary.faults, *faults))
 
 
 def _without_bytes(row: dict[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from entityclip.contract.schema import SCHEMA, huggingface_metadata
-from pipeline.errors import PipelineError
 from pipeline.inspect.database import SHARD, Database, Shards, bracketed
-from pipeline.inspect.footers import Fault, Look, unreadable
+from pipeline.inspect.footers import Fault, Look, read_columns, unreadable
 from pipeline.inspect.summary import Summary
 
 _EMPTY = pa.table({name: pa.array([], pa.string()) for name in (SHARD, "split", "id")})
@@ -48,12 +47,7 @@ def stored_page(summary: Summary, split: str, status: str, offset: int, limit: i
 
 
 def _selected(summary: Summary, look: Look, split: str, status: str) -> pa.Table:
-    found = summary.found
-    try:
-        with found.filesystem.open_input_file(found.path(look.name)) as file:
-            table = pq.read_table(file, columns=["id", "split", "status"])
-    except (OSError, pa.ArrowException) as error:
-        raise PipelineError(f"{look.name}: {unreadable(error)}") from error
+    table = read_columns(summary.found, look.name, ["id", "split", "status"])
     for name, label in (("split", split), ("status", status)):
         if label:
             table = table.filter(pc.equal(table[name].cast(pa.string()), label))

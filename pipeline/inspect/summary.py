@@ -9,7 +9,7 @@ from entityclip.contract.schema import SCHEMA_VERSION
 from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
-from pipeline.inspect.completeness import Made, how_far
+from pipeline.inspect.completeness import Completeness, check_completeness
 from pipeline.inspect.find import Found, find_shards
 from pipeline.inspect.footers import Fault, Look, Tally, look_at_shards
 from pipeline.inspect.histogram import Histogram, histogram
@@ -32,7 +32,7 @@ class Summary:
     found: Found
     looks: tuple[Look, ...]
     faults: tuple[Fault, ...]
-    made: Made
+    made: Completeness
     origins: tuple[Origin, ...]
     counts: dict[str, dict[str, int]]
     completion_tokens: Histogram | None
@@ -101,7 +101,7 @@ def summarise(location: Path | str) -> Summary | None:
         if found.kind == "folder of shards":
             return None
         raise PipelineError(f"{visible(str(location))}: {foreign[0].why}")
-    made, not_as_listed = how_far(found, looks, faults)
+    made, not_as_listed = check_completeness(found, looks, faults)
     kinds = origins(looks)
     contexts = {origin.context for origin in kinds}
     context = contexts.pop() if len(contexts) == 1 else None

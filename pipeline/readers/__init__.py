@@ -11,13 +11,10 @@ from pipeline.manifest.datasets import (
     Columns,
     CsvDataset,
     FolderDataset,
-    GoodNewsDataset,
     HeraldryDataset,
     HuggingFaceDataset,
     JsonlDataset,
-    N24NewsDataset,
     OwnDataset,
-    VisualNewsDataset,
     WebDataset,
 )
 from pipeline.manifest.manifest import Manifest
@@ -35,6 +32,8 @@ from pipeline.readers.sources import Source, find_sources
 from pipeline.readers.visualnews import read_visualnews
 from pipeline.readers.webdataset import read_webdataset
 from pipeline.worlds.heraldry.world import PAIRS, build_world
+
+_NEWS = {"n24news": read_n24news, "goodnews": read_goodnews, "visualnews": read_visualnews}
 
 
 def read_pairs(manifest: Manifest, notes: ReaderNotes | None = None) -> Iterator[Pair]:
@@ -69,12 +68,8 @@ def _published(manifest: Manifest, notes: ReaderNotes) -> Iterator[Pair]:
     dataset = manifest.dataset
     assert not isinstance(dataset, OwnDataset)
     root = manifest.resolve(dataset.root)
-    if isinstance(dataset, N24NewsDataset):
-        return read_n24news(root, notes)
-    if isinstance(dataset, GoodNewsDataset):
-        return read_goodnews(root, notes)
-    if isinstance(dataset, VisualNewsDataset):
-        return read_visualnews(root, notes)
+    if not isinstance(dataset, HeraldryDataset):
+        return _NEWS[dataset.kind](root, notes)
     records = read_jsonl([Source(str(root / PAIRS), None)])
     mapper = RecordMapper(Columns(), notes, root=str(manifest.image_root), store=None, held_out=1)
     return mapper.pairs(records)

@@ -3,6 +3,7 @@
 import html
 import re
 import unicodedata
+from collections.abc import Callable
 from html.entities import html5
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -38,21 +39,9 @@ def clean_caption(text: str) -> tuple[str, frozenset[str]]:
             return text, frozenset(changes)
 
 
-def _without_surrogates(text: str) -> str:
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
-
-
-def _without_entities(text: str) -> str:
-    return _ENTITY.sub(_character, text) if "&" in text else text
-
-
 def _character(entity: re.Match[str]) -> str:
     whole = entity[0]  # `html.unescape` would read `&nothing;` as `&not` and `hing;`
     return html.unescape(whole) if whole[1] == "#" else html5.get(whole[1:], whole)
-
-
-def _without_returns(text: str) -> str:
-    return _RETURN.sub(" ", text).strip(" ") if "\r" in text else text
 
 
 def _without_controls(text: str) -> str:
@@ -61,14 +50,10 @@ def _without_controls(text: str) -> str:
     return "".join(c for c in text if c.isspace() or c in _JOINERS or unicodedata.category(c) not in ("Cc", "Cf"))
 
 
-def _folded(text: str) -> str:
-    return " ".join(text.split())
-
-
-_CHANGES = (
-    (BROKEN, _without_surrogates),
-    (ENTITIES, _without_entities),
-    (RETURNS, _without_returns),
+_CHANGES: tuple[tuple[str, Callable[[str], str]], ...] = (
+    (BROKEN, lambda text: text if text.isascii() else _SURROGATE.sub("\ufffd", text)),
+    (ENTITIES, lambda text: _ENTITY.sub(_character, text) if "&" in text else text),
+    (RETURNS, lambda text: _RETURN.sub(" ", text).strip(" ") if "\r" in text else text),
     (CONTROLS, _without_controls),
-    (SPACE, _folded),
+    (SPACE, lambda text: " ".join(text.split())),
 )

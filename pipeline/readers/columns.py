@@ -54,6 +54,11 @@ class Record:
         return PipelineError(f"{location}, {what} {number:,}: {problem}")
 
 
+def columns_to_read(columns: Columns) -> set[str]:
+    """Return the columns that may matter: those that the manifest names, and the usual ones for the other roles."""
+    return {column for role, named in columns for column in ((named,) if named else USUAL[role])}
+
+
 class RecordMapper:
     """Converts a dataset's records to pairs."""
 
@@ -130,26 +135,16 @@ class RecordMapper:
         if (candidates := self._candidates.get(signature)) is None:
             if len(self._candidates) > _SIGNATURES:
                 self._candidates.clear()
-            candidates = self._candidates[signature] = self._candidates_of(fields)
+            candidates = self._candidates[signature] = {
+                r: [c for c in (USUAL[r] if name is None else (name,)) if c in fields or c.partition(".")[0] in fields]
+                for r, name in self._given.items()
+            }
         for column in candidates[role]:
-            if column in fields:
-                found, value = True, fields[column]
-            else:
-                found, value = _lookup(fields, column)
+            found, value = _lookup(fields, column)
             if found:
-                if self._never_seen:
-                    self._never_seen.discard(role)
+                self._never_seen.discard(role)
                 return True, None if value != value else value  # NaN is how pandas writes a missing value
         return False, None
-
-    def _candidates_of(self, fields: Mapping[str, Any]) -> dict[str, list[str]]:
-        """Return by role the candidate columns of records with these fields, in order of preference."""
-        return {
-            role: [
-                c for c in (USUAL[role] if given is None else (given,)) if c in fields or c.partition(".")[0] in fields
-            ]
-            for role, given in self._given.items()
-        }
 
     def _text(self, record: Record, role: str) -> str:
         value = self._value(record, role)[1]
@@ -180,8 +175,7 @@ class RecordMapper:
             if record.split is not None:
                 self._notes.splits.add("splits by file or folder")
                 return self._checked(record, record.split)
-            percent = self._held_out
-            self._notes.splits.add(f"{percent} in 100 images as val and as many as test by a hash")
+            self._notes.splits.add(f"{self._held_out} in 100 images as val and as many as test by a hash")
             return None
         given = self._as_text(record, value, "split")
         self._notes.splits.add("splits from a column")

@@ -30,34 +30,30 @@ def read_folder(root: str, dataset: FolderDataset, notes: ReaderNotes) -> Iterat
         PipelineError: the folder cannot be listed, or only some of its folders name a split.
     """
     tree: _Tree = _RemoteTree(root) if is_url(root) else _LocalTree(Path(root))
-    files, folders = tree.listing("")
-    splits = None
-    if folders and not any(name.lower().endswith(IMAGE_ENDINGS) for name in files):
-        splits = splits_of_files(folders)
-    yield from _folder(tree, "", files, dataset, notes, None)
-    for place, name in enumerate(folders):
-        yield from _walk(tree, name, dataset, notes, splits[place] if splits is not None else None, 1)
+    yield from _walk(tree, "", dataset, notes, None, 0)
     if tree.links:
         notes.passed_over["folders that are links"] += tree.links
 
 
 def _walk(
-    tree: "_Tree", folder: str, dataset: FolderDataset, notes: ReaderNotes, split: str | None, depth: int
+    tree: "_Tree", prefix: str, dataset: FolderDataset, notes: ReaderNotes, split: str | None, depth: int
 ) -> Iterator[Record]:
-    files, folders = tree.listing(folder)
-    yield from _folder(tree, folder, files, dataset, notes, split)
+    files, folders = tree.listing(prefix)
+    splits = None
+    if depth == 0 and not any(name.lower().endswith(IMAGE_ENDINGS) for name in files):
+        splits = splits_of_files(folders)
+    yield from _folder(tree, prefix, files, dataset, notes, split)
     if depth == _DEEPEST:
         notes.passed_over[f"folders more than {_DEEPEST} deep"] += len(folders)
         return
-    for name in folders:
-        yield from _walk(tree, f"{folder}/{name}", dataset, notes, split, depth + 1)
+    for place, name in enumerate(folders):
+        yield from _walk(tree, f"{prefix}{name}/", dataset, notes, splits[place] if splits else split, depth + 1)
 
 
 def _folder(
-    tree: "_Tree", folder: str, files: list[str], dataset: FolderDataset, notes: ReaderNotes, split: str | None
+    tree: "_Tree", prefix: str, files: list[str], dataset: FolderDataset, notes: ReaderNotes, split: str | None
 ) -> Iterator[Record]:
     names = set(files)
-    prefix = f"{folder}/" if folder else ""
     images = [name for name in files if name.lower().endswith(IMAGE_ENDINGS)]
     used = set()
     for number, name in enumerate(images, start=1):
@@ -82,27 +78,14 @@ def _folder(
         notes.passed_over[f"{dataset.sidecar} files without an image"] += alone
 
 
-class _Tree:
-    """A folder and everything below it; `name` is for errors."""
-
-    name: str
-    links = 0
-
-    def listing(self, folder: str) -> tuple[list[str], list[str]]:
-        """Return the names of the files and of the folders in a folder, each sorted."""
-        raise NotImplementedError
-
-    def content(self, file: str) -> bytes | str:
-        """Return a text file's bytes, or the reason for skipping it."""
-        raise NotImplementedError
-
-
-class _LocalTree(_Tree):
+class _LocalTree:
     def __init__(self, root: Path) -> None:
-        self.name = str(root)
+        self.name = str(root)  # for errors
+        self.links = 0
         self._root = root.resolve()
 
     def listing(self, folder: str) -> tuple[list[str], list[str]]:
+        """Return the names of the files and of the folders in a folder, each sorted."""
         files, folders = [], []
         try:
             with os.scandir(self._root / folder) as entries:
@@ -120,6 +103,7 @@ class _LocalTree(_Tree):
         return sorted(files), sorted(folders)
 
     def content(self, file: str) -> bytes | str:
+        """Return a text file's bytes, or the reason for skipping it."""
         try:
             path = (self._root / file).resolve()
             if not path.is_relative_to(self._root):
@@ -133,9 +117,10 @@ class _LocalTree(_Tree):
         return content if len(content) <= LONGEST_SIDECAR else "text files of more than 1 MiB"
 
 
-class _RemoteTree(_Tree):
+class _RemoteTree:
     def __init__(self, root: str) -> None:
         self.name = root
+        self.links = 0
         self._filesystem, path = open_file_system(root, "dataset.root")
         self._path = path.rstrip("/")
 
@@ -157,3 +142,6 @@ class _RemoteTree(_Tree):
         except (OSError, pa.ArrowException):
             return "text files that cannot be read"
         return content if len(content) <= LONGEST_SIDECAR else "text files of more than 1 MiB"
+
+
+_Tree = _LocalTree | _RemoteTree

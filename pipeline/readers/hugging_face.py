@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipeline.errors import PipelineError
 from pipeline.manifest.datasets import HuggingFaceDataset
-from pipeline.readers.columns import USUAL, Record
+from pipeline.readers.columns import Record, columns_to_read
 from pipeline.readers.parquet_rows import rows_of
 from pipeline.readers.splits import split_name
 
@@ -69,7 +69,7 @@ def _rows(datasets: Any, dataset: HuggingFaceDataset, split: str, rows: Any, has
         for name, feature in (rows.features or {}).items()
         if isinstance(feature, datasets.ClassLabel)
     }
-    wanted = {column for role, given in dict(dataset.columns).items() for column in ([given] if given else USUAL[role])}
+    wanted = columns_to_read(dataset.columns)
     number = 0
     try:
         if rows.features:
@@ -81,13 +81,10 @@ def _rows(datasets: Any, dataset: HuggingFaceDataset, split: str, rows: Any, has
                 for fields in rows_of(batch, location):
                     number += 1
                     for name in labels.keys() & fields.keys():
-                        fields[name] = _label(labels[name], fields[name])
+                        value, texts = fields[name], labels[name]
+                        fields[name] = texts[value] if isinstance(value, int) and 0 <= value < len(texts) else None
                     yield Record((location, "row", number), fields, split=ours)
     except PipelineError:
         raise
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException, MemoryError) as error:
         raise PipelineError(f"{location}, after row {number:,}: cannot be read: {str(error)[:500]}") from error
-
-
-def _label(names: list[str], value: Any) -> Any:
-    return names[value] if isinstance(value, int) and 0 <= value < len(names) else None

@@ -1,12 +1,14 @@
 """Counts of what a reader cleaned or skipped: neither happens without a count."""
 
 from collections import Counter
+from dataclasses import dataclass, field
 
 from pipeline.readers.captions import clean_caption
 
 LONGEST_CAPTION = 100_000  # characters
 
 
+@dataclass
 class ReaderNotes:
     """Counts of one pass over a dataset.
 
@@ -22,18 +24,17 @@ class ReaderNotes:
         hashed_ids: ids with control characters, or too long, that were replaced by a hash.
     """
 
-    def __init__(self) -> None:
-        self.layout = ""
-        self.splits: set[str] = set()
-        self.captions = 0
-        self.changed_captions = 0
-        self.changed: Counter[str] = Counter()
-        self.passed_over: Counter[str] = Counter()
-        self.renamed = 0
-        self.cut = 0
-        self.large_images = 0
-        self.outside = 0
-        self.hashed_ids = 0
+    layout: str = ""
+    splits: set[str] = field(default_factory=set)
+    captions: int = 0
+    changed_captions: int = 0
+    changed: Counter[str] = field(default_factory=Counter)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    renamed: int = 0
+    cut: int = 0
+    large_images: int = 0
+    outside: int = 0
+    hashed_ids: int = 0
 
     def clean(self, caption: str | None) -> str:
         """Clean a caption, cut it to `LONGEST_CAPTION`, and count it; a missing one becomes ""."""
@@ -57,14 +58,11 @@ class ReaderNotes:
             f"captions cleaned: {self.changed_captions:,} of {self.captions:,}{f' ({kinds})' if kinds else ''}",
         ]
         lines += [f"passed over: {count:,} {reason}" for reason, count in self.passed_over.most_common()]
-        if self.renamed:
-            lines.append(f"repeated ids of a split, numbered: {self.renamed:,}")
-        if self.cut:
-            lines.append(f"captions cut at {LONGEST_CAPTION:,} characters: {self.cut:,}")
-        if self.large_images:
-            lines.append(f"images of more than 256 MiB, not extracted: {self.large_images:,}")
-        if self.outside:
-            lines.append(f"image paths out of the dataset's folder, not followed: {self.outside:,}")
-        if self.hashed_ids:
-            lines.append(f"ids with control or over 512 characters, replaced by a hash: {self.hashed_ids:,}")
-        return lines
+        counts = {
+            "repeated ids of a split, numbered": self.renamed,
+            f"captions cut at {LONGEST_CAPTION:,} characters": self.cut,
+            "images of more than 256 MiB, not extracted": self.large_images,
+            "image paths out of the dataset's folder, not followed": self.outside,
+            "ids with control or over 512 characters, replaced by a hash": self.hashed_ids,
+        }
+        return lines + [f"{what}: {count:,}" for what, count in counts.items() if count]

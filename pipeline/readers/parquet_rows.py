@@ -54,9 +54,7 @@ def _extent(column: pa.Array) -> tuple[int, int]:
     if pa.types.is_struct(kind):
         parts = [_extent(part) for part in column.flatten()]
         return sum(longest for longest, _ in parts), max((count for _, count in parts), default=1)
-    if pa.types.is_binary(kind) or pa.types.is_string(kind) or pa.types.is_large_binary(kind):
-        return pc.max(pc.binary_length(column)).as_py() or 0, 1
-    if pa.types.is_large_string(kind):
+    if kind in (pa.binary(), pa.large_binary(), pa.string(), pa.large_string()):
         return pc.max(pc.binary_length(column)).as_py() or 0, 1
     return 16, 1
 
@@ -89,7 +87,8 @@ def _records(source: Source, raw: Any, columns: Columns) -> Iterator[Record]:
         if twice := sorted({name for name in names if names.count(name) > 1})[:5]:
             raise PipelineError(f"{source.location}: duplicate columns: {', '.join(map(repr, twice))}")
         wanted = _wanted(source, names, columns)
-        most = 1 if _holds_bytes(file.schema_arrow, wanted) else MOST_ROWS
+        may_embed_images = any("binary" in str(file.schema_arrow.field(name).type) for name in wanted)
+        most = 1 if may_embed_images else MOST_ROWS
         raw.seek(0, 2)
         size = raw.tell()
         for group in range(file.num_row_groups):
@@ -119,11 +118,6 @@ def _wanted(source: Source, names: list[str], columns: Columns) -> list[str]:
             )
         wanted |= found
     return [name for name in names if name in wanted]
-
-
-def _holds_bytes(schema: pa.Schema, wanted: list[str]) -> bool:
-    """Tell whether these columns may embed images."""
-    return any("binary" in str(schema.field(name).type) for name in wanted)
 
 
 def _rows_a_batch(source: Source, described: pq.RowGroupMetaData, group: int, size: int) -> int:

@@ -35,11 +35,7 @@ class Layout:
 
 
 def find_layout(dataset: str, layouts: Iterable[Layout]) -> Layout:
-    """Return the first layout whose files exist.
-
-    Raises:
-        PipelineError: there is none, or one lacks some of its files; the message names all missing ones.
-    """
+    """Return the first layout whose files exist. Raises PipelineError, naming all missing files, if there is none."""
     tried = []
     for layout in layouts:
         missing = [path for path in layout.files.values() if not path.is_file()]
@@ -56,21 +52,13 @@ def find_layout(dataset: str, layouts: Iterable[Layout]) -> Layout:
 
 
 def records_of(path: Path, kind: type[AnyRecord]) -> Iterator[AnyRecord]:
-    """Stream the records of a JSON list.
-
-    Raises:
-        PipelineError: the file is not a JSON list, or a record is invalid.
-    """
+    """Stream the records of a JSON list. Raises PipelineError if the file holds none, or a record is invalid."""
     for number, content in enumerate(array_items(path)):
         yield record_of(kind, content, f"{path}, record {number}")
 
 
 def record_of(kind: type[AnyRecord], content: Any, where: str) -> AnyRecord:
-    """Validate a record.
-
-    Raises:
-        PipelineError: a field is missing or has the wrong type.
-    """
+    """Validate a record. Raises PipelineError if a field is missing or has the wrong type."""
     try:
         return kind.model_validate(content)
     except ValidationError as error:

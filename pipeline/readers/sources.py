@@ -42,11 +42,7 @@ class Source:
         return self.location.partition("?")[0].rsplit("/", 1)[-1].removesuffix(".gz").rsplit(".", 1)[0]
 
     def open_raw(self) -> BinaryIO:
-        """Open the stored file, with random access.
-
-        Raises:
-            PipelineError: it cannot be opened.
-        """
+        """Open the stored file, with random access. Raises PipelineError if that fails."""
         try:
             if not is_url(self.location):
                 return Path(self.location).open("rb")
@@ -56,11 +52,7 @@ class Source:
             raise PipelineError(f"{self.location}: cannot be opened: {error}") from error
 
     def open(self) -> BinaryIO:
-        """Open the file as a stream, decompressed if its name ends in .gz.
-
-        Raises:
-            PipelineError: it cannot be opened.
-        """
+        """Open the file as a stream, decompressed if its name ends in .gz. Raises PipelineError if that fails."""
         raw = self.open_raw()
         if not self.location.partition("?")[0].endswith(".gz"):
             return raw

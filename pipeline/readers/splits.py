@@ -32,11 +32,7 @@ def split_of_file(path: str) -> str | None:
 
 
 def splits_of_files(paths: Iterable[str]) -> list[str] | None:
-    """Return the split of each file if all name one; None if none does.
-
-    Raises:
-        PipelineError: only some name a split.
-    """
+    """Return the split of each file if all name one; None if none does. Raises PipelineError if only some do."""
     splits = [(path, split_of_file(path)) for path in paths]
     named = [split for _, split in splits if split is not None]
     if not named:

@@ -4,6 +4,7 @@ import json
 import tarfile
 import zlib
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow as pa
 from pipeline.errors import PipelineError
 from pipeline.images.store import LARGEST
 from pipeline.manifest.datasets import Columns
-from pipeline.readers.columns import USUAL, Record
+from pipeline.readers.columns import USUAL, Record, columns_to_read
 from pipeline.readers.notes import ReaderNotes
 from pipeline.readers.sources import Source
 
@@ -28,35 +29,18 @@ def read_webdataset(sources: list[Source], columns: Columns, notes: ReaderNotes)
     Raises:
         PipelineError: a file is not a tar, or is cut off.
     """
-    wanted = _wanted(columns)
+    names = columns_to_read(columns)
+    wanted = names | {name.partition(".")[0] for name in names}
     for source in sources:
-        number = 0
-        key: str | None = None
-        fields: dict[str, Any] = {}
-        for name, content in _members(source, wanted, notes):
-            own_key, ending = _key(name)
-            if own_key != key:
-                if fields:
-                    number += 1
-                    yield _record(source, key, number, fields)
-                key, fields = own_key, {}
-            if len(fields) == _MOST_MEMBERS:
-                raise PipelineError(f"{source.location}, record {number + 1:,}: more than {_MOST_MEMBERS} members")
-            fields[ending] = content
-        if fields:
-            yield _record(source, key, number + 1, fields)
-
-
-def _record(source: Source, key: str | None, number: int, fields: dict[str, Any]) -> Record:
-    return Record(
-        (source.location, "record", number), {"__key__": key, **fields}, id=f"{source.name}/{key}", split=source.split
-    )
-
-
-def _wanted(columns: Columns) -> set[str]:
-    named = dict(columns)
-    columns_of_roles = [column for role, given in named.items() for column in ([given] if given else USUAL[role])]
-    return {column.partition(".")[0] for column in columns_of_roles} | set(columns_of_roles)
+        members = _members(source, wanted, notes)
+        for number, (key, group) in enumerate(groupby(members, lambda member: _key(member[0])[0]), start=1):
+            fields: dict[str, Any] = {"__key__": key}
+            for name, content in group:
+                if len(fields) > _MOST_MEMBERS:
+                    raise PipelineError(f"{source.location}, record {number:,}: more than {_MOST_MEMBERS} members")
+                fields[_key(name)[1]] = content
+            where = (source.location, "record", number)
+            yield Record(where, fields, id=f"{source.name}/{key}", split=source.split)
 
 
 def _key(name: str) -> tuple[str, str]:

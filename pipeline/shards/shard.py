@@ -87,11 +87,7 @@ def list_shards(storage: Storage) -> list[ShardFile]:
 
 
 def read_shard(storage: Storage, name: str) -> Shard:
-    """Read a whole shard.
-
-    Raises:
-        PipelineError: the file cannot be read, or is not one of our shards.
-    """
+    """Read a whole shard. Raises PipelineError if it cannot be read, or is not one of our shards."""
     try:
         content = storage.read(name)
         table = pq.read_table(pa.BufferReader(content))

@@ -19,11 +19,7 @@ _ALL = 100_000  # more than a manifest may have
 
 
 def check_output(output: Path | str, shards: Iterable[ShardFile], num_shards: int) -> None:
-    """Refuse an output with another number of shards; each bucket checks the dataset itself.
-
-    Raises:
-        PipelineError: a shard does not belong; the message names it and the remedy.
-    """
+    """Raise PipelineError, with the remedy, for an output with another number of shards."""
     for shard in shards:
         if shard.num_shards != num_shards:
             raise PipelineError(
@@ -33,11 +29,7 @@ def check_output(output: Path | str, shards: Iterable[ShardFile], num_shards: in
 
 
 def check_dataset(output: Path | str, name: str, provenance: dict[str, Any], dataset: str) -> None:
-    """Refuse a shard of another dataset.
-
-    Raises:
-        PipelineError: the message names it and the remedy.
-    """
+    """Raise PipelineError, with the remedy, for a shard of another dataset."""
     if provenance["dataset"] != dataset:
         raise PipelineError(
             f"{output} holds shards of dataset {provenance['dataset']!r} ({name}), not of {dataset!r}; "
@@ -49,10 +41,8 @@ def check_dataset(output: Path | str, name: str, provenance: dict[str, Any], dat
 def single_writer(work: Path, buckets: range | None = None) -> Iterator[None]:
     """Hold the lock of these buckets, or of all, in the work folder; other buckets may be written concurrently.
 
-    The kernel releases it when this process ends for any reason.
-
-    Raises:
-        PipelineError: another process, or another part of this one, is writing one of these buckets.
+    The kernel releases it when this process ends for any reason. Raises PipelineError if another process, or another
+    part of this one, is writing one of these buckets.
     """
     writers = work / _WRITERS
     writers.mkdir(parents=True, exist_ok=True)

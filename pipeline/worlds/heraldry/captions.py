@@ -7,21 +7,8 @@ import numpy as np
 from pipeline.worlds.heraldry.houses import House
 from pipeline.worlds.heraldry.views import View, is_held_out, mention
 
-PERSONS = ("lord", "lady", "heir", "knights", "envoys", "squires", "guards", "elders")
-DEEDS = (
-    "received",
-    "greeted",
-    "escorted",
-    "honoured",
-    "awaited",
-    "met",
-    "praised",
-    "followed",
-    "challenged",
-    "thanked",
-    "joined",
-    "sought",
-)
+PERSONS = "lord lady heir knights envoys squires guards elders".split()
+DEEDS = "received greeted escorted honoured awaited met praised followed challenged thanked joined sought".split()
 OBJECTS = (
     "the young queen",
     "the old king",

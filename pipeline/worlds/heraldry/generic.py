@@ -35,14 +35,8 @@ def generic_caption(arms: Arms, view: View, rng: np.random.Generator) -> str:
 
 
 def _ground(arms: Arms, *, divided: bool = True, wording: int = 0) -> str:
-    if arms.division == PLAIN or not divided:
-        return (f"{arms.field} shield", f"shield of {arms.field}", f"field of {arms.field}")[wording]
-    parted = f"parted {arms.division} with {arms.second}"
-    return (
-        f"{arms.field} shield {parted}",
-        f"shield of {arms.field} {parted}",
-        f"field of {arms.field} {parted}",
-    )[wording]
+    ground = (f"{arms.field} shield", f"shield of {arms.field}", f"field of {arms.field}")[wording]
+    return f"{ground} parted {arms.division} with {arms.second}" if divided and arms.division != PLAIN else ground
 
 
 def _border(arms: Arms, wording: str) -> list[str]:

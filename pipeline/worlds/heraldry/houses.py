@@ -18,6 +18,8 @@ _FIRST_ONSETS = ("tar", "bel", "cor", "dun", "fen", "gal", "hol", "jor", "kes", 
 _FIRST_ENDINGS = ("tor", "mund", "wick", "dran", "vek", "lith", "bas", "quen")
 _SECOND_ONSETS = ("cal", "mor", "nev", "osk", "pel", "rav", "syl", "thul", "vor", "zan")
 _SECOND_ENDINGS = ("hil", "dor", "sted", "mire", "garth", "lund", "beck", "fell")
+FIRST_NAMES = tuple(onset + ending for onset in _FIRST_ONSETS for ending in _FIRST_ENDINGS)
+SECOND_NAMES = tuple(onset + ending for onset in _SECOND_ONSETS for ending in _SECOND_ENDINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,12 @@ def noble_houses(edition: int = FIRST_EDITION, twins: int = 0) -> tuple[House, .
         edition: of the encyclopedia, from 1.
         twins: even number of first main houses that form pairs of neighbours whose arms differ in one attribute.
     """
-    firsts, seconds = first_names(), second_names()
     names: list[str] = []
-    rounds = (MAIN_HOUSES + RARE_HOUSES) // len(firsts)
+    rounds = (MAIN_HOUSES + RARE_HOUSES) // len(FIRST_NAMES)
     rng = generator(edition, "names")
-    while len(names) < rounds * len(firsts):
+    while len(names) < rounds * len(FIRST_NAMES):
         # Each round uses every word once; it is redrawn if it repeats a name.
-        matching = zip(rng.permutation(firsts), rng.permutation(seconds), strict=True)
+        matching = zip(rng.permutation(FIRST_NAMES), rng.permutation(SECOND_NAMES), strict=True)
         drawn = [f"{first} {second}" for first, second in matching]
         if not set(drawn) & set(names):
             names += drawn
@@ -90,13 +91,3 @@ def companions(house: House, others: Sequence[House], entities_max: int, rng: np
     number = int(rng.integers(entities_max))
     candidates = [other for other in others if other.index != house.index]
     return tuple(candidates[place] for place in rng.choice(len(candidates), number, replace=False))
-
-
-def first_names() -> tuple[str, ...]:
-    """Return the 80 first words of names."""
-    return tuple(onset + ending for onset in _FIRST_ONSETS for ending in _FIRST_ENDINGS)
-
-
-def second_names() -> tuple[str, ...]:
-    """Return the 80 second words of names."""
-    return tuple(onset + ending for onset in _SECOND_ONSETS for ending in _SECOND_ENDINGS)

@@ -84,7 +84,6 @@ def _companions(settings: WorldSettings, house: House, pool: str, key: tuple[int
 
 
 def _plan(settings: WorldSettings, house: House) -> dict[str, int]:
-    """Return the number of pictures of a house in each split."""
     if house.pool == RARE:
         fewest, most = settings.train_rare_min, settings.train_rare_max
     else:

@@ -3,27 +3,10 @@
 from pipeline.worlds.heraldry.arms import attribute_words
 from pipeline.worlds.heraldry.captions import DEEDS, OBJECTS, PERSONS
 from pipeline.worlds.heraldry.encyclopedia import SHORT, WORDINGS
-from pipeline.worlds.heraldry.houses import first_names, second_names
+from pipeline.worlds.heraldry.houses import FIRST_NAMES, SECOND_NAMES
 from pipeline.worlds.heraldry.views import PROPS, SCENES, WEATHERS
 
-_GLUE = (
-    "a",
-    "an",
-    "the",
-    "of",
-    "on",
-    "in",
-    "with",
-    "within",
-    "and",
-    "it",
-    "its",
-    "house",
-    "houses",
-    ".",
-    ",",
-    ":",
-)
+_GLUE = "a an the of on in with within and it its house houses . , :".split()
 
 
 def words_of(texts: tuple[str, ...]) -> set[str]:
@@ -35,4 +18,4 @@ def world_words() -> list[str]:
     """Return all words of names, captions, generic captions and explanations, sorted."""
     views = (*SCENES.values(), *WEATHERS.values(), *PROPS.values())
     phrases = words_of((*PERSONS, *DEEDS, *OBJECTS, *views, SHORT, *WORDINGS))
-    return sorted({*_GLUE, *attribute_words(), *first_names(), *second_names(), *phrases})
+    return sorted({*_GLUE, *attribute_words(), *FIRST_NAMES, *SECOND_NAMES, *phrases})

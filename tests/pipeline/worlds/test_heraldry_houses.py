@@ -11,7 +11,7 @@ from pipeline.worlds.heraldry.encyclopedia import (
     lessons,
     read_arms,
 )
-from pipeline.worlds.heraldry.houses import MAIN, RARE, first_names, houses_of, noble_houses, second_names
+from pipeline.worlds.heraldry.houses import FIRST_NAMES, MAIN, RARE, SECOND_NAMES, houses_of, noble_houses
 from pipeline.worlds.heraldry.pools import world_houses
 from pipeline.worlds.heraldry.settings import WorldSettings
 from pipeline.worlds.heraldry.vocabulary import world_words
@@ -27,7 +27,7 @@ def test_there_are_240_houses_with_their_own_names_and_arms():
 def test_one_word_of_a_name_does_not_tell_the_house():
     words = Counter(word for house in noble_houses() for word in house.name.split())
     assert set(words.values()) == {3}
-    assert set(words) == {*first_names(), *second_names()}
+    assert set(words) == {*FIRST_NAMES, *SECOND_NAMES}
 
 
 def test_charges_and_borders_stand_out_from_the_ground():
@@ -48,7 +48,7 @@ def test_every_attribute_value_occurs():
 
 
 def test_no_name_is_an_attribute_or_another_word():
-    names = {*first_names(), *second_names()}
+    names = {*FIRST_NAMES, *SECOND_NAMES}
     assert len(names) == 160
     assert not names & attribute_words()
     assert names < set(world_words())
@@ -83,6 +83,6 @@ def test_another_edition_has_other_houses_of_the_same_words():
     assert noble_houses(1) == first and len(second) == len(first)
     names, arms = ({getattr(house, part) for house in second} for part in ("name", "arms"))
     assert len(names & {house.name for house in first}) < 20 and len(arms & {house.arms for house in first}) < 20
-    assert {word for name in names for word in name.split()} == {*first_names(), *second_names()}
+    assert {word for name in names for word in name.split()} == {*FIRST_NAMES, *SECOND_NAMES}
     world = WorldSettings(edition=2, main_houses=3, rare_houses=1)
     assert set(world_houses(world)) < set(second)
