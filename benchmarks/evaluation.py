@@ -141,11 +141,11 @@ def main(
     results: dict[str, Any] = {"alone": [], "compared": []}
     console, table = Console(), Table("pairs", "way", "s", "min-max", "to ours", "to floor", "CPU s", "to ours")
     for count in alone:
-        found = in_process(measure_alone, count, width, threads)
-        results["alone"].append(found)
-        took = f"{found['seconds']:.1f} s, {found['cpu_seconds']:.1f} CPU s"
-        console.print(f"{count:,} alone: {took}, peak {found['peak_mib']:,.0f} MiB", end="")
-        console.print(f", {found['peak_mib_before']:,.0f} before")
+        once = in_process(measure_alone, count, width, threads)
+        results["alone"].append(once)
+        took = f"{once['seconds']:.1f} s, {once['cpu_seconds']:.1f} CPU s"
+        console.print(f"{count:,} alone: {took}, peak {once['peak_mib']:,.0f} MiB", end="")
+        console.print(f", {once['peak_mib_before']:,.0f} before")
     for count in pairs:
         found = measure(count, width, rounds, sample)
         results["compared"].append(found)
