@@ -75,6 +75,7 @@ _WEIGHT = {
     "file_systems": {"pyarrow"},
     "schema": {"pyarrow"},
     "receipts": {"pyarrow", "pydantic"},
+    "settings_errors": {"pydantic"},
 }
 
 
