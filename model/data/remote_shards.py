@@ -4,17 +4,16 @@ Training reads every shard in every epoch in random order and checks its digest,
 Packed shards (`entityclip pack`) include their images.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow.fs as pa_fs
+from filelock import FileLock
 from tqdm import tqdm
 
 from entityclip.contract.atomic_files import write_json, written_whole
@@ -52,7 +51,7 @@ def local_copy(url: str) -> Path:
     cache = Path(os.environ.get(CACHE) or Path.home() / ".cache" / "entityclip")
     folder = cache / "shards" / hashlib.sha256(url.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with FileLock(folder / _LOCK):
         try:
             remote = _listed(filesystem, root.rstrip("/"))
             if not any(name.endswith(".parquet") for name in remote):
@@ -106,10 +105,3 @@ def _copied_before(folder: Path) -> dict[str, _Stamp]:
         found = json.loads((folder / _SEEN).read_text(encoding="utf-8"))
         return {name: (size, when) for name, (size, when) in found.items()}
     return {}
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with (folder / _LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

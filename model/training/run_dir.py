@@ -1,6 +1,5 @@
 """Run folder: locking, removal of stale files, and whether it holds the run that is asked for."""
 
-import fcntl
 import json
 import shutil
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 
 from entityclip.contract.atomic_files import finish_folder, remove_whole
 from entityclip.contract.digests import digest
@@ -40,13 +40,13 @@ def lock_run_dir(out: Path) -> Iterator[None]:
     Raises ModelError if another process holds it. Completes or removes what a killed process left half-written.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with (out / _LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ModelError(
-                f"another process is training in {out}; wait for it, stop it, or choose another folder"
-            ) from None
+    try:
+        lock = FileLock(out / _LOCK, timeout=0).acquire()
+    except Timeout:
+        raise ModelError(
+            f"another process is training in {out}; wait for it, stop it, or choose another folder"
+        ) from None
+    with lock:
         finish_folder(out / CHECKPOINT)
         for half in (out / STATE).glob(".*"):
             shutil.rmtree(half)
