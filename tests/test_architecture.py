@@ -1,6 +1,6 @@
 """One way through: who may import whom, and what an import may cost.
 
-docs/architecture.py has the storeys of each package. An import counts wherever in a file it stands: in a function and
+docs/architecture.py has the layers of each package. An import counts wherever in a file it stands: in a function and
 under TYPE_CHECKING too.
 """
 
@@ -67,21 +67,21 @@ def test_imports_go_one_way(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", LAYERS)
-def test_every_storey_imports_lower_ones_only(package: str) -> None:
-    storey = {unit: number for number, units in enumerate(LAYERS[package]) for unit in units}
+def test_every_layer_imports_lower_ones_only(package: str) -> None:
+    layer = {unit: number for number, units in enumerate(LAYERS[package]) for unit in units}
     wrong = []
     for path in _files(package):
         unit = _unit(path, package)
         if unit == "__init__":  # the package's face
             continue
-        assert unit in storey, f"{path.relative_to(ROOT)}: give {unit} a storey in this test"
+        assert unit in layer, f"{path.relative_to(ROOT)}: give {unit} a layer in this test"
         for name in _imports(path):
             parts = name.split(".")
             other = parts[1] if parts[0] == package and len(parts) > 1 else unit
-            if other != unit and storey.get(other, len(storey)) <= storey[unit]:
+            if other != unit and layer.get(other, len(layer)) <= layer[unit]:
                 wrong.append(f"{path.relative_to(ROOT)} imports {name}")
     assert not wrong
-    assert storey.keys() == {_unit(path, package) for path in _files(package)} - {"__init__"}, "a unit that is gone"
+    assert layer.keys() == {_unit(path, package) for path in _files(package)} - {"__init__"}, "a unit that is gone"
 
 
 def test_only_deployable_flows_and_orchestration_import_prefect() -> None:

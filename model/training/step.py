@@ -25,6 +25,14 @@ def to_floats(*groups: dict[str, Tensor]) -> list[dict[str, float]]:
     return [{name: next(plain) for name in group} for group in groups]
 
 
+def measured(report: dict[str, float]) -> dict[str, float]:
+    """Drop values that are not finite (0 / 0 where a step had nothing to measure), because JSON has no NaN.
+
+    Values are rounded to five digits, enough for a mean over a batch, which halves the log.
+    """
+    return {name: float(f"{value:.5g}") for name, value in report.items() if math.isfinite(value)}
+
+
 class StepValues(NamedTuple):
     """Losses and diagnostics of a step as plain numbers."""
 
@@ -116,8 +124,7 @@ class TrainingStep:
     def _values(self, whole: LocalBatch, output: StepOutput) -> StepValues:
         of_all = whole.sum(torch.stack(list(output.losses.values())))
         losses, report = to_floats(dict(zip(output.losses, of_all, strict=True)), output.report)
-        # not finite is 0 / 0, where the step had nothing to measure; JSON has no NaN
-        return StepValues(losses, {name: value for name, value in report.items() if math.isfinite(value)})
+        return StepValues(losses, measured(report))
 
     def _generator(self, step: int) -> torch.Generator:
         return seeded(self.seed, "hard negatives", step, self._device)

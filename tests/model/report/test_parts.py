@@ -85,7 +85,7 @@ def test_footers_that_say_odd_things_are_passed_over(tmp_path: Path) -> None:
     for shard, about in enumerate(odd):
         write_shard(tmp_path, "train", [row(shard, "train")], tmp_path, shard, len(odd), **about)
     found = describe_generation(read_explanations(tmp_path))
-    assert found.total == 3 and found.context is None and not found.problems
+    assert found.total == 3 and found.found.context is None and not found.found.problems
     assert found.throughput.tokens_per_second == 5
 
 
