@@ -16,10 +16,11 @@ try:
     assert roi_align(image, boxes, output_size=1, aligned=False).item() == 5
 except (RuntimeError, AttributeError, NotImplementedError) as error:  # this torchvision's operators do not load
     assert "roi_align" in str(error), error
-import torch._dynamo.utils, transformers
+from model.clip import open_clip_import
 
-assert torch._dynamo.utils.is_compile_supported("cpu") in (True, False)
-assert transformers.CLIPConfig().projection_dim == 512
+assert not [one for one in sys.meta_path if isinstance(one, open_clip_import._Hidden)]
+assert roi_align.__globals__["is_compile_supported"]("cpu") in (True, False)
+assert torch._dynamo.utils.__file__ and open_clip.hf_model.transformers is None
 """
 
 
