@@ -14,7 +14,11 @@ _FORKS = """
 import json, os, sys, traceback
 from entityclip.contract.torchvision_cpu import make_torchvision_importable
 make_torchvision_importable()
+hidden = {name: None for name in ("timm", "transformers")}  # as model.clip.open_clip_import has it
+sys.modules.update(hidden)
 import open_clip, prefect.flows, torch
+for name in hidden:
+    del sys.modules[name]
 failures = {}
 for name, program in json.load(sys.stdin).items():
     reading, writing = os.pipe()

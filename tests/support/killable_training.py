@@ -17,9 +17,9 @@ from model.tracking import learning_curves
 from model.training.loop import train
 from model.training.stop_signal import Stopped
 
-# Processes are forked from one that has imported everything and has done nothing yet.
+# Processes are forked from one that has imported everything, also what a training imports late, and has done nothing.
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.support.killable_training"])
+_FORKS.set_forkserver_preload(["tests.support.killable_training", "torch._dynamo", "model.tracking.tensorboard"])
 
 
 def count_moments(settings: TrainSettings, out: Path) -> list[str]:
