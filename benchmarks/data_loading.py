@@ -4,6 +4,7 @@ The same JPEGs by reference, packed, and by open_clip's CSV and webdataset reade
 the same transform, workers and batches, alternating in rounds. docs/performance.md has the results.
 """
 
+import multiprocessing
 import statistics
 import tempfile
 import time
@@ -77,6 +78,7 @@ def read_once(reader: str, folder: Path, workers: int, batch_size: int) -> dict[
     torch.set_num_threads(1)
     towers = shallow_towers()
     if reader in ("csv", "webdataset"):
+        multiprocessing.set_start_method("fork", force=True)  # Linux' default, which open_clip's loaders rely on
         batches = _open_clip(reader, folder, towers, workers, batch_size)
     else:
         batches = _ours(folder / reader, towers, workers, batch_size)
