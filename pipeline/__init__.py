@@ -1,4 +1,4 @@
-"""Generation: manifest -> plan -> explanations -> Parquet shards. Imports neither Prefect nor `model`."""
+"""The generation pipeline: manifest -> plan -> explanations -> Parquet shards. Imports neither Prefect nor `model`."""
 
 from typing import TYPE_CHECKING
 

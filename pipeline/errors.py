@@ -1,4 +1,4 @@
-"""The error for mistakes that a user can fix; the command line prints it without a traceback."""
+"""The exception for mistakes that a user can fix; the command line prints it without a traceback."""
 
 
 class PipelineError(ValueError):

@@ -20,7 +20,7 @@ class Job:
     """A manifest with everything it refers to loaded and checked.
 
     Attributes:
-        buckets: the buckets this process generates; None: all.
+        buckets: the buckets this process generates, or None for all of them.
     """
 
     manifest: Manifest
@@ -41,7 +41,7 @@ class Job:
 
     @property
     def work(self) -> Path:
-        """The local folder of plan, spool, lock and server log; dataset readers ignore these names."""
+        """The local folder for the plan, spool, lock and server log, whose names dataset readers ignore."""
         return self.manifest.work_folder
 
     @property
@@ -56,11 +56,11 @@ class Job:
 
     @property
     def _part(self) -> str:
-        """A suffix that keeps the files of several processes, each with its own buckets, apart."""
+        """A file name suffix that distinguishes processes working on different buckets."""
         return f"-{self.buckets.start:05d}-{self.buckets.stop:05d}" if self.buckets is not None else ""
 
     def spool_path(self, bucket: int) -> Path:
-        """Return the file that holds a bucket's answers until its shards are written."""
+        """Return the path of the file that holds a bucket's answers until its shards are written."""
         return self.work / "_spool" / f"bucket-{bucket:05d}.jsonl"
 
     def provenance(self, split: str, shard: int) -> dict[str, Any]:
@@ -91,13 +91,14 @@ def open_job(
     output: Path | str | None = None,
     buckets: range | None = None,
 ) -> Job:
-    """Load a manifest, its prompt, model and judge, before any long work starts.
+    """Load and check a manifest with its prompt, model and judge, before any slow work starts.
 
     Args:
         manifest_path: the YAML file.
-        engine: overrides the manifest's engine; has default settings unless the manifest uses the same engine.
+        engine: used instead of the manifest's engine, with default settings except for the dtype; ignored if the
+            manifest already uses this engine.
         output: overrides the manifest's output: a folder, relative to the working directory, or a URL.
-        buckets: generate only these; several processes can each generate their own.
+        buckets: generate only these buckets, so that several processes can share the work.
 
     Raises:
         PipelineError: the manifest is invalid, or something it refers to does not exist or does not fit.

@@ -1,4 +1,4 @@
-"""The LLM without its weights: its identity, and how it tokenizes a chat."""
+"""The identity and tokenizer of the LLM; its weights are not loaded here."""
 
 import hashlib
 import threading
@@ -13,7 +13,7 @@ from pipeline.errors import PipelineError
 from pipeline.manifest.manifest import Manifest
 from pipeline.prompts.template import Message
 
-_NOT_IDENTITY = ("BUILD.json", "README.md", ".gitattributes")  # do not affect the model's output
+_NOT_IDENTITY = ("BUILD.json", "README.md", ".gitattributes")  # files that do not affect the model's output
 _CHATS_PER_BATCH = 1024  # the tokenizer keeps the offsets of its whole input until it returns
 
 
@@ -23,8 +23,8 @@ class LanguageModel:
 
     Attributes:
         name: hub name, or the folder's base name.
-        revision: hub revision, or `sha256:` and the digest of the folder's files.
-        source: the path passed to transformers and vLLM: the hub name or the absolute folder.
+        revision: hub revision, or `sha256:` followed by a digest of the folder's files.
+        source: what transformers and vLLM load: the hub name, or the folder's absolute path.
         is_local: True if `source` is a folder.
         lock: guards the tokenizer, which is not thread-safe.
     """
@@ -61,7 +61,7 @@ class LanguageModel:
         return hashlib.sha256(str(self.tokenizer.chat_template).encode()).hexdigest()
 
     def encode(self, chats: list[list[Message]]) -> list[list[int]]:
-        """Return the token ids of each chat under the model's chat template, generation prompt included."""
+        """Apply the chat template, with the generation prompt, to each chat, and return the token ids."""
         ids: list[list[int]] = []
         for start in range(0, len(chats), _CHATS_PER_BATCH):
             batch = chats[start : start + _CHATS_PER_BATCH]
@@ -73,7 +73,7 @@ class LanguageModel:
     def _tokenize(self, texts: list[str]) -> list[list[int]]:
         """Return the token ids of rendered chats; the template has already added the special tokens."""
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        if backend is None:  # a slow tokenizer; verbose=False, as a text that is too long becomes a status
+        if backend is None:  # a slow tokenizer; no warning about long texts, which get a status instead
             encoded = self.tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)
             return list(encoded["input_ids"])
         backend.no_truncation()

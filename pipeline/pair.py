@@ -8,11 +8,11 @@ class Pair:
     """An image-caption pair yielded by a dataset reader.
 
     Attributes:
-        id: stable and unique within its dataset.
+        id: stable identifier, unique within the dataset.
         split: `train`, `val` or `test`.
         image: path of the image relative to the dataset's image root, with forward slashes.
         caption: the caption as published; an empty one becomes a row with status `empty_caption`.
-        topic: the dataset's own grouping (news section, frequency pool), if any.
+        topic: the dataset's own category, such as a news section or frequency pool, if any.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The interface between generation and an engine."""
+"""The interface that every engine implements."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,12 +12,13 @@ class Request:
     """One explanation to generate.
 
     Attributes:
-        key: content address of the explanation; identifies the answer.
+        key: content address of the explanation; the completion has the same key.
         messages: the rendered chat.
-        prompt_token_ids: the chat under the model's chat template, generation prompt included; the engine's input.
+        prompt_token_ids: the chat tokenized with the model's chat template, including the generation prompt; this is
+            the engine's input.
         seed: sampling seed of this row; has no effect at temperature 0.
-        max_tokens: token budget of the answer; the manifest's, unless the row is redone with another budget.
-        image_url: image for a vision-language model, as a file:// or data: URL.
+        max_tokens: token budget for the answer: the manifest's, unless the row is redone with a different one.
+        image_url: image for a vision-language model, as a file:// or data: URL; None: no image is sent.
     """
 
     key: str
@@ -35,7 +36,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The result of a request: a text with its finish_reason, or an error. Token counts are the engine's."""
+    """The result of a request: a text with its finish_reason, or an error. The engine reports the token counts."""
 
     key: str
     text: str | None = None
@@ -46,11 +47,11 @@ class Completion:
 
 
 class Engine(Protocol):
-    """A context manager that generates while it is open.
+    """Generates explanations; a context manager, to be entered before use.
 
     Attributes:
-        name, version: recorded in the shards.
-        restarts: how often the engine's server has died and been restarted so far.
+        name, version: name and version of the engine, recorded in the shards.
+        restarts: number of times the engine's server has died and been restarted.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Construction of the engine configured in a manifest."""
+"""Builds the engine configured in a manifest."""
 
 from pipeline.engines.base import Engine
 from pipeline.engines.transformers_engine import TransformersGeneration

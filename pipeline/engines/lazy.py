@@ -11,7 +11,7 @@ from pipeline.files.clock import now
 
 
 class LazyEngine:
-    """A context manager around an engine; a run with nothing left to generate never opens it.
+    """Opens an engine on first use, so that a run with nothing left to generate never starts it.
 
     Attributes:
         opened: the engine, or None before its first use.
@@ -51,7 +51,7 @@ class LazyEngine:
 
     @property
     def about(self) -> dict[str, Any]:
-        """The engine's entry in the shards: name, versions, start time of generation, and restarts, if any."""
+        """What the shards record about the engine: name, versions, start time of generation, and any restarts."""
         restarts = self.opened.restarts if self.opened is not None else 0
         return self._about | ({"server_restarts": restarts} if restarts else {})
 

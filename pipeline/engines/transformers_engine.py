@@ -1,4 +1,4 @@
-"""The embedded engine: a Hugging Face causal LM in this process, for small models, laptops and tests."""
+"""The in-process engine: a Hugging Face causal LM, for small models, laptops and tests."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TransformersGeneration:
-    """Batched generation, longest prompts first: batches need little padding and memory peaks early."""
+    """Generates in batches, longest prompts first, so that batches need little padding and memory peaks early."""
 
     name = "transformers"
     restarts = 0
@@ -25,7 +25,7 @@ class TransformersGeneration:
         make_torchvision_importable()
         import transformers  # takes seconds to import
 
-        transformers.utils.logging.disable_progress_bar()  # there is a progress bar of our own
+        transformers.utils.logging.disable_progress_bar()  # we show our own progress bar
         self.version = transformers.__version__
         self._model = model
         self._sampling = sampling
@@ -114,7 +114,7 @@ class TransformersGeneration:
             def is_stopped(length: int) -> bool:
                 return _first_stop(tokenizer.decode(answer[:length], skip_special_tokens=True), stop) is not None
 
-            tokens = bisect_left(range(len(answer) + 1), True, key=is_stopped)  # the batch's longest row went on
+            tokens = bisect_left(range(len(answer) + 1), True, key=is_stopped)  # drops what follows the stop text
             text = tokenizer.decode(answer[:tokens], skip_special_tokens=True)
             text, finish_reason = text[: _first_stop(text, stop)], "stop"
         return Completion(request.key, text, finish_reason, request.prompt_tokens, tokens)
@@ -126,7 +126,7 @@ def _first_stop(text: str, stop: tuple[str, ...]) -> int | None:
 
 
 class _StopTexts:
-    """Stopping criterion for answers that contain a stop text.
+    """Stopping criterion that ends a row once its answer contains a stop text.
 
     transformers' own `stop_strings` would also match a text that begins at the end of the prompt.
     """
@@ -150,8 +150,8 @@ class _StopTexts:
 class _SeededSampling:
     """Temperature and nucleus sampling with one generator per row, by the Gumbel-max trick.
 
-    The argmax of logits plus Gumbel noise is a sample from their softmax. So greedy decoding after this
-    processor samples, and a row's text does not depend on the other rows of its batch.
+    The argmax of logits plus Gumbel noise is a sample from their softmax, so greedy decoding after this
+    processor amounts to sampling, and a row's text does not depend on the other rows in its batch.
     """
 
     def __init__(self, sampling: Sampling, seeds: list[int]) -> None:

@@ -1,1 +1,1 @@
-"""vLLM: start and supervise a server, and generate through its HTTP API."""
+"""Starts and supervises a vLLM server, and generates through its HTTP API."""

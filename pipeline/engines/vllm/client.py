@@ -31,15 +31,15 @@ from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
 from pipeline.manifest.generation import Sampling, VllmEngine
 
-_TRIES = 8  # that reached a server, before a request is blamed for failing while others succeed
+_TRIES = 8  # attempts that reach a server before we give up on a request that fails while others succeed
 _CONNECT_SECONDS = 10.0
-_CONNECTIONS = 8  # per client: httpx's overhead per request grows with its client's connections
-_SHOWN = 500  # characters of a server's response in a message
+_CONNECTIONS = 8  # per client, because httpx's overhead per request grows with the client's connections
+_SHOWN = 500  # characters of a server's response shown in a message
 _IN_FLIGHT_PER_SEQUENCE = 1.5  # keeps the server's batch full while answers are in transit
 
 
 class VllmGeneration:
-    """Engine that uses the servers at `settings.urls`, or a server of its own that runs while this is open."""
+    """Engine that uses the servers at `settings.urls`, or its own server, which runs while the engine is open."""
 
     name = "vllm"
 
@@ -52,7 +52,7 @@ class VllmGeneration:
         server: SupervisedServer | None,
         backoff: Backoff | None = None,
     ) -> None:
-        """Create the engine; `server` is started and stopped with it, and None if `settings.urls` is set.
+        """Create the engine. `server` is started and stopped with it; it is None if `settings.urls` is set.
 
         Raises:
             PipelineError: the environment variable for the API key is not set.
@@ -73,7 +73,7 @@ class VllmGeneration:
 
     @property
     def restarts(self) -> int:
-        """How often our own server has been restarted so far."""
+        """Number of times our own server has been restarted."""
         return self._server.restarts if self._server is not None else 0
 
     def __enter__(self) -> Self:
@@ -114,10 +114,10 @@ class VllmGeneration:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _open(self, locations: list[Callable[[], str | None]]) -> None:
-        """Create the objects that belong to the event loop, in that loop."""
+        """Create the objects that are bound to the event loop; must run in that loop."""
         timeout = httpx.Timeout(self._settings.request_timeout, connect=_CONNECT_SECONDS)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=_CONNECTIONS)
-        certificates = httpx.create_ssl_context()  # shared, as it takes tens of milliseconds
+        certificates = httpx.create_ssl_context()  # shared, because creating one takes tens of milliseconds
         clients = [
             httpx.AsyncClient(
                 timeout=timeout,
@@ -142,11 +142,11 @@ class VllmGeneration:
             await client.aclose()
 
     async def _send_all(self, waiting: list[list[Request]], finished: "queue.SimpleQueue[Completion | None]") -> None:
-        """Send batches within the limit on prompts in flight; the first error that concerns all rows is raised."""
+        """Send the batches within the limit on prompts in flight; raise the first error that concerns every row."""
         try:
             async with asyncio.TaskGroup() as group:
                 for batch in waiting:
-                    async with self._turnstile:  # otherwise two batches could each hold half of the slots they need
+                    async with self._turnstile:  # or two batches could deadlock, each holding half of its slots
                         for _ in batch:
                             await self._slots.acquire()
                     group.create_task(self._send(batch, finished))
@@ -164,10 +164,12 @@ class VllmGeneration:
                 self._slots.release()
 
     async def _answer(self, batch: list[Request], finished: "queue.SimpleQueue[Completion | None]") -> None:
-        """Retry a batch until it is answered; one that is refused or keeps failing is split, then becomes an error.
+        """Retry a batch until it is answered; if it is refused or keeps failing, retry its requests individually.
+
+        A single request that is refused or keeps failing becomes a completion with an error.
 
         Raises:
-            PipelineError: no server answers, or it refuses for a reason that concerns every row.
+            PipelineError: no server answers, or one refuses for a reason that concerns every row.
         """
         path, body = body_of(batch, self._model.name, self._sampling)
         tries = 0
@@ -228,7 +230,13 @@ class VllmGeneration:
 
 @dataclass(frozen=True)
 class _Failure:
-    """Why a request failed; `reached`: a server accepted it; `is_final`: retrying is pointless."""
+    """A failed attempt to send a request.
+
+    Attributes:
+        why: the reason, for messages.
+        reached: whether a server accepted the request.
+        is_final: whether retrying is pointless.
+    """
 
     why: str
     reached: bool = True

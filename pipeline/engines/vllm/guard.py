@@ -24,7 +24,7 @@ def is_anyone_in(group: int) -> bool:
         try:
             stat = (process / "stat").read_text(encoding="utf-8", errors="replace")
         except OSError:
-            continue  # it has exited meanwhile
+            continue  # it has exited in the meantime
         fields = stat.rpartition(")")[2].split()  # state, parent, group, ...
         if int(fields[2]) == group and fields[0] != "Z":
             return True
@@ -42,7 +42,7 @@ def _end_group(grace_seconds: float) -> None:
 def main() -> None:
     """Run the command given as arguments until it exits or stdin closes."""
     grace_seconds, command = float(sys.argv[1]), sys.argv[2:]
-    signal.signal(signal.SIGTERM, lambda *_: None)  # meant for the rest of the group, which does not inherit this
+    signal.signal(signal.SIGTERM, lambda *_: None)  # it is for the rest of the group, which has no such handler
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def end_with_server() -> None:

@@ -1,7 +1,7 @@
 """Request bodies for a vLLM server and parsing of its responses; no network access.
 
-Text-only prompts go to /completions as token ids: the chat template is applied on our side, so that it is the one
-in the key, and the server tokenizes nothing. A prompt with an image goes to /chat/completions.
+Text-only prompts go to /completions as token ids: we apply the chat template ourselves, so that it is the one in the
+key and the server need not tokenize. A prompt with an image goes to /chat/completions.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.engines.base import Completion, Request
 from pipeline.manifest.generation import Sampling
 
-# Sampling parameters that a server's own defaults (such as its model's generation_config) could set.
+# Set explicitly, because a server's own defaults (such as its model's generation_config) could enable these.
 _OFF = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
 # Refusals that concern every row, by HTTP status.
 GENERAL_REFUSALS = {401: "the API key is refused", 403: "access is refused", 404: "there is no such API or model"}
@@ -25,7 +25,7 @@ class MalformedAnswerError(ValueError):
 
 
 def batches(requests: Iterable[Request], size: int) -> list[list[Request]]:
-    """Return batches of up to `size` prompts for one HTTP request; prompts with a common prefix are adjacent."""
+    """Divide requests into batches of up to `size` prompts, each for one HTTP request; common prefixes are adjacent."""
     ordered = sorted(requests, key=lambda r: (r.max_tokens, r.image_url or "", r.prompt_token_ids))
     result: list[list[Request]] = []
     for (_, image), group in groupby(ordered, key=lambda r: (r.max_tokens, r.image_url)):
@@ -36,7 +36,7 @@ def batches(requests: Iterable[Request], size: int) -> list[list[Request]]:
 
 
 def body_of(batch: list[Request], model: str, sampling: Sampling) -> tuple[str, dict[str, Any]]:
-    """Return the path below the API's base URL, and the JSON body."""
+    """Return a batch's request: its path relative to the API's base URL, and its JSON body."""
     first = batch[0]
     body: dict[str, Any] = {
         "model": model,
@@ -55,10 +55,10 @@ def body_of(batch: list[Request], model: str, sampling: Sampling) -> tuple[str, 
 
 
 def completions_in(batch: list[Request], content: bytes) -> list[Completion]:
-    """Parse the answers to a batch, in its order.
+    """Parse the answers to a batch, in the order of its requests.
 
     Raises:
-        MalformedAnswerError: not JSON, or not exactly one complete answer to each prompt.
+        MalformedAnswerError: the content is not JSON, or does not hold exactly one complete answer per prompt.
     """
     try:
         answer = json.loads(content)
@@ -76,7 +76,7 @@ def is_temporary(status: int) -> bool:
 
 
 def retry_after(header: str | None) -> float | None:
-    """Return the seconds to wait given by a Retry-After header, which is a number or a date."""
+    """Return the wait in seconds that a Retry-After header (a number or a date) asks for, or None."""
     if header is None:
         return None
     try:

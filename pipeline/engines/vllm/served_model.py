@@ -1,4 +1,4 @@
-"""Servers started by others: the model they serve, and the API key they require."""
+"""Checks of vLLM servers that are already running, and the API key they may require."""
 
 import json
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ _SECONDS = 10.0
 
 @dataclass(frozen=True)
 class ApiKey:
-    """An optional API key that is not shown in its repr."""
+    """An optional API key, hidden from the repr."""
 
     _text: str | None = field(repr=False)
 
     @classmethod
     def named(cls, variable: str | None, environment: Mapping[str, str]) -> Self:
-        """Read the key from an environment variable; without a variable there is no key.
+        """Read the key from an environment variable; if `variable` is None, there is no key.
 
         Raises:
             PipelineError: the variable is not set, or holds characters not allowed in a header.
@@ -39,7 +39,7 @@ class ApiKey:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The HTTP headers of every request."""
+        """The HTTP headers to send with every request."""
         return {} if self._text is None else {"Authorization": f"Bearer {self._text}"}
 
     def hidden(self, text: str) -> str:
@@ -53,7 +53,7 @@ def versions_served(urls: list[str], model: str, max_model_len: int, key: ApiKey
     """Return the distinct vLLM versions of the servers, comma-separated.
 
     Raises:
-        PipelineError: one cannot be reached, or does not serve the manifest's model at the manifest's length.
+        PipelineError: a server cannot be reached, or does not serve the model with at least this context length.
     """
     with httpx.Client(timeout=_SECONDS, headers=key.headers) as client:
         versions = [_version_served(client, url, model, max_model_len, key) for url in urls]

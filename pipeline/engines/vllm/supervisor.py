@@ -1,4 +1,4 @@
-"""Supervision of a vLLM server of our own: if it dies, it is restarted a bounded number of times."""
+"""Supervises our own vLLM server: if it dies, it is restarted, up to a limit."""
 
 import sys
 import threading
@@ -13,11 +13,12 @@ _SECONDS_TO_EXIT = 15.0  # a server whose engine has died exits by itself within
 
 
 class SupervisedServer:
-    """A context manager around a server and the thread that watches it.
+    """A context manager that runs a server and a thread that watches it.
 
     Attributes:
         version: vLLM's version and build.
-        restarts: so far, over the whole run; otherwise a prompt that kills the server would be retried forever.
+        restarts: number of restarts in this run; never reset, as a prompt that kills the server would be retried
+            forever.
     """
 
     def __init__(self, server: VllmServer, max_restarts: int) -> None:
@@ -53,7 +54,7 @@ class SupervisedServer:
         return self._url
 
     def suspect(self) -> None:
-        """Report that a request was not answered, so that the health of the engine is checked."""
+        """Report that a request was not answered, so that the server's health is checked."""
         self._suspected = True
 
     def _watch(self) -> None:
@@ -67,7 +68,7 @@ class SupervisedServer:
                 why = self._restart(why)
 
     def _restart(self, why: str) -> str:
-        """Restart the server if that is still allowed; return the newest cause of death."""
+        """Restart the server unless the limit is reached; return why it last died."""
         if self.restarts >= self._max_restarts:
             self._failure = (
                 f"the vLLM server died ({why}) and was restarted {self.restarts} times already "
