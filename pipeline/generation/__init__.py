@@ -1,1 +1,1 @@
-"""Generation of explanations bucket by bucket: spool, resume, rows, progress."""
+"""Generates explanations bucket by bucket: spooling, resuming, rows and progress."""

@@ -1,4 +1,4 @@
-"""Generation of one bucket: spool the missing answers, then write its shards, one per split."""
+"""Generates one bucket: spools the missing answers, then writes the bucket's shards, one per split."""
 
 import time
 from collections.abc import Iterable
@@ -23,12 +23,13 @@ class BucketReport:
     """The result of generating a bucket; small enough to pass to Prefect.
 
     Attributes:
-        digests: SHA-256 of the bucket's shards, by name.
-        counts: rows by split and status.
-        generated: requests answered by the engine in this run.
-        reused: rows whose text existed before.
-        pending: planned pairs left for a later run.
-        prompt_tokens, completion_tokens: of this run's answers, as counted by the engine.
+        digests: SHA-256 of each of the bucket's shards, by name.
+        counts: number of rows by split and status.
+        generated: number of requests that the engine answered in this run.
+        reused: number of rows whose text already existed.
+        pending: number of planned pairs left for a later run.
+        prompt_tokens, completion_tokens: total tokens of this run's requests, as counted by the engine.
+        seconds: wall time spent on the bucket.
     """
 
     bucket: int
@@ -47,7 +48,7 @@ def make_bucket(run: Run, bucket: int) -> BucketReport:
 
     Raises:
         PipelineError: the engine failed, too many of its answers are errors, or the run was aborted. Finished answers
-            are in the spool, from which the next run continues.
+            stay in the spool, and the next run continues from there.
     """
     began = time.monotonic()
     job = run.job
@@ -105,7 +106,7 @@ def _read_shard(job: Job, name: str) -> Shard:
 
 
 def _place(rows: dict[tuple[str, str], Row], run: Run, work: BucketWork, answered: list[Completion]) -> None:
-    """Turn answers into rows, each judged against its own caption."""
+    """Add the rows made from the answers to `rows`, each judged against its own caption."""
     placed = [(planned, completion) for completion in answered for planned in work.waiting[completion.key]]
     texts = [(p.pair.caption, c.text, c.finish_reason) for p, c in placed if c.text is not None]
     judgements = iter(run.judging.judge_all(texts))
@@ -118,7 +119,7 @@ def _place(rows: dict[tuple[str, str], Row], run: Run, work: BucketWork, answere
 def _commit(
     job: Job, bucket: int, rows: list[Row], existing: dict[str, Shard], sessions: Iterable[Session]
 ) -> dict[str, ShardReceipt]:
-    """Write the shards whose rows changed, delete those with no rows left, and return the receipts of all."""
+    """Write the shards whose rows changed, delete those with no rows left, and return the receipts of the rest."""
     current: dict[str, list[Row]] = {name: [] for name in existing}
     for row in rows:
         current.setdefault(shard_name(row.split, bucket, job.manifest.num_shards), []).append(row)
@@ -146,7 +147,7 @@ def _commit(
 
 
 def _generation(session: Session, keys: set[str]) -> dict[str, Any]:
-    """Return an entry of a shard's `generations`: a session's share in the rows with these keys."""
+    """Return an entry for a shard's `generations`: what a session contributed to the rows with these keys."""
     completions = [completion for completion in session.completions if completion.key in keys]
     return {
         **session.about,

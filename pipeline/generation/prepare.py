@@ -1,4 +1,4 @@
-"""Preparation of a run: the plan of a job, and the shards that exist already."""
+"""Prepares a run: writes the job's plan, and lists the shards that already exist."""
 
 import sys
 
@@ -13,14 +13,14 @@ from pipeline.shards.writer_lock import check_dataset, check_output
 
 
 def shards_there(job: Job) -> dict[int, list[ShardFile]]:
-    """List the existing shards of the output by bucket.
+    """Return the shards that the output already holds, by bucket.
 
     Raises:
-        PipelineError: the output has another number of shards, or belongs to another dataset.
+        PipelineError: the output has a different number of shards, or belongs to a different dataset.
     """
     shards = list_shards(job.storage)
     check_output(job.output, shards, job.manifest.num_shards)
-    for shard in shards[:1]:  # each bucket checks its own shards; this finds a wrong folder before planning
+    for shard in shards[:1]:  # buckets check their own shards; this detects a wrong folder before planning
         check_dataset(job.output, shard.name, read_shard(job.storage, shard.name).provenance, job.manifest.name)
     by_bucket: dict[int, list[ShardFile]] = {}
     for shard in shards:
@@ -29,10 +29,10 @@ def shards_there(job: Job) -> dict[int, list[ShardFile]]:
 
 
 def prepare(job: Job, limit: int | None = None) -> Plan:
-    """Read the pairs and write the plan of the job's buckets; report on stderr what the reader cleaned.
+    """Read the pairs, write the plan for the job's buckets, and report on stderr what the reader cleaned.
 
-    A plan depends on manifest and data only, so processes that share a dataset can each plan their own buckets.
-    The caller must hold the writer lock.
+    A plan depends only on the manifest and the data, so processes that share a dataset can each plan their own
+    buckets. The caller must hold the writer lock.
 
     Raises:
         PipelineError: the dataset, the model or the output folder does not match the manifest.

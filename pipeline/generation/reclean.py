@@ -1,4 +1,4 @@
-"""Cleaning and judging of existing raw texts again, without an engine, after a change of the rules."""
+"""Cleans and judges existing raw texts again after the rules have changed; no engine is needed."""
 
 from collections import Counter
 from dataclasses import replace
@@ -19,7 +19,7 @@ def reclean(job: Job) -> Counter[str]:
     The caller must hold the writer lock.
 
     Raises:
-        PipelineError: there are no shards, or they belong to another dataset.
+        PipelineError: there are no shards, or they belong to a different dataset.
     """
     changed: Counter[str] = Counter()
     thresholds = job.manifest.generation.judge.model_dump()

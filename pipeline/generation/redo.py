@@ -1,4 +1,4 @@
-"""Selection of rows to generate again although they have an answer, and their token budget."""
+"""Selects rows that have an answer but are to be generated again, and their token budget."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,14 @@ REDOABLE = tuple(status for status in Status if status not in _NEVER_SENT)
 
 @dataclass(frozen=True)
 class Redo:
-    """The statuses whose rows are generated again.
+    """Which rows to generate again, and with what token budget.
 
     A redone row keeps its key, which describes the manifest's settings; the shard's `generations` record the actual
     ones. If redoing a row fails, it keeps its old answer.
 
     Attributes:
-        max_tokens: budget of the redone rows; None: the manifest's.
+        statuses: rows with one of these statuses are redone.
+        max_tokens: token budget for each redone row, or None for the manifest's.
     """
 
     statuses: frozenset[Status] = frozenset()
@@ -31,7 +32,7 @@ def parse_redo(statuses: str | None, max_tokens: int | None) -> Redo:
     """Parse command-line values: comma-separated statuses such as `truncated,error`, and an optional budget.
 
     Raises:
-        PipelineError: a status is unknown or does not come from the engine, or there is a budget but no status.
+        PipelineError: a status is unknown, its rows are never sent to the engine, or there is a budget but no status.
     """
     if not statuses:
         if max_tokens is not None:

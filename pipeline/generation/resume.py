@@ -1,4 +1,4 @@
-"""Resume as a pure function of (plan bucket, existing shards, spool): which rows to keep, and which to generate."""
+"""Decides which rows of a bucket to keep and which to generate, given its plan, existing shards and spool."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ class BucketWork:
     """A bucket's planned pairs, divided into finished rows and requests.
 
     Attributes:
-        settled: finished rows by (split, id); some are replaced if their request succeeds.
-        reused: number of `settled` rows with an existing text.
+        settled: finished rows by (split, id); those being redone are replaced if their request succeeds.
+        reused: number of `settled` rows whose text already existed.
         requests: one per distinct key that has no text yet, or whose text is to be redone.
-        waiting: the pairs of each request, by key; identical prompts are generated once.
-        too_long: lengths in tokens of the prompts that do not fit the model's context, by key.
+        waiting: the pairs that each request answers, by key; identical prompts are generated only once.
+        too_long: length in tokens of each prompt that does not fit the model's context, by key.
         redone: number of `requests` that replace an existing answer.
         pending: number of pairs left for a later run (beyond `limit`).
     """
@@ -48,11 +48,11 @@ def divide(
     redo: Redo = NOTHING,
     problem_of: Callable[[str], str | None] | None = None,
 ) -> BucketWork:
-    """Compare a planned bucket with the existing rows and answers.
+    """Divide a planned bucket into rows to keep and requests to send.
 
     Rows are matched by key, never by position. A row that was never sent (because of a missing image, say) is checked
-    again, because the cause may have been fixed; an engine's error stays until `error` is to be redone.
-    `spooled` answers are newer than any in a shard, and count as redone.
+    again, because the cause may have been fixed; a row with an engine error is kept unless `redo` includes `error`.
+    Spooled answers are newer than those in the shards, and are not redone again.
 
     Args:
         problem_of: returns why an image cannot be used, or None; by default images are fetched and decoded.
@@ -81,7 +81,7 @@ def divide(
             if old is not None:
                 settled[place] = copied_row(planned, old)
         elif (problem := _problem(job, planned.pair, problem_of)) is not None:
-            settled[place] = better_row(old, unsent_row(planned, job.model, *problem))  # keep a text without its image
+            settled[place] = better_row(old, unsent_row(planned, job.model, *problem))  # keep an existing text
         elif planned.key in fresh:
             verdict = judged(fresh[planned.key], planned.pair.caption, job.judge)
             settled[place] = better_row(old, answered_row(planned, job.model, fresh[planned.key], verdict))
@@ -101,7 +101,7 @@ def divide(
 
 
 def spooled_answers(job: Job, bucket: list[PlannedPair], sessions: list[Session], redo: Redo) -> list[Completion]:
-    """Return the spooled answers of a bucket, except those that are themselves to be redone."""
+    """Return a bucket's spooled answers, except those that are to be redone."""
     if not redo.statuses:
         return [completion for session in sessions for completion in session.completions]
     captions = {planned.key: planned.pair.caption for planned in bucket}
@@ -126,7 +126,7 @@ def _problem(job: Job, pair: Pair, problem_of: Callable[[str], str | None]) -> t
 def _requests(
     job: Job, open_pairs: list[PlannedPair], redone: set[str], redo_max_tokens: int | None
 ) -> tuple[list[Request], dict[str, list[PlannedPair]], list[Row], dict[str, int]]:
-    """Return requests and their pairs by key, and, for prompts beyond the model's context, rows and lengths by key."""
+    """Return the requests, their pairs by key, the rows of prompts that are too long, and those lengths by key."""
     waiting: dict[str, list[PlannedPair]] = {}
     for planned in open_pairs:
         waiting.setdefault(planned.key, []).append(planned)

@@ -1,4 +1,4 @@
-"""Rows built from planned pairs, without an answer or with the engine's."""
+"""Builds rows from planned pairs, with or without an answer from the engine."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from pipeline.shards.shard import Row
 
 
 def unsent_row(planned: PlannedPair, model: LanguageModel, status: Status, error: str | None) -> Row:
-    """Return a row without a text; `error` is the reason."""
+    """Return a row without a text; `error` says why it has none."""
     pair = planned.pair
     return Row(
         id=pair.id,
@@ -65,13 +65,13 @@ def cleaned_again(row: Row, judge: Judge) -> Row:
 
 
 def copied_row(planned: PlannedPair, answer: Row) -> Row:
-    """Return the row of a pair whose key already has an answer."""
+    """Return the row for a pair whose key already has an answer."""
     pair = planned.pair
     return replace(answer, id=pair.id, split=pair.split, image=pair.image, caption=pair.caption, topic=pair.topic)
 
 
 def better_row(old: Row | None, new: Row) -> Row:
-    """Return the new row, or the old one if only that has a text, so that a failed redo loses nothing."""
+    """Return the new row, or the old one if only the old one has a text, so that a failed redo loses nothing."""
     if old is not None and old.raw_text is not None and new.raw_text is None:
         return old
     return new

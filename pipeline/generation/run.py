@@ -1,4 +1,4 @@
-"""State shared by the buckets of a run, and the limit on errors that stops it."""
+"""State shared by a run's buckets, and the limit on errors that stops the run."""
 
 import gc
 import threading
@@ -18,13 +18,13 @@ from pipeline.judge.process import JudgeProcess
 from pipeline.plan.plan import Plan
 from pipeline.shards.shard import ShardFile
 
-_MIN_ANSWERS = 20  # before a share of errors is meaningful
+_MIN_ANSWERS = 20  # with fewer, a share of errors is not meaningful
 _SHOWN = 3
 _THRESHOLDS = (100_000, 50, 100)  # arguments of gc.set_threshold
 
 
 class ErrorLimit:
-    """Counts answers and errors of all buckets. Thread-safe."""
+    """Counts the answers and errors of all buckets, and raises if too many are errors. Thread-safe."""
 
     def __init__(self, share: float) -> None:
         self._share = share
@@ -36,7 +36,8 @@ class ErrorLimit:
         """Count one answer.
 
         Raises:
-            PipelineError: of at least 20 answers, more than the share are errors; lists the most common ones.
+            PipelineError: out of at least 20 answers, more than the allowed share are errors. The message lists the
+                most common ones.
         """
         with self._lock:
             self._answers += 1
@@ -53,7 +54,7 @@ class ErrorLimit:
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Run garbage collection rarely and only for new objects; it took a sixth of the pipeline's time."""
+    """Run garbage collection rarely and only on new objects; by default it took a sixth of the pipeline's time."""
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)
@@ -78,7 +79,7 @@ class Run:
     redo: Redo = NOTHING
 
     def about(self) -> dict[str, Any]:
-        """Return the metadata of this run's answers for the shards; the engine must be open."""
+        """Return the metadata that shards record about this run's answers; the engine must be open."""
         if not self.redo.statuses:
             return self.engine.about
         redo = {"statuses": sorted(self.redo.statuses), "max_tokens": self.redo.max_tokens}

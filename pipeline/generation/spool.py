@@ -1,8 +1,8 @@
 """The spool: the answers of an unfinished bucket as JSON lines, so that a crash loses only seconds of work.
 
-`_spool/bucket-00012.jsonl` has, for every run that wrote to it, a line that describes the engine, followed by
-completions as they arrive. A partial last line, left by a killed process, is removed. The file is deleted when its
-answers are in the shards.
+`_spool/bucket-00012.jsonl` holds, for every run that wrote to it, a line that describes the engine, followed by the
+completions in order of arrival. A partial last line, left by a killed process, is removed. The file is deleted once
+its answers are in the shards.
 """
 
 import json
@@ -20,14 +20,14 @@ _SECONDS_BETWEEN_SYNCS = 1.0
 
 @dataclass
 class Session:
-    """A run's metadata and its answers."""
+    """One run's part of a spool: its metadata and its answers."""
 
     about: dict[str, Any]
     completions: list[Completion] = field(default_factory=list)
 
 
 class Spool:
-    """An append-only file; an answer survives a killed process at once, and a power failure within a second."""
+    """An append-only file. A killed process loses no answers, a power failure those of the last second."""
 
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
         self._path = path
@@ -37,7 +37,7 @@ class Spool:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._path.open("a+b")
         self._file.seek(0)
-        self._file.truncate(self._file.read().rfind(b"\n") + 1)  # without a partial last line
+        self._file.truncate(self._file.read().rfind(b"\n") + 1)  # drop a partial last line
         self._write({"session": self._about})
         self._synced = time.monotonic()
         return self
@@ -46,7 +46,7 @@ class Spool:
         self._file.close()
 
     def append(self, completion: Completion) -> None:
-        """Write an answer."""
+        """Append an answer to the file."""
         self._write({name: getattr(completion, name) for name in _FIELDS})
         if time.monotonic() - self._synced >= _SECONDS_BETWEEN_SYNCS:
             os.fsync(self._file.fileno())
@@ -58,7 +58,7 @@ class Spool:
 
 
 def read_spool(path: Path) -> list[Session]:
-    """Return the sessions of a spool, without a partial last line; an empty list if there is no file."""
+    """Return a spool's sessions, ignoring a partial last line; the list is empty if there is no file."""
     if not path.is_file():
         return []
     sessions: list[Session] = []

@@ -14,10 +14,11 @@ class GenerationSummary:
 
     Attributes:
         engine: name and version of the engine, or None if nothing had to be generated.
-        counts: rows by split and status.
-        generated: requests answered by the engine in this run; reused: rows with an existing text.
-        pending: planned pairs left out by `limit`.
-        seconds: wall time of generation, engine start included.
+        counts: number of rows by split and status.
+        generated: number of requests that the engine answered in this run.
+        reused: number of rows whose text already existed.
+        pending: number of planned pairs left out because of `limit`.
+        seconds: wall time of generation, including the start of the engine.
     """
 
     dataset: str
@@ -40,13 +41,13 @@ class GenerationSummary:
 
     @property
     def statuses(self) -> list[str]:
-        """The statuses that occur, in the order of reports."""
+        """The statuses that occur, in the order in which reports list them."""
         found = {status for by_status in self.counts.values() for status in by_status}
         return [status.value for status in Status if status in found]
 
 
 def total_counts(reports: list[BucketReport]) -> dict[str, Counter[str]]:
-    """Return the rows of all buckets by split and status."""
+    """Return the number of rows in all buckets, by split and status."""
     counts: dict[str, Counter[str]] = {}
     for report in reports:
         for split, by_status in report.counts.items():
