@@ -1,1 +1,1 @@
-"""Judging of answers: cleaning, rules, statuses, and the word lists they need."""
+"""Cleans and judges answers: the rules, and the word lists they need."""

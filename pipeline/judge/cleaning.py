@@ -1,4 +1,4 @@
-"""Cleaning of generated texts into explanations for training. Pure, so that it can be re-run alone."""
+"""Cleans generated texts into explanations for training. Pure, so that it can be re-run without generating."""
 
 import re
 import unicodedata
@@ -7,8 +7,11 @@ _LABEL = re.compile(r"^(?:explanation|answer|assistant)\s*:\s*", re.IGNORECASE)
 
 
 def clean(raw_text: str) -> str:
-    """Return printable text on one line: control and format characters, a leading label ("Explanation:") and
-    surrounding quotes are removed, white space is collapsed. Idempotent."""
+    """Return the text as one line of printable characters. Idempotent.
+
+    Control and format characters, a leading label ("Explanation:") and surrounding quotes are removed, and white space
+    is collapsed.
+    """
     text = " ".join(raw_text.split())
     if not text.isprintable():  # rare; the test is much faster than checking every character
         text = " ".join("".join(c for c in text if unicodedata.category(c)[0] != "C").split())

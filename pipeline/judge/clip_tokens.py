@@ -1,4 +1,4 @@
-"""Token counts of texts for CLIP, start and end tokens included, without the slow imports of torch and open_clip."""
+"""Counts CLIP tokens, including the start and end tokens, without the slow imports of torch and open_clip."""
 
 import gzip
 import html
@@ -13,7 +13,7 @@ from pipeline.errors import PipelineError
 
 OPENAI = "openai"
 
-_MERGES = 49152 - 256 - 2  # as open_clip's SimpleTokenizer takes them from its file
+_MERGES = 49152 - 256 - 2  # the number that open_clip's SimpleTokenizer reads from its file
 _ENDS = ["<start_of_text>", "<end_of_text>"]
 _PIECES = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 _LONGEST_CACHED = 40  # characters: a text without spaces is one long chunk, unlikely to recur
@@ -23,7 +23,7 @@ _STRAIGHT = str.maketrans(
 
 
 def token_counter(name: str, folder: Path) -> Callable[[str], int]:
-    """Return a function that counts the tokens of a text for a CLIP.
+    """Return a function that counts a text's tokens for a CLIP model.
 
     Args:
         name: `openai`, the tokenizer of OpenAI's CLIP and most open_clip models; a folder with a `tokenizer.json`,

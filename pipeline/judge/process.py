@@ -1,7 +1,7 @@
-"""Judging in a separate process: it takes a third of the pipeline's time, which would slow down feeding the engine.
+"""Judges texts in a child process, because judging takes a third of the pipeline's time and would delay the engine.
 
-`JudgeProcess` is the parent's side; the child runs this file as a program. It reads JSON lines from stdin, first the
-settings, then lists of texts, and answers each list with a line of judgements, until stdin closes.
+`JudgeProcess` is the parent's side; the child runs this file as a program. The child reads JSON lines from stdin,
+first the settings, then lists of texts, and answers each list with a line of judgements, until stdin closes.
 """
 
 import json
@@ -25,21 +25,21 @@ Text = tuple[str, str, str | None]  # caption, text as generated, finish_reason
 
 
 class JudgeProcess:
-    """Judges texts in this process, or, from the first large list on, in a child process."""
+    """Judges texts in this process until the first large list arrives, and from then on in a child process."""
 
     def __init__(self, judge: Judge, folder: Path) -> None:
-        """Create it; a CLIP tokenizer's path is relative to `folder`, which is the manifest's."""
+        """Create it; `folder` is the manifest's folder, to which a CLIP tokenizer's path is relative."""
         self._judge = judge
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
-        self._lock = threading.Lock()  # from sending a line to receiving its answer
+        self._lock = threading.Lock()  # held from sending a line until its answer is read
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         if self._process is not None:
-            self._process.communicate()  # closes stdin, which ends it
+            self._process.communicate()  # closes stdin, which ends the child
 
     def judge_all(self, texts: list[Text]) -> list[Judgement]:
         """Return a judgement for each text, in the same order. Thread-safe.

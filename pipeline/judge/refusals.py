@@ -1,4 +1,4 @@
-"""Patterns of refusals by LLMs in several languages."""
+"""Patterns that match LLM refusals in several languages."""
 
 import re
 
@@ -14,7 +14,7 @@ _REFUSALS = re.compile(
             rf"(?:\b{_CANNOT}|\bunable|\bnot able|(?:\bdo not|\bdon't) (?:have|know)|\bmust decline)\b",
             r"(?:I'm|I am) (?:\w+ )?sorry,? (?:but|I)\b",
             r"I apologi[sz]e,? but\b",
-            # the speaker as an AI
+            # the speaker calls itself an AI
             r"As an? (?:\w+,? ){0,4}(?:AI(?:,| I\b| language| model| assistant| system)|artificial intelligence|"
             r"language model|chatbot)",
             r"As an? (?:helpful|responsible|respectful|ethical)[\w, ]{0,40} assistant\b",
@@ -26,7 +26,7 @@ _REFUSALS = re.compile(
             r"(?:I'm|I am) (?:\w+ )?(?:unable|not (?:able|comfortable|permitted|allowed|programmed))\b",
             r"I (?:do not|don't) (?:\w+ly )?(?:have|feel comfortable)\b",
             r"I (?:must|have to) (?:respectfully )?decline\b",
-            # questions in return
+            # counter-questions
             r"(?:Sure[,!]? |Of course[,!]? )?[Pp]lease (?:provide|share|give)\b",
             r"I(?:'d| would) be happy to help\b",
             # German
@@ -55,5 +55,5 @@ _REFUSALS = re.compile(
 
 
 def is_refusal(text: str) -> bool:
-    """Return True if the text begins like a refusal or a question in return; later phrases are ignored."""
+    """Return True if the text begins like a refusal or a counter-question; later phrases are ignored."""
     return _REFUSALS.match(text[:200].replace("\u2019", "'")) is not None

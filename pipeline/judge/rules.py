@@ -1,6 +1,6 @@
 """The rules that judge explanations, in order of precedence. They are pure functions of caption, text and thresholds.
 
-The first matching rule gives the status; a row that matches none is `ok`. The thresholds are the manifest's
+The first matching rule gives the status; a row that matches none is `ok`. The thresholds come from the manifest's
 `generation.judge`. Rows with status `empty` or `refused` have no explanation, so that they are not trained on by
 mistake; all other rows keep theirs. The raw text is always kept.
 
@@ -9,14 +9,14 @@ Status           | Rule                                                         
 `empty`          | no letter and no digit                                        |
 `refused`        | begins like a refusal: `I'm sorry, but I can't`, `As an AI`   |
 `truncated`      | finish_reason `length`                                        | sampling.max_tokens, or the redo's
-`copied`         | share of its words, without stop words, that the caption has  | copied_share, at least
+`copied`         | share of its words, stop words aside, found in the caption    | copied_share, at least
 `off_language`   | share of letters in the language's script, or ratio of its    | min_language_share, below;
-                 |   stop words to those of the best other language              |   off if language is null
+                 |   stop words to those of the best-matching other language     |   off if language is null
 `entity_missing` | share of the caption's names that it mentions                 | min_entities_share, below
 `over_context`   | number of CLIP tokens, start and end included                 | clip_context_length, above
 
 `refused` precedes `truncated`, because a larger budget does not help a refusal; `truncated` precedes the rest,
-because they need a complete text. `over_context` is last: such a text is good, but CLIP cuts its tail.
+because they need a complete text. `over_context` is last: such a text is good, but CLIP cuts off its end.
 """
 
 from collections import Counter
@@ -45,7 +45,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Judge:
-    """The rules with the thresholds of a manifest and a token counter."""
+    """Applies the rules, with a manifest's thresholds and a token counter."""
 
     settings: Judging
     count_tokens: Callable[[str], int]
@@ -86,11 +86,11 @@ def open_judge(manifest: Manifest) -> Judge:
 
 
 def is_copied(text: list[str], caption: list[str], share: float) -> bool:
-    """Return True if at least `share` of the text's words, without stop words, are in the caption.
+    """Return True if at least `share` of the text's words, ignoring stop words, are in the caption.
 
     Args:
         text, caption: words, as returned by `entityclip.contract.words`.
-        share: between 0 and 1.
+        share: threshold between 0 and 1.
     """
     content = [word for word in text if word not in ALL_STOP_WORDS] or text
     known = set(caption)
@@ -98,12 +98,13 @@ def is_copied(text: list[str], caption: list[str], share: float) -> bool:
 
 
 def is_off_language(text: str, text_words: list[str], language: str, share: float) -> bool:
-    """Return True if the text is in another language, judging by script and stop words.
+    """Return True if the text is not in `language`, judging by script and stop words.
 
-    It is if less than `share` of its letters are in the language's script. This is the only test for languages with a
-    script of their own (ar, el, he, hi, ja, ko, ru, th, zh), so Ukrainian passes as Russian. For Latin ones (de, en,
-    es, fr, it, nl, pt) it also is if less than a tenth of 20 or more words are its stop words (prose has a third), or
-    if another language has at least 3 distinctive stop words and this one less than `share` times as many.
+    In any language, a text is off if less than `share` of its letters are in the language's script. This is the only
+    test for languages not in Latin script (ar, el, he, hi, ja, ko, ru, th, zh), so Ukrainian passes as Russian. For the
+    others (de, en, es, fr, it, nl, pt), a text is also off if it has 20 or more words and less than a tenth of them are
+    the language's stop words (prose has a third), or if it has at least 3 distinctive stop words of another language
+    and less than `share` times as many of this one.
     """
     if not (text.isascii() and language in STOP_WORDS):  # ASCII letters are Latin
         letters = letters_by_script(text)
@@ -121,9 +122,9 @@ def is_off_language(text: str, text_words: list[str], language: str, share: floa
 def misses_entities(text: str, text_words: list[str], caption: str, share: float) -> bool:
     """Return True if the text mentions less than `share` of the caption's names.
 
-    A name is mentioned if any of its words occurs exactly or, with at least 4 letters, as a prefix of another word
-    (Syria, Syrian). False for a caption without names, or in another script than the text, which then spells names
-    differently.
+    A name is mentioned if any of its words occurs exactly or, with at least 4 letters, as a prefix of a longer word
+    (Syria, Syrian). Returns False if the caption has no names, or is in a different script from the text, which then
+    spells names differently.
     """
     names = names_in(caption)
     if not names:

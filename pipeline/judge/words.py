@@ -1,4 +1,4 @@
-"""Stop words and scripts of the judge's languages."""
+"""Stop words and scripts of the languages that the judge supports."""
 
 import unicodedata
 from collections import Counter

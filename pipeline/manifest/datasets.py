@@ -84,7 +84,7 @@ Locations = Location | tuple[Location, ...]
 
 
 class OwnDataset(Strict):
-    """Fields shared by all kinds for users' own data."""
+    """Fields shared by all kinds of datasets for users' own data."""
 
     held_out: int = Field(
         default=1,

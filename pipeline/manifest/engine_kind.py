@@ -1,4 +1,4 @@
-"""Names of the engines, in a module that imports nothing, because the command line needs them at startup."""
+"""Names of the engines, in a module that is cheap to import, because the command line needs them at startup."""
 
 from typing import Literal
 

@@ -28,7 +28,7 @@ Language = Literal["ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "
 
 
 class Judging(Strict):
-    """Thresholds of the rules in pipeline/judge/rules.py, by which an explanation is `ok` or not. Not part of any key.
+    """Thresholds of the rules in pipeline/judge/rules.py that decide whether an explanation is `ok`. Not in any key.
 
     After a change, `entityclip reclean` judges existing rows again, without an LLM.
     """
@@ -77,7 +77,7 @@ ServeValue = ServeScalar | list[ServeScalar] | dict[str, Any]
 
 
 class VllmEngine(Strict):
-    """vLLM: running servers (`urls`), or a server of our own that is started, supervised, restarted and stopped."""
+    """vLLM: running servers (`urls`), or our own server, which is started, supervised, restarted and stopped."""
 
     kind: Literal["vllm"] = "vllm"
     urls: tuple[str, ...] = Field(default=(), description="base URLs of running servers, such as http://gpu1:8000/v1")
@@ -166,5 +166,5 @@ class Generation(Strict):
     )
 
     def with_engine(self, kind: EngineKind) -> "Generation":
-        """Return a copy with another engine at its defaults, except for the dtype, which is part of the key."""
+        """Return a copy with a different engine at its defaults, except for the dtype, which is part of the key."""
         return Generation.model_validate({**self.model_dump(), "engine": {"kind": kind, "dtype": self.engine.dtype}})

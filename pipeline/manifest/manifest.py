@@ -71,7 +71,7 @@ class Manifest(Strict):
 
     @property
     def dataset_root(self) -> str | None:
-        """The root of image paths in users' own data: an absolute folder, a URL, or None if images are inside."""
+        """The root of image paths in users' own data: an absolute folder or a URL; None if images are in the files."""
         dataset = self.dataset
         if not isinstance(dataset, OwnDataset) or isinstance(dataset, WebDataset):
             return None
@@ -87,7 +87,7 @@ class Manifest(Strict):
 
     @property
     def work_folder(self) -> Path:
-        """The absolute local folder of plan, spool, lock and server log."""
+        """The absolute path of the local folder for the plan, spool, lock and server log."""
         if self.work is not None:
             return self.resolve(self.work)
         if not is_url(self.output):

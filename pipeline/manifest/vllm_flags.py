@@ -28,13 +28,13 @@ _INSTEAD = {
 
 
 def plain_flag(flag: str) -> str:
-    """Return a flag without leading dashes and with dashes for underscores, except after a dot."""
+    """Strip a flag's leading dashes, and turn its underscores into dashes, except after a dot."""
     name, dot, key = flag.lstrip("-").partition(".")
     return name.replace("_", "-") + dot + key
 
 
 def refused_flag(flag: str) -> str | None:
-    """Return what to do instead of passing a flag through, or None if it may be passed."""
+    """Return what to do instead of passing a flag through, or None if it may be passed through."""
     name = plain_flag(flag).partition(".")[0].removeprefix("no-")
     if name.startswith("ssl-"):
         return _HERE_ONLY

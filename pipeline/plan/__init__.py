@@ -1,1 +1,1 @@
-"""Planning: the key and the bucket of every pair."""
+"""Plans a run: the key and bucket of every pair."""

@@ -39,7 +39,7 @@ _encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", 
 
 
 class Addresses:
-    """Computes keys and seeds of rows; settings shared by all rows are hashed once."""
+    """Computes the keys and seeds of rows; settings shared by all rows are hashed only once."""
 
     def __init__(self, model: LanguageModel, sampling: Sampling, engine: Engine) -> None:
         self._settings = _digest(
@@ -55,7 +55,7 @@ class Addresses:
         self._seed = sampling.seed.to_bytes(8, "big")
 
     def address(self, messages: list[Message], image: str | None = None) -> tuple[str, int]:
-        """Return the key (32 hex digits) of everything that determines the text, and the row's sampling seed.
+        """Return the key (32 hex digits), a hash of all that determines the text, and the row's sampling seed.
 
         The seed depends on the messages and image, so that rows are independent and their order does not matter.
 

@@ -1,7 +1,7 @@
 """The plan: every pair with its key, seed and bucket, computed in one streaming pass and written as Parquet.
 
-The bucket is a hash of the key, so identical prompts of all splits share a bucket and an edit of one pair does not
-move others. Memory is 70 bytes per pair, for the detection of duplicate ids.
+The bucket is computed from the key, so identical prompts share a bucket, whatever their splits, and editing one pair
+does not move others. Memory use is 70 bytes per pair, to detect duplicate ids.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ class PlannedPair:
 
 @dataclass(frozen=True)
 class Plan:
-    """A written plan: its folder, its buckets, and the number of pairs by split."""
+    """A plan on disk: its folder, its buckets, and the number of pairs by split."""
 
     folder: Path
     buckets: range
@@ -81,7 +81,7 @@ class PlannedBucket:
 
     @property
     def digest(self) -> str:
-        """Digest (32 hex digits) of the planned pairs, independent of their division into files."""
+        """Digest (32 hex digits) of the planned pairs, independent of how they are divided into files."""
         stream = io.BytesIO()
         with pa.ipc.new_stream(stream, PLAN_SCHEMA) as writer:
             writer.write_table(self._table)
@@ -96,12 +96,12 @@ class PlannedBucket:
 
 
 def bucket_of(key: str, num_buckets: int) -> int:
-    """Return the bucket of a key."""
+    """Return the number of the bucket that a key belongs to."""
     return int(key[:8], 16) % num_buckets
 
 
 def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Iterator[PlannedPair]:
-    """Yield every pair with its key and seed; the first `limit` of them are selected.
+    """Yield every pair with its key and seed; the first `limit` pairs (default: all) are selected.
 
     Raises:
         PipelineError: two pairs of one split share an id, or there are no pairs.
@@ -125,7 +125,7 @@ def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Ite
 
 
 def write_plan(planned: Iterable[PlannedPair], folder: Path, num_buckets: int, only: range | None = None) -> Plan:
-    """Write the plan, or only some buckets of it, to `folder`; an older one is replaced once this is complete."""
+    """Write the plan, or only the buckets in `only`, to `folder`; replace an older plan once this one is complete."""
     wanted = only if only is not None else range(num_buckets)
     temporary = folder.with_name(f"{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
