@@ -1,1 +1,1 @@
-"""Files, locally and on object storage."""
+"""Access to files in local folders and in object storage."""

@@ -14,7 +14,7 @@ PATTERN = "*?[{"
 
 
 def open_file_system(url: str, what: str) -> tuple[pa_fs.FileSystem, str]:
-    """Call the contract's `open_file_system`, raising PipelineError; `what` names the URL in errors."""
+    """Call the contract's `open_file_system`, but raise PipelineError; `what` names the URL in its message."""
     try:
         return file_systems.open_file_system(url)
     except ContractError as error:

@@ -24,7 +24,7 @@ class Storage(Protocol):
     """A flat set of named files. Names are relative, with forward slashes."""
 
     def files(self) -> Iterator[StoredFile]:
-        """Yield all files, except below names that start with _ or a dot, which dataset readers ignore too."""
+        """Yield all files, except those with _ or a dot at the start of a path component, as dataset readers do."""
 
     def read(self, name: str) -> bytes:
         """Return the content of a file. Raises FileNotFoundError."""

@@ -1,1 +1,1 @@
-"""Images of pairs: fetching, checking, resizing."""
+"""Fetches, checks, stores and resizes the images of pairs."""

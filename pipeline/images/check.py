@@ -5,13 +5,13 @@ from pathlib import Path
 
 from entityclip.contract.image_rules import BadImage, ImageFault, image_file, load, open_image
 
-_SHOWS_TRUNCATION = 32  # pixels: a JPEG is decoded to its end, at an eighth of its size
+_SHOWS_TRUNCATION = 32  # pixels; small, so that a JPEG is decoded to its end, but at an eighth of its size
 
 
 def image_fault(root: Path, relative: str) -> tuple[ImageFault, str] | None:
     """Return why the image `root/relative` cannot be used, as kind and message, or None. Never reads outside `root`.
 
-    Decodes it as packing and training do, without the steps that cannot fail.
+    The image is decoded as in packing and training, except for steps that cannot fail.
     """
     try:
         with open_image(root, relative) as image:
@@ -28,7 +28,7 @@ def image_problem(root: Path, relative: str) -> str | None:
 
 
 def image_digest(root: Path, relative: str) -> str:
-    """Return the SHA-256 of an image's bytes in hex; of b"" if it cannot be read or lies outside `root`."""
+    """Return the hex SHA-256 of an image file, or that of b"" if it cannot be read or lies outside `root`."""
     try:
         with image_file(root, relative).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -45,5 +45,5 @@ def read_image(root: Path, relative: str) -> bytes | None:
 
 
 def image_url(root: Path, relative: str) -> str:
-    """Return the file:// URL of an image with links resolved, as a server compares it with its allowed folder."""
+    """Return an image's file:// URL with symlinks resolved, because servers compare it with their allowed folder."""
     return (root / relative).resolve().as_uri()

@@ -25,8 +25,8 @@ _CHUNK = 2**20
 def fetch_images(manifest: Manifest, images: Iterable[str]) -> None:
     """Download the images that are missing locally; does nothing if the dataset's root is local.
 
-    An image that does not exist at the URL stays absent, which its row's status reports. Raises PipelineError if the
-    server cannot be reached, or refuses.
+    An image that does not exist at the URL stays absent, and its row's status says so. Raises PipelineError if the
+    server cannot be reached or refuses the request.
     """
     url = manifest.dataset_root
     if url is None or not is_url(url):

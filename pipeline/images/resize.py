@@ -8,13 +8,15 @@ from PIL import Image
 from entityclip.contract.image_rules import BadImage, ImageFault, image_file, load, open_image, to_rgb
 
 _KEPT_AS_THEY_ARE = ("JPEG", "PNG", "WEBP", "GIF")
-MAX_BYTES = 64 << 20  # of a file
-MAX_DECODED = 50_000_000  # pixels of three bytes; of a JPEG after its scaled decoding
+MAX_BYTES = 64 << 20  # size of an image file
+MAX_DECODED = 50_000_000  # pixels of three bytes each; for a JPEG, after it is decoded at a reduced size
 _QUALITY = 88
 
 
 def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int, quality: int) -> bytes:
-    """Return an image as JPEG whose shorter side is `size` pixels; one that is no larger is returned unchanged.
+    """Return an image as a JPEG whose shorter side is at most `size` pixels.
+
+    A file that is already small enough is returned unchanged if it is a JPEG, PNG, WebP or GIF.
 
     Raises:
         BadImage: it cannot be used.

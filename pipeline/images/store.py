@@ -1,7 +1,7 @@
 """Content-addressed storage below the image root for images embedded in a dataset's files.
 
 Each distinct image is stored once, and everything after the reader (decoding, vision models, training) sees a path
-below an image root, as for other datasets. Holds one image in memory.
+below an image root, as for other datasets. Only one image is held in memory at a time.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ class ImageStore:
         self._root = root
 
     def put(self, content: bytes) -> str:
-        """Write an image unless it exists; return its path below the root, with forward slashes. Raises OSError."""
+        """Write an image if it is new, and return its path below the root, with forward slashes. Raises OSError."""
         digest = hashlib.sha256(content).hexdigest()[:40]
         relative = f"{digest[:2]}/{digest[2:]}{_ending(content)}"
         path = self._root / relative
@@ -38,7 +38,7 @@ class ImageStore:
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             temporary.write_bytes(content)
-            temporary.replace(path)  # not synced: a file truncated by a power cut has another size, and is replaced
+            temporary.replace(path)  # not synced: a file truncated by a power cut has the wrong size, and is replaced
         finally:
             temporary.unlink(missing_ok=True)
         return relative

@@ -1,1 +1,1 @@
-"""Import of explanations that others generated and released."""
+"""Imports explanations that others generated and released."""

@@ -1,4 +1,4 @@
-"""Import of released explanations into shards, by the same steps as generation: plan, rows, shards, receipts."""
+"""Imports released explanations into shards, in the same steps as generation: plan, rows, shards, receipts."""
 
 import tempfile
 from collections import Counter
@@ -31,7 +31,7 @@ UNKNOWN = "unknown"
 
 
 class _NamedModel(LanguageModel):
-    """A model of which only the name is known; nothing is loaded."""
+    """A model known only by its name; nothing is loaded."""
 
     chat_template_digest = UNKNOWN
 
@@ -58,7 +58,7 @@ class ImportJob(Job):
 
 
 class ImportedEngine:
-    """Engine that answers requests from the files."""
+    """Engine that answers requests with the imported texts."""
 
     name = IMPORTED
     restarts = 0
@@ -84,9 +84,12 @@ class ImportSummary:
     """The result of an import.
 
     Attributes:
-        matched, missing: number of pairs with and without a text, by split; the latter are pending and have no row.
-        surplus: number of texts that belong to no pair; unusable: number of entries whose value is not a text.
-        counts: rows by split and status.
+        reading: what the reader cleaned, as lines of text.
+        matched: number of pairs with a text, by split.
+        missing: number of pairs without a text, by split; they are pending and have no row.
+        surplus: number of texts that do not belong to any pair.
+        unusable: number of entries whose value is not a text.
+        counts: number of rows by split and status.
     """
 
     output: str
@@ -116,7 +119,7 @@ class ImportSummary:
 def import_explanations(
     manifest_path: Path, files: Sequence[Path], *, model: str = UNKNOWN, output: Path | str | None = None
 ) -> ImportSummary:
-    """Write the dataset's shards with the texts of these files, replacing those of an earlier import.
+    """Write the dataset's shards with the texts from these files, replacing the shards of an earlier import.
 
     A text belongs to a pair if its key in the file ends in the image's path relative to the image root.
 
@@ -125,7 +128,7 @@ def import_explanations(
         output: by default the manifest's output with `-imported` added, so that generated texts are kept.
 
     Raises:
-        PipelineError: a file is not a JSON object, no text belongs to a pair, or any error of generation.
+        PipelineError: a file is not a JSON object, no text belongs to a pair, or one of generation's errors occurs.
     """
     if not files:
         raise PipelineError("no file of explanations is given")

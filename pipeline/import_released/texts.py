@@ -1,4 +1,4 @@
-"""Released explanations, indexed by their image."""
+"""Released explanations, indexed by image path."""
 
 import hashlib
 import json
@@ -12,12 +12,13 @@ from pipeline.readers.records import encodable
 
 
 class ImportedTexts:
-    """The texts of released files (JSON objects from an image's path to a text), in a temporary database on disk.
+    """The texts of released files (JSON objects that map image paths to texts), in a temporary database on disk.
 
     Attributes:
         files: name and SHA-256 of each file.
-        entries: number of texts in the files; unusable: number of entries whose value is not a text.
-        example: the path in the first entry, for messages.
+        entries: number of texts in the files.
+        unusable: number of entries whose value is not a text.
+        example: image path of the first text, for messages.
     """
 
     def __init__(self, files: Iterable[Path], model: str, folder: Path) -> None:
@@ -47,11 +48,11 @@ class ImportedTexts:
 
     @property
     def surplus(self) -> int:
-        """Number of texts that were never found by an image."""
+        """Number of texts that were not matched to any image."""
         return self.entries - sum(self._used)
 
     def find(self, image: str) -> str | None:
-        """Return the key of the first text whose path ends in the whole path of an image, or None."""
+        """Return the key of the first text whose path ends in the image's whole path, or None if there is none."""
         start = _reversed_path(image)
         found = self._database.execute(
             "SELECT number, key FROM texts WHERE path >= ? AND path < ? ORDER BY number LIMIT 1",
@@ -63,7 +64,7 @@ class ImportedTexts:
         return str(found[1])
 
     def text(self, key: str) -> str:
-        """Return the text with a key returned by `find`."""
+        """Return the text for a key returned by `find`."""
         return str(self._database.execute("SELECT text FROM texts WHERE key = ? LIMIT 1", (key,)).fetchone()[0])
 
     def close(self) -> None:
@@ -81,8 +82,10 @@ class ImportedTexts:
 
 
 def imported_key(text: str, model: str) -> str:
-    """Return the content address of a text of unknown prompt and sampling, from the text and the name of its LLM.
-    It never equals the key of a generated text."""
+    """Return the key of a text whose prompt and sampling are unknown: a hash of the text and its LLM's name.
+
+    It never equals the key of a generated text.
+    """
     content = json.dumps({"imported": text, "model": model}, sort_keys=True, ensure_ascii=False)
     return hashlib.blake2b(content.encode(), digest_size=16, person=b"imported").hexdigest()
 

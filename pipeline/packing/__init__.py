@@ -1,1 +1,1 @@
-"""Packing of images into shards."""
+"""Packs images into explanation shards."""

@@ -1,6 +1,6 @@
-"""Packing of explanation shards: the same rows with resized images inside, for fast and for remote reading.
+"""Packs explanation shards: the same rows with resized images embedded, for fast and for remote reading.
 
-It turns shards into shards without torch, so it belongs to the pipeline; training reads both kinds.
+It turns shards into shards without torch, so it belongs to the pipeline; training reads packed and unpacked shards.
 """
 
 import hashlib
@@ -33,12 +33,20 @@ from pipeline.shards.receipts import read_receipt, write_receipt
 from pipeline.shards.shard import list_shards
 from pipeline.shards.writer_lock import single_writer
 
-ROW_GROUP = 128  # rows: about 2.5 MB, small enough to read few extra rows and to mix many groups in a window
+ROW_GROUP = 128  # rows, about 2.5 MB: few unneeded rows are read, and a shuffle window mixes many groups
 
 
 @dataclass(frozen=True)
 class PackSettings:
-    """How images are packed: pixels of the shorter side, JPEG quality, and the allowed share of unusable images."""
+    """How images are packed.
+
+    Attributes:
+        size: length of the shorter side in pixels.
+        quality: JPEG quality.
+        max_bad_images: allowed share of unusable images.
+        image_root: overrides the image root recorded in the shards.
+        workers: number of threads; None: one per CPU.
+    """
 
     size: int = 256
     quality: int = 90
@@ -49,7 +57,13 @@ class PackSettings:
 
 @dataclass
 class PackSummary:
-    """The result of packing; `left_out`: why a row was left out of a shard packed by this run, by id."""
+    """The result of packing.
+
+    Attributes:
+        rows, bytes: number of rows, and total size, of the shards packed by this run.
+        kept_shards: number of shards packed by an earlier run and kept.
+        left_out: why rows were left out of the shards packed by this run, by row id.
+    """
 
     output: str
     rows: int = 0
@@ -71,13 +85,13 @@ class PackSummary:
 def pack(source: Path | str, out: Path | str, settings: PackSettings | None = None) -> PackSummary:
     """Pack all shards of `source` into `out`; both are folders or URLs.
 
-    A bucket of `out` that was packed from the same shards with the same settings is kept, so an interrupted run can be
+    A bucket in `out` that was packed from the same shards with the same settings is kept, so an interrupted run can be
     continued. A row whose image is unusable is left out, counted, and listed in `_left_out/`; a later run packs its
     bucket again once the image is usable.
 
     Raises:
-        PipelineError: there are no shards or unfinished buckets, a shard does not match its receipt, `out` is `source`,
-            or the share of unusable images exceeds `max_bad_images`.
+        PipelineError: there are no shards, a bucket is unfinished, a shard does not match its receipt, `out` is
+            `source`, or the share of unusable images exceeds `max_bad_images`.
     """
     settings = settings or PackSettings()
     if Path(source).resolve() == Path(out).resolve():  # URLs compare equal as well
@@ -115,7 +129,7 @@ class _Packer:
         return self._summary
 
     def _plan(self, receipt: BucketReceipt) -> str:
-        """Return a digest of the inputs of a packed bucket."""
+        """Return a digest of everything that a packed bucket is made from."""
         inputs = {
             "plan": receipt.plan,
             "shards": {name: shard.sha256 for name, shard in sorted(receipt.shards.items())},
@@ -125,7 +139,7 @@ class _Packer:
         return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
     def _has_fixed_image(self, bucket: int) -> bool:
-        """Return True if an image that an earlier run left out is usable now."""
+        """Return True if an image in the bucket that an earlier run left out is now usable."""
         left_out = json.loads(self._out.read(_left_out_name(bucket)))
         return any(isinstance(self._pack_image(image, Path(image["root"])), bytes) for image in left_out)
 
@@ -175,7 +189,7 @@ class _Packer:
     def _images(
         self, table: pa.Table, root: Path, pool: ThreadPoolExecutor, progress: Progress
     ) -> tuple[list[bytes | None], dict[str, str]]:
-        """Return the packed image of each row, None if it is unusable, and the reasons by id."""
+        """Return each row's packed image, or None if it is unusable, and why images are unusable, by row id."""
         pack_image = partial(self._pack_image, root=root)
         images: list[bytes | None] = []
         left_out: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
 Jinja's own sandbox refuses private attributes and unsafe calls. Because template files may be untrusted, every way to
 produce a huge text is bounded here as well. Anything that differs between renderings (`lipsum`, `random`, memory
-addresses) is refused, because a row's key depends on its rendered messages. Time is not bounded.
+addresses) is refused, because a row's key depends on its rendered messages. Rendering time is not bounded.
 """
 
 import math
@@ -49,7 +49,7 @@ class PromptSandbox(ImmutableSandboxedEnvironment):
 
     @staticmethod
     def concat(parts: Iterable[str]) -> str:
-        """Join the output of a template, macro or block, up to the limit."""
+        """Join the output of a template, macro or block; raise SecurityError if it exceeds the limit."""
         texts = []
         length = 0
         for part in parts:
@@ -82,7 +82,7 @@ class PromptSandbox(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
-        """Call a method or a macro."""
+        """Call a method or a macro, refusing arguments and results that are too large."""
         if getattr(__obj, "__name__", "") in _WITH_WIDTHS:
             raise SecurityError("format() is not allowed in prompts; write values with {{ }}")
         owner = getattr(__obj, "__self__", None)
@@ -111,14 +111,14 @@ def _checked(result: Any) -> Any:
 
 
 def _writable(value: object) -> object:
-    """Accept only texts and numbers: a list would be written as Python code, a method with its memory address."""
+    """Accept only texts and numbers: a list would be written as Python code, and a method with its memory address."""
     if value is None or isinstance(value, str | int | float | jinja2.Undefined):
         return value
     raise SecurityError(f"a {type(value).__name__} cannot be written into a prompt; join or index it")
 
 
 def _size(value: object) -> int:
-    """Return the length of a text, the absolute value of an integer, or the total of a container; at least 1."""
+    """Return the length of a text, the absolute value of an integer, or a container's total size; at least 1."""
     size, stack, visited = 0, [value], 0
     while stack:
         visited += 1

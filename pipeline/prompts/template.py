@@ -32,7 +32,7 @@ class PromptExample(BaseModel):
 
     @property
     def variables(self) -> dict[str, Any]:
-        """The variables for the user part."""
+        """The variables with which the user part is rendered."""
         known = {"caption": self.caption, "topic": self.topic}
         return known if self.id is None else {**known, "id": self.id}
 
@@ -51,7 +51,7 @@ class PromptTemplate(BaseModel):
 
     @cached_property
     def _turns(self) -> "list[Message | _Part]":
-        """The chat, with parts that have no variables already rendered.
+        """The turns of the chat; parts without variables are already rendered.
 
         Raises:
             PipelineError: a part is not valid Jinja, or an example or a part without variables cannot be rendered.
@@ -94,7 +94,7 @@ class PromptTemplate(BaseModel):
 
 
 class _Part:
-    """A compiled part of a template."""
+    """A template's system or user part, compiled."""
 
     def __init__(self, role: str, source: str) -> None:
         self.role = role
@@ -102,13 +102,13 @@ class _Part:
         self._template = _SANDBOX.from_string(source)
 
     def text(self, variables: dict[str, Any]) -> str:
-        """Render it like `Template.render`, but without merging globals (there are none), which took most time."""
+        """Render the part like `Template.render`, but without merging the (empty) globals, which took most time."""
         template = self._template
         context = Context(_SANDBOX, variables, template.name, template.blocks)
         return _SANDBOX.concat(template.root_render_func(context))
 
     def fixed(self) -> "Message | _Part":
-        """Return the rendered message if it has no variables, otherwise itself."""
+        """Return the rendered message if the part has no variables, otherwise the part itself."""
         return self if self._names else {"role": self.role, "content": self.text({})}
 
 
