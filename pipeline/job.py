@@ -17,7 +17,7 @@ from pipeline.prompts.template import PromptTemplate, load_prompt
 
 @dataclass(frozen=True)
 class Job:
-    """A manifest with everything it refers to loaded and checked.
+    """A manifest and everything it refers to, loaded and checked.
 
     Attributes:
         buckets: the buckets this process generates, or None for all of them.
@@ -101,7 +101,7 @@ def open_job(
         buckets: generate only these buckets, so that several processes can share the work.
 
     Raises:
-        PipelineError: the manifest is invalid, or something it refers to does not exist or does not fit.
+        PipelineError: the manifest or an argument is invalid, or something the manifest refers to does not exist.
     """
     manifest = load_manifest(manifest_path)
     changes: dict[str, Any] = {}

@@ -14,7 +14,7 @@ from pipeline.manifest.manifest import Manifest
 from pipeline.prompts.template import Message
 
 _NOT_IDENTITY = ("BUILD.json", "README.md", ".gitattributes")  # files that do not affect the model's output
-_CHATS_PER_BATCH = 1024  # the tokenizer keeps the offsets of its whole input until it returns
+_CHATS_PER_BATCH = 1024  # bounds memory: the tokenizer keeps the offsets of its whole input until it returns
 
 
 @dataclass(frozen=True)

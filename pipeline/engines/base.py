@@ -65,7 +65,7 @@ class Engine(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """Answer every request exactly once, in order of completion.
+        """Yield exactly one completion for each request, in the order in which they finish.
 
         A failed request becomes a completion with an error.
 

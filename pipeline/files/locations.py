@@ -22,7 +22,7 @@ def open_file_system(url: str, what: str) -> tuple[pa_fs.FileSystem, str]:
 
 
 def fixed_folder(file: str | Iterable[str] | Mapping[str, str | Iterable[str]]) -> str:
-    """Return the folder that contains all matches: the first pattern's folder, up to its first wildcard."""
+    """Return the folder that contains all matches: the first pattern's path, up to its first part with a wildcard."""
     while not isinstance(file, str):
         file = next(iter(file.values() if isinstance(file, Mapping) else file), "")
     address, _, query = file.partition("?") if is_url(file) else (file, "", "")

@@ -24,7 +24,7 @@ class Storage(Protocol):
     """A flat set of named files. Names are relative, with forward slashes."""
 
     def files(self) -> Iterator[StoredFile]:
-        """Yield all files, except those with _ or a dot at the start of a path component, as dataset readers do."""
+        """Yield all files. Like dataset readers, skip files and folders whose names start with _ or a dot."""
 
     def read(self, name: str) -> bytes:
         """Return the content of a file. Raises FileNotFoundError."""
@@ -88,7 +88,7 @@ class ObjectStorage:
 
 
 def open_storage(location: Path | str) -> Storage:
-    """Return the storage at a local folder or a URL like `s3://bucket/prefix`. Raises like `open_file_system`."""
+    """Return the storage for a local folder or a URL like `s3://bucket/prefix`. Raises like `open_file_system`."""
     if not is_url(str(location)):
         return LocalFolder(Path(location))
     return ObjectStorage(*open_file_system(str(location), "output"))

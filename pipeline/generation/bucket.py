@@ -119,7 +119,7 @@ def _place(rows: dict[tuple[str, str], Row], run: Run, work: BucketWork, answere
 def _commit(
     job: Job, bucket: int, rows: list[Row], existing: dict[str, Shard], sessions: Iterable[Session]
 ) -> dict[str, ShardReceipt]:
-    """Write the shards whose rows changed, delete those with no rows left, and return the receipts of the rest."""
+    """Write the shards whose rows changed, delete those with no rows left, and return the remaining receipts."""
     current: dict[str, list[Row]] = {name: [] for name in existing}
     for row in rows:
         current.setdefault(shard_name(row.split, bucket, job.manifest.num_shards), []).append(row)

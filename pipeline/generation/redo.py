@@ -1,4 +1,4 @@
-"""Selects rows that have an answer but are to be generated again, and their token budget."""
+"""The options of a redo: which answered rows to generate again, and with what token budget."""
 
 from dataclasses import dataclass
 

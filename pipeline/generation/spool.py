@@ -27,7 +27,7 @@ class Session:
 
 
 class Spool:
-    """An append-only file. A killed process loses no answers, a power failure those of the last second."""
+    """An append-only file. A killed process loses no answers; a power failure loses about a second's worth."""
 
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
         self._path = path

@@ -73,7 +73,7 @@ def _fetch(filesystem: pa_fs.FileSystem, source: str, target: Path) -> None:
                 while chunk := stream.read(_CHUNK):
                     file.write(chunk)
                     if file.tell() > LARGEST:
-                        return  # stays absent
+                        return  # too large, so it stays absent
             temporary.replace(target)
             return
         except FileNotFoundError:

@@ -19,7 +19,7 @@ _BY_SCRIPT = {
 
 
 def language_of(text: str) -> str | None:
-    """Return the code of the text's language, or None if it cannot be determined."""
+    """Return the text's language code, or None if the language cannot be determined."""
     if not text.isascii():
         scripts = letters_by_script(text)
         if not scripts:

@@ -9,7 +9,7 @@ _APOLOGY = rf"(?:{_SORRY}|[Ss]orry|I apologi[sz]e|(?:[Mm]y )?[Aa]pologies|Unfort
 _REFUSALS = re.compile(
     "|".join(
         (
-            # an apology followed closely by an inability, with no name between (film titles begin with Sorry)
+            # an apology closely followed by an inability, with no name in between (film titles begin with Sorry)
             rf"{_APOLOGY}\b(?:[^A-Z]|AI\b|(?<=[.!] )[A-Z]){{0,80}}?\b(?:I|we|We)\b.{{0,30}}?"
             rf"(?:\b{_CANNOT}|\bunable|\bnot able|(?:\bdo not|\bdon't) (?:have|know)|\bmust decline)\b",
             r"(?:I'm|I am) (?:\w+ )?sorry,? (?:but|I)\b",

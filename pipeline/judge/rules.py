@@ -100,11 +100,11 @@ def is_copied(text: list[str], caption: list[str], share: float) -> bool:
 def is_off_language(text: str, text_words: list[str], language: str, share: float) -> bool:
     """Return True if the text is not in `language`, judging by script and stop words.
 
-    In any language, a text is off if less than `share` of its letters are in the language's script. This is the only
-    test for languages not in Latin script (ar, el, he, hi, ja, ko, ru, th, zh), so Ukrainian passes as Russian. For the
-    others (de, en, es, fr, it, nl, pt), a text is also off if it has 20 or more words and less than a tenth of them are
-    the language's stop words (prose has a third), or if it has at least 3 distinctive stop words of another language
-    and less than `share` times as many of this one.
+    A text is rejected if less than `share` of its letters are in the language's script. This is the only test for
+    languages not written in Latin script (ar, el, he, hi, ja, ko, ru, th, zh), so Ukrainian passes as Russian. For the
+    others (de, en, es, fr, it, nl, pt), a text is also rejected if it has 20 or more words and less than a tenth of
+    them are the language's stop words (prose has a third), or if it has at least 3 distinctive stop words of another
+    language and less than `share` times as many of this one.
     """
     if not (text.isascii() and language in STOP_WORDS):  # ASCII letters are Latin
         letters = letters_by_script(text)

@@ -77,7 +77,7 @@ ServeValue = ServeScalar | list[ServeScalar] | dict[str, Any]
 
 
 class VllmEngine(Strict):
-    """vLLM: running servers (`urls`), or our own server, which is started, supervised, restarted and stopped."""
+    """vLLM: running servers (`urls`), or a server that the run starts, supervises, restarts and stops itself."""
 
     kind: Literal["vllm"] = "vllm"
     urls: tuple[str, ...] = Field(default=(), description="base URLs of running servers, such as http://gpu1:8000/v1")

@@ -1,7 +1,7 @@
 """The plan: every pair with its key, seed and bucket, computed in one streaming pass and written as Parquet.
 
-The bucket is computed from the key, so identical prompts share a bucket, whatever their splits, and editing one pair
-does not move others. Memory use is 70 bytes per pair, to detect duplicate ids.
+The bucket is computed from the key, so identical prompts share a bucket, even across splits, and editing one pair does
+not move others. Memory use is 70 bytes per pair, to detect duplicate ids.
 """
 
 import hashlib

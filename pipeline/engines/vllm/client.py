@@ -1,4 +1,4 @@
-"""Generation through the OpenAI-compatible API of vLLM servers, with many prompts in flight."""
+"""Generates through the OpenAI-compatible API of vLLM servers, keeping many prompts in flight."""
 
 import asyncio
 import math

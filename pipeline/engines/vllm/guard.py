@@ -2,8 +2,8 @@
 
     python guard.py GRACE_SECONDS COMMAND [ARG ...]
 
-It is started in its own session with a pipe on stdin. The pipe closes when its writer stops the server or
-dies, even by SIGKILL. The group then gets SIGTERM and, after the grace time, SIGKILL. That includes engine
+The guard is started in its own session with a pipe on stdin. The pipe closes when its writer stops the server
+or dies, even by SIGKILL. The group then gets SIGTERM and, after the grace time, SIGKILL. That includes engine
 and worker processes left behind by a server whose main process was killed.
 """
 

@@ -1,4 +1,4 @@
-"""Request bodies for a vLLM server and parsing of its responses; no network access.
+"""Builds request bodies for a vLLM server and parses its responses; does not access the network.
 
 Text-only prompts go to /completions as token ids: we apply the chat template ourselves, so that it is the one in the
 key and the server need not tokenize. A prompt with an image goes to /chat/completions.
