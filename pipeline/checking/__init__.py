@@ -1,1 +1,1 @@
-"""`entityclip check`: one concern per module. `report` defines the result; `check` runs everything."""
+"""Implements `entityclip check`: `check` runs all checks, and `report` defines the result."""

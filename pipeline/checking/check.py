@@ -1,7 +1,7 @@
-"""Checks a manifest and its data before any long run: what would happen, and what is wrong.
+"""Checks a manifest and its data before a long run: what the run would do, and what is wrong.
 
-Writes only what reading writes: a demo world, embedded images. A step that fails becomes a finding; steps that do not
-depend on it still run.
+Writes only what reading the data writes anyway: a demo world, embedded images. If a step fails, the failure is
+reported as a finding, and steps that do not depend on it still run.
 """
 
 import tempfile
@@ -40,13 +40,16 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """What to check.
+    """Options for a check.
 
     Attributes:
-        sample: number of images to decode; full: decode all; workers: decoding threads, None: one per core.
-        languages: detect the captions' languages.
-        limit: number of first pairs that a run would take; redo: statuses that a run would redo.
-        probe: number of prompts to send to the engine; 0 does not start it.
+        sample: number of images to decode.
+        full: whether to decode all images instead.
+        workers: number of decoding threads; None for one per core.
+        languages: whether to detect the language of each caption.
+        limit: plan a run for the first `limit` pairs only.
+        redo: which rows the run would generate again.
+        probe: number of prompts to send to the engine; with 0 the engine is not started.
         generation: whether to check the generation settings at all.
     """
 
@@ -67,10 +70,10 @@ def check_manifest(
     engine: EngineKind | None = None,
     output: Path | str | None = None,
 ) -> CheckReport:
-    """Read all pairs, compare them, decode images, plan without writing, and send the engine a few prompts.
+    """Read and compare all pairs, decode images, plan a run without writing, and send the engine a few prompts.
 
     Args:
-        engine, output: override the manifest's, see `open_job`.
+        engine, output: override the manifest's settings; see `open_job`.
 
     Raises:
         PipelineError: the manifest itself cannot be read.
@@ -118,13 +121,13 @@ def check_manifest(
 
 
 def unreadable_manifest(path: Path, error: PipelineError) -> CheckReport:
-    """Return the report of a manifest that cannot be read, with this one finding."""
+    """Return a report whose only finding is that the manifest cannot be read."""
     finding = of_dataset.failed("cannot_load", error)
     return CheckReport(manifest=str(path), status="error", findings=[finding])
 
 
 class _Steps:
-    """Findings so far, and the duration of each step in seconds."""
+    """Collects findings, and the duration of each step in seconds."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
@@ -132,13 +135,13 @@ class _Steps:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Time a step."""
+        """Record how long the block takes as the duration of the step `name`."""
         began = time.monotonic()
         yield
         self.seconds[name] = time.monotonic() - began
 
     def take(self, failure: Code, step: Callable[[], _Result]) -> _Result | None:
-        """Run and time a step; return its result, or None if it fails, which becomes a finding."""
+        """Run and time a step; return its result, or record a finding and return None if it fails."""
         with self.timed(failure.removeprefix("cannot_")):
             try:
                 return step()

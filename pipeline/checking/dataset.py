@@ -1,4 +1,4 @@
-"""Findings about a dataset as a whole: readability, splits, captions."""
+"""Findings about a dataset as a whole: whether it can be read, its splits and its captions."""
 
 import numpy as np
 
@@ -26,18 +26,18 @@ _USES = {
 
 
 def failed(code: Code, error: PipelineError) -> Finding:
-    """Return the finding of a step that failed; the message says how to fix it."""
+    """Return the finding for a failed step; the error's message says how to fix it."""
     return Finding(code=code, severity="error", count=1, what=str(error), mend=IN_WHAT)
 
 
 def no_pairs() -> Finding:
-    """Return the finding of a readable dataset without pairs."""
+    """Return the finding for a dataset that can be read but has no pairs."""
     mend = "check that `dataset` in the manifest names the right file"
     return Finding(code="no_pairs", severity="error", count=1, what="the dataset has no pairs", mend=mend)
 
 
 def split_counts(survey: Survey) -> dict[str, SplitCounts]:
-    """Count pairs, images and captions by split, in the order train, val, test, others."""
+    """Count pairs, images and captions per split, in the order train, val, test, then any others."""
     counts = {}
     for split in survey.splits:
         rows = survey.rows_of(split)
@@ -51,7 +51,7 @@ def split_counts(survey: Survey) -> dict[str, SplitCounts]:
 
 
 def split_findings(survey: Survey) -> list[Finding]:
-    """Report missing splits that training and evaluation need."""
+    """Report splits that training or evaluation needs but that have no pairs."""
     return [
         Finding(
             code="absent_split",
@@ -66,7 +66,7 @@ def split_findings(survey: Survey) -> list[Finding]:
 
 
 def empty_caption_findings(survey: Survey) -> list[Finding]:
-    """Report captions that are empty or only white space."""
+    """Report captions that are empty or consist of white space only."""
     empty = np.flatnonzero(survey.captions == NOTHING)
     if not len(empty):
         return []
@@ -84,7 +84,7 @@ def empty_caption_findings(survey: Survey) -> list[Finding]:
 
 
 def caption_lengths(survey: Survey, context_length: int) -> tuple[Lengths | None, list[Finding]]:
-    """Return the captions' lengths in CLIP tokens, and a finding if any exceed its context."""
+    """Return statistics of the captions' lengths in CLIP tokens, and a finding if any exceed `context_length`."""
     lengths = lengths_of(survey.clip_tokens, context_length)
     if lengths is None or not lengths.over_limit:
         return lengths, []
@@ -100,7 +100,7 @@ def caption_lengths(survey: Survey, context_length: int) -> tuple[Lengths | None
 
 
 def caption_languages(survey: Survey, expected: str | None) -> tuple[Languages | None, list[Finding]]:
-    """Return captions by language, and a finding if any are not in the language that the judge expects."""
+    """Return the number of captions per language, and a finding if any are not in the language `expected`."""
     if survey.languages is None:
         return None, []
     known = [(language, count) for language, count in survey.languages.most_common() if language is not None]

@@ -1,4 +1,4 @@
-"""Decodes images ahead of a run, in parallel threads (Pillow and hashing release the GIL), and reports faults."""
+"""Decodes images before a run and reports faulty ones. Uses threads, since Pillow and hashing release the GIL."""
 
 import itertools
 import os
@@ -18,7 +18,7 @@ from pipeline.checking.survey import NOTHING, Digests, Rows
 from pipeline.images.check import image_digest, image_fault
 
 _IMAGES_A_TASK = 16
-_TASKS_A_WORKER = 4  # in flight, to bound the number of futures
+_TASKS_A_WORKER = 4  # tasks in flight per worker, to bound the number of futures
 _WORDS: dict[ImageFault, tuple[Code, str, str]] = {
     ImageFault.MISSING: (
         "missing_images",
@@ -46,13 +46,13 @@ _WORDS: dict[ImageFault, tuple[Code, str, str]] = {
 
 @dataclass(frozen=True)
 class ImageLook:
-    """Results of decoding the images of some rows.
+    """Result of decoding the images of some rows.
 
     Attributes:
-        rows: first rows of the distinct images that were decoded, ascending, (N,).
-        contents: digests of their bytes, `NOTHING` for unusable images, (N,).
-        faulty: number of images by fault.
-        examples: the first rows of each fault, with the reason.
+        rows: for each distinct image that was decoded, the first row that has it; ascending, (N,).
+        contents: digest of each image's bytes; `NOTHING` for unusable images, (N,).
+        faulty: number of images per kind of fault.
+        examples: for each kind of fault, the first few rows affected, with the reason.
     """
 
     rows: Rows
@@ -61,7 +61,7 @@ class ImageLook:
     examples: dict[ImageFault, list[tuple[int, str]]]
 
     def contents_by_row(self, images: Digests) -> Digests:
-        """Return the digest of the image's bytes, or `NOTHING`, for every row; `images`: path digests of all rows."""
+        """Return, for each row, the digest of its image's bytes or `NOTHING`, given the path digests of all rows."""
         contents = np.full(len(images), NOTHING, np.int64)
         if not len(self.rows):
             return contents
@@ -74,7 +74,7 @@ class ImageLook:
 
 
 def choose(rows: Rows, sample: int) -> Rows:
-    """Draw a seeded sample of rows, ascending; all of them if there are no more."""
+    """Draw a seeded random sample of rows, in ascending order; return all rows if there are at most `sample`."""
     if sample >= len(rows):
         return rows
     return np.sort(np.random.default_rng(0).choice(rows, sample, replace=False))
@@ -84,7 +84,7 @@ def look_at_images(rows: PairFile, chosen: Rows, root: Path, workers: int | None
     """Decode and hash the images of the chosen rows.
 
     Args:
-        workers: threads; by default one per core that this process may use.
+        workers: number of threads; by default one per core available to this process.
     """
     contents = np.full(len(chosen), NOTHING, np.int64)
     faulty: Counter[ImageFault] = Counter()
@@ -103,7 +103,7 @@ def look_at_images(rows: PairFile, chosen: Rows, root: Path, workers: int | None
 
 
 def cores() -> int:
-    """Return the number of cores that this process may use."""
+    """Return the number of cores available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -130,11 +130,11 @@ def _looked_at(images: Iterator[str], root: Path, workers: int) -> Iterator[_Loo
             while tasks:
                 yield from tasks.popleft().result()
         finally:
-            pool.shutdown(cancel_futures=True)  # an interrupt waits only for running tasks
+            pool.shutdown(cancel_futures=True)  # on an interrupt, wait only for running tasks
 
 
 def image_counts(look: ImageLook, distinct: int) -> ImageCounts:
-    """Count the decoded images by result."""
+    """Count the decoded images: usable ones, and faulty ones by kind of fault."""
     return ImageCounts(
         distinct=distinct,
         looked_at=len(look.rows),
@@ -144,7 +144,7 @@ def image_counts(look: ImageLook, distinct: int) -> ImageCounts:
 
 
 def image_findings(look: ImageLook, rows: PairFile) -> list[Finding]:
-    """Report faults by kind: as errors if no image can be used, else as warnings."""
+    """Report faulty images by kind of fault: as errors if no decoded image is usable, otherwise as warnings."""
     all_faulty = look.faulty.total() == len(look.rows)
     return [
         Finding(

@@ -1,4 +1,4 @@
-"""Findings about leakage: what a split shares with an earlier one (train, val, test), which inflates metrics."""
+"""Findings about leakage: content shared with an earlier split (order: train, val, test), which inflates metrics."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ _MEND = "leave these pairs out of one of the two splits, or metrics on the later
 
 
 def leak_findings(survey: Survey) -> list[Finding]:
-    """Report shared image paths, captions, and captions that differ only in case, spaces and punctuation."""
+    """Report image paths and captions (exact, or ignoring case, spaces and punctuation) found in an earlier split."""
     by_caption = leaks(survey.captions, survey.split)
     return [
         *_finding(
@@ -42,7 +42,7 @@ def leak_findings(survey: Survey) -> list[Finding]:
 
 
 def leaked_content_findings(survey: Survey, look: ImageLook) -> list[Finding]:
-    """Report decoded images whose bytes occur under another path in an earlier split."""
+    """Report decoded images whose bytes occur in an earlier split under a different path."""
     by_content = leaks(look.contents_by_row(survey.images), survey.split)
     return _finding(
         survey,

@@ -1,4 +1,4 @@
-"""Exact percentiles of token lengths, from counts by length in bounded memory."""
+"""Computes exact percentiles of token lengths in bounded memory, from the number of texts of each length."""
 
 from collections import Counter
 
@@ -8,10 +8,10 @@ from pipeline.checking.report import Lengths
 
 
 def lengths_of(counts: Counter[int], limit: int) -> Lengths | None:
-    """Return percentiles, and how many texts exceed `limit`; None if there are no texts.
+    """Return percentiles of the lengths, and the number of texts longer than `limit`; None if there are no texts.
 
     Args:
-        counts: number of texts by length in tokens.
+        counts: number of texts of each length in tokens.
     """
     if not counts.total():
         return None

@@ -1,4 +1,4 @@
-"""Temporary storage of pairs on disk, so that findings can name rows without holding them in memory."""
+"""Temporary on-disk storage for pairs, so that findings can name rows without keeping all pairs in memory."""
 
 from collections.abc import Iterator
 from dataclasses import fields
@@ -14,7 +14,7 @@ _ROWS_A_BATCH = 4096
 
 
 class PairFile:
-    """A temporary file of pairs: written once, row by row; then read in order or by row."""
+    """A temporary file of pairs: written once, row by row, then read sequentially or by row number."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -32,7 +32,7 @@ class PairFile:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """End writing and open the file for reading."""
+        """Finish writing and open the file for reading."""
         self._flush()
         self._writer.close()
         self._reader = pa.ipc.open_file(pa.memory_map(str(self._path)))
@@ -50,7 +50,7 @@ class PairFile:
             yield from self._read(batch)
 
     def pair(self, row: int) -> Pair:
-        """Return the pair of a row; consecutive rows are cheap."""
+        """Return the pair at a row; reading nearby rows is cheap, as the last batch is cached."""
         batch, place = divmod(int(row), _ROWS_A_BATCH)
         if self._held[0] != batch:
             self._held = (batch, self._read(batch))

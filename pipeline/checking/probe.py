@@ -1,4 +1,4 @@
-"""A short probe of the engine that estimates the duration of the whole run. Writes nothing."""
+"""Sends the engine a few prompts to estimate the duration of the whole run. Writes nothing."""
 
 import tempfile
 import time
@@ -12,14 +12,14 @@ from pipeline.job import Job
 
 
 def probe_engine(job: Job, requests: list[Request], to_generate: int) -> Estimate:
-    """Open the job's engine, let it answer `requests` (at least one), and close it.
+    """Open the job's engine, have it answer `requests` (at least one), and close it.
 
-    The estimate assumes the probe's rate; a server with more requests in flight is faster. Raises PipelineError if the
-    engine cannot be opened, or fails.
+    The estimate assumes that the run is as fast as the probe; a server with more requests in flight is faster. Raises
+    PipelineError if the engine cannot be opened, or fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
-        elsewhere = replace(job, manifest=job.manifest.model_copy(update={"work": Path(folder)}))  # for a server's log
+        elsewhere = replace(job, manifest=job.manifest.model_copy(update={"work": Path(folder)}))  # for a server log
         with engine_for(elsewhere) as engine:
             opened = time.monotonic()
             completions = list(engine.complete(requests))
@@ -36,7 +36,7 @@ def probe_engine(job: Job, requests: list[Request], to_generate: int) -> Estimat
 
 
 def estimate_findings(estimate: Estimate) -> list[Finding]:
-    """Report prompts that the engine answered with an error."""
+    """Report prompts for which the engine returned an error."""
     if not estimate.errors:
         return []
     return [

@@ -1,4 +1,4 @@
-"""Findings about duplicates within a split: ids, pairs, captions, images."""
+"""Findings about duplicate ids, pairs, captions and images within a split."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pipeline.checking.images import ImageLook
 from pipeline.checking.report import EXAMPLES, Code, Finding, Severity, example, quoted, rows_named
 from pipeline.checking.survey import NOTHING, Digests, Rows, Survey
 
-_ODD = np.int64(-7046029254386353131)  # multiplier that makes a pair's digest differ from its image's and caption's
+_ODD = np.int64(-7046029254386353131)  # odd multiplier for combining the digests of caption and image into the pair's
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Repeats:
     """Duplicates among rows.
 
     Attributes:
-        count: number of rows whose digest an earlier row has.
-        groups: rows of the most frequent digests, ascending, largest groups first.
+        count: number of rows whose digest already occurs in an earlier row.
+        groups: the rows (ascending) of each of the most frequent digests, largest groups first.
         distinct: number of distinct digests.
     """
 
@@ -33,7 +33,8 @@ class Leaks:
     """Rows whose digest also occurs in an earlier split.
 
     Attributes:
-        rows: ascending; partners: for each, the first row with its digest in the earliest split that has it.
+        rows: these rows, ascending.
+        partners: for each of them, the first row with the same digest in the earliest split that contains it.
     """
 
     rows: Rows
@@ -41,7 +42,7 @@ class Leaks:
 
 
 def repeats(digests: Digests, rows: Rows, most: int) -> Repeats:
-    """Find duplicates among these rows (ascending), with up to `most` groups. `NOTHING` does not count."""
+    """Find duplicates among `rows` (ascending) and return at most `most` groups; the digest `NOTHING` is ignored."""
     rows = rows[digests[rows] != NOTHING]
     order = rows[np.argsort(digests[rows], kind="stable")]  # equal digests adjacent, their rows ascending
     starts = _starts(digests[order])
@@ -53,17 +54,17 @@ def repeats(digests: Digests, rows: Rows, most: int) -> Repeats:
 
 
 def later_rows(digests: Digests) -> Rows:
-    """Return all rows whose digest an earlier row has, ascending."""
+    """Return all rows whose digest already occurs in an earlier row, ascending."""
     return np.setdiff1d(np.arange(len(digests)), first_rows(digests), assume_unique=True)
 
 
 def first_rows(digests: Digests) -> Rows:
-    """Return the first row of each distinct digest, ascending."""
+    """Return the first row with each distinct digest, ascending."""
     return np.sort(np.unique(digests, return_index=True)[1])
 
 
 def leaks(digests: Digests, split: npt.NDArray[np.uint16]) -> Leaks:
-    """Find rows whose digest also occurs in a split with a lower number. `NOTHING` does not count."""
+    """Find rows whose digest also occurs in a split with a lower number; the digest `NOTHING` is ignored."""
     rows = np.flatnonzero(digests != NOTHING)
     order = rows[np.lexsort((rows, split[rows], digests[rows]))]
     starts = _starts(digests[order])
@@ -75,21 +76,21 @@ def leaks(digests: Digests, split: npt.NDArray[np.uint16]) -> Leaks:
 
 
 def pairs_of_splits(found: Leaks, split: npt.NDArray[np.uint16]) -> Iterator[tuple[int, int, int]]:
-    """Yield for each leaking pair of splits the earlier, the later, and the number of leaked rows of the later."""
+    """Yield, for each pair of splits with leaks, the earlier split, the later one and its number of leaked rows."""
     sides = np.stack([split[found.partners], split[found.rows]], axis=1)
     for (earlier, later), count in zip(*np.unique(sides, axis=0, return_counts=True), strict=True):
         yield int(earlier), int(later), int(count)
 
 
 def _starts(ordered: Digests) -> Rows:
-    """Return the positions where a new value begins in a sorted array."""
+    """Return the indices in a sorted array at which a new value begins."""
     if not len(ordered):
         return np.zeros(0, np.int64)
     return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
 
 
 def repeat_findings(survey: Survey) -> list[Finding]:
-    """Report repeated ids, pairs, captions and image paths of a split."""
+    """Report ids, pairs, captions and image paths that occur more than once in a split."""
     pairs = survey.captions + survey.images * _ODD
     pairs[survey.captions == NOTHING] = NOTHING
     return [
@@ -133,7 +134,7 @@ def repeat_findings(survey: Survey) -> list[Finding]:
 
 
 def repeated_content_findings(survey: Survey, look: ImageLook) -> list[Finding]:
-    """Report decoded images whose bytes occur under several paths in a split."""
+    """Report decoded images whose bytes occur in a split under several paths."""
     contents = look.contents_by_row(survey.images)
     first_of_path = [rows[first_rows(survey.images[rows])] for rows in map(survey.rows_of, survey.splits)]
     return _finding(
@@ -158,7 +159,7 @@ def _finding(
     detail: Callable[[Survey, int], str],
     among: Iterable[Rows] | None = None,
 ) -> list[Finding]:
-    """Report duplicates among the rows of each split (or those in `among`), largest groups first as examples."""
+    """Report duplicates within each split (or each set of rows in `among`), with the largest groups as examples."""
     found: list[Repeats] = [repeats(digests, rows, EXAMPLES) for rows in among or map(survey.rows_of, survey.splits)]
     count = sum(one.count for one in found)
     if not count:

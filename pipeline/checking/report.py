@@ -1,4 +1,4 @@
-"""The report of a check. `entityclip check --json` writes exactly these fields; docs/check.md explains them."""
+"""Defines the report of a check. `entityclip check --json` writes exactly these fields; docs/check.md explains them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.checking.pair_file import PairFile
 
-_LONGEST = 100  # characters of a quoted text
-_NAMED = 2  # rows named per group
+_LONGEST = 100  # characters of a text to quote
+_NAMED = 2  # rows to name per group
 REPORT_VERSION = 1
 EXAMPLES = 3  # per finding
-IN_WHAT = "as the message says"  # the `mend` of findings whose `what` already contains the remedy
+IN_WHAT = "as the message says"  # `mend` of a finding whose `what` already says how to fix it
 
 
 class _Part(BaseModel):
@@ -19,7 +19,7 @@ class _Part(BaseModel):
 
 
 class Example(_Part):
-    """A pair that a finding is about. `row` is its index in the dataset's order, from 0."""
+    """A pair that illustrates a finding. `row` is its index in the dataset's order, starting at 0."""
 
     row: int
     split: str
@@ -28,23 +28,23 @@ class Example(_Part):
 
 
 def quoted(text: str) -> str:
-    """Quote a text, shortened if it is long, with unprintable characters escaped."""
+    """Quote a text, escaping unprintable characters; a long text is truncated."""
     return f"{text[:_LONGEST]!r}..." if len(text) > _LONGEST else repr(text)
 
 
 def example(rows: PairFile, row: int, detail: str) -> Example:
-    """Return an example: a row with its split and id."""
+    """Return an example with a row's split and id."""
     pair = rows.pair(row)
     return Example(row=row, split=pair.split, id=pair.id, detail=detail)
 
 
 def captions(rows: PairFile, some: Iterable[int]) -> list[Example]:
-    """Return rows as examples with their captions."""
+    """Return rows as examples that quote their captions."""
     return [example(rows, row, quoted(rows.pair(row).caption)) for row in some]
 
 
 def rows_named(rows: PairFile, some: Sequence[int]) -> str:
-    """Name rows by split, id and number."""
+    """List rows by split, id and row number, as text."""
     named = [f"{rows.pair(row).split} {rows.pair(row).id} (row {row})" for row in some[:_NAMED]]
     return ", ".join(named) + (f" and {len(some) - _NAMED:,} more" if len(some) > _NAMED else "")
 
@@ -83,7 +83,7 @@ Code = Literal[
 
 
 class Finding(_Part):
-    """Something to know before a run. `code` is stable; `what` and `mend` are for people."""
+    """Something to know before a run. `code` is stable across versions; `what` and `mend` are for people to read."""
 
     code: Code
     severity: Severity
@@ -94,7 +94,7 @@ class Finding(_Part):
 
 
 class SplitCounts(_Part):
-    """Counts of a split: pairs, distinct images (by path), distinct captions, and pairs without a caption."""
+    """Counts for one split: pairs, distinct images (by path), distinct captions, and pairs without a caption."""
 
     pairs: int
     images: int
@@ -103,7 +103,7 @@ class SplitCounts(_Part):
 
 
 class ImageCounts(_Part):
-    """Distinct images of all splits: how many there are, were decoded, and had which fault."""
+    """Numbers of distinct images over all splits: in total, decoded, usable, and with each kind of fault."""
 
     distinct: int
     looked_at: int
@@ -116,7 +116,7 @@ class ImageCounts(_Part):
 
 
 class Lengths(_Part):
-    """Lengths in tokens. Percentile p is the smallest length that p % of the texts do not exceed."""
+    """Statistics of text lengths in tokens. Percentile p is the smallest length that p % of the texts do not exceed."""
 
     texts: int
     mean: float
@@ -130,14 +130,14 @@ class Lengths(_Part):
 
 
 class Languages(_Part):
-    """Captions by language, most frequent first, and those whose language is unknown."""
+    """Number of captions by language, most frequent first, and of captions whose language is unknown."""
 
     captions: dict[str, int]
     undecided: int
 
 
 class Sample(_Part):
-    """A pair of a seeded sample. `prompt_tokens` is None if the LLM's tokenizer could not be loaded."""
+    """A pair from a seeded random sample. `prompt_tokens` is None if the LLM's tokenizer could not be loaded."""
 
     row: int
     split: str
@@ -150,14 +150,14 @@ class Sample(_Part):
 
 
 class Message(_Part):
-    """A turn of a chat."""
+    """One message of a chat."""
 
     role: str
     content: str
 
 
 class RenderedPrompt(_Part):
-    """A pair's chat and its length in LLM tokens."""
+    """The prompt for a pair, as chat messages, and its length in LLM tokens."""
 
     id: str
     messages: list[Message]
@@ -168,12 +168,15 @@ class Work(_Part):
     """What a run would do.
 
     Attributes:
-        num_shards: shards per split; plan_bytes: size of the plan on disk.
-        to_generate: distinct prompts to send, of which `redone` replace an existing text.
-        prompt_tokens: of all prompts to send, together; longest_prompt: the longest of them.
-        reused: rows whose text exists.
-        settled: rows that get a status without a text, such as those with too long prompts.
-        pending: pairs excluded by the limit.
+        num_shards: number of shards per split.
+        plan_bytes: size of the plan on disk.
+        to_generate: number of distinct prompts to send.
+        redone: how many of these replace an existing text.
+        prompt_tokens: total length of all prompts to send.
+        longest_prompt: length of the longest of them, in tokens.
+        reused: number of rows whose text already exists.
+        settled: number of rows that get a status without a text, for example because their prompt is too long.
+        pending: number of pairs excluded by the limit.
     """
 
     num_shards: int
@@ -188,7 +191,7 @@ class Work(_Part):
 
 
 class Estimate(_Part):
-    """Result of sending a few prompts to the engine, and how long all would take at that rate."""
+    """Result of sending a few prompts to the engine, and the estimated duration of the whole run at that rate."""
 
     prompts: int
     errors: int
@@ -200,7 +203,7 @@ class Estimate(_Part):
 
 
 class CheckReport(_Part):
-    """The result of a check. What could not be checked is None, and a finding says why."""
+    """The result of a check. A part that could not be checked is None, and a finding says why."""
 
     version: int = REPORT_VERSION
     manifest: str
@@ -222,13 +225,13 @@ class CheckReport(_Part):
 
 
 def status_of(findings: list[Finding]) -> Literal["ok", "warning", "error"]:
-    """Return the worst severity among the findings; "ok" if none is a warning or error."""
+    """Return the worst severity among the findings; "ok" if there are no errors or warnings."""
     severities = {finding.severity for finding in findings}
     return "error" if "error" in severities else "warning" if "warning" in severities else "ok"
 
 
 def exit_code(report: CheckReport, *, strict: bool) -> int:
-    """Return 2 for errors, 1 for warnings with `strict`, else 0."""
+    """Return 2 if there are errors, 1 if there are warnings and `strict` is set, otherwise 0."""
     if report.status == "error":
         return 2
     return int(strict and report.status == "warning")

@@ -1,4 +1,4 @@
-"""A few sample pairs and prompts for a report."""
+"""Selects a few sample pairs and prompts for a report."""
 
 from itertools import islice
 
@@ -16,7 +16,7 @@ _PROMPTS = 3
 
 
 def samples_of(rows: PairFile, manifest: Manifest, job: Job | None) -> list[Sample]:
-    """Return five seeded sample pairs with their lengths; of prompts only if there is a job."""
+    """Return five randomly chosen pairs (seeded) with their lengths; prompt lengths only if there is a job."""
     count_clip_tokens = open_judge(manifest).count_tokens
     samples = []
     for row in choose(np.arange(len(rows)), _SAMPLES):
@@ -37,7 +37,7 @@ def samples_of(rows: PairFile, manifest: Manifest, job: Job | None) -> list[Samp
 
 
 def rendered_prompts(rows: PairFile, job: Job) -> list[RenderedPrompt]:
-    """Return the first three prompts, of pairs whose caption is not empty."""
+    """Return the first three prompts, skipping pairs whose caption is empty."""
     prompts = []
     for pair in islice((pair for pair in rows.pairs() if pair.caption.strip()), _PROMPTS):
         chat = job.prompt.render(pair)

@@ -1,4 +1,4 @@
-"""One pass over a dataset that writes every pair to disk and keeps 34 bytes of it in memory for comparisons."""
+"""Makes one pass over a dataset: writes every pair to disk, and keeps 34 bytes per pair in memory for comparisons."""
 
 import re
 import unicodedata
@@ -18,23 +18,27 @@ from pipeline.pair import Pair
 Digests = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 
-NOTHING = 0  # digest of what is not compared: an empty caption, an image that was not decoded
-_SPLITS = ("train", "val", "test")  # a pair of a later one that occurs in an earlier one is a leak
+NOTHING = 0  # digest of anything not to compare: an empty caption, an image that was not decoded
+_SPLITS = ("train", "val", "test")  # in order: content of a split that also occurs in an earlier one is a leak
 _APART = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
 class Survey:
-    """A dataset's pairs on disk and, by row, 64-bit digests of possible duplicates, valid in this process only.
+    """A dataset's pairs on disk, and 64-bit digests by row for finding duplicates, valid in this process only.
 
     Attributes:
-        splits: names: train, val, test, then others.
-        split: index into `splits`, (N,).
-        ids: of split and id; images: of the path; captions: unchanged; plain_captions: see `plain`; (N,) each.
-        clip_tokens: number of captions, without empty ones, by length in CLIP tokens.
-        long_captions: the first rows of captions over the context.
-        languages: captions by language, None for unknown ones; None if not requested.
-        in_language: the first rows of each language.
+        rows: the pairs, on disk.
+        splits: names of the splits: train, val, test, then any others.
+        split: index of each row's split in `splits`, (N,).
+        ids: digests of split and id, (N,).
+        images: digests of the image paths, (N,).
+        captions: digests of the captions, (N,).
+        plain_captions: digests of the captions normalised by `plain`, (N,).
+        clip_tokens: number of non-empty captions of each length in CLIP tokens.
+        long_captions: the first few rows whose caption exceeds CLIP's context.
+        languages: number of captions by language, with the key None for unknown ones; None if not requested.
+        in_language: the first few rows of each language.
     """
 
     rows: PairFile
@@ -55,7 +59,7 @@ class Survey:
 
 
 def plain(caption: str) -> str:
-    """Normalise a caption for comparison: fold case and Unicode's compatible forms, collapse punctuation and spaces."""
+    """Normalise a caption for comparison: fold case and compatibility characters, collapse punctuation and spaces."""
     folded = caption.casefold()
     if not folded.isascii():
         folded = unicodedata.normalize("NFKC", folded).casefold()
@@ -69,7 +73,7 @@ def survey(
     context_length: int,
     language_of: Callable[[str], str | None] | None,
 ) -> Survey:
-    """Read all pairs into a temporary file at `path`. Raises PipelineError if the reader does."""
+    """Read all pairs, writing them to a temporary file at `path`. Raises PipelineError if the reader does."""
     found: dict[str, int] = {}
     split, ids, images, captions, plain_captions = array("H"), array("q"), array("q"), array("q"), array("q")
     lengths: Counter[int] = Counter()

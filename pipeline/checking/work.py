@@ -1,4 +1,4 @@
-"""Determines what a run would do: plans into a temporary folder, and compares every bucket with existing rows."""
+"""Determines what a run would do: plans it in a temporary folder, and compares every bucket with existing rows."""
 
 import random
 from collections import Counter
@@ -33,7 +33,7 @@ class Reservoir(Generic[_Item]):
         self._rng = random.Random(0)
 
     def add(self, item: _Item) -> None:
-        """Offer an item to the sample."""
+        """Process the next item of the stream, which may enter the sample."""
         self._seen += 1
         if len(self.items) < self._size:
             self.items.append(item)
@@ -43,7 +43,7 @@ class Reservoir(Generic[_Item]):
 
 @dataclass(frozen=True)
 class PlannedWork:
-    """What a job would do, the lengths of its prompts, and a seeded sample of them."""
+    """What a run would do, the lengths of its prompts, and a seeded random sample of its requests."""
 
     job: Job
     work: Work
@@ -62,16 +62,19 @@ def plan_work(
     requests: int,
     image_problem: Callable[[str], str | None],
 ) -> PlannedWork:
-    """Plan the job and compare it with existing rows.
+    """Plan a run of the job and compare it with existing rows.
 
     Args:
-        pairs: without repeated ids; total: how many.
+        pairs: the dataset's pairs, without repeated ids.
         folder: temporary folder for the plan.
-        requests: how many to keep for a probe.
-        image_problem: returns why an image cannot be used, if known.
+        total: number of pairs.
+        limit: number of pairs that the run would take, from the first; None for all.
+        redo: which rows the run would generate again.
+        requests: number of requests to keep for a probe.
+        image_problem: returns why an image cannot be used; None if no problem is known.
 
     Raises:
-        PipelineError: in the same cases as generating.
+        PipelineError: in the cases in which generation raises it.
     """
     existing = shards_there(job)
     with Progress("plan", "pairs", total, bar=False) as progress:
@@ -114,7 +117,7 @@ def plan_work(
 
 
 def length_findings(lengths: Lengths | None) -> list[Finding]:
-    """Report prompts that do not fit the LLM's context."""
+    """Report prompts that do not fit into the LLM's context."""
     if lengths is None or not lengths.over_limit:
         return []
     return [
@@ -129,7 +132,7 @@ def length_findings(lengths: Lengths | None) -> list[Finding]:
 
 
 def _lengths(work: BucketWork) -> Counter[int]:
-    """Count pairs by the length of their prompt: to be sent, too long, or sent before."""
+    """Count pairs by the length of their prompt, whether it is still to be sent, too long, or was sent before."""
     lengths: Counter[int] = Counter()
     for request in work.requests:
         lengths[request.prompt_tokens] += len(work.waiting[request.key])
