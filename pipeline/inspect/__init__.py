@@ -1,1 +1,1 @@
-"""Inspects explanation shards without changing them: summaries, counts, samples, differences, exports."""
+"""Inspects explanation shards without changing them: summaries, counts, samples, comparisons, exports."""

@@ -1,4 +1,4 @@
-"""Rows that share an image or a caption, which evaluation counts as correct answers for each other."""
+"""Finds rows that share an image or a caption; evaluation counts them as correct answers for each other."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from pipeline.inspect.summary import Summary
 
 
 def ids_alike(summary: Summary, row: dict[str, Any]) -> list[str]:
-    """Return the ids of rows of the same split with the image or the caption of `row`, including its own.
+    """Return the ids of all rows in the same split that share the image or caption of `row`, including its own id.
 
-    Reads only ids, captions and image paths. Raises PipelineError if a shard has become unreadable.
+    Reads only ids, splits, captions and image paths. Raises PipelineError if a shard has become unreadable.
     """
     path, caption = (row["image"] or {}).get("path"), row["caption"].strip()
     found = {row["id"]: None}

@@ -1,4 +1,4 @@
-"""Progress of a generation, from the files next to its shards: receipts, spool, writers."""
+"""Determines how far a generation has got, from the files next to its shards: receipts, spool, writers."""
 
 from dataclasses import dataclass
 
@@ -13,18 +13,19 @@ _SPOOL, _WRITERS = "_spool", "_writers"
 
 @dataclass(frozen=True)
 class Completeness:
-    """Finished and missing parts of an output.
+    """What is finished and what is missing in an output.
 
     Attributes:
-        buckets: number of buckets of the dataset; None if unknown.
+        buckets: number of buckets in the dataset; None if unknown.
         receipts: number of finished buckets.
-        unfinished: buckets without a receipt.
-        pending: planned pairs that finished buckets left for a later run.
-        unsent: rows that did not reach the engine.
-        missing: shards in receipts without a file; unlisted: files without a receipt.
-        spooled: number of answers in the spool, by file.
-        half_written: temporary files.
-        writers: registered writers, which may include killed ones.
+        unfinished: numbers of the buckets without a receipt.
+        pending: number of planned pairs that finished buckets left for a later run.
+        unsent: number of rows that did not reach the engine.
+        missing: shards that are listed in a receipt but do not exist.
+        unlisted: shards that are not listed in any receipt.
+        spooled: number of answers in each spool file.
+        half_written: temporary files of unfinished shards.
+        writers: registered writers; they may include killed ones.
     """
 
     buckets: int | None
@@ -40,12 +41,12 @@ class Completeness:
 
     @property
     def complete(self) -> bool:
-        """Whether training accepts the output: every bucket has its receipt, nothing is pending or missing."""
+        """Whether training accepts the output: every bucket has a receipt; nothing is pending, missing or unlisted."""
         return bool(self.receipts) and not (self.unfinished or self.pending or self.missing or self.unlisted)
 
 
 def check_completeness(found: Found, looks: list[Look], damaged: list[Fault]) -> tuple[Completeness, list[Fault]]:
-    """Return the progress of the output that these shards belong to, and shards that contradict their receipts."""
+    """Return what is finished in an output, and its faults: invalid receipts, and shards that contradict theirs."""
     names = [name for name in found.listed(RECEIPTS) if name.endswith(".json")]
     read = list(each(lambda name: _receipt(found, name), names, "receipts"))
     receipts = {receipt.bucket: receipt for receipt in read if isinstance(receipt, BucketReceipt)}
@@ -55,7 +56,7 @@ def check_completeness(found: Found, looks: list[Look], damaged: list[Fault]) ->
     numbers = [receipt.num_buckets for receipt in receipts.values()]
     numbers += [look.provenance["num_shards"] for look in looks if isinstance(look.provenance.get("num_shards"), int)]
     buckets = max(numbers, default=None)
-    whole = found.kind == "explanations"  # of a part of an output only its own shards can be compared
+    whole = found.kind == "explanations"  # for part of an output, only the shards in it can be compared
     made = Completeness(
         buckets=buckets,
         receipts=len(receipts),
@@ -81,7 +82,7 @@ def _receipt(found: Found, name: str) -> BucketReceipt | Fault:
 
 
 def _not_as_listed(looks: list[Look], listed: dict[str, ShardReceipt]) -> list[Fault]:
-    """Report shards that contradict their footer or receipt; their rows are still shown."""
+    """Report shards whose content contradicts their footer or receipt; their rows are still shown."""
     faults = []
     for look in looks:
         statuses: dict[str, int] = {}
@@ -102,7 +103,7 @@ def _not_as_listed(looks: list[Look], listed: dict[str, ShardReceipt]) -> list[F
 
 
 def _answers(found: Found, name: str) -> int:
-    """Count the answers in a spool; text after the last line end is an unfinished line."""
+    """Count the answers in a spool file, ignoring an unfinished last line."""
     lines = _read_if_there(found, name).split(b"\n")[:-1]
     return sum(not line.startswith(b'{"session"') for line in lines)
 
@@ -112,7 +113,7 @@ def _text(found: Found, name: str) -> str:
 
 
 def _read_if_there(found: Found, name: str) -> bytes:
-    """Return a file's content; b"" if its writer has just removed it."""
+    """Return a file's content, or b"" if its writer has just removed it."""
     try:
         return found.read(name)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Shards as tables in a sandboxed DuckDB, which reads them through Arrow."""
+"""Makes shards available as tables in a sandboxed DuckDB, which reads them through Arrow."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -16,9 +16,9 @@ from pipeline.files.visible_text import visible
 from pipeline.inspect.find import Found
 from pipeline.inspect.footers import Fault, each, unreadable
 
-SHARD = "shard"  # extra column for the SQL: the shard's name
+SHARD = "shard"  # extra column for SQL queries: the shard's name
 
-# Errors that no damaged shard causes, so that the shards need not be searched for damage.
+# Errors that a damaged shard never causes, so there is no need to search the shards for damage.
 _NOT_OF_READING = (
     duckdb.BinderException,
     duckdb.CatalogException,
@@ -39,21 +39,21 @@ COLUMNS = pa.schema([*(_plain(field) for field in SCHEMA), pa.field(SHARD, pa.st
 
 @dataclass(frozen=True)
 class Shards:
-    """Shards below one root; `names` are those to read."""
+    """Shards below one root; `names` lists the ones to read."""
 
     found: Found
     names: tuple[str, ...]
 
 
 class Database:
-    """Tables of shards' rows, by name.
+    """Named tables that hold the rows of shards.
 
     The user's SQL can read nothing else: DuckDB may not access files or load extensions, and its settings are locked.
-    A shard that turns out to be damaged is recorded in `faults` and excluded; the others are read.
+    A shard that turns out to be damaged is recorded in `faults` and excluded; the remaining ones are read.
     """
 
     def __init__(self, tables: dict[str, Shards], memory_mib: int | None = None, spill: str | None = None) -> None:
-        """Set DuckDB's own memory limit; it spills to the folder `spill`, by default a temporary one."""
+        """Limit DuckDB's memory to `memory_mib`; it spills to the folder `spill`, by default a temporary one."""
         self.faults: dict[str, list[Fault]] = {name: [] for name in tables}
         self._tables = tables
         self._memory_mib = memory_mib
@@ -71,11 +71,11 @@ class Database:
             self._own_spill.cleanup()
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        """Return the result of one SELECT."""
+        """Return the result of one SELECT statement."""
         return self._attempt(lambda database: database.sql(sql, params=list(parameters)).to_arrow_table())
 
     def keep(self, name: str, sql: str) -> None:
-        """Store the result of a SELECT in memory as a table for further queries."""
+        """Store the result of a SELECT statement in memory, as a table for later queries."""
         self._attempt(lambda database: database.execute(f"CREATE OR REPLACE TABLE {name} AS {sql}"))
 
     def _attempt(self, work: Callable[[duckdb.DuckDBPyConnection], R]) -> R:
@@ -88,7 +88,7 @@ class Database:
                     raise PipelineError(f"the SQL fails: {_first_line(error)}") from error
 
     def condition_problem(self, where: str) -> str | None:
-        """Return briefly why this is not a condition on the rows; None if it is one."""
+        """Return a brief reason why `where` is not a condition on the rows; None if it is one."""
         sql = f"SELECT id FROM rows WHERE {bracketed(where)}"
         try:
             statements = duckdb.extract_statements(sql)
@@ -101,7 +101,7 @@ class Database:
         return None
 
     def check_where(self, where: str) -> None:
-        """Raise PipelineError, with the reason and the columns, unless this is a condition on the rows."""
+        """Raise PipelineError, with the reason and the columns, unless `where` is a condition on the rows."""
         if not where.strip():
             raise PipelineError("--where is empty")
         problem = self.condition_problem(where)
@@ -141,7 +141,7 @@ class Database:
         return [name for name in self._tables[table].names if name not in aside]
 
     def _put_damaged_aside(self) -> bool:
-        """Read every shard after a failed query, and exclude damaged ones; tell whether there were any."""
+        """After a failed query, read every shard in full and exclude damaged ones; return whether there were any."""
         before = sum(map(len, self.faults.values()))
         for table, shards in self._tables.items():
             read = each(partial(_read_through, shards.found), self._sound(table), "looking for damage")
@@ -154,12 +154,12 @@ class Database:
 
 
 def bracketed(where: str) -> str:
-    """A condition as part of a greater one; on lines of its own, as it may end in a comment."""
+    """Put a condition in brackets for use within SQL, on lines of its own as it may end in a comment."""
     return f"(\n{where}\n)"
 
 
 def _closes_more(where: str) -> bool:
-    """Tell whether it closes a bracket that it did not open, so that the rest would escape the condition."""
+    """Return whether it closes a bracket that it did not open, in which case the rest would escape the condition."""
     tokens = duckdb.tokenize(where)
     depth = 0
     data = where.encode()  # DuckDB's positions are in bytes

@@ -13,18 +13,18 @@ from pipeline.inspect.provenance import Origin
 from pipeline.inspect.rows import RANDOM, Rows
 from pipeline.inspect.summary import Summary
 
-_WORDS_COMPARED = 2_000  # of a text: the comparison is quadratic
+_WORDS_COMPARED = 2_000  # per text, since the comparison takes quadratic time
 
-Piece = tuple[str, str]  # "=", "-" or "+", and words
+Piece = tuple[str, str]  # sign ("=", "-" or "+") and words
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One pair whose explanation or status differs.
+    """A pair whose explanation or status differs between the generations.
 
     Attributes:
-        one, other: the rows.
-        words: the explanations as pieces in both ("="), only in `one` ("-"), only in `other` ("+").
+        one, other: the pair's row in each generation.
+        words: word diff of the explanations, as pieces in both ("="), only in `one` ("-") or only in `other` ("+").
     """
 
     one: dict[str, Any]
@@ -38,12 +38,12 @@ class Diff:
 
     Attributes:
         other: location of the other generation.
-        both: number of pairs in both, by split and id; of these
-        explanations, statuses, captions, keys: how many differ in it.
-        only_here, only_there: number of pairs in only one of them.
-        changes: old status, new status and number of pairs, most frequent first, without equal ones.
-        made: differences in provenance, by dotted name: here and there.
-        samples: some pairs that differ in explanation or status.
+        both: number of pairs in both generations, matched by split and id.
+        explanations, statuses, captions, keys: number of pairs in both that differ in this respect.
+        only_here, only_there: number of pairs in only one of the generations.
+        changes: status here, status there and number of pairs, for each change of status; most frequent first.
+        made: values here and there of provenance that differs, by dotted name.
+        samples: some pairs whose explanation or status differs.
     """
 
     other: str
@@ -87,7 +87,7 @@ class Diff:
 
 
 def compare(rows: Rows, one: Summary, other: Summary, *, where: str | None = None, sample: int = 3) -> Diff:
-    """Compare `rows` that meet `where` with `other`. Raises PipelineError if no pair is in both tables."""
+    """Compare the rows of `one` that meet `where` with `other`. Raises PipelineError if no pair is in both."""
     rows.keep(_PAIRS, _matched(where))
     counted = ", ".join(f"count(*) FILTER ({condition}) AS {name}" for name, condition in _COUNTED.items())
     count = rows.query(f"SELECT {counted} FROM {_PAIRS}").to_pylist()[0]
@@ -126,7 +126,7 @@ _COUNTED = {
 
 
 def _matched(where: str | None) -> str:
-    """Return SQL that joins both sides, with hashes in place of texts to save memory."""
+    """Return SQL that joins both sides, replacing texts with hashes to save memory."""
 
     def side(table: str, name: str) -> str:
         chosen = f"WHERE {bracketed(where)}" if where is not None and table == "rows" else ""
@@ -151,7 +151,7 @@ def _samples(rows: Rows, picked: pa.Table) -> list[Difference]:
 
 
 def word_diff(one: str, other: str) -> list[Piece]:
-    """Return the word diff in order: "=" and "-" pieces make up `one`, "=" and "+" pieces `other`."""
+    """Return the word diff: the "=" and "-" pieces, in order, make up `one`, the "=" and "+" pieces `other`."""
     before, after = (text.split()[:_WORDS_COMPARED] for text in (one, other))
     pieces: list[Piece] = []
     for tag, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
@@ -163,7 +163,7 @@ def word_diff(one: str, other: str) -> list[Piece]:
 
 
 def _made_differently(one: tuple[Origin, ...], other: tuple[Origin, ...]) -> dict[str, tuple[Any, Any]]:
-    """Compare the origins with the most rows."""
+    """Compare the provenance that most rows have on each side."""
     if not one or not other:
         return {}
     here, there = (_flat({**side[0].made, "engines": list(side[0].engines)}) for side in (one, other))

@@ -15,15 +15,17 @@ from pipeline.files.visible_text import visible
 from pipeline.images.check import read_image
 from pipeline.inspect.rows import ROW_SCHEMA, Rows
 
-_PICTURES_AT_ONCE = 100  # rows in memory with pictures, and per row group, which bounds a reader's memory too
-# Characters that start a formula in a spreadsheet, with full-width forms; some strip tabs and line ends before them.
+_PICTURES_AT_ONCE = 100  # rows with pictures in memory and per row group; the latter bounds a reader's memory
+# Characters that start a formula in a spreadsheet, or its full-width forms; some strip leading tabs and newlines.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _ROWS_AT_ONCE = 1_000
 
 
 def with_pictures(tables: Iterable[tuple[Path, pa.Table]]) -> Iterator[pa.Table]:
-    """Yield the tables, given with their image roots, in pieces with the images' bytes; missing images and images
-    outside the root get none."""
+    """Yield the tables in pieces, filling in the bytes of images below the image root that comes with each table.
+
+    Missing images and images outside the root are left without bytes.
+    """
     for root, table in tables:
         for begin in range(0, len(table), _PICTURES_AT_ONCE):
             piece = table.slice(begin, _PICTURES_AT_ONCE)
@@ -43,16 +45,16 @@ Format = Literal["csv", "jsonl", "parquet"]
 
 
 def export_rows(rows: Rows, picked: pa.Table, path: Path, form: Format, *, pictures: bool = False) -> int:
-    """Write the picked rows atomically to a new file; return their number.
+    """Write the picked rows atomically to a new file; return the number of rows.
 
-    CSV prefixes text that a spreadsheet would run as a formula with an apostrophe, and omits images' bytes. Memory is
-    bounded, except for the rows' ids.
+    In CSV, text that a spreadsheet would run as a formula gets a leading apostrophe, and images' bytes are left out.
+    Memory use is bounded, except for the rows' ids.
 
     Args:
-        pictures: embed the image files, from the shards' image roots; Parquet only.
+        pictures: embed the image files found below the shards' image roots; Parquet only.
 
     Raises:
-        PipelineError: the file exists.
+        PipelineError: the file already exists.
     """
     if path.exists():
         raise PipelineError(f"{path}: exists already; choose another name, or remove it")
@@ -107,7 +109,7 @@ def _plain_rows(tables: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:
 
 
 def check_out(path: Path | None, form: Format | None, pictures: bool) -> None:
-    """Raise PipelineError if one of --export, --out and --pictures lacks what it needs."""
+    """Raise PipelineError if --export, --out or --pictures lacks an option that it requires."""
     if pictures and form != "parquet":
         raise PipelineError("--pictures requires --export parquet")
     if form is not None and path is None:

@@ -1,4 +1,4 @@
-"""Finds shards at a path or URL: an output, one split of it, one shard, or a folder of shards."""
+"""Finds shards at a path or URL: an output, one of its splits, a single shard, or a folder of shards."""
 
 import re
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ class Found:
     """Shards to inspect, and the folder of their output.
 
     Attributes:
-        kind: "explanations" is a whole output of generation, "folder of shards" any other folder with Parquet files.
-        root: path of the folder in `filesystem`; the shards' names are relative to it.
-        half_written: temporary files of a running or killed writer.
+        kind: "explanations" for a whole output of generation, "folder of shards" for any other with Parquet files.
+        root: path of the output's folder in `filesystem`; the shards' names are relative to it.
+        half_written: temporary files left by a running or killed writer.
     """
 
     location: str
@@ -42,17 +42,17 @@ class Found:
         return f"{self.root}/{name}"
 
     def listed(self, folder: str) -> list[str]:
-        """List a folder below the root by names relative to the root; empty if it does not exist."""
+        """List the content of a folder below the root, as names relative to the root; empty if it does not exist."""
         return [f"{folder}/{info.base_name}" for info in _entries(self.filesystem, self.path(folder))]
 
     def read(self, name: str) -> bytes:
-        """Read a whole file."""
+        """Return the whole content of a file below the root."""
         with self.filesystem.open_input_stream(self.path(name)) as stream:
             return bytes(stream.read())
 
 
 def find_shards(location: Path | str) -> Found | None:
-    """Find the shards at a location; None for a folder without shards or an output.
+    """Find the shards at a location; return None for a folder that contains neither shards nor an output.
 
     Raises:
         PipelineError: nothing exists there, or it cannot be reached.
@@ -84,7 +84,7 @@ def find_shards(location: Path | str) -> Found | None:
 
 
 def _found(location: str, kind: Kind, filesystem: pa_fs.FileSystem, root: str, prefixes: list[str]) -> Found:
-    """Collect the Parquet files, and temporary files of unfinished ones, in folders below the root."""
+    """Collect the Parquet files, and the temporary files of unfinished ones, in some folders below the root."""
     shards: list[StoredFile] = []
     half_written: list[str] = []
     for prefix in prefixes:

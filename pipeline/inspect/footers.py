@@ -1,4 +1,4 @@
-"""Reads a shard's footer and the few narrow columns for histograms, but no texts."""
+"""Reads a shard's footer and the few narrow columns needed for histograms, but no texts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +23,7 @@ _NUMBERS = ("completion_tokens", "clip_tokens")
 _AT_ONCE = 8
 _SECONDS_BEFORE_A_BAR = 2
 
-Tally = Counter[Any]  # rows by value; None counts the rows without one
+Tally = Counter[Any]  # number of rows by value; the key None counts rows without a value
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -33,7 +33,8 @@ class Fault:
     """A damaged or invalid file.
 
     Attributes:
-        shown: its rows are still used; foreign: it is not one of our shards.
+        shown: whether its rows are still used.
+        foreign: whether it is a file other than our shards.
     """
 
     name: str
@@ -48,9 +49,9 @@ class Look:
 
     Attributes:
         provenance: the footer's `entityclip` entry.
-        columns: their names.
-        counts: rows by split and status.
-        tallies: rows by value of `finish_reason`, `completion_tokens` and `clip_tokens`, without missing columns.
+        columns: names of its columns.
+        counts: number of rows by split and status.
+        tallies: number of rows by value, for those of `finish_reason`, `completion_tokens` and `clip_tokens` it has.
     """
 
     name: str
@@ -63,7 +64,7 @@ class Look:
 
 
 def look_at_shards(found: Found) -> tuple[list[Look], list[Fault]]:
-    """Read all shards concurrently, sorted by name; unreadable and foreign files become faults."""
+    """Read all shards concurrently; return results sorted by name. Unreadable and foreign files become faults."""
     looks: list[Look] = []
     faults: list[Fault] = []
     for outcome in each(lambda shard: _try_look(found, shard), found.shards, "shards"):
@@ -72,7 +73,7 @@ def look_at_shards(found: Found) -> tuple[list[Look], list[Fault]]:
 
 
 def each(function: Callable[[T], R], items: Iterable[T], what: str) -> Iterator[R]:
-    """Map a function over items concurrently, in order, with a bar on a terminal if it takes long."""
+    """Map a function over items concurrently, in order; on a terminal, show a progress bar if it takes long."""
     items = list(items)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         yield from tqdm(
@@ -81,7 +82,7 @@ def each(function: Callable[[T], R], items: Iterable[T], what: str) -> Iterator[
 
 
 def read_columns(found: Found, shard: str, columns: list[str]) -> pa.Table:
-    """Read columns of a shard. Raises PipelineError if it has become unreadable."""
+    """Read some columns of a shard. Raises PipelineError if it has become unreadable."""
     try:
         with found.filesystem.open_input_file(found.path(shard)) as file, pq.ParquetFile(file) as parquet:
             return parquet.read(columns)
@@ -90,7 +91,7 @@ def read_columns(found: Found, shard: str, columns: list[str]) -> pa.Table:
 
 
 def unreadable(error: Exception) -> str:
-    """Return in one short line why a file cannot be read."""
+    """Return one short line that says why a file cannot be read."""
     return f"cannot be read as Parquet ({visible(str(error), 200)})"
 
 

@@ -1,4 +1,4 @@
-"""Exact histograms of integers, from row counts by value."""
+"""Exact histograms of integers, computed from the number of rows with each value."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _QUANTILES = (0.05, 0.5, 0.95, 0.99)
 
 @dataclass(frozen=True)
 class Bin:
-    """Number of rows with values from `low` to `high` inclusive; the last bin of a long tail has no `high`."""
+    """Number of rows with values from `low` to `high` inclusive; `high` is None for a last, open-ended bin."""
 
     low: int
     high: int | None
@@ -27,9 +27,11 @@ class Histogram:
     """Exact statistics of a column of integers.
 
     Attributes:
-        rows: rows with a value; unknown: rows without.
-        quantiles: by share, the smallest value that this share of the rows does not exceed.
-        over: rows above `context`, if given.
+        rows: number of rows with a value.
+        unknown: number of rows without one.
+        least, mean, most: minimum, mean and maximum of the values.
+        quantiles: for each share, the smallest value that this share of the rows does not exceed.
+        over: number of rows above `context`; None without a context.
     """
 
     rows: int
@@ -59,7 +61,7 @@ class Histogram:
 
 
 def histogram(tally: Counter[int | None], context: int | None = None) -> Histogram | None:
-    """Build a histogram from row counts by value; None if no row has a value."""
+    """Build a histogram from the number of rows with each value; return None if no row has a value."""
     known = sorted((value, rows) for value, rows in tally.items() if value is not None)
     if not known:
         return None
@@ -79,7 +81,7 @@ def histogram(tally: Counter[int | None], context: int | None = None) -> Histogr
 
 
 def _bins(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], high: int) -> tuple[Bin, ...]:
-    """Return bins of equal, round width up to `high`; values far above it share a last, open one."""
+    """Return bins of equal, round width up to `high`; values far above it share a last, open-ended bin."""
     least = (high - int(values[0]) + 1) / _BINS
     width = next(step * 10**power for power in count() for step in (1, 2, 5) if step * 10**power >= least)
     first, last = int(values[0]) // width, int(values[-1]) // width

@@ -20,10 +20,13 @@ class Wanted:
     """What to show in addition to the summary.
 
     Attributes:
-        where: a condition in DuckDB's SQL, which restricts all other options.
-        sample: number of random rows; of differences, with `diff`; of exported rows, with `export`.
-        diff: another generation of the same pairs.
-        export: format of the file `out`; `pictures` includes the images' bytes.
+        where: condition in DuckDB's SQL; all other options apply only to rows that meet it.
+        sample: number of random rows to show; with `diff`, number of differences; with `export`, of rows to export.
+        ids: ids of rows to show.
+        diff: location of another generation of the same pairs, to compare with.
+        export: format of the exported file.
+        out: path of the exported file.
+        pictures: whether to include the images' bytes in it.
     """
 
     where: str | None = None
@@ -43,9 +46,9 @@ class Inspection:
     """Result of an inspection.
 
     Attributes:
-        matching: rows that meet the condition, by split and status; None without one.
-        samples: whole rows; None if not requested.
-        exported: number of rows in the file.
+        matching: number of rows that meet the condition, by split and status; None without a condition.
+        samples: complete sample rows; None if not requested.
+        exported: number of rows in the exported file.
     """
 
     summary: Summary
@@ -66,10 +69,10 @@ class Inspection:
 
 
 def inspect_explanations(summary: Summary, wanted: Wanted) -> Inspection:
-    """Run an inspection; shards that turn out to be damaged are added to the summary's faults.
+    """Run an inspection. Shards that turn out to be damaged are added to the summary's faults.
 
     Raises:
-        PipelineError: an invalid condition, a missing id, nothing to compare with, or an existing output file.
+        PipelineError: the condition is invalid, an id or the other generation does not exist, or the output file does.
     """
     check_out(wanted.out, wanted.export, wanted.pictures)
     if wanted.diff and (wanted.ids or wanted.export):

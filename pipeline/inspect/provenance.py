@@ -1,4 +1,4 @@
-"""Origins of shards from their footers, each distinct combination once."""
+"""Collects the origins of shards from their footers, each distinct combination once."""
 
 import json
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ _SAME = ("schema_version", "dataset", "model", "revision", "prompt", "sampling",
 
 @dataclass(frozen=True)
 class Origin:
-    """Provenance shared by shards.
+    """Provenance shared by a group of shards.
 
     Attributes:
         made: `schema_version`, `dataset`, `model`, `revision`, `prompt`, `sampling` and more, as in the footers.
         engines: distinct names and versions of the engines that generated rows.
-        began_at, finished_at: of the first and the last run that generated rows, UTC; None if not recorded.
-        context: the longest explanation that the judge accepts, in CLIP tokens; None if not recorded.
+        began_at, finished_at: start of the first and end of the last generation run, in UTC; None if not recorded.
+        context: maximum length of an explanation that the judge accepts, in CLIP tokens; None if unknown.
     """
 
     made: dict[str, Any]
@@ -43,7 +43,7 @@ class Origin:
 
 
 def origins(looks: list[Look]) -> list[Origin]:
-    """Return each combination with its shards, the one with the most rows first."""
+    """Group shards by provenance and return the origin of each group, the one with the most rows first."""
     groups: dict[str, list[Look]] = {}
     for look in looks:
         made = {name: look.provenance.get(name) for name in _SAME}

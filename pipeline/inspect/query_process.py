@@ -1,8 +1,9 @@
 """Runs SQL in a separate process that can be stopped and whose memory is bounded; DuckDB alone guarantees neither.
 
 `len(range(200000000))` is one step that ignores interrupts and DuckDB's memory limit, and takes 14 GB. `QueryProcess`
-is the client; the server is this file run as a program: stdin's first line locates the shards, then each line with a
-question gets a line with an answer, all JSON, until stdin closes (also if the parent was killed).
+is the client; the server is this file run as a program. Both exchange lines of JSON: the first line on the server's
+stdin locates the shards, and each further line is a question, which it answers with a line on stdout. The server exits
+when stdin closes, which also happens if its parent is killed.
 """
 
 import json
@@ -30,7 +31,7 @@ from pipeline.inspect.selections import Selections, Wish
 
 SECONDS = 20.0
 _DUCKDB_MIB = 512
-_PROCESS_BYTES = 2 << 30  # of writable memory: DuckDB, Arrow's read-ahead, and the interpreter
+_PROCESS_BYTES = 2 << 30  # limit on writable memory, for DuckDB, Arrow's read-ahead and the interpreter
 _NO_MEMORY = "Out of Memory"  # in DuckDB's messages
 _TICK = 0.05
 
@@ -40,7 +41,7 @@ class Stopped(PipelineError):  # noqa: N818
 
 
 class QueryProcess:
-    """Thread-safe client that asks one question at a time; starts the process on demand, and again after its end."""
+    """Thread-safe client that asks one question at a time. Starts the process on demand, and again if it has ended."""
 
     def __init__(self, found: Found, names: list[str]) -> None:
         self._spill = tempfile.TemporaryDirectory(prefix="entityclip-query-")
@@ -56,7 +57,7 @@ class QueryProcess:
         self._spill.cleanup()
 
     def counts(self, where: str, abandoned: Callable[[], bool] = lambda: False) -> dict[str, dict[str, int]]:
-        """Count rows that meet a condition, by split and status. Raises like `page`."""
+        """Count the rows that meet a condition, by split and status. Raises like `page`."""
         counts: dict[str, dict[str, int]] = {}
         for split, status, rows in self._ask({"ask": "counts", "where": where}, abandoned):
             counts.setdefault(split, {})[status] = rows
@@ -66,7 +67,8 @@ class QueryProcess:
         """Return shard, split and id of `limit` rows starting at `offset`.
 
         Raises:
-            PipelineError: the condition is invalid; Stopped if it took more than SECONDS, or was abandoned.
+            PipelineError: the condition is invalid.
+            Stopped: the query took more than SECONDS, or was abandoned.
         """
         question = {"ask": "page", "wish": asdict(wish), "offset": offset, "limit": limit}
         return _picked(self._ask(question, abandoned))
@@ -76,7 +78,7 @@ class QueryProcess:
         return _picked(self._ask({"ask": "find", "id": row_id, "limit": limit}, abandoned))
 
     def of_ids(self, ids: list[str], split: str, abandoned: Callable[[], bool] = lambda: False) -> pa.Table:
-        """Return shard, split and id of rows with these ids. Raises like `page`."""
+        """Return shard, split and id of the rows of a split with these ids. Raises like `page`."""
         return _picked(self._ask({"ask": "ids", "ids": ids, "split": split}, abandoned))
 
     def _ask(self, question: dict[str, Any], abandoned: Callable[[], bool]) -> Any:
@@ -92,7 +94,7 @@ class QueryProcess:
                 )
             answer = json.loads(line)
             if "problem" in answer:
-                if _NO_MEMORY in answer["problem"]:  # it may not release its memory
+                if _NO_MEMORY in answer["problem"]:  # DuckDB may not release the memory
                     self._end()
                 raise PipelineError(answer["problem"])
             return answer["found"]
@@ -100,7 +102,7 @@ class QueryProcess:
             self._lock.release()
 
     def _exchange(self, question: dict[str, Any], check: Callable[[], None]) -> bytes:
-        """Return the line with the answer; b"" if the process ended."""
+        """Send a question and return the line with its answer; b"" if the process has ended."""
         try:
             stdin, stdout = self._pipes()
             _write(stdin, question)
@@ -193,7 +195,7 @@ def _serve(stdin: IO[bytes], stdout: IO[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, whose end closes stdin
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent; stdin closes when it exits
     resource.setrlimit(resource.RLIMIT_DATA, (_PROCESS_BYTES, _PROCESS_BYTES))
     pa.set_cpu_count(2)
     _serve(sys.stdin.buffer, sys.stdout.buffer)

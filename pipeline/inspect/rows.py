@@ -1,4 +1,4 @@
-"""Selects and reads rows: by SQL, or page by page in stored order."""
+"""Selects and reads rows, either by SQL or page by page in stored order."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,17 +14,17 @@ from pipeline.inspect.footers import Fault, Look, read_columns, unreadable
 from pipeline.inspect.summary import Summary
 
 _EMPTY = pa.table({name: pa.array([], pa.string()) for name in (SHARD, "split", "id")})
-# A pseudo-random order of rows that is the same on every machine and in every version.
+# SQL for a pseudo-random order of rows that is the same on every machine and in every version.
 RANDOM = "md5(concat(split, '/', id))"
-# The shards' schema, nullable since shards of another schema version may lack a column.
+# The shards' schema, but nullable, since shards with a different schema version may lack a column.
 ROW_SCHEMA = pa.schema([field.with_nullable(True) for field in SCHEMA], metadata=huggingface_metadata())
 
 
 def stored_page(summary: Summary, split: str, status: str, offset: int, limit: int) -> pa.Table:
-    """Return shard, split and id of `limit` rows starting at `offset`, in stored order, shards by name.
+    """Return shard, split and id of `limit` rows starting at `offset`, in stored order, with shards sorted by name.
 
     Args:
-        split, status: only rows of these; empty for all.
+        split, status: return only rows with this split or status; empty for all.
 
     Raises:
         PipelineError: a shard has become unreadable.
@@ -56,7 +56,7 @@ def _selected(summary: Summary, look: Look, split: str, status: str) -> pa.Table
 
 
 class Rows(Database):
-    """The rows of some shards as the table `rows`, and of others, for a comparison, as the table `other`."""
+    """The rows of some shards as the table `rows` and, for a comparison, those of others as the table `other`."""
 
     def __init__(self, summary: Summary, other: Summary | None = None) -> None:
         summaries = {"rows": summary} | ({} if other is None else {"other": other})
@@ -66,9 +66,9 @@ class Rows(Database):
         self._image_roots = {look.name: Path(str(look.provenance.get("image_root"))) for look in summary.looks}
 
     def pick(self, where: str | None = None, sample: int | None = None, ids: Sequence[str] = ()) -> pa.Table:
-        """Return shard, split and id of the selected rows; a sample in a random order.
+        """Return shard, split and id of the selected rows, or of a random sample of them.
 
-        A sample depends on ids and splits alone, not on the number of shards.
+        The sample and its order depend only on ids and splits, not on the number of shards.
         """
         conditions = ["true"] if where is None else [bracketed(where)]
         if ids:
@@ -79,7 +79,7 @@ class Rows(Database):
         return self.query(sql, [list(ids)] if ids else [])
 
     def tables(self, picked: pa.Table, table: str = "rows") -> Iterator[tuple[str, pa.Table]]:
-        """Yield the whole picked rows with `ROW_SCHEMA`, shard by shard (sorted by name), rows in stored order."""
+        """Yield each shard's picked rows in full, with `ROW_SCHEMA`: shards sorted by name, rows in stored order."""
         ordered = picked.select([SHARD, "id"]).sort_by(SHARD).combine_chunks()
         runs = pc.run_end_encode(ordered[SHARD].combine_chunks()) if len(ordered) else None
         begin = 0
@@ -91,7 +91,7 @@ class Rows(Database):
             begin = end
 
     def rows(self, picked: pa.Table, table: str = "rows") -> list[dict[str, Any]]:
-        """Return the picked rows, in the order of `picked`, without those of damaged shards."""
+        """Return the complete picked rows in the order of `picked`, leaving out those in damaged shards."""
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for shard, part in self.tables(picked, table):
             found |= {(shard, row["id"]): {**row, SHARD: shard} for row in part.to_pylist()}
@@ -103,7 +103,7 @@ class Rows(Database):
         return self._image_roots[shard]
 
     def _read(self, table: str, shard: str, ids: pa.ChunkedArray) -> pa.Table:
-        """Read rows by id; only row groups that contain one are read whole."""
+        """Read rows by id; only row groups that contain one of them are read in full."""
         found = self._tables[table].found
         wanted = ids.combine_chunks()
         parts = [ROW_SCHEMA.empty_table()]

@@ -1,4 +1,4 @@
-"""Caches the rows that a condition selects in DuckDB, so that paging needs no further scan."""
+"""Caches the rows that a condition selects in DuckDB, so that paging does not scan the shards again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipeline.inspect.database import SHARD, Database, bracketed
 
-_KEPT = 4  # selections; together they share DuckDB's memory limit, and spill to a temporary folder beyond it
+_KEPT = 4  # cached selections; they share DuckDB's memory limit, and spill to a temporary folder beyond it
 
 ORDERS: Mapping[str, str] = {
     "stored": "rowid",
@@ -21,11 +21,11 @@ ORDERS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Wish:
-    """Which rows to show, in which order.
+    """Which rows to show, and in which order.
 
     Attributes:
-        where: a condition in DuckDB's SQL, checked by `Database.condition_problem`; empty for all rows.
-        split, status: only rows of these; empty for all.
+        where: condition in DuckDB's SQL that `Database.condition_problem` has accepted; empty for all rows.
+        split, status: show only rows with this split or status; empty for all.
         order: a key of ORDERS.
     """
 
@@ -36,14 +36,14 @@ class Wish:
 
 
 class Selections:
-    """The rows of the last few conditions as narrow tables, and pages of them."""
+    """Caches the rows selected by the last few conditions as narrow tables, and returns pages of them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._tables: dict[str, str] = {}  # condition -> table, least recently used first
 
     def counts(self, where: str) -> list[dict[str, Any]]:
-        """Count the rows that meet the condition, as dicts with `split`, `status`, `rows`."""
+        """Count the rows that meet the condition; return dicts with `split`, `status` and `rows`."""
         return self._database.query(
             f"SELECT split, status, count(*) AS rows FROM {self._table(where)} GROUP BY ALL ORDER BY ALL"
         ).to_pylist()

@@ -1,4 +1,4 @@
-"""Summarises shards in numbers, from footers, receipts and narrow columns."""
+"""Summarises shards in numbers taken from footers, receipts and narrow columns."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -23,9 +23,11 @@ class Summary:
     """Summary of shards; docs/inspect.md describes the content.
 
     Attributes:
-        counts: rows by split and status.
-        completion_tokens: length of the explanations in LLM tokens; clip_tokens: in CLIP tokens.
-        finish_reasons: rows by the engine's reason; None counts rows without one.
+        made: what is finished and what is missing.
+        counts: number of rows by split and status.
+        completion_tokens: lengths of the explanations in LLM tokens.
+        clip_tokens: lengths of the explanations in CLIP tokens.
+        finish_reasons: number of rows by the engine's finish reason; the key None counts rows without one.
         notes: warnings to read before the numbers.
     """
 
@@ -47,7 +49,7 @@ class Summary:
 
     @property
     def state(self) -> str:
-        """`complete` or `half-made`; `unknown` for a part of an output."""
+        """`complete` or `half-made`; `unknown` for part of an output."""
         if self.found.kind != "explanations":
             return "unknown"
         return "complete" if self.made.complete else "half-made"
@@ -87,7 +89,7 @@ class Summary:
 
 
 def summarise(location: Path | str) -> Summary | None:
-    """Summarise the shards at a location without reading their texts; None for a folder without ours.
+    """Summarise the shards at a location without reading their texts; return None for a folder without our shards.
 
     Raises:
         PipelineError: `location` does not exist, or is a file that is not an explanation shard.
@@ -120,7 +122,7 @@ def summarise(location: Path | str) -> Summary | None:
 
 
 def _counts(looks: list[Look]) -> dict[str, dict[str, int]]:
-    """Count rows by split and status, in the usual order, unknown ones last."""
+    """Count rows by split and status, in the usual order, with unknown names last."""
     total: Counter[tuple[str, str]] = Counter()
     for look in looks:
         total.update(look.counts)
@@ -132,7 +134,7 @@ def _counts(looks: list[Look]) -> dict[str, dict[str, int]]:
 
 
 def _together(looks: list[Look], column: str) -> Tally:
-    """Count rows by value over all shards; a shard without the column counts as None."""
+    """Count rows by value over all shards; rows of shards without the column count as None."""
     total: Tally = Counter()
     for look in looks:
         total.update(look.tallies.get(column, Counter({None: look.rows})))
