@@ -1,10 +1,10 @@
-"""The compared training configurations (arms), which differ in the method only."""
+"""The training configurations (arms) that are compared; they differ only in the method."""
 
 _OFF = {"mmae": False, "gi_itm": False, "bridge_weight": 0.0, "anchor_text_weight": 0.0, "anchor_image_weight": 0.0}
 
 
 def only(**parts: object) -> tuple[str, ...]:
-    """Return overrides of training settings that enable these parts of `method` only; without any, plain CLIP."""
+    """Return overrides of training settings that enable only the given parts of `method`; with none, plain CLIP."""
     return tuple(f"method.{name}={str(value).lower()}" for name, value in (_OFF | parts).items())
 
 

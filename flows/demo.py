@@ -40,8 +40,8 @@ def run_demo(
     Args:
         engine: engine that generates the explanations.
         out: run folder; by default `runs/heraldry`, or `runs/heraldry-vllm` for vLLM.
-        manifest: dataset and generation; by default the shipped demo world.
-        config: training settings of all arms.
+        manifest: dataset and generation settings; by default those of the shipped demo world.
+        config: training settings shared by all arms.
     """
     out = (
         out.resolve() if out else PROJECT / "runs" / ("heraldry" if engine == "transformers" else f"heraldry-{engine}")

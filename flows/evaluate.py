@@ -1,4 +1,4 @@
-"""The flow that evaluates retrieval of a trained run."""
+"""The flow that evaluates the retrieval of a trained run."""
 
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,15 @@ def evaluate_entityclip(
     allow_partial: bool = False,
     nproc: Positive = 1,
 ) -> dict[str, dict[str, Any]]:
-    """Evaluate a run's checkpoint on splits, write `metrics.json` to the run folder, and return the metrics by split.
+    """Evaluate a run's checkpoint, write `metrics.json` to the run folder, and return the metrics by split.
 
     Args:
-        run: folder of a training run; a relative path starts at the project.
-        splits: by default the test split of the run's settings.
-        explanations: shards to use instead of those in the run's settings (an imported checkpoint has none); a relative
-            path starts at the project.
+        run: folder of a training run; may be relative to the project's root.
+        splits: splits to evaluate on; by default the test split of the run's settings.
+        explanations: shards to use instead of those in the run's settings (an imported checkpoint has none); may be
+            relative to the project's root.
         allow_partial: accept incomplete explanations.
-        nproc: processes on this machine that share the encoding, each with its own GPU if there are GPUs.
+        nproc: number of processes on this machine that share the encoding, each with its own GPU if there are GPUs.
     """
     folder = in_project(run)
     with ProgressArtifact("measuring"):

@@ -1,4 +1,4 @@
-"""Set-up for reproducing the paper's tables on one of its benchmarks: manifest, settings, arms, run folders."""
+"""Setup for reproducing the paper's tables on one of its benchmarks: manifest, settings, arms, run folders."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from pipeline.manifest.manifest import load_manifest
 
 Benchmark = Literal["n24news", "visualnews", "goodnews"]
 
-# The arms differ in the method only. The bridge is ours, not the paper's.
+# The arms differ only in the method. The bridge is ours, not the paper's.
 PAPER_ARMS = {
     "plain CLIP": only(),
     "MMAE only": only(mmae=True),
@@ -24,7 +24,7 @@ PAPER_ARMS = {
     "EntityCLIP with bridge": only(mmae=True, gi_itm=True, bridge_weight=0.5),
 }
 _PRESETS: dict[Benchmark, str] = {"n24news": "paper", "visualnews": "paper", "goodnews": "paper-goodnews"}
-# The authors' released explanations, as patterns relative to the dataset's root.
+# Where to find the explanations released by the authors: patterns relative to the dataset's root.
 _RELEASED: dict[Benchmark, str] = {
     "n24news": "**/CapDsc_mistral_*.json",
     "visualnews": "CapDsc_mistral_*.json",
@@ -34,7 +34,7 @@ _RELEASED: dict[Benchmark, str] = {
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A benchmark and the folder of its results, which also holds its manifest and training settings."""
+    """A benchmark, and the folder for its results, which also holds its manifest and training settings."""
 
     benchmark: Benchmark
     folder: Path
@@ -51,7 +51,7 @@ class Reproduction:
         return self.folder / f"seed-{seed}" / arm.lower().replace(" ", "-")
 
     def write_manifest(self, root: Path, template: Path | None = None) -> None:
-        """Write a manifest for the data in `root`, generating as the shipped manifest or `template` does.
+        """Write a manifest for the data in `root`, with the generation settings of `template` or the shipped manifest.
 
         Raises:
             PipelineError: `template` is not a valid manifest.
@@ -72,13 +72,13 @@ class Reproduction:
         _write(self.manifest, manifest)
 
     def write_config(self, explanations: Path) -> None:
-        """Write the authors' recipe for these shards, using every pair that has an explanation, as they did."""
+        """Write the authors' training settings for these shards, which use every pair that has an explanation."""
         data = {"explanations": str(explanations), "statuses": list(EXPLAINED)}
         _write(self.config, {"preset": _PRESETS[self.benchmark], "data": data})
 
 
 def open_reproduction(benchmark: str, root: Path, out: Path) -> Reproduction:
-    """Return the reproduction of a benchmark in the folder `out`.
+    """Return the reproduction of a benchmark, with results in the folder `out`.
 
     Raises:
         PipelineError: there is no such benchmark, or `root` is not a folder.
@@ -92,7 +92,7 @@ def open_reproduction(benchmark: str, root: Path, out: Path) -> Reproduction:
 
 
 def released_explanations(benchmark: Benchmark, root: Path) -> list[Path]:
-    """Return the authors' files of explanations below `root`, if any."""
+    """Return the files with the authors' released explanations below `root`, if any."""
     return sorted(root.glob(_RELEASED[benchmark]))
 
 

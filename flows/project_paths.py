@@ -1,4 +1,4 @@
-"""Paths in flow parameters: relative ones start at the project, whatever a worker's working directory.
+"""Resolves paths in flow parameters: relative to the project's root, whatever a worker's working directory is.
 
 The command line resolves its arguments against the user's working directory before it calls a flow.
 """
@@ -17,23 +17,23 @@ _PLACEHOLDER = "entityclip generate MANIFEST"
 
 
 def in_project(path: Path | str) -> Path:
-    """Return the absolute path; a relative one starts at the project's root."""
+    """Return the absolute path; a relative path is resolved against the project's root."""
     return (PROJECT / Path(path).expanduser()).resolve()
 
 
 def location_in_project(location: Path | str) -> Path | str:
-    """Return a URL unchanged, and a path as `in_project` does."""
+    """Return a URL unchanged, and resolve a path as `in_project` does."""
     return str(location) if is_url(str(location)) else in_project(location)
 
 
 def enter_project() -> dict[str, str]:
-    """Run as the pull step of every deployment (prefect.yaml): change to the project installed on the worker."""
+    """Change to the project installed on the worker; every deployment runs this as its pull step (prefect.yaml)."""
     os.chdir(PROJECT)
     return {"directory": str(PROJECT)}
 
 
 def absolute_overrides(overrides: list[str], folder: Path = PROJECT) -> list[str]:
-    """Return the training overrides with relative paths made absolute, starting at `folder`."""
+    """Return training overrides with relative paths made absolute by resolving them against `folder`."""
     return [_absolute(override, folder) for override in overrides]
 
 
@@ -48,7 +48,7 @@ def _absolute(override: str, folder: Path) -> str:
 
 
 def naming_the_manifest(message: str, explanations: Path | str) -> str:
-    """Replace MANIFEST in a message by the project's manifest whose output is `explanations`, if there is one."""
+    """Replace MANIFEST in a message with the project's manifest whose output is `explanations`, if there is one."""
     if _PLACEHOLDER not in message:
         return message
     for path in sorted((PROJECT / "data_manifests").glob("*.yaml")):

@@ -1,4 +1,4 @@
-"""`entityclip report`: a page and plots for the given folders."""
+"""`entityclip report`: writes a page and plots for the given folders."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from model.report.write import Report, write_page
 
 
 def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> Report:
-    """Write the page, and print its verdict and the files written.
+    """Write the page, then print its verdict and the paths of the files written.
 
     Raises:
         ModelError: a folder has nothing to report on, or the page cannot be written to `out`.
@@ -21,7 +21,7 @@ def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> Repor
             raise ModelError(f"{run}: a report reads local folders; copy the shards first (aws s3 sync, rclone)")
     folders = [Path(run) for run in runs]
     sources = find_sources(folders)
-    # next to shards the name needs an underscore, so that dataset readers skip the file
+    # next to shards, the name starts with an underscore so that dataset readers skip the file
     name = "_report.html" if has_shards(folders[0]) else "report.html"
     path = (out or folders[0] / name).absolute()
     if path.is_dir():
@@ -33,7 +33,7 @@ def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> Repor
 
 
 def show_files(report: Report) -> None:
-    """Print the paths of page and plots."""
+    """Print the paths of the page and its plots."""
     show_lines(f"report: {report.path}")
     if report.plots:
         names = ", ".join(plot.name for plot in report.plots)

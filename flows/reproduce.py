@@ -1,4 +1,4 @@
-"""The flow that reproduces the paper's tables on one of its benchmarks; a repeated call resumes it."""
+"""The flow that reproduces the paper's tables on one of its benchmarks; if called again, it resumes."""
 
 import json
 from pathlib import Path
@@ -41,16 +41,16 @@ def reproduce(
 
     Args:
         benchmark: n24news, visualnews or goodnews.
-        root: folder of its published files; released explanations found there are imported.
+        root: folder with the benchmark's published files; released explanations found there are imported.
         out: folder for all results.
         seeds: training seeds, the same for all arms.
-        generate: generate explanations even if there are released ones.
-        manifest: take model, prompt and engine from this manifest instead of the shipped one.
-        overrides: overrides of training settings for all arms, such as `optim.epochs=1`.
-        force: continue even if the check found errors.
+        generate: whether to generate explanations even if there are released ones.
+        manifest: manifest from which to take model, prompt and engine, instead of the shipped one.
+        overrides: overrides of training settings, applied to all arms, such as `optim.epochs=1`.
+        force: whether to continue even if the check finds errors.
 
     Raises:
-        PipelineError: the check found errors, or the data are unusable.
+        PipelineError: the check found errors, or the data cannot be used.
     """
     reproduction = open_reproduction(benchmark, root, out)
     reproduction.write_manifest(root, manifest)
@@ -64,7 +64,7 @@ def reproduce(
         (arm, seed): load_settings(reproduction.config, [*changed[arm], f"seed={seed}"])
         for seed in seeds
         for arm in PAPER_ARMS
-    }  # all loaded here, so that errors show before the first run
+    }  # all loaded here so that errors are reported before the first run
     measured: dict[str, dict[int, Any]] = {arm: {} for arm in PAPER_ARMS}
     for (arm, seed), wanted in settings.items():
         run = reproduction.run(arm, seed)
@@ -87,7 +87,7 @@ def reproduce(
 
 
 def _check(reproduction: Reproduction, *, generation: bool, force: bool) -> None:
-    """Check the data, unless `check.json` has the report of an earlier check of the same manifest.
+    """Check the data, unless `check.json` holds the report of an earlier check of the same manifest.
 
     Raises:
         PipelineError: the check found errors, and `force` is False.
@@ -107,7 +107,7 @@ def _check(reproduction: Reproduction, *, generation: bool, force: bool) -> None
 
 
 def _explain(reproduction: Reproduction, released: list[Path]) -> tuple[Path, bool]:
-    """Import or generate explanations; return the shards' folder, and whether every pair has a row."""
+    """Import or generate explanations; return the folder of shards, and whether every pair has a row."""
     console.rule("explanations", align="left")
     if not released:
         show_generation(generate_explanations(reproduction.manifest))

@@ -1,4 +1,4 @@
-"""The flow that trains on generated explanations; it does not use the LLM."""
+"""The flow that trains on generated explanations; it does not need the LLM."""
 
 from pathlib import Path
 
@@ -26,18 +26,18 @@ def train_entityclip(
     allow_partial: bool = False,
     nproc: Positive = 1,
 ) -> TrainResult:
-    """Train EntityCLIP, or plain CLIP with its modules disabled, from explanation shards.
+    """Train EntityCLIP, or plain CLIP if all of its modules are disabled, on explanation shards.
 
-    An unfinished run in the folder resumes from its last saved state. On SIGTERM the run saves its state and ends as
+    An unfinished run in the folder resumes from its last saved state. On SIGTERM, the run saves its state and ends as
     cancelled.
 
     Args:
-        config: YAML file of training settings; a relative path starts at the project.
-        run: folder for checkpoint, log and record; a relative path starts at the project.
-        overrides: overrides of settings, such as `optim.lr=1e-3`; relative paths in them start at the project.
-        overwrite: start a new run, replacing one that is in the folder.
+        config: YAML file of training settings; may be relative to the project's root.
+        run: folder for checkpoint, log and record; may be relative to the project's root.
+        overrides: overrides of settings, such as `optim.lr=1e-3`; paths may be relative to the project's root.
+        overwrite: start a new run, replacing any run in the folder.
         allow_partial: accept incomplete explanations, as `data.allow_partial` does.
-        nproc: processes on this machine that share every batch, each with its own GPU if there are GPUs.
+        nproc: number of processes on this machine that share every batch, each with its own GPU if there are GPUs.
     """
     partial = ["data.allow_partial=true"] if allow_partial else []
     settings = load_settings(in_project(config), [*absolute_overrides(overrides or []), *partial])

@@ -1,4 +1,4 @@
-"""The web application's routes."""
+"""Routes of the web application."""
 
 import asyncio
 import html
@@ -27,7 +27,7 @@ from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
 from pipeline.inspect.query_process import QueryProcess
 
-_SECONDS_BETWEEN_POLLS = 0.2  # of the client's connection
+_SECONDS_BETWEEN_POLLS = 0.2  # to see whether the client is still connected
 _STYLE = (Path(__file__).parent / "style.css").read_bytes()
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
@@ -41,7 +41,7 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     browse, pictures = Browse(contents, queries), Pictures()
     retrieval = Retrieval(contents, browse, queries)
-    page = Pages(contents, version=secrets.token_hex(4))  # part of image URLs, against stale browser caches
+    page = Pages(contents, version=secrets.token_hex(4))  # in image URLs, so that browsers do not show stale images
 
     @app.get("/")
     async def rows(request: Request) -> Response:
@@ -130,7 +130,7 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
 
 
 async def _unless_gone(request: Request, work: Callable[[Abandoned], T]) -> T:
-    """Run `work` in a thread, with a callable that returns True once the client has disconnected."""
+    """Run `work` in a thread, passing it a callable that returns True once the client has disconnected."""
     gone = threading.Event()
 
     async def watch() -> None:
@@ -142,7 +142,7 @@ async def _unless_gone(request: Request, work: Callable[[Abandoned], T]) -> T:
     try:
         return await asyncio.to_thread(work, gone.is_set)
     finally:
-        gone.set()  # also if this is cancelled because the server stops
+        gone.set()  # also when the server stops and cancels this
         watching.cancel()
 
 

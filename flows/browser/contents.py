@@ -1,4 +1,4 @@
-"""The content served from a path: explanations, and trained models with their embeddings."""
+"""Finds the content to serve from a path: explanations, and trained models with their embeddings."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,8 @@ class Contents:
     """The served explanations and models.
 
     Attributes:
-        location: as given by the user.
-        runs: training runs and indexes by arm name, those of one folder in the order of comparison.
+        location: path or URL as given by the user.
+        runs: training runs and indexes by arm name; those from the same folder are in the order used for comparison.
     """
 
     location: str
@@ -28,7 +28,7 @@ class Contents:
 
 
 def open_contents(location: str, arms: dict[str, Path]) -> Contents:
-    """Find the content of a location from footers and small files, without loading a model.
+    """Find the content at a location from footers and small files, without loading a model.
 
     Args:
         arms: additional training runs or indexes, by name.

@@ -1,7 +1,8 @@
-"""Request checks and security headers for every page.
+"""Checks requests and adds security headers for every page.
 
-A site on loopback can still be reached by any page in the user's browser: by links and embedded resources (detected by
-the Sec-Fetch-Site header), and by DNS rebinding, a name that resolves to 127.0.0.1 (detected by the Host header).
+Even a site on loopback can be reached from any page in the user's browser: through links and embedded resources
+(detected by the Sec-Fetch-Site header), and through DNS rebinding, in which a foreign name resolves to 127.0.0.1
+(detected by the Host header).
 """
 
 import ipaddress
@@ -26,7 +27,7 @@ _HEADERS = {
 
 
 def is_loopback(host: str) -> bool:
-    """Return True if a server on this host can be reached from this machine only."""
+    """Return True if a server on this address can only be reached from this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -77,7 +78,7 @@ class Guard:
             return False
         if name.lower() in self._names:
             return True
-        try:  # IP addresses cannot be rebound; the port may differ, as with a tunnel
+        try:  # IP addresses cannot be rebound; the port may differ, for example behind a tunnel
             address = ipaddress.ip_address(name)
         except ValueError:
             return False

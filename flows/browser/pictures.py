@@ -1,4 +1,4 @@
-"""Resized images of rows, in an LRU cache that is limited in bytes."""
+"""Resizes images of rows, and keeps them in an LRU cache of limited size in bytes."""
 
 import threading
 from collections import OrderedDict
@@ -14,7 +14,7 @@ _AT_ONCE = 2  # decoded images may take 150 MB each
 
 
 class Pictures:
-    """A cache of JPEGs by row and size, created on first use."""
+    """A cache of JPEGs by row and size; each picture is created when it is first requested."""
 
     def __init__(self, kept_bytes: int = _KEPT_BYTES) -> None:
         self._kept: OrderedDict[tuple[str, str, str], bytes | BadImage] = OrderedDict()
@@ -23,7 +23,7 @@ class Pictures:
         self._decoding = threading.Semaphore(_AT_ONCE)
 
     def kept(self, shard: str, row_id: str, size: str) -> bytes | None:
-        """Return a picture from the cache, or None. Raises BadImage if the image is known to be unusable."""
+        """Return a picture if it is in the cache, else None. Raises BadImage if the image is known to be unusable."""
         with self._lock:
             found = self._kept.get((shard, row_id, size))
             if found is not None:

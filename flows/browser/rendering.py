@@ -1,4 +1,4 @@
-"""Rendering of pages from templates. Texts are untrusted: HTML is escaped, and control characters are made visible."""
+"""Renders pages from templates. Texts are untrusted: HTML is escaped, and control characters are made visible."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ EXAMPLES = (
     "topic = 'rare' AND split = 'test'",
     "completion_tokens > (SELECT avg(completion_tokens) FROM rows)",
 )
-_LONGEST = 20_000  # characters of one text on a page
+_LONGEST = 20_000  # characters shown of one text
 
 
 class Pages:
@@ -58,6 +58,6 @@ class Pages:
 
 
 def _lines(text: str) -> list[str]:
-    """Split a text into lines, other control characters escaped."""
+    """Split a text into lines, escaping other control characters and truncating a long text."""
     shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"
     return [visible(line) for line in shown.split("\n")]

@@ -1,4 +1,4 @@
-"""Retrieval by every arm for a query."""
+"""Runs a retrieval query with every arm."""
 
 import threading
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pipeline.inspect.query_process import QueryProcess
 from pipeline.inspect.summary import Summary
 
 TOP = 10
-_CAPTIONS_AN_IMAGE = 5  # with more pairs per image, fewer than TOP images may be shown
+_CAPTIONS_AN_IMAGE = 5  # if images have more pairs, fewer than TOP of them may be shown
 LONGEST_QUERY = 1_000  # characters
 
 
@@ -34,9 +34,9 @@ class Found:
     """The results of one arm.
 
     Attributes:
-        kind: the kind of run, such as "plain CLIP" (`RunOverview.kind`); empty for an index.
-        rank: rank of the right image among `candidates` pairs; None if the query has no right image.
-        problem: the reason why there are no results.
+        kind: kind of run, such as "plain CLIP" (`RunOverview.kind`); empty for an index.
+        rank: rank of the correct image among `candidates` pairs; None if no correct image is known for the query.
+        problem: reason why there are no results.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Found:
 
 
 class Retrieval:
-    """Retrieval by all arms. Models are loaded on first use and kept; queries are processed one at a time."""
+    """Retrieval with all arms. Models are loaded on first use and kept; queries are processed one at a time."""
 
     def __init__(self, contents: Contents, browse: Browse, queries: QueryProcess) -> None:
         self.runs = contents.runs
@@ -59,7 +59,7 @@ class Retrieval:
         self._lock = threading.Lock()
 
     def splits(self) -> list[str]:
-        """Return the splits of which at least one arm has embeddings, in the order of the rows' splits."""
+        """Return the splits for which at least one arm has embeddings, in the order used for the explanations."""
         from model.search.gallery import splits_embedded  # imports torch, which takes seconds
 
         embedded: set[str] = set()
@@ -67,14 +67,14 @@ class Retrieval:
             try:
                 embedded |= set(splits_embedded(folder))
             except ModelError:
-                continue  # its search reports the error
+                continue  # a search with this arm reports the error
         return [split for split in self._summary.counts if split in embedded]
 
     def search(self, text: str, split: str, row: dict[str, Any] | None, abandoned: Abandoned) -> list[Found]:
-        """Search with every arm for a text.
+        """Search for a text with every arm.
 
         Args:
-            row: the row whose image is right, if any.
+            row: the row whose image is the correct result, if any.
 
         Raises:
             PipelineError: the rows cannot be queried, or the client has disconnected.
@@ -89,7 +89,7 @@ class Retrieval:
     def _ask(
         self, name: str, folder: Path, text: str, split: str, right: set[str]
     ) -> str | tuple[list[tuple[float, str]], int, int | None, list[str]]:
-        """Return scores and ids, candidates, rank, and remarks; or the reason why there are none."""
+        """Return scores and ids, number of candidates, rank and remarks; or the reason why there are no results."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -117,7 +117,7 @@ class Retrieval:
         if isinstance(answer, str):
             return Found(name, kind, problem=answer)
         scored, candidates, rank, remarks = answer
-        hits: dict[str, Hit] = {}  # by image, as several pairs may share one
+        hits: dict[str, Hit] = {}  # by image, since several pairs may share one
         for score, row_id in scored:
             row = rows.get(row_id)
             image = row_id if row is None else (row["image"] or {}).get("path") or row_id

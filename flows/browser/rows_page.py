@@ -1,4 +1,4 @@
-"""The content of the list of rows and of the page of one row, without HTML."""
+"""Content of the list of rows and of the page for a single row, without HTML."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -23,10 +23,11 @@ class RowsPage:
     """One page of the list.
 
     Attributes:
-        total: rows on all pages.
-        splits, statuses: number of rows by label, among those that meet the condition and the other selected label.
-        rows: whole rows, each with `shard`, and its index in the list as `at`.
-        problem: the error in the condition, in which case there are no rows.
+        total: number of rows on all pages.
+        splits: number of rows by split, counting those that meet the condition and have the selected status.
+        statuses: number of rows by status, counting those that meet the condition and have the selected split.
+        rows: complete rows, each with its `shard` and, as `at`, its index in the list.
+        problem: error in the condition, in which case there are no rows.
     """
 
     view: View
@@ -41,7 +42,7 @@ class RowsPage:
 
 @dataclass(frozen=True)
 class RowPage:
-    """One row with its neighbours in the view; `at` is its index in the view."""
+    """A row and its neighbours in the view; `at` is its index in the view."""
 
     view: View
     row: dict[str, Any]
@@ -57,11 +58,11 @@ class Browse:
     def __init__(self, contents: Contents, queries: QueryProcess) -> None:
         self._summary = contents.summary
         self._queries = queries
-        self._rows = Rows(contents.summary)  # used to read shards, not for SQL
+        self._rows = Rows(contents.summary)  # only to read shards, not for SQL
         self._looks = {look.name: look for look in contents.summary.looks}
 
     def page(self, view: View, abandoned: Abandoned) -> RowsPage:
-        """Return the page of a view, or its last page if it has fewer."""
+        """Return the page that a view asks for, or the last page if there are fewer."""
         try:
             counts = self._counts(view, abandoned)
             splits = _by_label({split: {split: _of(by, view.status)} for split, by in counts.items()})
@@ -76,7 +77,7 @@ class Browse:
         return RowsPage(view, total, pages, splits, statuses, rows, unreadable)
 
     def row(self, shard: str, row_id: str) -> dict[str, Any] | None:
-        """Return a whole row, or None if it does not exist."""
+        """Return a complete row, or None if it does not exist."""
         if shard not in self._looks:
             return None
         found = self._rows.rows(pa.table({SHARD: [shard], "id": [row_id]}))
@@ -112,13 +113,13 @@ class Browse:
         return self._rows.image_root(shard)
 
     def find(self, row_id: str, abandoned: Abandoned) -> list[dict[str, str]]:
-        """Return shard, split and id of up to two rows with this id, or else with ids that start with it."""
+        """Return shard, split and id of up to two rows with this id or, if there are none, with this prefix."""
         found: list[dict[str, str]] = self._queries.find(row_id, 2, abandoned).to_pylist()
         same = [one for one in found if one["id"] == row_id]
         return same or found
 
     def rows_of(self, picked: pa.Table) -> dict[str, dict[str, Any]]:
-        """Return whole rows by id, skipping unknown and unreadable shards."""
+        """Return the picked rows in full, by id, skipping those in unknown or unreadable shards."""
         return {row["id"]: row for row in self._numbered(picked, 0)[0]}
 
     def _counts(self, view: View, abandoned: Abandoned) -> Counts:
@@ -134,7 +135,7 @@ class Browse:
         return self._queries.page(view.wish, begin, count, abandoned)
 
     def _numbered(self, picked: pa.Table, begin: int) -> tuple[tuple[dict[str, Any], ...], int]:
-        """Return whole rows with their indices, and the number of unreadable rows."""
+        """Return the picked rows in full with their indices, and the number of unreadable rows."""
         picked = picked.filter(pa.array([shard in self._looks for shard in picked[SHARD].to_pylist()], pa.bool_()))
         found = {(row[SHARD], row["id"]): row for row in self._rows.rows(picked)}
         keys = list(zip(picked[SHARD].to_pylist(), picked["id"].to_pylist(), strict=True))

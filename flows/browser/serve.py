@@ -1,4 +1,4 @@
-"""`entityclip serve`: start the web server."""
+"""`entityclip serve`: starts the web server."""
 
 import logging
 import socket
@@ -19,9 +19,9 @@ _SECONDS_TO_STOP = 1
 
 
 class _Server(uvicorn.Server):
-    """A server that does not raise Ctrl-C and SIGTERM again after it has shut down.
+    """A server that does not re-raise Ctrl-C and SIGTERM after it has shut down.
 
-    Prints `line` once it answers requests and handles these signals.
+    It prints `line` once it answers requests and handles these signals.
     """
 
     def __init__(self, config: uvicorn.Config, line: str) -> None:
@@ -29,7 +29,7 @@ class _Server(uvicorn.Server):
         self._line = line
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, then print the line."""
+        """Start listening, then print the line."""
         await super().startup(sockets)
         print(self._line, flush=True)
 
@@ -45,7 +45,7 @@ def serve(location: str, *, host: str, port: int, arms: list[str]) -> None:
     Raises:
         PipelineError: there is nothing to serve, an arm is invalid, or the address is not available.
     """
-    listener = _listen(host, port)  # fails early: opening a million rows takes a while
+    listener = _listen(host, port)  # first, to fail early: opening a million rows takes a while
     with listener:
         contents = open_contents(location, _named(arms))
         url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"

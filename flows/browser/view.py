@@ -24,9 +24,9 @@ class View:
     """A selection of rows, their order, and a page.
 
     Attributes:
-        where: SQL condition.
-        split, status: empty for all.
-        page: counted from 1.
+        where: SQL condition on the rows.
+        split, status: show only rows with this split or status; empty for all.
+        page: page number, starting at 1.
     """
 
     where: str = ""
@@ -38,16 +38,16 @@ class View:
 
     @property
     def wish(self) -> Wish:
-        """The query for the rows of all pages."""
+        """The query that selects the rows of all pages."""
         return Wish(self.where, self.split, self.status, self.order)
 
     @property
     def is_as_stored(self) -> bool:
-        """True if footers suffice to locate the page's rows."""
+        """Whether the row counts from footers suffice to locate the rows of a page."""
         return not self.where and self.order == "stored"
 
     def having(self, **changes: Any) -> "View":
-        """Return a copy with changed attributes, at the first page unless `page` is among them."""
+        """Return a copy with some attributes changed, at the first page unless `page` is one of them."""
         return replace(self, **({"page": 1} | changes))
 
     def parameters(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class View:
         return {name: value for name, value in asdict(self).items() if value != defaults[name]}
 
     def link(self, path: str = "/", **more: Any) -> str:
-        """Return a URL of this site with the view's state."""
+        """Return a URL on this site that contains the view's state."""
         query = urlencode(more | self.parameters())
         return f"{path}?{query}" if query else path
 

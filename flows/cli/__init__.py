@@ -1,1 +1,1 @@
-"""The commands of `entityclip`: arguments, options, and their calls to flows, `pipeline` and `model`."""
+"""The commands of `entityclip`: their arguments, options, and calls to flows, `pipeline` and `model`."""

@@ -1,4 +1,4 @@
-"""Make `python -m flows.cli` run the `entityclip` command."""
+"""Runs the `entityclip` command for `python -m flows.cli`."""
 
 from flows.cli.main import main
 

@@ -28,7 +28,7 @@ def check(
     pictures: Annotated[bool, typer.Option("--pictures", help="put the images into the Parquet file")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON and nothing else")] = False,
 ) -> None:
-    """Check a manifest and its data before any long work; writes nothing. Exit code 2 if there are errors."""
+    """Check a manifest and its data before a long run; writes nothing. Exit code 2 if there are errors."""
     from rich.console import Console
 
     from flows.display.check import show_check
@@ -38,7 +38,7 @@ def check(
 
     again = parse_redo(redo, redo_max_tokens)
     options = CheckOptions(sample, full, workers, languages, limit, again, probe)
-    with contextlib.redirect_stdout(sys.stderr):  # output of libraries is not part of the report
+    with contextlib.redirect_stdout(sys.stderr):  # keeps the output of libraries out of the report
         try:
             report = check_manifest(manifest, options, engine=engine, output=out)
         except PipelineError as error:

@@ -36,11 +36,11 @@ def reproduce(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="continue even if the check found errors")] = False,
 ) -> None:
-    """Reproduce the paper's table on one of its benchmarks; a repeated call resumes."""
+    """Reproduce the paper's table on one of its benchmarks; if run again, it resumes."""
     from flows.paper_benchmarks import open_reproduction
 
     folder = (out or Path("runs") / f"reproduce-{benchmark}").absolute()
-    open_reproduction(benchmark, root, folder)  # so that errors show before Prefect starts
+    open_reproduction(benchmark, root, folder)  # so that errors are reported before Prefect starts
     start_temporary_server()
     from flows.display.printing import console, show_lines
     from flows.display.retrieval import show_arms_table

@@ -18,11 +18,11 @@ def generate(
     redo: RedoOption = None,
     redo_max_tokens: RedoMaxTokens = None,
 ) -> None:
-    """Generate explanations into Parquet shards; existing ones are kept."""
+    """Generate explanations as Parquet shards; existing ones are kept."""
     from pipeline.generation.redo import parse_redo
     from pipeline.job import open_job
 
-    job = open_job(manifest, engine=engine, output=out)  # so that errors show before Prefect starts
+    job = open_job(manifest, engine=engine, output=out)  # so that errors are reported before Prefect starts
     parse_redo(redo, redo_max_tokens)
     start_temporary_server()
     from flows.display.printing import show_lines
@@ -78,7 +78,7 @@ def pack(
     ] = 0.01,
     workers: Annotated[int | None, typer.Option(min=1, help="threads; by default one per core")] = None,
 ) -> None:
-    """Copy the shards with their images inside, resized: for fast and for remote reading."""
+    """Copy the shards with resized images embedded, for fast or remote reading."""
     from flows.display.printing import show_lines
     from pipeline.packing.pack import PackSettings, pack as pack_shards
 

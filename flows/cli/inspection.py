@@ -40,7 +40,7 @@ def report(
 ) -> None:
     """Write a self-contained HTML page about runs or explanations, and its plots as files.
 
-    The last training run is compared with plain CLIP, or without plain CLIP with the first run.
+    The last training run is compared with plain CLIP or, if that is missing, with the first run.
     """
     from flows.report import report_on
 

@@ -2,7 +2,8 @@
 
 Exit codes: 0 done, or stopped by SIGTERM with its work saved; 1 failed; 2 an error that the user can fix (the message
 says how); 130 interrupted.
-Prefect and torch take seconds to import, pyarrow and pydantic a fraction of one, so each command imports what it needs.
+Prefect and torch take seconds to import, pyarrow and pydantic a fraction of a second, so each command imports only what
+it needs.
 """
 
 import os
@@ -34,7 +35,7 @@ for command in _COMMANDS:
 
 
 def main() -> None:
-    """Run the command; errors that the user can fix are printed as a message without traceback."""
+    """Run the command; errors that the user can fix are printed as a message without a traceback."""
     # The command prints its own messages; Prefect's log, including tracebacks, still goes to its server.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
@@ -44,6 +45,6 @@ def main() -> None:
     except (PipelineError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except (OSError, ProcessError) as error:  # no space, no permission: finished work is kept, a re-run continues
+    except (OSError, ProcessError) as error:  # disk full, no permission: a re-run keeps finished work
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

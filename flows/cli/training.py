@@ -1,4 +1,4 @@
-"""Commands about a trained model: `train`, `evaluate`, `import-checkpoint`, `export`."""
+"""Commands that train a model or use a trained one: `train`, `evaluate`, `import-checkpoint`, `export`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -51,7 +51,7 @@ def evaluate(
     allow_partial: AllowPartial = False,
     nproc: Annotated[int, typer.Option(min=1, help="processes that share the encoding, each with its own GPU")] = 1,
 ) -> None:
-    """Evaluate retrieval of a trained run with confidence intervals, and write metrics.json to its folder."""
+    """Evaluate the retrieval of a trained run with confidence intervals, and write metrics.json to its folder."""
     with announced_if_slow("starting"):
         from model.checkpoints.checkpoint import read_checkpoint_card
 
@@ -72,7 +72,7 @@ def import_checkpoint(
     text_heads: Annotated[int | None, typer.Option(min=1, help="of the text tower; by default width / 64")] = None,
     eot_id: Annotated[int | None, typer.Option(min=0, help="end-of-text token; by default the highest id")] = None,
 ) -> None:
-    """Convert a checkpoint of the authors' code into a run folder."""
+    """Convert a checkpoint from the authors' code into a run folder."""
     from flows.display.printing import show_lines
     from model.checkpoints.ete import import_checkpoint
 

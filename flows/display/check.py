@@ -1,4 +1,4 @@
-"""The report of `entityclip check` as text for terminals of 80 columns."""
+"""Shows the report of `entityclip check` as text for terminals of 80 columns."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ _TITLES = {"error": "errors", "warning": "warnings", "info": "to know"}
 
 
 def show_check(report: CheckReport, console: Console) -> None:
-    """Print the data, what a run would do, the findings, and last the verdict, where it stays visible."""
+    """Print the data, what a run would do, the findings, and finally the verdict, so that it stays visible."""
     heading(console, f"{report.dataset}: the data")
     for line in report.reading:
         _line(console, line)
@@ -91,7 +91,7 @@ def _show_samples(report: CheckReport, console: Console) -> None:
 
 
 def _show_prompts(report: CheckReport, console: Console) -> None:
-    """Print the first prompt in full, and of the others the lines that differ."""
+    """Print the first prompt in full, and for the others only the lines that differ."""
     shown: set[str] = set()
     for prompt in report.prompts:
         heading(console, f"prompt of {prompt.id}, {prompt.tokens:,} tokens")

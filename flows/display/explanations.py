@@ -1,4 +1,4 @@
-"""Output of `entityclip inspect` for explanations: location, provenance, counts, lengths, and damage."""
+"""Shows explanations for `entityclip inspect`: location, provenance, counts, lengths, and damage."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from pipeline.inspect.histogram import Histogram
 from pipeline.inspect.provenance import Origin
 from pipeline.inspect.summary import Summary
 
-_SHOWN, _SHOWN_FAULTS = 5, 10  # items of possibly long lists
+_SHOWN, _SHOWN_FAULTS = 5, 10  # items shown of lists that may be long
 _LOST = set(Status) - set(EXPLAINED)
 
 
 def show_summary(console: Console, summary: Summary) -> None:
-    """Print everything about explanations."""
+    """Print the whole summary of some explanations."""
     show_header(console, summary)
     for number, origin in enumerate(summary.origins[:_SHOWN]):
         of = f" ({plural(origin.shards, 'shard')})" if len(summary.origins) > 1 else ""
@@ -38,7 +38,7 @@ def show_summary(console: Console, summary: Summary) -> None:
 
 
 def show_header(console: Console, summary: Summary) -> None:
-    """Print location, size, state and damage of explanations."""
+    """Print where the explanations are, their size and state, and any damage."""
     found, made = summary.found, summary.made
     console.print(Text(f"{found.kind}: {visible(found.location)}", style="bold"), soft_wrap=True)
     versions = ", ".join(sorted({visible(str(origin.made["schema_version"]), 40) for origin in summary.origins}))
@@ -104,7 +104,7 @@ def _origin(origin: Origin) -> list[tuple[str, object]]:
 
 
 def _date(date: str) -> str:
-    """Format our own dates as `2026-11-21 12:04:34 UTC`; return others unchanged."""
+    """Format a date as `2026-11-21 12:04:34 UTC` if we wrote it; return other text unchanged."""
     return f"{date[:10]} {date[11:19]} UTC" if date.endswith("+00:00") and date[10:11] == "T" else date
 
 
@@ -132,7 +132,7 @@ def _counts(summary: Summary) -> Table:
 
 
 def status_style(status: str) -> str:
-    """Return the colour of a status: green for ok, yellow for other explanations, red for no explanation."""
+    """Return the colour for a status: green for ok, yellow for other rows with an explanation, red for rows without."""
     if status == "ok":
         return "green"
     return "red" if status in _LOST else "yellow"

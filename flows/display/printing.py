@@ -1,4 +1,4 @@
-"""The shared console, and building blocks for text from outside: escaped by `visible`, never parsed as markup."""
+"""The shared console, and helpers for untrusted text, which is escaped by `visible` and never parsed as markup."""
 
 from collections.abc import Iterable
 
@@ -23,18 +23,18 @@ def show_lines(*lines: str, style: str | None = None) -> None:
 
 
 def heading(console: Console, text: str, style: str = "bold") -> None:
-    """Print an empty line and the heading of a section."""
+    """Print an empty line, then the heading of a section."""
     console.print()
     say(console, visible(text), style)
 
 
 def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    """Print a text that is safe for a terminal, wrapped at its width."""
+    """Print a text in a form that is safe for terminals, wrapped at the terminal's width."""
     print_lines(console, Padding.indent(Text(text, style), indent) if indent else Text(text, style))
 
 
 def fields(console: Console, pairs: Iterable[tuple[str, object]], limit: int | None = None) -> None:
-    """Print names and values in two columns, skipping None and empty texts; texts wrap within their column."""
+    """Print names and values in two columns, skipping None and empty values; long texts wrap within their column."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -45,7 +45,7 @@ def fields(console: Console, pairs: Iterable[tuple[str, object]], limit: int | N
 
 
 def titled_table(title: str, *columns: str) -> Table:
-    """Return an empty compact table; numeric columns are aligned to the right."""
+    """Return an empty, compact table whose numeric columns are right-aligned."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in columns:
         table.add_column(column, justify="left" if column in ("arm", "query", "") else "right", no_wrap=True)
@@ -56,7 +56,7 @@ def bars(console: Console, rows: Iterable[tuple[str, int]], total: int, *, numbe
     """Print a bar per row, scaled to the longest, with the count and its share of `total`.
 
     Args:
-        numbers: align the names to the right.
+        numbers: right-align the names, which are numbers.
     """
     rows = list(rows)
     longest = max((count for _, count in rows), default=0)
@@ -71,7 +71,7 @@ def bars(console: Console, rows: Iterable[tuple[str, int]], total: int, *, numbe
 
 
 def print_lines(console: Console, what: Table | Text | Padding) -> None:
-    """Print a renderable, without trailing blanks unless the console is a terminal."""
+    """Print a renderable; unless the console is a terminal, strip trailing blanks."""
     if console.is_terminal:
         console.print(what)
         return
@@ -82,7 +82,7 @@ def print_lines(console: Console, what: Table | Text | Padding) -> None:
 
 
 def share(count: int, total: int) -> str:
-    """Return a share in percent; a small one is not rounded to zero."""
+    """Format a share in percent; a small one is not rounded to zero."""
     if not total:
         return ""
     percent = 100 * count / total
@@ -90,7 +90,7 @@ def share(count: int, total: int) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """Return a count with its noun, as in `1 shard`, `2 shards`."""
+    """Format a count with its noun, such as `1 shard` or `2 shards`."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 

@@ -1,4 +1,4 @@
-"""Retrieval metrics, tables of arms, and search results, for terminals of 80 columns."""
+"""Shows retrieval metrics, tables of arms, and search results on terminals of 80 columns."""
 
 import json
 import sys
@@ -17,11 +17,11 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 _QUERIES = {"image_to_text": "image", "text_to_image": "caption"}
 _METRICS = ("R@1", "R@5", "R@10", "R@50", "R@100", "MedR", "MeanR", "MRR")
-_FIRST = ("R@1", "R@5", "R@10", "MedR")  # for narrow terminals, where all columns would be truncated
+_FIRST = ("R@1", "R@5", "R@10", "MedR")  # shown on narrow terminals, where the full set of columns would be truncated
 
 
 def show_arms_table(table: ArmsTable, console: Console) -> None:
-    """Print a table per retrieval direction, with arms in rows."""
+    """Print one table per retrieval direction, with a row for each arm."""
     seeds = ", ".join(map(str, table.seeds))
     for way, title in WAYS.items():
         shown = titled_table(f"{title}, {table.split} split, {table.gallery:,} candidates", "", *COLUMNS, "mean")
@@ -44,10 +44,10 @@ def _spread_cell(spread: Spread) -> str:
 
 
 def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
-    """Print the metrics of arms on the same split with their intervals, at chance level, and on parts of the split.
+    """Print the metrics of several arms on one split: with intervals, at chance level, and on parts of the split.
 
     Args:
-        metrics: the split's content of `metrics.json`, by arm.
+        metrics: for each arm, the split's entry in `metrics.json`.
     """
     table = _arms(metrics, _METRICS)
     left_out = table.__rich_measure__(console, console.options.update(width=1000)).maximum > console.width
@@ -106,7 +106,7 @@ def _value(name: str, value: float) -> str:
 
 
 def show_found(queries: list[str], found: "list[list[Hit]]", *, as_json: bool) -> None:
-    """Print a table per query, or one JSON list of queries with rank, score, id, image and captions of the hits."""
+    """Print a table per query, or one JSON list of queries with rank, score, id, image and captions of each hit."""
     if as_json:
         content = [
             {"query": query, "found": [asdict(hit) for hit in hits]} for query, hits in zip(queries, found, strict=True)

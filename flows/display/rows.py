@@ -1,4 +1,4 @@
-"""Output of `entityclip inspect` for rows, and for the comparison of two generations."""
+"""Shows rows, and the comparison of two generations, for `entityclip inspect`."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def show_matching(console: Console, matching: dict[str, dict[str, int]]) -> None
 
 
 def show_rows(console: Console, rows: list[dict[str, Any]], *, whole: bool) -> None:
-    """Print each row as a block; `whole` prints long texts in full, and technical fields."""
+    """Print each row as a block; with `whole`, include technical fields and print long texts in full."""
     for row in rows:
         console.print()
         _title(console, row)
@@ -33,7 +33,7 @@ def show_rows(console: Console, rows: list[dict[str, Any]], *, whole: bool) -> N
 
 
 def _title(console: Console, row: dict[str, Any], before: str | None = None) -> None:
-    """Print a row's id, split and status, which has changed if `before` is another one."""
+    """Print a row's id, split and status, and its earlier status `before` if that was a different one."""
     status = visible(row["status"], 40)
     title = Text(visible(row["id"], 200), style="bold")
     title.append(f"  {visible(row['split'], 40)}  ", style="dim")
@@ -60,7 +60,7 @@ def _fields(row: dict[str, Any]) -> list[tuple[str, object]]:
 
 
 def show_diff(console: Console, diff: Diff) -> None:
-    """Print how many rows differ and in what, the differences in provenance, and word-level diffs of a sample."""
+    """Print how many rows differ and how, the differences in provenance, and word-level diffs of a sample."""
     heading(console, f"compared with {diff.other}")
     fields(
         console,

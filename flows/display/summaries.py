@@ -1,4 +1,4 @@
-"""Summaries of generation and training."""
+"""Shows summaries of generation and training."""
 
 import shlex
 from collections import Counter
@@ -11,12 +11,12 @@ from entityclip.contract.status import Status
 from flows.display.printing import console
 from pipeline.generation.summary import GenerationSummary
 
-if TYPE_CHECKING:  # torch takes seconds to import, and generation shows without it
+if TYPE_CHECKING:  # torch takes seconds to import, and is not needed for generation
     from model.training.loop import TrainResult
 
 
 def show_generation(summary: GenerationSummary) -> None:
-    """Print rows by split and status, tokens, rate, and the shards' location."""
+    """Print row counts by split and status, tokens, rate, and the location of the shards."""
     console.print(f"explanations of {summary.dataset}")  # a table's title would wrap at the table's width
     table = Table("split", *summary.statuses)
     for split, by_status in summary.counts.items():
@@ -32,11 +32,11 @@ def show_generation(summary: GenerationSummary) -> None:
 
 
 def next_steps(summary: GenerationSummary, command: list[str], max_tokens: int) -> list[str]:
-    """Return suggestions for rows without a good explanation, a line per status that can be redone.
+    """Return suggestions for rows without a good explanation, one line per status that can be generated again.
 
     Args:
-        command: the words of the generating command.
-        max_tokens: the token budget that was too small for truncated rows.
+        command: words of the command that generated the rows.
+        max_tokens: token limit that was too low for the truncated rows.
     """
     counts = sum(map(Counter, summary.counts.values()), Counter[str]())
     again = shlex.join(command)

@@ -1,4 +1,4 @@
-"""Output of `entityclip inspect` for a training run."""
+"""Shows a training run for `entityclip inspect`."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -11,7 +11,7 @@ from pipeline.generation.summary import GenerationSummary
 from pipeline.job import Job
 from pipeline.shards.shard import Row, list_shards, read_shard
 
-if TYPE_CHECKING:  # torch takes seconds to import, and generation needs none
+if TYPE_CHECKING:  # torch takes seconds to import, and generation does not need it
     from model.training.loop import TrainResult
 
 _SAMPLED = 10
@@ -22,7 +22,7 @@ _CURVE_POINTS = 20
 
 
 def publish_explanations(job: Job, summary: GenerationSummary) -> None:
-    """Publish rows by split and status, sample triples, and a link to the shards."""
+    """Publish row counts by split and status, sample triples, and a link to the shards."""
     statuses = summary.statuses
     rows: list[dict[str, Any]] = [
         {"split": split, **{status: by_status.get(status, 0) for status in statuses}}
@@ -37,7 +37,7 @@ def publish_explanations(job: Job, summary: GenerationSummary) -> None:
 
 
 def sample_of(rows: list[Row]) -> str:
-    """Format triples as a Markdown table, escaping markup in captions and explanations, which are untrusted."""
+    """Format triples as a Markdown table; markup is escaped, as captions and explanations are untrusted."""
     lines = ["| id | image | caption | explanation | status |", "|---|---|---|---|---|"]
     for row in rows:
         cells = (row.id, row.image, row.caption, row.explanation or "", row.status)
@@ -46,7 +46,7 @@ def sample_of(rows: list[Row]) -> str:
 
 
 def plain(text: str) -> str:
-    """Escape a text so that Markdown shows it literally, on one line, truncated if long."""
+    """Escape a text so that Markdown shows it literally, on one line; a long text is truncated."""
     text = " ".join(text.split())
     if len(text) > _LONGEST:
         text = text[: _LONGEST - 1] + "…"
@@ -54,7 +54,7 @@ def plain(text: str) -> str:
 
 
 def link_to(target: Path | str, key: str, text: str) -> None:
-    """Publish a link. A link to a file opens only if the browser runs on the same machine; the path is shown too."""
+    """Publish a link. Links to files open only in a browser on the same machine, so the path is shown too."""
     link = target.resolve().as_uri() if isinstance(target, Path) else target
     create_link_artifact(link=link, link_text=text, key=key, description=f"`{target}`")
 
@@ -65,7 +65,7 @@ def _first_rows(job: Job) -> list[Row]:
 
 
 def artifact_key(*words: str) -> str:
-    """Return an artifact's key: lower-case letters, digits and dashes."""
+    """Return an artifact key made of the words; it has only lower-case letters, digits and dashes."""
     return "-".join(re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") or "run" for word in words)
 
 
@@ -90,7 +90,7 @@ def publish_training(result: "TrainResult", log: list[dict[str, Any]]) -> None:
 
 
 def publish_metrics(run: Path, by_split: dict[str, dict[str, Any]]) -> None:
-    """Publish retrieval of a run on its splits in both directions with intervals, and at chance level."""
+    """Publish a run's retrieval metrics by split, in both directions, with confidence intervals and chance levels."""
     rows: list[dict[str, Any]] = []
     for split, metrics in by_split.items():
         for way, query in {"image_to_text": "image", "text_to_image": "caption"}.items():

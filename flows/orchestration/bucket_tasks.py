@@ -1,4 +1,4 @@
-"""Generation of a job's buckets, one Prefect task per bucket: the body of the generating flows."""
+"""Generates a job's buckets with one Prefect task per bucket; this is the body of the flows that generate."""
 
 import time
 from contextlib import ExitStack
@@ -25,10 +25,10 @@ RUNNER: Any = ThreadPoolTaskRunner(max_workers=4)
 
 
 def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
-    """Bring the job's buckets up to date; call it from a flow with the task runner `RUNNER`.
+    """Bring the job's buckets up to date. Call this from a flow that has the task runner `RUNNER`.
 
     Raises:
-        PipelineError: as `make_bucket` does, or the number of rows differs from the plan.
+        PipelineError: in the same cases as `make_bucket`, or the number of rows differs from the plan.
     """
     with ExitStack() as stack:
         live = stack.enter_context(ProgressArtifact("planning"))
@@ -52,7 +52,7 @@ def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
         buckets = [make.submit(bucket) for bucket in plan.buckets]
         try:
             receipts = [bucket.result() for bucket in buckets]
-        except BaseException as end:  # on an interrupt or a cancellation the tasks would otherwise run to completion
+        except BaseException as end:  # otherwise, the tasks would run to completion after an interrupt or cancellation
             run.engine.give_up(f"the run was ended: {type(end).__name__}")
             raise
         ran = run.engine.opened

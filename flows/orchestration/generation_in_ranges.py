@@ -1,4 +1,4 @@
-"""Generation in ranges of shards, each in its own flow run on a work pool, with a final check of all shards."""
+"""Generates ranges of shards, each in its own flow run on a work pool, and checks all shards at the end."""
 
 import time
 from collections import Counter
@@ -26,14 +26,14 @@ _NAMED = 10
 
 @dataclass(frozen=True)
 class Expected:
-    """The digest of every bucket's planned pairs, and whether a limit allows pending pairs."""
+    """What the shards must match: digest of each bucket's planned pairs, and whether a limit allows pending pairs."""
 
     digests: dict[int, str]
     limited: bool
 
 
 def reconcile(job: Job, expected: Expected) -> tuple[dict[str, dict[str, int]], int]:
-    """Return rows by split and status, and the number of pending pairs, from the receipts of all buckets.
+    """Return the number of rows by split and status, and of pending pairs, from the receipts of all buckets.
 
     Raises:
         PipelineError: buckets are missing or do not match the plan; the message lists them with the reason.
@@ -81,13 +81,13 @@ def _some(problems: list[str]) -> Iterator[str]:
 
 
 def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dict[str, Any]) -> GenerationSummary:
-    """Run `generate-range/DATASET` for each range until all shards exist, and check every one.
+    """Run `generate-range/DATASET` for each range until all shards exist, then check every shard.
 
-    The plan is made here first, so that errors in the data show before any range starts, and the result is compared
-    with it. Generated and reused rows and tokens are counted in the ranges' own flow runs; the summary has 0 there.
+    The plan is made here first, so that errors in the data are reported before any range starts; the result is compared
+    with it. Generated and reused rows and tokens are counted only in the flow runs of the ranges; here they are 0.
 
     Args:
-        parameters: parameters of `generate-range` except the range.
+        parameters: parameters of `generate-range`, apart from the range.
 
     Raises:
         PipelineError: the deployment does not exist, ranges of an earlier run are still active, a range failed for
@@ -129,7 +129,7 @@ def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dic
 
 
 def cut(buckets: int, parts: int) -> list[range]:
-    """Split `buckets` into contiguous non-empty ranges of nearly equal length, at most `parts`."""
+    """Split `buckets` buckets into at most `parts` contiguous, non-empty ranges of nearly equal length."""
     parts = min(parts, buckets)
     edges = [buckets * part // parts for part in range(parts + 1)]
     return [range(first, stop) for first, stop in pairwise(edges)]

@@ -1,4 +1,4 @@
-"""Handling of Ctrl-C and SIGTERM on the command line."""
+"""Handles Ctrl-C and SIGTERM on the command line."""
 
 import os
 import signal
@@ -15,9 +15,9 @@ EXIT_CODE = 130  # 128 + SIGINT, as in shells
 def stop_soon_on_interrupt() -> None:
     """Raise KeyboardInterrupt on the first SIGINT; exit on the second, or a few seconds after the first.
 
-    A terminal sends SIGINT to Prefect's temporary server too, and the flow would then try for minutes to report its
-    crash to it. Exiting loses nothing: answers are in the spool, the kernel releases locks, and the guard of a vLLM
-    server stops it when this process is gone.
+    A terminal sends SIGINT to Prefect's temporary server too, and the flow would then spend minutes trying to report
+    its crash to that server. Exiting loses nothing: answers are in the spool, the kernel releases locks, and a
+    vLLM server is stopped by its guard when this process is gone.
     """
     interrupted = False
 
@@ -37,8 +37,8 @@ def stop_soon_on_interrupt() -> None:
 
 @contextmanager
 def exit_zero_when_stopped() -> Iterator[None]:
-    """Exit with code 0 and the flow's message if a flow saved its work and stopped on request."""
-    from prefect.exceptions import CancelledRun  # takes seconds to import, so not at the top
+    """Print the flow's message and exit with code 0 if a flow in the block saved its work and stopped on request."""
+    from prefect.exceptions import CancelledRun  # not imported at the top, as it takes seconds
 
     try:
         yield

@@ -1,8 +1,8 @@
-"""Detection of flow runs whose process is gone: Prefect leaves a run *Running* if its worker died with it.
+"""Detects flow runs whose process is gone: Prefect leaves a run *Running* if its worker died with it.
 
-Every flow run of ours has a progress artifact that a thread updates every few seconds (`ProgressArtifact`). Its update
-time is the run's heartbeat, and its metadata identify the process: on the same machine the process is looked up, on
-another one the run is considered dead after a time without heartbeats.
+Each of our flow runs has a progress artifact that a thread updates every few seconds (`ProgressArtifact`). The time of
+the update is the run's heartbeat, and the artifact's metadata identify the process. If that is on the same machine, it
+is looked up; on a different machine, the run is considered dead after a certain time without heartbeats.
 """
 
 import os
@@ -16,13 +16,13 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.objects import Artifact, FlowRun
 
-SILENT_SECONDS = 120.0  # heartbeats come every few seconds; a slow network does not delay them this long
-NEVER_SEEN_SECONDS = 900.0  # from pending to the first heartbeat: a container image may have to be pulled
+SILENT_SECONDS = 120.0  # much longer than a slow network delays heartbeats, which come every few seconds
+NEVER_SEEN_SECONDS = 900.0  # until the first heartbeat of a pending run, which may have to pull an image
 _PAGE = 200
 
 
 def this_process() -> dict[str, str]:
-    """Return artifact metadata that identify this process uniquely."""
+    """Return artifact metadata that uniquely identify this process."""
     return {**_this_machine(), "pid": str(os.getpid()), "began": began(os.getpid())}
 
 
@@ -66,7 +66,7 @@ def _updated(artifact: Artifact) -> datetime:
 
 
 def _this_machine() -> dict[str, str]:
-    """Return host, boot and process namespace; containers may share the first two, but not process ids."""
+    """Return the host, boot id and process namespace; containers may share the first two, but not process ids."""
     return {"host": socket.gethostname(), "boot": _read("/proc/sys/kernel/random/boot_id"), "pids": _namespace()}
 
 
@@ -86,7 +86,7 @@ def began(pid: int) -> str:
     if Path("/proc/self/stat").exists():
         return "gone"
     try:
-        os.kill(pid, 0)  # without /proc only the id can be checked
+        os.kill(pid, 0)  # without /proc, only the id can be checked
     except ProcessLookupError:
         return "gone"
     except PermissionError:

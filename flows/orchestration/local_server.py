@@ -1,4 +1,4 @@
-"""Local Prefect for `make up` and `make down`: a server on SQLite, a work pool and one process worker.
+"""Runs Prefect locally for `make up` and `make down`: a server with SQLite, a work pool and one process worker.
 
 Both commands are idempotent. Process ids and logs are in `.prefect-local/`; `down` stops exactly the processes that
 `up` started. PREFECT_API_URL sets the server's address.
@@ -28,7 +28,7 @@ _SECONDS_TO_STOP = 20.0
 
 
 def up() -> None:
-    """Start server and worker if they are not running, and deploy everything in prefect.yaml.
+    """Start the server and the worker if they are not running, and deploy everything in prefect.yaml.
 
     Raises:
         PipelineError: another server uses the address, or a process does not start.
@@ -48,14 +48,14 @@ def up() -> None:
     _prefect("work-pool", "create", POOL, "--type", "process", "--overwrite")
     _prefect("--no-prompt", "deploy", "--all")
     if not _runs("worker"):
-        _run("-m", "flows.cli", "clear-stale-runs")  # runs that `down` stopped are still Running for Prefect
+        _run("-m", "flows.cli", "clear-stale-runs")  # `down` leaves the runs that it stopped as Running
         _start("worker", ["worker", "start", "--pool", POOL, "--name", "local"])
         _wait("worker", lambda: "started!" in _log("worker").read_text(encoding="utf-8", errors="replace"))
     print(f"Prefect: {url.removesuffix('/api')} (logs in {_FOLDER.name}/); export PREFECT_API_URL={url}")
 
 
 def down() -> None:
-    """Stop the worker with its flow runs, then the server; their data are kept."""
+    """Stop the worker with its flow runs, then the server; their data is kept."""
     stopped = [name for name in ("worker", "server") if _stop(name)]
     print("stopped: " + (", ".join(stopped) or "nothing, nothing was running"))
 
@@ -96,7 +96,7 @@ def _wait(name: str, ready: Callable[[], bool]) -> None:
 
 
 def _stop(name: str) -> bool:
-    """Stop the process group of a process that `up` started; return False if it was not running."""
+    """Stop a process that `up` started, with its process group; return False if it was not running."""
     pid = _runs(name)
     _record(name).unlink(missing_ok=True)
     if pid is None:
@@ -120,7 +120,7 @@ def _group_exists(group: int) -> bool:
 
 
 def _runs(name: str) -> int | None:
-    """Return the id of the process that `up` recorded if it is still running."""
+    """Return the process id that `up` recorded, or None if that process is no longer running."""
     try:
         record = json.loads(_record(name).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Types of the flows' parameters with bounds, which Prefect's server checks before a run starts.
+"""Types for flow parameters, with bounds that Prefect's server checks before a run starts.
 
-Parameters are flat, so that `prefect deployment run ... --param limit=200` can set them. The form in Prefect's UI shows
-these bounds, and the description of each parameter in the flow's docstring.
+Parameters are flat so that `prefect deployment run ... --param limit=200` can set them. The form in Prefect's UI shows
+the bounds, and the description of each parameter from the flow's docstring.
 """
 
 from typing import Annotated

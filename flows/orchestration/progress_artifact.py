@@ -19,7 +19,7 @@ _SECONDS_TO_FINISH = 10.0
 
 
 class Now(NamedTuple):
-    """A run's progress: percent, and a line of Markdown."""
+    """The current progress of a run: percentage, and a line of Markdown."""
 
     percent: float
     text: str
@@ -28,14 +28,14 @@ class Now(NamedTuple):
 class ProgressArtifact:
     """Context manager that publishes `describe()` with one API call every few seconds.
 
-    The updates are also the run's heartbeat (`flows.orchestration.liveness`), so enter it first. Errors of the server
-    are logged and do not stop the run.
+    The updates are also the run's heartbeat (`flows.orchestration.liveness`), so enter this context first. Server
+    errors are logged and do not stop the run.
     """
 
     def __init__(self, begins_with: str) -> None:
         self.describe: Callable[[], Now] = lambda: Now(0.0, begins_with)
         self._stop = threading.Event()
-        # without a copy of the context the thread would not know this flow run's server
+        # without a copy of the context, the thread would not know this flow run's server
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._keep_up,), name="live-run", daemon=True)
 

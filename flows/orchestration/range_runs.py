@@ -1,4 +1,4 @@
-"""Supervision of the flow runs for ranges of shards: start, watch, restart after a crash."""
+"""Supervises the flow runs for ranges of shards: starts and watches them, and restarts them after a crash."""
 
 import time
 from dataclasses import dataclass
@@ -25,19 +25,19 @@ _UNFINISHED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateT
 
 @dataclass
 class _Attempt:
-    """A range with its latest flow run."""
+    """A range and its latest flow run."""
 
     buckets: range
     run: UUID
     number: int = 1
-    outcome: str | None = None  # None while the run is active, "" on success, else the reason of the failure
+    outcome: str | None = None  # None while the run is active, "" on success, otherwise the reason for the failure
 
 
 class RangeRuns:
     """The flow runs of a deployment, one per range; a crashed or failed run is restarted at most twice.
 
-    A range is restarted only after its earlier run has ended, or its process is known to be gone; that run is then set
-    to Crashed first. In addition, the lock of the range's buckets refuses a second writer.
+    A range is restarted only after its earlier run has ended, or the process of that run is known to be gone, in which
+    case the run is first set to Crashed. In addition, the lock on the range's buckets keeps out a second writer.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class RangeRuns:
         return f"{self.finished} of {len(self.ranges)} ranges are done" + (f", {restarts} restarts" if restarts else "")
 
     def complete(self) -> None:
-        """Start all ranges and wait until each has finished or failed for good; an exception cancels the runs.
+        """Start all ranges and wait until each has finished or failed for good; on an exception, cancel the runs.
 
         Raises:
             PipelineError: some ranges failed.
@@ -94,7 +94,7 @@ class RangeRuns:
             )
 
     def refuse_if_others_run(self) -> None:
-        """Check that no ranges of an earlier parent are active; set those whose process is gone to Crashed.
+        """Check that no ranges of an earlier parent run are active; set those whose process is gone to Crashed.
 
         Raises:
             PipelineError: some are still active; the message lists them.
@@ -126,7 +126,7 @@ class RangeRuns:
         return run.id
 
     def _poll(self) -> None:
-        """Read the states of all active runs, and every few polls their heartbeats."""
+        """Read the states of all active runs and, every few polls, their heartbeats."""
         watched = {attempt.run: attempt for attempt in self._attempts if attempt.outcome is None}
         runs = self._client.read_flow_runs(
             flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": list(watched)}})
@@ -156,7 +156,7 @@ class RangeRuns:
 
     def _clear_if_gone(self, run: FlowRun) -> bool:
         if run.state is None or run.state.is_scheduled() or run.state.is_pending():
-            return False  # it may still start, and would then run concurrently with a restarted one
+            return False  # it may still start, and would then run concurrently with its replacement
         why = why_gone(run, latest_heartbeats(self._client, [run.id]).get(run.id))
         if why is None:
             return False

@@ -1,4 +1,4 @@
-"""Clearing of stale flow runs: unfinished for Prefect although their process is gone, and still holding slots."""
+"""Clears stale flow runs: their process is gone, but Prefect considers them unfinished, so they still hold slots."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ _PAGE = 200
 
 @dataclass(frozen=True)
 class StaleRun:
-    """A stale run and the reason why it is considered dead."""
+    """A stale run, and the reason why it is considered dead."""
 
     name: str
     flow_run_id: str
@@ -36,7 +36,7 @@ def clear_stale_runs(silent_seconds: float = SILENT_SECONDS, *, dry_run: bool = 
 
     Args:
         silent_seconds: seconds without a heartbeat after which a process on another machine is considered dead.
-        dry_run: only return the stale runs.
+        dry_run: only return the stale runs, without changing their states.
     """
     with get_client(sync_client=True) as client:
         runs = _unfinished(client)

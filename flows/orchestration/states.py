@@ -1,4 +1,4 @@
-"""Final states of flow runs, with messages such as the counts of rows by status."""
+"""Final states of flow runs, with messages such as row counts by status."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -15,24 +15,24 @@ R = TypeVar("R")
 
 
 def rows_by_status(summary: GenerationSummary) -> str:
-    """Format the counts by status, most frequent first, as in `2,790 ok, 3 error`, and the number of pending pairs."""
+    """Format the row counts by status, most frequent first (`2,790 ok, 3 error`), and the number of pending pairs."""
     counts = sum(map(Counter, summary.counts.values()), Counter[str]())
     rows = ", ".join(f"{count:,} {status}" for status, count in counts.most_common()) or "no rows"
     return rows + (f"; pending {summary.pending:,}" if summary.pending else "")
 
 
 def summary_line(summary: GenerationSummary) -> str:
-    """Format the counts by status, and how many rows this run generated and reused."""
+    """Format the row counts by status, and the numbers of rows that this run generated and reused."""
     return f"{rows_by_status(summary)}; generated {summary.generated:,}, reused {summary.reused:,}"
 
 
 def completed(result: R, message: str) -> R:
-    """Return a final state with a message from a flow; the flow's caller receives `result`."""
+    """Return a flow's final state with a message; the caller of the flow receives `result`."""
     return cast(R, Completed(message=message, data=result))
 
 
 def stopped(message: str) -> Any:
-    """Return the final state of a flow that saved its work and stopped on request; its caller gets CancelledRun."""
+    """Return the final state of a flow that saved its work and stopped on request; its caller gets a CancelledRun."""
     return Cancelled(message=message)
 
 

@@ -1,7 +1,7 @@
-"""Start-up of the temporary Prefect server that a command uses if PREFECT_API_URL is not set.
+"""Starts the temporary Prefect server that a command uses if PREFECT_API_URL is not set.
 
-Prefect would start it in the first flow, silently, and fail with a traceback if that took too long. Started here
-beforehand, with messages, it is the server that the flows then use.
+Prefect would start it silently in the first flow, and fail with a traceback if that took too long. Here it is started
+beforehand, with messages, and the flows then use it.
 """
 
 import os
@@ -17,14 +17,14 @@ from model.errors import ProcessError
 BOUND = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"  # `flows` sets it
 _SOON = 0.7
 _SECONDS_BETWEEN_LINES = 15.0
-_MOST_STARTS = 5  # Prefect itself would try another port endlessly while ports are taken
+_MOST_STARTS = 5  # by itself, Prefect would go on trying other ports endlessly if they are taken
 _PATIENCE = "on a cold machine this may take minutes"
 
 
 def start_temporary_server() -> None:
-    """Start Prefect's temporary server and wait for it, unless there is one or PREFECT_API_URL names another.
+    """Start Prefect's temporary server and wait until it answers, unless a server is set by PREFECT_API_URL.
 
-    Call it after checking the user's input and before importing a flow: importing Prefect takes seconds.
+    Call this after checking the user's input and before importing a flow, since importing Prefect takes seconds.
 
     Raises:
         ProcessError: the server did not start; the message suggests remedies.
@@ -33,7 +33,7 @@ def start_temporary_server() -> None:
         return
     with announced_if_slow("starting Prefect"):
         from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE
-    if PREFECT_API_URL.value() or not PREFECT_SERVER_ALLOW_EPHEMERAL_MODE.value():  # a profile may set these, too
+    if PREFECT_API_URL.value() or not PREFECT_SERVER_ALLOW_EPHEMERAL_MODE.value():  # a profile may also set these
         return
     _print(f"starting a temporary Prefect server, as PREFECT_API_URL is not set; {_PATIENCE}")
     with _repeated_message("still waiting for the temporary Prefect server"):
@@ -43,7 +43,7 @@ def start_temporary_server() -> None:
 
 
 def _start(server: Any) -> None:
-    """Let Prefect start the server and wait for it, but fail as soon as it has died or tried too many ports."""
+    """Let Prefect start the server and wait for it, but fail as soon as it has exited or tried too many ports."""
     import httpx
     from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS
 
@@ -78,7 +78,7 @@ def _start(server: Any) -> None:
 
 
 def _await_answer(server: Any) -> None:
-    """Poll the server until it answers; the caller limits the time."""
+    """Poll the server until it answers, however long that takes; the caller limits the time."""
     import httpx
 
     while True:
@@ -100,7 +100,7 @@ def _start_error(why: str) -> ProcessError:
 
 @contextmanager
 def announced_if_slow(what: str) -> Iterator[None]:
-    """Print `what` if the block takes most of a second or longer."""
+    """Print `what` if the block takes longer than a fraction of a second."""
     timer = threading.Timer(_SOON, _print, [f"{what}; {_PATIENCE}"])
     timer.daemon = True
     timer.start()
@@ -112,7 +112,7 @@ def announced_if_slow(what: str) -> Iterator[None]:
 
 @contextmanager
 def _repeated_message(line: str) -> Iterator[None]:
-    """Print `line` and the elapsed time every few seconds during the block."""
+    """Print `line` with the elapsed time at regular intervals while the block runs."""
     began, over = time.monotonic(), threading.Event()
 
     def repeat() -> None:

@@ -1,4 +1,4 @@
-"""Readers: turn a dataset on disk into a stream of pairs."""
+"""Readers, which turn a dataset into a stream of pairs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,12 +37,12 @@ _NEWS = {"n24news": read_n24news, "goodnews": read_goodnews, "visualnews": read_
 
 
 def read_pairs(manifest: Manifest, notes: ReaderNotes | None = None) -> Iterator[Pair]:
-    """Stream all pairs of the manifest's dataset, in its own order.
+    """Stream all pairs of the manifest's dataset, in the dataset's order.
 
-    Images embedded in the dataset's files are written below the image root on the way.
+    Images embedded in the dataset's files are extracted to the image root in the process.
 
     Args:
-        notes: records, while the pairs are read, what was cleaned or skipped.
+        notes: filled, as the pairs are read, with counts of what was cleaned or skipped.
 
     Raises:
         PipelineError: the image root or the file of pairs is missing, or a record is not a pair.

@@ -1,4 +1,4 @@
-"""Cleaning of news captions: pure functions that name every kind of change, so that readers can count them."""
+"""Cleans news captions, and names every kind of change so that readers can count them. All functions are pure."""
 
 import html
 import re
@@ -9,7 +9,7 @@ from html.entities import html5
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _RETURN = re.compile(r"\s*\r\s*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_JOINERS = "\u200c\u200d"  # zero width, but they control how letters and emoji join
+_JOINERS = "\u200c\u200d"  # zero-width, but kept, as they control how letters and emoji join
 
 BROKEN = "characters that are not UTF-8"
 ENTITIES = "HTML entities"
@@ -22,10 +22,10 @@ KINDS = (BROKEN, ENTITIES, CONTROLS, RETURNS, SPACE)
 def clean_caption(text: str) -> tuple[str, frozenset[str]]:
     """Return the caption on one line, and the kinds of changes made. Idempotent.
 
-    In this order, repeated until nothing changes (`&amp;quot;` is a quotation mark): lone surrogates become U+FFFD;
-    HTML entities that end in a semicolon become their characters; carriage returns with the white space around them
-    become spaces; control and format characters (NUL, bidirectional marks, soft hyphens, byte-order marks) are
-    removed, except joiners; white space is folded to single spaces.
+    These changes are made in order, and repeated until none applies (`&amp;quot;` is a quotation mark): lone surrogates
+    become U+FFFD; HTML entities that end in a semicolon become their characters; carriage returns and the white space
+    around them become spaces; control and format characters (NUL, bidirectional marks, soft hyphens, byte-order marks)
+    are removed, except joiners; runs of white space become single spaces.
     """
     changes: set[str] = set()
     while True:
@@ -45,7 +45,7 @@ def _character(entity: re.Match[str]) -> str:
 
 
 def _without_controls(text: str) -> str:
-    if text.isprintable():  # nearly always, and much faster than looking at every character
+    if text.isprintable():  # true for nearly every caption, and much faster than checking every character
         return text
     return "".join(c for c in text if c.isspace() or c in _JOINERS or unicodedata.category(c) not in ("Cc", "Cf"))
 

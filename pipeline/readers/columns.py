@@ -28,7 +28,7 @@ USUAL = {
 MOST_IN_LIST = 1_000
 _SIGNATURES = 1_000
 _UNUSUAL = re.compile(r"^/|//|(^|/)\.(/|$)|/$")
-_LOOKED_AT = 1_000  # records; a named column that none of them has is an error
+_LOOKED_AT = 1_000  # records; it is an error if none of them has a named column
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Record:
     """One record as read from a dataset.
 
     Attributes:
-        where: file and row, for errors.
-        fields: values by column; a caption is a string or a list of strings, an image a path, bytes, a struct of
+        where: file, unit (such as "line") and number of the record, for error messages.
+        fields: values by column. A caption is a string or a list of strings; an image is a path, bytes, a struct of
             both, or a list of these.
-        id: fallback for records without an id; None: a hash of image and caption.
-        split: the split of its file, if known.
+        id: id to use if the record itself has none; if None, a hash of image and caption is used.
+        split: split of the record's file, if known.
     """
 
     where: tuple[str, str, int]
@@ -49,13 +49,13 @@ class Record:
     split: str | None = None
 
     def error(self, problem: str) -> PipelineError:
-        """Return an error that names this record's file and row."""
+        """Return an error whose message names this record's file and position."""
         location, what, number = self.where
         return PipelineError(f"{location}, {what} {number:,}: {problem}")
 
 
 def columns_to_read(columns: Columns) -> set[str]:
-    """Return the columns that may matter: those that the manifest names, and the usual ones for the other roles."""
+    """Return the columns that may be needed: those that the manifest names, and the usual ones for other roles."""
     return {column for role, named in columns for column in ((named,) if named else USUAL[role])}
 
 
@@ -72,9 +72,9 @@ class RecordMapper:
         held_out: int,
         inside: Path | None = None,
     ) -> None:
-        """Set up the mapping. Images are paths below `root`, or are written to `store`; one of the two is None.
+        """Set up the mapping. Images are either paths below `root` or written to `store`; the other one is None.
 
-        The store takes embedded bytes and, if `inside` is given, files below that folder.
+        Embedded images are written to the store and, if `inside` is given, so are files below that folder.
         """
         self._given: dict[str, str | None] = dict(columns)
         self._never_seen = {role for role, column in self._given.items() if column is not None} | {"caption"}
@@ -89,7 +89,7 @@ class RecordMapper:
         self._candidates: dict[tuple[str, ...], dict[str, list[str]]] = {}
 
     def pairs(self, records: Iterable[Record]) -> Iterator[Pair]:
-        """Yield the pairs: for each record, every image with every caption.
+        """Yield the pairs: for each record, every combination of its images and captions.
 
         Raises:
             PipelineError: a record has no image column or a value of the wrong type, or no record has a column that
@@ -129,7 +129,7 @@ class RecordMapper:
             yield make(name, split, one_image, one_caption, topic)
 
     def _value(self, record: Record, role: str) -> tuple[bool, Any]:
-        """Tell whether the record has a column for `role`, and return its value."""
+        """Return whether the record has a column for `role`, and the value in it."""
         fields = record.fields
         signature = tuple(fields)
         if (candidates := self._candidates.get(signature)) is None:
@@ -143,7 +143,7 @@ class RecordMapper:
             found, value = _lookup(fields, column)
             if found:
                 self._never_seen.discard(role)
-                return True, None if value != value else value  # NaN is how pandas writes a missing value
+                return True, None if value != value else value  # pandas writes missing values as NaN
         return False, None
 
     def _text(self, record: Record, role: str) -> str:
@@ -169,7 +169,7 @@ class RecordMapper:
         return value
 
     def _split(self, record: Record) -> str | None:
-        """Return the record's split; "" if its column is empty, None if nothing names one."""
+        """Return the record's split; "" if its split column is empty, None if no split is given anywhere."""
         found, value = self._value(record, "split")
         if not found:
             if record.split is not None:
@@ -179,7 +179,7 @@ class RecordMapper:
             return None
         given = self._as_text(record, value, "split")
         self._notes.splits.add("splits from a column")
-        if given in self._splits:  # the common case
+        if given in self._splits:  # fast path for the common case
             return given
         if not given.strip():
             return ""
@@ -195,7 +195,7 @@ class RecordMapper:
         return split
 
     def _image(self, record: Record, value: Any) -> str:
-        """Return the image's path below the root; "" if there is none, which becomes a row with a status."""
+        """Return the image's path below the root; "" if there is no image, which the row's status will report."""
         path: Any = None
         if isinstance(value, dict):
             value, path = value.get("bytes"), value.get("path")
@@ -214,7 +214,7 @@ class RecordMapper:
         return _below(text, self._root or "")
 
     def _copied(self, path: str, folder: Path) -> str:
-        """Copy a file below the dataset's folder into the store; return "" if there is none."""
+        """Copy a file from the dataset's folder to the store and return its path there; "" if there is no such file."""
         assert self._store is not None
         try:
             whole = (folder / path).resolve()
@@ -223,7 +223,7 @@ class RecordMapper:
             elif whole.is_file() and whole.stat().st_size <= LARGEST:
                 return self._store.put(whole.read_bytes())
         except (OSError, ValueError, RuntimeError):
-            pass  # the row's status reports the missing image
+            pass  # the row's status will report the missing image
         return ""
 
     def _hint(self, record: Record, role: str) -> str:
@@ -238,7 +238,7 @@ class RecordMapper:
 
 
 def _lookup(fields: Mapping[str, Any], column: str) -> tuple[bool, Any]:
-    """Look up a column by name, or inside nested objects by a dotted name."""
+    """Look up a column by name, or a field inside nested objects by its dotted name."""
     if column in fields:
         return True, fields[column]
     first, dot, rest = column.partition(".")
@@ -247,7 +247,7 @@ def _lookup(fields: Mapping[str, Any], column: str) -> tuple[bool, Any]:
 
 
 def _below(path: str, root: str) -> str:
-    """Return a path relative to the root; one outside it is returned unchanged, and becomes a row with a status."""
+    """Return a path relative to the root. A path outside it is returned unchanged; the row's status will report it."""
     if not _UNUSUAL.search(path):
         return path
     pure = PurePosixPath(path)

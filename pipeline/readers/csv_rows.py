@@ -1,4 +1,4 @@
-"""Records from CSV and TSV."""
+"""Reads records from CSV and TSV files."""
 
 import csv
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ LONGEST_ROW = 16 * 2**20  # characters
 
 
 def read_csv(sources: list[Source], dataset: CsvDataset, notes: ReaderNotes) -> Iterator[Record]:
-    """Stream the rows of the files. Rows with more fields than columns are skipped and counted.
+    """Stream the rows of the files as records. Rows with more fields than columns are skipped and counted.
 
     Raises:
-        PipelineError: the column names are missing or not distinct, or a row is longer than 16 Mi characters, which
-            an unclosed quotation mark causes.
+        PipelineError: the column names are missing or not distinct, or a row is longer than 16 Mi characters, as
+            happens after an unclosed quotation mark.
     """
     comma = dataset.kind == "csv"
-    csv.field_size_limit(LONGEST_ROW)  # process-wide; Python's default of 128 Ki is less than some captions
+    csv.field_size_limit(LONGEST_ROW)  # process-wide; Python's default of 128 Ki is too little for some captions
     for source in sources:
         lines = _Lines(source)
         rows = csv.reader(
@@ -61,14 +61,14 @@ def _check(header: list[str], source: Source) -> None:
 
 
 class _Lines:
-    """The lines of a file, with a limit on the length of a row, which may span several."""
+    """Iterator over a file's lines that limits the length of a row, which may span several lines."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._lines = text_lines(source)
-        self.number = 0  # of the last line returned
-        self.began = 1  # first line of the current row
-        self.held = 0  # characters of the current row
+        self.number = 0  # number of the last line returned
+        self.began = 1  # number of the current row's first line
+        self.held = 0  # characters read of the current row
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -82,7 +82,7 @@ class _Lines:
                 f"{self._source.location}, line {self.began:,}: this row is longer than {LONGEST_ROW:,} characters; "
                 'is a quotation mark left open? (dataset.quotes: false reads " like any other character)'
             )
-        if "\r" in line[:-2]:  # inside a field `csv` would take it for a line end: replace it by other white space
+        if "\r" in line[:-2]:  # `csv` would take it for a line end inside a field
             end = "\r\n" if line.endswith("\r\n") else ""
             return line.removesuffix(end).replace("\r", "\v") + end
         return line

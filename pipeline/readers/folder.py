@@ -1,4 +1,4 @@
-"""Records from a folder of images, each with a text file (sidecar) next to it."""
+"""Reads records from a folder of images, each with a text file (sidecar) next to it."""
 
 import os
 from collections.abc import Iterator
@@ -21,13 +21,14 @@ _DEEPEST = 64
 
 
 def read_folder(root: str, dataset: FolderDataset, notes: ReaderNotes) -> Iterator[Record]:
-    """Stream the images that have a sidecar, folder by folder, each sorted by name.
+    """Stream the images that have a sidecar, folder by folder, sorted by name within each folder.
 
-    The id is the image's path without its suffix. If all folders directly below the root name a split, they set it.
-    Images without a sidecar, sidecars without an image, and symlinked folders are skipped and counted.
+    A record's id is the image's path without its suffix. If the name of every folder directly below the root contains a
+    split, the images in it get that split. Images without a sidecar, sidecars without an image, and symlinked folders
+    are skipped and counted.
 
     Raises:
-        PipelineError: the folder cannot be listed, or only some of its folders name a split.
+        PipelineError: a folder cannot be listed, or only some of the folders below the root name a split.
     """
     tree: _Tree = _RemoteTree(root) if is_url(root) else _LocalTree(Path(root))
     yield from _walk(tree, "", dataset, notes, None, 0)
@@ -80,12 +81,12 @@ def _folder(
 
 class _LocalTree:
     def __init__(self, root: Path) -> None:
-        self.name = str(root)  # for errors
+        self.name = str(root)  # for error messages
         self.links = 0
         self._root = root.resolve()
 
     def listing(self, folder: str) -> tuple[list[str], list[str]]:
-        """Return the names of the files and of the folders in a folder, each sorted."""
+        """Return the names of the files and of the subfolders in a folder, both sorted."""
         files, folders = [], []
         try:
             with os.scandir(self._root / folder) as entries:

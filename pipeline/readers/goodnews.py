@@ -1,4 +1,4 @@
-"""GoodNews: captions of the New York Times, several images an article."""
+"""Reads GoodNews: captions from The New York Times, with several images per article."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,10 +25,10 @@ class _Image(Record):
 
 
 def read_goodnews(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
-    """Stream the pairs of the authors' `new_goodnews_capim_{train,val,test}.json`, or else of the release.
+    """Stream the pairs in the authors' `new_goodnews_capim_{train,val,test}.json` if present, or else in the release.
 
-    Ids are `{article_id}_{n}` in both. Images listed in `broken_images.txt`, if it exists, are skipped, as are images
-    of the release without a split in `img_splits.json`; both are counted.
+    Ids are `{article_id}_{n}` in both. Images listed in `broken_images.txt`, if it exists, are skipped and counted, as
+    are images in the release without a split in `img_splits.json`.
 
     Raises:
         PipelineError: the files are missing, or a record is invalid.
@@ -71,7 +71,7 @@ def _release(layout: Layout, broken: set[str], notes: ReaderNotes) -> Iterator[P
 
 
 def _splits(path: Path) -> dict[str, str]:
-    """Return the split of each image; half a million of them take 80 MB."""
+    """Return the split of each image; half a million images take 80 MB."""
     names = {split: split for split in _SPLITS}  # share one string per split
     splits = {}
     for id_, split in object_items(path):

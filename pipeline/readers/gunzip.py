@@ -1,4 +1,4 @@
-"""Streaming decompression of .gz files, with a limit that refuses decompression bombs."""
+"""Decompresses .gz files as a stream, with a limit that refuses decompression bombs."""
 
 import gzip
 import io
@@ -12,18 +12,18 @@ HIGHEST_RATIO = 200  # text compresses 3 to 20 times; gzip compresses zeros 1,03
 
 
 class Gunzip(io.RawIOBase):
-    """The content of a .gz file, which may have several members. Holds one chunk in memory."""
+    """The decompressed content of a .gz file, which may have several members. Holds one chunk in memory."""
 
     def __init__(self, raw: BinaryIO, location: str) -> None:
         self._raw = raw
-        self._location = location  # for errors
+        self._location = location  # for error messages
         self._file = gzip.GzipFile(fileobj=raw)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Fill a buffer. Raises PipelineError if the file is not gzip, is cut off, or is a bomb."""
+        """Fill a buffer. Raises PipelineError if the file is not gzip, is truncated, or is a decompression bomb."""
         try:
             count = self._file.readinto(buffer)
         except EOFError as error:

@@ -1,4 +1,4 @@
-"""Records from a Hugging Face dataset: saved to disk, in a folder that `datasets` can load, or on the hub."""
+"""Reads records from a Hugging Face dataset: saved to disk, in a folder that `datasets` can load, or on the hub."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +16,12 @@ _ROWS = 100
 
 
 def read_hugging_face(dataset: HuggingFaceDataset, folder: Path) -> Iterator[Record]:
-    """Stream the rows of every split, or of those that the manifest names.
+    """Stream the rows of all splits, or of those that the manifest names.
 
-    Relative paths start at `folder`. `datasets` decodes nothing: images stay bytes.
+    A relative path is resolved against `folder`. `datasets` does not decode images: they stay bytes.
 
     Raises:
-        PipelineError: `datasets` is not installed or cannot load this, or a hub dataset has no revision.
+        PipelineError: `datasets` is not installed or cannot load the dataset, or no revision is set for a hub dataset.
     """
     try:
         import datasets
@@ -76,7 +76,7 @@ def _rows(datasets: Any, dataset: HuggingFaceDataset, split: str, rows: Any, has
             chosen = [name for name in rows.features if name in wanted or any(w.startswith(f"{name}.") for w in wanted)]
             rows = rows.select_columns(chosen) if chosen else rows
         for table in rows.with_format("arrow").iter(batch_size=_ROWS):
-            table.validate(full=True)  # Arrow files are not checked by anything that reads them later
+            table.validate(full=True)  # nothing that reads Arrow files later checks them
             for batch in table.to_batches():
                 for fields in rows_of(batch, location):
                     number += 1

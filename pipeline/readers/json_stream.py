@@ -1,7 +1,7 @@
-"""Reads JSON files of any size record by record: memory is bounded by the longest record.
+"""Reads JSON files of any size record by record; memory use is bounded by the longest record.
 
-Not `ijson` 3.6.0: it parses 1.1 to 1.4 times as fast, but refuses NaN, integers of more than 64 bits and bytes that
-are not UTF-8, turns lone surrogates into `?`, and takes 970 MiB for 20,000 open brackets, growing quadratically.
+Why not `ijson` 3.6.0: it parses 1.1 to 1.4 times as fast, but refuses NaN, integers of more than 64 bits and bytes that
+are not UTF-8, turns lone surrogates into `?`, and needs 970 MiB for 20,000 opening brackets, growing quadratically.
 """
 
 import json
@@ -20,7 +20,7 @@ _Item = TypeVar("_Item")
 
 
 def array_items(path: Path) -> Iterator[Any]:
-    """Yield the elements of the list in a file. Bytes that are not UTF-8 become lone surrogates (`surrogateescape`).
+    """Yield the elements of the list in a JSON file. Bytes that are not UTF-8 become surrogates (`surrogateescape`).
 
     Raises:
         PipelineError: the file does not hold a list, ends early, or is not JSON; or an element is longer than 16 Mi
@@ -30,7 +30,7 @@ def array_items(path: Path) -> Iterator[Any]:
 
 
 def object_items(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield the names and values of the object in a file; otherwise like `array_items`."""
+    """Yield the names and values of the object in a JSON file; otherwise like `array_items`."""
     return _items(path, "{", "an object", _Text.member, "}", "a comma or the object's end")
 
 
@@ -49,26 +49,26 @@ def _items(
 
 
 class _Text:
-    """A window sliding over a file."""
+    """A sliding window over the text of a JSON file."""
 
     def __init__(self, path: Path, file: TextIO) -> None:
         self._path = path
         self._file = file
         self._window = ""
         self._at = 0
-        self._before = 0  # characters of the file before the window
+        self._before = 0  # number of characters before the window
         self._values = 0
         self._ended = False
 
     def skip(self, character: str) -> bool:
-        """Consume `character` if it comes next after white space; tell whether it did."""
+        """Consume `character` if it comes next after any white space; return whether it did."""
         if self._next() != character:
             return False
         self._at += 1
         return True
 
     def expect(self, character: str, meaning: str) -> None:
-        """Consume `character`, or raise an error that it is missing."""
+        """Consume `character`, or raise an error if something else comes next."""
         if not self.skip(character):
             found = self._next()
             raise self.error(f"expected {meaning}, found {found!r}" if found else f"the file ends before {meaning}")
@@ -100,10 +100,10 @@ class _Text:
                 problem = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
                 if isinstance(error, RecursionError) or self._ended:
                     raise self.error(problem) from error
-            if len(self._window) - self._at > LONGEST_RECORD:  # do not read the rest of a broken file in vain
+            if len(self._window) - self._at > LONGEST_RECORD:  # do not read the rest of a broken file
                 raise self.error(f"{problem} (or this record is longer than {LONGEST_RECORD:,} characters)")
             self._read(more)
-            more *= 2  # so that a long record is not parsed from its start a thousand times
+            more *= 2  # so that a long record is not parsed again and again from its start
 
     def error(self, problem: str) -> PipelineError:
         return PipelineError(

@@ -1,4 +1,4 @@
-"""Records from JSON lines: one object per line."""
+"""Reads records from JSON lines: one object per line."""
 
 import json
 import zlib
@@ -15,7 +15,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def text_lines(source: Source) -> Iterator[str]:
-    """Yield the lines with their ends; bytes that are not UTF-8 become lone surrogates (`surrogateescape`).
+    """Yield the lines including their newlines; bytes that are not UTF-8 become lone surrogates (`surrogateescape`).
 
     Raises:
         PipelineError: the file cannot be read, is UTF-16, or a line is longer than 16 MiB.

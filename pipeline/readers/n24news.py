@@ -1,4 +1,4 @@
-"""N24News: captions of the New York Times in 24 sections."""
+"""Reads N24News: captions from The New York Times in 24 sections."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ class _Record(Record):
 
 
 def read_n24news(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
-    """Stream the pairs of `news/nytimes_{train,dev,test}.json` (`dev` becomes `val`); the topic is the section.
+    """Stream the pairs in `news/nytimes_{train,dev,test}.json` (`dev` becomes `val`); the topic is the section.
 
     Raises:
         PipelineError: the files are missing, or a record is invalid.

@@ -1,4 +1,4 @@
-"""Counts of what a reader cleaned or skipped: neither happens without a count."""
+"""Counts what a reader cleans or skips; nothing is cleaned or skipped without being counted."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,18 +10,20 @@ LONGEST_CAPTION = 100_000  # characters
 
 @dataclass
 class ReaderNotes:
-    """Counts of one pass over a dataset.
+    """What a reader noted in one pass over a dataset.
 
     Attributes:
-        layout: the layout that was found, in words.
-        splits: where the splits came from, in words.
-        changed: captions that were cleaned, by kind of change; one caption may count under several.
-        passed_over: skipped records, by reason.
-        renamed: pairs whose id had occurred before in their split.
-        cut: captions longer than `LONGEST_CAPTION`.
-        large_images: embedded images that were too large to extract.
-        outside: image paths that lead out of the dataset's folder.
-        hashed_ids: ids with control characters, or too long, that were replaced by a hash.
+        layout: description of the layout that was found.
+        splits: descriptions of where the splits came from.
+        captions: number of captions read.
+        changed_captions: number of captions that were cleaned.
+        changed: the same by kind of change; a caption may count under several kinds.
+        passed_over: number of skipped records by reason.
+        renamed: number of pairs whose id had already occurred in their split.
+        cut: number of captions longer than `LONGEST_CAPTION`.
+        large_images: number of embedded images that were too large to extract.
+        outside: number of image paths that lead out of the dataset's folder.
+        hashed_ids: number of ids replaced by a hash because they had control characters or were too long.
     """
 
     layout: str = ""
@@ -37,7 +39,7 @@ class ReaderNotes:
     hashed_ids: int = 0
 
     def clean(self, caption: str | None) -> str:
-        """Clean a caption, cut it to `LONGEST_CAPTION`, and count it; a missing one becomes ""."""
+        """Clean a caption, truncate it to `LONGEST_CAPTION`, and count the changes; a missing one becomes ""."""
         caption = caption or ""
         if len(caption) > LONGEST_CAPTION:
             self.cut += 1
@@ -49,7 +51,7 @@ class ReaderNotes:
         return cleaned
 
     def lines(self) -> list[str]:
-        """Return a summary for people, as lines."""
+        """Return a human-readable summary as lines."""
         if not self.layout:
             return []
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.changed.most_common())

@@ -1,4 +1,4 @@
-"""Records from Parquet, read in small batches of rows."""
+"""Reads records from Parquet files in small batches of rows."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,10 +12,10 @@ from pipeline.manifest.datasets import Columns
 from pipeline.readers.columns import MOST_IN_LIST, USUAL, Record
 from pipeline.readers.sources import Source
 
-_AT_ONCE = 32 * 2**20  # bytes of Python values
+_AT_ONCE = 32 * 2**20  # bytes of Python values to hold at once
 _LARGEST_ROW = 2**30
 MOST_ROWS = 64  # per batch; one at a time if images may be embedded
-HIGHEST_RATIO = 1_000  # of a row group's declared uncompressed size to the size of the file
+HIGHEST_RATIO = 1_000  # row group's declared uncompressed size / size of the file
 _HARMLESS = 256 * 2**20
 _FOOTER = {"thrift_string_size_limit": 64 * 2**20, "thrift_container_size_limit": 2**20}
 
@@ -24,7 +24,7 @@ def rows_of(batch: pa.RecordBatch, location: str) -> Iterator[dict[str, Any]]:
     """Yield the rows of a batch as dicts by column; strings that are not UTF-8 become bytes.
 
     Raises:
-        PipelineError: a list is longer than 1,000, or a row takes more than 1 GiB; `location` names the file.
+        PipelineError: a list is longer than 1,000, or a row takes more than 1 GiB; the message names `location`.
     """
     if not len(batch):
         return
@@ -44,7 +44,7 @@ def rows_of(batch: pa.RecordBatch, location: str) -> Iterator[dict[str, Any]]:
 
 
 def _extent(column: pa.Array) -> tuple[int, int]:
-    """Return the size in bytes of the longest value in a column, and the number of values that a row can have."""
+    """Return the size in bytes of the longest value in a column, and the largest number of values in a row."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _extent(column.dictionary)
@@ -69,7 +69,7 @@ def _python(column: pa.Array) -> list[Any]:
 
 
 def read_parquet(sources: list[Source], columns: Columns) -> Iterator[Record]:
-    """Stream the rows of the files, reading only the columns that may matter.
+    """Stream the rows of the files, reading only the columns that may be needed.
 
     Raises:
         PipelineError: a file is not Parquet, is incomplete, has unreadable columns, or is a decompression bomb.
@@ -105,7 +105,7 @@ def _records(source: Source, raw: Any, columns: Columns) -> Iterator[Record]:
 
 
 def _wanted(source: Source, names: list[str], columns: Columns) -> list[str]:
-    """Return the columns to read: those that the manifest names, and the usual ones for the other roles."""
+    """Return the columns to read: those that the manifest names, and the usual ones for all other roles."""
     wanted: set[str] = set()
     for role, named in dict(columns).items():
         usual = USUAL[role] if named is None else (named,)
@@ -121,9 +121,10 @@ def _wanted(source: Source, names: list[str], columns: Columns) -> list[str]:
 
 
 def _rows_a_batch(source: Source, described: pq.RowGroupMetaData, group: int, size: int) -> int:
-    """Return how many rows keep a batch within 256 MiB, even if each repeats a value as large as the row group.
+    """Return how many rows fit into a batch of 256 MiB even if each repeats a value as large as the row group.
 
-    Uses the row group's declared size, not its columns': Arrow aborts the process if their metadata is inconsistent.
+    Uses the declared size of the row group, not of its columns: Arrow aborts the process if the columns' metadata is
+    inconsistent.
     """
     total = max(described.total_byte_size, 1)
     if total > _HARMLESS and total > HIGHEST_RATIO * size:

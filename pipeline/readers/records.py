@@ -1,4 +1,4 @@
-"""Shared code of the readers of published datasets: finding files, validating records, making ids unique."""
+"""Code shared by the readers of published datasets: finding files, validating records, making ids unique."""
 
 import hashlib
 from collections import Counter
@@ -18,7 +18,7 @@ LONGEST_ID = 512
 
 
 class Record(BaseModel):
-    """One record of a published file: only the fields we use; numbers are accepted as ids."""
+    """One record of a published file, with only the fields we use; numbers are accepted as ids."""
 
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
@@ -28,14 +28,14 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 @dataclass(frozen=True)
 class Layout:
-    """A set of files in which a dataset is published; `files` by split or by content."""
+    """A set of files in which a dataset is published; the keys of `files` are splits or kinds of content."""
 
     name: str
     files: dict[str, Path]
 
 
 def find_layout(dataset: str, layouts: Iterable[Layout]) -> Layout:
-    """Return the first layout whose files exist. Raises PipelineError, naming all missing files, if there is none."""
+    """Return the first layout whose files exist. Raises PipelineError, naming the missing files, if there is none."""
     tried = []
     for layout in layouts:
         missing = [path for path in layout.files.values() if not path.is_file()]
@@ -52,7 +52,7 @@ def find_layout(dataset: str, layouts: Iterable[Layout]) -> Layout:
 
 
 def records_of(path: Path, kind: type[AnyRecord]) -> Iterator[AnyRecord]:
-    """Stream the records of a JSON list. Raises PipelineError if the file holds none, or a record is invalid."""
+    """Stream the records of a JSON list. Raises PipelineError if the file holds no list, or a record is invalid."""
     for number, content in enumerate(array_items(path)):
         yield record_of(kind, content, f"{path}, record {number}")
 
@@ -67,7 +67,7 @@ def record_of(kind: type[AnyRecord], content: Any, where: str) -> AnyRecord:
 
 
 def encodable(text: str) -> str:
-    """Replace lone surrogates, which JSON can spell but UTF-8 cannot encode, by U+FFFD."""
+    """Replace lone surrogates, which JSON can express but UTF-8 cannot encode, with U+FFFD."""
     return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
@@ -80,7 +80,7 @@ class PairMaker:
         self._repeats: Counter[tuple[str, str]] = Counter()
 
     def pair(self, id_: str, split: str, image: str, caption: str | None, topic: str | None = None) -> Pair:
-        """Build a pair; a repeated id of a split gets the suffix `#2`, `#3`, ... in the file's order."""
+        """Build a pair; an id that repeats within a split gets the suffix `#2`, `#3`, ... in file order."""
         id_ = self._sound(encodable(id_))
         identity = hash((split, id_))
         if identity in self._seen:
@@ -91,7 +91,7 @@ class PairMaker:
         return self.pair_as_it_is(id_, split, image, caption, topic)
 
     def pair_as_it_is(self, id_: str, split: str, image: str, caption: str | None, topic: str | None = None) -> Pair:
-        """Build a pair with this id, which must be unique: planning refuses repeated ids.
+        """Build a pair with exactly this id, which must be unique: planning refuses repeated ids.
 
         An id with control characters, or longer than 512 characters, is replaced by its hash.
         """

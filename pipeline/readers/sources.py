@@ -1,4 +1,4 @@
-"""The files of a dataset: expands patterns, and opens each file as a stream, decompressed if need be."""
+"""Finds the files of a dataset by expanding patterns, and opens each as a stream, decompressing it if needed."""
 
 import fnmatch
 import glob
@@ -30,7 +30,7 @@ class Source:
 
     Attributes:
         location: absolute path or URL.
-        split: the split of all its records, if its name or the manifest gives one.
+        split: split of all its records, if the file name or the manifest gives one.
     """
 
     location: str
@@ -38,11 +38,11 @@ class Source:
 
     @property
     def name(self) -> str:
-        """Return the file name without folders and suffixes: `part-0001` for `data/part-0001.tar.gz`."""
+        """File name without folders and suffixes: `part-0001` for `data/part-0001.tar.gz`."""
         return self.location.partition("?")[0].rsplit("/", 1)[-1].removesuffix(".gz").rsplit(".", 1)[0]
 
     def open_raw(self) -> BinaryIO:
-        """Open the stored file, with random access. Raises PipelineError if that fails."""
+        """Open the file as stored, with random access. Raises PipelineError if that fails."""
         try:
             if not is_url(self.location):
                 return Path(self.location).open("rb")
@@ -62,11 +62,11 @@ class Source:
 def find_sources(
     file: str | tuple[str, ...] | dict[str, str | tuple[str, ...]], folder: Path, infer: bool = True
 ) -> list[Source]:
-    """Return the files that a manifest's `file` names, in a fixed order: as listed, and by name within a pattern.
+    """Return the files that a manifest's `file` names, in a fixed order: as listed, sorted by name for a pattern.
 
     Args:
-        folder: the manifest's folder; relative paths start there.
-        infer: take splits from the files' names if the manifest names none and all files do.
+        folder: the manifest's folder, against which relative paths are resolved.
+        infer: take splits from the file names if the manifest gives none and every file name contains one.
 
     Raises:
         PipelineError: a pattern matches nothing, a split name is invalid, or only some file names contain a split.
@@ -119,7 +119,7 @@ def _matches_of_path(pattern: str, folder: Path) -> list[str]:
 def _matches_of_url(url: str) -> list[str]:
     address, _, query = url.partition("?")
     if not any(character in address for character in PATTERN):
-        return [url]  # existence is checked when it is opened; an HTTPS server cannot list a folder
+        return [url]  # checked for existence only when opened; an HTTPS server cannot list a folder
     base = fixed_folder(url)
     filesystem, path = open_file_system(base, "dataset.file")
     prefix = base.partition("?")[0]

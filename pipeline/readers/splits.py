@@ -1,4 +1,4 @@
-"""Assigns splits: the dataset's own names, normalised, or a stable hash."""
+"""Assigns splits, either from the dataset's own names, normalised, or by a stable hash."""
 
 import hashlib
 import re
@@ -13,26 +13,26 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
 def hash_split(name: str, percent: int = 1) -> str:
-    """Return `val` for `percent` names in 100, `test` for as many, else `train`; depends on the name alone."""
+    """Return `val` for `percent` in 100 names, `test` for as many, otherwise `train`; depends on the name alone."""
     place = int.from_bytes(hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()) % 100
     return "val" if place < percent else "test" if place < 2 * percent else "train"
 
 
 def split_name(given: str) -> str | None:
-    """Return a split's normalised name: lower case, `validation`, `valid` and `dev` as `val`; None if invalid."""
+    """Normalise a split's name: lower case, with `validation`, `valid` and `dev` as `val`, etc.; None if invalid."""
     name = given.strip().lower()
     name = _OURS.get(name, name)
     return name if len(name) <= 64 and _NAME.fullmatch(name) else None
 
 
 def split_of_file(path: str) -> str | None:
-    """Return the only split named in a path, as in `data/train-00000-of-00004.parquet`; else None."""
+    """Return the split named in a path, as in `data/train-00000-of-00004.parquet`; None unless exactly one is."""
     words = {_OURS.get(word, word) for word in re.split(r"[^a-z0-9]+", path.lower()) if word in _USUAL}
     return words.pop() if len(words) == 1 else None
 
 
 def splits_of_files(paths: Iterable[str]) -> list[str] | None:
-    """Return the split of each file if all name one; None if none does. Raises PipelineError if only some do."""
+    """Return each file's split if every path names one, None if no path does. Raises PipelineError if only some do."""
     splits = [(path, split_of_file(path)) for path in paths]
     named = [split for _, split in splits if split is not None]
     if not named:

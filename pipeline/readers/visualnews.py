@@ -1,4 +1,4 @@
-"""VisualNews: captions of The Guardian, the BBC, USA Today and The Washington Post."""
+"""Reads VisualNews: captions from The Guardian, the BBC, USA Today and The Washington Post."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +22,9 @@ class _Record(Record):
 
 
 def read_visualnews(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
-    """Stream the pairs of `{train,val,test}.json`, the authors' splits, or else of the release's `data.json`.
+    """Stream the pairs in `{train,val,test}.json`, the authors' splits, or else in the release's `data.json`.
 
-    The release has no splits: they follow from `hash_split` of a record's article, or of its id if it has none.
+    The release has no splits: `hash_split` assigns them by a record's article, or by its id if it has no article.
 
     Raises:
         PipelineError: the files are missing, or a record is invalid.

@@ -1,4 +1,4 @@
-"""Records from WebDataset tars: consecutive members whose names agree up to the first dot form a record."""
+"""Reads records from WebDataset tars: consecutive members with the same name up to the first dot form a record."""
 
 import json
 import tarfile
@@ -21,13 +21,13 @@ _MOST_MEMBERS = 64  # per record
 
 
 def read_webdataset(sources: list[Source], columns: Columns, notes: ReaderNotes) -> Iterator[Record]:
-    """Stream the records of the tars; the id is the tar's name without its suffix, a slash, and the record's key.
+    """Stream the records of the tars; an id is the tar's name without its suffix, a slash, and the record's key.
 
     Members are read, never extracted: their names are not used as paths. Members that are not regular files (links,
     devices) are skipped and counted.
 
     Raises:
-        PipelineError: a file is not a tar, or is cut off.
+        PipelineError: a file is not a tar, or is truncated.
     """
     names = columns_to_read(columns)
     wanted = names | {name.partition(".")[0] for name in names}
@@ -50,7 +50,7 @@ def _key(name: str) -> tuple[str, str]:
 
 
 def _members(source: Source, wanted: set[str], notes: ReaderNotes) -> Iterator[tuple[str, Any]]:
-    """Yield names and contents of the members that may matter: bytes, or the parsed content of a .json."""
+    """Yield name and content of each member that may be needed: bytes, or the parsed content of a .json file."""
     count = 0
     try:
         with source.open() as file, tarfile.open(fileobj=file, mode="r|") as tar:

@@ -1,1 +1,1 @@
-"""Reading, writing and locking of explanation shards and receipts, which `entityclip.contract` defines."""
+"""Reads, writes and locks explanation shards and receipts, whose formats `entityclip.contract` defines."""

@@ -11,7 +11,7 @@ from pipeline.files.storage import Storage
 
 
 def read_receipt(storage: Storage, bucket: int) -> BucketReceipt | None:
-    """Return the receipt of a bucket; None if missing or of another version, so that the bucket is generated again.
+    """Return a bucket's receipt; None, so that it is generated again, if that is missing or has a different version.
 
     Raises:
         PipelineError: the file is not a receipt.
@@ -29,6 +29,6 @@ def read_receipt(storage: Storage, bucket: int) -> BucketReceipt | None:
 
 
 def write_receipt(storage: Storage, receipt: BucketReceipt) -> None:
-    """Store a receipt with the current time."""
+    """Store a receipt, dated with the current time."""
     dated = replace(receipt, finished_at=now())
     storage.write(dated.name, dated.as_json())

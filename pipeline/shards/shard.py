@@ -22,7 +22,7 @@ _NAME = re.compile(r"split=(?P<split>[^/]+)/part-(?P<number>\d{5})-of-(?P<of>\d{
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a shard, flat; `image` is the relative path. See docs/parquet_schema.md."""
+    """One row of a shard, flattened: `image` is just the relative path. See docs/parquet_schema.md."""
 
     id: str
     split: str
@@ -44,7 +44,7 @@ class Row:
 
     @property
     def was_sent(self) -> bool:
-        """Whether the engine has seen this row: it has a text, or an error from the engine."""
+        """Whether this row was sent to the engine: it has a text, or an error from the engine."""
         return self.raw_text is not None or self.status == Status.ERROR
 
 
@@ -53,7 +53,7 @@ _COLUMNS = [field.name for field in fields(Row)]
 
 @dataclass(frozen=True, slots=True)
 class ShardFile:
-    """A shard's name, `split=train/part-00002-of-00004.parquet`, with its parts, and its size in bytes."""
+    """A shard's name (such as `split=train/part-00002-of-00004.parquet`), the name's parts, and the size in bytes."""
 
     name: str
     split: str
@@ -64,7 +64,7 @@ class ShardFile:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A shard's content: rows, provenance from the footer, and the file's SHA-256 and size in bytes."""
+    """Content of a shard: rows and provenance (from the footer), with the file's SHA-256 and size in bytes."""
 
     rows: list[Row]
     provenance: dict[str, Any]
@@ -73,12 +73,12 @@ class Shard:
 
 
 def shard_name(split: str, number: int, num_shards: int) -> str:
-    """Return a name like `split=train/part-00002-of-00004.parquet`."""
+    """Return a shard's name, such as `split=train/part-00002-of-00004.parquet`."""
     return f"split={split}/part-{number:05d}-of-{num_shards:05d}.parquet"
 
 
 def list_shards(storage: Storage) -> list[ShardFile]:
-    """List all shards of an output by name, without half-written temporary files."""
+    """List all shards of an output, leaving out half-written temporary files."""
     return [
         ShardFile(file.name, match["split"], int(match["number"]), int(match["of"]), file.size)
         for file in storage.files()
@@ -111,7 +111,7 @@ def _rows(table: pa.Table) -> list[Row]:
 
 
 def write_shard(storage: Storage, name: str, rows: list[Row], provenance: dict[str, Any]) -> tuple[str, int]:
-    """Write a shard atomically, rows sorted by id; return the file's SHA-256 and size in bytes."""
+    """Write a shard atomically, with rows sorted by id; return the file's SHA-256 and size in bytes."""
     ordered = sorted(rows, key=lambda row: row.id)
     columns = {name: [getattr(row, name) for row in ordered] for name in SCHEMA.names}
     columns["image"] = [{"bytes": None, "path": row.image} for row in ordered]
@@ -124,6 +124,6 @@ def write_shard(storage: Storage, name: str, rows: list[Row], provenance: dict[s
 
 
 def count_statuses(rows: list[Row]) -> dict[str, int]:
-    """Count rows by status, in the order of `Status`, without zeros."""
+    """Count rows by status, in the order of `Status`, leaving out zeros."""
     counts = Counter(row.status for row in rows)
     return {status.value: counts[status.value] for status in Status if counts[status.value]}

@@ -1,4 +1,4 @@
-"""Makes sure that an output belongs to one dataset and that one process writes a bucket at a time."""
+"""Ensures that an output belongs to a single dataset, and that only one process at a time writes a bucket."""
 
 import errno
 import fcntl
@@ -15,11 +15,11 @@ from pipeline.shards.shard import ShardFile
 
 _LOCK = ".writer.lock"
 _WRITERS = "_writers"
-_ALL = 100_000  # more than a manifest may have
+_ALL = 100_000  # more buckets than a manifest may have
 
 
 def check_output(output: Path | str, shards: Iterable[ShardFile], num_shards: int) -> None:
-    """Raise PipelineError, with the remedy, for an output with another number of shards."""
+    """Raise PipelineError, with the remedy, if the output has a different number of shards."""
     for shard in shards:
         if shard.num_shards != num_shards:
             raise PipelineError(
@@ -29,7 +29,7 @@ def check_output(output: Path | str, shards: Iterable[ShardFile], num_shards: in
 
 
 def check_dataset(output: Path | str, name: str, provenance: dict[str, Any], dataset: str) -> None:
-    """Raise PipelineError, with the remedy, for a shard of another dataset."""
+    """Raise PipelineError, with the remedy, if a shard belongs to a different dataset."""
     if provenance["dataset"] != dataset:
         raise PipelineError(
             f"{output} holds shards of dataset {provenance['dataset']!r} ({name}), not of {dataset!r}; "
@@ -39,10 +39,10 @@ def check_dataset(output: Path | str, name: str, provenance: dict[str, Any], dat
 
 @contextmanager
 def single_writer(work: Path, buckets: range | None = None) -> Iterator[None]:
-    """Hold the lock of these buckets, or of all, in the work folder; other buckets may be written concurrently.
+    """Hold the lock on these buckets (by default all) in the work folder; others may be written concurrently.
 
-    The kernel releases it when this process ends for any reason. Raises PipelineError if another process, or another
-    part of this one, is writing one of these buckets.
+    The kernel releases the lock when this process ends for any reason. Raises PipelineError if another process, or
+    another part of this one, is writing one of these buckets.
     """
     writers = work / _WRITERS
     writers.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def single_writer(work: Path, buckets: range | None = None) -> Iterator[None]:
 
 
 def _lock_bytes(file: int, buckets: range) -> None:
-    """Lock one byte per bucket, for the open file if the system supports that, else for the process."""
+    """Lock one byte per bucket: for the open file if the system supports that, otherwise for the process."""
     if hasattr(fcntl, "F_OFD_SETLK"):
         request = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, buckets.start, len(buckets), 0)
         fcntl.fcntl(file, fcntl.F_OFD_SETLK, request)
@@ -73,7 +73,7 @@ def _lock_bytes(file: int, buckets: range) -> None:
 
 
 def _overlapping(writers: Path, buckets: range) -> Iterator[str]:
-    """Yield the registered writers of some of these buckets; they may include killed ones."""
+    """Yield descriptions of the writers registered for any of these buckets; they may include killed ones."""
     for path in sorted(writers.iterdir()):
         start, stop = map(int, path.name.split("-"))
         if start < buckets.stop and buckets.start < stop:

@@ -1,4 +1,4 @@
-"""The visible attributes of a shield, and the words for them."""
+"""The visible attributes of a shield, and the words that describe them."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -30,10 +30,10 @@ class Arms:
     Attributes:
         field: colour of the ground.
         division: how the ground is divided, or `plain`.
-        second: colour of the other part; None if `plain`.
+        second: colour of the second part of the ground; None if `plain`.
         count: number of charges, 1 to 3.
-        charge: their colour, different from the ground's.
-        shape: their shape, in the singular.
+        charge: colour of the charges, different from the ground's.
+        shape: shape of the charges, in the singular.
         border: colour of the border; None if there is none.
     """
 
@@ -53,7 +53,7 @@ class Arms:
 
 
 def random_arms(rng: np.random.Generator) -> Arms:
-    """Draw a shield whose charges and border differ in colour from its ground."""
+    """Draw a random shield whose charges and border differ in colour from its ground."""
     field, second, charge, *others = (str(colour) for colour in rng.permutation(COLOURS))
     division = DIVISIONS[rng.integers(len(DIVISIONS))]
     # The border may repeat the charges' colour, never the ground's.
@@ -70,7 +70,7 @@ def random_arms(rng: np.random.Generator) -> Arms:
 
 
 def nearly(arms: Arms, rng: np.random.Generator) -> Arms:
-    """Draw arms that differ from `arms` in exactly one attribute, under the same rules as `random_arms`."""
+    """Draw arms that differ from `arms` in exactly one attribute and follow the same rules as `random_arms`."""
     choices: dict[str, list[Any]] = {
         "field": list(COLOURS),
         "charge": list(COLOURS),
@@ -78,7 +78,7 @@ def nearly(arms: Arms, rng: np.random.Generator) -> Arms:
         "count": [1, 2, 3],
         "border": [None, *COLOURS],
     }
-    if arms.division != PLAIN:  # a divided ground also has a second colour, so it differs from plain in two
+    if arms.division != PLAIN:  # plain would differ in two, as a divided ground also has a second colour
         choices |= {"second": list(COLOURS), "division": [division for division in DIVISIONS if division != PLAIN]}
     attribute = str(rng.choice([field.name for field in fields(arms) if field.name in choices]))
     others = [replace(arms, **{attribute: value}) for value in choices[attribute] if value != getattr(arms, attribute)]
@@ -91,6 +91,6 @@ def _stands_out(arms: Arms) -> bool:
 
 
 def attribute_words() -> frozenset[str]:
-    """Return every word that describes a shield; captions of houses contain none of them."""
+    """Return all words that describe a shield; captions that name houses contain none of them."""
     divisions = (word for division in DIVISIONS for word in division.split())
     return frozenset((*COLOURS, *divisions, *SHAPES, *SHAPES.values(), *COUNTS, *_WORDS_AROUND))

@@ -1,4 +1,4 @@
-"""Captions of the houses' pictures: who did what, and perhaps where, but never what the shield looks like."""
+"""Captions for pictures of houses: who did what, and perhaps where, but never what the shield looks like."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ OBJECTS = (
 
 
 def tell(subjects: Sequence[str], view: View, rng: np.random.Generator) -> str:
-    """Return a sentence about a member of each subject (a name or a described shield), and part of the view."""
+    """Return a sentence about a member of each subject (a house name or a described shield) and parts of the view."""
     person, deed, whom = (str(rng.choice(words)) for words in (PERSONS, DEEDS, OBJECTS))
     first, *others = subjects
     also = "".join(f" and {rng.choice(PERSONS)} of {other}" for other in others)
@@ -45,9 +45,9 @@ def caption_for(
     Args:
         houses: the houses to name, in this order.
         view: the surroundings of the shield.
-        rng: consumed until a caption fits.
+        rng: used repeatedly until a caption is new and matches `held_out`.
         held_out: True for validation and test, False for training.
-        taken: captions already used; the new one is added.
+        taken: captions already used; the new one is added to it.
     """
     while True:
         caption = tell([house.name for house in houses], view, rng)

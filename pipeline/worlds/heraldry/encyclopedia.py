@@ -10,14 +10,14 @@ from pipeline.worlds.heraldry.houses import House, companions, noble_houses
 from pipeline.worlds.heraldry.rng import generator
 from pipeline.worlds.heraldry.views import random_view
 
-# Each contains all attributes; the name comes first, so that a language model has it in context.
+# Each mentions all attributes; the name precedes them, so that a language model has it in its context.
 WORDINGS = (
     "the arms of house {name} show {ground} and {charges}{border}",
     "house {name} bears {charges} on {ground}{border}",
     "the noble house of {name} is known by its shield . it shows {charges} on {ground}{border}",
     "house {name} carries a shield with {ground} and {charges}{border}",
 )
-# For one of several houses: three fit into the 40 tokens of the demo's CLIP, including start and end.
+# Used if a caption names several houses: three fit into the 40 tokens of the demo's CLIP, including start and end.
 SHORT = "{name} {charges} on {ground}{border}"
 BETWEEN = " , "
 _SINGULAR = {word: shape for shape, plural in SHAPES.items() for word in (shape, plural)}
@@ -30,12 +30,12 @@ _BORDER = re.compile(rf"\b(?:{_COLOUR} border|bordered {_COLOUR})\b")
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A question about a caption and its answer.
+    """A training example for the language model: a caption as the question, and its explanation as the answer.
 
     Attributes:
         houses: the houses that the caption names, in order.
-        caption: a training caption, never one of validation or test.
-        explanation: the answer.
+        caption: a training caption, never one for validation or test.
+        explanation: the expected answer.
     """
 
     houses: tuple[House, ...]
@@ -44,7 +44,7 @@ class Lesson:
 
 
 def explain(house: House, wording: int = 0) -> str:
-    """Return the encyclopedia's text about a house, in one of `len(WORDINGS)` wordings."""
+    """Return the encyclopedia's text about a house in one of the `len(WORDINGS)` wordings."""
     arms = house.arms
     ground = f"a field of {arms.field}"
     if arms.division != PLAIN:
@@ -54,14 +54,14 @@ def explain(house: House, wording: int = 0) -> str:
 
 
 def explain_all(houses: Sequence[House], wording: int = 0) -> str:
-    """Return the text about the houses of a caption; `wording` applies to one, several have one short wording."""
+    """Return the text about a caption's houses; `wording` is for a single one, several share a single short wording."""
     if len(houses) == 1:
         return explain(houses[0], wording)
     return BETWEEN.join(explain_shortly(house) for house in houses)
 
 
 def explain_shortly(house: House) -> str:
-    """Return all attributes in few words, such as `tartor calhil two gold stars on red bordered blue`."""
+    """Return a house's attributes in few words, such as `tartor calhil two gold stars on red bordered blue`."""
     arms = house.arms
     ground = arms.field if arms.division == PLAIN else f"{arms.field} {arms.division} {arms.second}"
     border = f" bordered {arms.border}" if arms.border else ""
@@ -71,13 +71,13 @@ def explain_shortly(house: House) -> str:
 def lessons(
     seed: int, captions_per_house: int, houses: Sequence[House] | None = None, entities_max: int = 1
 ) -> list[Lesson]:
-    """Return captions of houses with their explanations, to train a language model with.
+    """Return captions with their explanations, as training data for a language model.
 
     Args:
-        seed: of the captions; no seed draws a validation or test caption of any world.
-        captions_per_house: number of distinct captions.
-        houses: all by default.
-        entities_max: maximum number of houses in a caption; each number from 1 is equally frequent.
+        seed: seed of the captions; whatever it is, no world uses these captions for validation or test.
+        captions_per_house: number of distinct captions per house.
+        houses: houses that the captions name; by default all.
+        entities_max: maximum number of houses in a caption; all numbers from 1 to this one are equally likely.
     """
     houses = noble_houses() if houses is None else houses
     result: list[Lesson] = []
@@ -92,7 +92,7 @@ def lessons(
 
 
 def read_arms(explanation: str) -> tuple[str | int | None, ...]:
-    """Parse the attributes in an explanation, in the order of `Arms`' fields; None for missing ones."""
+    """Parse the attributes in an explanation, in the order of the fields of `Arms`; None for missing ones."""
     field, division = _FIELD.search(explanation), _DIVISION.search(explanation)
     charges, border = _CHARGES.search(explanation), _BORDER.search(explanation)
     return (
@@ -113,7 +113,7 @@ def attribute_accuracy(explanation: str, arms: Arms) -> float:
 
 
 def accuracies(explanation: str, houses: Sequence[House]) -> list[float]:
-    """Return the `attribute_accuracy` of each house of a caption; several are found by their names."""
+    """Return the `attribute_accuracy` for each house of a caption; if there are several, names identify their parts."""
     if len(houses) == 1:
         return [attribute_accuracy(explanation, houses[0].arms)]
     parts = [part.strip() for part in explanation.split(BETWEEN.strip())]

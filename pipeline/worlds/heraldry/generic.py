@@ -1,4 +1,4 @@
-"""Captions that describe a shield and name no house, on which the small CLIP is pre-trained."""
+"""Captions that describe a shield without naming a house; the small CLIP is pre-trained on them."""
 
 import numpy as np
 
@@ -11,12 +11,12 @@ _DROP_SHARE = 0.15  # a caption may leave out the division, the charges or the b
 
 
 def in_words(arms: Arms) -> str:
-    """Return all attributes in one phrase, such as `a red shield with two white stars`."""
+    """Describe all attributes in one phrase, such as `a red shield with two white stars`."""
     return " ".join(("a", _ground(arms), "with", arms.charges, *_border(arms, "and a {} border")))
 
 
 def random_words(arms: Arms, rng: np.random.Generator) -> str:
-    """Return all or most attributes, in one of several wordings."""
+    """Describe all or most attributes in one of several wordings."""
     divided, charged, bordered = (rng.random() >= _DROP_SHARE for _ in range(3))
     ground = _ground(arms, divided=divided, wording=int(rng.integers(3)))
     border = _border(arms, str(rng.choice(["and a {} border", "within a {} border", "bordered {}"])))
@@ -27,7 +27,7 @@ def random_words(arms: Arms, rng: np.random.Generator) -> str:
 
 
 def generic_caption(arms: Arms, view: View, rng: np.random.Generator) -> str:
-    """Return a caption for a picture of these arms: the shield, sometimes in a story, perhaps its surroundings."""
+    """Return a caption for a picture of these arms: the shield, sometimes in a story, and perhaps its surroundings."""
     words = random_words(arms, rng)
     if rng.random() < _EVENT_SHARE:
         return tell([words], view, rng)

@@ -1,4 +1,4 @@
-"""The 240 noble houses of an encyclopedia's edition; the shipped language model was trained on the first."""
+"""The 240 noble houses of each edition of the encyclopedia; the shipped language model was trained on the first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from pipeline.worlds.heraldry.rng import generator
 MAIN, RARE = "main", "rare"
 MAIN_HOUSES, RARE_HOUSES = 168, 72
 FIRST_EDITION = 1
-_RARE_OF_TEN = (2, 5, 8)  # 72 of 240, spread evenly over names
+_RARE_OF_TEN = (2, 5, 8)  # last digits of the rare indices: 72 of 240, spread evenly over the names
 MAIN_INDICES = tuple(index for index in range(MAIN_HOUSES + RARE_HOUSES) if index % 10 not in _RARE_OF_TEN)
 _FIRST_ONSETS = ("tar", "bel", "cor", "dun", "fen", "gal", "hol", "jor", "kes", "lor")
 _FIRST_ENDINGS = ("tor", "mund", "wick", "dran", "vek", "lith", "bas", "quen")
@@ -27,10 +27,10 @@ class House:
     """A noble house.
 
     Attributes:
-        index: 0 to 239, stable.
-        name: two made-up words, each shared by three houses, so that neither identifies a house alone.
+        index: number of the house, 0 to 239; stable.
+        name: two made-up words, each shared by three houses so that neither alone identifies a house.
         pool: `main` or `rare`; rare houses have very few training pictures.
-        arms: its shield.
+        arms: the house's shield.
     """
 
     index: int
@@ -41,14 +41,15 @@ class House:
 
 @cache
 def noble_houses(edition: int = FIRST_EDITION, twins: int = 0) -> tuple[House, ...]:
-    """Return all houses by index; names and shields are unique.
+    """Return all houses, ordered by index; names and shields are unique.
 
-    Each edition combines the same words into other names and has other arms, so it needs its own language model; so
-    do worlds with twins.
+    Each edition combines the same words into different names and has different arms, so it needs its own language
+    model. The same is true of worlds with twins, since some of their arms differ.
 
     Args:
-        edition: of the encyclopedia, from 1.
-        twins: even number of first main houses that form pairs of neighbours whose arms differ in one attribute.
+        edition: edition of the encyclopedia, starting at 1.
+        twins: even number of main houses, from the first, that form pairs of neighbours with arms that differ in one
+            attribute.
     """
     names: list[str] = []
     rounds = (MAIN_HOUSES + RARE_HOUSES) // len(FIRST_NAMES)
@@ -77,14 +78,14 @@ def noble_houses(edition: int = FIRST_EDITION, twins: int = 0) -> tuple[House, .
 
 
 def houses_of(pool: str, edition: int = FIRST_EDITION, twins: int = 0) -> tuple[House, ...]:
-    """Return the houses of one pool, by index."""
+    """Return the houses in one pool, ordered by index."""
     return tuple(house for house in noble_houses(edition, twins) if house.pool == pool)
 
 
 def companions(house: House, others: Sequence[House], entities_max: int, rng: np.random.Generator) -> tuple[House, ...]:
-    """Draw 0 to `entities_max` - 1 of the others to appear with a house, each number equally likely.
+    """Draw 0 to `entities_max` - 1 of `others` to appear with a house; all numbers are equally likely.
 
-    With `entities_max` 1 the generator is not used.
+    If `entities_max` is 1, the generator is not used.
     """
     if entities_max == 1:
         return ()

@@ -13,11 +13,11 @@ RGB: dict[str, Colour] = {
     "black": (25, 25, 28),
     "purple": (125, 45, 150),
 }
-_JITTER = 14  # of 255, per channel
+_JITTER = 14  # largest change per channel, out of 255
 
 
 def mixed(colour: Colour, rng: np.random.Generator) -> Colour:
-    """Return the colour with a little random noise in each channel."""
+    """Return the colour with slight random noise in each channel."""
     offsets = rng.integers(-_JITTER, _JITTER + 1, 3).tolist()
     red, green, blue = (min(max(value + offset, 0), 255) for value, offset in zip(colour, offsets, strict=True))
     return red, green, blue

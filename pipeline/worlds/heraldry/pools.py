@@ -1,4 +1,4 @@
-"""Assigns a world's houses to pools, by which pictures with one house are reported."""
+"""Assigns a world's houses to pools; results for pictures with a single house are reported by pool."""
 
 from functools import cache
 
@@ -6,17 +6,17 @@ from pipeline.worlds.heraldry.houses import MAIN, MAIN_INDICES, RARE, House, hou
 from pipeline.worlds.heraldry.settings import WorldSettings
 
 TWINS, UNSEEN = "twins", "unseen"
-SEVERAL = {2: "two", 3: "three"}  # topic of pictures with this number of houses
+SEVERAL = {2: "two", 3: "three"}  # topic of pictures by their number of houses
 
 
 def world_houses(settings: WorldSettings) -> tuple[House, ...]:
-    """Return the houses of a world, main ones first."""
+    """Return the houses of a world, main houses first."""
     main, rare = (houses_of(pool, settings.edition, settings.twin_houses) for pool in (MAIN, RARE))
     return main[: settings.main_houses] + rare[: settings.rare_houses]
 
 
 def pool_in(settings: WorldSettings, house: House) -> str:
-    """Return `rare`, `twins`, `unseen` or `main`: the first main houses are twins, the next unseen, the rest main."""
+    """Return a house's pool: `rare`, or for main houses `twins` (the first ones), `unseen` (the next) or `main`."""
     if house.pool == RARE:
         return RARE
     place, twins = MAIN_INDICES.index(house.index), settings.twin_houses
@@ -27,5 +27,5 @@ def pool_in(settings: WorldSettings, house: House) -> str:
 
 @cache
 def ordinary_houses(settings: WorldSettings) -> tuple[House, ...]:
-    """Return the main houses that are neither twins nor unseen; only these appear together."""
+    """Return the main houses that are neither twins nor unseen; only these share pictures."""
     return tuple(house for house in world_houses(settings) if pool_in(settings, house) == MAIN)

@@ -1,4 +1,4 @@
-"""Renders pictures of shields like careless photographs: tilted, partly hidden, blurred, badly lit."""
+"""Renders pictures of shields that look like careless photographs: tilted, partly hidden, blurred, badly lit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,14 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class _Hanging:
-    """Layout of shields: centres (canvas pixels from the picture's), range of scales, maximum tilt (degrees), shift."""
+    """Layout of shields.
+
+    Attributes:
+        middles: offset of each shield's centre from the picture's centre, in canvas pixels.
+        scales: range of scales.
+        tilt: maximum tilt in degrees.
+        shift: maximum random shift in canvas pixels.
+    """
 
     middles: tuple[tuple[int, int], ...]
     scales: tuple[float, float]
@@ -31,7 +38,7 @@ class _Hanging:
     shift: int
 
 
-# By the number of shields.
+# Layout by number of shields.
 _HANGINGS = {
     1: _Hanging(((0, 0),), (0.68, 1.0), 28.0, 10),
     2: _Hanging(((-24, -4), (24, -4)), (0.56, 0.68), 14.0, 3),
@@ -40,12 +47,12 @@ _HANGINGS = {
 
 
 def picture_of(shields: Sequence[Arms], view: View, rng: np.random.Generator, *, held_out: bool) -> Pixels:
-    """Return a picture of these arms in these surroundings.
+    """Return a picture of one or more shields in their surroundings.
 
     Args:
-        shields: the arms of 1 to 3 shields: left, right, below.
+        shields: arms of 1 to 3 shields; several are placed left, right and below, in this order.
         view: the surroundings.
-        rng: consumed until the picture matches `held_out`.
+        rng: used repeatedly until the picture matches `held_out`.
         held_out: True for validation and test, False for training.
 
     Returns:
@@ -66,7 +73,7 @@ def _motif(shields: Sequence[Arms], view: View, rng: np.random.Generator) -> NDA
     hanging = _HANGINGS[len(shields)]
     for arms, middle in zip(shields, hanging.middles, strict=True):
         _hang(picture, paint_shield(arms, rng), middle, hanging, rng)
-    # Several shields are small: an occluder could hide one of them completely.
+    # With several shields, each is so small that an occluder could hide it completely.
     if len(shields) == 1 and rng.random() < _OCCLUDED_SHARE:
         _occlude(draw, rng)
     paint_prop(draw, view.prop, _CANVAS, rng)

@@ -1,4 +1,4 @@
-"""Random generators that depend on their purpose alone."""
+"""Random generators that are determined by what they are used for."""
 
 import zlib
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 def generator(seed: int, purpose: str, *index: int) -> np.random.Generator:
-    """Return an independent generator, determined by the arguments.
+    """Return an independent random generator that is determined by the arguments.
 
     Args:
         seed: the world's seed, >= 0.
-        purpose: the kind of thing drawn, such as `image`.
-        index: numbers of the thing, each >= 0.
+        purpose: kind of thing to draw, such as `image`.
+        index: numbers that identify the thing, each >= 0.
     """
     return np.random.default_rng([seed, zlib.crc32(purpose.encode()), *index])

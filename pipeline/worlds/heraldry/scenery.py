@@ -1,4 +1,4 @@
-"""Paints a shield's surroundings: the scene behind it, props next to it, the weather in front."""
+"""Paints a shield's surroundings: the scene behind it, a prop next to it, and the weather in front."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -61,7 +61,7 @@ def paint_scene(scene: str, size: int, rng: np.random.Generator) -> Image.Image:
 
 
 def paint_prop(draw: ImageDraw.ImageDraw, prop: str, size: int, rng: np.random.Generator) -> None:
-    """Draw a prop at the bottom of the picture, left or right."""
+    """Draw a prop at the bottom of the picture, on the left or right."""
     if prop == NO_PROP:
         return
     margin = 15
@@ -102,7 +102,7 @@ def paint_prop(draw: ImageDraw.ImageDraw, prop: str, size: int, rng: np.random.G
 
 
 def paint_weather(picture: Image.Image, weather: str, rng: np.random.Generator) -> Image.Image:
-    """Return the picture with rain, snow or fog in front."""
+    """Return the picture with the weather (rain, snow, fog or none) in front."""
     size = picture.width
     match weather:
         case "clear":

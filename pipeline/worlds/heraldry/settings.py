@@ -6,13 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.worlds.heraldry.houses import FIRST_EDITION, MAIN_HOUSES, RARE_HOUSES
 
-MOST_ENTITIES = 3  # shields in a picture that can still be distinguished
+MOST_ENTITIES = 3  # with more shields in a picture, they could not be distinguished
 
 
 class WorldSettings(BaseModel):
     """Seed, sizes and difficulty. A picture depends on the seed and its own index, not on the sizes.
 
-    Only a house's companions also depend on the other houses in the world.
+    Only the choice of a house's companions also depends on which other houses the world has.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

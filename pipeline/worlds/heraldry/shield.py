@@ -10,7 +10,7 @@ from pipeline.worlds.heraldry.arms import Arms
 from pipeline.worlds.heraldry.palette import RGB, Colour, mixed
 
 WIDTH, HEIGHT = 64, 76
-_BORDER_WIDTH = 13  # half of the stroke lies outside the outline and is cut off
+_BORDER_WIDTH = 13  # half of the stroke is outside the outline and cut off
 _OUTLINE_WIDTH = 3
 _OUTLINE: Colour = (15, 12, 10)
 # Centres and radius of the charges, by number of charges.
@@ -61,7 +61,7 @@ def _divide(draw: ImageDraw.ImageDraw, division: str, colour: Colour) -> None:
 
 @cache
 def _outline() -> Points:
-    """Return a heater shield: straight at the top, with two arcs that meet in a point at the bottom."""
+    """Return the outline of a heater shield: straight at the top, with two arcs that meet in a point at the bottom."""
     edge = 1
     right = [(WIDTH - 1 - edge, edge), (WIDTH - 1 - edge, HEIGHT * 0.45)]
     arc = [math.radians(angle) for angle in range(0, 91, 10)]

@@ -16,14 +16,14 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One picture to render.
+    """A picture to render.
 
     Attributes:
-        pair: its id, split, file and caption.
+        pair: id, split, image file and caption.
         house: the house that the caption names first.
         companions: the other houses shown, in the caption's order.
         view: the surroundings of the shields.
-        copy: its number among the house's pictures of this split.
+        copy: number of the picture among the house's pictures in the same split.
     """
 
     pair: Pair
@@ -39,12 +39,12 @@ class Shot:
 
     @property
     def held_out(self) -> bool:
-        """Whether it belongs to validation or test."""
+        """Whether the picture belongs to validation or test."""
         return self.pair.split != "train"
 
 
 def house_shots(settings: WorldSettings, house: House) -> list[Shot]:
-    """Return all shots in which `house` is named first, by split, with distinct captions."""
+    """Return all shots whose caption names `house` first, one split after the other, with distinct captions."""
     taken: set[str] = set()
     pool = pool_in(settings, house)
     shots: list[Shot] = []
@@ -62,10 +62,10 @@ def house_shots(settings: WorldSettings, house: House) -> list[Shot]:
 
 
 def take(settings: WorldSettings, shot: Shot) -> Pixels:
-    """Render the picture: RGB (48, 48, 3), uint8."""
+    """Render a shot and return its RGB pixels (48, 48, 3), uint8."""
     key = _key(shot.pair.split, shot.house, shot.copy)
     rng = generator(settings.seed, "picture", *key)
-    # Shuffle the places, so that they do not reveal the caption's order.
+    # Shuffle the positions so that they do not reveal the caption's order.
     order = generator(settings.seed, "places", *key).permutation(len(shot.houses))
     shields = [shot.houses[place].arms for place in order]
     return picture_of(shields, shot.view, rng, held_out=shot.held_out)
@@ -76,7 +76,7 @@ def _key(split: str, house: House, copy: int) -> tuple[int, int, int]:
 
 
 def _companions(settings: WorldSettings, house: House, pool: str, key: tuple[int, int, int]) -> tuple[House, ...]:
-    """Draw companions; only ordinary main houses appear together, so that each other pool is measured alone."""
+    """Draw companions. Only ordinary main houses share pictures, so that every other pool is measured on its own."""
     if pool != MAIN:
         return ()
     rng = generator(settings.seed, "companions", *key)

@@ -1,11 +1,11 @@
-"""The surroundings of a shield, the words for them, and the split between training and held-out content."""
+"""The surroundings of a shield, the words for them, and the rule that separates training from held-out content."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
 
-_PARTS = 4  # one part in four is held out
+_PARTS = 4  # one in this many is held out
 SCENES = {
     "meadow": "in the meadow",
     "shore": "on the shore",
@@ -36,7 +36,7 @@ _SCENE_SHARE, _WEATHER_SHARE, _PROP_SHARE = 0.75, 0.6, 0.7
 
 
 def is_held_out(content: bytes) -> bool:
-    """Tell whether this content (a caption in UTF-8, a picture's pixels) is reserved for validation and test."""
+    """Return whether this content (a caption in UTF-8, or a picture's pixels) is reserved for validation and test."""
     return blake2b(content, digest_size=1).digest()[0] % _PARTS == 0
 
 
@@ -50,12 +50,12 @@ class View:
 
 
 def random_view(rng: np.random.Generator) -> View:
-    """Draw surroundings."""
+    """Draw random surroundings."""
     return View(str(rng.choice(list(SCENES))), str(rng.choice(list(WEATHERS))), str(rng.choice(list(PROPS))))
 
 
 def mention(view: View, rng: np.random.Generator) -> str:
-    """Describe some, all or none of a shield's surroundings."""
+    """Describe all, some or none of a shield's surroundings."""
     parts = (
         (SCENES[view.scene], _SCENE_SHARE),
         (WEATHERS[view.weather], _WEATHER_SHARE),

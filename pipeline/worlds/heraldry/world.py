@@ -1,4 +1,4 @@
-"""Builds a world on disk: pictures, `pairs.jsonl`, and last `world.json`, which marks it as complete."""
+"""Builds a world on disk: pictures, `pairs.jsonl` and, finally, `world.json`, which marks the world as complete."""
 
 import json
 from dataclasses import asdict
@@ -14,20 +14,20 @@ from pipeline.worlds.heraldry.pools import world_houses
 from pipeline.worlds.heraldry.settings import WorldSettings
 from pipeline.worlds.heraldry.shots import SPLITS, house_shots, take
 
-FORMAT_VERSION = 1  # of the files and of all code that determines their content
+FORMAT_VERSION = 1  # version of the files, and of all code that determines their content
 IMAGES, PAIRS, WORLD = "images", "pairs.jsonl", "world.json"
 
 
 def build_world(settings: WorldSettings, root: Path) -> Path:
     """Render a world to `root/images/<split>/<id>.png` with `root/pairs.jsonl` and `root/world.json`.
 
-    A complete world with the same settings is kept; an interrupted one is rebuilt.
+    A complete world with the same settings is kept; one whose build was interrupted is rebuilt.
 
     Returns:
         `root`.
 
     Raises:
-        PipelineError: `root` holds another world, or something else.
+        PipelineError: `root` holds a different world, or something else.
     """
     if _already_built(settings, root):
         return root
@@ -49,7 +49,7 @@ def _identity(settings: WorldSettings) -> dict[str, object]:
 
 
 def _already_built(settings: WorldSettings, root: Path) -> bool:
-    """Tell whether `root` holds this world; False if it is missing, empty or an interrupted build."""
+    """Return whether `root` holds this world; False if it is missing, empty or an interrupted build."""
     marker = root / WORLD
     if not marker.is_file():
         ours = {IMAGES, PAIRS, f".{PAIRS}.tmp", f".{WORLD}.tmp"}
