@@ -1,4 +1,4 @@
-"""Resolves paths in flow parameters: relative to the project's root, whatever a worker's working directory is.
+"""Resolves paths in flow parameters against the project's root, whatever a worker's working directory is.
 
 The command line resolves its arguments against the user's working directory before it calls a flow.
 """

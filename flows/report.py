@@ -14,7 +14,7 @@ def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> Repor
     """Write the page, then print its verdict and the paths of the files written.
 
     Raises:
-        ModelError: a folder has nothing to report on, or the page cannot be written to `out`.
+        ModelError: a folder contains nothing to report on, or the page cannot be written to `out`.
     """
     for run in runs:
         if is_url(run):

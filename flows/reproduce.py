@@ -37,7 +37,7 @@ def reproduce(
     overrides: list[str] | None = None,
     force: bool = False,
 ) -> ArmsTable:
-    """Check, import or generate explanations, train every arm with every seed, evaluate, and write the table.
+    """Check the data, import or generate explanations, train each arm with each seed, evaluate, and write the table.
 
     Args:
         benchmark: n24news, visualnews or goodnews.

@@ -1,4 +1,4 @@
-"""Resizes images of rows, and keeps them in an LRU cache of limited size in bytes."""
+"""Resizes images of rows, and keeps them in an LRU cache whose size in bytes is limited."""
 
 import threading
 from collections import OrderedDict

@@ -15,7 +15,7 @@ from pipeline.inspect.query_process import QueryProcess
 from pipeline.inspect.summary import Summary
 
 TOP = 10
-_CAPTIONS_AN_IMAGE = 5  # if images have more pairs, fewer than TOP of them may be shown
+_CAPTIONS_AN_IMAGE = 5  # with more pairs per image than this, fewer than TOP images may be shown
 LONGEST_QUERY = 1_000  # characters
 
 

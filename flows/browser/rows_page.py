@@ -113,7 +113,7 @@ class Browse:
         return self._rows.image_root(shard)
 
     def find(self, row_id: str, abandoned: Abandoned) -> list[dict[str, str]]:
-        """Return shard, split and id of up to two rows with this id or, if there are none, with this prefix."""
+        """Return shard, split and id of up to two rows with this id or, failing that, with ids that start with it."""
         found: list[dict[str, str]] = self._queries.find(row_id, 2, abandoned).to_pylist()
         same = [one for one in found if one["id"] == row_id]
         return same or found

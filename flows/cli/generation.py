@@ -57,7 +57,7 @@ def import_explanations(
     model: Annotated[str, typer.Option(help="the LLM that wrote the texts, if known")] = "unknown",
     out: Annotated[str | None, typer.Option("--out", help="default: the manifest's output plus -imported")] = None,
 ) -> None:
-    """Write released explanations into Parquet shards, without an LLM."""
+    """Write released explanations as Parquet shards, without an LLM."""
     from flows.display.printing import show_lines
     from pipeline.import_released.importer import import_explanations as import_texts
 

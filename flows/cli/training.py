@@ -30,7 +30,7 @@ def train(
     from model.settings.load import load_settings
 
     changed = [*([] if preset is None else [f"preset={preset}"]), *(override or [])]
-    load_settings(config, changed)  # so that errors show before Prefect starts
+    load_settings(config, changed)  # so that errors are reported before Prefect starts
     start_temporary_server()
     from flows.display.summaries import show_training
     from flows.project_paths import absolute_overrides
@@ -55,7 +55,7 @@ def evaluate(
     with announced_if_slow("starting"):
         from model.checkpoints.checkpoint import read_checkpoint_card
 
-        read_checkpoint_card(run)  # so that errors show before Prefect starts
+        read_checkpoint_card(run)  # so that errors are reported before Prefect starts
     start_temporary_server()
     from flows.display.retrieval import show_arms
     from flows.evaluate import evaluate_entityclip

@@ -1,8 +1,8 @@
 """Detects flow runs whose process is gone: Prefect leaves a run *Running* if its worker died with it.
 
 Each of our flow runs has a progress artifact that a thread updates every few seconds (`ProgressArtifact`). The time of
-the update is the run's heartbeat, and the artifact's metadata identify the process. If that is on the same machine, it
-is looked up; on a different machine, the run is considered dead after a certain time without heartbeats.
+the update is the run's heartbeat, and the artifact's metadata identify the process. A process on the same machine is
+looked up; a run on a different machine is considered dead after a while without heartbeats.
 """
 
 import os

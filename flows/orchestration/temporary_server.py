@@ -22,7 +22,7 @@ _PATIENCE = "on a cold machine this may take minutes"
 
 
 def start_temporary_server() -> None:
-    """Start Prefect's temporary server and wait until it answers, unless a server is set by PREFECT_API_URL.
+    """Start Prefect's temporary server and wait until it answers, unless PREFECT_API_URL names a server.
 
     Call this after checking the user's input and before importing a flow, since importing Prefect takes seconds.
 
@@ -78,7 +78,7 @@ def _start(server: Any) -> None:
 
 
 def _await_answer(server: Any) -> None:
-    """Poll the server until it answers, however long that takes; the caller limits the time."""
+    """Poll the server until it answers; the caller limits the time."""
     import httpx
 
     while True:

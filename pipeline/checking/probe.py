@@ -19,7 +19,7 @@ def probe_engine(job: Job, requests: list[Request], to_generate: int) -> Estimat
     """
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
-        elsewhere = replace(job, manifest=job.manifest.model_copy(update={"work": Path(folder)}))  # for a server log
+        elsewhere = replace(job, manifest=job.manifest.model_copy(update={"work": Path(folder)}))  # where servers log
         with engine_for(elsewhere) as engine:
             opened = time.monotonic()
             completions = list(engine.complete(requests))

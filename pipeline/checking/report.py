@@ -83,7 +83,7 @@ Code = Literal[
 
 
 class Finding(_Part):
-    """Something to know before a run. `code` is stable; `what` and `mend` are for people to read."""
+    """Something worth knowing before a run. `code` is stable; `what` and `mend` are for people to read."""
 
     code: Code
     severity: Severity

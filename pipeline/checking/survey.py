@@ -18,7 +18,7 @@ from pipeline.pair import Pair
 Digests = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 
-NOTHING = 0  # digest of anything not to compare: an empty caption, an image that was not decoded
+NOTHING = 0  # digest of whatever is not compared: empty captions, images that were not decoded
 _SPLITS = ("train", "val", "test")  # in order: content of a split that also occurs in an earlier one is a leak
 _APART = re.compile(r"[\W_]+")
 

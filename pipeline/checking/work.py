@@ -68,13 +68,13 @@ def plan_work(
         pairs: the dataset's pairs, without repeated ids.
         folder: temporary folder for the plan.
         total: number of pairs.
-        limit: number of pairs that the run would take, from the first; None for all.
+        limit: plan a run for the first `limit` pairs only; None for all.
         redo: which rows the run would generate again.
         requests: number of requests to keep for a probe.
         image_problem: returns why an image cannot be used; None if no problem is known.
 
     Raises:
-        PipelineError: in the cases in which generation raises it.
+        PipelineError: in the same cases as generation.
     """
     existing = shards_there(job)
     with Progress("plan", "pairs", total, bar=False) as progress:

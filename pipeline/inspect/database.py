@@ -159,7 +159,7 @@ def bracketed(where: str) -> str:
 
 
 def _closes_more(where: str) -> bool:
-    """Return whether it closes a bracket that it did not open, in which case the rest would escape the condition."""
+    """Return whether `where` closes a bracket that it did not open, so that the rest would escape the condition."""
     tokens = duckdb.tokenize(where)
     depth = 0
     data = where.encode()  # DuckDB's positions are in bytes

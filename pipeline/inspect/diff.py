@@ -163,7 +163,7 @@ def word_diff(one: str, other: str) -> list[Piece]:
 
 
 def _made_differently(one: tuple[Origin, ...], other: tuple[Origin, ...]) -> dict[str, tuple[Any, Any]]:
-    """Compare the provenance that most rows have on each side."""
+    """Compare the provenance of most rows on one side with that of most rows on the other."""
     if not one or not other:
         return {}
     here, there = (_flat({**side[0].made, "engines": list(side[0].engines)}) for side in (one, other))

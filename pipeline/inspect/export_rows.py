@@ -15,7 +15,7 @@ from pipeline.files.visible_text import visible
 from pipeline.images.check import read_image
 from pipeline.inspect.rows import ROW_SCHEMA, Rows
 
-_PICTURES_AT_ONCE = 100  # rows with pictures in memory and per row group; the latter bounds a reader's memory
+_PICTURES_AT_ONCE = 100  # rows with pictures in memory, and per row group, which bounds readers' memory
 # Characters that start a formula in a spreadsheet, with full-width forms; some programs strip leading white space.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _ROWS_AT_ONCE = 1_000

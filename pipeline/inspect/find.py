@@ -25,7 +25,7 @@ class Found:
     """Shards to inspect, and the folder of their output.
 
     Attributes:
-        kind: "explanations" for a whole output of generation, "folder of shards" for any other with Parquet files.
+        kind: "explanations" for a whole output, "folder of shards" for any other folder with Parquet files.
         root: path of the output's folder in `filesystem`; the shards' names are relative to it.
         half_written: temporary files left by a running or killed writer.
     """

@@ -34,7 +34,7 @@ class Fault:
 
     Attributes:
         shown: whether its rows are still used.
-        foreign: whether it is a file other than our shards.
+        foreign: whether it is not one of our shards.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Look:
         provenance: the footer's `entityclip` entry.
         columns: names of its columns.
         counts: number of rows by split and status.
-        tallies: number of rows by value, for those of `finish_reason`, `completion_tokens` and `clip_tokens` it has.
+        tallies: number of rows by value of `finish_reason`, `completion_tokens` and `clip_tokens`, if it has them.
     """
 
     name: str

@@ -72,7 +72,7 @@ def inspect_explanations(summary: Summary, wanted: Wanted) -> Inspection:
     """Run an inspection. Shards that turn out to be damaged are added to the summary's faults.
 
     Raises:
-        PipelineError: the condition is invalid, an id or the other generation does not exist, or the output file does.
+        PipelineError: the condition is invalid, an id is missing, nothing can be compared, or the output file exists.
     """
     check_out(wanted.out, wanted.export, wanted.pictures)
     if wanted.diff and (wanted.ids or wanted.export):

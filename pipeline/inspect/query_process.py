@@ -1,7 +1,7 @@
 """Runs SQL in a separate process that can be stopped and whose memory is bounded; DuckDB alone guarantees neither.
 
 `len(range(200000000))` is one step that ignores interrupts and DuckDB's memory limit, and takes 14 GB. `QueryProcess`
-is the client; the server is this file run as a program. Both exchange lines of JSON: the first line on the server's
+is the client; the server is this file run as a program. They exchange lines of JSON: the first line on the server's
 stdin locates the shards, and each further line is a question, which it answers with a line on stdout. The server exits
 when stdin closes, which also happens if its parent is killed.
 """

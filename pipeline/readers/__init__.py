@@ -1,4 +1,4 @@
-"""Readers, which turn a dataset into a stream of pairs."""
+"""Readers that turn a dataset into a stream of pairs."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -28,7 +28,7 @@ USUAL = {
 MOST_IN_LIST = 1_000
 _SIGNATURES = 1_000
 _UNUSUAL = re.compile(r"^/|//|(^|/)\.(/|$)|/$")
-_LOOKED_AT = 1_000  # records; it is an error if none of them has a named column
+_LOOKED_AT = 1_000  # records; it is an error if a column that the manifest names is in none of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class RecordMapper:
         held_out: int,
         inside: Path | None = None,
     ) -> None:
-        """Set up the mapping. Images are either paths below `root` or written to `store`; the other one is None.
+        """Set up the mapping. Images are paths below `root` or are written to `store`; the other one is None.
 
         Embedded images are written to the store and, if `inside` is given, so are files below that folder.
         """

@@ -76,7 +76,7 @@ def _rows(datasets: Any, dataset: HuggingFaceDataset, split: str, rows: Any, has
             chosen = [name for name in rows.features if name in wanted or any(w.startswith(f"{name}.") for w in wanted)]
             rows = rows.select_columns(chosen) if chosen else rows
         for table in rows.with_format("arrow").iter(batch_size=_ROWS):
-            table.validate(full=True)  # nothing that reads Arrow files later checks them
+            table.validate(full=True)  # Arrow data is not checked anywhere later
             for batch in table.to_batches():
                 for fields in rows_of(batch, location):
                     number += 1

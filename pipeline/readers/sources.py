@@ -62,7 +62,7 @@ class Source:
 def find_sources(
     file: str | tuple[str, ...] | dict[str, str | tuple[str, ...]], folder: Path, infer: bool = True
 ) -> list[Source]:
-    """Return the files that a manifest's `file` names, in a fixed order: as listed, sorted by name for a pattern.
+    """Return the files that a manifest's `file` names, in the order listed; matches of a pattern are sorted by name.
 
     Args:
         folder: the manifest's folder, against which relative paths are resolved.

@@ -50,7 +50,7 @@ def _key(name: str) -> tuple[str, str]:
 
 
 def _members(source: Source, wanted: set[str], notes: ReaderNotes) -> Iterator[tuple[str, Any]]:
-    """Yield name and content of each member that may be needed: bytes, or the parsed content of a .json file."""
+    """Yield the name and content of each member that may be needed: bytes, or the parsed content of a .json file."""
     count = 0
     try:
         with source.open() as file, tarfile.open(fileobj=file, mode="r|") as tar:

@@ -11,7 +11,7 @@ from pipeline.files.storage import Storage
 
 
 def read_receipt(storage: Storage, bucket: int) -> BucketReceipt | None:
-    """Return a bucket's receipt; None, so that it is generated again, if that is missing or has a different version.
+    """Return a bucket's receipt; None if it is missing or has a different version, so the bucket is generated again.
 
     Raises:
         PipelineError: the file is not a receipt.

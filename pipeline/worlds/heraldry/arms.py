@@ -78,7 +78,7 @@ def nearly(arms: Arms, rng: np.random.Generator) -> Arms:
         "count": [1, 2, 3],
         "border": [None, *COLOURS],
     }
-    if arms.division != PLAIN:  # plain would differ in two, as a divided ground also has a second colour
+    if arms.division != PLAIN:  # never to or from plain, which would also change the second colour
         choices |= {"second": list(COLOURS), "division": [division for division in DIVISIONS if division != PLAIN]}
     attribute = str(rng.choice([field.name for field in fields(arms) if field.name in choices]))
     others = [replace(arms, **{attribute: value}) for value in choices[attribute] if value != getattr(arms, attribute)]

@@ -30,7 +30,7 @@ OBJECTS = (
 
 
 def tell(subjects: Sequence[str], view: View, rng: np.random.Generator) -> str:
-    """Return a sentence about a member of each subject (a house name or a described shield) and parts of the view."""
+    """Return a sentence about a member of each subject (house name or described shield); it may mention the view."""
     person, deed, whom = (str(rng.choice(words)) for words in (PERSONS, DEEDS, OBJECTS))
     first, *others = subjects
     also = "".join(f" and {rng.choice(PERSONS)} of {other}" for other in others)

@@ -54,7 +54,7 @@ def explain(house: House, wording: int = 0) -> str:
 
 
 def explain_all(houses: Sequence[House], wording: int = 0) -> str:
-    """Return the text about a caption's houses; `wording` is for a single one, several share a single short wording."""
+    """Return the text about a caption's houses: the given wording for one house, the short wording for several."""
     if len(houses) == 1:
         return explain(houses[0], wording)
     return BETWEEN.join(explain_shortly(house) for house in houses)
@@ -113,7 +113,7 @@ def attribute_accuracy(explanation: str, arms: Arms) -> float:
 
 
 def accuracies(explanation: str, houses: Sequence[House]) -> list[float]:
-    """Return the `attribute_accuracy` for each house of a caption; if there are several, names identify their parts."""
+    """Return the `attribute_accuracy` for each house of a caption; several are told apart by their names."""
     if len(houses) == 1:
         return [attribute_accuracy(explanation, houses[0].arms)]
     parts = [part.strip() for part in explanation.split(BETWEEN.strip())]

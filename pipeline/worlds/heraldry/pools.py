@@ -6,7 +6,7 @@ from pipeline.worlds.heraldry.houses import MAIN, MAIN_INDICES, RARE, House, hou
 from pipeline.worlds.heraldry.settings import WorldSettings
 
 TWINS, UNSEEN = "twins", "unseen"
-SEVERAL = {2: "two", 3: "three"}  # topic of pictures by their number of houses
+SEVERAL = {2: "two", 3: "three"}  # number of houses in a picture -> topic
 
 
 def world_houses(settings: WorldSettings) -> tuple[House, ...]:

@@ -1,4 +1,4 @@
-"""Random generators that are determined by what they are used for."""
+"""Random generators, each determined by a seed and by what it is used for."""
 
 import zlib
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.worlds.heraldry.houses import FIRST_EDITION, MAIN_HOUSES, RARE_HOUSES
 
-MOST_ENTITIES = 3  # with more shields in a picture, they could not be distinguished
+MOST_ENTITIES = 3  # more shields in one picture could not be told apart
 
 
 class WorldSettings(BaseModel):

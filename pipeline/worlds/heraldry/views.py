@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-_PARTS = 4  # one in this many is held out
+_PARTS = 4  # one item in this many is held out
 SCENES = {
     "meadow": "in the meadow",
     "shore": "on the shore",
