@@ -26,7 +26,7 @@ def split_name(given: str) -> str | None:
 
 
 def split_of_file(path: str) -> str | None:
-    """Return the split named in a path, as in `data/train-00000-of-00004.parquet`; None if it is not unique."""
+    """Return the split named in a path, as in `data/train-00000-of-00004.parquet`; None unless exactly one is named."""
     words = {_OURS.get(word, word) for word in re.split(r"[^a-z0-9]+", path.lower()) if word in _USUAL}
     return words.pop() if len(words) == 1 else None
 
