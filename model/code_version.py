@@ -1,4 +1,4 @@
-"""Versions of the running code: packages, and the git commit if it runs from a checkout."""
+"""Versions of the running code: package versions, and the git commit when run from a checkout."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ _SECONDS = 20
 
 
 def code_version() -> dict[str, Any]:
-    """Return versions by name; "git" is None if the code runs from an installed package or git is unavailable."""
+    """Return versions by package; "git" is None if the code runs from an installed package or git is unavailable."""
     return {
         "entityclip": version("entityclip"),
         "git": git_state(_ROOT),
@@ -25,9 +25,9 @@ def code_version() -> dict[str, Any]:
 
 
 def git_state(root: Path) -> dict[str, Any] | None:
-    """Return `commit` and `dirty` (tracked files differ from it) if `root` is the top of a git work tree, else None.
+    """Return `commit` and `dirty` (tracked files were changed) if `root` is the top of a git work tree, else None.
 
-    `root` must be the top itself: an environment inside another repository does not run that repository's code.
+    A subfolder does not count: an environment inside another repository does not run that repository's code.
     """
     top = _git(root, "rev-parse", "--show-toplevel")
     if not top or Path(top).resolve() != root.resolve():
@@ -39,7 +39,7 @@ def git_state(root: Path) -> dict[str, Any] | None:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    """Return git's output, or None if it fails. GIT_* variables are dropped: they may point at another repository."""
+    """Return git's output, or None on failure. GIT_* variables are dropped: they may point at another repository."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(

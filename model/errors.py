@@ -9,4 +9,4 @@ class ModelError(ValueError):
 
 
 class ProcessError(Exception):
-    """A process of a run died or failed and ended the run; the message says which one, how, and how to continue."""
+    """One of a run's processes died or failed, ending the run; the message says which, how, and how to continue."""

@@ -20,7 +20,7 @@ _CPU, _CUDA = "torch.cpu", "torch.cuda"
 
 @contextmanager
 def own_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed all generators; restore the caller's states on exit."""
+    """Seed all random generators, and restore their previous states on exit."""
     plain = plain_random_state()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
@@ -48,7 +48,7 @@ def plain_random_state() -> dict[str, Any]:
 
 
 def restore_random_state(tensors: dict[str, Tensor], plain: dict[str, Any], device: torch.device) -> None:
-    """Restore all generators; the GPU's only if the state has one and the run uses a GPU."""
+    """Restore all generator states; the GPU's only if one was saved and the run uses a GPU."""
     torch.set_rng_state(tensors[_CPU])
     if device.type == "cuda" and _CUDA in tensors:
         torch.cuda.set_rng_state(tensors[_CUDA], device)
@@ -63,7 +63,7 @@ def _restore_plain(plain: dict[str, Any]) -> None:
 
 
 def seeded(seed: int, purpose: str, number: int = 0, device: torch.device | None = None) -> torch.Generator:
-    """Return a new generator for one purpose; `number` is the epoch or step."""
+    """Return a new generator seeded from `seed`, `purpose` and `number`, the epoch or step."""
     name = f"{seed}/{purpose}/{number}".encode()
     value = int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1
     return torch.Generator(device=device or torch.device("cpu")).manual_seed(value)

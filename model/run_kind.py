@@ -1,12 +1,12 @@
 """Names of training methods: plain CLIP, EntityCLIP, or CLIP with some of our extensions. Does not import torch.
 
-Reports, site, tables and model cards all use these names and this order.
+Reports, the site, tables and model cards all use these names, in this order.
 """
 
 from model.settings.schema import MethodSettings
 
 MMAE, GI_ITM, BRIDGE, ANCHORS = "MMAE", "GI-ITM", "bridge", "anchors"
-OURS = (BRIDGE, ANCHORS)  # extensions, not the paper's
+OURS = (BRIDGE, ANCHORS)  # our extensions, not in the paper
 
 
 def parts(method: MethodSettings) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ def is_plain_clip(method: MethodSettings) -> bool:
 
 
 def kind(method: MethodSettings) -> str:
-    """Return its name: "plain CLIP", "EntityCLIP", "MMAE only", "CLIP with anchors", "EntityCLIP with bridge", ..."""
+    """Return the name: "plain CLIP", "EntityCLIP", "MMAE only", "CLIP with anchors", "EntityCLIP with bridge", ..."""
     if is_plain_clip(method):
         return "plain CLIP"
     ours = [part for part in parts(method) if part in OURS]

@@ -1,4 +1,4 @@
-"""Overview of a training run from the small files in its folder. Reads no weights and does not import torch."""
+"""Overview of a training run, read from the small files in its folder; loads neither weights nor torch."""
 
 import json
 from collections.abc import Iterable
@@ -12,27 +12,28 @@ from entityclip.contract.yaml_file import parse_yaml
 from model.run_kind import OURS, is_plain_clip, kind, parts
 from model.settings.schema import MethodSettings
 
-# Copies of the names in `checkpoint`, `run_dir`, `run_log`, `evaluate` and `train_state`: importing those loads torch.
+# File names copied from `checkpoint`, `run_dir`, `run_log`, `evaluate` and `train_state`, which would import torch.
 _CARD, _RECORD, _LOG = "checkpoint/checkpoint.json", "train.json", "metrics.jsonl"
 _SETTINGS, _METRICS = "settings.yaml", "metrics.json"
 _TOWERS, _STATE = "towers.safetensors", "state"
-_TAIL = 1 << 18  # bytes
+_TAIL = 1 << 18  # bytes read from the end of the log
 IMPORTED = "imported checkpoint"
 
 
 @dataclass(frozen=True)
 class RunOverview:
-    """Contents of a run folder; what its files do not say is None or empty.
+    """Contents of a run folder; fields that its files do not give are None or empty.
 
     Attributes:
         state: "finished", "unfinished" (running or stopped), or "imported checkpoint".
         settings: the run's settings as plain types.
         last_step: the last step in the log: its number, losses and learning rates.
-        checkpoint: the card of the best checkpoint: its step and its validation metrics in percent.
-        evaluation: `metrics.json`: gallery and retrieval in percent by split; `stale` if measured on other weights.
+        checkpoint: card of the best checkpoint, with its step and its validation metrics in percent.
+        evaluation: contents of `metrics.json`: gallery and retrieval metrics in percent by split; `stale` is True if
+            they were measured with different weights.
         resumable: steps with a saved training state, from which training can resume.
-        record: the finished run's record: seconds, rows by use, versions.
-        damaged: unreadable files, and why.
+        record: record of the finished run: seconds, rows by use, versions.
+        damaged: unreadable files, each with the reason.
     """
 
     location: Path
@@ -47,16 +48,16 @@ class RunOverview:
 
     @property
     def explanations(self) -> str | None:
-        """Return the folder of the shards it was trained on."""
+        """Return the folder of the shards that the run was trained on."""
         folder = (self.settings.get("data") or {}).get("explanations")
         return None if folder is None else str(folder)
 
     @property
     def method(self) -> MethodSettings | None:
-        """Return its method from its settings, or else from its checkpoint; None if neither has a valid one.
+        """Return the method from the settings, or else from the checkpoint; None if neither holds a valid one.
 
-        `settings.yaml` holds every setting; one that is absent did not exist in the version that wrote it, so its
-        default (off) is right.
+        `settings.yaml` holds every setting; one that is absent did not exist in the version that wrote the
+        file, so its default (off) is correct.
         """
         of_settings = self.settings.get("method", {}) if self.settings else None
         for method in (of_settings, self.checkpoint.get("method")):
@@ -74,12 +75,12 @@ class RunOverview:
 
     @property
     def is_plain_clip(self) -> bool:
-        """Return whether it trains with the contrastive loss only, as the baseline does."""
+        """Return whether the run trains with the contrastive loss only, as the baseline does."""
         return self.method is not None and is_plain_clip(self.method)
 
     @property
     def kind(self) -> str:
-        """Return its display name, such as "EntityCLIP" (`run_kind.kind`), marked if it is a control or imported."""
+        """Return the display name, such as "EntityCLIP" (`run_kind.kind`), marked if a control or imported."""
         name = "of an unknown method" if self.method is None else kind(self.method)
         control = ", others' explanations" if self.is_control else ""
         imported = ", imported" if self.state == IMPORTED else ""
@@ -147,7 +148,7 @@ def overview(run: Path) -> RunOverview:
 
 
 def in_order(runs: Iterable[RunOverview]) -> list[RunOverview]:
-    """Return runs in the order of comparison: plain CLIP (the baseline), controls, the paper's method, our extensions.
+    """Sort runs for comparison: plain CLIP (the baseline), controls, the paper's method, our extensions.
 
     The sort is stable.
     """
@@ -164,7 +165,7 @@ def _rank(run: RunOverview) -> int:
 
 
 def _last_step(log: Path) -> dict[str, Any]:
-    """Return the last complete line of kind "step"; only the end of the log is read."""
+    """Return the log's last complete line of kind "step"; reads only the end of the file."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL))
@@ -174,7 +175,7 @@ def _last_step(log: Path) -> dict[str, Any]:
     for line in reversed(lines):
         try:
             content = json.loads(line)
-        except ValueError:  # a line cut at the start of the tail, or by a crash
+        except ValueError:  # cut off at the start of the tail, or by a crash
             continue
         if isinstance(content, dict) and content.get("kind") == "step":
             return content

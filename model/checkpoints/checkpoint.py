@@ -1,9 +1,9 @@
 """Checkpoints in safetensors and JSON, written atomically; the towers load as a plain CLIP.
 
-`RUN/checkpoint/model.safetensors` holds every parameter, `towers.safetensors` only the towers under open_clip's
-names, `checkpoint.json` (the card) the model and method. If training started from a model folder, `towers/` holds its
-configuration and tokenizer, so that folder is no longer needed. A relative `local-dir:` path in the card is relative
-to `RUN/checkpoint`, so that a run can be moved.
+`RUN/checkpoint/model.safetensors` holds every parameter, `towers.safetensors` only those of the towers, under
+open_clip's names, and `checkpoint.json` (the card) describes the model and method. If training started from a model
+folder, `towers/` holds a copy of its configuration and tokenizer, so that the folder itself is no longer needed. A
+relative `local-dir:` path in the card is relative to `RUN/checkpoint`, so that a run can be moved.
 """
 
 import hashlib
@@ -42,9 +42,9 @@ def save_checkpoint(
     """Write `run/checkpoint`; an existing one is replaced once the new one is complete.
 
     Args:
-        towers: the initial towers.
-        origin: source of imported weights.
-        trained_with: settings, seed, code and shards of the training.
+        towers: settings of the towers that training started from.
+        origin: where imported weights came from.
+        trained_with: settings, seed, code version and shards used for training.
         base: the model folder that training started from, to be saved with the checkpoint.
     """
     with folder_written_whole(run / CHECKPOINT) as folder:
@@ -70,7 +70,7 @@ def save_checkpoint(
 
 
 def read_checkpoint_card(run: Path) -> dict[str, Any]:
-    """Return the contents of `run/checkpoint/checkpoint.json`. Raises ModelError if absent or of another format."""
+    """Return `run/checkpoint/checkpoint.json`. Raises ModelError if it is absent or in a different format."""
     path = run / CHECKPOINT / CARD
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
@@ -124,7 +124,7 @@ def holds_model(folder: Path) -> bool:
 def load_clip(folder: Path) -> Towers:
     """Load the towers of a run folder, its checkpoint folder, or an export (any open_clip model folder).
 
-    Raises ModelError if it is none of these, or damaged.
+    Raises ModelError if the folder is none of these, or damaged.
     """
     if (folder / CARD).is_file():
         folder = folder.resolve().parent
@@ -136,7 +136,7 @@ def load_clip(folder: Path) -> Towers:
 
 
 def model_digest(towers: Towers) -> str:
-    """Return a SHA-256 of what determines an embedding: named weights, preprocessing, and the tokens of some texts."""
+    """Return a SHA-256 of all that determines an embedding: named weights, preprocessing, and tokens of some texts."""
     clip: Any = towers.clip
     found = hashlib.sha256(json.dumps(dict(clip.visual.preprocess_cfg), sort_keys=True).encode())
     found.update(towers.tokenizer(["", "Queen Elizabeth II visits Ascot"]).numpy().tobytes())

@@ -1,4 +1,4 @@
-"""Import of the authors' `.pt` checkpoints: parameters renamed, experts stacked, all in fp32."""
+"""Imports the authors' `.pt` checkpoints: renames parameters, stacks experts, and converts everything to fp32."""
 
 import pickle
 import zipfile
@@ -23,7 +23,7 @@ from model.settings.schema import LOCAL_DIR, MethodSettings, TowerSettings
 
 FOLDER = "clip"
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
-_NO_PARAMETERS = ("input_resolution", "context_length", "vocab_size")  # numbers in OpenAI's files
+_NO_PARAMETERS = ("input_resolution", "context_length", "vocab_size")  # plain numbers stored in OpenAI's files
 _OPENAI_VOCABULARY = 49408
 _NAMED = 8  # names listed in an error message
 _EXPERTS = {"vision_expert_": "image", "share_expert_": "shared", "text_expert_": "text"}
@@ -51,7 +51,7 @@ _OTHERS = {
 
 @dataclass(frozen=True)
 class Imported:
-    """An imported checkpoint."""
+    """What was found in an imported checkpoint, and where it was written."""
 
     out: Path
     dtype: str
@@ -61,7 +61,7 @@ class Imported:
     ignored: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """Return a summary for display."""
+        """Return a summary for display, line by line."""
         sizes, method = self.sizes, self.method
         counts = f"{method.image_experts}/{method.shared_experts}/{method.text_experts}"
         modules = ", ".join(parts(method)) or "none"
@@ -90,17 +90,18 @@ def import_checkpoint(
     text_heads: int | None = None,
     eot_id: int | None = None,
 ) -> Imported:
-    """Convert the authors' checkpoint to `out/checkpoint`, which `evaluate` reads, and `out/clip` for open_clip.
+    """Convert an authors' checkpoint to `out/checkpoint`, which `evaluate` reads, and `out/clip` for open_clip.
 
     Args:
         path: a state dict with the authors' names, fp16 or fp32, bare or under "state_dict", "model" or
             "model_state_dict", with or without the prefix "module.".
         out: a folder without a checkpoint.
-        vision_heads, text_heads: attention heads, which shapes do not reveal; None: width / 64, as in OpenAI's models.
-        eot_id: end-of-text token; None: the highest id in a text, as in OpenAI's models.
+        vision_heads, text_heads: number of attention heads, which cannot be inferred from shapes; None: width / 64, as
+            in OpenAI's models.
+        eot_id: id of the end-of-text token; None: the highest id in each text, as in OpenAI's models.
 
-    Raises ModelError for a file of another kind, parameters that are missing, unknown, of another shape or not finite,
-    and if `out` holds a checkpoint.
+    Raises ModelError if the file is of another kind, if parameters are missing, unknown, of the wrong shape or not
+    finite, or if `out` already holds a checkpoint.
     """
     if (out / CHECKPOINT).exists():
         raise ModelError(f"{out} holds a checkpoint; choose another folder, or remove it")
@@ -122,7 +123,7 @@ def import_checkpoint(
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Return the parameters by name without prefix, and the names of ignored entries."""
+    """Return the parameters by name, without the prefix, and the names of ignored entries."""
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -186,7 +187,7 @@ def _some(names: list[str]) -> str:
 
 
 def from_authors(name: str) -> tuple[str, int | None]:
-    """Return our name of one of their parameters and, for an expert, its index in our stacked parameter (else None).
+    """Return our name for an authors' parameter and, for an expert's, its index in our stacked parameter (else None).
 
     Everything but experts, gates and heads belongs to CLIP.
     """
@@ -201,7 +202,7 @@ def from_authors(name: str) -> tuple[str, int | None]:
 
 
 def shapes_at_authors(state: dict[str, Tensor]) -> dict[str, torch.Size]:
-    """Return the names and shapes, in the authors' model, of our state dict's parameters."""
+    """Return the names and shapes that the parameters of our state dict have in the authors' model."""
     prefixes = {group: theirs for theirs, group in _EXPERTS.items()}
     parameters = {ours: theirs for theirs, ours in _IN_AN_EXPERT.items()}
     shapes = {}
@@ -217,7 +218,7 @@ def shapes_at_authors(state: dict[str, Tensor]) -> dict[str, torch.Size]:
 
 
 def state_from_authors(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return their state dict with our names, each group's experts stacked; expert numbers must have no gaps."""
+    """Convert the authors' state dict to our names, stacking each group's experts, whose numbers must have no gaps."""
     renamed: dict[str, Tensor] = {}
     stacks: dict[str, dict[int, Tensor]] = {}
     for name, tensor in state.items():

@@ -18,7 +18,7 @@ class Sizes:
     """Sizes of CLIP's Vision Transformer and text transformer."""
 
     embed: int
-    image: int  # pixels a side
+    image: int  # pixels per side
     patch: int
     vision_width: int
     vision_layers: int
@@ -30,7 +30,7 @@ class Sizes:
     text_layers: int
     text_heads: int
     text_mlp_ratio: float
-    eot_id: int | None  # None: the highest id in a text, as in OpenAI's models
+    eot_id: int | None  # None: the highest id in each text, as in OpenAI's models
 
     @property
     def model_cfg(self) -> dict[str, Any]:
@@ -69,12 +69,12 @@ class Sizes:
 def sizes_of(
     state: dict[str, Tensor], *, vision_heads: int | None, text_heads: int | None, eot_id: int | None
 ) -> Sizes:
-    """Infer sizes from a state dict with OpenAI's names.
+    """Infer sizes from a state dict with OpenAI's parameter names.
 
-    Arguments that are None default to OpenAI's models: heads are width / 64, and a text ends at its highest token id.
+    Arguments that are None follow OpenAI's models: heads are width / 64, and a text ends at its highest token id.
 
-    Raises ModelError for a ResNet, a missing parameter, heads that do not divide the width, and an end-of-text id
-    outside the vocabulary.
+    Raises ModelError for a ResNet, a missing parameter, a number of heads that does not divide the width, and an
+    end-of-text id outside the vocabulary.
     """
     if any(name.startswith("visual.layer1.") for name in state):
         raise ModelError("the checkpoint has a ResNet image tower; only Vision Transformers can be imported")

@@ -1,9 +1,9 @@
-"""Training states in safetensors and JSON: a run resumed from one equals an uninterrupted run.
+"""Training states in safetensors and JSON: a run resumed from one gives the same results as an uninterrupted run.
 
-`RUN/state/step-00000120/` holds `model.safetensors`, `optimizer.safetensors` (named STATE/PARAMETER),
-`random.safetensors` (torch's generators) and `state.json`: the position, Python's and numpy's generators, images
-that failed, and the settings, data and code of the run. Learning rate, batch order and hard negatives are functions
-of the settings and the step, so they are not saved.
+`RUN/state/step-00000120/` holds `model.safetensors`, `optimizer.safetensors` (tensors named STATE/PARAMETER),
+`random.safetensors` (torch's generators) and `state.json`: the position, the states of Python's and numpy's
+generators, the images that failed, and the run's settings, data and code version. Learning rate, batch order and
+hard negatives depend only on the settings and the step, so they are not saved.
 """
 
 import json
@@ -32,24 +32,24 @@ MODEL, OPTIMIZER, RANDOM = "model.safetensors", "optimizer.safetensors", "random
 class Position:
     """Progress of a run."""
 
-    step: int = 0  # optimiser steps done
-    batches: int = 0  # drawn; more than steps if some had fewer than two usable images
+    step: int = 0  # completed optimiser steps
+    batches: int = 0  # batches drawn; exceeds `step` if some had fewer than two usable images
     validated: bool = False  # whether the validation due after this step is done
     best_step: int = 0
     best: dict[str, Any] | None = None  # validation metrics of the best checkpoint
     samples: int = 0
-    step_seconds: float = 0.0  # spent in steps; like `seconds`, not reproducible
+    step_seconds: float = 0.0  # time spent in steps; like `seconds`, not reproducible
     seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class TrainState:
-    """A saved state with its tensors."""
+    """A saved training state, loaded with its tensors."""
 
     folder: Path
     position: Position
     failures: dict[str, dict[str, str]]  # by use ("train", "val"): row id -> why its image cannot be used
-    rows: dict[str, int]  # by use: usable rows at the start
+    rows: dict[str, int]  # by use: number of usable rows at the start
     origin: dict[str, Any]  # see `model.tracking.run_log.describe_origin`
     random: dict[str, Any]
     model: dict[str, Tensor]
@@ -67,7 +67,7 @@ class TrainState:
 
 
 class Saved(NamedTuple):
-    """A saved state's folder, size and duration of saving."""
+    """Folder of a saved state, its size, and how long saving took."""
 
     folder: Path
     mebibytes: float
@@ -85,7 +85,7 @@ def save_state(
     rows: dict[str, int],
     origin: dict[str, Any],
 ) -> Saved:
-    """Write the state atomically."""
+    """Write the training state atomically."""
     began = time.monotonic()
     target = run / STATE / f"step-{position.step:08d}"
     with folder_written_whole(target) as folder:
@@ -107,7 +107,7 @@ def save_state(
 
 
 def keep_last(run: Path, count: int) -> None:
-    """Remove all states but the last `count`."""
+    """Remove all saved states except the last `count`."""
     for old in _folders(run)[count:]:
         remove_whole(old)
 
@@ -118,7 +118,7 @@ def saved_steps(run: Path) -> list[int]:
 
 
 def set_aside(run: Path, step: int) -> Path | None:
-    """Rename the state of a step so that a run does not resume from it; return its new path, or None if absent."""
+    """Rename a step's state so that no run resumes from it; return the new path, or None if the step has no state."""
     folder = run / STATE / f"step-{step:08d}"
     if not folder.exists():
         return None
@@ -130,7 +130,7 @@ def set_aside(run: Path, step: int) -> Path | None:
 def newest_state(run: Path) -> TrainState | None:
     """Load the latest saved state of a run, or return None if there is none.
 
-    Raises ModelError if it is damaged or of another format; the user decides whether to fall back to an earlier one.
+    Raises ModelError if it is damaged or in another format; the user decides whether to fall back to an earlier one.
     """
     folders = _folders(run)
     if not folders:
@@ -159,7 +159,7 @@ def newest_state(run: Path) -> TrainState | None:
 
 
 def newest_origin(run: Path) -> dict[str, Any] | None:
-    """Return the origin of the latest saved state, or None. Raises as `newest_state` does."""
+    """Return the latest saved state's origin, or None if there is no state. Raises as `newest_state` does."""
     folders = _folders(run)
     return dict(_read_card(folders[0])["origin"]) if folders else None
 
@@ -187,7 +187,7 @@ def _remedy(folder: Path) -> str:
 
 
 def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return the optimiser's tensors by name, STATE/PARAMETER."""
+    """Return the optimiser's state tensors, named STATE/PARAMETER."""
     return {
         f"{kind}/{name}": value
         for name, parameter in model.named_parameters()

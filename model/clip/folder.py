@@ -18,7 +18,7 @@ CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
-    """Write tensors of any device as safetensors."""
+    """Write tensors, from any device, to a safetensors file."""
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
 
 
@@ -29,7 +29,7 @@ def write_open_clip_folder(
 
     Args:
         model_cfg: arguments of open_clip's model class; "quick_gelu" is always written.
-        preprocess_cfg: "mean" and "std" at least.
+        preprocess_cfg: at least "mean" and "std".
         state: the model's state dict, with open_clip's names.
     """
     save_tensors(state, folder / WEIGHTS)
@@ -38,14 +38,14 @@ def write_open_clip_folder(
 
 @dataclass(frozen=True)
 class TowersFolder:
-    """A model folder without weights: configuration and tokenizer, which a checkpoint of the towers needs to load."""
+    """A model folder without weights: the configuration and tokenizer needed to load a checkpoint of the towers."""
 
     model_cfg: dict[str, Any]
     preprocess_cfg: dict[str, Any]
     tokenizer: Any
 
     def write(self, folder: Path) -> None:
-        """Write configuration and tokenizer into an existing folder.
+        """Write the configuration and tokenizer into an existing folder.
 
         Raises ModelError for a tokenizer that open_clip cannot load from a folder.
         """
@@ -55,19 +55,19 @@ class TowersFolder:
 
 
 def towers_folder(settings: TowerSettings, towers: Towers) -> TowersFolder:
-    """Return the folder contents of loaded towers, held in memory: the folder in `settings` is not read again."""
+    """Build the folder's contents from towers in memory: the folder named in `settings` is not read again."""
     clip: Any = towers.clip
     return TowersFolder(open_clip.get_model_config(settings.model), dict(clip.visual.preprocess_cfg), towers.tokenizer)
 
 
 def write_tokenizer(tokenizer: Any, model_cfg: dict[str, Any], folder: Path) -> None:
-    """Write tokenizer files next to a model and record them in `model_cfg`; OpenAI's comes with open_clip.
+    """Write tokenizer files next to a model and record them in `model_cfg`; OpenAI's has none, as open_clip ships it.
 
     Raises ModelError for a tokenizer that open_clip cannot load from a folder.
     """
     if isinstance(tokenizer, open_clip.tokenizer.HFTokenizer):
         tokenizer.save_pretrained(folder)
-        model_cfg["text_cfg"]["hf_tokenizer_name"] = "."  # open_clip then looks in the folder itself
+        model_cfg["text_cfg"]["hf_tokenizer_name"] = "."  # makes open_clip look in the model folder itself
     elif not isinstance(tokenizer, open_clip.tokenizer.SimpleTokenizer):
         raise ModelError(f"a {type(tokenizer).__name__} cannot be exported: open_clip cannot load it from a folder")
 

@@ -1,12 +1,11 @@
-"""The one import of open_clip: `from model.clip.open_clip_import import open_clip`.
+"""The only import of open_clip; use `from model.clip.open_clip_import import open_clip`.
 
-A plain `import open_clip` takes 9 s on a slow core, 5 s more than torch alone, in each process and each worker. Two
-parts of that are for what this package never uses, and are left out:
+A plain `import open_clip` takes 9 s on a slow core, 5 s more than torch alone, in each process and each worker. Part
+of that time goes to two things that this package never uses and that are therefore skipped:
 
-- timm and transformers, which open_clip does without where they are not installed. Only towers that
-  `model.clip.towers` refuses need them.
-- torch's compiler, which torchvision.ops imports for one function. It is imported when that is called, or by an
-  optimizer.
+- timm and transformers, which open_clip can do without. Only towers that `model.clip.towers` rejects need them.
+- torch's compiler, which torchvision.ops imports for one function. It is imported later, when that function
+  is called or an optimizer needs it.
 """
 
 import importlib
@@ -23,7 +22,7 @@ from entityclip.contract.torchvision_cpu import make_torchvision_importable
 
 
 class _Hidden(MetaPathFinder):
-    """Finds nothing by these names, for imports by the thread that made it; other threads import as ever."""
+    """Makes imports of these names fail in the thread that created it; other threads are not affected."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names, self.thread = names, threading.get_ident()

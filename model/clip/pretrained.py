@@ -1,4 +1,4 @@
-"""Checks of model names and pre-trained tags against open_clip's tables, before anything is downloaded."""
+"""Checks model names and pre-trained tags against open_clip's tables, before anything is downloaded."""
 
 import difflib
 import json
@@ -18,9 +18,9 @@ _OTHER_TOWERS = (("timm", "vision_cfg", "timm_model_name"), ("transformers", "te
 
 
 def check_names(settings: TowerSettings) -> None:
-    """Raise ModelError for unknown names or tags, towers of timm or transformers, and weights of another activation.
+    """Raise ModelError for unknown names or tags, timm or transformers towers, and weights for another activation.
 
-    OpenAI's weights were trained with QuickGELU; in a GELU model every number would be wrong, and open_clip
+    OpenAI's weights were trained with QuickGELU; in a GELU model every output would be wrong, yet open_clip
     only warns. A `local-dir:` folder specifies its activation itself.
     """
     model, tag = settings.model, settings.pretrained

@@ -11,12 +11,12 @@ from model.errors import ModelError
 
 
 def tokenize(towers: Towers, texts: list[str], what: str) -> tuple[Tensor, int]:
-    """Tokenize once with a new TextReader; arguments, result and errors as its `__call__`."""
+    """Tokenize once with a new TextReader; see its `__call__` for arguments, result and errors."""
     return TextReader(towers)(texts, what)
 
 
 class TextReader:
-    """A model's tokenizer with the text tower's limits, but not the tower: it is pickled to worker processes."""
+    """A model's tokenizer with the text tower's limits, but without the tower: it is pickled to worker processes."""
 
     def __init__(self, towers: Towers) -> None:
         clip: Any = towers.clip

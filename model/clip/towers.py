@@ -1,10 +1,10 @@
 """Step 1 of the method: token features of open_clip models.
 
-`encode_image` and `encode_text` return one token; the experts read all of them, in the joint embedding:
+open_clip's `encode_image` and `encode_text` return one token; the experts need all of them, in the joint embedding:
 
 - Vision Transformer and text transformer: the tower's last LayerNorm and projection, applied to every token.
-- ModifiedResNet: its attention pool on the last feature map, with every token as a query. The pool's tokens are
-  the map's mean, first, and its H*W positions; `encode_image` returns the output for the mean.
+- ModifiedResNet: its attention pool, applied to the last feature map with every token as a query. The pool's tokens
+  are the map's mean, followed by its H*W positions; `encode_image` returns the output for the mean.
 
 These functions use open_clip's public attributes, so its models are loaded, trained and saved unchanged.
 """
@@ -84,8 +84,8 @@ def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers
 
     Without `load_weights` the parameters are random, to be replaced by a checkpoint's.
 
-    Raises ModelError for a name, tag or class that open_clip or this package does not support, and for
-    weights whose activation is not the model's: open_clip only warns, and every number would be wrong.
+    Raises ModelError for a name, tag or class that open_clip or this package does not support, and for weights trained
+    with a different activation than the model's: open_clip only warns, but every output would be wrong.
     """
     check_names(settings)
     try:
@@ -104,7 +104,7 @@ def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers
 
 
 def check_towers(clip: nn.Module) -> None:
-    """Raise ModelError, naming the class and the supported ones, if this model's token features are not supported."""
+    """Raise ModelError, naming the model's class and the supported ones, if its token features are not supported."""
     kind = type(clip).__name__
     if type(clip) not in (open_clip.CLIP, open_clip.CustomTextCLIP):
         raise ModelError(f"model class {kind}: {SUPPORTED}")
@@ -187,7 +187,7 @@ def embed_width(clip: nn.Module) -> int:
 
 
 def image_size(clip: nn.Module) -> tuple[int, int]:
-    """Return height and width of the image tower's input."""
+    """Return the height and width of the image tower's input."""
     visual: Any = clip.visual
     size = visual.image_size
     return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
