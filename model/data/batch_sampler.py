@@ -1,6 +1,6 @@
-"""Order of rows: for training a function of data, batch size and seed only, for evaluation fixed.
+"""Batch order: in training a function of the data, batch size and seed only; in evaluation fixed.
 
-A resumed run only needs the number of batches drawn so far. With several processes, each takes a part of every batch.
+A resumed run only needs the number of batches drawn so far. With several processes, each takes part of every batch.
 """
 
 from collections.abc import Iterator
@@ -18,23 +18,23 @@ from model.rng import seeded
 class RandomBatchSampler(Sampler[list[int]]):
     """Endless batches of row numbers in random order.
 
-    Each epoch has its own seeded permutation, whose incomplete last batch is dropped.
+    Each epoch has its own seeded permutation; its last batch is dropped if incomplete.
 
-    With blocks that should be read only once (row groups with packed images), the blocks are permuted and grouped into
-    windows, and rows are permuted within each window.
+    If rows come in blocks that should be read only once (row groups with packed images), the blocks are permuted and
+    grouped into windows, and rows are permuted within each window.
 
     Attributes:
-        start: number of the first batch of an iteration; set by a resumed run.
+        start: number of the batch that iteration starts from; set when a run is resumed.
     """
 
     def __init__(
         self, count: int, batch_size: int, seed: int, blocks: np.ndarray | None = None, window: int = 1
     ) -> None:
-        """Order rows 0 to count - 1.
+        """Sample from rows 0 to count - 1.
 
         Args:
             blocks: (count,) block number of each row; None: rows are permuted freely.
-            window: minimum rows of a window; the last one of an epoch may be smaller.
+            window: minimum number of rows in a window; the last one of an epoch may be smaller.
 
         Raises ModelError if `count` rows do not fill a batch.
         """
@@ -53,7 +53,7 @@ class RandomBatchSampler(Sampler[list[int]]):
         self._drawn: tuple[int, Tensor] = (-1, torch.empty(0))
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield batches without end, from batch `start`."""
+        """Yield batches endlessly, starting from batch `start`."""
         return map(self.batch, count_from(self.start))
 
     def batch(self, number: int) -> list[int]:
@@ -65,7 +65,7 @@ class RandomBatchSampler(Sampler[list[int]]):
         return rows
 
     def _permutation(self, epoch: int) -> Tensor:
-        """Return the rows (count,) in the order of an epoch."""
+        """Return the row numbers (count,) in an epoch's order."""
         generator = seeded(self._seed, "batch order", epoch)
         if self._blocks is None:
             return torch.randperm(self.count, generator=generator)
@@ -79,9 +79,9 @@ class RandomBatchSampler(Sampler[list[int]]):
 
 
 class SequentialBatchSampler(BatchSampler):
-    """Batches of all rows once, ordered by block and row number; the last batch may be smaller."""
+    """Batches that cover every row once, ordered by block and row number; the last batch may be smaller."""
 
     def __init__(self, count: int, batch_size: int, blocks: np.ndarray | None = None) -> None:
-        """Order rows 0 to count - 1; `blocks` as a RandomBatchSampler's."""
+        """Cover rows 0 to count - 1; `blocks` is as in RandomBatchSampler."""
         rows = range(count) if blocks is None else np.argsort(blocks, kind="stable").tolist()
         super().__init__(rows, batch_size, drop_last=False)

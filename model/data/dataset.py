@@ -26,35 +26,35 @@ from model.data.workers import count_workers
 from model.errors import ModelError
 from model.rng import seeded
 
-TRUNCATION_SAMPLE = 20_000  # rows; the error of a share is below 0.7 points (95 %)
-WINDOW = 8192  # packed rows shuffled together; two windows are held in memory, about 20 KB a row
+TRUNCATION_SAMPLE = 20_000  # rows; estimates a share to within 0.7 points (95 % confidence)
+WINDOW = 8192  # packed rows shuffled together; two windows are held in memory, about 20 KB per row
 
 
 @dataclass(frozen=True)
 class Truncation:
-    """Texts that exceed the context length."""
+    """How many texts exceed the context length."""
 
     captions: float  # share
-    explanations: float | None  # share; None where explanations are not read
-    rows: int  # number counted: all, or a sample
+    explanations: float | None  # share; None if explanations are not counted
+    rows: int  # rows counted: all, or a sample
 
 
 class TripleDataset(Dataset[LoadedRows]):
-    """Rows of a split by number, loaded many at a time, and their metadata.
+    """A split's rows, loaded by number, many at a time, with their metadata.
 
-    What is loaded depends on the row only, not on the process. A worker process receives only what loading needs,
-    nothing of which grows with the split.
+    A row loads the same in every process. Worker processes receive only what loading needs, none of which grows with
+    the split.
 
     Attributes:
-        ids, topics: by row, read from disk on access.
-        image_group, caption_group, key_group: (N,) int64, equal for rows with equal image, caption, key.
-        anchors: (N, D), set by training if the method uses them.
-        failures: why images could not be used, by id, for the rows loaded so far.
+        ids, topics: id and topic of each row, read from disk on access.
+        image_group, caption_group, key_group: (N,) int64; rows with the same image, caption or key share a number.
+        anchors: explanation anchors (N, D), set by training if the method uses them.
+        failures: why images could not be used, by row id, for the rows loaded so far.
         cache: the loaded rows, if `model.data.loader.cache_samples` has cached them.
         reads_explanations: whether explanation tokens are loaded.
-        is_packed: whether images are in the shards, so that a free order would read row groups repeatedly.
-        trim: whether the texts of a batch are cut to the longest.
-        workers: processes that load batches; 0: this process.
+        is_packed: whether the shards contain the images, which are best read in the order of their row groups.
+        trim: whether a batch's token ids are cut to the length of its longest text.
+        workers: number of processes that load batches; 0: this process loads them.
     """
 
     def __init__(
@@ -71,10 +71,11 @@ class TripleDataset(Dataset[LoadedRows]):
         """Group equal rows and count truncated texts.
 
         Args:
-            explanations, trim, workers: see the attributes; `trim` only if the method does not read padding, and
-                `workers` None is one per core.
+            explanations: sets `reads_explanations`.
+            trim: see the attributes; only valid if the method does not read padding.
+            workers: see the attributes; None: one per core.
             count_explanations: count truncated explanations even if they are not loaded.
-            max_bad_images: share of the rows, rounded up, whose image may be unusable.
+            max_bad_images: share of rows whose image may be unusable, rounded up to whole rows.
 
         Raises ModelError for a missing image root, images packed smaller than the model's input, and a tokenizer that
         does not match the towers.
@@ -107,7 +108,7 @@ class TripleDataset(Dataset[LoadedRows]):
         return len(self._rows)
 
     def __getitems__(self, rows: Sequence[int | PackedRow]) -> LoadedRows:
-        """Load rows; possibly none has a usable image."""
+        """Load rows, skipping those without a usable image, which may be all of them."""
         numbers = [row.row if isinstance(row, PackedRow) else row for row in rows]
         if self.cache is not None:
             return self.cache.loaded(numbers)
@@ -123,7 +124,7 @@ class TripleDataset(Dataset[LoadedRows]):
         )
 
     def training_sampler(self, batch_size: int, seed: int) -> RandomBatchSampler:
-        """Return a sampler in random order for training. Raises ModelError if the rows do not fill a batch.
+        """Return a random-order sampler for training. Raises ModelError if the rows do not fill a batch.
 
         Packed images are read by row group, each once per epoch, so their rows are shuffled within windows of WINDOW
         rows; otherwise the order does not depend on the shards.
@@ -131,7 +132,7 @@ class TripleDataset(Dataset[LoadedRows]):
         return RandomBatchSampler(len(self), batch_size, seed, self._blocks(), WINDOW)
 
     def sequential_sampler(self, batch_size: int) -> SequentialBatchSampler:
-        """Return a sampler of all rows once, in the order that reads fastest: by id, or as they are packed."""
+        """Return a sampler that covers all rows once in the order that is fastest to read: by id, or as packed."""
         return SequentialBatchSampler(len(self), batch_size, self._blocks())
 
     def packed_images(self) -> PackedImages:
@@ -139,7 +140,7 @@ class TripleDataset(Dataset[LoadedRows]):
         return self._rows.images.keeping(2 * WINDOW)
 
     def with_packed_images(self, images: PackedImages, rows: list[int]) -> list[int | PackedRow]:
-        """Return the rows, those with a packed image as PackedRow."""
+        """Return the rows, with a PackedRow in place of each row whose image is packed."""
         packed = self._rows.row_index["packed"]
         return [PackedRow(row, images.read(*self._rows.location(row))) if packed[row] else row for row in rows]
 
@@ -149,11 +150,11 @@ class TripleDataset(Dataset[LoadedRows]):
             self.failures.add(self.ids[bad.row], bad.why)
 
     def explanation_tokens(self, rows: list[int]) -> Tensor:
-        """Return explanation token ids (R, context_length) int64 of R rows."""
+        """Return the token ids (R, context_length) int64 of the explanations of R rows."""
         return self._tokens("explanation", rows)[0].long()
 
     def summary(self) -> str:
-        """Return one line: pairs, truncated texts, unusable images."""
+        """Return a one-line summary of pairs, truncated texts and unusable images."""
         cut = f"{100 * self.truncation.captions:.1f} % of captions"
         if self.truncation.explanations is not None:
             cut += f" and {100 * self.truncation.explanations:.1f} % of explanations"
@@ -162,7 +163,7 @@ class TripleDataset(Dataset[LoadedRows]):
         return ", ".join([f"{len(self)} pairs", f"{cut} truncated{sample}", *bad])
 
     def _pixels(self, row: int | PackedRow) -> Tensor | str:
-        """Return (3, H, W) uint8, or the reason why the row's image cannot be used."""
+        """Return pixels (3, H, W) uint8, or the reason why the row's image cannot be used."""
         try:
             return self.preprocessing.pixels(self._decoded(row))
         except BadImage as error:
@@ -183,7 +184,7 @@ class TripleDataset(Dataset[LoadedRows]):
         return self.tokenize([self._rows.text(column, row) or "" for row in rows], f"{column}s")
 
     def _blocks(self) -> np.ndarray | None:
-        """Return the row group (N,) of each row if images are packed, else None."""
+        """Return each row's row group, (N,), if images are packed, else None."""
         return self._rows.row_groups() if self.is_packed else None
 
     def _check_images(self) -> None:

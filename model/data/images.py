@@ -1,4 +1,4 @@
-"""Image decoding as the contract defines it, and the model's preprocessing, split at normalisation."""
+"""Image decoding as the contract defines it, and the model's preprocessing, split before normalisation."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from entityclip.contract.image_rules import decode_image
 from model.data.triple_table import Triple
 from model.errors import ModelError
 
-DEFAULT_LIMIT = 0.01  # share of the rows, see data.max_bad_images
+DEFAULT_LIMIT = 0.01  # share of rows, see data.max_bad_images
 _NAMED = 10  # rows listed in a message
 
 
@@ -25,19 +25,19 @@ def decode(triple: Triple) -> Image.Image:
 
 
 def decode_file(root: Path, path: str | None, wanted: int | None = None) -> Image.Image:
-    """Decode the image at `path` below `root` to RGB; `wanted` as for `image_rules.load`. Raises BadImage."""
+    """Decode the image at `path` below `root` to RGB; `wanted` is as in `image_rules.load`. Raises BadImage."""
     return decode_image(root, path, wanted=wanted)
 
 
 def decode_bytes(data: bytes, wanted: int | None = None) -> Image.Image:
-    """Decode an image file's bytes to RGB; `wanted` as for `image_rules.load`. Raises BadImage."""
+    """Decode an image file's bytes to RGB; `wanted` is as in `image_rules.load`. Raises BadImage."""
     return decode_image(Path(), None, data, wanted)
 
 
 class Preprocessing:
     """A model's inference transform, split before normalisation so that pixels can be stored as bytes.
 
-    Both halves together equal the whole transform bit for bit: `ToTensor` divides bytes by 255.
+    Applying both halves gives the same result as the whole transform, bit for bit: `ToTensor` divides bytes by 255.
     """
 
     def __init__(self, transform: Callable[[Any], Tensor]) -> None:
@@ -61,7 +61,7 @@ class Preprocessing:
             return on_device
         normalised = torch.empty(pixels.shape)
         mean, std = (torch.tensor(values)[:, None, None] for values in (self._normalize.mean, self._normalize.std))
-        for image, result in zip(pixels, normalised, strict=True):  # a single image fits in the CPU cache
+        for image, result in zip(pixels, normalised, strict=True):  # one at a time fits in the CPU cache
             torch.div(image, 255, out=result)
             result.sub_(mean).div_(std)
         return normalised
@@ -71,12 +71,12 @@ class BadImages(dict[str, str]):
     """Reasons why images cannot be used, by row id."""
 
     def __init__(self, rows: int, limit: float, expected: int = 0) -> None:
-        """Allow the share `limit` of `rows`, rounded up, to have a bad image, in addition to `expected` ones."""
+        """Allow `limit * rows` bad images, rounded up, in addition to the `expected` ones."""
         super().__init__()
         self._rows, self._limit, self._allowed = rows, limit, math.ceil(limit * rows) + expected
 
     def add(self, row_id: str, why: str) -> None:
-        """Record a row unless it is recorded already. Raises ModelError beyond the limit."""
+        """Record a row unless it is already recorded. Raises ModelError if the limit is exceeded."""
         if row_id in self:
             return
         self[row_id] = why
@@ -88,7 +88,7 @@ class BadImages(dict[str, str]):
             )
 
     def lines(self) -> list[str]:
-        """Return a line for each of the first rows, and one with the number of the others."""
+        """Return a line for each of the first few rows, and one with the number of remaining rows."""
         named = [f"left out {row_id}: {why}" for row_id, why in list(self.items())[:_NAMED]]
         more = len(self) - len(named)
         return named + ([f"left out {more:,} more rows whose image cannot be used"] if more else [])

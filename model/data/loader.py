@@ -1,6 +1,6 @@
-"""Prefetching: workers load a batch sampler's rows in chunks, which this process joins to batches.
+"""Prefetching: workers load a batch sampler's rows in chunks, which this process assembles into batches.
 
-Workers send integer tokens and uint8 pixels; batches are joined, normalised and moved to their device in this process.
+Workers send integer tokens and uint8 pixels; this process joins them, normalises them and moves them to the device.
 """
 
 from collections import deque
@@ -24,8 +24,8 @@ from model.method.batch import Batch
 if TYPE_CHECKING:  # open_clip takes seconds to import
     from model.data.dataset import TripleDataset
 
-CHUNK = 64  # rows per worker task: several workers share a batch, so that the first batch is ready early
-_FEW = 4096  # rows; fewer are loaded faster than workers start
+CHUNK = 64  # rows per worker task; several workers share a batch, so that the first batch is ready early
+_FEW = 4096  # rows; loading fewer takes less time than starting workers
 _CPU = torch.device("cpu")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -57,7 +57,8 @@ def load_batches(
 ) -> Iterator[tuple[Batch, list[int]]]:
     """Yield a batch for each list of rows, prefetched by the dataset's workers; endless if the sampler is.
 
-    Each batch is on `device` (through pinned memory for a GPU) and comes with its rows, those with a usable image.
+    Each batch is on `device` (copied through pinned memory for a GPU) and comes with its row numbers; rows without a
+    usable image are left out.
 
     Raises ModelError if more images have failed than allowed, and as `load_chunks` does.
     """
@@ -65,8 +66,8 @@ def load_batches(
     first = next(batches, None)
     if first is None:
         return
-    ahead = 2 * len(_chunks(first))  # two batches
-    chunk_counts: deque[int] = deque()  # of the batches being loaded
+    ahead = 2 * len(_chunks(first))  # chunks of two batches
+    chunk_counts: deque[int] = deque()  # per batch being loaded
 
     def chunks() -> Iterator[list[int]]:
         for rows in chain([first], batches):
@@ -96,7 +97,7 @@ def load_chunks(
 
     About `ahead` chunks are prefetched, at least two per worker. With `pin`, tensors are in pinned memory.
 
-    Raises ModelError if a worker dies, and what `dataset` raises.
+    Raises ModelError if a worker dies; exceptions of `dataset` propagate.
     """
     if workers:
         start_fork_server()
@@ -110,7 +111,7 @@ def load_chunks(
             worker_init_fn=partial(begin_worker, lifeline),
             prefetch_factor=max(2, -(-ahead // workers)) if workers else None,
             pin_memory=pin,
-            generator=torch.Generator(),  # the default draws from the global one, which would change resumed runs
+            generator=torch.Generator(),  # the default would draw from the global one, and so change resumed runs
         )
         try:
             yield from loader
@@ -143,7 +144,7 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], depth: 
 
 
 def _as_loaded(rows: LoadedRows) -> LoadedRows:
-    """Collate nothing: a TripleDataset loads the rows of a chunk together."""
+    """Return the rows as they are: a TripleDataset already loads the rows of a chunk together."""
     return rows
 
 
@@ -153,7 +154,7 @@ def _chunks(rows: list[int]) -> list[list[int]]:
 
 
 def _batch(dataset: "TripleDataset", parts: list[LoadedRows], device: torch.device) -> tuple[Batch, list[int]]:
-    """Join parts to a batch on `device`; return it and its rows. Raises ModelError if too many images have failed."""
+    """Join parts into a batch on `device`; return it and its rows. Raises ModelError if too many images have failed."""
     dataset.note_failures(chain.from_iterable(part.failures for part in parts))
     rows = [row for part in parts for row in part.rows]
     pixels = [part.pixels.to(device, non_blocking=True) for part in parts]

@@ -16,7 +16,7 @@ class MappedFile:
     """A file's content as read-only memory. Pickled to a worker process as a file descriptor, not as a copy."""
 
     def __init__(self, file: int) -> None:
-        """Map an open file; takes ownership of its descriptor."""
+        """Map an open file and take ownership of its descriptor."""
         self._file = file
         self.memory = mmap.mmap(file, 0, prot=mmap.PROT_READ)
 
@@ -31,7 +31,7 @@ class MappedArray:
     """A read-only array (N,) in a temporary file, N >= 1.
 
     Attributes:
-        values: the array, of any dtype without objects.
+        values: the array, of any dtype that contains no Python objects.
     """
 
     def __init__(self, file: MappedFile, dtype: np.dtype[Any]) -> None:
@@ -39,7 +39,7 @@ class MappedArray:
 
     @classmethod
     def of(cls, values: np.ndarray) -> "MappedArray":
-        """Write values (N,) to a file. Raises OSError if the disk is full."""
+        """Write `values` (N,) to a temporary file and map it. Raises OSError if the disk is full."""
         with tempfile.TemporaryFile(prefix="entityclip-rows-") as file:
             file.write(np.ascontiguousarray(values).data)
             file.flush()

@@ -1,4 +1,4 @@
-"""Image bytes in the shards, read by whole row groups with a cache of the last few."""
+"""Reads image bytes from the shards, a whole row group at a time, with a cache of the last few."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_KEPT = 2048  # rows by default; about 20 KB each
-_OPEN = 64  # shards
+_KEPT = 2048  # rows cached by default; about 20 KB each
+_OPEN = 64  # shards kept open
 
 
 class PackedImages:
-    """Reader of the column `image.bytes` of shards, with a least-recently-used cache of row groups of `kept` rows."""
+    """Reads the shards' column `image.bytes`, with a least-recently-used cache of row groups, up to `kept` rows."""
 
     def __init__(self, shards: Sequence[Path], kept: int = _KEPT) -> None:
         self._shards = tuple(shards)
@@ -23,7 +23,7 @@ class PackedImages:
         self._open = lru_cache(_OPEN)(pq.ParquetFile)  # a shuffled epoch alternates between shards
 
     def __reduce__(self) -> Any:
-        """Pickle without open files and cache."""
+        """Pickle without the open files and the cache."""
         return PackedImages, (self._shards, self._kept)
 
     def keeping(self, rows: int) -> "PackedImages":

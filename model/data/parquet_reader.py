@@ -1,4 +1,4 @@
-"""Reading of explanation shards by row group into a TripleTable."""
+"""Reads explanation shards, row group by row group, into a TripleTable."""
 
 import hashlib
 from collections import Counter
@@ -23,23 +23,24 @@ class TripleReader:
     """Collects the usable rows of shards.
 
     Attributes:
-        counts, used: number of all and of usable rows by status.
+        counts: number of rows by status.
+        used: the same, for usable rows only.
     """
 
     def __init__(self, statuses: tuple[str, ...] | None) -> None:
         """Use rows with one of `statuses`; None: rows with a caption."""
         self._statuses = statuses
         self._texts = TextWriter()
-        self._index: list[np.ndarray] = []  # of the usable rows
+        self._index: list[np.ndarray] = []  # entries of usable rows, by row group
         self._roots: dict[Path, int] = {}
-        self._ids: list[pa.Array] = []  # of all rows, usable or not
+        self._ids: list[pa.Array] = []  # ids of all rows, usable or not
         self._usable: list[np.ndarray] = []
-        self._ends: list[int] = []  # rows up to the end of each shard
+        self._ends: list[int] = []  # cumulative number of rows at the end of each shard
         self.counts: Counter[str] = Counter()
         self.used: Counter[str] = Counter()
 
     def read(self, shard: int, path: Path, root: Path) -> Counter[str]:
-        """Read a shard; return its rows by status. Raises ModelError if it is unreadable or lacks an explanation."""
+        """Read a shard; return its row count by status. Raises ModelError if unreadable or lacking an explanation."""
         found: Counter[str] = Counter()
         try:
             with pq.ParquetFile(path) as file:  # read_table would add a column for the folder split=...
@@ -52,7 +53,7 @@ class TripleReader:
         return found
 
     def rows(self, paths: list[Path]) -> TripleTable:
-        """Return the usable rows in the order of their ids. Raises ModelError for a duplicate id."""
+        """Return the usable rows, sorted by id. Raises ModelError for a duplicate id."""
         ids = pa.concat_arrays(self._ids)
         order = pc.sort_indices(ids).to_numpy().astype(np.int64)
         in_order = ids.take(order)
@@ -67,7 +68,7 @@ class TripleReader:
                 f"{paths[0].parent}: id {in_order[where].as_py()!r} is in {both}; remove the shards of one layout"
             )
         usable = np.concatenate(self._usable)
-        position = np.cumsum(usable) - 1  # in the file, which holds only usable rows
+        position = np.cumsum(usable) - 1  # in the text file, which holds only usable rows
         text = position[order[usable[order]]]
         index = np.concatenate(self._index)[text]
         index["text"] = text
@@ -105,7 +106,7 @@ class TripleReader:
 
 
 def unreadable(path: Path, error: Exception) -> str:
-    """Return the message for a file that is not valid Parquet."""
+    """Return the error message for a file that is not valid Parquet."""
     return f"{path}: cannot be read as Parquet ({error}); delete it and generate it again with: {how_to_make()}"
 
 
@@ -134,7 +135,7 @@ def _nulls(column: pq.ColumnChunkMetaData) -> int | None:
 
 
 def _digests(pictures: pa.Array | None, paths: pa.Array) -> pa.Array:
-    """Return the SHA-256 of images without a path; null for others."""
+    """Return the SHA-256 of each image that has no path; null for the others."""
     if pictures is None or not paths.null_count:
         return pa.nulls(len(paths), pa.string())
     return pa.array(

@@ -1,4 +1,4 @@
-"""Check that a split's explanations are complete and unchanged, by the receipts next to the shards.
+"""Checks that a split's explanations are complete and unchanged, using the receipts next to the shards.
 
 `FOLDER/_receipts/bucket-00003.json` lists the shards of bucket 3, at most one per split, with their digests and
 rows, and the number of planned pairs left for a later run (docs/parquet_schema.md).
@@ -19,7 +19,7 @@ from entityclip.contract.schema import SCHEMA_VERSION
 from model.errors import ModelError
 
 _SHARD = re.compile(r"part-(\d+)-of-(\d+)\.parquet")
-_BAR_DELAY = 3  # seconds
+_BAR_DELAY = 3  # seconds before the progress bar appears
 _NAMED = 3  # shards listed in a message
 
 
@@ -29,7 +29,7 @@ class Shards:
 
     Attributes:
         digests: SHA-256 by path relative to the folder, sorted.
-        receipts: their entries in receipts; a shard of an unfinished bucket has none.
+        receipts: each shard's entry in its bucket's receipt; shards of an unfinished bucket have none.
         gaps: descriptions of missing explanations; empty if complete.
     """
 
@@ -39,7 +39,7 @@ class Shards:
 
 
 def how_to_make(dataset: str | None = None) -> str:
-    """Return the command that generates explanations, for the end of a message."""
+    """Return the command that generates explanations, to end a message with."""
     of = f", with the manifest of dataset {dataset!r}" if dataset else ""
     return f"entityclip generate MANIFEST{of}"
 
@@ -47,15 +47,15 @@ def how_to_make(dataset: str | None = None) -> str:
 def check_shards(
     folder: Path, split: str, paths: Iterable[Path], *, dataset: str | None = None, allow_partial: bool = False
 ) -> Shards:
-    """Hash the shards `paths` of a split and compare them with the receipts of their folder.
+    """Hash a split's shards, at `paths`, and compare them with the receipts in the folder.
 
     Args:
         dataset: the dataset's name, for messages.
         allow_partial: only report missing explanations in `gaps`: unfinished buckets, pairs left for later, shards
-            that are listed and absent. Existing shards are checked all the same.
+            that are listed but absent. Existing shards are still checked.
 
     Raises ModelError for missing explanations (unless `allow_partial`), a shard that differs from its receipt or is not
-    listed in its bucket's receipt, and receipts that are unreadable or of different datasets.
+    listed in its bucket's receipt, and receipts that are unreadable or belong to different datasets.
     """
     receipts = _read_receipts(folder)
     there = {str(path.relative_to(folder)): path for path in sorted(paths)}
@@ -80,7 +80,7 @@ def check_shards(
 
 
 def _read_receipts(folder: Path) -> dict[int, BucketReceipt]:
-    """Read all receipts, by bucket."""
+    """Return all receipts by bucket number."""
     receipts: dict[int, BucketReceipt] = {}
     for path in sorted((folder / RECEIPTS).glob("bucket-*.json")):
         receipt = _read(path)
@@ -117,7 +117,7 @@ def _again(path: Path, receipt: BucketReceipt | None = None) -> str:
 
 
 def _check_unlisted(path: Path, receipts: dict[int, BucketReceipt]) -> None:
-    """Raise ModelError for an unlisted shard unless its bucket is unfinished."""
+    """Raise ModelError for a shard that no receipt lists, unless its bucket is unfinished."""
     if not receipts:
         return
     first = next(iter(receipts.values()))

@@ -23,11 +23,11 @@ from entityclip.contract.locations import is_url
 from entityclip.contract.receipts import RECEIPTS
 from model.errors import ModelError
 
-CACHE = "ENTITYCLIP_CACHE"  # environment variable: the folder of all copies
+CACHE = "ENTITYCLIP_CACHE"  # environment variable that names the folder for all copies
 _WANTED = re.compile(rf"split=[^/]+/part-[^/]+\.parquet|{RECEIPTS}/bucket-[^/]+\.json")
 _SEEN, _LOCK = "copied.json", "lock"
 _CHUNK = 4 << 20
-_Stamp = tuple[int, int]  # size, time of the last change in nanoseconds
+_Stamp = tuple[int, int]  # size, modification time in nanoseconds
 
 
 def local_shards(location: Path | str) -> Path:
@@ -38,9 +38,9 @@ def local_shards(location: Path | str) -> Path:
 def local_copy(url: str) -> Path:
     """Copy or update the shards and receipts at a URL, and return the folder of the copy.
 
-    The URL may contain endpoint and region; credentials come from the environment only. Copies are stored below
+    The URL may contain an endpoint and a region; credentials come from the environment only. Copies are stored below
     `$ENTITYCLIP_CACHE`, by default `~/.cache/entityclip`, in one folder per URL. A file is copied again if its size or
-    time has changed, and removed if the original is gone. A lock serialises the processes of this machine.
+    modification time has changed, and removed if the original is gone. A lock serialises processes on this machine.
 
     Raises ModelError for credentials in the URL, an unreachable location, and a location without shards.
     """
@@ -65,7 +65,7 @@ def local_copy(url: str) -> Path:
 
 
 def _listed(filesystem: pa_fs.FileSystem, root: str) -> dict[str, _Stamp]:
-    """List shards and receipts by name relative to the root."""
+    """Return the size and modification time of each shard and receipt, by path relative to the root."""
     selector = pa_fs.FileSelector(root, recursive=True, allow_not_found=True)
     found = {
         info.path.removeprefix(f"{root}/"): (info.size, info.mtime_ns or 0)

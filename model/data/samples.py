@@ -22,7 +22,7 @@ class BadRow(NamedTuple):
 
 
 class LoadedRows(NamedTuple):
-    """Tokens and pixels of U rows with a usable image, in compact types for the transfer between processes."""
+    """Tokens and pixels of U rows with a usable image, in compact types for transfer between processes."""
 
     rows: list[int]  # usable rows, in the requested order
     pixels: Tensor  # (U, 3, H, W) uint8

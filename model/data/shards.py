@@ -1,4 +1,4 @@
-"""Reading and validation of explanation shards (docs/parquet_schema.md)."""
+"""Reads and validates explanation shards (docs/parquet_schema.md)."""
 
 import hashlib
 from collections import Counter
@@ -18,7 +18,7 @@ from model.data.remote_shards import local_shards
 from model.data.triple_table import TripleTable
 from model.errors import ModelError
 
-# The contract's columns that training reads.
+# The columns of the contract's schema that training reads.
 _NEEDED = ("id", "image", "caption", "topic", "explanation", "status", "key")
 
 
@@ -28,10 +28,11 @@ class ShardSource:
 
     Attributes:
         digests: SHA-256 by path relative to the folder, sorted.
-        statuses, used: number of all and of used rows by status.
+        statuses: number of rows by status.
+        used: the same, for used rows only.
         made_by: distinct combinations of dataset, model, revision and prompt in the shards' footers.
         gaps: descriptions of missing explanations; empty if complete.
-        packed_at: smallest shorter side of packed images in pixels; None: images are referenced by path.
+        packed_at: smallest shorter side of any packed image, in pixels; None: images are referenced by path.
     """
 
     split: str
@@ -44,7 +45,7 @@ class ShardSource:
 
     @property
     def digest(self) -> str:
-        """Return one SHA-256 for all shards: that of `sha256sum`'s output, sorted by name."""
+        """Return one SHA-256 for all shards: that of `sha256sum`'s output for them, sorted by name."""
         lines = "".join(f"{sha}  {name}\n" for name, sha in sorted(self.digests.items()))
         return hashlib.sha256(lines.encode()).hexdigest()
 
@@ -61,7 +62,7 @@ class ShardSource:
         }
 
     def line(self) -> str:
-        """Return a line for display."""
+        """Return a one-line summary for display."""
         unused = {status: count - self.used.get(status, 0) for status, count in self.statuses.items()}
         rows = f"rows used {_counted(self.used)}, not used {_counted(unused)}"
         made = "; ".join(
@@ -99,19 +100,19 @@ def read_split(
     image_root: Path | None = None,
     allow_partial: bool = False,
 ) -> SplitRows:
-    """Read `location/split=SPLIT/part-*.parquet`, checked against their receipts.
+    """Read `location/split=SPLIT/part-*.parquet` and check these shards against their receipts.
 
     Rows are sorted by id, so that training does not depend on how they are distributed over shards.
 
     Args:
         location: a folder, or a URL whose shards are copied to this machine first.
-        statuses: use only rows with these; None uses every row with a caption, for evaluation, which reads no
-            explanation and whose gallery must not depend on an LLM's failures.
-        image_root: overrides the one recorded in the shards.
+        statuses: use only rows with one of these; None: every row with a caption. Evaluation needs the latter: it reads
+            no explanations, and its gallery must not depend on an LLM's failures.
+        image_root: overrides the image root recorded in the shards.
         allow_partial: accept incomplete explanations; the source's `gaps` describe what is missing.
 
     Raises ModelError for a split without shards, incomplete explanations, a shard that differs from its receipt, a file
-    of another schema, a duplicate id, and a split without usable rows.
+    with a different schema, a duplicate id, and a split without usable rows.
     """
     folder = local_shards(location)
     paths = sorted((folder / f"split={split}").glob("part-*.parquet"))
@@ -194,7 +195,7 @@ def _made_by(footers: dict[Path, dict[str, Any]]) -> tuple[dict[str, str | None]
 
 
 def _reads_as(kind: pa.DataType, declared: pa.DataType) -> bool:
-    """Return whether a column is compatible with the declared one: any Arrow text type, or a struct with its fields."""
+    """Return whether a column's type fits the declared one: any Arrow text type, or a struct with all its fields."""
     if pa.types.is_struct(declared):
         return pa.types.is_struct(kind) and set(declared.names) <= set(kind.names)
     return _is_text(kind) and _is_text(declared)

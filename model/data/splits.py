@@ -1,4 +1,4 @@
-"""Loading of a run's splits, and the control with wrong explanations."""
+"""Loads a run's splits and builds the control with wrong explanations."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,20 +17,20 @@ from model.settings.schema import DataSettings, TrainSettings
 
 
 def with_wrong_explanations(rows: SplitRows, seed: int) -> SplitRows:
-    """Replace each row's explanation and key by another row's; rows with equal explanations get equal replacements.
+    """Replace each row's explanation and key with another row's; rows with equal explanations get equal replacements.
 
     Distinct explanations are arranged in a random cycle and each is replaced by the next, so no row keeps its text and
-    every text is used. The shards do not record the entity of a row, so a replacement can by chance be about the
-    same entity.
+    every text is used. The shards do not record which entity a row is about, so a replacement may by chance
+    be about the same one.
 
     Raises ModelError if there are fewer than two distinct explanations.
     """
-    text = rows.triples.groups("explanation").numpy()  # (N,) number of a row's text
+    text = rows.triples.groups("explanation").numpy()  # (N,) each row's text, as a number
     _, first = np.unique(text, return_index=True)  # first row of each text
     _, last = np.unique(text[::-1], return_index=True)
     if len(first) < 2:
         raise ModelError("data.wrong_explanations: the training split has only one explanation to choose from")
-    texts = np.argsort(last)  # by last occurrence, from the end
+    texts = np.argsort(last)  # text numbers by last occurrence, latest first
     cycle = texts[torch.randperm(len(texts), generator=seeded(seed, "wrong explanations")).numpy()]
     donor = np.empty(len(texts), np.int64)
     donor[cycle] = first[np.roll(cycle, -1)]

@@ -1,4 +1,4 @@
-"""Texts of rows in a memory-mapped temporary Arrow file."""
+"""The texts of a split's rows in a memory-mapped temporary Arrow file."""
 
 import os
 import tempfile
@@ -14,7 +14,7 @@ _SCHEMA = pa.schema([(name, pa.string()) for name in COLUMNS])
 
 
 class TextWriter:
-    """Writer of a TextFile in chunks."""
+    """Writes a TextFile in chunks."""
 
     def __init__(self) -> None:
         self._file: BinaryIO = tempfile.TemporaryFile(prefix="entityclip-texts-")  # noqa: SIM115
@@ -22,18 +22,18 @@ class TextWriter:
         self._writer = pa.ipc.new_file(self._sink, _SCHEMA)
 
     def add(self, texts: pa.Table) -> None:
-        """Append rows with the columns COLUMNS. Raises OSError if the disk is full."""
+        """Append rows; `texts` has the columns COLUMNS. Raises OSError if the disk is full."""
         self._writer.write_table(texts.select(COLUMNS).cast(_SCHEMA))
 
     def finish(self) -> "TextFile":
-        """Return the file, with the rows in the order of `add`."""
+        """Return the file, with rows in the order in which they were added."""
         self._writer.close()
         self._file.flush()
         return TextFile(MappedFile(os.dup(self._file.fileno())))
 
 
 class TextFile:
-    """Texts by column and position in the file. Pickled to another process as a file descriptor."""
+    """Texts, looked up by column and position in the file. Pickled to another process as a file descriptor."""
 
     def __init__(self, file: MappedFile) -> None:
         self._file = file

@@ -1,6 +1,6 @@
 """The usable rows of a split: texts in one memory-mapped file, order and locations in another.
 
-Rows are numbered in the order of their ids, independent of shards.
+Rows are numbered in the order of their ids, independently of the shards.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,11 +23,11 @@ _EXPLAINING = ("explanation", "key")
 ROW_INDEX = np.dtype(
     [
         ("text", np.int64),  # position of the row's texts in their file
-        ("root", np.int32),  # number of the image root
-        ("packed", np.bool_),  # whether the shard holds the image's bytes, at the next three fields
+        ("root", np.int32),  # index of the image root
+        ("packed", np.bool_),  # whether a shard holds the image's bytes, located by the next three fields
         ("shard", np.int32),
         ("group", np.int32),  # row group in the shard
-        ("row", np.int32),  # row in the group
+        ("row", np.int32),  # row within the group
         ("known_bad", np.bool_),  # the shard's status says that the image cannot be used
     ]
 )
@@ -35,7 +35,7 @@ ROW_INDEX = np.dtype(
 
 @dataclass(frozen=True, slots=True)
 class Triple:
-    """One usable row."""
+    """One usable row of a split."""
 
     id: str
     read_packed: Callable[[], bytes] | None  # reads the image's bytes if the shard holds them
@@ -54,15 +54,15 @@ class TripleTable(Sequence[Triple]):
 
     Attributes:
         row_index: (N,) of dtype ROW_INDEX.
-        roots: the image roots numbered in `row_index`.
+        roots: the image roots that `row_index` refers to.
         images: reader of the packed images.
     """
 
     def __init__(self, texts: TextFile, index: np.ndarray, roots: Sequence[Path], shards: Sequence[Path]) -> None:
-        """`index` (N,), of dtype ROW_INDEX, holds numbers of `roots` and `shards` and positions in `texts`."""
+        """`index` (N,), of dtype ROW_INDEX, refers to `roots` and `shards` by number and to `texts` by position."""
         self._texts, self.roots = texts, tuple(roots)
         self._index = MappedArray.of(index)
-        self._explanations: MappedArray | None = None  # (N,) as `index["text"]`, if replaced
+        self._explanations: MappedArray | None = None  # (N,) like `index["text"]`, if they were replaced
         self.images = PackedImages(shards)
 
     @property
@@ -104,16 +104,16 @@ class TripleTable(Sequence[Triple]):
         return np.unique(index["shard"].astype(np.int64) << 32 | index["group"], return_inverse=True)[1]
 
     def with_explanations_of(self, donors: np.ndarray) -> "TripleTable":
-        """Return the same rows, with explanation and key of row `donors[i]` in row i."""
+        """Return the same rows, but give row i the explanation and key of row `donors[i]`."""
         other = copy(self)
         other._explanations = MappedArray.of(self._positions("explanation")[donors])
         return other
 
     def groups(self, column: str, instead: str | None = None) -> Tensor:
-        """Return (N,) int64, equal for rows with equal stripped texts; numbered by first appearance.
+        """Return group numbers (N,) int64, by first appearance; rows with equal stripped texts share one.
 
-        A null text is replaced by that of the column `instead`. Texts are compared by 64-bit hashes, since a dictionary
-        of a million texts takes a gigabyte; the probability of a collision among a million texts is 3e-8.
+        A null text is replaced by the one in the column `instead`. Texts are compared by 64-bit hashes, since a
+        dictionary of a million texts takes a gigabyte; the probability of a collision among them is 3e-8.
         """
         hashes = []
         for batch in self._texts.batches:
@@ -124,7 +124,7 @@ class TripleTable(Sequence[Triple]):
         return torch.from_numpy(_by_appearance(np.concatenate(hashes)[self._positions(column)]))
 
     def picture_groups(self) -> Tensor:
-        """Return (N,) int64, equal for rows with the same image: the same root, and the same path or else bytes."""
+        """Return group numbers (N,) int64; rows with the same image (root, and path or else bytes) share one."""
         names = self.groups("path", instead="picture").numpy()
         return torch.from_numpy(_by_appearance(names * len(self.roots) + self.row_index["root"]))
 

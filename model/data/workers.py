@@ -1,8 +1,8 @@
-"""Start and end of the worker processes that load data.
+"""Starts and ends the worker processes that load data.
 
 Processes rather than threads: image libraries release the GIL, but the code between their calls does not and would
-block the training loop (docs/performance.md, "Data loading"). They are forked from a clean server process, since a fork
-of this process would break its threads (CUDA's, Prefect's).
+block the training loop (docs/performance.md, "Data loading"). They are forked from a clean server process, since
+forking this process would break its threads (CUDA's, Prefect's).
 """
 
 import multiprocessing.forkserver
@@ -31,7 +31,7 @@ def count_workers(wanted: int | None) -> int:
 def start_fork_server() -> None:
     """Start the process that workers are forked from; it imports in the background what they need.
 
-    A `model.py` in the working directory is not taken for this package.
+    A `model.py` in the working directory does not shadow this package.
     """
     multiprocessing.set_forkserver_preload(["model.data.dataset"])
     path = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
@@ -57,7 +57,7 @@ def _environment(**variables: str) -> Iterator[None]:
 def worker_lifeline() -> Iterator[Connection]:
     """Yield the connection for `begin_worker`; workers exit when the block or this process ends.
 
-    Workers ignore SIGTERM, so without it Python would wait for them forever at exit.
+    Workers ignore SIGTERM, so without this Python would wait for them forever at exit.
     """
     lifeline, held = multiprocessing.Pipe(duplex=False)
     close = multiprocessing.util.Finalize(None, held.close, exitpriority=10)  # before Python waits for its children
@@ -75,7 +75,7 @@ def begin_worker(lifeline: Connection, _: int) -> None:
     """
     threading.Thread(target=_end_with, args=(lifeline,), name="lifeline", daemon=True).start()
     torch.set_num_threads(1)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # avoids its warning about forks
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # avoids a warning about forks
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
