@@ -1,8 +1,8 @@
-"""A batch sharded over processes (torch.distributed) with the same gradients as in one process.
+"""Batches sharded over processes (torch.distributed), with the same gradients as in a single process.
 
-Every process holds some of the rows and computes their share of the loss. For that it needs rows of other processes:
-all embeddings for the contrastive losses, and the rows drawn as hard negatives. Both are exchanged with gradient, so
-the sum of the shares is the loss of the whole batch, and the sum of their gradients its gradient.
+Every process holds some of the rows and computes their share of the loss. For that it needs rows from other processes:
+all embeddings for the contrastive losses, and the rows drawn as hard negatives. Both are exchanged with gradients, so
+the shares add up to the whole batch's loss, and their gradients to its gradient.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class DistributedGroup(LocalGroup):
     device: torch.device
 
     def __init__(self, device: torch.device) -> None:
-        """`device` is this process's; torch.distributed must be initialised."""
+        """Join the initialised torch.distributed group; `device` is this process's device."""
         self.device = device
         self.rank, self.count = dist.get_rank(), dist.get_world_size()
 
@@ -58,10 +58,10 @@ class DistributedGroup(LocalGroup):
 
 
 class DistributedBatch(LocalBatch):
-    """A batch of B rows, some of them in this process."""
+    """A batch of B rows, some of which are in this process."""
 
     def __init__(self, rank: int, sizes: list[int], longest: int) -> None:
-        """Process r holds `sizes[r]` rows; no text has more than `longest` tokens."""
+        """Describe a batch of which process r holds `sizes[r]` rows and no text has more than `longest` tokens."""
         super().__init__(sum(sizes))
         self.processes, self.rank, self.sizes, self.longest = len(sizes), rank, sizes, longest
         self.first = sum(sizes[:rank])
@@ -83,7 +83,7 @@ class AveragedGradients:
     """A model whose gradients DistributedDataParallel averages over the processes during the backward pass."""
 
     def __init__(self, model: nn.Module) -> None:
-        """Wrap a model; broadcasts the parameters of the first process."""
+        """Wrap a model and broadcast the first process's parameters."""
         self._ddp = DistributedDataParallel(_Forward(model), forward_sync_buffers=False)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
@@ -91,7 +91,7 @@ class AveragedGradients:
         return self._ddp(None, *arguments, **named)
 
     def token_features(self, batch: Any) -> Any:
-        """Run the model's `token_features`; its backward pass averages gradients, with what `.grad` held before."""
+        """Run the model's `token_features`; its backward pass averages gradients, including those in `.grad`."""
         return self._ddp("token_features", batch)
 
     def not_yet(self) -> AbstractContextManager[None]:
@@ -101,7 +101,7 @@ class AveragedGradients:
 
 
 class _Forward(nn.Module):
-    """The model's methods behind the one `forward` that DistributedDataParallel hooks."""
+    """Routes calls to the model's methods through `forward`, the only method that DistributedDataParallel hooks."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -110,13 +110,13 @@ class _Forward(nn.Module):
     def forward(self, name: str | None, *arguments: Any, **named: Any) -> Any:
         if name is None:
             return self.model(*arguments, **named)
-        # the heads' gradients are complete; DistributedDataParallel averages them in a backward pass through them
+        # the heads' gradients are complete, but DistributedDataParallel averages only what a backward pass reaches
         features = getattr(self.model, name)(*arguments, **named)
         return features._replace(image=_Depend.apply(features.image, *self.model.parameters()))
 
 
 class _Depend(torch.autograd.Function):
-    """Return the first argument; the backward pass also visits the others, without a gradient."""
+    """Return the first argument; the backward pass also reaches the others, but gives them no gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, *others: Tensor) -> Tensor:
@@ -129,7 +129,7 @@ class _Depend(torch.autograd.Function):
 
 
 class _RemoteRows(Rows):
-    """Rows sent by their owners; each process derives from all processes' indices which rows to send where."""
+    """Rows received from their owners; each process gathers all indices to find out which rows to send where."""
 
     def __init__(self, whole: DistributedBatch, index: Tensor) -> None:
         self._longest = whole.longest
@@ -143,7 +143,7 @@ class _RemoteRows(Rows):
         self._order = owners[whole.rank].argsort(stable=True).argsort()  # rows arrive sorted by owner
 
     def of(self, x: Tensor) -> Tensor:
-        as_bytes, world = x.dtype == torch.bool, dist.group.WORLD  # not every backend sends bool
+        as_bytes, world = x.dtype == torch.bool, dist.group.WORLD  # not every backend can send bool
         assert world is not None
         x = x.to(torch.uint8) if as_bytes else x
         received = all_to_all_single(x[self._send], self._receive_sizes, self._send_sizes, world)[self._order]
@@ -154,7 +154,7 @@ class _RemoteRows(Rows):
 
 
 class _Gather(torch.autograd.Function):
-    """All-gather of rows; a row's gradient is the sum over all processes."""
+    """All-gather of rows; a row's gradient is summed over all processes."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, rank: int, sizes: list[int]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Choice of device and number of threads."""
+"""Chooses the device and the number of threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from model.errors import ModelError
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device; `auto` is a GPU if available. Raises ModelError for `cuda` without a GPU."""
+    """Return the named device; `auto` is a GPU if available. Raises ModelError for `cuda` without a GPU."""
     if name == "cuda" and not torch.cuda.is_available():
         raise ModelError("device: cuda was requested, but torch finds no GPU; use auto or cpu")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -1,4 +1,4 @@
-"""Process group and batch of a run in a single process."""
+"""The process group and batch of a run in a single process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +11,17 @@ from model.errors import ModelError
 
 
 class Rows:
-    """Rows of a local batch."""
+    """A selection of rows of a batch, to be taken from any of its tensors."""
 
     def __init__(self, index: Tensor) -> None:
         self._index = index
 
     def of(self, x: Tensor) -> Tensor:
-        """Return these rows of `x` (b, ...), with gradient; other dimensions are equal in all processes."""
+        """Return these rows of `x` (b, ...), with gradient; the other dimensions are the same in all processes."""
         return x[self._index]
 
     def of_texts(self, x: Tensor) -> Tensor:
-        """Return these rows of x (b, L, ...), zero-padded from the process's longest text L to the longest of all."""
+        """Return these rows of `x` (b, L, ...), zero-padded from L to the longest text length of all processes."""
         return x[self._index]
 
 
@@ -29,7 +29,7 @@ class LocalBatch:
     """A batch of B rows, all in this process."""
 
     processes = 1
-    first = 0  # index in the whole batch of the first own row
+    first = 0  # index of this process's first row in the whole batch
 
     def __init__(self, size: int) -> None:
         self.size = size  # B
@@ -43,7 +43,7 @@ class LocalBatch:
         return x.detach()
 
     def rows(self, index: Tensor) -> Rows:
-        """Return the rows with these numbers in the whole batch, (b,); b is the number of own rows."""
+        """Select rows by their numbers (b,) in the whole batch; b is the number of rows in this process."""
         return Rows(index)
 
 
@@ -68,11 +68,11 @@ class LocalGroup:
         return rows
 
     def share(self, rows: int, texts: int) -> LocalBatch:
-        """Return the whole batch, of which this process has `rows` rows with texts of length `texts`."""
+        """Return the whole batch, of which this process holds `rows` rows with texts of length `texts`."""
         return LocalBatch(rows)
 
     def all_gather_ints(self, *own: int) -> list[list[int]]:
-        """Return the integers of every process, by rank; blocks until all have called it."""
+        """Return the integers of every process, by rank; blocks until all processes have called it."""
         return [list(own)]
 
     def barrier(self) -> None:

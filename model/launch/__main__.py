@@ -1,4 +1,4 @@
-"""A training process: `torchrun ... -m model.launch SETTINGS --out RUN`; see `model.launch.train`."""
+"""Entry point of a training process: `torchrun ... -m model.launch SETTINGS --out RUN`; see `model.launch.train`."""
 
 import sys
 

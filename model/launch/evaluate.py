@@ -1,9 +1,9 @@
-"""Evaluation in several processes: launcher on this machine, and entry point of each process.
+"""Evaluation in several processes: the launcher on this machine, and the entry point of each process.
 
     torchrun --nproc-per-node 2 -m model.launch.evaluate RUN [--split SPLIT] [--explanations FOLDER] [--allow-partial]
 
-The processes share the encoding; the first one ranks and writes. For several nodes, add torchrun's --nnodes and
---rdzv-endpoint, with RUN and the data in a shared folder.
+The processes share the encoding; the first one computes and writes the metrics. For several nodes, add torchrun's
+--nnodes and --rdzv-endpoint, with RUN and the data in a shared folder.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def evaluate_in_processes(
 ) -> dict[str, dict[str, Any]]:
     """Evaluate like `model.evaluation.evaluate.evaluate`, with the encoding shared by `count` processes.
 
-    Raises what `evaluate` raises, and ProcessError if a process dies or fails, after ending the others.
+    Raises what `evaluate` raises, and, after ending the other processes, ProcessError if one dies or fails.
     """
     if count == 1:
         return evaluate(run, splits, explanations=explanations, allow_partial=allow_partial)
@@ -57,7 +57,7 @@ def evaluate_in_processes(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Evaluate as one of several processes; return exit code 0, 1, or 2 for a user's mistake."""
+    """Evaluate as one of several processes; return exit code 0, 1 on failure, or 2 for a user error."""
     parser = argparse.ArgumentParser(
         prog="python -m model.launch.evaluate", description="Evaluate as one of several processes."
     )

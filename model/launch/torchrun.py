@@ -1,8 +1,8 @@
-"""Running torchrun on this machine, in its own session, and reading the outcomes of its processes.
+"""Runs torchrun on this machine, in its own session, and reads the outcomes of its processes.
 
-This file is also the program that is started: `-m model.launch.torchrun FOLDER ARGUMENTS` is torchrun without its
-error report. Each process writes its outcome to FOLDER/RANK.json (`model.launch.worker`), torchrun the exit codes
-by rank to FOLDER/torchrun.json; a negative code is the signal that ended the process.
+This file is also the program that it starts: `-m model.launch.torchrun FOLDER ARGUMENTS` runs torchrun without its
+error report. Each process writes its outcome to FOLDER/RANK.json (`model.launch.worker`), and torchrun's exit codes by
+rank go to FOLDER/torchrun.json; a negative code is the signal that ended the process.
 """
 
 import ctypes
@@ -29,14 +29,14 @@ def start_torchrun(
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Start `count` processes of `module`, which write their outcomes into the folder `report`.
 
-    They do not receive Ctrl-C themselves, and end if this process dies or leaves the block. After SIGTERM a process has
-    `shutdown_seconds` left. A `model.py` in the working directory does not shadow this package.
+    They do not receive Ctrl-C, and end when this process dies or leaves the block. After SIGTERM, each has
+    `shutdown_seconds` to exit. A `model.py` in the working directory does not shadow this package.
     """
     torchrun = ["--standalone", f"--nproc-per-node={count}", f"--shutdown-timeout={shutdown_seconds}"]
     program = ["-m", module, *arguments, "--report", str(report)]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads or max(1, (os.cpu_count() or 1) // count))}
     path = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, path))  # an empty entry is the working directory
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, path))  # an empty entry would mean the working directory
     environment["PYTHONSAFEPATH"] = "1"  # `-P` would not reach the processes that torchrun starts
     process = subprocess.Popen(
         [sys.executable, "-m", "model.launch.torchrun", str(report), *torchrun, *program],
@@ -66,13 +66,13 @@ class Outcomes:
         return first["message"] if first.get("outcome") == STOPPED else None
 
     def raise_model_error(self) -> None:
-        """Raise the ModelError of a process, if one ended with a ModelError."""
+        """If a process ended with a ModelError, raise a ModelError with its message."""
         for end in self._by_rank.values():
             if end.get("outcome") == MODEL_ERROR:
                 raise ModelError(end["message"].removeprefix("error: "))
 
     def summary(self) -> str:
-        """Describe the outcomes, processes that died without a report first: they are the cause of the others' end."""
+        """Describe the outcomes, starting with processes that died without a report: they made the others end."""
         died, others = [], []
         for rank, end in self._by_rank.items():
             code = self._codes.get(str(rank), 0)
@@ -87,7 +87,7 @@ class Outcomes:
 
 
 def main() -> int:
-    """Run torchrun, imported only here; return 0 if all processes succeeded, else 1."""
+    """Run torchrun, which is imported only here; return 0 if all processes succeeded, else 1."""
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import parse_args, run

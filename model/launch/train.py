@@ -1,9 +1,9 @@
-"""Training in several processes: launcher on this machine, and entry point of each process.
+"""Training in several processes: the launcher on this machine, and the entry point of each process.
 
     torchrun --nproc-per-node 2 -m model.launch SETTINGS --out RUN [--set KEY=VALUE] [--overwrite]
 
 For several nodes, add torchrun's --nnodes and --rdzv-endpoint. The outcome is printed to stderr or, with
-`--report FOLDER` (see `model.launch.torchrun`), written to a file per process.
+`--report FOLDER` (see `model.launch.torchrun`), written to one file per process.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def train_in_processes(
 
     Gradients are equal up to rounding.
 
-    Raises what `train` raises, and ProcessError if a process dies or fails, after ending the others.
+    Raises what `train` raises, and, after ending the other processes, ProcessError if one dies or fails.
     """
     if count == 1:
         return train(settings, out, on_step, overwrite=overwrite)
@@ -83,7 +83,7 @@ def train_in_processes(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train as one of several processes; return exit code 0, 1, or 2 for a user's mistake."""
+    """Train as one of several processes; return exit code 0, 1 on failure, or 2 for a user error."""
     parser = argparse.ArgumentParser(prog="python -m model.launch", description="Train as one of several processes.")
     parser.add_argument("settings", type=Path, help="YAML file of training settings")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, log and record")
@@ -101,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class _StepLog:
-    """Reader of new steps in a run's log, which another process writes."""
+    """Reads new steps from a run's log while another process writes it."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -109,7 +109,7 @@ class _StepLog:
         self._last = 0
 
     def new_steps(self) -> list[tuple[int, int, dict[str, float]]]:
-        """Return (step, total steps, losses) of steps since the last call; only the latest if there are many."""
+        """Return (step, total steps, losses) for steps since the last call; if there are many, only the latest."""
         if not self._log.exists() or self._log.stat().st_size == self._size:
             return []
         with self._log.open("rb") as file:

@@ -1,4 +1,4 @@
-"""A process started by torchrun: its process group, exit code and outcome report."""
+"""Process group, exit code and outcome report of a process started by torchrun."""
 
 import ctypes
 import os
@@ -19,12 +19,12 @@ from model.errors import ModelError
 from model.launch.torchrun import FAILED, FINISHED, MODEL_ERROR, STOPPED
 from model.training.stop_signal import Stopped
 
-# Torchrun notices a dead process at once. The timeout covers waiting while the first process ranks and saves.
+# Torchrun notices a dead process at once; the timeout only has to cover waiting while the first one ranks and saves.
 _TIMEOUT = timedelta(hours=2)
 
 
 def run_process(work: Callable[[], None], report: Path | None) -> int:
-    """Do this process's part of the work; return exit code 0, 1, or 2 for a user's mistake.
+    """Do this process's part of the work; return exit code 0, 1 on failure, or 2 for a user error.
 
     The outcome is printed to stderr, or written to the folder `report` (see `model.launch.torchrun`).
     """
@@ -50,7 +50,7 @@ def run_process(work: Callable[[], None], report: Path | None) -> int:
 
 @contextmanager
 def torchrun_group(device_name: str) -> Iterator[LocalGroup]:
-    """Initialise torch.distributed and yield the process group; a LocalGroup outside torchrun."""
+    """Initialise torch.distributed and yield the process group; outside torchrun, yield a LocalGroup."""
     if "WORLD_SIZE" not in os.environ:
         yield LocalGroup()
         return
@@ -67,4 +67,4 @@ def torchrun_group(device_name: str) -> Iterator[LocalGroup]:
     except Stopped:
         dist.destroy_process_group()
         raise
-    dist.destroy_process_group()  # not after a failure: other processes may be gone
+    dist.destroy_process_group()  # not after a failure, when other processes may be gone
