@@ -11,8 +11,8 @@ from torch import Tensor
 class Batch:
     """B triples of (image, caption, explanation), ready for the towers.
 
-    Rows with an equal number in one of the three groups have the same image, caption or explanation key, and are not
-    used as each other's hard negatives.
+    Rows with the same number in one of the three groups have the same image, caption or explanation key, and are never
+    each other's hard negatives.
     """
 
     ids: list[str]
@@ -22,7 +22,7 @@ class Batch:
     image_group: Tensor  # (B,)
     caption_group: Tensor  # (B,)
     key_group: Tensor  # (B,)
-    anchors: Tensor | None = None  # (B, D) explanations embedded by the untrained text tower; None if unused
+    anchors: Tensor | None = None  # (B, D) explanations as embedded by the text tower before training; None if unused
 
     @property
     def groups(self) -> Tensor:

@@ -1,6 +1,6 @@
-"""Metrics of a training step: usage of experts by the gates, and accuracy of GI-ITM.
+"""Metrics of a training step: how the gates use the experts, and the accuracy of GI-ITM.
 
-All are scalars on the device; the training loop copies them to the CPU in one transfer.
+All are scalars on the model's device; the training loop copies them to the CPU in one transfer.
 """
 
 import torch
@@ -21,7 +21,7 @@ def expert_names(outputs: ExpertOutputs) -> tuple[list[str], list[str]]:
 
 
 def gate_usage(gate: str, weights: Tensor, names: list[str], whole: LocalBatch | None = None) -> dict[str, Tensor]:
-    """Return scalars of a gate's weights (b, n): `gate/NAME` and `gate/effective_experts`, means over the whole batch.
+    """Summarise a gate's weights (b, n) as `gate/NAME` and `gate/effective_experts`, means over the whole batch.
 
     `gate/NAME` is an expert's mean weight; they sum to 1. `gate/effective_experts` is exp(entropy) of a row's weights,
     from 1 (one expert per pair) to n (uniform).
@@ -40,10 +40,10 @@ def matching_accuracy(
     negatives: HardNegatives,
     whole: LocalBatch | None = None,
 ) -> dict[str, Tensor]:
-    """Return the accuracy of GI-ITM on the whole batch, by pass and overall, from logits (b, 2) of the three passes.
+    """Return GI-ITM's accuracy on the whole batch, by pass and overall, from the logits (b, 2) of the three passes.
 
-    Two of three answers are "no match", so a constant answer reaches 67 % overall: compare the passes separately.
-    NaN for a pass in which no row has a negative.
+    Two of three correct answers are "no match", so always answering that gives 67 % overall: look at each pass.
+    A pass in which no row has a negative gives NaN.
     """
     whole = whole or LocalBatch(len(positive))
     all_rows = torch.ones_like(negatives.text_exists)

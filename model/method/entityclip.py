@@ -1,7 +1,7 @@
 """EntityCLIP (arXiv 2410.17810): two CLIP towers and the modules that train them with explanations.
 
 Inference uses the towers only: `model.clip` is a plain open_clip model. docs/method.md defines the numbered steps
-of the docstrings, and separates the paper's method from our extensions.
+that docstrings refer to, and distinguishes the paper's method from our extensions.
 """
 
 from typing import NamedTuple
@@ -31,9 +31,9 @@ from model.settings.schema import MethodSettings
 
 
 class StepOutput(NamedTuple):
-    """Losses and metrics of a step."""
+    """Losses and metrics of a training step."""
 
-    losses: dict[str, Tensor]  # "total" for backward; "vtc", and "mmae", "itm", "bridge", "anchor_*" if on
+    losses: dict[str, Tensor]  # "total" to be minimised; "vtc"; and "mmae", "itm", "bridge", "anchor_*" if on
     report: dict[str, Tensor]  # detached scalar metrics
 
 
@@ -61,7 +61,7 @@ class EntityCLIP(nn.Module):
         negatives: HardNegatives | None = None,
         whole: LocalBatch | None = None,
     ) -> StepOutput:
-        """Compute `token_features` (step 1) and `losses`; other arguments as for `losses`.
+        """Compute `token_features` (step 1) and `losses`, which describes the other arguments.
 
         Raises ModelError as `token_features` and `losses` do.
         """
@@ -80,15 +80,15 @@ class EntityCLIP(nn.Module):
         """Compute step 5: L = L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm.
 
         Our extensions add lambda_b [L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot)] if `bridge_weight` > 0, and
-        L_anchor(T_eot, A) and L_anchor(V_cls, A) with the weights of anchors A.
+        weighted L_anchor(T_eot, A) and L_anchor(V_cls, A), where A are the anchors.
 
         Args:
-            features: of b triples, from `token_features`.
-            groups: (3, b), as `Batch.groups`.
-            generator: draws the hard negatives.
+            features: token features of b triples, from `token_features`.
+            groups: groups (3, b) of the same triples, as in `Batch.groups`.
+            generator: random generator for drawing the hard negatives.
             negatives: hard negatives to use instead of drawing them.
             whole: the whole batch of B rows, of which these b are a part; None: b = B. Losses are shares whose sum
-                over the processes is the whole batch's loss; the report is of the whole batch.
+                over the processes is the whole batch's loss; the report covers the whole batch.
 
         Raises ModelError if GI-ITM is on and the whole batch has fewer than 2 rows.
         """
@@ -144,7 +144,7 @@ class EntityCLIP(nn.Module):
 
         Raises ModelError if the method reads explanations and the batch has none.
         """
-        if not batch.ids:  # all rows of a process's part of the batch may have unusable images
+        if not batch.ids:  # every row in this process's part of the batch may have an unusable image
             return self.token_features(_one_blank_row(self.clip, batch)).first(0)
         explanation, explanation_eot, explanation_readable = None, None, None
         if self.method.reads_explanations:
@@ -183,12 +183,12 @@ class EntityCLIP(nn.Module):
         """Compute step 4: GI-ITM on true triples, wrong texts for the images, and wrong images for the texts.
 
         A caption keeps its explanation, so a wrong pair only needs the shared experts' outputs for the image and the
-        explanation recomputed; all others are gathered. Wrong texts are read at their own EOT (with `reference_compat`
-        at the true text's, as in the authors' code).
+        explanation recomputed; all others are gathered. Wrong texts are read at their own EOT (with `reference_compat`,
+        at the true text's EOT, as in the authors' code).
 
         Args:
-            features, outputs: of the b true triples.
-            explanation: E (b, Lt, D) as context of the shared experts; None if there are none.
+            features, outputs: token features and expert outputs of the b true triples.
+            explanation: E (b, Lt, D), the shared experts' context; None if there are none.
             negatives: row indices in the whole batch, (b,) each; rows without a negative are computed but not counted.
             whole: see `losses`.
         """

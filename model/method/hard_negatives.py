@@ -11,20 +11,20 @@ from model.precision import at_least_fp32
 
 
 class HardNegatives(NamedTuple):
-    """A wrong text for each own image and a wrong image for each own text, if the whole batch has one."""
+    """A wrong text for each of this process's images and vice versa, where the whole batch has one."""
 
-    text_index: Tensor  # (b,) row in the whole batch of a wrong (caption, explanation)
+    text_index: Tensor  # (b,) where in the whole batch the wrong (caption, explanation) is
     text_exists: Tensor  # (b,) bool
-    image_index: Tensor  # (b,) row in the whole batch of a wrong image
+    image_index: Tensor  # (b,) where in the whole batch the wrong image is
     image_exists: Tensor  # (b,) bool
 
 
 def possible_negatives(groups: Tensor, own: Tensor | None = None) -> Tensor:
-    """Return (b, B) bool: own row i and row j share neither image, caption nor explanation key.
+    """Return (b, B) bool: whether own row i and row j share neither image, caption nor explanation key.
 
     Args:
-        groups: (3, B) of the whole batch, as `Batch.groups`.
-        own: (3, b) of own rows; None: all, and the result is symmetric.
+        groups: groups (3, B) of the whole batch, as in `Batch.groups`.
+        own: groups (3, b) of this process's rows; None: all rows, so that the result is symmetric.
     """
     own = groups if own is None else own
     return (own[:, :, None] != groups[:, None, :]).all(dim=0)
@@ -40,15 +40,15 @@ def draw_hard_negatives(
     """Draw one negative per row from softmax(similarity), masked before the softmax.
 
     Args:
-        per_image, per_text: (b, B) similarities of the main loss, of own images to all texts and own texts to
-            all images; detached here.
-        allowed: (b, B) bool, False for an own row and itself (see `possible_negatives`).
-        generator: on the device of the similarities. With the same seed in all processes, they draw what a single
-            process would.
-        whole: the whole batch of these rows; None: they are all of it.
+        per_image, per_text: (b, B) similarities from the main loss, of own images to all texts and of own texts to all
+            images; detached here.
+        allowed: (b, B) bool, False between a row and itself (see `possible_negatives`).
+        generator: must be on the similarities' device. With the same seed in every process, the
+            processes together draw what a single one would.
+        whole: the whole batch that these rows belong to; None: they are all of it.
 
-    A row of `allowed` without True gets no negative (`*_exists` False, index 0). Similarities that are not
-    finite are never drawn; the loss is not finite then either, which stops training.
+    A row with no True in `allowed` gets no negative (`*_exists` False, index 0). Columns whose similarity is not
+    finite are never drawn; in that case the loss is not finite either, which stops training.
 
     Raises ModelError for B < 2.
     """
@@ -58,7 +58,7 @@ def draw_hard_negatives(
     first = 0 if whole is None else whole.first
     chances = negative_chances(torch.cat([per_image, per_text]), torch.cat([allowed, allowed]))
     exists = chances.any(dim=1)
-    # torch.multinomial(chances, 1) written out, so that each process takes its own rows of the same noise
+    # torch.multinomial(chances, 1) written out, so that each process can use its own rows of the same noise
     noise = chances.new_empty(2, size, size).exponential_(generator=generator)[:, first : first + own].flatten(0, 1)
     index = (chances / noise.clamp(min=torch.finfo(noise.dtype).tiny)).argmax(dim=1)
     index = torch.where(exists, index, 0)
@@ -68,7 +68,7 @@ def draw_hard_negatives(
 def negative_chances(similarity: Tensor, allowed: Tensor) -> Tensor:
     """Return the probabilities (n, B), in at least fp32, of drawing each allowed column; arguments are (n, B).
 
-    Masked before the softmax, so a row sums to 1 however small its allowed similarities are; a row without
+    Masking comes before the softmax, so a row sums to 1 however small its allowed similarities are; a row without
     allowed columns is all zeros.
     """
     similarity = at_least_fp32(similarity.detach())

@@ -1,7 +1,7 @@
-"""Step 5 of the method: the terms of the loss, in fp32 or higher whatever the towers run in.
+"""Step 5 of the method: the terms of the loss, in fp32 or higher whatever the towers' precision.
 
-If the batch is sharded over processes (`whole`), a function takes the b of its B rows in this process and returns their
-share of the loss: the sum over the processes is the loss of the whole batch.
+If the batch is sharded over processes (`whole`), each function takes this process's b of the B rows and returns their
+share of the loss; the shares of all processes add up to the loss of the whole batch.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ MATCH, NO_MATCH = 0, 1
 
 
 class Contrast(NamedTuple):
-    """A contrastive loss and its similarities."""
+    """A contrastive loss and the similarities it was computed from."""
 
     loss: Tensor  # scalar
     per_image: Tensor  # (b, B) own images to all texts
@@ -28,9 +28,9 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, whole: LocalBat
     """Return L_vtc: CLIP's symmetric cross-entropy on cosines times `scale` = exp(logit_scale).
 
     Args:
-        image, text: (b, D), not normalised; row b of one belongs to row b of the other.
+        image, text: (b, D), not normalised; row i of one belongs to row i of the other.
         scale: scalar.
-        whole: the whole batch of these rows; None: they are all of it.
+        whole: the whole batch that these rows belong to; None: they are all of it.
     """
     whole = whole or LocalBatch(len(image))
     image, text = (F.normalize(at_least_fp32(x), dim=-1) for x in (image, text))
@@ -46,21 +46,21 @@ def bridge_loss(v_cls: Tensor, t_eot: Tensor, e_eot: Tensor, scale: Tensor, whol
     """Return the explanation bridge, our extension: L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot).
 
     As published, V* and T* of a pair read the same explanation, so L_vtc(V*, T*) can fall without the towers learning
-    from it; the bridge trains them on it. V_cls, T_eot, E_eot (b, D); `scale`, `whole` as in `contrastive_loss`.
+    from it; the bridge makes them. V_cls, T_eot and E_eot are (b, D); `scale` and `whole` as in `contrastive_loss`.
     """
     return contrastive_loss(v_cls, e_eot, scale, whole).loss + contrastive_loss(t_eot, e_eot, scale, whole).loss
 
 
 def anchor_loss(side: Tensor, anchors: Tensor, scale: Tensor, whole: LocalBatch | None = None) -> Tensor:
-    """Return the anchor loss, our extension: a side's similarities to anchors should equal those among anchors.
+    """Return the anchor loss, our extension: a side's similarities to the anchors should match those among anchors.
 
-    KL(softmax(scale a a^T) || softmax(scale s a^T)) in both directions, the target without gradient; a mean over the
-    batch, at least 0. Captions of one entity have nearly equal anchors, so each is a valid match for the others;
-    one-hot labels would treat them as wrong.
+    KL(softmax(scale a a^T) || softmax(scale s a^T)) in both directions, with no gradient through the target; averaged
+    over the batch, at least 0. Captions of one entity have nearly equal anchors, so each is a valid match for the
+    others; one-hot labels would treat them as wrong.
 
     Args:
-        side: (b, D) T_eot or V_cls, not normalised.
-        anchors: (b, D) of the same rows.
+        side: T_eot or V_cls (b, D), not normalised.
+        anchors: anchors (b, D) of the same rows.
         scale, whole: as in `contrastive_loss`.
     """
     whole = whole or LocalBatch(len(side))
@@ -77,14 +77,14 @@ def anchor_loss(side: Tensor, anchors: Tensor, scale: Tensor, whole: LocalBatch 
 def matching_loss(
     logits: Tensor, label: int, rows: Tensor | None = None, *, epsilon: float = 0.0, count: Tensor | int | None = None
 ) -> Tensor:
-    """Return -log(p + epsilon), p the softmax probability of the label; a mean over the rows.
+    """Return the mean over rows of -log(p + epsilon), where p is the softmax probability of the label.
 
     Args:
         logits: (b, 2) match logits.
         label: MATCH or NO_MATCH, the same for every row.
-        rows: (b,) bool, which rows count; None: all. The loss is 0 if none does.
-        epsilon: 0 is cross-entropy. Above 0, the gradient vanishes for confidently wrong pairs.
-        count: number of counted rows in the whole batch; None: those in this process.
+        rows: (b,) bool, which rows count; None: all. The loss is 0 if none do.
+        epsilon: 0 gives cross-entropy; above 0, the gradient vanishes for confidently wrong pairs.
+        count: how many rows count in the whole batch; None: as many as in this process.
     """
     logits = at_least_fp32(logits)
     log_p = (logits.softmax(dim=-1) + epsilon).log() if epsilon else logits.log_softmax(dim=-1)

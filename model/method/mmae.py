@@ -24,7 +24,7 @@ class Context(NamedTuple):
     readable: Tensor | None  # (B, L) bool; None: all
 
     def rows(self, rows: Rows) -> "Context":
-        """Return the context of rows of the whole batch."""
+        """Return the context of the given rows of the whole batch."""
         return Context(rows.of_texts(self.tokens), None if self.readable is None else rows.of_texts(self.readable))
 
 
@@ -36,15 +36,15 @@ def as_context(tokens: Tensor, readable: Tensor | None) -> Context:
 class ExpertBlock(nn.Module):
     """Step 2: n pre-LayerNorm cross-attention blocks with one head, batched over n.
 
-    q <- q + Attn(LN1(q), LN1(kv), LN1(kv));  q <- q + MLP(LN2(q)), the MLP four times as wide, with
-    QuickGELU. Query and context share LN1.
+    q <- q + Attn(LN1(q), LN1(kv), LN1(kv));  q <- q + MLP(LN2(q)), where the MLP is four times as wide
+    and uses QuickGELU. Query and context share LN1.
 
-    Scores need W_q a . (W_k y + b_k) for every token y = g * y' + b. All but (g * W_k^T W_q a) . y' is the
-    same for every token and cancels in the softmax; b_k therefore has no gradient. The attended value is
+    Scores need W_q a . (W_k y + b_k) for every token y = g * y' + b. Everything except (g * W_k^T W_q a) . y'
+    is the same for every token and cancels in the softmax; b_k therefore has no gradient. The attended value is
     W_v (g * sum p y' + b) + b_v.
 
-    Scores and softmax are always fp32. Under bf16 autocast the error of an output is 0.2 to 0.8 % (initial to
-    sharp attention), like that of a plain block; with scores in bf16 it was up to 1.2 %
+    Scores and softmax are always fp32. Under bf16 autocast, outputs are off by 0.2 to 0.8 % (from initial to
+    sharp attention), as for a plain block; with scores in bf16 it was up to 1.2 %
     (tests/model/method/test_precision.py).
     """
 
@@ -54,7 +54,7 @@ class ExpertBlock(nn.Module):
         self.ln_1_bias = nn.Parameter(torch.zeros(count, width))
         self.in_proj_weight = _normal(count, 3 * width, width, std=width**-0.5)  # query, key, value
         self.in_proj_bias = nn.Parameter(torch.zeros(count, 3 * width))
-        # CLIP's initialisation of a one-layer transformer
+        # CLIP's initialisation for a one-layer transformer
         self.out_proj_weight = _normal(count, width, width, std=(2 * width) ** -0.5)
         self.out_proj_bias = nn.Parameter(torch.zeros(count, width))
         self.ln_2_weight = nn.Parameter(torch.ones(count, width))
@@ -115,7 +115,7 @@ class MMAE(nn.Module):
         self.text = ExpertBlock(text, width) if text else None
 
     def forward(self, features: TokenFeatures, explanation: Context | None) -> ExpertOutputs:
-        """Return all experts' outputs for B true triples; without explanation the shared ones' are (B, 0, D)."""
+        """Return all experts' outputs for B true triples; without explanations, the shared ones' are (B, 0, D)."""
         v_cls, t_eot = features.v_cls, features.t_eot
         return ExpertOutputs(
             image=_read(self.image, v_cls, as_context(features.image, None)),
@@ -125,11 +125,11 @@ class MMAE(nn.Module):
         )
 
     def on_explanation(self, query: Tensor, explanation: Context | None) -> Tensor:
-        """Return the shared experts' outputs (B, n_s, D) for a query (B, D) on explanations."""
+        """Return the shared experts' outputs (B, n_s, D) for a query (B, D) that attends to explanations."""
         return _read(self.shared, query, explanation)
 
     def on_text(self, query: Tensor, text: Tensor, explanation: Context | None) -> Tensor:
-        """Return X_t (B, n_t + n_s, D) for a query (B, D), not necessarily at the end of its text (B, Lt, D)."""
+        """Return X_t (B, n_t + n_s, D) for a query (B, D) that need not come from the end of its text (B, Lt, D)."""
         own = _read(self.text, query, as_context(text, None))
         return torch.cat([own, self.on_explanation(query, explanation)], dim=1)
 

@@ -1,7 +1,7 @@
-"""Probes of the training-only losses on one batch, at any step of training.
+"""Probes of the training-only losses on one batch, at any point in training.
 
-As published, V* and T* of a pair read the same explanation, so L_vtc(V*, T*) may fall by copying whatever the
-explanation says. Swapping or removing explanations shows whether it does.
+As published, V* and T* of a pair read the same explanation, so the model may lower L_vtc(V*, T*) by copying whatever
+the explanation says. Swapping or removing explanations shows whether it does.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ AS_TRAINED, BOTH_SIDES, ONE_SIDE, TAKEN_AWAY = (
 
 
 class Copying(NamedTuple):
-    """L_vtc(V*, T*) of a batch by the explanations used; `chance` is the loss of guessing."""
+    """L_vtc(V*, T*) of a batch with different explanations; `chance` is the loss from guessing at random."""
 
     losses: dict[str, float]
     chance: float
@@ -38,7 +38,7 @@ def copying(model: EntityCLIP, features: TokenFeatures) -> Copying:
 
     Swapped: row i reads the explanation of row i - 1. None: the shared experts' outputs are zero.
 
-    Raises ModelError for a model without MMAE or whose experts read no explanation.
+    Raises ModelError for a model without MMAE, or one whose experts read no explanations.
     """
     if model.experts is None or model.image_gate is None or model.text_gate is None or features.explanation is None:
         raise ModelError("the probe needs a model with MMAE and shared experts, and a batch with explanations")
@@ -69,8 +69,8 @@ def gradients_at_towers(
 
     Args:
         encode: computes the batch's token features with gradient; called once per term.
-        groups: (3, B), as `Batch.groups`.
-        generator: draws the hard negatives; its state is reset for each term.
+        groups: (3, B), as in `Batch.groups`.
+        generator: random generator for the hard negatives; its state is reset for each term.
 
     The parameters' `.grad` is not changed.
     """
