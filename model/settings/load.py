@@ -1,4 +1,4 @@
-"""Loading of TrainSettings from a preset, a YAML file and dotted overrides."""
+"""Loads TrainSettings from a preset, a YAML file and dotted overrides."""
 
 import difflib
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ _PATH_KEYS = (("data", "explanations"), ("data", "image_root"))
 def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
     """Read training settings; an override such as `optim.lr=1e-3` replaces one value (parsed as YAML).
 
-    Values absent from the file come from its preset, or that of the override `preset=NAME`.
+    Values absent from the file come from its preset, or from the one named by an override `preset=NAME`.
 
-    Relative paths, including those after `local-dir:`, are relative to the file's folder, in overrides to the working
-    directory. A URL of explanations is unchanged; its shards are copied when they are read
+    Relative paths, including those after `local-dir:`, are relative to the file's folder or, in overrides, to the
+    working directory. A URL for the explanations is kept as it is; its shards are copied when they are read
     (`model.data.remote_shards`).
 
     Raises ModelError, naming the file or override and the key, for an unreadable file, an unknown or duplicate key, an
@@ -46,7 +46,7 @@ def load_run_settings(path: Path) -> TrainSettings:
 
 
 def _load(path: Path, overrides: list[str], *, complete: bool = False) -> tuple[TrainSettings, set[str]]:
-    """Return the settings and the keys changed by overrides. A `complete` file needs no values from its preset."""
+    """Return the settings and the keys changed by overrides. A `complete` file's preset is not applied."""
     values = _with_absolute_paths(_read(path), path.resolve().parent)
     changed: set[str] = set()
     changes: dict[str, Any] = {}
@@ -123,7 +123,7 @@ def _overlay(values: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
                 optim.pop(other, None)
     given = change.get("towers")
     if isinstance(given, dict) and str(given.get("model", "")).startswith(LOCAL_DIR) and "pretrained" not in given:
-        merged["towers"].pop("pretrained", None)  # a folder contains its own weights
+        merged["towers"].pop("pretrained", None)  # a model folder contains its own weights
     return merged
 
 

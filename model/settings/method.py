@@ -12,7 +12,7 @@ AUTHORS_ITM_EPSILON = 1e-8
 class MethodSettings(Section):
     """What is trained in addition to the contrastive loss; parts that are off are neither built nor computed.
 
-    With mmae and gi_itm off, no bridge and no anchors: plain CLIP fine-tuning.
+    With mmae and gi_itm off and neither bridge nor anchors, training is plain CLIP fine-tuning.
     """
 
     mmae: bool = Field(default=True, description="Multimodal Attentive Experts and their contrastive loss")

@@ -1,4 +1,4 @@
-"""Schema of training settings."""
+"""Schema of the training settings."""
 
 from pathlib import Path
 from typing import Any, Literal, Self

@@ -24,7 +24,7 @@ _NAME = "anchors"
 
 
 def make_anchors(run: Path, clip: nn.Module, triples: TripleDataset, batch_size: int, processes: LocalGroup) -> None:
-    """Write `run/anchors.safetensors`: (N, D) fp16, row by row the L2-normalised output of `encode_text`.
+    """Write `run/anchors.safetensors`: (N, D) fp16, where each row is an L2-normalised output of `encode_text`.
 
     With several processes, all must call this; only the first encodes.
     """
@@ -35,7 +35,7 @@ def make_anchors(run: Path, clip: nn.Module, triples: TripleDataset, batch_size:
 
 
 def read_anchors(run: Path, rows: int) -> Tensor:
-    """Read a run's anchors, (N, D) fp16. Raises ModelError if they are missing or not for `rows` rows."""
+    """Read a run's anchors, (N, D) fp16. Raises ModelError if they are missing or N is not `rows`."""
     try:
         anchors = load_file(run / ANCHORS)[_NAME]
     except (OSError, SafetensorError, KeyError) as error:

@@ -1,4 +1,4 @@
-"""Saving and restoring of a run: the best checkpoint, and the latest training states."""
+"""Saves and restores a run: the best checkpoint, and the latest training states."""
 
 import time
 from pathlib import Path
@@ -28,10 +28,10 @@ class CheckpointManager:
         splits: dict[str, TripleDataset],
         base: TowersFolder | None,
     ) -> None:
-        """`origin` is the run's `describe_origin`; `base` the initial model folder, if any."""
+        """`origin` is the run's `describe_origin`; `base` is the initial model folder, if any."""
         self.run, self.settings, self.origin = run, settings, origin
         self.model, self.optimizer, self.splits, self.base = model, optimizer, splits, base
-        self._saved = (0, True)  # step, and whether its validation was done
+        self._saved = (0, True)  # step of the last saved state, and whether its validation was done
         self._saved_at = time.monotonic()
 
     def save_checkpoint(self, at: Position) -> None:
@@ -57,7 +57,7 @@ class CheckpointManager:
         return by_time or by_step or last
 
     def save_state(self, at: Position, device: torch.device) -> str:
-        """Save everything needed to resume; return a line with its size and duration."""
+        """Save everything needed to resume; return a line with the size and time taken."""
         saved = save_state(
             self.run,
             self.model,
@@ -73,7 +73,7 @@ class CheckpointManager:
         return f"step {at.step}: state saved, {saved.mebibytes:.1f} MiB in {saved.seconds:.2f} s"
 
     def restore(self, state: TrainState, device: torch.device) -> Position:
-        """Restore a saved state. Raises ModelError if other images are usable than at that time."""
+        """Restore a saved state. Raises ModelError if the number of usable rows has changed since."""
         for use, triples in self.splits.items():
             triples.failures.update(state.failures[use])
             if len(triples) != state.rows[use]:
@@ -86,5 +86,5 @@ class CheckpointManager:
         at = state.position
         self._saved = (at.step, at.validated)
         if (self.run / CHECKPOINT).exists() and (card := read_checkpoint_card(self.run))["step"] > at.best_step:
-            at.best_step, at.best = card["step"], card["validation"]  # saved after the state
+            at.best_step, at.best = card["step"], card["validation"]  # the checkpoint is newer than the state
         return at

@@ -31,7 +31,7 @@ class DivergenceGuard:
     """Tracks recent losses and gradient norms, and stops the run at outliers."""
 
     def __init__(self, run: Path, settings: DivergenceSettings, log: Iterable[dict[str, Any]] = ()) -> None:
-        """`log` has the lines of a resumed run, so that it is checked like one that was never interrupted."""
+        """`log` is the log of a resumed run, so that the run is checked as if it had never been interrupted."""
         self._run, self._settings = run, settings
         self._recent = {name: deque[float](maxlen=settings.window) for name in ("loss", "gradient")}
         for line in deque((line for line in log if line["kind"] == "step"), maxlen=settings.window):
@@ -51,14 +51,14 @@ class DivergenceGuard:
         """Raise DivergenceError, after writing `RUN/diverged.json`, if the step must not be taken.
 
         The state saved just before the step, if any, is renamed to `RUN/state/spoiled-...`, because its weights gave
-        this loss; the remaining last state is an earlier one.
+        this loss; the run then resumes from an earlier one.
 
         Args:
-            step: the step, from 1.
-            losses: its terms, including "total".
-            gradient: the norm of the whole gradient.
+            step: number of the step, starting at 1.
+            losses: the step's loss terms, including "total".
+            gradient: norm of the whole gradient.
             rates: learning rates, for the report.
-            ids: returns the batch's ids; called only if needed, and then in every process.
+            ids: function that returns the batch's ids; called only if needed, and then in every process.
             writes: whether this process writes the files.
         """
         why = self._objection(losses, gradient)
@@ -128,5 +128,5 @@ class DivergenceGuard:
 
 
 def _without_nan(content: Any) -> Any:
-    """Replace numbers that are not finite by strings, for JSON."""
+    """Replace numbers that are not finite with strings, for JSON."""
     return json.loads(json.dumps(content), parse_constant=str)

@@ -31,9 +31,9 @@ def count_flops(compute: Callable[[], object]) -> int:
 
 
 def step_flops(settings: TrainSettings, count: int = 4) -> float:
-    """Return the operations of a training step, forward and backward, averaged over the run's first `count` batches.
+    """Return the FLOPs of a training step, forward and backward, averaged over the run's first `count` batches.
 
-    Work done once before the first step is spread over all steps. Raises ModelError for unusable settings or data.
+    Work done once, before the first step, is spread over all steps. Raises ModelError for unusable settings or data.
     """
     towers = load_towers(settings.towers)
     training = load_splits(settings, towers, *read_rows(settings.data))["train"]

@@ -1,9 +1,9 @@
-"""Gradient caching (arXiv 2101.06983): gradients of a whole batch's loss in the memory of a micro-batch.
+"""Gradient caching (arXiv 2101.06983): gradients of a whole batch's loss with the memory of a micro-batch.
 
 The towers take most of a step's memory, and each row's pass through them is independent. Every micro-batch is therefore
 encoded without gradient, the loss of the whole batch is computed from the token features and differentiated with
 respect to them, and every micro-batch is encoded again to backpropagate its part of that gradient. This is the exact
-chain rule. Per row, the token features and their gradient are kept: (Lv + 2 Lt) D values twice, or three times D where
+chain rule. The token features and their gradient are kept in memory: for each row, 2 (Lv + 2 Lt) D values, or 6 D if
 no experts read tokens.
 """
 
@@ -46,7 +46,7 @@ class RandomState(NamedTuple):
 
 
 class GradientCache:
-    """Token features of a batch as leaves, and backpropagation of their gradients into the towers."""
+    """Holds a batch's token features as autograd leaves, and backpropagates their gradients into the towers."""
 
     def __init__(self, micro_batches: list[Batch], encode: Encode, device: torch.device) -> None:
         """Encode every micro-batch without gradient on `device`."""
@@ -85,12 +85,12 @@ class GradientCache:
 
 
 def split(batch: Batch, size: int) -> list[Batch]:
-    """Split into micro-batches of up to `size` consecutive rows; an empty batch gives one empty micro-batch."""
+    """Split a batch into micro-batches of up to `size` consecutive rows; an empty batch gives one empty micro-batch."""
     return [batch.rows(slice(start, start + size)) for start in range(0, max(1, len(batch.ids)), size)]
 
 
 def trimmed(clip: nn.Module, batch: Batch) -> Batch:
-    """Cut the batch's texts to the longest; only valid if nothing reads padding."""
+    """Cut the batch's texts to the length of the longest; only valid if nothing reads padding."""
 
     def cut(tokens: Tensor) -> Tensor:
         return tokens[:, : int(eot_position(clip, tokens).max()) + 1] if len(tokens) else tokens

@@ -1,6 +1,6 @@
-"""Training loop: AdamW on the total loss, validation by retrieval, and the best checkpoint saved.
+"""Training loop: minimises the total loss, validates by retrieval, and saves the best checkpoint.
 
-Deterministic given the settings: initial weights, batch order and hard negatives have generators of their own. An
+Deterministic given the settings: initial weights, batch order and hard negatives have their own generators. An
 interrupted run resumes from its last saved state and ends as if it had not been interrupted.
 """
 
@@ -43,7 +43,7 @@ from model.training.stop_signal import Stopped, StopSignal
 from model.training.validation import Validation
 
 _CPU = torch.device("cpu")
-OnStep = Callable[[int, int, dict[str, float]], None]  # step, steps, losses
+OnStep = Callable[[int, int, dict[str, float]], None]  # step, total steps, losses
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ def train(
     first writes and prints (`model.launch` starts them).
 
     Raises ModelError for unusable settings or data, and, unless `overwrite`, for a finished run in `out` or an
-    unfinished one with other settings or data. Raises DivergenceError for a loss or gradient that is not finite or far
-    too large (`model.training.divergence`). After SIGTERM, saves the state and raises Stopped; after SIGINT, does what
-    the previous handler does.
+    unfinished one with different settings or data. Raises DivergenceError for a loss or gradient that is not finite or
+    far too large (`model.training.divergence`). After SIGTERM, saves the state and raises Stopped; after SIGINT, does
+    what the previous handler does.
     """
     processes = processes or LocalGroup()
     processes.check(settings.optim.batch_size)
@@ -90,7 +90,7 @@ def train(
     check_trackers(settings.log)
     device = processes.device or choose_device(settings.device)
     with torch_threads(settings.threads), own_random_numbers(settings.seed, device), ExitStack() as stack:
-        rows = read_rows(settings.data)  # before the towers, to report missing data at once
+        rows = read_rows(settings.data)  # before loading the towers, to report missing data at once
         if processes.is_first:
             stack.enter_context(lock_run_dir(out))
         processes.barrier()  # leftovers of a killed run are cleared by now
@@ -152,7 +152,7 @@ class _Trainer:
         stop = StopSignal()
         progress, log = self.open_outputs(resumed_from=None if state is None else self.at.step)
         with closing(progress), log, stop:
-            self.processes.barrier()  # the log is truncated to the step resumed from
+            self.processes.barrier()  # the log has been truncated to the step resumed from
             self.guard = DivergenceGuard(self.checkpoints.run, self.settings.divergence, read_log(self.checkpoints.run))
             log_data_summary(progress, self.settings, self.splits)
             if state is not None:
@@ -179,7 +179,7 @@ class _Trainer:
         return self.finish()
 
     def open_outputs(self, resumed_from: int | None) -> tuple[Progress | NullOutput, RunLog | NullOutput]:
-        """Open the progress output and log of the first process; the others get no output."""
+        """Open the progress output and the log in the first process; the others get null outputs."""
         if not self.processes.is_first:
             return NullOutput(), NullOutput()
         run, at = self.checkpoints.run, self.at
@@ -189,13 +189,13 @@ class _Trainer:
         return progress, log
 
     def decide(self, stop: StopSignal) -> tuple[bool, bool]:
-        """Agree on whether to stop, which any process may request, and whether to save, which the first decides."""
+        """Agree on whether to stop, which any process may request, and whether to save, which the first one decides."""
         due = self.processes.is_first and self.checkpoints.state_is_due(self.at, last=self.at.step == self.steps)
         votes = self.processes.all_gather_ints(stop.asked is not None, due)
         return any(stopping for stopping, _ in votes), any(saving for _, saving in votes)
 
     def save_state(self, log: RunLog | NullOutput, progress: Progress | NullOutput) -> None:
-        """Save everything needed to resume, including the unusable images that any process found."""
+        """Save everything needed to resume, including the unusable images found by any process."""
         own = {use: dict(triples.failures) for use, triples in self.splits.items()}
         for found in self.processes.all_gather_json(own):
             for use, failures in found.items():

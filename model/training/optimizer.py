@@ -46,13 +46,13 @@ def make_optimizer(model: EntityCLIP, settings: OptimSettings) -> torch.optim.Op
 
 def decays(name: str, parameter: nn.Parameter) -> bool:
     """Return True unless the parameter is a bias, norm, embedding or logit_scale, which have no weight decay."""
-    # the experts' biases and norms are stacked into matrices, so the shape alone does not decide
+    # the experts' biases and norms are stacked into matrices, so the shape alone cannot tell
     exempt = "embedding" in name or ".ln_" in name or name.endswith("bias")
     return parameter.ndim >= 2 and not exempt
 
 
 def _by_pattern(parameters: dict[str, nn.Parameter], groups: tuple[GroupSettings, ...]) -> dict[str, GroupSettings]:
-    """Map parameters to the first group whose pattern matches."""
+    """Map each parameter's name to the first group whose pattern matches it."""
     chosen: dict[str, GroupSettings] = {}
     for group in groups:
         where = f"optim.groups: the pattern {group.pattern!r}"
@@ -88,7 +88,7 @@ def set_learning_rate(
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
-    """Return the factor of the peak rate at `step` (from 0): linear warm-up over `warmup` of the steps, then cosine."""
+    """Return the fraction of the peak rate at `step` (from 0): linear warm-up over a share `warmup`, then cosine."""
     rising = round(warmup * steps)
     if step < rising:
         return (step + 1) / (rising + 1)
@@ -96,7 +96,7 @@ def schedule(step: int, steps: int, warmup: float) -> float:
 
 
 def gradient_norm(model: nn.Module) -> float:
-    """Return the norm of all gradients together."""
+    """Return the norm of all gradients taken together."""
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     return torch.nn.utils.get_total_norm(gradients).item()
 

@@ -13,7 +13,7 @@ from model.settings.schema import LockSettings, TrainSettings
 
 
 def prepare(model: EntityCLIP, settings: TrainSettings) -> None:
-    """Lock, checkpoint and compile the model in place as set; parameter names do not change.
+    """Lock, checkpoint and compile the model in place, as the settings say; parameter names do not change.
 
     Raises ModelError for anything that the towers do not support.
     """
@@ -27,8 +27,8 @@ def prepare(model: EntityCLIP, settings: TrainSettings) -> None:
 def lock_towers(clip: nn.Module, lock: LockSettings) -> None:
     """Freeze locked towers with open_clip's own functions.
 
-    Batch norms of a locked ResNet also keep their statistics. Raises ModelError if a tower has no groups to unlock, or
-    if nothing would stay locked.
+    The batch norms of a locked ResNet also keep their statistics. Raises ModelError if a tower has no groups to unlock,
+    or if nothing would stay locked.
     """
     towers: Any = clip
     if lock.image:
@@ -57,7 +57,7 @@ def checkpoint_blocks(clip: nn.Module) -> None:
 def compile_blocks(model: EntityCLIP, backend: str) -> None:
     """Compile every transformer block and every group of experts separately.
 
-    The equal blocks of a tower share one compilation. The losses, which draw random numbers, are not compiled.
+    The identical blocks of a tower share one compilation. The losses, which draw random numbers, are not compiled.
     """
     kinds = (open_clip.transformer.ResidualAttentionBlock, ExpertBlock)
     for module in model.modules():

@@ -1,4 +1,4 @@
-"""Check whether a run may be resumed with these settings and data; differences are reported field by field."""
+"""Checks whether a run may be resumed with these settings and data; differences are reported field by field."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,8 @@ LAST_BITS = "mathematically equivalent; the last bits of sums may differ from an
 FREE: dict[str, str] = {
     "preset": EXACT,  # its values are in the settings themselves
     "data.explanations": EXACT,  # the shards themselves are compared by digest
-    "data.image_root": EXACT,  # the same images elsewhere
-    "data.allow_partial": EXACT,  # what was used of the shards is compared
+    "data.image_root": EXACT,  # the same images may be in another place
+    "data.allow_partial": EXACT,  # the rows used are compared
     "data.splits.test": EXACT,
     "data.cache_mib": EXACT,
     "data.workers": EXACT,
@@ -48,7 +48,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Change:
-    """A setting with its earlier and present value."""
+    """A setting that differs, with its earlier and current value."""
 
     field: str
     before: Any
@@ -56,7 +56,7 @@ class Change:
 
     @property
     def allowed(self) -> bool:
-        """Return True if a run may be resumed with it."""
+        """Return True if a run may be resumed despite this change."""
         return self.field in FREE
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ class Change:
 def changes(before: dict[str, Any], now: TrainSettings) -> list[Change]:
     """Return the settings that differ from those recorded with an earlier run, as plain types.
 
-    A setting missing from the record counts as its default. Raises ModelError for a record that is not valid now.
+    A setting missing from the record counts as its default. Raises ModelError for a record that is no longer valid.
     """
     try:
         old = TrainSettings.model_validate(before).as_plain()
@@ -83,10 +83,10 @@ def check_resumable(run: Path, origin: dict[str, Any], now: dict[str, Any], sett
     Args:
         run: the run's folder, for messages.
         origin: the run's `describe_origin`, from its saved state.
-        now: that of this process.
-        settings: of this process.
+        now: the same for this process.
+        settings: the settings of this process.
 
-    Raises ModelError for other data, or, listing each, for settings that would change the training.
+    Raises ModelError if the data differ, or if settings differ that would change the training, listing each.
     """
     changed = changes(origin["settings"], settings)
     refused = [change for change in changed if not change.allowed]
@@ -107,7 +107,7 @@ def check_resumable(run: Path, origin: dict[str, Any], now: dict[str, Any], sett
 
 
 def _changed_shards(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """Describe which shards, or used rows of them, differ; empty if none."""
+    """Describe which shards differ, or else how the rows used from them do; empty if nothing differs."""
     for use in {**before, **now}:
         old, new = before.get(use, {}), now.get(use, {})
         shards, others = old.get("shards", {}), new.get("shards", {})

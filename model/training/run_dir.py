@@ -1,4 +1,4 @@
-"""Run folder: locking, removal of stale files, and whether it holds the run that is asked for."""
+"""Run folders: locking, removal of stale files, and checks for whether one already holds the requested run."""
 
 import json
 import shutil
@@ -35,9 +35,9 @@ def check_run_dir(out: Path, overwrite: bool) -> None:
 
 @contextmanager
 def lock_run_dir(out: Path) -> Iterator[None]:
-    """Lock the folder against other training processes; the kernel releases the lock of a dead process.
+    """Lock the folder against other training processes; the kernel releases a dead process's lock.
 
-    Raises ModelError if another process holds it. Completes or removes what a killed process left half-written.
+    Raises ModelError if another process holds it. Completes or removes files that a killed process left half-written.
     """
     out.mkdir(parents=True, exist_ok=True)
     try:
@@ -90,7 +90,7 @@ def can_go_on(run: Path, settings: TrainSettings) -> bool:
 
 
 def is_measured(run: Path, settings: TrainSettings) -> bool:
-    """Return True if `metrics.json` is of the weights in `run` and of unchanged test shards."""
+    """Return True if `metrics.json` was measured with the weights in `run`, on unchanged test shards."""
     split = settings.data.splits.test
     try:
         metrics, weights = read_metrics(run), read_checkpoint_card(run)["sha256"][TOWERS]
@@ -114,7 +114,7 @@ def _is_equivalent(trained_with: dict[str, Any], data: dict[str, Any], settings:
 
 
 def _shards(settings: TrainSettings, splits: list[str]) -> dict[str, str]:
-    """Return the current digests of the splits' shards by name."""
+    """Return the current digests of the splits' shards, by path in their folder."""
     folder = local_shards(settings.data.explanations)
     return {
         str(path.relative_to(folder)): digest(path)

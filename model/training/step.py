@@ -52,12 +52,12 @@ class TrainingStep:
         micro_batch_size: int | None = None,
         processes: LocalGroup | None = None,
     ) -> None:
-        """`autocast` makes the context of each forward pass; backward passes run outside of it.
+        """`autocast` creates the context of each forward pass; backward passes run outside of it.
 
-        With `micro_batch_size`, the towers process at most that many rows at a time, for the same gradients in less
-        memory (`model.training.gradient_cache`). With `processes`, each holds some rows of the batch and all get the
-        gradients of the whole (`model.distributed.collectives`). Raises ModelError for towers in which either would
-        change the gradients.
+        With `micro_batch_size`, the towers process at most that many rows at a time, which gives the same gradients
+        with less memory (`model.training.gradient_cache`). With `processes`, each holds some rows of the batch, and all
+        get the gradients of the whole batch (`model.distributed.collectives`). Raises ModelError for towers in which
+        either would change the gradients.
         """
         if micro_batch_size is not None:
             check_rows_are_independent(model, f"optim.micro_batch_size={micro_batch_size}")
@@ -69,9 +69,9 @@ class TrainingStep:
         self._device = next(model.parameters()).device
 
     def gradients(self, step: int, batch: Batch) -> StepValues:
-        """Replace the gradients by those of the whole batch, of which `batch` has this process's rows.
+        """Replace the gradients with those of the whole batch, of which `batch` holds this process's rows.
 
-        Whether they are usable is checked by `model.training.divergence`.
+        `model.training.divergence` checks whether they are usable.
         """
         rows, size = len(batch.ids), self.micro_batch_size
         texts = batch.captions if batch.explanations is None else batch.explanations
@@ -114,10 +114,10 @@ class TrainingStep:
         return values
 
     def _backward(self, output: StepOutput, whole: LocalBatch) -> None:
-        (output.losses["total"] * whole.processes).backward()  # losses add up, gradients are averaged
+        (output.losses["total"] * whole.processes).backward()  # losses are summed over processes, gradients averaged
 
     def _encode(self, batch: Batch, model: EntityCLIP | AveragedGradients | None = None) -> TokenFeatures:
-        # one context per pass: a shared one would reuse weights that the first pass cast without gradient
+        # one context per pass: a shared one would reuse the weights that the first pass cast without gradient
         with self.autocast():
             return (model or self.model).token_features(batch)
 

@@ -16,7 +16,7 @@ class Stopped(Exception):  # noqa: N818
 
 
 class _StopNow(Exception):  # noqa: N818
-    """Raised by the handler in code that may be interrupted."""
+    """Raised by the signal handler while interruptible code runs."""
 
 
 class StopSignal:
@@ -41,7 +41,7 @@ class StopSignal:
         self._before = {}
 
     def unless_stopped(self, call: Callable[[], T]) -> T | None:
-        """Call a long function without side effects; return None if a stop is requested before its end."""
+        """Call a long function without side effects; return None if a stop is requested before it returns."""
         if self.asked is not None:
             return None
         try:
@@ -65,7 +65,7 @@ class StopSignal:
             signal.raise_signal(number)
             return
         self.asked = signal.Signals(number)
-        # not print, which is not reentrant in a signal handler
+        # not print, which is not reentrant and so unsafe in a signal handler
         os.write(2, f"\n{self.asked.name}: saving after this step\n".encode())
         if self._can_leave:
             self._can_leave = False

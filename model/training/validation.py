@@ -35,7 +35,7 @@ class Validation:
                 self.checkpoints.save_checkpoint(at)
         elif last or at.step % self.settings.evaluation.every == 0:
             with progress.aside("validating"):
-                # several processes must finish it together, so none may be interrupted
+                # several processes must finish validation together, so none may be interrupted
                 metrics = stop.unless_stopped(self._measure) if self.processes.count == 1 else self._measure()
             if metrics is None:
                 return
