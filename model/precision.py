@@ -29,7 +29,7 @@ def at_least_fp32(x: Tensor) -> Tensor:
 def fine_matmul(a: Tensor, b: Tensor) -> Tensor:
     """Return `a @ b` in fp32 or higher precision, even under bf16 autocast."""
     a, b = at_least_fp32(a), at_least_fp32(b)
-    if not torch.amp.is_autocast_available(a.device.type):  # the meta device
+    if not torch.amp.is_autocast_available(a.device.type):  # as on the meta device
         return a @ b
     with torch.autocast(a.device.type, enabled=False):
         return a @ b

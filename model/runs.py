@@ -22,7 +22,7 @@ IMPORTED = "imported checkpoint"
 
 @dataclass(frozen=True)
 class RunOverview:
-    """Contents of a run folder; fields that its files do not give are None or empty.
+    """Contents of a run folder; fields missing from its files are None or empty.
 
     Attributes:
         state: "finished", "unfinished" (running or stopped), or "imported checkpoint".

@@ -136,7 +136,7 @@ def load_clip(folder: Path) -> Towers:
 
 
 def model_digest(towers: Towers) -> str:
-    """Return a SHA-256 of all that determines an embedding: named weights, preprocessing, and tokens of some texts."""
+    """Return a SHA-256 of everything that determines an embedding: named weights, preprocessing, some texts' tokens."""
     clip: Any = towers.clip
     found = hashlib.sha256(json.dumps(dict(clip.visual.preprocess_cfg), sort_keys=True).encode())
     found.update(towers.tokenizer(["", "Queen Elizabeth II visits Ascot"]).numpy().tobytes())

@@ -90,7 +90,7 @@ def import_checkpoint(
     text_heads: int | None = None,
     eot_id: int | None = None,
 ) -> Imported:
-    """Convert an authors' checkpoint to `out/checkpoint`, which `evaluate` reads, and `out/clip` for open_clip.
+    """Convert one of the authors' checkpoints to `out/checkpoint`, for `evaluate`, and `out/clip`, for open_clip.
 
     Args:
         path: a state dict with the authors' names, fp16 or fp32, bare or under "state_dict", "model" or
@@ -187,7 +187,7 @@ def _some(names: list[str]) -> str:
 
 
 def from_authors(name: str) -> tuple[str, int | None]:
-    """Return our name for an authors' parameter and, for an expert's, its index in our stacked parameter (else None).
+    """Return our name for a parameter in the authors' model and, for experts, its index in our stack (else None).
 
     Everything but experts, gates and heads belongs to CLIP.
     """

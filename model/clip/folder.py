@@ -55,13 +55,13 @@ class TowersFolder:
 
 
 def towers_folder(settings: TowerSettings, towers: Towers) -> TowersFolder:
-    """Build the folder's contents from towers in memory: the folder named in `settings` is not read again."""
+    """Build the folder's contents from loaded towers, without reading the folder named in `settings` again."""
     clip: Any = towers.clip
     return TowersFolder(open_clip.get_model_config(settings.model), dict(clip.visual.preprocess_cfg), towers.tokenizer)
 
 
 def write_tokenizer(tokenizer: Any, model_cfg: dict[str, Any], folder: Path) -> None:
-    """Write tokenizer files next to a model and record them in `model_cfg`; OpenAI's has none, as open_clip ships it.
+    """Write tokenizer files next to a model and record them in `model_cfg`; OpenAI's needs none: open_clip ships it.
 
     Raises ModelError for a tokenizer that open_clip cannot load from a folder.
     """

@@ -26,7 +26,7 @@ from model.data.workers import count_workers
 from model.errors import ModelError
 from model.rng import seeded
 
-TRUNCATION_SAMPLE = 20_000  # rows; estimates a share to within 0.7 points (95 % confidence)
+TRUNCATION_SAMPLE = 20_000  # rows; enough to estimate a share to within 0.7 points (95 % confidence)
 WINDOW = 8192  # packed rows shuffled together; two windows are held in memory, about 20 KB per row
 
 
@@ -42,8 +42,8 @@ class Truncation:
 class TripleDataset(Dataset[LoadedRows]):
     """A split's rows, loaded by number, many at a time, with their metadata.
 
-    A row loads the same in every process. Worker processes receive only what loading needs, none of which grows with
-    the split.
+    A row is loaded identically in every process. Worker processes receive only what loading needs, none of which grows
+    with the split.
 
     Attributes:
         ids, topics: id and topic of each row, read from disk on access.

@@ -66,8 +66,8 @@ def load_batches(
     first = next(batches, None)
     if first is None:
         return
-    ahead = 2 * len(_chunks(first))  # chunks of two batches
-    chunk_counts: deque[int] = deque()  # per batch being loaded
+    ahead = 2 * len(_chunks(first))  # two batches' worth of chunks
+    chunk_counts: deque[int] = deque()  # of each batch being loaded
 
     def chunks() -> Iterator[list[int]]:
         for rows in chain([first], batches):

@@ -1,7 +1,7 @@
 """Checks that a split's explanations are complete and unchanged, using the receipts next to the shards.
 
 `FOLDER/_receipts/bucket-00003.json` lists the shards of bucket 3, at most one per split, with their digests and
-rows, and the number of planned pairs left for a later run (docs/parquet_schema.md).
+row counts, and the number of planned pairs left for a later run (docs/parquet_schema.md).
 """
 
 import re
@@ -39,7 +39,7 @@ class Shards:
 
 
 def how_to_make(dataset: str | None = None) -> str:
-    """Return the command that generates explanations, to end a message with."""
+    """Return the command that generates explanations, for use at the end of error messages."""
     of = f", with the manifest of dataset {dataset!r}" if dataset else ""
     return f"entityclip generate MANIFEST{of}"
 

@@ -42,8 +42,8 @@ def matching_accuracy(
 ) -> dict[str, Tensor]:
     """Return GI-ITM's accuracy on the whole batch, by pass and overall, from the logits (b, 2) of the three passes.
 
-    Two of three correct answers are "no match", so always answering that gives 67 % overall: look at each pass.
-    A pass in which no row has a negative gives NaN.
+    Two of three correct answers are "no match", so always giving that answer reaches 67 % overall: compare the passes
+    separately. The accuracy of a pass in which no row has a negative is NaN.
     """
     whole = whole or LocalBatch(len(positive))
     all_rows = torch.ones_like(negatives.text_exists)

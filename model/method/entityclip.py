@@ -33,7 +33,7 @@ from model.settings.schema import MethodSettings
 class StepOutput(NamedTuple):
     """Losses and metrics of a training step."""
 
-    losses: dict[str, Tensor]  # "total" to be minimised; "vtc"; and "mmae", "itm", "bridge", "anchor_*" if on
+    losses: dict[str, Tensor]  # "total" and its terms: "vtc" and, if on, "mmae", "itm", "bridge", "anchor_*"
     report: dict[str, Tensor]  # detached scalar metrics
 
 
@@ -61,7 +61,7 @@ class EntityCLIP(nn.Module):
         negatives: HardNegatives | None = None,
         whole: LocalBatch | None = None,
     ) -> StepOutput:
-        """Compute `token_features` (step 1) and `losses`, which describes the other arguments.
+        """Compute `token_features` (step 1) and `losses`; see there for the other arguments.
 
         Raises ModelError as `token_features` and `losses` do.
         """
@@ -84,7 +84,7 @@ class EntityCLIP(nn.Module):
 
         Args:
             features: token features of b triples, from `token_features`.
-            groups: groups (3, b) of the same triples, as in `Batch.groups`.
+            groups: the image, caption and key groups (3, b) of these triples, as in `Batch.groups`.
             generator: random generator for drawing the hard negatives.
             negatives: hard negatives to use instead of drawing them.
             whole: the whole batch of B rows, of which these b are a part; None: b = B. Losses are shares whose sum

@@ -13,9 +13,9 @@ from model.precision import at_least_fp32
 class HardNegatives(NamedTuple):
     """A wrong text for each of this process's images and vice versa, where the whole batch has one."""
 
-    text_index: Tensor  # (b,) where in the whole batch the wrong (caption, explanation) is
+    text_index: Tensor  # (b,) row of the wrong (caption, explanation) in the whole batch
     text_exists: Tensor  # (b,) bool
-    image_index: Tensor  # (b,) where in the whole batch the wrong image is
+    image_index: Tensor  # (b,) row of the wrong image in the whole batch
     image_exists: Tensor  # (b,) bool
 
 
@@ -23,8 +23,8 @@ def possible_negatives(groups: Tensor, own: Tensor | None = None) -> Tensor:
     """Return (b, B) bool: whether own row i and row j share neither image, caption nor explanation key.
 
     Args:
-        groups: groups (3, B) of the whole batch, as in `Batch.groups`.
-        own: groups (3, b) of this process's rows; None: all rows, so that the result is symmetric.
+        groups: the whole batch's groups (3, B), as in `Batch.groups`.
+        own: the groups (3, b) of this process's rows; None: all rows, so that the result is symmetric.
     """
     own = groups if own is None else own
     return (own[:, :, None] != groups[:, None, :]).all(dim=0)
@@ -43,8 +43,8 @@ def draw_hard_negatives(
         per_image, per_text: (b, B) similarities from the main loss, of own images to all texts and of own texts to all
             images; detached here.
         allowed: (b, B) bool, False between a row and itself (see `possible_negatives`).
-        generator: must be on the similarities' device. With the same seed in every process, the
-            processes together draw what a single one would.
+        generator: must be on the similarities' device. With the same seed in every process, the processes
+            together draw what a single one would.
         whole: the whole batch that these rows belong to; None: they are all of it.
 
     A row with no True in `allowed` gets no negative (`*_exists` False, index 0). Columns whose similarity is not

@@ -46,7 +46,7 @@ def bridge_loss(v_cls: Tensor, t_eot: Tensor, e_eot: Tensor, scale: Tensor, whol
     """Return the explanation bridge, our extension: L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot).
 
     As published, V* and T* of a pair read the same explanation, so L_vtc(V*, T*) can fall without the towers learning
-    from it; the bridge makes them. V_cls, T_eot and E_eot are (b, D); `scale` and `whole` as in `contrastive_loss`.
+    from it; the bridge makes them learn. V_cls, T_eot, E_eot are (b, D); `scale`, `whole` as in `contrastive_loss`.
     """
     return contrastive_loss(v_cls, e_eot, scale, whole).loss + contrastive_loss(t_eot, e_eot, scale, whole).loss
 
@@ -60,7 +60,7 @@ def anchor_loss(side: Tensor, anchors: Tensor, scale: Tensor, whole: LocalBatch 
 
     Args:
         side: T_eot or V_cls (b, D), not normalised.
-        anchors: anchors (b, D) of the same rows.
+        anchors: the same rows' anchors (b, D).
         scale, whole: as in `contrastive_loss`.
     """
     whole = whole or LocalBatch(len(side))

@@ -44,7 +44,7 @@ class ExpertBlock(nn.Module):
     W_v (g * sum p y' + b) + b_v.
 
     Scores and softmax are always fp32. Under bf16 autocast, outputs are off by 0.2 to 0.8 % (from initial to
-    sharp attention), as for a plain block; with scores in bf16 it was up to 1.2 %
+    sharp attention), as in a plain block; with scores in bf16, they were off by up to 1.2 %
     (tests/model/method/test_precision.py).
     """
 

@@ -35,7 +35,7 @@ class CheckpointManager:
         self._saved_at = time.monotonic()
 
     def save_checkpoint(self, at: Position) -> None:
-        """Save the current weights as the best."""
+        """Save the current weights as the best checkpoint."""
         at.best_step = at.step
         save_checkpoint(
             self.run,
@@ -48,7 +48,7 @@ class CheckpointManager:
         )
 
     def state_is_due(self, at: Position, *, last: bool) -> bool:
-        """Return True if a state is due by steps, by minutes, or after the last step."""
+        """Return True if a state must be saved now, by steps, by minutes, or after the last step."""
         often = self.settings.checkpoint
         if (at.step, at.validated) == self._saved:
             return False

@@ -51,7 +51,7 @@ class DivergenceGuard:
         """Raise DivergenceError, after writing `RUN/diverged.json`, if the step must not be taken.
 
         The state saved just before the step, if any, is renamed to `RUN/state/spoiled-...`, because its weights gave
-        this loss; the run then resumes from an earlier one.
+        this loss; a resumed run then starts from an earlier one.
 
         Args:
             step: number of the step, starting at 1.

@@ -229,8 +229,8 @@ class _Trainer:
     def next_batch(self) -> tuple[Batch, int]:
         """Return this process's rows of the next batch and the number of rows in the whole batch.
 
-        Rows without a usable image are dropped, and batches with fewer than the two rows of a contrastive loss are
-        skipped.
+        Rows without a usable image are dropped, and batches left with fewer than the two rows that a contrastive
+        loss needs are skipped.
         """
         while True:
             self.at.batches += 1

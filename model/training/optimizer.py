@@ -46,7 +46,7 @@ def make_optimizer(model: EntityCLIP, settings: OptimSettings) -> torch.optim.Op
 
 def decays(name: str, parameter: nn.Parameter) -> bool:
     """Return True unless the parameter is a bias, norm, embedding or logit_scale, which have no weight decay."""
-    # the experts' biases and norms are stacked into matrices, so the shape alone cannot tell
+    # the experts' biases and norms are stacked into matrices, so shape alone cannot tell them apart
     exempt = "embedding" in name or ".ln_" in name or name.endswith("bias")
     return parameter.ndim >= 2 and not exempt
 
@@ -102,7 +102,7 @@ def gradient_norm(model: nn.Module) -> float:
 
 
 def clip_gradients(model: nn.Module, max_norm: float | None, norm: float) -> None:
-    """Scale the gradients, whose total norm is `norm`, down to `max_norm` in place."""
+    """Scale the gradients, whose total norm is `norm`, down to at most `max_norm`, in place."""
     if max_norm is not None:
         torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_norm, torch.tensor(norm))
 

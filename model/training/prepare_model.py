@@ -1,4 +1,4 @@
-"""Model preparation before training: locked towers, activation checkpointing, compilation."""
+"""Prepares a model for training: locks towers, enables activation checkpointing, and compiles."""
 
 from typing import Any
 

@@ -13,7 +13,7 @@ from model.tracking.trackers import flatten
 EXACT = "no effect on training or checkpoint selection"
 LAST_BITS = "mathematically equivalent; the last bits of sums may differ from an uninterrupted run's"
 
-# Settings that may change while a run is interrupted. Changing any other would give a run that no settings describe.
+# Settings that may change while a run is interrupted. After changing any other, no settings would describe the run.
 FREE: dict[str, str] = {
     "preset": EXACT,  # its values are in the settings themselves
     "data.explanations": EXACT,  # the shards themselves are compared by digest
@@ -107,7 +107,7 @@ def check_resumable(run: Path, origin: dict[str, Any], now: dict[str, Any], sett
 
 
 def _changed_shards(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """Describe which shards differ, or else how the rows used from them do; empty if nothing differs."""
+    """Describe which shards differ or, if none do, how the rows used from them differ; empty if nothing differs."""
     for use in {**before, **now}:
         old, new = before.get(use, {}), now.get(use, {})
         shards, others = old.get("shards", {}), new.get("shards", {})

@@ -1,4 +1,4 @@
-"""Run folders: locking, removal of stale files, and checks for whether one already holds the requested run."""
+"""Run folders: locking, removing stale files, and checking whether one already holds the requested run."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""From a batch to gradients: the part of a step between data loading and the optimiser."""
+"""Computes gradients from a batch: the part of a step between data loading and the optimiser."""
 
 import math
 from collections.abc import Callable
@@ -41,7 +41,7 @@ class StepValues(NamedTuple):
 
 
 class TrainingStep:
-    """Computes the gradient of the whole batch's loss into `.grad` of the model's parameters."""
+    """Computes the gradient of the whole batch's loss, in `.grad` of the model's parameters."""
 
     def __init__(
         self,

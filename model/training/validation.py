@@ -15,7 +15,7 @@ from model.training.stop_signal import StopSignal
 
 
 class Validation:
-    """Retrieval on the validation split before the first step, every `evaluation.every` steps, and after the last."""
+    """Validation by retrieval before the first step, every `evaluation.every` steps, and after the last one."""
 
     def __init__(self, checkpoints: CheckpointManager, steps: int, device: torch.device, processes: LocalGroup) -> None:
         """Without a validation split, nothing is measured and the weights after all `steps` are kept."""
@@ -25,7 +25,7 @@ class Validation:
     def after(self, at: Position, log: RunLog | NullOutput, progress: Progress | NullOutput, stop: StopSignal) -> None:
         """Validate if due after this step and not done yet, and save the weights if they are the best so far.
 
-        If a stop is requested, the validation is left to the process that resumes.
+        If a stop is requested, validation is left to the process that resumes the run.
         """
         last = at.step == self.steps
         if at.validated:
