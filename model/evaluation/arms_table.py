@@ -1,4 +1,4 @@
-"""Table of several arms over several seeds in the paper's layout: one row per arm, both retrieval directions."""
+"""Results table for several arms and seeds in the paper's layout: one row per arm, for both retrieval directions."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,12 @@ class Spread:
 
 @dataclass(frozen=True)
 class ArmsTable:
-    """Table cells by arm, direction and column; `mean_recall` by arm averages R@1, R@5 and R@10 over both directions.
+    """Results of several arms over the seeds.
 
-    `untrained` counts, per arm, the runs whose best checkpoint is the initial weights.
+    Attributes:
+        cells: results by arm, retrieval direction and column.
+        mean_recall: mean of R@1, R@5 and R@10 in both directions, by arm.
+        untrained: by arm, the number of runs whose best checkpoint is the initial weights, if there are any.
     """
 
     split: str
@@ -55,7 +58,7 @@ class ArmsTable:
         return "\n".join([*lines, *(["", self.remark] if self.remark else []), ""])
 
     def as_plain(self) -> dict[str, Any]:
-        """Return means and standard deviations as JSON-serialisable values."""
+        """Return the table as JSON-serialisable values."""
         plain = asdict(self)
         arms = {arm: ways | {"mean_recall": plain["mean_recall"][arm]} for arm, ways in plain["cells"].items()}
         about = {"split": self.split, "gallery": self.gallery, "seeds": list(self.seeds)}
@@ -63,10 +66,10 @@ class ArmsTable:
 
 
 def arms_table(measured: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> ArmsTable:
-    """Build the table from the metrics of runs.
+    """Build the table from the runs' metrics.
 
     Args:
-        measured: by arm and seed, the split's metrics from `metrics.json` and the checkpoint's "step".
+        measured: a split's metrics from `metrics.json`, plus the checkpoint's "step", by arm and seed.
 
     Raises:
         ModelError: the arms differ in seeds, split or gallery size.

@@ -22,13 +22,13 @@ _CHUNK_VALUES = 2**22  # values per chunk of resamples: 32 MiB in fp64
 
 
 def intervals(found: Ranks, clusters: Tensor, resamples: int = RESAMPLES) -> dict[str, Any] | None:
-    """Return 95 % intervals [low, high] of mean recall and of all metrics in both directions, named as by `summarise`.
+    """Return 95 % intervals [low, high] for mean recall and for each metric of `summarise` in both directions.
 
     Args:
-        found: ranks of the queries (N,), possibly of only a part of the split.
+        found: ranks (N,) of the queries, possibly for only part of the split.
         clusters: (N,) int64, the cluster of each pair.
 
-    Returns None for fewer than two clusters. The resampling is seeded, so equal ranks give equal intervals.
+    Returns None for fewer than two clusters. The resampling is seeded, so the same ranks give the same intervals.
     """
     members = clusters.unique(return_inverse=True)[1]
     count = int(members.max()) + 1
@@ -57,7 +57,7 @@ def intervals(found: Ranks, clusters: Tensor, resamples: int = RESAMPLES) -> dic
 
 
 def draws(count: int, resamples: int, *, width: int = 1) -> Iterator[Tensor]:
-    """Yield how often each of `count` clusters is drawn: (b, count) fp64, for a chunk of b resamples at a time.
+    """Yield how often each of `count` clusters is drawn, for b resamples at a time: (b, count) fp64.
 
     `width` is the number of values that the caller derives from one resample; it bounds the chunk size.
     """
@@ -79,7 +79,7 @@ def interval(values: Tensor) -> list[float]:
 
 
 def _means_of(found: Ranks) -> tuple[list[tuple[str, str]], Tensor]:
-    """Return the metrics that are means over queries, as (direction, metric), and each query's terms (N, metrics)."""
+    """Return (direction, metric) of the metrics that are means over queries, and each query's values (N, metrics)."""
     columns: dict[tuple[str, str], Tensor] = {}
     for way in WAYS:
         values = getattr(found, way).double()
@@ -89,7 +89,7 @@ def _means_of(found: Ranks) -> tuple[list[tuple[str, str]], Tensor]:
 
 
 def _medians(times: Tensor, values: Tensor) -> Tensor:
-    """Return the medians (b,) of sorted values (N,) with multiplicities `times` (b, N), as `metrics.median` does."""
+    """Return the medians (b,) of sorted `values` (N,), each repeated `times` (b, N), as defined by `metrics.median`."""
     places = times.cumsum(dim=1)
     total = places[:, -1]
     middles = torch.stack([(total - 1).div(2, rounding_mode="floor"), total.div(2, rounding_mode="floor")], dim=1)

@@ -1,4 +1,4 @@
-"""Clusters of the pairs of a split that share an image or a caption, directly or transitively."""
+"""Clusters of pairs in a split that share an image or a caption, directly or transitively."""
 
 from typing import TypedDict
 
@@ -7,17 +7,17 @@ from torch import Tensor
 
 
 class Groups(TypedDict):
-    """Group numbers (N,), equal for pairs of a split with the same image, or the same caption."""
+    """Group numbers of pairs (N,): pairs with the same image share an `image` number, and likewise for `caption`."""
 
     image: Tensor
     caption: Tensor
 
 
 def cluster_labels(groups: Groups) -> Tensor:
-    """Return (N,) int64 labels, 0 to C - 1, of the connected components of pairs that share an image or a caption.
+    """Label the connected components of pairs that share an image or a caption: (N,) int64, 0 to C - 1.
 
-    Labels are numbered by the first pair of each cluster. Pairs in different clusters share nothing, so clusters can be
-    resampled independently, and all correct answers to a query are in its own cluster.
+    Clusters are numbered in the order of their first pairs. Pairs in different clusters share nothing, so clusters can
+    be resampled independently, and all correct answers to a query are in its own cluster.
     """
     labels = torch.arange(len(groups["image"]))
     members = [groups[name].unique(return_inverse=True)[1] for name in ("image", "caption")]

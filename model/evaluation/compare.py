@@ -40,10 +40,10 @@ def paired_difference(ours: Mapping[tuple[int, int], Tensor], baseline: Mapping[
     """Return the mean of `ours` minus that of `baseline`, with equal weight for each data set, and a 95 % interval.
 
     Args:
-        ours, baseline: by data set ("world") and training seed, each query's term of the metric, (N,) fp64.
+        ours, baseline: each query's contribution to the metric, (N,) fp64, by data set ("world") and training seed.
 
     Seeds, and the queries within each world, are resampled with replacement, identically for both arms. The worlds are
-    fixed. Raises ModelError if the arms do not have the same runs and numbers of queries.
+    fixed. Raises ModelError if the arms differ in their runs or numbers of queries.
     """
     if {key: len(hits) for key, hits in ours.items()} != {key: len(hits) for key, hits in baseline.items()}:
         raise ModelError("the arms are not comparable: they were not measured in the same worlds with the same seeds")
@@ -67,7 +67,7 @@ def paired_difference(ours: Mapping[tuple[int, int], Tensor], baseline: Mapping[
 
 @dataclass(frozen=True)
 class RunEmbeddings:
-    """Embeddings (N, D) that `evaluate` saved for a run, and the ids of their pairs."""
+    """Embeddings (N, D) that `evaluate` saved for a run, and the ids of the pairs."""
 
     image: Tensor
     text: Tensor
@@ -87,7 +87,7 @@ def load_embeddings(run: Path, split: str) -> RunEmbeddings:
 
 
 def compare(ours: RunEmbeddings, baseline: RunEmbeddings, groups: Groups) -> Comparison:
-    """Return the difference in mean recall of `ours` and `baseline` on the pairs that both were evaluated on.
+    """Return the difference in mean recall between `ours` and `baseline`, evaluated on the same pairs.
 
     Each resample draws the same clusters of pairs (`model.evaluation.bootstrap`) for both runs.
     Raises ModelError if the pairs differ.
@@ -104,7 +104,7 @@ def compare(ours: RunEmbeddings, baseline: RunEmbeddings, groups: Groups) -> Com
 
 
 def hits(run: RunEmbeddings, groups: Groups) -> Tensor:
-    """Return each pair's mean of the six recalls, image and caption as queries, in percent: (N,) fp64."""
+    """Return each pair's contribution to mean recall, averaged over its image and caption queries, in percent: (N,)."""
     found = ranks(run.image, run.text, groups)
     each = [(one <= k).double() for one in (found.image_to_text, found.text_to_image) for k in CHOOSING]
     return 100 * torch.stack(each).mean(dim=0)

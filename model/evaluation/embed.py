@@ -14,7 +14,7 @@ from model.evaluation.clusters import Groups
 
 
 class SplitEmbeddings(NamedTuple):
-    """Embeddings of the pairs of a split with a usable image, on the CPU."""
+    """Embeddings, on the CPU, of the pairs in a split that have a usable image."""
 
     image: Tensor  # (N, D), fp32, L2-normalised
     text: Tensor  # (N, D), fp32, L2-normalised
@@ -34,9 +34,9 @@ class _EncodedBatch(NamedTuple):
 def embed_images(
     clip: nn.Module, triples: TripleDataset, rows: list[int], batch_size: int, device: torch.device
 ) -> tuple[Tensor, list[int]]:
-    """Encode the images of `rows`: (M, D) fp32, L2-normalised, on the CPU, and the rows with a usable image.
+    """Encode the images of `rows`; return (M, D) fp32, L2-normalised, on the CPU, and the M rows with a usable image.
 
-    Raises ModelError if too many images, or all, are unusable.
+    Raises ModelError if too many images are unusable, or all of them.
     """
     towers: Any = clip
     towers.eval()
@@ -64,9 +64,9 @@ def embed_split(
 ) -> SplitEmbeddings:
     """Encode the images and captions of a split. Raises ModelError if too many images are unusable.
 
-    With several processes (`world`), each encodes every `world`-th batch and receives the whole result; all of them
-    must call this, in a torch.distributed process group (`gloo` or `nccl`). Batches do not depend on the number of
-    processes, so on processors of the same kind the result is bit-identical.
+    With several processes (`world`), each encodes every `world`-th batch and receives the whole result. All of them
+    must call this function, in a torch.distributed process group (`gloo` or `nccl`). Batches do not depend on the
+    number of processes, so the result is bit-identical on processors of the same kind.
     """
     towers: Any = clip
     was_training = towers.training

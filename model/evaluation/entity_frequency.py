@@ -1,4 +1,4 @@
-"""Entity frequency: how often the names in a caption occur in training captions, and buckets of rows by it."""
+"""Entity frequency: how often the names in a caption occur in training captions, and frequency buckets."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,15 +7,15 @@ import numpy as np
 from entityclip.contract.entity_names import Name
 from entityclip.contract.words import words
 
-# Bucket -> its lowest number of training captions. Fixed rather than quantiles, so that runs and data sets compare.
+# Bucket -> its minimum number of training captions. Fixed, unlike quantiles, so that runs and data sets are comparable.
 BUCKETS = {"unseen": 0, "1-4": 1, "5-19": 5, "20 or more": 20}
 NO_NAME = "no name found"
 
 
 def frequencies(names: Sequence[set[Name]], training_captions: Iterable[str]) -> list[int | None]:
-    """Return, for each caption's names, the number of training captions with the rarest one; None for no names.
+    """Return, for each set of names, how many training captions contain the rarest name; None for an empty set.
 
-    Uses memory for one integer per occurrence of a name's word in the training captions.
+    Memory use is one integer per occurrence of a name's word in the training captions.
     """
     wanted = {word for of_caption in names for name in of_caption for word in name}
     places: dict[str, list[int]] = {word: [] for word in wanted}
@@ -28,7 +28,7 @@ def frequencies(names: Sequence[set[Name]], training_captions: Iterable[str]) ->
 
 
 def buckets(found: Sequence[int | None]) -> dict[str, list[int]]:
-    """Group rows by bucket, rarest first and captions without names last; buckets may be empty."""
+    """Group row numbers by bucket, from rarest to most frequent, then captions without names; buckets may be empty."""
     rows: dict[str, list[int]] = {name: [] for name in [*BUCKETS, NO_NAME]}
     for row, frequency in enumerate(found):
         if frequency is None:
@@ -39,7 +39,7 @@ def buckets(found: Sequence[int | None]) -> dict[str, list[int]]:
 
 
 def _captions_with(name: Name, postings: dict[str, np.ndarray]) -> int:
-    """Count the captions with all words of a name, from sorted postings lists."""
+    """Count the captions that contain all words of a name, from sorted postings lists."""
     rarest, *others = sorted((postings[word] for word in name), key=len)
     for other in others:
         if not len(rarest):

@@ -1,4 +1,4 @@
-"""Retrieval evaluation of a trained run on splits, with the two towers alone, as in the paper."""
+"""Retrieval evaluation of a trained run with the two towers alone, as in the paper."""
 
 import json
 import sys
@@ -43,14 +43,14 @@ def evaluate(
     """Measure `run/checkpoint` on splits (default: the settings' test split), each with itself as the gallery.
 
     `explanations` overrides the settings' folder of shards; an imported checkpoint has no settings and requires it.
-    Every row with a caption and a usable image takes part, whatever the status of its explanation. Shards are checked
+    Every row with a caption and a usable image is included, whatever the status of its explanation. Shards are checked
     against their receipts as in training; `allow_partial`, here or in the run's settings, accepts incomplete
     explanations. The model folder that training started from is not needed. `processes` (`model.launch.evaluate`) share
-    the encoding; only the first ranks, writes and prints, and the others return an empty dict.
+    the encoding; only the first computes ranks, writes and prints, and the others return an empty dict.
 
-    Returns the metrics by split and merges them into `run/metrics.json`, whose "splits" keeps earlier results of the
+    Returns the metrics by split and merges them into `run/metrics.json`, where "splits" keeps earlier results for the
     same weights. For each split, writes `run/{split}_embeddings.safetensors` with `image` and `text` (N, D), fp32 and
-    normalised, with the digests of weights and shards as metadata, and `run/{split}_ids.json` with the ids in order.
+    normalised, and the digests of weights and shards as metadata; and `run/{split}_ids.json` with the ids in order.
 
     Raises ModelError for a run without a checkpoint or for unusable data.
     """
@@ -85,13 +85,13 @@ def evaluate(
 def retrieval_metrics(
     embeddings: SplitEmbeddings, *, with_intervals: bool = False, buckets: Mapping[str, list[int]] | None = None
 ) -> dict[str, Any]:
-    """Return recalls in percent, MedR, MeanR and MRR in both directions, overall and by part, and the chance levels.
+    """Return recalls in percent, MedR, MeanR and MRR in both directions, overall and by topic, and the chance levels.
 
     Args:
         with_intervals: add 95 % bootstrap intervals (`model.evaluation.bootstrap`) under "intervals".
-        buckets: rows of the split by entity frequency, for "by_entity_frequency".
+        buckets: row numbers by entity frequency bucket; adds metrics by bucket under "by_entity_frequency".
 
-    The queries of a part search the whole split.
+    The queries of a topic or bucket search the whole split.
     """
     found = ranks(embeddings.image, embeddings.text, embeddings.groups)
     clusters = cluster_labels(embeddings.groups) if with_intervals else None
@@ -115,7 +115,7 @@ def retrieval_metrics(
 
 
 def read_metrics(run: Path) -> dict[str, Any]:
-    """Read `run/metrics.json`. Raises ModelError if it is missing, or written by an older version."""
+    """Read `run/metrics.json`. Raises ModelError if it is missing, damaged, or from an older version."""
     path = run / METRICS
     try:
         metrics = dict(json.loads(path.read_text(encoding="utf-8")))
@@ -138,9 +138,9 @@ class Plan(NamedTuple):
 
 
 def evaluation_plan(run: Path, explanations: Path | None) -> Plan:
-    """Return the evaluation settings of `run`, with the shards in `explanations` if given.
+    """Return the evaluation settings of `run`; `explanations`, if given, replaces its folder of shards.
 
-    Raises ModelError for a run without settings (an import, an export) if `explanations` is None.
+    Raises ModelError for a run without settings (an imported checkpoint, an export) if `explanations` is None.
     """
     other_data = None if explanations is None else DataSettings(explanations=explanations.resolve())
     if not (run / SETTINGS).exists():
@@ -166,7 +166,7 @@ def read_rows(data: DataSettings, split: str, allow_partial: bool, *, speak: boo
 def _rarest_names(
     data: DataSettings, rows: dict[str, SplitRows], allow_partial: bool
 ) -> dict[str, dict[str, int | None] | None]:
-    """Return, by split and row id, the number of training captions with the row's rarest name (None: no name).
+    """Return, by split and row id, how many training captions contain the row's rarest name (None: it has no name).
 
     Returns None for every split, after printing why, if the training split cannot be read.
     """
@@ -212,7 +212,7 @@ def _metrics(
 
 
 def _measured_before(run: Path, weights: str) -> dict[str, Any]:
-    """Return metrics of other splits measured with the same weights."""
+    """Return the saved metrics by split, if they were measured with the same weights."""
     try:
         before = read_metrics(run)
     except ModelError:

@@ -1,4 +1,4 @@
-"""Retrieval metrics of ranks: recall at K, median and mean rank, mean reciprocal rank, and their chance levels."""
+"""Retrieval metrics from ranks: recall at K, median and mean rank, mean reciprocal rank, and their chance levels."""
 
 import torch
 from torch import Tensor
@@ -16,18 +16,22 @@ def summarise(query_ranks: Tensor) -> dict[str, float]:
 
 
 def median(values: Tensor) -> float:
-    """Return the median of values (N,); torch.quantile rejects large inputs."""
+    """Return the median of values (N,), without torch.quantile, which rejects large inputs."""
     ordered = values.sort().values
     return float(ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
 
 
 def by_chance(right_answers: Tensor, gallery: int) -> dict[str, float]:
-    """Return the expectation of `summarise` (without MedR) for a random order, given (N,) counts of correct answers.
+    """Return the expected metrics of `summarise` (except MedR) for randomly ordered answers.
 
-    The first of r correct answers among M is beyond place k with probability prod_{t<k} (M - r - t) / (M - t). Only
-    wrong answers precede it, so its place is its rank.
+    Args:
+        right_answers: number of correct answers to each query (N,).
+        gallery: number of candidates M.
+
+    The first of r correct answers is beyond place k with probability prod_{t<k} (M - r - t) / (M - t). Only wrong
+    answers precede it, so its place is its rank.
     """
-    beyond = torch.zeros(gallery + 1, dtype=torch.float64)  # [k]: share of queries ranked beyond k
+    beyond = torch.zeros(gallery + 1, dtype=torch.float64)  # [k]: share of queries with a rank above k
     places = torch.arange(gallery, dtype=torch.float64)
     for right, queries in zip(*(found.tolist() for found in right_answers.unique(return_counts=True)), strict=True):
         missed = ((gallery - right - places) / (gallery - places)).clamp(min=0).cumprod(0)

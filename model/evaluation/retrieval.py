@@ -20,7 +20,7 @@ _TILE = 1536  # maximum rows and columns of scores held at once: 9 MiB in fp32, 
 
 
 class Ranks(NamedTuple):
-    """Rank of the best correct answer to every query, and its number of correct answers; (N,) int64 each."""
+    """Rank of each query's best correct answer by direction, and the number of correct answers; (N,) int64 each."""
 
     image_to_text: Tensor
     text_to_image: Tensor
@@ -28,22 +28,22 @@ class Ranks(NamedTuple):
 
 
 def ranks(image: Tensor, text: Tensor, groups: Groups, *, tile: int = _TILE) -> Ranks:
-    """Return every query's rank of its best correct answer: 1 + the number of wrong answers scoring at least as high.
+    """Rank each query's best-scoring correct answer: 1 + the number of wrong answers that score at least as high.
 
     Args:
         image, text: (N, D) normalised embeddings; row i of both belongs to pair i. The whole split is the gallery.
-        groups: a pair's answer is also correct for another pair with the same image or the same caption.
+        groups: image and caption groups; an answer is also correct for other pairs with the same image or caption.
         tile: maximum rows and columns of scores held at once.
 
     One matrix product serves both directions without an N x N matrix: 2 N^2 D operations and 4 (3 D N + tile^2) bytes
     (tile^2 per thread) plus 256 MiB. Pairs are sorted so that those sharing an image or a caption are adjacent; correct
     answers then lie in few tiles, which are scored first to get the scores to beat. All tiles have the same shape (the
-    last ones are zero-padded), because a BLAS may sum in another order for another shape: equal embeddings thus get
-    equal scores in any position, and ties are exact.
+    last ones are zero-padded), because BLAS may sum in a different order for a different shape. Equal embeddings thus
+    get equal scores in any position, and ties are exact.
 
-    Raises ModelError for embeddings that are not finite: comparisons with NaN are false, so they would rank first.
+    Raises ModelError if embeddings are not finite: comparisons with NaN are false, so such a query would rank first.
     """
-    # normalised rows cannot overflow, so a row's sum is finite exactly if all its values are
+    # normalised rows cannot overflow, so a row's sum is finite if and only if all its values are
     if not all(bool(embeddings.float().sum(dim=1).isfinite().all()) for embeddings in (image, text)):
         raise ModelError("embeddings are not finite; the model's weights are broken")
     with torch.autocast(image.device.type, enabled=False):
@@ -79,9 +79,9 @@ def _ranks(image: Tensor, text: Tensor, groups: Groups, tile: int) -> list[Tenso
 
 @contextmanager
 def _side_by_side(device: torch.device) -> Iterator[Callable[..., Iterable[Any]]]:
-    """Provide a `map` that gives each of torch's CPU threads its own tile, so that scores stay in that core's cache.
+    """Yield a `map` that gives each of torch's CPU threads its own tile, so that the scores stay in that core's cache.
 
-    Each product runs in one thread, because a BLAS may sum in another order for another number of threads.
+    Each product runs in one thread, because BLAS may sum in a different order with a different number of threads.
     """
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1:
@@ -96,7 +96,7 @@ def _side_by_side(device: torch.device) -> Iterator[Callable[..., Iterable[Any]]
 
 
 def _split(scores: "_Scores", r: int, c: int) -> tuple[list[Tensor], Tensor]:
-    """Return the best correct score of each row and column of a tile, (tile,) each, and the tile with those masked."""
+    """Return the best correct score in each row and column of a tile, and the tile with all correct scores masked."""
     found, right = scores.of(r, c), scores.right(r, c)
     answers = found.masked_fill(~right, float("-inf"))
     return [answers.amax(dim=1), answers.amax(dim=0)], found.masked_fill_(right, float("-inf"))
@@ -109,7 +109,7 @@ def _better(
     shared: set[tuple[int, int]],
     wrong: dict[tuple[int, int], Tensor],
 ) -> tuple[Tensor, Tensor]:
-    """Count wrong answers scoring at least `best` within a row of tiles: (tile,) for images, (N,) for texts."""
+    """Count the wrong answers that score at least `best` in a row of tiles: (tile,) for images, (N,) for texts."""
     row = scores.place(r)
     of_images = torch.zeros_like(best[0][row], dtype=torch.int64)
     of_texts = torch.zeros_like(best[1], dtype=torch.int64)
@@ -125,7 +125,7 @@ def _better(
 
 
 class _Scores:
-    """Tiles of the (N, N) scores of images and texts, in a given order of pairs."""
+    """Tiles of the (N, N) matrix of image-text scores, with the pairs in a given order."""
 
     def __init__(self, image: Tensor, text: Tensor, groups: Groups, order: Tensor, tile: int) -> None:
         self.count, self.tile = len(order), tile
@@ -134,11 +134,11 @@ class _Scores:
         self._groups = [numbers[order].to(image.device) for numbers in (groups["image"], groups["caption"])]
 
     def place(self, number: int) -> slice:
-        """Return the pairs in a row or column of tiles."""
+        """Return the slice of pairs that a row or column of tiles covers."""
         return slice(number * self.tile, min((number + 1) * self.tile, self.count))
 
     def of(self, r: int, c: int) -> Tensor:
-        """Return the scores of a tile, without the padding of the last ones."""
+        """Return the scores in a tile, without the padding."""
         rows, columns = (slice(number * self.tile, (number + 1) * self.tile) for number in (r, c))
         scores = product(self._image[rows], self._text[columns])
         return scores[: self.count - rows.start, : self.count - columns.start]
@@ -151,7 +151,7 @@ class _Scores:
 
 
 def _tiles_with_right_answers(clusters: Tensor, tile: int) -> set[tuple[int, int]]:
-    """Return all (row, column) with overlapping clusters; clusters are sorted, so these are on or near the diagonal."""
+    """Return (row, column) of the tiles whose pairs share clusters; as pairs are sorted, they are near the diagonal."""
     first = clusters[::tile].tolist()
     last = [*clusters[tile - 1 :: tile].tolist(), int(clusters[-1])]
     found = set()
@@ -164,10 +164,11 @@ def _tiles_with_right_answers(clusters: Tensor, tile: int) -> set[tuple[int, int
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:
-    """Return left @ right.T, (A, D) and (B, D) to (A, B), in true fp32.
+    """Return left @ right.T in true fp32: (A, D) and (B, D) to (A, B).
 
-    On a CPU, as a 1 x 1 convolution over 16 rows of pixels: torch passes that to oneDNN but a matrix product to MKL,
-    which uses only half of the vector units of AMD processors. (On a GPU a convolution would use TF32.)
+    On a CPU it is computed as a 1 x 1 convolution over 16 rows of pixels: torch passes convolutions to oneDNN but
+    matrix products to MKL, which uses only half of an AMD processor's vector units. (On a GPU, a convolution would use
+    TF32.)
     """
     if left.device.type != "cpu" or len(left) % 16:
         return left @ right.T
@@ -177,7 +178,7 @@ def product(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _count_at_least(scores: Tensor, least: Tensor, dim: int, enough: np.ndarray) -> Tensor:
-    """Count the scores of each row (dim 1) or column (dim 0) of a tile that reach its entry of `least`: int64.
+    """Count, for each row (dim 1) or column (dim 0) of a tile, the scores that are at least its `least`: int64.
 
     `enough` is a bool work buffer.
     """
@@ -190,7 +191,7 @@ def _count_at_least(scores: Tensor, least: Tensor, dim: int, enough: np.ndarray)
 
 
 def _even_tile(count: int, most: int) -> int:
-    """Return the tile size that minimises padding: a multiple of 32, or `most` if that is less."""
+    """Return the tile size that minimises padding: a multiple of 32, or `most` if that is smaller."""
     most = min(most, np.iinfo(np.uint16).max)  # counts per tile row are uint16
     tiles = -(-count // most)
     return min(_multiple(-(-count // tiles), 32), most)
@@ -210,7 +211,7 @@ def _filled(embeddings: Tensor, order: Tensor, tile: int) -> Tensor:
 
 
 def _right_answers(groups: Groups) -> Tensor:
-    """Count each pair's correct answers (N,): same image plus same caption, minus both."""
+    """Count each pair's correct answers (N,): pairs with its image, plus those with its caption, minus both."""
     image, caption = groups["image"], groups["caption"]
     _, both = torch.stack([image, caption], dim=1).unique(dim=0, return_inverse=True)
     members = [group.unique(return_inverse=True)[1] for group in (image, caption, both)]

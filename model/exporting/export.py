@@ -28,15 +28,15 @@ def export(checkpoint: Path, out: Path) -> Path:
 
     `open_clip.get_tokenizer` takes the same name. The folder holds the configuration (with the activation),
     preprocessing, weights, tokenizer and a README (`model.exporting.model_card`). Before the folder is renamed to
-    `out`, open_clip loads it and the result is compared with the run: modules, weights, preprocessing, token ids, and
-    embeddings to the bit.
+    `out`, open_clip loads it and the result is compared with the run: modules, weights, preprocessing, token ids and
+    embeddings must be identical.
 
     Args:
         checkpoint: a run folder, or its checkpoint folder.
         out: a new or empty folder, or an earlier export, which is replaced.
 
     Returns `out`. Raises ModelError, leaving `out` unchanged, if `out` is anything else, the checkpoint cannot be
-    loaded, open_clip would not find the tokenizer, or the export does not compute what was trained.
+    loaded, open_clip would not find the tokenizer, or the export differs from the trained model.
     """
     run = checkpoint.resolve().parent if (checkpoint / CARD).is_file() else checkpoint
     card = read_checkpoint_card(run)
@@ -74,7 +74,7 @@ def _claim(out: Path) -> None:
 
 
 def _origin(towers: TowerSettings) -> dict[str, Any]:
-    """Return the initial model; for a folder its name alone, since an export is published."""
+    """Return the initial model; for a folder only its name, since exports get published."""
     name = towers.model if towers.folder is None else LOCAL_DIR + towers.folder.name
     return {"model": name, "pretrained": towers.pretrained}
 
@@ -102,4 +102,4 @@ def _differences(trained: Towers, exported: Towers) -> Iterator[str]:
 
 
 def _plain(config: dict[str, Any]) -> str:
-    return json.dumps(config, sort_keys=True)  # tuples are lists
+    return json.dumps(config, sort_keys=True)  # JSON turns tuples into lists

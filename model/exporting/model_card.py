@@ -1,7 +1,7 @@
 """Model card (README) of an export: origin, training, measured retrieval, usage and limitations.
 
-An export is published, so local paths are reduced to folder names. The front matter is for the Hugging Face hub; it has
-no license, which is for the owner to choose.
+Exports get published, so local paths are reduced to folder names. The front matter is for the Hugging Face hub; it
+names no license, because choosing one is up to the owner.
 """
 
 import re
@@ -43,7 +43,7 @@ _METRICS = [*(f"R@{k}" for k in CHOOSING), "MedR"]
 
 
 def code(value: Any) -> str:
-    """Return a code span, inside which Markdown and HTML are plain text."""
+    """Format a value as a code span, in which Markdown and HTML are plain text."""
     text = " ".join(str(value).split()) or " "
     fence = "`" * (_longest_run(text) + 1)
     inner = f" {text} " if text[0] == "`" or text[-1] == "`" else text
@@ -57,7 +57,7 @@ def fenced(text: str, language: str) -> str:
 
 
 def table(rows: list[list[str]]) -> str:
-    """Return a table with the first row as its header, the first column left-aligned and the others right-aligned."""
+    """Return a Markdown table; the first row is the header, and all columns but the first are right-aligned."""
     head, *body = rows
     rule = ["---", *["--:"] * (len(head) - 1)]
     # a bar ends a cell even in a code span
@@ -74,9 +74,9 @@ def model_card(card: dict[str, Any], metrics: dict[str, Any] | None, name: str, 
 
     Args:
         card: the contents of the run's `checkpoint.json`.
-        metrics: the contents of its `metrics.json`, if evaluated; ignored if of other weights.
-        name: of the export.
-        context_length: of the text tower, in tokens.
+        metrics: the contents of its `metrics.json`, if evaluated; ignored if they were measured with different weights.
+        name: the export's name.
+        context_length: the text tower's context length, in tokens.
     """
     measured = metrics if metrics is not None and metrics.get("towers_sha256") == card["sha256"][TOWERS] else None
     body = [
@@ -107,7 +107,7 @@ def model_card(card: dict[str, Any], metrics: dict[str, Any] | None, name: str, 
 
 
 def _eval_results(splits: dict[str, Any]) -> Iterator[EvalResult]:
-    """Yield the metrics of the card's table for the front matter's `model-index`."""
+    """Yield the metrics in the card's table, for `model-index` in the front matter."""
     for split, found in splits.items():
         values = {("mean_recall", "Mean recall"): found["mean_recall"]}
         for way in WAYS:
