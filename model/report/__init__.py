@@ -1,1 +1,1 @@
-"""A report on runs as one self-contained HTML page, with its plots as PNG files."""
+"""Report on runs: one self-contained HTML page, and its plots as PNG files."""

@@ -1,4 +1,4 @@
-"""Charts of the page, drawn by matplotlib for light and dark themes, with alt text and a table of the numbers."""
+"""The page's charts, drawn by matplotlib for a light and a dark theme, with alt text and a table of the numbers."""
 
 import io
 import re
@@ -22,13 +22,13 @@ from model.tracking.curve_panels import COLOURS, legend_above
 Draw = Callable[[Axes], None]
 
 _INCHES = (4.6, 3.1)
-_NAME, _ROW = 32, 34  # maximum characters of an arm's name in a legend, and of the labels in one legend row
+_NAME, _ROW = 32, 34  # maximum length of an arm's name in a legend, and of all labels in one legend row
 _INK, _FRAME, _GRID = "#18181b", "#52525b", "#b0b0b0"
-# Okabe-Ito without pure black: SVG omits black as the default, so it could not be replaced for the dark theme
+# Okabe-Ito without pure black, which SVG files omit as the default colour, so the dark theme could not replace it
 _COLOURS = ("#111111", *COLOURS[1:])
 _STYLE: dict[str, Any] = {
     "svg.hashsalt": "entityclip",
-    "text.parse_math": False,  # names are untrusted: a dollar sign starts no formula
+    "text.parse_math": False,  # names are untrusted: a dollar sign must not start a formula
     "axes.axisbelow": True,
     "axes.prop_cycle": cycler(color=_COLOURS),
     **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), _INK),
@@ -89,7 +89,7 @@ def short(name: str) -> str:
 
 
 def finish(axes: Axes, title: str, x: str, y: str, *, legend: bool = True) -> None:
-    """Set the title, labels, grid and spines, and a legend above the axes if there are labels."""
+    """Set the title, axis labels, grid and spines, and add a legend above the axes if there are labelled curves."""
     labels = axes.get_legend_handles_labels()[1] if legend else []
     across = 3 if sum(map(len, labels)) <= _ROW else 1
     axes.set_title(title, fontsize=10, pad=9 + 14 * -(-len(labels) // across) if labels else 6)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from model.report.charts import Chart, Draw, chart, finish, short
 from model.report.sources import Sources
 
-_MOST_PARTS = 30  # rows of a table by topic
+_MOST_PARTS = 30  # maximum rows of a table
 _NEEDED = {"gallery", "queries", "mean_recall", "image_to_text", "text_to_image"}
 _PARTS = {
     "by_topic": ("By topic", "topic"),
@@ -19,7 +19,7 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class Part:
-    """One row of a table by parts: its queries and each arm's metrics (None if not measured on this part)."""
+    """A table row for one topic or bucket: number of queries, and each arm's metrics (None if not measured on it)."""
 
     name: str
     queries: int
@@ -28,7 +28,7 @@ class Part:
 
 @dataclass(frozen=True)
 class PartTable:
-    """Table by topic or entity frequency; a long one keeps the parts with most queries and counts the rest."""
+    """Table by topic or entity frequency; a long one keeps the rows with the most queries and counts the rest."""
 
     title: str
     what: str
@@ -41,8 +41,10 @@ class Evaluation:
     """Content of the evaluation section.
 
     Attributes:
-        split: the evaluated split; metrics: of the arms measured on it.
-        missing: arms that were not measured; stale: arms whose weights have changed since.
+        split: the evaluated split.
+        metrics: metrics by arm, for the arms measured on the split.
+        missing: arms that were not measured on it.
+        stale: arms whose weights have changed since they were measured.
     """
 
     split: str
@@ -75,7 +77,7 @@ def frequency_of(metrics: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]
 
 
 def _splits(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Return the well-formed metrics by split."""
+    """Return the metrics by split, skipping malformed ones."""
     splits = evaluation.get("splits")
     if not isinstance(splits, dict):
         return {}
@@ -83,7 +85,7 @@ def _splits(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _split_of(sources: Sources, measured: dict[str, dict[str, Any]]) -> str:
-    """Return the settings' test split, or else the first split on which an arm was measured."""
+    """Return the test split named in the settings if an arm was measured on it, or else the first measured split."""
     for run in sources.arms.values():
         splits = (run.settings.get("data") or {}).get("splits") or {}
         wanted = splits.get("test") if isinstance(splits, dict) else None

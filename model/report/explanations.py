@@ -1,4 +1,4 @@
-"""Survey of a folder of explanation shards, in whatever state: counts, lengths, provenance, and sampled row locations.
+"""Survey of a folder of explanation shards: counts, lengths, provenance, and a sample of row locations.
 
 Unreadable shards are listed and skipped, because a report is most useful when something went wrong.
 """
@@ -24,7 +24,7 @@ MOST_OF_A_KIND = 200  # sampled locations per split and status
 
 
 class Place(NamedTuple):
-    """Location of a row in a shard. Ordered by a hash of the id, so the first ones are a random sample."""
+    """Location of a row in a shard. Places sort by a hash of the row's id, so the first ones are a random sample."""
 
     order: int
     path: Path
@@ -34,14 +34,15 @@ class Place(NamedTuple):
 
 @dataclass
 class Explanations:
-    """Everything known about the shards without reading texts.
+    """What is known about the shards without reading their texts.
 
     Attributes:
-        counts: rows by (split, status).
-        clip_tokens: explained rows by length in CLIP tokens; None if not recorded.
+        counts: number of rows by (split, status).
+        clip_tokens: number of explained rows by length in CLIP tokens; the key None counts unrecorded lengths.
         places: a sample of row locations by (split, status).
         footers: provenance from the shards' metadata.
-        problems: shards that cannot be read or fail their checks; gaps: missing parts.
+        problems: shards that cannot be read or fail their checks.
+        gaps: missing parts of the explanations.
     """
 
     folder: Path
@@ -86,7 +87,7 @@ def read_explanations(folder: Path) -> Explanations:
 
 
 def read_rows(places: list[Place]) -> Iterator[dict[str, Any]]:
-    """Yield the rows at these places with all columns and `image_root`, skipping unreadable ones."""
+    """Yield the rows at these places with all columns and the shard's `image_root`, skipping unreadable rows."""
     for path, group in sorted({(place.path, place.group) for place in places}):
         wanted = [place.row for place in places if (place.path, place.group) == (path, group)]
         try:
@@ -117,7 +118,7 @@ def _read_shard(folder: Path, path: Path) -> Explanations:
 
 
 def generations_of(footer: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a shard's generation runs, skipping malformed records."""
+    """Return the generation runs recorded in a shard's footer, skipping malformed records."""
     made = footer.get("generations")
     return [one for one in made if isinstance(one, dict)] if isinstance(made, list) else []
 

@@ -1,4 +1,4 @@
-"""Gallery of about two hundred triples as stored in the shards."""
+"""Gallery of up to 200 triples, shown as they are stored in the shards."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ ROWS = 200
 
 
 def sample(found: Explanations, count: int) -> list[dict[str, Any]]:
-    """Return at most `count` rows, ordered by split and id; the sample does not depend on the division into shards."""
+    """Return at most `count` rows, ordered by split and id; the sample does not depend on how rows are sharded."""
     share = quotas(found.counts, count)
     places = [place for kind, number in share.items() for place in found.places[kind][:number]]
     return sorted(read_rows(places), key=lambda row: (row["split"], str(row["id"])))
 
 
 def quotas(counts: Counter[tuple[str, str]], total: int) -> dict[tuple[str, str], int]:
-    """Allot rows to each split and status: a few of each, rarest first, then proportionally to the remaining rows."""
+    """Allot rows to each split and status: a few of each, rarest first, then in proportion to the remaining rows."""
     kinds = sorted(counts, key=lambda kind: (counts[kind], kind))
     least = max(1, min(_AT_LEAST, total // max(1, len(kinds))))
     share: dict[tuple[str, str], int] = {}
@@ -57,7 +57,7 @@ class Gallery:
 
 
 def make_gallery(found: Explanations, image_root: Path | None = None) -> Gallery:
-    """Sample rows over splits and statuses, with pictures from `image_root` or else the shards' own root."""
+    """Sample rows across splits and statuses; pictures are read from `image_root`, or else the shards' own root."""
     rows = sample(found, ROWS)
     splits, statuses = (list(dict.fromkeys(str(row[name]) for row in rows)) for name in ("split", "status"))
     cards = [

@@ -20,7 +20,7 @@ _MEANING = {status.value: status.meaning for status in Status}
 
 @dataclass(frozen=True)
 class Failure:
-    """A status other than `ok`, its number of rows, and some of them."""
+    """A status other than `ok`, the number of rows with it, and a few example rows."""
 
     status: str
     meaning: str
@@ -33,9 +33,11 @@ class Generation:
     """Content of the generation section.
 
     Attributes:
-        counts: rows by split, then by status; `statuses` in display order.
-        made: model, revision, prompt and engines as (label, value).
-        over: rows longer than `found.context` tokens, out of `lengths` rows with a known length.
+        statuses: the statuses that occur, in display order.
+        counts: number of rows by split, then by status.
+        made: dataset, model, revision, prompt and engines as (label, value).
+        lengths: number of explanations with a known length.
+        over: how many of these are longer than `found.context` tokens.
     """
 
     found: Explanations
@@ -108,7 +110,7 @@ class Bar(NamedTuple):
 
 
 def length_bars(tally: dict[int, int]) -> list[Bar]:
-    """Bin lengths into bars of equal integer width; the longest 0.5 % share the last bar if very long."""
+    """Bin lengths into bars of equal integer width; if the longest 0.5 % are very long, they share the last bar."""
     values = np.array(sorted(tally))
     weights = np.array([tally[value] for value in values])
     first, last = int(values[0]), int(values[-1])
@@ -149,7 +151,7 @@ def _failure(found: Explanations, status: str, rows: int) -> Failure:
 
 
 def _made(footers: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Return the distinct values of each provenance field over all shards."""
+    """Return (label, distinct values over all shards) for each provenance field."""
     found: dict[str, dict[str, None]] = {}
     for footer in footers:
         prompt = footer.get("prompt")

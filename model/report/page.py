@@ -1,4 +1,4 @@
-"""Render the page with all text escaped, and only our own style and script allowed by its content security policy."""
+"""Renders the page: all text is escaped, and the content security policy allows only our own style and script."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(**content: Any) -> str:
-    """Return the page's HTML. Its policy blocks every request and every script but the embedded one."""
+    """Return the page's HTML. Its policy blocks all requests, and all scripts except the embedded one."""
     style, script = (_own(name) for name in ("page.css", "page.js"))
     policy = "; ".join(
         (

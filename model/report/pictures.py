@@ -37,7 +37,7 @@ class Picture:
 
 
 def picture_of_row(row: dict[str, Any], size: Size, image_root: Path | None = None) -> Picture:
-    """Return the thumbnail of a row from `read_rows`, from its bytes or from its path under the image root."""
+    """Return a thumbnail for a row from `read_rows`, from its image bytes or from the file under the image root."""
     image, root = row.get("image") or {}, image_root or row["image_root"]
     if image.get("bytes") is not None:
         return _picture(size, decode_bytes, image["bytes"], size.side)
@@ -47,12 +47,12 @@ def picture_of_row(row: dict[str, Any], size: Size, image_root: Path | None = No
 
 
 def picture_of_triple(triple: Triple, size: Size) -> Picture:
-    """Return the thumbnail of a training or test pair."""
+    """Return a thumbnail for a training or test pair."""
     return _picture(size, decode, triple)
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """Encode content of a media type as a data URI."""
+    """Encode content as a data URI of media type `kind`."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 

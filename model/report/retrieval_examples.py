@@ -1,6 +1,7 @@
 """Example queries with the images that each arm ranks first.
 
-They are the captions where the last arm gained most over the first, those where it lost most, and a random sample.
+The queries are the captions where the last arm gained most over the first, those where it lost most, and a random
+sample.
 """
 
 import random
@@ -26,7 +27,7 @@ _TOP = 5
 
 @dataclass(frozen=True)
 class Hit:
-    """A retrieved image; `right` if it is the caption's own, or one with the same picture or caption."""
+    """A retrieved image; `right` if it belongs to the query's pair, or to one with the same picture or caption."""
 
     picture: Picture
     caption: str
@@ -43,7 +44,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Query:
-    """A caption, its own picture, and each arm's result."""
+    """A query caption, its own picture, and each arm's result."""
 
     triple: Triple
     picture: Picture
@@ -52,7 +53,7 @@ class Query:
 
 @dataclass(frozen=True)
 class QuerySet:
-    """Queries selected in one way, which `how` describes."""
+    """Queries selected by one rule, which `how` describes."""
 
     title: str
     how: str
@@ -61,7 +62,7 @@ class QuerySet:
 
 @dataclass(frozen=True)
 class Examples:
-    """Query sets and the last arm's comparison with the first, if any; or the reason why they are unavailable."""
+    """Query sets and, if there are several arms, the last arm's comparison with the first; or why there are none."""
 
     sets: list[QuerySet]
     comparison: Comparison | None = None
@@ -71,7 +72,7 @@ class Examples:
 def find_examples(sources: Sources, split: str, arms: list[str], *, partial: bool) -> Examples:
     """Select examples for the arms measured on a split.
 
-    Raises ModelError for missing embeddings, arms evaluated on different pairs, or shards that are unusable or have
+    Raises ModelError if embeddings are missing, arms were evaluated on different pairs, or shards are unusable or have
     changed.
     """
     embeddings = {arm: load_embeddings(sources.arms[arm].location, split) for arm in arms}

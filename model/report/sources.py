@@ -13,7 +13,7 @@ _EXPLANATIONS = "explanations"  # subfolder of a demo run, or of the end-to-end 
 
 @dataclass(frozen=True)
 class Sources:
-    """Runs by the name of their arm, and a folder of explanation shards.
+    """Runs by arm name, and a folder of explanation shards, if there is one.
 
     The first run is the baseline; the last one is compared with it.
     """
@@ -23,7 +23,7 @@ class Sources:
 
     @property
     def image_root(self) -> Path | None:
-        """The image root in the runs' settings, if it overrides that of the shards."""
+        """The image root in the runs' settings, if it overrides the shards' own."""
         roots = ((run.settings.get("data") or {}).get("image_root") for run in self.arms.values())
         return next((Path(root) for root in roots if root), None)
 
@@ -31,8 +31,8 @@ class Sources:
 def find_sources(places: Sequence[Path]) -> Sources:
     """Find the training runs and the explanations in these folders.
 
-    Without explanations there, those that the runs were trained on are used. Places keep their order and the runs in
-    one folder are `in_order`, except that plain CLIP always comes first.
+    If they hold no explanations, those that the runs were trained on are used. The runs keep the order of the folders,
+    and are sorted by `in_order` within a folder, except that plain CLIP always comes first.
 
     Raises ModelError if a place holds neither, or if several hold explanations.
     """
@@ -56,7 +56,7 @@ def find_sources(places: Sequence[Path]) -> Sources:
 
 
 def has_shards(folder: Path) -> bool:
-    """Return True if the folder holds shards, in a subfolder per split."""
+    """Return True if the folder holds shards, in one subfolder per split."""
     return any(folder.glob("split=*/part-*.parquet"))
 
 

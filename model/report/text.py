@@ -2,7 +2,7 @@
 
 import unicodedata
 
-# Bidirectional controls; joiners are kept because scripts and emoji need them.
+# Bidirectional controls; joiners are kept because some scripts and emoji need them.
 _BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 _KEPT = "\n\t"
 

@@ -25,7 +25,7 @@ from model.tracking.learning_curves import mark_steps
 from model.tracking.run_log import read_log
 from model.tracking.trackers import as_scalars
 
-_ROWS = 8  # of a chart's table
+_ROWS = 8  # maximum number of steps listed in a chart's table
 _COMPARED = {  # title -> metric, axis label, whether to smooth
     "Contrastive loss of the towers (training)": ("loss/vtc", "loss (nats)", True),
     "Mean recall (validation)": ("validation/mean_recall", "mean of six recalls (%)", False),
@@ -34,7 +34,7 @@ _COMPARED = {  # title -> metric, axis label, whether to smooth
 
 @dataclass(frozen=True)
 class Arm:
-    """One run: its files' content, its history, and its charts."""
+    """One run: the contents of its files, its metrics, problems in reading them, and its charts."""
 
     run: RunOverview
     history: History
@@ -49,7 +49,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Training:
-    """Charts of all arms together, and each arm."""
+    """Charts that compare all arms, and the arms themselves."""
 
     charts: list[Chart]
     arms: dict[str, Arm]
@@ -63,7 +63,7 @@ def describe_training(sources: Sources) -> Training:
 
 
 def comparison_panels(histories: dict[str, History]) -> dict[str, Draw]:
-    """Return functions, by title, that draw contrastive loss and validation recall of all arms with data."""
+    """Return, by title, functions that draw the contrastive loss and the validation recall of all arms with data."""
     return {
         title: _comparison(title, name, unit, histories, smoothed=smoothed)
         for title, (name, unit, smoothed) in _COMPARED.items()
@@ -108,7 +108,7 @@ def _arm_charts(history: History) -> list[Chart]:
         ("losses", "Losses", terms, 1.0),
         ("accuracy", "GI-ITM accuracy, percent", ACCURACIES, 100.0),
     ):
-        if about not in curves or (about == "losses" and len(terms) < 3):  # total and one term are the same curve
+        if about not in curves or (about == "losses" and len(terms) < 3):  # a single term equals the total
             continue
         there = {name: label for name, label in names.items() if history.bins(name)}
         ends = ", ".join(f"{label} {factor * means(history.bins(name))[1][-1]:.3g}" for name, label in there.items())
@@ -129,7 +129,7 @@ def _arm_charts(history: History) -> list[Chart]:
 
 
 def with_steps(draw: Draw) -> Draw:
-    """Return `draw` followed by formatting the x axis as steps."""
+    """Return a function that calls `draw`, then formats the x axis as training steps."""
 
     def both(axes: Axes) -> None:
         draw(axes)
@@ -151,7 +151,7 @@ def _points(history: History, names: Collection[str], factor: float = 1.0) -> Se
 
 
 def _history(run: RunOverview) -> tuple[History, list[str]]:
-    """Read the log as far as possible; return the history and any problems."""
+    """Read the log as far as possible; return the metric history and any problems."""
     history, problems = History(), [f"{name} cannot be read: {why}" for name, why in run.damaged.items()]
     try:
         for line in read_log(run.location):

@@ -9,7 +9,7 @@ from model.runs import RunOverview
 
 
 def describe(ours: str, baseline: str, metrics: dict[str, dict[str, Any]], comparison: Comparison) -> str:
-    """Return which arm is better, by how much, and with what uncertainty."""
+    """State which arm is better, by how much, and how certain that is."""
     recalls = f"{metrics[ours]['mean_recall']:.1f} against {metrics[baseline]['mean_recall']:.1f}"
     interval = f"95 % interval over the test pairs {comparison.low:+.1f} to {comparison.high:+.1f}"
     caution = "One training seed each: the interval does not include the variation between seeds."
@@ -33,7 +33,7 @@ def baseline_note(measured: dict[str, RunOverview]) -> str:
 
 
 def without_comparison(evaluation: Evaluation, generation: Generation | None) -> str:
-    """Summarise arms that were not compared, or explanations alone."""
+    """Summarise the recalls of arms that were not compared, or, without any, how many explanations are valid."""
     recalls = [f"{arm} {found['mean_recall']:.1f}" for arm, found in evaluation.metrics.items()]
     sentences = [f"Mean recall on the {evaluation.split} split, in percent: {', '.join(recalls)}."] if recalls else []
     if not recalls and evaluation.missing:

@@ -1,4 +1,4 @@
-"""Writing of the report page and its plots."""
+"""Writes the report page and its plots."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ class Report:
     Attributes:
         plots: PNG files written next to the page.
         metrics: each arm's metrics on the test split, from its `metrics.json`.
-        comparison: the last arm against the first; None if no two arms can be compared.
+        comparison: the last arm compared with the first; None if no two arms can be compared.
         verdict: the comparison in a sentence or two.
     """
 
@@ -42,7 +42,7 @@ class Report:
 
 
 def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
-    """Write `out/report.html` on evaluated runs, `in_order`: plain CLIP is the baseline for the last one.
+    """Write `out/report.html` on evaluated runs, sorted by `in_order`; plain CLIP, if any, is the baseline.
 
     Raises ModelError if a run was not evaluated, or the runs are not comparable.
     """
