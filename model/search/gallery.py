@@ -1,4 +1,4 @@
-"""Searchable image embeddings: those `evaluate` saved for a run's split, or an index."""
+"""Searchable image embeddings: those that `evaluate` saved for a run's split, or those of an index."""
 
 import json
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Gallery:
 
 
 def splits_embedded(folder: Path) -> list[str]:
-    """List splits with saved embeddings, without checking them. Raises ModelError for a damaged index."""
+    """List the splits with saved embeddings, without checking these. Raises ModelError for a damaged index."""
     if (folder / ABOUT).is_file():
         return sorted(open_index(folder).about["splits"])
     return sorted(path.name.removesuffix(_SAVED) for path in folder.glob(f"*{_SAVED}"))
@@ -33,7 +33,7 @@ def splits_embedded(folder: Path) -> list[str]:
 def open_gallery(folder: Path, split: str) -> Gallery:
     """Open the gallery of a run's split, or all images of an index that covers the split.
 
-    Raises ModelError if there is none, it was made with other weights than the run has now, or it is damaged.
+    Raises ModelError if there is none, it is damaged, or it was made with weights that the run no longer has.
     """
     if (folder / ABOUT).is_file():
         index = open_index(folder)

@@ -1,8 +1,8 @@
-"""Image index: the images of some splits, embedded by a trained model, in a folder that can be moved.
+"""Image index: a movable folder with the images of one or more splits, embedded by a trained model.
 
 `embeddings.safetensors` has `image` (M, D), L2-normalised, one row per image however many captions it has;
-`rows.parquet` has each row's pair id, image path and all captions; `index.json` has the digest of the model's weights
-and the data.
+`rows.parquet` has each row's pair id, image path and captions; `index.json` has the digests of the model's weights and
+of the data.
 """
 
 import json
@@ -45,7 +45,7 @@ class Index:
 
     folder: Path
     about: dict[str, Any]
-    rows: pa.Table  # id, image_root, image_path (null: in the shard), captions
+    rows: pa.Table  # id, image_root, image_path (null if the image is in the shard), captions
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -62,14 +62,14 @@ def build_index(
 ) -> Index:
     """Embed the images of splits (default: the settings' test split) and write them atomically to `out`.
 
-    Embeddings that `evaluate` saved are reused if they are of the same weights and shards. Every row with a usable
-    image takes part.
+    Embeddings that `evaluate` saved are reused if they were computed with the same weights and shards. Every row with a
+    usable image is included.
 
     Args:
         model: a run, or an export, which needs `explanations` because it has no settings.
         out: a new folder, or an earlier index, which is replaced.
 
-    Raises ModelError if `out` is anything else, the model cannot be loaded, or data is unusable.
+    Raises ModelError if `out` is anything else, the model cannot be loaded, or the data is unusable.
     """
     if out.exists() and not (out / ABOUT).is_file() and not (out.is_dir() and not any(out.iterdir())):
         raise ModelError(f"{out} is neither empty nor an index; choose another folder")
@@ -103,7 +103,7 @@ def build_index(
 
 
 def open_index(folder: Path) -> Index:
-    """Open an index. Raises ModelError if it is missing, of another format, or damaged."""
+    """Open an index. Raises ModelError if it is missing, damaged, or in a different format version."""
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -125,9 +125,9 @@ def open_index(folder: Path) -> Index:
 
 
 def load_model_of(index: Index, model: Path | None = None) -> Towers:
-    """Load the model that made an index; `model` is its present location if it has moved.
+    """Load the model that made an index; `model` is its current location if it has moved.
 
-    Raises ModelError if it is not found or is a different model.
+    Raises ModelError if no model is found there, or a different one.
     """
     here = index.about["model"], index.folder / index.about["model_from_here"]
     places = [model] if model is not None else [Path(place) for place in here if holds_model(Path(place))]
@@ -144,7 +144,7 @@ def load_model_of(index: Index, model: Path | None = None) -> Towers:
 
 
 def _embed(run: Path, rows: SplitRows, towers: Towers, plan: Plan) -> tuple[Tensor, pa.Table]:
-    """Return the (M, D) embeddings of the distinct images of a split, and their rows."""
+    """Return the embeddings (M, D) of a split's distinct images, and their rows of the index."""
     device = choose_device(plan.device)
     loading: dict[str, Any] = {"workers": plan.data.workers, "max_bad_images": plan.data.max_bad_images}
     triples = TripleDataset(rows, towers, explanations=False, **loading)
@@ -177,7 +177,7 @@ _SCHEMA = pa.schema(
 
 
 def _saved(run: Path, rows: SplitRows, ids: list[str]) -> Tensor | None:
-    """Return the embeddings that `evaluate` saved for these rows, or None if of other weights or shards."""
+    """Return the embeddings that `evaluate` saved for these rows, or None if weights or shards have changed."""
     path = run / f"{rows.source.split}_embeddings.safetensors"
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""Exact search in an index: all scores in fp32, read from the file chunk by chunk.
+"""Exact search in an index: every image is scored in fp32, reading the embeddings chunk by chunk.
 
 There is no approximate index: one core scores a million images of 512 dimensions in well under a second
 (docs/evaluation.md has the measurements, with faiss for comparison).
@@ -26,18 +26,18 @@ _ROWS = 1 << 16  # images scored at once: 128 MiB at 512 numbers in fp32
 
 @dataclass(frozen=True)
 class Hit:
-    """A found image: its cosine with the query, and its row of the index."""
+    """An image that was found: its rank, its cosine with the query (`score`), and its row of the index."""
 
     rank: int
     score: float
     id: str
-    image: str | None  # path; None where the shards hold the image's bytes
+    image: str | None  # path; None if the shards hold the image's bytes
     captions: list[str]
 
 
 @torch.inference_mode()
 def embed_queries(towers: Towers, texts: Sequence[str], images: Sequence[Path]) -> tuple[Tensor, list[str]]:
-    """Encode texts, then image files: (Q, D) fp32, L2-normalised, and remarks for the user.
+    """Encode texts, then image files; return (Q, D) fp32, L2-normalised, and remarks for the user.
 
     Raises ModelError for an empty text or an image that cannot be decoded.
     """
@@ -60,7 +60,7 @@ def embed_queries(towers: Towers, texts: Sequence[str], images: Sequence[Path]) 
 def search(index: Index, queries: Tensor, top: int) -> list[list[Hit]]:
     """Return the `top` images (at most the index's size) for each of the queries (Q, D), best first.
 
-    Raises ModelError for queries of another width.
+    Raises ModelError if the queries' width differs from the index's.
     """
     if queries.shape[1] != index.about["width"]:
         raise ModelError(f"the queries have width {queries.shape[1]}, {index.folder} has {index.about['width']}")
@@ -87,9 +87,9 @@ def best_images(embeddings: Path, queries: Tensor, top: int) -> tuple[Tensor, Te
 
 
 def rank_of(embeddings: Path, query: Tensor, right: Sequence[int]) -> int:
-    """Return the rank of the best of the `right` rows (at least one) for a query (D,).
+    """Return the rank of the best-scoring row among `right` (at least one row number) for a query (D,).
 
-    As in evaluation, 1 + the number of wrong rows scoring at least as high, so ties count against the model.
+    As in evaluation, it is 1 + the number of wrong rows that score at least as high, so ties count against the model.
     """
     scores = torch.cat([chunk @ query for _, chunk in _chunks(embeddings)])
     wrong = torch.ones(len(scores), dtype=torch.bool)

@@ -1,1 +1,1 @@
-"""Output of a training run: progress, log, learning curves, experiment trackers."""
+"""Output of a training run: progress, log, learning curves and experiment trackers."""

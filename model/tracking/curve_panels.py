@@ -36,7 +36,7 @@ ACCURACIES = {
 
 
 def gates_of(history: History) -> list[Panel]:
-    """Return a function for each gate that draws its panel."""
+    """Return, for each gate with data, a function that draws its panel."""
     return [partial(_gate, history, gate) for gate in GATES if experts_of(history, gate)]
 
 
@@ -75,7 +75,7 @@ def _curves(
     smoothed: bool = True,
     dashed: bool = False,
 ) -> None:
-    """Draw labelled curves: raw values faint, running means strong.
+    """Draw labelled curves: raw values faint, running means in full colour.
 
     `dashed` applies to all but the first curve, so that coinciding curves remain visible.
     """
@@ -105,7 +105,7 @@ def _recalls(history: History, axes: Axes) -> None:
 
 
 def _gate(history: History, gate: str, axes: Axes) -> None:
-    """Draw a heat map of expert weights by step; up to 16 line plots would be unreadable."""
+    """Draw a heat map of expert weights by step, because up to 16 lines in one plot would be unreadable."""
     names = experts_of(history, gate)
     table = [history.bins(name) for name in names]
     weights = [[100 * weight for weight in means(bins)[1]] for bins in table]
@@ -131,7 +131,7 @@ def means(bins: list[Bin]) -> tuple[list[float], list[float]]:
 
 
 def running_mean(values: list[float], span: int) -> list[float]:
-    """Return the centred running mean over `span` values, which does not lag."""
+    """Return the running mean over `span` values, centred so that it does not lag."""
     parts = (values[max(0, place - span // 2) : place + span // 2 + 1] for place in range(len(values)))
     return [sum(part) / len(part) for part in parts]
 
@@ -143,7 +143,7 @@ def _is_wide(bins: list[Bin]) -> bool:
 
 
 def legend_above(axes: Axes, columns: int) -> None:
-    """Add a legend between title and axes, where it hides no curve."""
+    """Place the legend between the title and the axes, where it hides no curve."""
     where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
     axes.legend(**where, ncols=columns, frameon=False, fontsize=8.5, handlelength=1.4, columnspacing=1.2)
 

@@ -1,4 +1,4 @@
-"""A run's metrics in bounded memory: exact at first, in coarser bins as the run gets longer."""
+"""A run's metrics in bounded memory: exact at first, then in coarser bins as the run gets longer."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _MOST_BINS = 1000
 
 @dataclass
 class Bin:
-    """Aggregate of the values of neighbouring steps."""
+    """Aggregated values of neighbouring steps."""
 
     count: int = 0
     total: float = 0.0
@@ -28,14 +28,14 @@ class Bin:
 
 
 class History:
-    """Mean, minimum and maximum by metric name and step, in at most `most_bins` bins of equal width."""
+    """Mean, minimum and maximum of each metric over the steps, in at most `most_bins` bins of equal width."""
 
     def __init__(self, most_bins: int = _MOST_BINS) -> None:
         self._most, self._width = most_bins, 1
         self._bins: dict[str, dict[int, Bin]] = {}
 
     def add(self, step: int, scalars: dict[str, float]) -> None:
-        """Add the scalars of a step."""
+        """Add the scalars logged at a step."""
         while step // self._width >= self._most:
             self._halve()
         for name, value in scalars.items():
@@ -43,11 +43,11 @@ class History:
             bins.setdefault(step // self._width, Bin()).add(Bin(1, value, step, value, value))
 
     def names(self, prefix: str = "") -> list[str]:
-        """List metric names with this prefix in order of first appearance."""
+        """List the metric names with this prefix, in order of first appearance."""
         return [name for name in self._bins if name.startswith(prefix)]
 
     def bins(self, name: str) -> list[Bin]:
-        """Return the bins of a metric by step; empty for an unknown name."""
+        """Return a metric's bins in the order of steps; empty for an unknown name."""
         return [bin_ for _, bin_ in sorted(self._bins.get(name, {}).items())]
 
     def _halve(self) -> None:

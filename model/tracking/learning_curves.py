@@ -30,7 +30,7 @@ class LearningCurves:
         self._drawn_at = time.monotonic()
 
     def log(self, step: int, scalars: dict[str, float]) -> None:
-        """Add the scalars; redraw if they are a validation's."""
+        """Add the scalars; redraw the picture after a validation."""
         if self._history is None:  # a resumed run has earlier values in its log
             self._history = history_of(read_log(self._run))
         else:

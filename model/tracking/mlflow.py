@@ -1,4 +1,4 @@
-"""MLflow tracker, configured by MLflow's own variables (MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME, ...)."""
+"""MLflow tracker, configured by MLflow's environment variables (MLFLOW_TRACKING_URI, MLFLOW_EXPERIMENT_NAME, ...)."""
 
 import os
 import time
@@ -18,7 +18,7 @@ _LAST_SECONDS = 60.0  # timeout for an unresponsive server at the end
 
 
 class MLflow:
-    """Tracker with an MLflow run named after the run's folder; a resumed run continues the same MLflow run.
+    """Tracker that logs to an MLflow run named after the run's folder; a resumed run continues the same MLflow run.
 
     Metrics are sent every few seconds from a separate thread, so that a hanging server does not delay training.
     MLflow's own asynchronous logging is not used: it logs the server's URL, password included, for every failed batch,
@@ -48,7 +48,7 @@ class MLflow:
         self._sent_at = time.monotonic()
 
     def log(self, step: int, scalars: dict[str, float]) -> None:
-        """Queue the scalars for the next request. Raises the error of the last request, if any."""
+        """Queue the scalars for the next request. Raises the previous request's error, if it failed."""
         now = round(time.time() * 1000)
         self._waiting += [Metric(name.replace("@", "_at_"), value, now, step) for name, value in scalars.items()]
         sent = self._sending is None or self._sending.done()
@@ -56,7 +56,7 @@ class MLflow:
             self._send()
 
     def close(self, *, failed: bool) -> None:
-        """Send the remaining metrics and end the MLflow run. Raises the requests' errors, or TimeoutError."""
+        """Send the remaining metrics and end the MLflow run. Raises a failed request's error, or TimeoutError."""
         try:
             if self._sending is not None:
                 self._sending.result(_LAST_SECONDS)

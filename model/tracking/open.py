@@ -1,4 +1,4 @@
-"""Setup of a run's trackers: TensorBoard and learning curves always, others on request."""
+"""Opens a run's trackers: TensorBoard and learning curves always, others on request."""
 
 import os
 from importlib.util import find_spec
@@ -13,7 +13,7 @@ _MOST_POINTS = 20_000
 
 
 def check_trackers(settings: LogSettings) -> None:
-    """Raise ModelError, before any long work, for a requested tracker that is not installed."""
+    """Raise ModelError if a requested tracker is not installed; called before any long work."""
     for name in settings.trackers:
         if find_spec(name) is None:
             raise ModelError(f"log.trackers names {name}, which is not installed: pip install {name}, or leave it out")
@@ -25,22 +25,22 @@ def open_trackers(
     """Open the trackers of a run.
 
     Args:
-        run: folder of the run.
-        settings: name the trackers, and are recorded as the run's configuration.
-        say: prints a line for the user.
-        steps: of the whole run.
-        resumed_from: the step that is resumed from; None for a new run.
+        run: the run's folder.
+        settings: the run's settings; they name the trackers, which record them as the run's configuration.
+        say: function that prints a line for the user.
+        steps: the run's total number of steps.
+        resumed_from: the step from which the run resumes; None for a new run.
 
     Raises ModelError if a new run's tracker cannot be opened. A resumed run continues without it and prints why.
     """
-    from model.tracking.learning_curves import LearningCurves  # matplotlib and TensorBoard take 2 s; of the processes
-    from model.tracking.tensorboard import TensorBoard  # of a run only the first one needs them
+    from model.tracking.learning_curves import LearningCurves  # late, as matplotlib and TensorBoard take 2 s to
+    from model.tracking.tensorboard import TensorBoard  # import and only a run's first process needs them
 
     opened: list[Tracker] = [TensorBoard(run, resumed_from), LearningCurves(run)]
     for name in settings.log.trackers:
         try:
             opened.append(_open(name, run, settings.as_plain(), resumed=resumed_from is not None))
-        except Exception as error:  # each has errors of its own: no login, no server, no such project
+        except Exception as error:  # each tracker has its own errors: no login, no server, no such project
             if resumed_from is None:
                 advice = "fix this, or remove it from log.trackers"
                 raise ModelError(f"{name} cannot be used: {reason(error)}; {advice}") from error
@@ -54,7 +54,7 @@ def _open(name: str, run: Path, config: dict[str, Any], *, resumed: bool) -> Tra
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # a URL may have a password
     if name == "wandb":
-        from model.tracking.wandb import WeightsAndBiases  # imported only if asked for: it may not be installed
+        from model.tracking.wandb import WeightsAndBiases  # imported only on request: it may not be installed
 
         return WeightsAndBiases(run, config, resumed=resumed)
     from model.tracking.mlflow import MLflow

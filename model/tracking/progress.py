@@ -1,4 +1,4 @@
-"""Progress output for people while a model trains."""
+"""Progress output for the user during training."""
 
 import sys
 import time
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 _RECENT_STEPS = 100
 _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 600.0  # seconds between lines
-_WAIT_SHARE = 0.05  # of the time since the start: 60 lines in the first hour, about a thousand in a week
+_WAIT_SHARE = 0.05  # as a share of the time since the start: 60 lines in the first hour, about a thousand in a week
 _BAR = "{desc} {percentage:3.0f}%|{bar:16}| {n_fmt}/{total_fmt}{postfix}"
 
 
@@ -42,26 +42,26 @@ class NullOutput:
 
 
 class Progress:
-    """A bar with loss terms, samples/s and time left on a terminal; otherwise lines on stderr at growing intervals.
+    """On a terminal, a bar with loss terms, samples/s and time left; otherwise lines on stderr at growing intervals.
 
-    The rate is that of recent steps, without time spent on other work (validating, saving); the time left includes it.
+    The rate covers recent steps, without the time spent on validating and saving; the time left includes that time.
     """
 
     def __init__(
         self, steps: int, batch_size: int, begins_at: int = 0, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`begins_at` is the number of steps made by earlier processes."""
+        """`begins_at` is the number of steps that earlier processes completed."""
         self._steps, self._batch_size, self._clock = steps, batch_size, clock
         look: dict[str, Any] = {"bar_format": _BAR, "dynamic_ncols": True, "disable": None, "leave": False}
         self._bar = tqdm(total=steps, initial=begins_at, desc="training", **look)
         self._began = self._printed_at = clock()
         self._aside = 0.0  # seconds since the first step that were not spent on steps
-        # (step, time without other work)
+        # (step, time excluding validating and saving)
         self._recent = deque([(begins_at, self._began)], maxlen=_RECENT_STEPS + 1)
         self._begins_at = begins_at
 
     def step(self, done: int, losses: dict[str, float]) -> None:
-        """Show that `done` steps are completed."""
+        """Show that `done` steps are complete."""
         now = self._clock()
         self._recent.append((done, now - self._aside))
         (earlier, then), (_, latest) = self._recent[0], self._recent[-1]
@@ -85,7 +85,7 @@ class Progress:
             yield
         finally:
             self._bar.set_description_str("training")
-            if len(self._recent) == 1:  # before the first step: happens once, so not part of the time left
+            if len(self._recent) == 1:  # before the first step: happens once, so the time left excludes it
                 self._recent[0] = (self._recent[0][0], self._clock())
             else:
                 self._aside += self._clock() - began
@@ -102,7 +102,7 @@ class Progress:
 def log_data_summary(
     progress: Progress | NullOutput, settings: TrainSettings, splits: "dict[str, TripleDataset]"
 ) -> None:
-    """Summarise the training data in a few lines."""
+    """Print a few lines that summarise the training data."""
     for triples in splits.values():
         progress.say(triples.source.line())
     _warn(progress, splits)
@@ -112,7 +112,7 @@ def log_data_summary(
 
 
 def log_left_out_rows(progress: Progress | NullOutput, splits: "dict[str, TripleDataset]") -> None:
-    """Report unusable images and, again, incomplete explanations."""
+    """Print which images were unusable and, once more, whether explanations are incomplete."""
     for line in splits["train"].failures.lines():
         progress.say(line)
     _warn(progress, splits)

@@ -1,4 +1,4 @@
-"""Log of a run: one line per step or validation, and a record of the run's origin and outcome at the end."""
+"""A run's log, with one line per step or validation, and the record of its origin and outcome."""
 
 import json
 import os
@@ -22,10 +22,10 @@ _NAMED_FAILURES = 100
 
 
 class RunLog:
-    """`RUN/metrics.jsonl`: JSON lines of `kind` "step" or "validation", flushed at once, also sent to the trackers.
+    """`RUN/metrics.jsonl`: JSON lines of `kind` "step" or "validation", flushed at once and also sent to the trackers.
 
-    A resumed run appends to the same file after the lines of steps that will be repeated are removed. The lines of the
-    step that it resumes from stay, including its validation unless that is to be repeated.
+    A resumed run removes the lines of the steps that it will repeat, then appends to the same file. The lines of the
+    step from which it resumes stay, including that step's validation unless it will be repeated.
     """
 
     def __init__(
@@ -37,10 +37,12 @@ class RunLog:
         resumed_from: int | None = None,
         validated: bool = True,
     ) -> None:
-        """Log a run of `steps` steps, a total repeated in each step's line as "of".
+        """Prepare the log; entering the context opens it.
 
-        `resumed_from` is the step that is resumed from, `validated` whether its validation is kept; None starts a new
-        log.
+        Args:
+            steps: the run's total number of steps, written to each step's line as "of".
+            resumed_from: the step from which the run resumes; None starts a new log.
+            validated: whether to keep that step's validation.
         """
         self._path, self._trackers, self._steps = run / METRICS_LOG, trackers, steps
         self._resumed_from, self._validated = resumed_from, validated
@@ -62,8 +64,8 @@ class RunLog:
         rates: dict[str, float],
         seconds: float,
     ) -> None:
-        """Log an optimiser step; `seconds` since the start, without validations."""
-        # five digits halve the line and stay readable
+        """Log an optimiser step; `seconds` is the time since the start, without validations."""
+        # five digits are enough for reading, and halve the line's length
         report = {name: float(f"{value:.5g}") for name, value in report.items()}
         line = {"kind": "step", "step": step, "of": self._steps, "losses": losses, "report": report}
         self._write(line | {"lr": rates, "seconds": seconds})
@@ -82,7 +84,7 @@ class RunLog:
 
 
 def read_log(run: Path) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a run's log in order, ignoring an incomplete last line of a killed run.
+    """Yield the lines of a run's log in order, ignoring an incomplete last line that a killed run left.
 
     Raises ModelError if the log is missing or damaged elsewhere.
     """
@@ -114,7 +116,7 @@ def truncate_log(path: Path, last_step: int, *, validated: bool = True) -> None:
 
 
 def describe_origin(settings: TrainSettings, rows: SplitRows, val_rows: SplitRows | None) -> dict[str, Any]:
-    """Return a run's settings, seed, code versions and shards by use ("train", "val"), before its first step."""
+    """Return what is known before the first step: settings, seed, code versions, and shards by use ("train", "val")."""
     splits = {"train": rows} | ({} if val_rows is None else {"val": val_rows})
     return {
         "settings": settings.as_plain(),
@@ -129,7 +131,7 @@ def describe_origin(settings: TrainSettings, rows: SplitRows, val_rows: SplitRow
 def describe_run(
     origin: dict[str, Any], device: torch.device, model: EntityCLIP, splits: dict[str, TripleDataset]
 ) -> dict[str, Any]:
-    """Return the record of a finished run: its origin, device, parameters, and rows by use."""
+    """Return the record of a finished run: its origin, device, parameter counts, and rows by use."""
     towers = sum(p.numel() for p in model.clip.parameters())
     return {
         **origin,

@@ -10,7 +10,7 @@ _FLUSH_SECONDS = 10
 
 
 class TensorBoard:
-    """Event files in `RUN/tensorboard`; a resumed run purges the points that it will repeat."""
+    """Tracker that writes event files to `RUN/tensorboard`; a resumed run purges the points that it will repeat."""
 
     name = "TensorBoard"
 
@@ -22,7 +22,7 @@ class TensorBoard:
         self._writer = SummaryWriter(str(folder), purge_step=purge, flush_secs=_FLUSH_SECONDS)
 
     def log(self, step: int, scalars: dict[str, float]) -> None:
-        """Write the scalars; they reach the disk within seconds."""
+        """Write the scalars, which reach the disk within seconds."""
         for name, value in scalars.items():
             self._writer.add_scalar(name, value, step)
 

@@ -1,4 +1,4 @@
-"""Trackers: receivers of a run's metrics in addition to its own log.
+"""Trackers, which receive a run's metrics in addition to its own log.
 
 A tracker receives the content of `RUN/metrics.jsonl` as scalars under names such as `loss/total`, `lr/towers`,
 `image_gate/image_1` and `validation/text_to_image/R@1`.
@@ -34,10 +34,10 @@ class Tracker(Protocol):
 
 
 class Trackers:
-    """Several trackers as one; a failing one is dropped, and training continues."""
+    """A group of trackers; one that fails is dropped, and training continues."""
 
     def __init__(self, trackers: list[Tracker], say: Say, *, every: int = 1) -> None:
-        """`every` is the number of steps between points, which keeps a long run's curves small."""
+        """`every` is the number of steps between logged points; it keeps the curves of long runs small."""
         self._trackers, self._say, self._every = trackers, say, every
 
     def write(self, line: dict[str, Any]) -> None:
@@ -71,7 +71,7 @@ def reason(error: Exception) -> str:
 
 
 def as_scalars(line: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """Yield the names and values of a log line for trackers."""
+    """Yield the name and value of each number in a log line, for trackers."""
     if line["kind"] == "validation":
         curves = {name: value for name, value in line["metrics"].items() if name not in _NOT_TRACKED}
         found = flatten({"validation": curves}, "/")
@@ -94,7 +94,7 @@ def flatten(values: dict[str, Any], separator: str = ".", prefix: str = "") -> I
 
 
 def read_tracked(run: Path) -> dict[str, str]:
-    """Return the saved run ids by tracker; empty if there are none."""
+    """Return the saved run ids by tracker; empty if none were saved."""
     try:
         return dict(json.loads((run / _FILE).read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -102,5 +102,5 @@ def read_tracked(run: Path) -> dict[str, str]:
 
 
 def remember_tracked(run: Path, tracker: str, run_id: str) -> None:
-    """Save a tracker's run id."""
+    """Save the id of a tracker's run, which a resumed run continues."""
     write_json(run / _FILE, read_tracked(run) | {tracker: run_id})

@@ -1,4 +1,4 @@
-"""Weights & Biases tracker, configured by its own variables (WANDB_MODE, WANDB_PROJECT, WANDB_ENTITY, ...)."""
+"""Weights & Biases tracker, configured by its environment variables (WANDB_MODE, WANDB_PROJECT, WANDB_ENTITY, ...)."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,10 @@ _PROJECT = "entityclip"
 
 
 class WeightsAndBiases:
-    """Tracker with a W&B run named after the run's folder, and files in `RUN/wandb`; continued on resume."""
+    """Tracker that logs to a W&B run named after the run's folder, with files in `RUN/wandb`.
+
+    A resumed run continues the same W&B run.
+    """
 
     name = "Weights & Biases"
 
@@ -26,7 +29,7 @@ class WeightsAndBiases:
             dir=run,
             config=config,
             save_code=False,
-            settings=wandb.Settings(console="off", silent=True),  # neither capture our output nor print to it
+            settings=wandb.Settings(console="off", silent=True),  # neither capture our output nor add to it
         )
         # our own step axis: W&B's only increases, and a resumed run repeats steps
         self._run.define_metric("step")
