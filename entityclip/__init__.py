@@ -1,6 +1,6 @@
 """The library's public API: `from entityclip import EntityCLIP, load_clip, load_manifest, train`.
 
-Names are imported on first access: `import entityclip` loads neither torch, `pipeline` nor `model`.
+Names are imported on first access: `import entityclip` does not load torch, `pipeline` or `model`.
 """
 
 from importlib.metadata import version

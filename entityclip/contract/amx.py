@@ -1,4 +1,4 @@
-"""Disable AMX (Intel's matrix tiles) for torch on the CPU of virtual machines that advertise it.
+"""Disables AMX (Intel's matrix tiles) for torch on virtual machines that advertise it.
 
 Some hypervisors advertise AMX, grant permission to use it, and then kill the process at its first tile instruction
 (SIGILL, "Illegal instruction"), which torch's bf16 matrix products and vLLM's bf16 CPU attention both execute.
@@ -12,7 +12,7 @@ _BELOW_AMX = "AVX512_CORE_FP16"
 
 
 def amx_is_doubtful() -> bool:
-    """Return True on a virtual machine that advertises AMX, unless ONEDNN_MAX_CPU_ISA is set to another level."""
+    """Return True on a virtual machine that advertises AMX, unless the user has set ONEDNN_MAX_CPU_ISA."""
     if os.environ.get(_VARIABLE, _BELOW_AMX) != _BELOW_AMX:
         return False
     try:

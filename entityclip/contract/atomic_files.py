@@ -1,4 +1,4 @@
-"""Atomic writing of files and folders: temporary name, fsync, rename, fsync of the parent folder."""
+"""Writes files and folders atomically: temporary name, fsync, rename, fsync of the parent folder."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def written_whole(path: Path, *, one_writer: bool = False) -> Iterator[Path]:
     (the caller holds a lock) the name is fixed, and the next writer overwrites what a killed one left behind.
 
     Raises:
-        OSError: the file cannot be written (disk full, also as reported by safetensors); the error names `path`.
+        OSError: the file cannot be written, for example because the disk is full; the error names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp" if one_writer else f".{path.name}.{os.getpid()}.tmp")
@@ -85,7 +85,7 @@ def write_json(path: Path, content: Any) -> None:
 
 @contextmanager
 def _failures_named(path: Path) -> Iterator[None]:
-    """Add `path` to errors of a full disk, which name no file; turn those of safetensors into OSErrors."""
+    """Add `path` to OSErrors that name no file, such as a full disk's; turn safetensors errors into OSErrors."""
     try:
         yield
     except SafetensorError as error:
@@ -97,7 +97,7 @@ def _failures_named(path: Path) -> Iterator[None]:
 
 
 def _beside(folder: Path) -> tuple[Path, Path]:
-    """Return the paths at which a folder is written and to which the old one is moved."""
+    """Return two sibling paths: one where the new folder is written, one where the old folder is moved aside."""
     return folder.with_name(f".{folder.name}.tmp"), folder.with_name(f".{folder.name}.previous")
 
 

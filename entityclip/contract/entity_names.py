@@ -8,8 +8,8 @@ punctuation separates them. A single capitalised word at the start of a sentence
 (except in Theresa May), and a run without a distinctive word is not a name.
 
 Where case carries no information (all lower or upper case, scripts without case), a name is a run of the caption's
-words, stop words excluded, that its explanation repeats: the prompt asks for the named entities. The judge does not use
-these, because they are in the explanation by construction.
+words, without stop words, that the explanation repeats, since the prompt asks for the named entities. The judge ignores
+such names, because they are in the explanation by construction.
 """
 
 import re
@@ -30,7 +30,7 @@ ENGLISH_STOP_WORDS = _listed(
     "their they also been not after but her she have can may into often during when where other than them would will "
     "there these those him about over between under"
 )
-# In lower case inside a name: `Ursula von der Leyen`, `University of Oxford`.
+# Words that may be lower-case inside a name: `Ursula von der Leyen`, `University of Oxford`.
 _PARTICLES = _listed(
     "of the de del della di da das do dos du des la le el al van der den von zu ter bin ibn ben abu y e"
 )
@@ -120,7 +120,7 @@ class _Chunk:
     distinctive: tuple[str, ...]
     is_capitalised: bool
     is_acronym: bool
-    may_be_surname: bool  # `May`: a surname after a first name and not before a number
+    may_be_surname: bool  # `May`, which is a surname after a first name unless a number follows
     is_particle: bool
     opens: bool  # starts with punctuation, such as a quotation mark
     closes: bool  # ends with punctuation that ends a name

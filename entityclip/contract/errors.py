@@ -1,5 +1,5 @@
-"""The error raised by shared code, which does not know the file or command that the user gave."""
+"""The error raised by shared code, which does not know which file or command the user gave."""
 
 
 class ContractError(ValueError):
-    """The second half of a message: `pipeline` and `model` prefix the location and raise their own error."""
+    """Error without a location in its message; `pipeline` and `model` prefix one and raise their own error."""

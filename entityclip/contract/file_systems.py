@@ -1,4 +1,4 @@
-"""File systems for URLs."""
+"""Opens the file system that a URL refers to."""
 
 import pyarrow.fs as pa_fs
 
@@ -7,11 +7,11 @@ from entityclip.contract.locations import has_credentials
 
 
 def open_file_system(url: str) -> tuple[pa_fs.FileSystem, str]:
-    """Return the file system for a URL, and the URL's path in it.
+    """Return the file system for a URL, and the path within it.
 
-    pyarrow's file systems serve s3 and gs, fsspec's every other installed scheme (https, hf, sftp, memory, ...).
+    pyarrow handles s3 and gs; fsspec handles the other schemes that are installed (https, hf, sftp, memory, ...).
     Endpoint and region may be in the URL (`s3://bucket/prefix?endpoint_override=http://minio:9000&region=eu-west-1`);
-    credentials are read from the environment, as documented for the file system, never from the URL.
+    credentials are read from the environment, as the file system documents, never from the URL.
 
     Raises:
         ContractError: the URL contains credentials, or no installed file system supports its scheme.

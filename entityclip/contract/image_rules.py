@@ -1,14 +1,14 @@
 """Rules for which images are usable and how they become RGB, shared by `check`, `generate`, `pack` and training.
 
-An image is usable if it lies below the image root, has one of FORMATS, at most MAX_PIXELS pixels, no side longer than
-MAX_ASPECT times the other, a known range of pixel values, and decodes completely. Pixels are taken as stored (no EXIF
-orientation, no colour profile, alpha dropped, first frame of an animation), as open_clip does, and converted to 8-bit
-RGB:
+An image is usable if it lies below the image root, is in one of FORMATS, has at most MAX_PIXELS pixels, no side longer
+than MAX_ASPECT times the other and a known range of pixel values, and decodes completely. As in open_clip, pixels are
+used as stored (no EXIF orientation, no colour profile, alpha dropped, first frame of an animation), and converted to
+8-bit RGB:
 
 - 12- and 16-bit grey keeps its 8 highest bits;
-- floats are scaled from 0..1 if none exceeds that, else from 0..255, with a margin for the overshoot of resampling;
-  other ranges are refused;
-- 32-bit and signed integers are refused: no format defines their white level;
+- floats are scaled from 0..1 if none exceeds that, else from 0..255, with a margin for overshoot from resampling;
+  other ranges are rejected;
+- 32-bit and signed integers are rejected: no format defines their white level;
 - grey TIFFs of 16 bits and more whose zero is white are inverted, which Pillow does not do.
 """
 
@@ -26,19 +26,19 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-# Not EPS, for which Pillow starts Ghostscript, nor formats that are not used for photographs.
+# Excludes EPS, for which Pillow starts Ghostscript, and formats that are not used for photographs.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 178_956_970  # Pillow's own limit: 2**31 bytes / 4 bytes per pixel / 3
-MAX_ASPECT = 512  # resizing the shorter side scales the longer one to this multiple of it
+MAX_ASPECT = 512  # after resizing the shorter side, the longer one can be this many times as long
 DRAFT_FACTOR = 2  # a JPEG is decoded to at least this multiple of the wanted size
 
 _FLOAT_WHITES = (1.0, 255.0)
-_OVERSHOOT = 0.5  # of white; twice what resampling adds at a sharp edge
+_OVERSHOOT = 0.5  # as a share of white; twice what resampling adds at a sharp edge
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # TIFF
 _VALUES_AT_ONCE = 1 << 20
 _ADDRESS = re.compile(r" <_io\.BytesIO object at 0x[0-9a-f]+>")
 
-# Pillow's warnings about oddities of an image would clutter stderr; unusable images raise BadImage.
+# Pillow's warnings about odd images would clutter stderr; unusable images raise BadImage.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
@@ -90,10 +90,10 @@ def image_file(root: Path, path: str | None) -> Path:
 def open_image(root: Path, path: str | None, data: bytes | None = None) -> Iterator[Image.Image]:
     """Open an image from its bytes, or from its path below the image root, and check its header.
 
-    Errors of decoding inside the block are raised as BadImage.
+    Decoding errors inside the block are raised as BadImage.
 
     Raises:
-        BadImage: as `image_file` does, or the image is unusable.
+        BadImage: the path is invalid (see `image_file`), or the image is unusable.
     """
     source: Path | io.BytesIO = image_file(root, path) if data is None else io.BytesIO(data)
     name = f"{_shown(path or '')}: " if data is None else ""
@@ -116,12 +116,12 @@ def load(image: Image.Image, wanted: int | None = None) -> None:
     """Decode an opened image and check its pixel values.
 
     Args:
-        wanted: size in pixels that the caller needs. A much larger JPEG is decoded at 1/2, 1/4 or 1/8 of its size, as
-            long as no side falls below DRAFT_FACTOR * `wanted`.
+        wanted: size in pixels that the caller needs. A much larger JPEG is decoded at 1/2, 1/4 or 1/8 of its size, but
+            no side becomes shorter than DRAFT_FACTOR * `wanted`.
 
     Raises:
-        BadImage: float pixels of unknown range.
-        Exception: any error of Pillow; `open_image` turns it into a BadImage.
+        BadImage: the float pixels have an unknown range.
+        Exception: any error raised by Pillow; `open_image` turns it into a BadImage.
     """
     if wanted is not None:
         image.draft("RGB", (DRAFT_FACTOR * wanted, DRAFT_FACTOR * wanted))  # has an effect on JPEGs only
@@ -167,7 +167,7 @@ def _check_header(image: Image.Image) -> None:
 
 @lru_cache(maxsize=64)
 def _becomes_rgb(mode: str) -> bool:
-    """Try the conversion: support depends on the mode only, and for LAB on Pillow's build."""
+    """Return True if Pillow can convert this mode to RGB; for LAB, that depends on Pillow's build."""
     try:
         Image.new(mode, (1, 1)).convert("RGB")
     except (ImportError, ValueError):
@@ -206,7 +206,7 @@ def _float_white(image: Image.Image) -> float:
 
 
 def _strips(image: Image.Image) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-    """Yield the first row and the values of successive strips of an image, to avoid a second full copy in memory."""
+    """Yield successive strips of an image as (first row, values), which avoids a second full copy in memory."""
     rows = max(1, _VALUES_AT_ONCE // image.width)
     for top in range(0, image.height, rows):
         yield top, np.asarray(image.crop((0, top, image.width, min(top + rows, image.height))))

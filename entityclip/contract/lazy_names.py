@@ -10,7 +10,7 @@ def lazy_names(package: str, names: Mapping[str, tuple[str, ...]]) -> tuple[Call
 
     Args:
         package: the package's `__name__`.
-        names: the public names of each module.
+        names: public names by the module that defines them.
     """
     homes = {name: module for module, of_module in names.items() for name in of_module}
 

@@ -1,4 +1,4 @@
-"""Data locations: local paths or URLs, which `file_systems` opens."""
+"""Data locations, which are local paths or URLs; `file_systems` opens the URLs."""
 
 from urllib.parse import urlsplit
 

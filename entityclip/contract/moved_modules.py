@@ -1,4 +1,4 @@
-"""Renamed modules that documentation has mentioned: importing one by its old name reports the new one."""
+"""Modules that were renamed after documentation mentioned them; importing an old name reports the new one."""
 
 import sys
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ MOVED = {
 
 
 class _MovedModules(MetaPathFinder):
-    """The last finder on `sys.meta_path`, so called only for modules that no other one finds."""
+    """Finder at the end of `sys.meta_path`, so it is called only for modules that no other finder finds."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         if name in MOVED:

@@ -1,4 +1,4 @@
-"""Progress of long steps on stderr: a bar on a terminal, elsewhere a line every few seconds."""
+"""Shows the progress of long steps on stderr: a bar on a terminal, otherwise a line every few seconds."""
 
 import sys
 import threading
@@ -14,11 +14,11 @@ _Item = TypeVar("_Item")
 
 
 class Progress:
-    """Counts the units of a step, and shows rates and, if the total is known, the time left. Thread-safe.
+    """Counts a step's finished units, and shows rates and, if the total is known, the time left. Thread-safe.
 
     Args:
         total: expected number of units.
-        bar: False if the step shows a bar of its own on a terminal.
+        bar: False if the step shows its own bar on a terminal.
         last_line: without a terminal, also print a line at the end.
     """
 
@@ -59,18 +59,18 @@ class Progress:
                 self._print()
 
     def reduce_total(self, units: int) -> None:
-        """Take units off the total, such as those that an earlier run has finished."""
+        """Subtract units from the total, such as those that an earlier run finished."""
         with self._lock:
             self.total = self._bar.total = (self.total or 0) - units
 
     def over(self, items: Iterable[_Item]) -> Iterator[_Item]:
-        """Count items as they pass."""
+        """Yield the items, counting each one when the next is requested."""
         for item in items:
             yield item
             self.add()
 
     def __str__(self) -> str:
-        """Return the state in a line, such as `17/41 images, 2 images/s, 12 s left`."""
+        """Return the state as one line, such as `17/41 images, 2 images/s, 12 s left`."""
         rate = self._rate()
         rates = ", ".join([f"{rate:,.0f} {self._unit}/s", *self._other_rates()])
         if self.total is None:

@@ -1,4 +1,4 @@
-"""Receipts of generated buckets, stored with the shards as `_receipts/bucket-00003.json`.
+"""Receipts for generated buckets, stored with the shards as `_receipts/bucket-00003.json`.
 
 A dataset's explanations are complete when every bucket has a receipt with nothing pending and the shards are those
 listed in the receipts, with the same digests. docs/parquet_schema.md describes the file.
@@ -35,12 +35,13 @@ class ShardReceipt:
 
 @dataclass(frozen=True)
 class BucketReceipt:
-    """The receipt of a bucket: shard N of every split.
+    """The receipt for a bucket, which consists of shard N of every split.
 
     Attributes:
         shards: receipts by shard name; splits without pairs in the bucket have no shard.
-        pending: planned pairs left for a later run (beyond `limit`).
-        unsent: rows never sent to the engine (a bad image, say); the cause may get fixed, so a re-run retries them.
+        pending: number of planned pairs left for a later run (beyond `limit`).
+        unsent: number of rows never sent to the engine, for example because of a bad image; a re-run retries them,
+            since the cause may have been fixed.
         plan: digest of the planned pairs that the shards cover.
         finished_at: UTC time at which the bucket was finished.
     """
@@ -58,7 +59,7 @@ class BucketReceipt:
 
     @property
     def name(self) -> str:
-        """The receipt's path relative to the output."""
+        """The receipt's path relative to the output folder."""
         return receipt_name(self.bucket)
 
     def as_json(self) -> bytes:
@@ -69,15 +70,15 @@ _RECEIPT = TypeAdapter(BucketReceipt)
 
 
 def receipt_name(bucket: int) -> str:
-    """Return a receipt's path relative to the output, such as `_receipts/bucket-00003.json`."""
+    """Return a receipt's path relative to the output folder, such as `_receipts/bucket-00003.json`."""
     return f"{RECEIPTS}/bucket-{bucket:05d}.json"
 
 
 def parse_receipt(content: bytes) -> BucketReceipt:
-    """Parse a receipt file's content; its shards may have another schema version.
+    """Parse the content of a receipt file; the schema version of its shards is not checked.
 
     Raises:
-        ReceiptVersionError: the receipt has another version.
+        ReceiptVersionError: this program does not support the receipt's version.
         ContractError: it is not JSON, or a field is missing or invalid.
     """
     try:

@@ -1,6 +1,6 @@
 """The Arrow schema of explanation shards, and the provenance in their footers.
 
-docs/parquet_schema.md documents the columns; a change of meaning increments SCHEMA_VERSION.
+docs/parquet_schema.md documents the columns; a change in their meaning increments SCHEMA_VERSION.
 """
 
 import json
@@ -18,7 +18,7 @@ SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
         pa.field("split", _LABEL, nullable=False),  # the type that readers infer from the folder name `split=train`
-        # Never null, but declared nullable: `datasets` recognises an image column only by its own declaration.
+        # Never null, but declared nullable: `datasets` recognises only its own declaration of an image column.
         pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
         pa.field("caption", pa.string(), nullable=False),
         pa.field("topic", pa.string()),
@@ -60,7 +60,7 @@ def schema_with(provenance: dict[str, Any]) -> pa.Schema:
 
 
 def provenance_of(schema: pa.Schema) -> dict[str, Any]:
-    """Return the provenance in a shard's schema, of any schema version.
+    """Return the provenance stored in a shard's schema, whatever its schema version.
 
     Raises:
         ContractError: the file is not an explanation shard.

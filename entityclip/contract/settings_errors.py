@@ -1,4 +1,4 @@
-"""Readable messages for settings that pydantic rejects, with the nearest valid key for a misspelt one."""
+"""Readable messages for settings that pydantic rejects; a misspelt key gets the nearest valid one as a hint."""
 
 import difflib
 import reprlib
@@ -10,12 +10,12 @@ from pydantic import BaseModel, ValidationError
 from entityclip.contract.locations import has_credentials
 
 _MAX_ERRORS = 30
-_SHORT = reprlib.Repr()  # of values in messages, because YAML aliases may expand to thousands
+_SHORT = reprlib.Repr()  # for values in messages, because YAML aliases may expand to thousands of values
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 120, 120
 
 
 def explain(error: ValidationError, model: type[BaseModel], *, show_values: bool) -> Iterator[tuple[str, str]]:
-    """Yield the dotted key and the message of each error, at most 30.
+    """Yield the dotted key and the message for each error, at most 30 of them.
 
     Args:
         show_values: append invalid values to the messages, except for URLs with credentials.
@@ -49,7 +49,7 @@ def _valid_keys(model: type[BaseModel], section: tuple[int | str, ...]) -> list[
 
 
 def models_in(annotation: Any) -> list[type[BaseModel]]:
-    """Return the pydantic models in a type, without those in their fields."""
+    """Return the pydantic models that a type annotation names, without the models of their fields."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in models_in(part)]

@@ -29,6 +29,6 @@ class Status(StrEnum):
     ERROR = "error", "the engine refused or lost the row"
 
 
-# Statuses of rows that have an explanation, as plain strings for the types and messages of settings.
+# Statuses of rows that have an explanation, as plain strings for use in the types and messages of settings.
 ExplainedStatus = Literal["ok", "truncated", "copied", "off_language", "entity_missing", "over_context"]
 EXPLAINED: tuple[ExplainedStatus, ...] = get_args(ExplainedStatus)

@@ -1,4 +1,4 @@
-"""Workaround for `import torchvision` with a build of torch that it was not compiled for.
+"""Workaround for importing torchvision with a build of torch that it was not compiled for.
 
 transformers and open_clip import torchvision for its image transforms. If its compiled operators cannot be loaded (a
 CUDA build of torchvision with a CPU build of torch), `import torchvision` fails: its `_meta_registrations` registers

@@ -9,11 +9,11 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 _POSSESSIVE = re.compile(r"['\u2019]s\b")
 _UNDECOMPOSED = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
-_LONGEST_CACHED = 40  # characters; a text without spaces is one long chunk, which rarely occurs again
+_LONGEST_CACHED = 40  # characters; a text without spaces is a single long chunk, which is unlikely to recur
 
 
 def words(text: str) -> list[str]:
-    """Return a text's words without case, diacritics and possessive 's; Chinese and Japanese by character."""
+    """Split text into words without case, diacritics or possessive 's; Chinese and Japanese split into characters."""
     chunks = text.split()
     fold = _cached if max(map(len, chunks), default=0) <= _LONGEST_CACHED else words_of_chunk
     return list(chain.from_iterable(map(fold, chunks)))

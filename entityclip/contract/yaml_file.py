@@ -17,8 +17,8 @@ def load_yaml(path: Path) -> Any:
     """Load a YAML file.
 
     Raises:
-        ContractError: the file cannot be read (the cause is the OSError), is longer than 1 MiB or not UTF-8, or as
-            for `parse_yaml`.
+        ContractError: the file cannot be read (the cause is the OSError), is longer than 1 MiB or not UTF-8, or
+            `parse_yaml` rejects it.
     """
     try:
         with path.open("rb") as file:
