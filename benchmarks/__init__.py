@@ -1,4 +1,4 @@
-"""Measurements of cost and benefit, with baselines to compare with."""
+"""Benchmarks of the project's costs and benefits, against baselines."""
 
 from entityclip.contract.moved_modules import answer_for_moved_modules
 

@@ -1,6 +1,6 @@
 """Peak memory of a step by batch size, at once and in micro-batches: `python -m benchmarks.batch_memory --help`.
 
-Every measurement runs one whole step in its own process: forward, backward and AdamW, whose state is allocated before.
+Each measurement runs one full step in its own process: forward, backward and AdamW, whose state is allocated before.
 Memory is the peak RSS on a CPU, the peak of torch's allocator on a GPU; time is CPU time on a CPU, wall time on a GPU.
 docs/performance.md has the results.
 """
@@ -28,11 +28,11 @@ from model.training.step import TrainingStep
 
 
 class Point(NamedTuple):
-    """The measurement of one step."""
+    """Memory and time of one measured step."""
 
     batch: int
-    micro_batch: int | None  # None: at once
-    before_bytes: int  # weights and AdamW's state
+    micro_batch: int | None  # None: the whole batch at once
+    before_bytes: int  # in use before the step: weights and AdamW's state
     peak_bytes: int
     seconds: float
 
@@ -62,7 +62,7 @@ def measure(work: Workload, micro_batch: int | None, *, plain: bool) -> Point:
 
 
 def show(points: list[Point], head: str) -> None:
-    """Print the table."""
+    """Print the measurements as a table."""
     console = Console() if sys.stdout.isatty() else Console(width=140)
     console.print(head)
     table = Table()

@@ -17,7 +17,7 @@ from benchmarks.synthetic_pairs import visualnews_image, write_dataset
 
 
 def check_once(rows: int, pictures: int, *, full: bool) -> dict[str, Any]:
-    """Check `rows` pairs, the first `pictures` with images; return seconds by step, peak RSS in MiB, and findings."""
+    """Check `rows` pairs, of which the first `pictures` have images; return the command's findings, time and memory."""
     with tempfile.TemporaryDirectory() as folder:
         manifest = write_dataset(Path(folder), rows, rows_per_shard=2_500, visualnews=True, check_images=True)
         _link_pictures(Path(folder), pictures)

@@ -1,4 +1,4 @@
-"""Floating-point operations and peak memory of a step."""
+"""Floating-point operations and peak memory of a training step."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -18,7 +18,7 @@ class Flops(NamedTuple):
 
 
 def step_flops(work: Workload, variant: Variant) -> Flops:
-    """Count a step's operations on the meta device, without computing it."""
+    """Count a step's operations on the meta device, which computes nothing."""
     loss = Steps(replace(work, device="meta", bf16=False), [variant]).losses[variant]
     return Flops(count_flops(loss), count_flops(lambda: loss().backward()))
 

@@ -1,7 +1,8 @@
 """Images per second from disk to batches: `python -m benchmarks.data_loading --help`.
 
-The same JPEGs by reference, packed, and by open_clip's CSV and webdataset readers (open_clip_train, as installed), with
-the same transform, workers and batches, alternating in rounds. docs/performance.md has the results.
+Reads the same JPEGs by reference, packed, and with open_clip's CSV and webdataset readers (the installed
+open_clip_train), all with the same transform, workers and batch size. The readers alternate in rounds.
+docs/performance.md has the results.
 """
 
 import multiprocessing
@@ -36,7 +37,7 @@ from pipeline.shards.shard import Row, shard_name, write_shard
 
 READERS = ("csv", "webdataset", "reference", "packed")
 _SHARDS = 8
-_SKIPPED = 2  # batches until all workers are busy
+_SKIPPED = 2  # unmeasured batches, until all workers are busy
 
 
 def write_data(folder: Path, count: int) -> None:
@@ -74,7 +75,7 @@ def _write_shards(folder: Path, names: list[str], captions: list[str]) -> None:
 
 
 def read_once(reader: str, folder: Path, workers: int, batch_size: int) -> dict[str, float]:
-    """Measure images per second of an epoch from the third batch on, and CPU ms per image over all processes."""
+    """Read one epoch; return images per second, and CPU ms per image over all processes, from the third batch on."""
     torch.set_num_threads(1)
     towers = shallow_towers()
     if reader in ("csv", "webdataset"):

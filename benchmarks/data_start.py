@@ -1,7 +1,8 @@
-"""Time and memory until the first batch of many triples: `python -m benchmarks.data_start --help`.
+"""Time and memory until the first batch of a large dataset: `python -m benchmarks.data_start --help`.
 
-Triples by reference, with texts about as long as VisualNews' captions and their explanations; each size in its own
-process, after the towers (ViT-B/32 with one layer, its own tokenizer) are loaded. docs/performance.md has the results.
+The triples reference their images by path, and their texts are about as long as VisualNews' captions and explanations.
+Each size runs in its own process, after the towers (a ViT-B/32 with one layer, and its tokenizer) are loaded.
+docs/performance.md has the results.
 """
 
 import hashlib
@@ -73,7 +74,7 @@ def shallow_towers() -> Towers:
 def start_once(folder: Path, workers: int) -> dict[str, float]:
     """Read the rows and load a first batch in this process; return seconds, and peaks of resident memory in MiB.
 
-    `anonymous_mib` excludes the mapped parts of the texts' file, which the kernel drops under memory pressure.
+    `anonymous_mib` excludes the mapped pages of the file with the texts, which the kernel drops under memory pressure.
     """
     torch.set_num_threads(1)
     towers = shallow_towers()
@@ -100,7 +101,7 @@ def start_once(folder: Path, workers: int) -> dict[str, float]:
 
 
 class _Anonymous:
-    """Peak anonymous memory of this process, sampled every 20 ms."""
+    """Tracks this process's peak anonymous memory, sampled every 20 ms."""
 
     def __init__(self) -> None:
         self._highest, self._stopped = 0.0, threading.Event()

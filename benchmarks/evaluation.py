@@ -1,12 +1,13 @@
 """Time and memory of ranking a split in both directions: `python -m benchmarks.evaluation --help`.
 
-Compares ours (`model.evaluation.retrieval.ranks`), on the same embeddings, in the same process, alternating, with:
+Compares our `model.evaluation.retrieval.ranks` with two other methods, alternating in one process on the same
+embeddings:
 
-- per-row argsort, as in the authors' code: the full score matrix, each row sorted, and the position of the right answer
-  looked up in the order;
+- argsort per row, as in the authors' code: compute the full score matrix, sort each row, and look up the position of
+  the right answer;
 - the same with one row of scores at a time, for when the matrix does not fit in memory; measured on a sample of rows.
 
-The floor is the time of the scores alone, 2 N^2 D operations once for both directions, at the highest rate of fp32
+The floor is the time for the scores alone (2 N^2 D operations, once for both directions) at the highest rate of fp32
 matrix products measured in the same run. docs/performance.md has the results.
 """
 
@@ -37,7 +38,7 @@ def embeddings(pairs: int, width: int) -> tuple[Tensor, Tensor]:
 
 
 def ours(image: Tensor, text: Tensor) -> list[np.ndarray]:
-    """Return the ranks (N,) in both directions."""
+    """Return our ranks (N,) in both directions."""
     alone = torch.arange(len(image))
     found = ranks(image, text, Groups(image=alone, caption=alone))
     return [found.image_to_text.numpy(), found.text_to_image.numpy()]
@@ -66,7 +67,7 @@ def argsort_single_rows(image: Tensor, text: Tensor, sample: int) -> list[np.nda
 
 
 def multiply_rate(width: int) -> dict[str, float]:
-    """Return the fp32 operations per second of multiplying two (1024, D), best of 30, by torch's `mm` and `product`."""
+    """Return the fp32 operations per second (best of 30) of torch's `mm` and our `product` on (1024, D) matrices."""
     left, right = (torch.randn(1024, width) for _ in range(2))
     work = 2 * 1024 * 1024 * width
     ways: dict[str, Callable[[], Tensor]] = {"mm": lambda: left @ right.T, "product": lambda: product(left, right)}
@@ -74,7 +75,7 @@ def multiply_rate(width: int) -> dict[str, float]:
 
 
 def measure(pairs: int, width: int, rounds: int, sample: int) -> dict[str, Any]:
-    """Measure all methods, alternating: wall time, and CPU time of all threads."""
+    """Measure the wall time and the CPU time over all threads of each method, alternating between them."""
     image, text = embeddings(pairs, width)
     ours(image[:2000], text[:2000])  # warm-up
     times: dict[str, list[_Timed]] = {"ours": [], "argsort": [], "argsort, row by row": []}
@@ -106,7 +107,7 @@ def measure(pairs: int, width: int, rounds: int, sample: int) -> dict[str, Any]:
 
 
 def measure_alone(pairs: int, width: int, threads: int) -> dict[str, float]:
-    """Run ours in this process; return seconds, and the peak RSS in MiB before and after."""
+    """Run only our method in this process; return seconds, and the peak RSS in MiB before and after."""
     torch.set_num_threads(threads)
     image, text = embeddings(pairs, width)
     before = peak_mib()

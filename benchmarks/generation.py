@@ -1,12 +1,12 @@
-"""Our generation compared with vLLM's own tools on the same prompts: `python -m benchmarks.generation --help`.
+"""Our generation against vLLM's own tools on the same prompts: `python -m benchmarks.generation --help`.
 
 Uses the demo world's captions, its Llama and the real vLLM (`make vllm-env`), at temperature 0:
 
 - `LLM.generate`: in-process on token ids; the engine's throughput without a server;
-- run-batch: vLLM's batch runner; its time for all prompts minus its time for 16 of them, as it loads the model itself;
+- run-batch: vLLM's batch runner; its time for all prompts minus its time for 16, since both include loading the model;
 - bench serve: vLLM's benchmark client with `vllm serve`, with as many prompts in flight as ours;
 - ours: the flow with the same server, from the first prompt sent to the last shard written;
-- ours again: all explanations exist already.
+- ours again: the flow when all explanations already exist.
 
 The client and ours alternate, and the server's prefix cache is cleared before each, so that neither warms it for the
 other. docs/generation_performance.md has the results.
@@ -38,14 +38,14 @@ from pipeline.job import open_job
 from pipeline.manifest.generation import VllmEngine
 from pipeline.readers import read_pairs
 
-_FEW = 16  # prompts of the run-batch that measures its start-up time
+_FEW = 16  # prompts in the run-batch call that measures start-up time
 _WHOLE = "ours, whole process with Prefect's start"
 _AGAIN = "ours again, all there, whole process"
-_IN_FLIGHT = 1.5  # x max_num_seqs, as the vllm engine's own default
+_IN_FLIGHT = 1.5  # times max_num_seqs, like the vllm engine's default
 
 
 class Bench:
-    """One job's prompts, and the compared methods to answer them. Times are wall time in seconds."""
+    """One job's prompts, and the methods under comparison for answering them. Times are wall times in seconds."""
 
     def __init__(self, folder: Path, prompts: int, max_num_seqs: int, rounds: int) -> None:
         self.folder = folder
@@ -65,7 +65,7 @@ class Bench:
         return self.job.manifest.generation.model_dump()
 
     def manifest_with(self, engine: dict[str, Any], output: str) -> Path:
-        """Write the demo's manifest for this folder, with another engine and output."""
+        """Write the demo's manifest for this folder, with the given engine and output."""
         content = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
         content["dataset"]["root"] = str(self.folder / "world")
         content["generation"]["model"] = str(MANIFEST.parent / content["generation"]["model"])
@@ -131,7 +131,7 @@ class Bench:
         return round(_IN_FLIGHT * self.settings.max_num_seqs)
 
     def ours(self, url: str, output: str) -> tuple[float, float]:
-        """Return the time of generating according to the flow's summary, and of the flow's whole process."""
+        """Return the generation time reported by the flow's summary, and the time of the flow's whole process."""
         engine = {"kind": "vllm", "urls": [url], "max_num_seqs": self.settings.max_num_seqs}
         manifest = self.manifest_with(engine, output)
         program = (
@@ -158,7 +158,7 @@ class Bench:
             self.server.stop()
 
     def _engine_flags(self) -> list[str]:
-        """Return the server's arguments except those that only a server accepts."""
+        """Return the server's arguments without those that only a server accepts."""
         flags = self.server._command(port=0)[3:]
         for name in ("--served-model-name", "--host", "--port"):
             where = flags.index(name)
@@ -183,7 +183,7 @@ def main(
     with_run_batch: Annotated[bool, typer.Option(help="measure vLLM's batch runner, two starts a round")] = True,
     json_path: JsonPath = None,
 ) -> None:
-    """Measure all methods one after the other."""
+    """Measure all methods and print a table."""
     seconds: dict[str, list[float]] = {"bench serve": [], "ours": [], _WHOLE: [], _AGAIN: []}
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), prompts, max_num_seqs, rounds)

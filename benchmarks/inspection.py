@@ -1,7 +1,7 @@
 """Time and memory of `entityclip inspect` on many rows: `python -m benchmarks.inspection --help`.
 
-Synthetic shards with the schema, footers and receipts of real ones, and texts as long as news captions and their
-explanations; each command runs in its own process. docs/inspect.md has the results.
+The shards are synthetic, but have the schema, footers and receipts of real ones, and texts as long as news captions and
+explanations. Each command runs in its own process. docs/inspect.md has the results.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ _COMMANDS = {
 
 
 def write_shards(folder: Path, rows: int, rows_per_bucket: int) -> None:
-    """Write a finished output of `rows` rows: shards of three splits, and the receipts."""
+    """Write a complete output folder with `rows` rows: shards of three splits, and their receipts."""
     rng = random.Random(0)
     texts = _make_texts(rng)
     buckets = max(1, rows // rows_per_bucket)

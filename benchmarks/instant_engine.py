@@ -11,7 +11,7 @@ _TEXTS = [" ".join(random.Random(seed).choices(_WORDS, k=58)) for seed in range(
 
 
 class InstantEngine:
-    """Answers with 60 words that depend on the key only, the first of them Angela."""
+    """Answers with about 60 words that depend only on the key and start with the name Angela."""
 
     name = "instant"
     version = "1"

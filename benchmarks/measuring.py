@@ -1,4 +1,4 @@
-"""Set-up shared by the benchmarks: the option `--json`, separate processes, and their peak memory."""
+"""Helpers shared by the benchmarks: the `--json` option, separate processes, and peak memory."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def in_process(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
 
 
 def peak_mib() -> float:
-    """Return the peak RSS in MiB. Not from `ru_maxrss`, which on Linux starts with the parent process's peak."""
+    """Return the peak RSS in MiB. Linux's `ru_maxrss` is not used, because it starts at the parent process's peak."""
     if not _STATUS.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
     return status_mib("VmHWM")
@@ -74,7 +74,7 @@ def write_results(path: Path | None, results: Any) -> None:
 
 
 def run_main(main: Callable[..., None]) -> None:
-    """Run a benchmark's command line; a ModelError is printed without traceback."""
+    """Run a benchmark's command line; a ModelError is printed without a traceback."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
     try:

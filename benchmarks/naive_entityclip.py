@@ -1,4 +1,4 @@
-"""A naive implementation of MMAE and GI-ITM: every token of every expert, recomputed for each of the four passes.
+"""A naive MMAE and GI-ITM, which compute every expert's output for every token, again in each of the four passes.
 
 This is what the published code computes, and what `model/method/mmae.py` avoids. It serves as a baseline and as a
 reference (tests/benchmarks/test_naive_entityclip.py checks equality). Like the published code it has no padding mask.
@@ -47,7 +47,7 @@ class Triples(NamedTuple):
 
 
 class NaiveOutput(NamedTuple):
-    """The results of one step."""
+    """Losses and intermediate results of one step."""
 
     losses: dict[str, Tensor]  # as StepOutput.losses
     x_v: Tensor  # (B, n_v + n_s, D)
@@ -56,7 +56,7 @@ class NaiveOutput(NamedTuple):
 
 
 class NaiveEntityCLIP(nn.Module):
-    """Equivalent of `EntityCLIP` with MMAE, GI-ITM, at least one shared expert, and without `mask_padding`."""
+    """Equivalent of `EntityCLIP` with MMAE, GI-ITM and at least one shared expert, without `mask_padding`."""
 
     def __init__(self, clip: nn.Module, method: MethodSettings) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class NaiveEntityCLIP(nn.Module):
         return NaiveOutput(losses, x_v, x_t, (positive, wrong_text, wrong_image))
 
     def read(self, triples: Triples) -> tuple[Tensor, Tensor]:
-        """Return X_v (B, n_v + n_s, D) and X_t (B, n_t + n_s, D): computes all tokens, keeps one of each expert."""
+        """Return X_v (B, n_v + n_s, D) and X_t (B, n_t + n_s, D): one output token per expert, after computing all."""
         image, text, explanation = triples.image, triples.text, triples.explanation
         on_image = [block(image, image) for block in self._group("image")]
         on_image += [block(image, explanation) for block in self._group("shared")]
@@ -125,7 +125,7 @@ class NaiveEntityCLIP(nn.Module):
         return logits
 
     def parameters_of(self, model: EntityCLIP) -> Iterator[tuple[str, Tensor, Tensor, int | None]]:
-        """Yield name, parameter, the corresponding parameter of `model`, and the index if that one is stacked."""
+        """Yield (name, parameter, its counterpart in `model`, its index there if that one is stacked)."""
         others = dict(model.named_parameters())
         for group in _GROUPS:
             for place, block in enumerate(self._group(group)):
@@ -143,7 +143,7 @@ class NaiveEntityCLIP(nn.Module):
 
 
 def stacked_name(name: str) -> str:
-    """Return the name of the stacked parameter in `ExpertBlock` for a block's parameter."""
+    """Return the name of the stacked parameter in `ExpertBlock` that corresponds to a block's parameter."""
     return name.removeprefix("attention.").replace(".", "_")
 
 

@@ -26,7 +26,7 @@ def write_photographs(folder: Path, count: int, width: int = 800, height: int = 
 
 
 def _field(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """Return noise (height, width, 3) whose amplitude falls with the frequency, with little colour."""
+    """Return noise (height, width, 3) with little colour, whose amplitude falls with frequency."""
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     frequency[0, 0] = 1
     phases = np.exp(2j * np.pi * rng.random((4, *frequency.shape)))

@@ -1,9 +1,9 @@
 """The cost of the pipeline without an LLM: `python -m benchmarks.pipeline_rate --help`.
 
-With an engine that answers instantly, each in its own process: the buckets in a plain loop without Prefect, the real
-flow generating every row, and the flow again with all rows existing. The rate is rows per second including planning,
-excluding Prefect's start; the peak excludes Prefect's temporary server and the judge's process. `--profile` profiles
-the first flow run. docs/generation_performance.md has the results.
+Runs with an engine that answers instantly, each in its own process: the buckets in a plain loop without Prefect, the
+real flow generating every row, and the flow again when all rows exist. The rate is rows per second, including planning
+but not Prefect's start; the peak excludes Prefect's temporary server and the judge's process. `--profile` profiles the
+first flow run. docs/generation_performance.md has the results.
 """
 
 import cProfile
@@ -26,13 +26,13 @@ from benchmarks.instant_engine import InstantEngine
 from benchmarks.measuring import JsonPath, Sizes, in_process, peak_mib, write_results
 from benchmarks.synthetic_pairs import write_dataset
 
-_LARGEST = 12  # functions shown of a profile
+_LARGEST = 12  # number of functions shown in a profile
 
 
 def run_flow(manifest: Path, *, profile: bool = False) -> dict[str, float]:
-    """Generate by the flow in this process; return rows, seconds and the peak RSS in MiB.
+    """Generate with the flow in this process; return rows, seconds and the peak RSS in MiB.
 
-    `body_seconds` are those from opening the job until all shards are done, `flow_seconds` until the flow has returned.
+    `body_seconds` lasts from opening the job until all shards are done, `flow_seconds` until the flow has returned.
     """
     start = time.monotonic()
     from flows import generate
@@ -71,7 +71,7 @@ def run_flow(manifest: Path, *, profile: bool = False) -> dict[str, float]:
 
 
 def run_loop(manifest: Path) -> dict[str, float]:
-    """Generate without Prefect in this process; `flow_seconds` exclude opening the job and loading the tokenizer."""
+    """Generate without Prefect in this process; `flow_seconds` excludes opening the job and loading the tokenizer."""
     start = time.monotonic()
     from benchmarks.plain_loop import make_all
     from pipeline.job import open_job
@@ -99,7 +99,7 @@ def main(
     profile: Annotated[bool, typer.Option(help="show the functions that take most of the first flow run")] = False,
     json_path: JsonPath = None,
 ) -> None:
-    """Measure a run that generates every row, and one that finds them all existing."""
+    """Measure a run that generates every row, and a run for which all rows already exist."""
     table = Table("pairs", "run", "seconds", "rows/s", "whole process, s", "peak MiB")
     results = []
     for count in rows:

@@ -1,4 +1,4 @@
-"""The pipeline without Prefect: a job's buckets on as many threads as the flow uses."""
+"""The pipeline without Prefect: generates a job's buckets on as many threads as the flow uses."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +13,7 @@ _THREADS = 4
 
 
 def make_all(job: Job) -> list[BucketReport]:
-    """Plan, and bring every bucket up to date with an engine that answers instantly."""
+    """Plan the job, and bring every bucket up to date with an engine that answers instantly."""
     with single_writer(job.work), rare_collections():
         plan = prepare(job)
         with open_run(job, plan, shards_there(job), InstantEngine) as run, ThreadPoolExecutor(_THREADS) as pool:

@@ -1,7 +1,7 @@
 """Time and memory of planning: `python -m benchmarks.planning --help`.
 
-Reads the pairs, assigns keys and seeds, and writes the plan, as at the start of every run; each size in its own
-process. The tokenizer is loaded beforehand. docs/generation_performance.md has the results.
+Reads the pairs, assigns keys and seeds, and writes the plan, as every run does at its start. Each size runs in its own
+process, with the tokenizer loaded beforehand. docs/generation_performance.md has the results.
 """
 
 import tempfile
@@ -20,7 +20,7 @@ from pipeline.job import open_job
 
 
 def plan_once(manifest: Path) -> dict[str, float]:
-    """Plan in this process; return pairs, seconds, and the peak RSS before and after, in MiB."""
+    """Plan in this process; return the number of pairs, seconds, and the peak RSS before and after, in MiB."""
     job = open_job(manifest)
     assert job.model.chat_template_digest  # loads the tokenizer
     before = peak_mib()

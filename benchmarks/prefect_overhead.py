@@ -1,9 +1,9 @@
 """The overhead of Prefect: `python -m benchmarks.prefect_overhead --help`.
 
-The real flow on shards of a few rows, with an engine that answers instantly. Each measurement has its own process: the
-buckets in a plain loop on as many threads, then as tasks of the flow on a temporary server; the difference is the cost
-of the tasks. Then ranges as child runs of a real worker, with all shards existing. API calls are counted in the flow's
-process. docs/prefect.md has the results and the consequences for the size of a shard.
+Generates shards of a few rows with an engine that answers instantly; each measurement has its own process. The buckets
+run in a plain loop, and as tasks of the real flow on a temporary server, on as many threads; the difference is the cost
+of the tasks. Then, with all shards existing, ranges run as child runs on a real worker. API calls are counted in the
+flow's process. docs/prefect.md has the results and what they imply for the size of a shard.
 """
 
 import os
@@ -29,14 +29,14 @@ from benchmarks.synthetic_pairs import write_dataset
 
 
 def run_counted_flow(manifest: Path) -> dict[str, float]:
-    """Generate the manifest's shards by the flow in this process; return seconds as `run_flow` does, and API calls."""
+    """Generate the manifest's shards with the flow in this process; return the results of `run_flow`, and API calls."""
     calls: Counter[str] = Counter()
     with _counted(calls):
         return {**run_flow(manifest), "api_calls": calls.total()}
 
 
 def run_children(manifest: Path, children: int) -> dict[str, float]:
-    """Run a parent with `children` child runs on a real worker, all shards existing; return seconds and API calls."""
+    """Run a parent with `children` child runs on a real worker when all shards exist; return seconds and API calls."""
     calls: Counter[str] = Counter()
     from flows.generate import generate_explanations
 
@@ -106,7 +106,7 @@ def _server_and_worker(manifest: Path) -> Iterator[None]:
 
 
 def measure(shards: list[int], children: list[int], rows_per_shard: int) -> dict[str, list[dict[str, float]]]:
-    """Return all measurements, of "shards" and "children"."""
+    """Return all measurements, under the keys "shards" and "children"."""
     results: dict[str, list[dict[str, float]]] = {"shards": [], "children": []}
     with tempfile.TemporaryDirectory() as folder:
 

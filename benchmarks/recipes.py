@@ -1,9 +1,9 @@
 """Comparison of training recipes on the demo world's validation split: `python -m benchmarks.recipes [--seeds 2]`.
 
-Run `entityclip generate data_manifests/heraldry.yaml` first. Each recipe trains EntityCLIP for the demo's 240 steps,
-with the overrides of `BASE` and its own and several seeds, and is judged by the best validation mean recall, by which
-training selects checkpoints too. The test split is not used. About a minute per run on one core. docs/training.md has
-the results.
+Run `entityclip generate data_manifests/heraldry.yaml` first. Each recipe trains EntityCLIP for the demo's 240 steps
+with several seeds, using the overrides in `BASE` and its own, and is judged by the best validation mean recall, which
+also selects checkpoints in training. The test split is not used. A run takes about a minute on one core.
+docs/training.md has the results.
 """
 
 import argparse

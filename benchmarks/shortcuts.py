@@ -1,9 +1,9 @@
 """Shortcuts that solve MMAE and GI-ITM on the demo world: `python -m benchmarks.shortcuts`.
 
-Run `entityclip generate data_manifests/heraldry.yaml` first. Trains EntityCLIP with the demo's settings, keeps every
-30th state, and probes each on pairs of the validation split (`model.method.probes`): MMAE's loss with exchanged or
-removed explanations, GI-ITM's accuracy, and the gradient of each weighted term at the towers. Prints tables and draws
-`docs/shortcuts.png`. docs/why_it_works_or_not.md has the results.
+Run `entityclip generate data_manifests/heraldry.yaml` first. Trains EntityCLIP with the demo's settings, keeps the
+state after every 30th step, and probes each state on pairs of the validation split (`model.method.probes`): MMAE's loss
+with exchanged or removed explanations, GI-ITM's accuracy, and the gradient of each weighted term at the towers. Prints
+tables and draws `docs/shortcuts.png`. docs/why_it_works_or_not.md has the results.
 """
 
 import json
@@ -66,7 +66,7 @@ def _means(found: list[dict[str, float]]) -> dict[str, float]:
 
 
 def draw(probes: dict[int, dict[str, Any]], path: Path) -> None:
-    """Plot MMAE's loss, the gradients and GI-ITM's accuracy by step, a panel each."""
+    """Plot MMAE's loss, the gradients and GI-ITM's accuracy by step, in one panel each."""
     figure = Figure(figsize=(13, 4), layout="constrained")
     panels = figure.subplots(1, 3)
     steps = sorted(probes)

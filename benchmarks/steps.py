@@ -1,4 +1,4 @@
-"""The compared training steps, with random weights and random inputs of given sizes."""
+"""The training steps that the benchmarks compare, with random weights and random inputs of given sizes."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from model.settings.schema import MethodSettings
 
 
 class Variant(StrEnum):
-    """The kind of a training step."""
+    """The kinds of training step that are compared."""
 
     PLAIN = "plain CLIP"
     EXPLANATION = "+ explanation encoded"
@@ -60,7 +60,7 @@ class Workload:
 
 
 class Steps:
-    """The variants with one shared CLIP; `losses[variant]()` runs a forward pass.
+    """Step variants that share one CLIP; `losses[variant]()` runs a variant's forward pass and returns its loss.
 
     Both baselines use open_clip's `encode_image` and `encode_text`; the explanation enters the loss as
     VTC(V_cls, E_eot), so that it gets gradients too. Negatives are drawn within the step.
@@ -119,7 +119,7 @@ class Steps:
         return run if self._work.bf16 else loss
 
     def _make_batch(self, length: int) -> Batch:
-        """Return random pixels and token ids; text lengths vary between half of the maximum and the maximum."""
+        """Return random pixels and token ids; text lengths vary between half the maximum and the maximum."""
         work, device = self._work, self._work.device
         height, width = self.clip.visual.image_size
         captions = self._make_texts(length, min(length, work.caption_tokens))

@@ -1,8 +1,8 @@
 """Time of training steps: `python -m benchmarks.training_step --help`.
 
-The steps alternate in one process, so that a busy machine slows all of them equally. Reports medians over the rounds,
-and the median of each round's ratio to the step with the explanation encoded. Time is the process's CPU time on a CPU,
-wall time between synchronisations on a GPU. docs/performance.md has the results.
+The steps alternate in one process, so that a busy machine slows all of them equally. Reports median times over the
+rounds, and median ratios to the step with the explanation encoded, each taken within a round. Time is the process's CPU
+time on a CPU, wall time between synchronisations on a GPU. docs/performance.md has the results.
 """
 
 import logging
@@ -28,7 +28,7 @@ _PEAK_TFLOPS = {"NVIDIA H200": 989.5, "NVIDIA H100 80GB HBM3": 989.5, "NVIDIA A1
 
 
 class Name(NamedTuple):
-    """A row of the table."""
+    """Name of a row in the results table."""
 
     variant: Variant
     compiled: bool
@@ -38,7 +38,7 @@ class Name(NamedTuple):
 
 
 class Seconds(NamedTuple):
-    """The time of one step."""
+    """Duration of the parts of one step, in seconds."""
 
     gradients: float  # forward and backward
     optimiser: float
@@ -66,7 +66,7 @@ def run_rounds(work: Workload, names: list[Name], rounds: int, warmup: int) -> d
 def summarise(
     taken: dict[Name, list[Seconds]], flops: dict[Variant, Flops], memory: dict[Name, int], peak: float | None
 ) -> list[dict[str, Any]]:
-    """Return one record per step; `peak` in FLOP/s. Ratios are to the explanation-encoded step of the same round."""
+    """Return one record per row; `peak` is in FLOP/s. Ratios are to the same round's step with explanation encoded."""
     records = []
     for name, steps in taken.items():
         seconds = [step.gradients for step in steps]
@@ -95,7 +95,7 @@ def summarise(
 
 
 def show(records: list[dict[str, Any]], work: Workload) -> None:
-    """Print the table."""
+    """Print the records as a table."""
     console = Console() if sys.stdout.isatty() else Console(width=140)
     console.print(f"{work.model}, batch {work.batch}, {_described(work)}")
     table = Table("step")

@@ -12,7 +12,7 @@ def _load_data(self: Any) -> None:
 
 
 def main() -> None:
-    """Run the client with its own arguments."""
+    """Run the client with the arguments from the command line."""
     from vllm.benchmarks.datasets.datasets import CustomDataset
     from vllm.benchmarks.serve import add_cli_args, main as bench_serve
 

@@ -1,8 +1,8 @@
-"""`LLM.generate` on prompts of token ids, in vLLM's own environment. Started by benchmarks/generation.py.
+"""`LLM.generate` on prompts given as token ids, in vLLM's own environment. Started by benchmarks/generation.py.
 
     python vllm_raw.py PROMPTS.json ENGINE_ARGUMENT...
 
-PROMPTS.json: {"prompts": [[id, ...], ...], "max_tokens": N, "rounds": R, "out": path}. The file `out` gets the times.
+PROMPTS.json: {"prompts": [[id, ...], ...], "max_tokens": N, "rounds": R, "out": path}. Times are written to `out`.
 """
 
 import json
