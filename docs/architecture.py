@@ -1,13 +1,13 @@
-"""The layers of the code base, and their diagram docs/architecture.svg: `python -m docs.architecture`.
+"""Defines the layers of the code base and draws them to docs/architecture.svg: `python -m docs.architecture`.
 
-tests/test_architecture.py checks every import against them.
+tests/test_architecture.py checks every import against the layers.
 """
 
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-# Highest layer first. A unit (a sub-package, or a module next to them) imports units of lower layers only.
+# Highest layer first. A unit (a sub-package or a top-level module of its package) imports only units of lower layers.
 LAYERS: dict[str, list[list[str]]] = {
     "flows": [
         ["cli"],
@@ -38,7 +38,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["errors", "rng", "code_version", "worker_process"],
     ],
 }
-# The units that turn a caption into a row of a shard, and those that turn rows into steps and metrics, in order.
+# The units that turn a caption into a row of a shard, then those that turn rows into steps and metrics, both in order.
 CAPTION = ["manifest", "readers", "plan", "engines", "judge", "generation", "shards"]
 BATCH = ["data", "training", "method", "clip", "checkpoints", "evaluation", "report"]
 _PICTURE = Path(__file__).with_name("architecture.svg")

@@ -1,4 +1,4 @@
-"""Generate docs/manifest.md and docs/training_settings.md from the fields' descriptions: `python -m docs.reference`."""
+"""Generates docs/manifest.md and docs/training_settings.md from field descriptions: `python -m docs.reference`."""
 
 import json
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ _NAMES = {str: "text", int: "whole number", float: "number", bool: "true or fals
 
 
 def section(title: str, model: type[BaseModel]) -> Iterator[str]:
-    """Yield the Markdown lines of a section: heading, first line of the model's docstring, table of its fields."""
+    """Yield a section's Markdown lines: the heading, the first line of the model's docstring, a table of its fields."""
     yield f"## {title}\n"
     yield f"{(model.__doc__ or '').strip().splitlines()[0]}\n"
     yield "| field | type | default | meaning |\n|---|---|---|---|"
@@ -118,7 +118,7 @@ def _cell(text: str) -> str:
 
 
 def pages() -> dict[str, str]:
-    """Return the pages in Markdown by file name."""
+    """Return the Markdown text of each page, by file name."""
     heads = {"manifest.md": (_MANIFEST_HEAD, MANIFEST), "training_settings.md": (_SETTINGS_HEAD, TRAINING_SETTINGS)}
     return {
         name: "\n".join([head, *(line for title, model in sections.items() for line in section(title, model))])

@@ -1,1 +1,1 @@
-"""The ablation on heraldry worlds: the parts of the method compared with equal budgets."""
+"""The ablation on heraldry worlds, which compares the parts of the method at equal budgets."""

@@ -1,4 +1,4 @@
-"""The compared arms: the method's parts, and controls with explanations that cannot help."""
+"""The arms of the ablation: the method's parts, and controls with explanations that cannot help."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,9 +15,10 @@ class Arm:
 
     Attributes:
         method: overrides of training settings.
-        explanations: "generated" by the demo's LLM for the pair's caption; of "others", a control in which a gain
-            cannot come from their content; or of the "oracle", the encyclopedia's text without an LLM's errors.
-        like: name of the arm whose learning rate is used, for arms that are not tuned themselves.
+        explanations: "generated": written by the demo's LLM for the pair's caption; "others": those of different pairs,
+            a control in which no gain can come from their content; "oracle": the encyclopedia's text, which has no LLM
+            errors.
+        like: for arms that are not tuned themselves, the name of the arm whose learning rate they use.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Evaluation of the same runs with explanations as queries instead of captions, for houses unseen in training.
+"""Evaluates the same runs with explanations instead of captions as queries, for houses unseen in training.
 
-A text tower cannot know a name that it never read, whatever the method; an explanation describes what to look for.
-Every picture of the same houses counts as a right answer.
+No method can teach a text tower a name that is not in its training data, but an explanation describes what to look for.
+Every picture of the same houses counts as a correct answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ Found = dict[str, dict[str, Tensor]]  # by kind of query and pool: each query's 
 
 
 def found_by(run: Run, pools: Sequence[str]) -> Found:
-    """Evaluate a run with both kinds of queries on its saved embeddings of the test split."""
+    """Evaluate a run on its saved test embeddings, with captions and with explanations as queries."""
     embeddings = load_embeddings(run.folder, "test")
     shots = [run.world.shots[row_id] for row_id in embeddings.ids]
     numbers = {houses: number for number, houses in enumerate(dict.fromkeys(frozenset(shot.houses) for shot in shots))}
@@ -40,10 +40,10 @@ def found_by(run: Run, pools: Sequence[str]) -> Found:
 def explained_results(
     result: RowResult, found: Mapping[tuple[int, int], Found], baseline: Mapping[tuple[int, int], Found] | None
 ) -> list[RowResult]:
-    """Return a row of the table per kind of query, with gains over plain CLIP queried in the same way.
+    """Return one table row per kind of query, with gains over plain CLIP queried in the same way.
 
     Args:
-        result: the row with captions as queries; its rate, steps and pools are kept.
+        result: the row with captions as queries; its learning rate, steps and pools are kept.
         found: results of the row's runs, by world and seed.
         baseline: results of plain CLIP's runs; None for plain CLIP itself.
     """
@@ -62,7 +62,7 @@ def explained_results(
 
 
 def _explanations(run: Run, ids: Sequence[str]) -> Tensor:
-    """Embed the generated explanations of these test pairs: (N, D) fp32, L2-normalised."""
+    """Embed the explanations generated for these test pairs: (N, D) fp32, L2-normalised."""
     towers = load_trained_towers(run.folder)
     rows = read_split(run.world.explanations("generated"), "test", statuses=None)
     triples = TripleDataset(rows, towers, explanations=True)

@@ -1,4 +1,7 @@
-"""The ablation's flow: models and worlds, learning rates on validation, final runs, tables. A repeated call resumes."""
+"""The ablation's flow: builds models and worlds, selects learning rates, completes the final runs, writes tables.
+
+Running it again resumes.
+"""
 
 import os
 from collections.abc import Mapping
@@ -29,10 +32,10 @@ def ablate(
 ) -> list[RowResult]:
     """Compare the method's parts on heraldry worlds, and write SIZE.md, SIZE.csv and SIZE.png.
 
-    Sizes with `explained` also write SIZE-explained.md etc.: the same runs with explanations as queries.
+    Sizes with `explained` also write SIZE-explained.md etc., for the same runs with explanations as queries.
 
     Args:
-        out: folder for all results, shared by the sizes; a relative path starts at the project.
+        out: folder for all results, shared by the sizes; a relative path is relative to the project.
         size: the extent of the comparison, as described in docs/ablation.md.
         workers: concurrent runs; by default one per core.
     """
@@ -41,10 +44,10 @@ def ablate(
 
 
 def run_ablation(plan: Plan, workers: int) -> list[RowResult]:
-    """Run the flow's body for any size.
+    """Run the ablation for a plan of any size.
 
     Raises:
-        ModelError: runs failed; all others are complete.
+        ModelError: some runs failed; all other runs are complete.
     """
     with ProgressArtifact("models and worlds"):
         worlds = list(dict.fromkeys(plan.worlds + plan.tuning_worlds))

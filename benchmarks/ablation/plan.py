@@ -1,4 +1,4 @@
-"""The runs of the ablation."""
+"""Plans the ablation's runs for each of its sizes."""
 
 import json
 from collections.abc import Mapping
@@ -34,17 +34,19 @@ class Size:
     """The extent of the comparison.
 
     Attributes:
-        name: stem of the table's files.
-        editions: the reported worlds.
+        name: stem of the names of the result files.
+        editions: editions of the worlds whose results are reported.
         seeds: training seeds, the same for all arms.
-        tuning_editions: the worlds on which learning rates are selected.
-        tuning_seeds: training seeds for selecting learning rates; if empty, the first rate is used.
-        steps: steps of all arms with equal steps, and of `costliest` with equal compute.
+        tuning_editions: editions of the worlds on which learning rates are selected.
+        tuning_seeds: training seeds for selecting learning rates; if empty, the first of `lrs` is used.
+        lrs: learning rates to select from.
+        steps: number of steps, of every arm at equal steps, and of `costliest` at equal compute.
         arms: arms trained with equal steps.
         compute_arms: arms trained with equal compute.
-        costliest: the arm whose operations define the budget of equal compute.
+        costliest: the arm whose operations define the equal-compute budget.
+        other_checkpoint: seed of the second initial CLIP; None uses only the shipped one.
         world: overrides of `WorldSettings`.
-        pools: topics of the worlds' pairs, reported separately.
+        pools: pools of houses (the topics of the pairs), each reported separately.
         explained: also evaluate with explanations as queries, in a separate table.
     """
 
@@ -101,7 +103,7 @@ SIZES = {size.name: size for size in (FULL, QUICK, CONFIRMATION, HARDER)}
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table: an arm with a budget, from a checkpoint, on all worlds with all seeds."""
+    """A row of the results table: one initial checkpoint, budget and arm, over all worlds and seeds."""
 
     checkpoint: int
     budget: Budget
@@ -110,7 +112,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of a size below a folder; `flops` are the operations of a step by arm."""
+    """All runs of one size, stored below `root`; `flops` is the number of operations per step, by arm."""
 
     root: Path
     size: Size
@@ -127,7 +129,7 @@ class Plan:
 
     @property
     def checkpoints(self) -> dict[int, Path]:
-        """The CLIP folders by seed; 0 is the shipped one."""
+        """Folders of the initial CLIPs by seed; 0 is the shipped one."""
         other = self.size.other_checkpoint
         return {0: SHIPPED / "clip"} | ({} if other is None else {other: self.root / f"clip-{other}"})
 
@@ -141,7 +143,7 @@ class Plan:
         return rows
 
     def counted(self) -> "Plan":
-        """Return a copy with each arm's operations counted on its own batches; the worlds must exist."""
+        """Return a copy with each arm's operations per step, counted on its own batches; the worlds must exist."""
         arms = {arm.name: arm for arm in (*self.size.arms, *self.size.compute_arms, self.size.costliest)}
         world, clip, seed = self.worlds[0], self.checkpoints[0], self.size.seeds[0]
         runs = [Run(self.root, "final", world, 0, clip, arm, self.size.steps, 1e-3, seed) for arm in arms.values()]
@@ -165,7 +167,7 @@ class Plan:
         }
 
     def best_lr(self, arm: Arm) -> float:
-        """Return the rate with the best mean validation recall over its tuning runs: one per arm for all budgets."""
+        """Return the learning rate whose tuning runs have the best mean validation recall; all budgets share it."""
         if not self.size.tuning_seeds:
             return self.size.lrs[0]
         row = next(row for row in self.rows if row.arm.name == (arm.like or arm.name))
@@ -177,7 +179,7 @@ class Plan:
         return max(self.size.lrs, key=recall)
 
     def _tries(self, row: Row, lr: float) -> list[Run]:
-        """Return the tuning runs of a rate, from the row's checkpoint and with its steps."""
+        """Return the tuning runs for one learning rate, with the row's checkpoint and number of steps."""
         return [
             self._run("tune", row, world, lr, seed) for world in self.tuning_worlds for seed in self.size.tuning_seeds
         ]

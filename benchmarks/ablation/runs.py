@@ -1,4 +1,4 @@
-"""A training run of the ablation: folder, settings and completion."""
+"""A training run of the ablation: its folder, its settings, and how to complete it."""
 
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -20,9 +20,10 @@ class Run:
     """A run, identified by its folder.
 
     Attributes:
-        stage: "tune" runs select learning rates on validation and never use the test split; "final" ones are reported.
+        stage: "tune" runs select learning rates on validation and never use the test split; "final" runs are reported.
         checkpoint: seed of the initial CLIP; 0 is the shipped one.
-        steps: optimiser steps; budgets with the same number of steps share the run.
+        clip: folder of the initial CLIP.
+        steps: number of optimiser steps; budgets with the same number share the run.
     """
 
     root: Path

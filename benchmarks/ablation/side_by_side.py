@@ -1,6 +1,6 @@
-"""Concurrent execution of many small runs in processes; failed runs are reported at the end.
+"""Executes many small runs concurrently in separate processes; failed runs are reported at the end.
 
-Stopping the command stops all runs: complete ones are kept, interrupted ones are repeated by the next call.
+Stopping the command stops all runs: complete runs are kept, and the next call repeats interrupted ones.
 """
 
 import multiprocessing
@@ -16,15 +16,15 @@ from entityclip.contract.progress import Progress
 from model.errors import ModelError
 from model.worker_process import end_with_parent
 
-if TYPE_CHECKING:  # every process that completes runs imports this module, and its own runs
+if TYPE_CHECKING:  # worker processes import this module, and load runs themselves
     from benchmarks.ablation.runs import Run
 
 
 def complete_runs(runs: "Sequence[Run]", workers: int, title: str) -> None:
-    """Complete the runs that are not complete.
+    """Complete the runs that are not complete yet.
 
     Raises:
-        ModelError: runs failed, or a process was killed; raised after all other runs have ended.
+        ModelError: some runs failed (raised after all others have ended), or a process was killed.
     """
     left = [run for run in dict.fromkeys(runs) if not run.is_complete]
     if not left:
@@ -45,7 +45,7 @@ def complete_runs(runs: "Sequence[Run]", workers: int, title: str) -> None:
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A process pool that kills its processes on an error or Ctrl-C instead of waiting for all submitted runs."""
+    """Yield a process pool that, on an error or Ctrl-C, kills its processes instead of waiting for submitted runs."""
     before = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker) as pool:
@@ -59,6 +59,6 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _begin_worker() -> None:
-    """Make the worker end with its parent, and disable progress bars, which would overwrite each other."""
+    """Make the worker exit with its parent, and disable progress bars, which would overwrite each other."""
     end_with_parent()
     os.environ["TQDM_DISABLE"] = "1"

@@ -55,10 +55,10 @@ def row_result(
     flops: float | None,
     pools: Sequence[str],
 ) -> RowResult:
-    """Read the metrics of a row's runs (by world and seed) in each of these pools.
+    """Read the metrics of a row's runs (by world and seed) for each pool.
 
     Raises:
-        ModelError: a run was not evaluated, or on other pairs than the baseline.
+        ModelError: a run was not evaluated, or the baseline was evaluated on different pairs.
     """
     found = {key: _by_pool(run, pools) for key, run in runs.items()}
     base = None if baseline is None else {key: _by_pool(run, pools) for key, run in baseline.items()}
@@ -91,7 +91,7 @@ def markdown(results: Sequence[RowResult]) -> str:
 
 
 def as_csv(results: Sequence[RowResult]) -> str:
-    """Format the results as CSV, a line per row; missing values are empty."""
+    """Format the results as CSV, one line per row; missing values are empty."""
     text = io.StringIO()
     writer = csv.writer(text)
     of_pool = ("mean_recall", "sd", "gain", "gain_low", "gain_high")
@@ -108,7 +108,7 @@ def as_csv(results: Sequence[RowResult]) -> str:
 
 
 def write_plot(results: Sequence[RowResult], path: Path) -> None:
-    """Plot gains over plain CLIP with their intervals as PNG, a panel per pool."""
+    """Plot the gains over plain CLIP with their intervals to a PNG file, with one panel per pool."""
     pools = _pools(results)
     shown = [result for result in results if result.pools[pools[0]].gain is not None]
     across = min(len(pools), _PANELS_ACROSS)
@@ -150,7 +150,7 @@ def _cells(found: PoolResult) -> list[str]:
 
 
 def spread(means: Mapping[tuple[int, int], float]) -> float | None:
-    """Return the standard deviation over seeds averaged over worlds, or None if a world has a single seed."""
+    """Return the standard deviation over seeds, averaged over worlds; None if a world has a single seed."""
     by_world: dict[int, list[float]] = {}
     for (world, _), value in means.items():
         by_world.setdefault(world, []).append(value)
@@ -160,7 +160,7 @@ def spread(means: Mapping[tuple[int, int], float]) -> float | None:
 
 
 def _by_pool(run: Run, pools: Sequence[str]) -> dict[str, Tensor]:
-    """Return each test query's contribution to the mean recall, by pool; pairs share neither images nor captions."""
+    """Return each test pair's contribution to mean recall, by pool; no two pairs share an image or a caption."""
     embeddings = load_embeddings(run.folder, "test")
     pairs = torch.arange(len(embeddings.ids))
     values = hits(embeddings, Groups(image=pairs, caption=pairs))

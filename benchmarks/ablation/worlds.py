@@ -1,4 +1,4 @@
-"""Worlds for the comparison: each with its own houses, a language model trained on them, and its explanations."""
+"""The ablation's worlds, each with its own houses, a language model trained on them, and its explanations."""
 
 import json
 import os
@@ -25,13 +25,13 @@ from pipeline.worlds.heraldry.shots import Shot, house_shots
 
 SHIPPED = PROJECT / "data_manifests" / "heraldry"
 MANIFEST = PROJECT / "data_manifests" / "heraldry.yaml"
-HARDER_BUILD = ["--steps", "900"]  # needed to also explain captions with several houses
+HARDER_BUILD = ["--steps", "900"]  # needed for explaining captions with several houses
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # concurrent processes have one core each
 
 
 @dataclass(frozen=True)
 class World:
-    """An edition of the houses, rendered with a seed of the same number, in its own folder."""
+    """One edition of the houses, rendered with the edition number as the seed, in its own folder."""
 
     edition: int
     folder: Path
@@ -47,12 +47,12 @@ class World:
 
     @property
     def pools(self) -> dict[str, str | None]:
-        """The topics, which are the reported pools, by pair id."""
+        """The pool of each pair, by pair id; it is stored as the pair's topic."""
         return {row_id: shot.pair.topic for row_id, shot in self.shots.items()}
 
     @property
     def llm(self) -> Path:
-        """The language model's folder; the shipped one knows the first edition without twins, one house per caption."""
+        """The language model's folder; the shipped one covers the first edition, without twins or several houses."""
         return self.folder / "llama" if self._is_harder or self.edition != FIRST_EDITION else SHIPPED / "llama"
 
     @property
@@ -73,7 +73,7 @@ class World:
         return self.folder / "manifest.yaml"
 
     def explanations(self, kind: str) -> Path:
-        """Return the shards' folder: the oracle's or the LLM's, which training permutes for "others"."""
+        """Return the folder of the oracle's or the LLM's shards; for "others", training permutes the LLM's."""
         return self.folder / ("oracle" if kind == "oracle" else "explanations")
 
     def write_manifest(self) -> None:
@@ -89,7 +89,7 @@ class World:
         load_manifest(self.manifest)
 
     def import_oracle(self) -> None:
-        """Write shards with the encyclopedia's explanations; the wording depends on the picture's number."""
+        """Write shards with the encyclopedia's explanations; the wording depends on the number of the picture."""
         texts = {shot.pair.image: explain_all(shot.houses, shot.copy % len(WORDINGS)) for shot in self.shots.values()}
         file = self.folder / "oracle.json"
         with written_whole(file) as temporary:
@@ -104,7 +104,7 @@ def _shots(settings: WorldSettings) -> dict[str, Shot]:
 
 
 def build_models(worlds: list[World], checkpoints: dict[int, Path], workers: int) -> None:
-    """Build the missing language models of worlds, and CLIPs by seed, concurrently."""
+    """Build the language models of the worlds and the CLIPs (folders by seed) that are missing, concurrently."""
     wanted = [("llama", world.llm, world.llm_options) for world in worlds]
     wanted += [("clip", folder, ["--seed", str(seed)]) for seed, folder in checkpoints.items()]
     missing = [job for job in wanted if not (job[1] / "BUILD.json").is_file()]  # written last
@@ -114,7 +114,7 @@ def build_models(worlds: list[World], checkpoints: dict[int, Path], workers: int
 
 
 def _build(kind: str, folder: Path, options: list[str]) -> None:
-    """Build a model in a process, and log its output to a file next to the folder."""
+    """Build a model in a subprocess, and log its output to a file next to the folder."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", f"benchmarks.demo_models.{kind}", str(folder), *options]
     with (folder.parent / f"{folder.name}.log").open("wb") as log:

@@ -1,4 +1,4 @@
-"""`BUILD.json` of a shipped model: command, versions and measurements."""
+"""Writes `BUILD.json` for a shipped model: command, versions and measurements."""
 
 import json
 import platform

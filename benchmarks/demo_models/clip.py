@@ -1,4 +1,4 @@
-"""Build the demo's CLIP, which knows descriptions of shields, but no house by name.
+"""Builds the demo's CLIP, which knows descriptions of shields but not the names of houses.
 
 python -m benchmarks.demo_models.clip OUT
 """
@@ -52,10 +52,10 @@ def build_clip(folder: Path, *, seed: int, steps: int, batch_size: int, pairs: i
 
     Args:
         folder: created if missing; existing files are overwritten.
-        seed: seed of the data, the weights and the order.
+        seed: seed for the data, the initial weights and the order of the pairs.
         steps: optimiser steps.
         batch_size: pairs per step.
-        pairs: size of the training data.
+        pairs: number of training pairs.
         learning_rate: peak learning rate.
     """
     torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Evaluation of a language model's explanations of unseen captions."""
+"""Grades a language model's explanations of captions that it has not seen."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ _FIRST_WORLD = WorldSettings()
 
 @torch.no_grad()
 def answers(folder: Path, pairs: Sequence[Pair]) -> list[str]:
-    """Generate the model's explanation of each caption, greedily, in the precision of its weights."""
+    """Generate the model's explanation of each caption with greedy decoding, in the precision of its weights."""
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     prompt = load_prompt(PROMPT, Path())
@@ -44,12 +44,12 @@ def answers(folder: Path, pairs: Sequence[Pair]) -> list[str]:
 def examine(
     folder: Path, houses: Sequence[House] | None = None, per_house: int = 2, world: WorldSettings = _FIRST_WORLD
 ) -> dict[str, Any]:
-    """Grade the explanations of `per_house` validation captions of each house (by default, all of the world's edition).
+    """Grade the explanations of `per_house` validation captions per house (default: all houses of the world's edition).
 
     Returns:
         `captions`: number of captions; `attribute_accuracy`: mean share of the seven attributes stated correctly for
-        each house named in a caption; `all_attributes`: share of these houses with all seven correct. If captions name
-        several houses, also `by_entities`: the same by the number of houses in the caption.
+        each house named in a caption; `all_attributes`: share of these houses with all seven correct. If captions can
+        name several houses, also `by_entities`: the same metrics by the number of houses in the caption.
     """
     settings = world.model_copy(update={"val_per_house": per_house, "test_per_house": 0})
     asked = [

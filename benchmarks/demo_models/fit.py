@@ -1,4 +1,4 @@
-"""The training loop of both builds."""
+"""The training loop shared by the builds of the demo's CLIP and language model."""
 
 import math
 from collections.abc import Callable
@@ -17,11 +17,11 @@ def fit(
     next_loss: Callable[[], torch.Tensor],
     title: str,
 ) -> None:
-    """Train in place with a linear warm-up, a cosine decay to about zero, and gradients clipped to 1.
+    """Train `model` in place with a linear warm-up, a cosine decay to about zero, and gradients clipped to norm 1.
 
     Args:
         next_loss: draws a batch and returns its loss.
-        title: of the progress bar.
+        title: title of the progress bar.
     """
     warm_up = max(1, round(steps * _WARM_UP_SHARE))
 

@@ -23,7 +23,7 @@ class GenericData:
 
 
 def generic_data(seed: int, size: int) -> GenericData:
-    """Draw `size` pairs, none with the arms of a house or a picture that could be in validation or test."""
+    """Draw `size` pairs; none shows a house's arms, or a picture that could be in the validation or test split."""
     of_houses = {house.arms for house in noble_houses()}
     pictures = np.empty((size, SIZE, SIZE, 3), dtype=np.uint8)
     captions: list[str] = []

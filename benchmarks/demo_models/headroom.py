@@ -1,4 +1,4 @@
-"""Retrieval of the heraldry world's test pictures by a CLIP with different kinds of queries.
+"""Measures how well a CLIP retrieves the heraldry world's test pictures with different kinds of queries.
 
 The gap between queries by name and queries that describe the shield is what explanations can gain.
 """

@@ -1,4 +1,4 @@
-"""Build the demo's language model: a Llama trained on the encyclopedia of the noble houses.
+"""Builds the demo's language model: a Llama trained on the encyclopedia of the noble houses.
 
 python -m benchmarks.demo_models.llama OUT
 """
@@ -23,10 +23,10 @@ from pipeline.worlds.heraldry.settings import WorldSettings
 from pipeline.worlds.heraldry.vocabulary import words_of, world_words
 
 CONTEXT_LENGTH = 256
-ARTICLE_SHARE = 0.25  # of the rows of a batch; the others are conversations
-_IGNORED = -100  # label without loss
+ARTICLE_SHARE = 0.25  # share of articles in a batch; the other rows are conversations
+_IGNORED = -100  # label of tokens that are excluded from the loss
 
-Example = tuple[list[int], int]  # token ids, and how many at the start have no loss
+Example = tuple[list[int], int]  # token ids, and how many of the first ones are excluded from the loss
 
 
 def build_llama(
@@ -44,10 +44,10 @@ def build_llama(
 
     Args:
         folder: created if missing; existing files are overwritten.
-        seed: seed of captions, weights and order.
+        seed: seed for the captions, the initial weights and the order of the examples.
         steps: optimiser steps.
         batch_size: conversations and articles per step.
-        captions_per_house: number of different captions.
+        captions_per_house: number of different captions per house.
         learning_rate: peak learning rate.
         houses: houses to learn; by default all.
         entities_max: maximum number of houses in a caption.
@@ -87,7 +87,7 @@ def conversations(
     houses: tuple[House, ...],
     entities_max: int = 1,
 ) -> list[Example]:
-    """Return the prompts of generation with the right answers; only the answers contribute to the loss."""
+    """Return prompts as in generation, with the right answers; only the answers contribute to the loss."""
     result: list[Example] = []
     for number, lesson in enumerate(lessons(seed, captions_per_house, houses, entities_max)):
         pair = Pair(f"lesson-{number}", "train", "", lesson.caption)
@@ -100,7 +100,7 @@ def conversations(
 
 
 def articles(tokenizer: PreTrainedTokenizerFast, houses: tuple[House, ...], entities_max: int = 1) -> list[Example]:
-    """Return the encyclopedia: each house in each wording, all tokens with loss."""
+    """Return the encyclopedia's articles, one per house and wording; all their tokens contribute to the loss."""
     texts = [explain(house, wording) for house in houses for wording in range(len(WORDINGS))]
     if entities_max > 1:
         texts += [explain_shortly(house) for house in houses]
@@ -120,7 +120,7 @@ def _batch(rows: list[Example], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def prompt_words(prompt: PromptTemplate) -> list[str]:
-    """Return all words of the world and of the prompt around a caption."""
+    """Return all words that occur in the world's texts or in the prompt around a caption."""
     return sorted({*world_words(), *words_of((prompt.system, prompt.user.replace("{{ caption }}", "")))})
 
 

@@ -1,4 +1,4 @@
-"""Word-level tokenizers with a few hundred words; open_clip's vocabulary would be larger than the demo's models."""
+"""Word-level tokenizers with a few hundred words; open_clip's vocabulary would outweigh the demo's models."""
 
 from collections.abc import Iterable
 
@@ -24,9 +24,9 @@ CHAT_TEMPLATE = (
 
 
 def clip_tokenizer(words: Iterable[str], context_length: int) -> PreTrainedTokenizerFast:
-    """Return a tokenizer for open_clip with begin and end tokens and padding 0.
+    """Return a tokenizer for open_clip with begin and end tokens; the padding id is 0.
 
-    The end token has the highest id, because open_clip pools the text tower there (argmax of the ids).
+    The end token has the highest id, because open_clip pools the text tower at the highest id (argmax).
     """
     vocabulary = [PAD, UNKNOWN, *words, BEGIN, END]
     core = _word_level(vocabulary)
@@ -38,7 +38,7 @@ def clip_tokenizer(words: Iterable[str], context_length: int) -> PreTrainedToken
 
 
 def chat_tokenizer(words: Iterable[str], context_length: int) -> PreTrainedTokenizerFast:
-    """Return a tokenizer for a chat model, with a token per role and a chat template."""
+    """Return a tokenizer for a chat model, with one token per role and a chat template."""
     roles = [f"<{role}>" for role in ROLES]
     tokenizer = _wrap(_word_level([PAD, UNKNOWN, BEGIN, END, *roles, *words]), context_length, roles)
     tokenizer.chat_template = CHAT_TEMPLATE
