@@ -24,7 +24,7 @@ def step_flops(work: Workload, variant: Variant) -> Flops:
 
 
 def peak_memory(work: Workload, variant: Variant, *, compiled: bool) -> int:
-    """Measure the peak bytes of a step with AdamW in this process."""
+    """Run two steps with AdamW in this process, and return the peak memory in bytes."""
     torch.set_num_threads(work.threads)
     steps = Steps(work, [variant])
     loss = torch.compile(steps.losses[variant]) if compiled else steps.losses[variant]

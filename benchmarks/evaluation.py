@@ -30,7 +30,7 @@ from model.evaluation.retrieval import product, ranks
 
 
 def embeddings(pairs: int, width: int) -> tuple[Tensor, Tensor]:
-    """Return normalised images and texts (N, D); texts are noisy copies of their images, so that ranks vary widely."""
+    """Return normalised image and text embeddings (N, D); texts are noisy copies of images, so that ranks vary."""
     generator = torch.Generator().manual_seed(0)
     image = F.normalize(torch.randn(pairs, width, generator=generator), dim=-1)
     text = torch.randn(pairs, width, generator=generator).mul_(6 / width**0.5).add_(image)

@@ -1,4 +1,4 @@
-"""Our generation against vLLM's own tools on the same prompts: `python -m benchmarks.generation --help`.
+"""Compares our generation with vLLM's own tools on the same prompts: `python -m benchmarks.generation --help`.
 
 Uses the demo world's captions, its Llama and the real vLLM (`make vllm-env`), at temperature 0:
 

@@ -1,4 +1,4 @@
-"""A naive MMAE and GI-ITM, which compute every expert's output for every token, again in each of the four passes.
+"""Naive implementation of MMAE and GI-ITM: every expert is computed on every token, anew in each of the four passes.
 
 This is what the published code computes, and what `model/method/mmae.py` avoids. It serves as a baseline and as a
 reference (tests/benchmarks/test_naive_entityclip.py checks equality). Like the published code it has no padding mask.

@@ -1,9 +1,9 @@
 """The cost of the pipeline without an LLM: `python -m benchmarks.pipeline_rate --help`.
 
-Runs with an engine that answers instantly, each in its own process: the buckets in a plain loop without Prefect, the
-real flow generating every row, and the flow again when all rows exist. The rate is rows per second, including planning
-but not Prefect's start; the peak excludes Prefect's temporary server and the judge's process. `--profile` profiles the
-first flow run. docs/generation_performance.md has the results.
+Measures three runs with an engine that answers instantly, each in its own process: the buckets in a plain loop without
+Prefect, the real flow generating every row, and the flow again when all rows exist. The rate is rows per second,
+including planning but not Prefect's start; the peak excludes Prefect's temporary server and the judge's process.
+`--profile` profiles the first flow run. docs/generation_performance.md has the results.
 """
 
 import cProfile

@@ -38,7 +38,7 @@ class Name(NamedTuple):
 
 
 class Seconds(NamedTuple):
-    """Duration of the parts of one step, in seconds."""
+    """Durations of the two parts of a step."""
 
     gradients: float  # forward and backward
     optimiser: float

@@ -35,7 +35,7 @@ def ablate(
     Sizes with `explained` also write SIZE-explained.md etc., for the same runs with explanations as queries.
 
     Args:
-        out: folder for all results, shared by the sizes; a relative path is relative to the project.
+        out: folder for all results, shared by the sizes; a relative path is resolved against the project folder.
         size: the extent of the comparison, as described in docs/ablation.md.
         workers: concurrent runs; by default one per core.
     """

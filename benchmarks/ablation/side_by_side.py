@@ -16,7 +16,7 @@ from entityclip.contract.progress import Progress
 from model.errors import ModelError
 from model.worker_process import end_with_parent
 
-if TYPE_CHECKING:  # worker processes import this module, and load runs themselves
+if TYPE_CHECKING:  # worker processes import this module, and `runs` only on receiving one
     from benchmarks.ablation.runs import Run
 
 

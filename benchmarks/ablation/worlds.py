@@ -52,7 +52,7 @@ class World:
 
     @property
     def llm(self) -> Path:
-        """The language model's folder; the shipped one covers the first edition, without twins or several houses."""
+        """The language model's folder; the shipped model covers only the first edition, without the harder sizes."""
         return self.folder / "llama" if self._is_harder or self.edition != FIRST_EDITION else SHIPPED / "llama"
 
     @property
@@ -65,7 +65,7 @@ class World:
 
     @property
     def _is_harder(self) -> bool:
-        """True if the world needs a larger build of the language model; unseen houses do not affect it."""
+        """True if the world's language model must be trained longer; unseen houses do not affect this."""
         return self.settings.entities_max > 1 or self.settings.twin_houses > 0
 
     @property
@@ -104,7 +104,7 @@ def _shots(settings: WorldSettings) -> dict[str, Shot]:
 
 
 def build_models(worlds: list[World], checkpoints: dict[int, Path], workers: int) -> None:
-    """Build the language models of the worlds and the CLIPs (folders by seed) that are missing, concurrently."""
+    """Build, concurrently, the worlds' language models and the CLIPs (folders by seed) that do not exist yet."""
     wanted = [("llama", world.llm, world.llm_options) for world in worlds]
     wanted += [("clip", folder, ["--seed", str(seed)]) for seed, folder in checkpoints.items()]
     missing = [job for job in wanted if not (job[1] / "BUILD.json").is_file()]  # written last

@@ -18,7 +18,7 @@ def write_build_note(
 
     Args:
         settings: the command's options by name.
-        measure: returns the model's metrics.
+        measure: function that returns the model's metrics.
     """
     cpu_seconds = time.process_time()
     options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())

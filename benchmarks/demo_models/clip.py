@@ -101,7 +101,7 @@ def main(
     pairs: Annotated[int, typer.Option(help="size of the pre-training data")] = 12_000,
     learning_rate: float = 1e-3,
 ) -> None:
-    """Build and evaluate the demo's CLIP, and write both to its BUILD.json."""
+    """Build and evaluate the demo's CLIP; record the command and the metrics in its BUILD.json."""
     sizes = {"steps": steps, "batch_size": batch_size, "pairs": pairs}
     settings: dict[str, Any] = {"seed": seed, **sizes, "learning_rate": learning_rate}
     torch.set_num_threads(1)

@@ -20,7 +20,7 @@ def fit(
     """Train `model` in place with a linear warm-up, a cosine decay to about zero, and gradients clipped to norm 1.
 
     Args:
-        next_loss: draws a batch and returns its loss.
+        next_loss: function that draws a batch and returns its loss.
         title: title of the progress bar.
     """
     warm_up = max(1, round(steps * _WARM_UP_SHARE))

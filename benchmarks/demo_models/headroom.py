@@ -1,6 +1,6 @@
 """Measures how well a CLIP retrieves the heraldry world's test pictures with different kinds of queries.
 
-The gap between queries by name and queries that describe the shield is what explanations can gain.
+The gap between queries by name and queries that describe the shield is the gain that explanations could bring.
 """
 
 from collections.abc import Callable

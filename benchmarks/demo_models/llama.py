@@ -26,7 +26,7 @@ CONTEXT_LENGTH = 256
 ARTICLE_SHARE = 0.25  # share of articles in a batch; the other rows are conversations
 _IGNORED = -100  # label of tokens that are excluded from the loss
 
-Example = tuple[list[int], int]  # token ids, and how many of the first ones are excluded from the loss
+Example = tuple[list[int], int]  # token ids, and the number of leading ones that are excluded from the loss
 
 
 def build_llama(
@@ -87,7 +87,7 @@ def conversations(
     houses: tuple[House, ...],
     entities_max: int = 1,
 ) -> list[Example]:
-    """Return prompts as in generation, with the right answers; only the answers contribute to the loss."""
+    """Return generation prompts with their correct answers; only the answers contribute to the loss."""
     result: list[Example] = []
     for number, lesson in enumerate(lessons(seed, captions_per_house, houses, entities_max)):
         pair = Pair(f"lesson-{number}", "train", "", lesson.caption)
@@ -151,7 +151,7 @@ def main(
     twins: Annotated[int, typer.Option(help="number of houses in pairs with nearly the same arms")] = 0,
     entities_max: Annotated[int, typer.Option(help="maximum number of houses in a caption")] = 1,
 ) -> None:
-    """Build and evaluate the demo's language model, and write both to its BUILD.json."""
+    """Build and evaluate the demo's language model; record the command and the metrics in its BUILD.json."""
     sizes = {"steps": steps, "batch_size": batch_size, "captions_per_house": captions_per_house}
     build: dict[str, Any] = {"seed": seed, **sizes, "learning_rate": learning_rate}
     settings = {**build, "edition": edition, "twins": twins, "entities_max": entities_max}

@@ -2,10 +2,10 @@
 
 The judge checks that an explanation mentions them; evaluation counts how often training captions contain them.
 
-In mixed-case captions a name is a run of capitalised words; lower-case particles (of, de, van, the ...) join words,
-punctuation separates them. A single capitalised word at the start of a sentence is not a name unless it is all capitals
-(NATO). Titles, photo credits, English stop words and single letters are not distinctive, days and months separate names
-(except in Theresa May), and a run without a distinctive word is not a name.
+In mixed-case captions, a name is a run of capitalised words; lower-case particles (of, de, van, the ...) join words,
+while punctuation separates them. A single capitalised word at the start of a sentence is not a name unless it is all
+capitals (NATO). A run is a name only if it has a distinctive word, which titles, photo credits, English stop words and
+single letters are not. Days and months separate names (except in Theresa May).
 
 Where case carries no information (all lower or upper case, scripts without case), a name is a run of the caption's
 words, without stop words, that the explanation repeats, since the prompt asks for the named entities. The judge ignores
@@ -30,7 +30,7 @@ ENGLISH_STOP_WORDS = _listed(
     "their they also been not after but her she have can may into often during when where other than them would will "
     "there these those him about over between under"
 )
-# Words that may be lower-case inside a name: `Ursula von der Leyen`, `University of Oxford`.
+# Lower-case words that may occur inside a name: `Ursula von der Leyen`, `University of Oxford`.
 _PARTICLES = _listed(
     "of the de del della di da das do dos du des la le el al van der den von zu ter bin ibn ben abu y e"
 )

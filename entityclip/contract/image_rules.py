@@ -1,4 +1,4 @@
-"""Rules for which images are usable and how they become RGB, shared by `check`, `generate`, `pack` and training.
+"""Which images are usable, and how they are converted to RGB, for `check`, `generate`, `pack` and training.
 
 An image is usable if it lies below the image root, is in one of FORMATS, has at most MAX_PIXELS pixels, no side longer
 than MAX_ASPECT times the other and a known range of pixel values, and decodes completely. As in open_clip, pixels are

@@ -13,7 +13,7 @@ _LONGEST_CACHED = 40  # characters; a text without spaces is a single long chunk
 
 
 def words(text: str) -> list[str]:
-    """Split text into words without case, diacritics or possessive 's; Chinese and Japanese split into characters."""
+    """Split text into words without case, diacritics or possessive 's, and Chinese and Japanese into characters."""
     chunks = text.split()
     fold = _cached if max(map(len, chunks), default=0) <= _LONGEST_CACHED else words_of_chunk
     return list(chain.from_iterable(map(fold, chunks)))

@@ -29,7 +29,7 @@ class ArmsTable:
     Attributes:
         cells: results by arm, retrieval direction and column.
         mean_recall: mean of R@1, R@5 and R@10 in both directions, by arm.
-        untrained: by arm, the number of runs whose best checkpoint is the initial weights, if there are any.
+        untrained: by arm, the number of runs (if any) whose best checkpoint is the initial weights.
     """
 
     split: str

@@ -89,7 +89,7 @@ def _means_of(found: Ranks) -> tuple[list[tuple[str, str]], Tensor]:
 
 
 def _medians(times: Tensor, values: Tensor) -> Tensor:
-    """Return the medians (b,) of sorted `values` (N,), each repeated `times` (b, N), as defined by `metrics.median`."""
+    """Return the medians (b,) of sorted `values` (N,) that occur `times` (b, N), as defined by `metrics.median`."""
     places = times.cumsum(dim=1)
     total = places[:, -1]
     middles = torch.stack([(total - 1).div(2, rounding_mode="floor"), total.div(2, rounding_mode="floor")], dim=1)

@@ -27,7 +27,7 @@ class SplitEmbeddings(NamedTuple):
 class _EncodedBatch(NamedTuple):
     image: Tensor
     text: Tensor
-    rows: list[int]  # rows of the batch with a usable image
+    rows: list[int]  # row numbers of the pairs with a usable image
 
 
 @torch.inference_mode()

@@ -4,12 +4,12 @@ import torch
 from torch import Tensor
 
 RECALLS = (1, 5, 10, 50, 100)
-CHOOSING = (1, 5, 10)  # K of the recalls whose mean selects the checkpoint
+CHOOSING = (1, 5, 10)  # values of K in mean recall, which selects the checkpoint
 WAYS = ("image_to_text", "text_to_image")
 
 
 def summarise(query_ranks: Tensor) -> dict[str, float]:
-    """Return R@K in percent, median and mean rank (MedR, MeanR) and mean reciprocal rank (MRR) of ranks (N,)."""
+    """Return R@K in percent, median and mean rank (MedR, MeanR) and mean reciprocal rank (MRR) for ranks (N,)."""
     values = query_ranks.double()
     metrics = {f"R@{k}": 100 * float((values <= k).double().mean()) for k in RECALLS}
     return {**metrics, "MedR": median(values), "MeanR": float(values.mean()), "MRR": float((1 / values).mean())}

@@ -20,7 +20,7 @@ _TILE = 1536  # maximum rows and columns of scores held at once: 9 MiB in fp32, 
 
 
 class Ranks(NamedTuple):
-    """Rank of each query's best correct answer by direction, and the number of correct answers; (N,) int64 each."""
+    """Rank of each query's best correct answer, in both directions, and number of correct answers; (N,) int64 each."""
 
     image_to_text: Tensor
     text_to_image: Tensor
@@ -151,7 +151,7 @@ class _Scores:
 
 
 def _tiles_with_right_answers(clusters: Tensor, tile: int) -> set[tuple[int, int]]:
-    """Return (row, column) of the tiles whose pairs share clusters; as pairs are sorted, they are near the diagonal."""
+    """Return (row, column) of each tile in which clusters overlap; clusters are sorted, so it is near the diagonal."""
     first = clusters[::tile].tolist()
     last = [*clusters[tile - 1 :: tile].tolist(), int(clusters[-1])]
     found = set()
@@ -178,7 +178,7 @@ def product(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _count_at_least(scores: Tensor, least: Tensor, dim: int, enough: np.ndarray) -> Tensor:
-    """Count, for each row (dim 1) or column (dim 0) of a tile, the scores that are at least its `least`: int64.
+    """Count, for each row (dim 1) or column (dim 0) of a tile, the scores that reach its value in `least`: int64.
 
     `enough` is a bool work buffer.
     """
@@ -211,7 +211,7 @@ def _filled(embeddings: Tensor, order: Tensor, tile: int) -> Tensor:
 
 
 def _right_answers(groups: Groups) -> Tensor:
-    """Count each pair's correct answers (N,): pairs with its image, plus those with its caption, minus both."""
+    """Count each pair's correct answers (N,), by inclusion-exclusion of those with its image and with its caption."""
     image, caption = groups["image"], groups["caption"]
     _, both = torch.stack([image, caption], dim=1).unique(dim=0, return_inverse=True)
     members = [group.unique(return_inverse=True)[1] for group in (image, caption, both)]

@@ -8,7 +8,7 @@ from model.data.remote_shards import local_shards
 from model.errors import ModelError
 from model.runs import RunOverview, in_order, is_training_run, overview
 
-_EXPLANATIONS = "explanations"  # subfolder of a demo run, or of the end-to-end flow
+_EXPLANATIONS = "explanations"  # subfolder in the output of the demo or of the end-to-end flow
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def find_sources(places: Sequence[Path]) -> Sources:
     If they hold no explanations, those that the runs were trained on are used. The runs keep the order of the folders,
     and are sorted by `in_order` within a folder, except that plain CLIP always comes first.
 
-    Raises ModelError if a place holds neither, or if several hold explanations.
+    Raises ModelError if a folder holds neither, or if several hold explanations.
     """
     runs: list[RunOverview] = []
     folders: list[Path] = []
@@ -61,7 +61,7 @@ def has_shards(folder: Path) -> bool:
 
 
 def _named(runs: list[RunOverview]) -> dict[str, RunOverview]:
-    """Key runs by folder name; duplicates get the parent folder's name, too, or a number."""
+    """Key runs by folder name; if names clash, the parent folder's name is added, or else a number."""
     names = [run.location.resolve().name for run in runs]
     if len(set(names)) < len(names):
         names = ["/".join(run.location.resolve().parts[-2:]) for run in runs]

@@ -24,7 +24,7 @@ class Gallery:
 
 
 def splits_embedded(folder: Path) -> list[str]:
-    """List the splits with saved embeddings, without checking these. Raises ModelError for a damaged index."""
+    """List the splits with saved embeddings, without reading the embeddings. Raises ModelError for a damaged index."""
     if (folder / ABOUT).is_file():
         return sorted(open_index(folder).about["splits"])
     return sorted(path.name.removesuffix(_SAVED) for path in folder.glob(f"*{_SAVED}"))

@@ -21,7 +21,7 @@ from model.data.images import Preprocessing, decode_bytes
 from model.errors import ModelError
 from model.search.index import EMBEDDINGS, Index
 
-_ROWS = 1 << 16  # images scored at once: 128 MiB at 512 numbers in fp32
+_ROWS = 1 << 16  # images scored at once: 128 MiB for embeddings of width 512 in fp32
 
 
 @dataclass(frozen=True)

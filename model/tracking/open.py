@@ -33,14 +33,15 @@ def open_trackers(
 
     Raises ModelError if a new run's tracker cannot be opened. A resumed run continues without it and prints why.
     """
-    from model.tracking.learning_curves import LearningCurves  # late, as matplotlib and TensorBoard take 2 s to
-    from model.tracking.tensorboard import TensorBoard  # import and only a run's first process needs them
+    # imported late: matplotlib and TensorBoard take 2 s, and only the first process of a run needs them
+    from model.tracking.learning_curves import LearningCurves
+    from model.tracking.tensorboard import TensorBoard
 
     opened: list[Tracker] = [TensorBoard(run, resumed_from), LearningCurves(run)]
     for name in settings.log.trackers:
         try:
             opened.append(_open(name, run, settings.as_plain(), resumed=resumed_from is not None))
-        except Exception as error:  # each tracker has its own errors: no login, no server, no such project
+        except Exception as error:  # each tracker raises its own errors: no login, no server, no such project
             if resumed_from is None:
                 advice = "fix this, or remove it from log.trackers"
                 raise ModelError(f"{name} cannot be used: {reason(error)}; {advice}") from error

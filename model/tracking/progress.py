@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 _RECENT_STEPS = 100
 _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 600.0  # seconds between lines
-_WAIT_SHARE = 0.05  # as a share of the time since the start: 60 lines in the first hour, about a thousand in a week
+_WAIT_SHARE = 0.05  # share of the time since the start; gives 60 lines in the first hour, about a thousand in a week
 _BAR = "{desc} {percentage:3.0f}%|{bar:16}| {n_fmt}/{total_fmt}{postfix}"
 
 
