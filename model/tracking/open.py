@@ -45,7 +45,7 @@ def open_trackers(
             if resumed_from is None:
                 advice = "fix this, or remove it from log.trackers"
                 raise ModelError(f"{name} cannot be used: {reason(error)}; {advice}") from error
-            say(f"{name} gets no numbers of this resumed run: {reason(error)}")
+            say(f"{name} does not receive the metrics of this resumed run: {reason(error)}")
     return Trackers(opened, say, every=settings.log.every or -(-steps // _MOST_POINTS))
 
 

@@ -97,7 +97,7 @@ def having(name: str, value: torch.Tensor):
         (without("visual.conv1.weight"), r"lacks 'visual\.conv1\.weight'"),
         (having("positional_embedding", torch.zeros(4)), r"'positional_embedding' has shape \(4,\)"),
         (having("visual.layer1.0.conv1.weight", torch.zeros(1)), "ResNet"),
-        (having("visual.positional_embedding", torch.zeros(12, 64)), "12 positions: not one more than a square"),
+        (having("visual.positional_embedding", torch.zeros(12, 64)), "12 positions, which is not a square grid"),
         (without("expert"), "gates, but not the experts"),
         (lambda state: [1, 2], "holds a list"),
     ],

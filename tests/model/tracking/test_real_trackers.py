@@ -137,7 +137,9 @@ def test_a_server_that_is_not_there_is_said_without_the_password(run, settings):
         assert done.returncode == code
         said = done.stdout if code == 0 else done.stderr.splitlines()[-1]
         assert (
-            "gets no numbers of this resumed run" if code == 0 else "model.errors.ModelError: mlflow cannot"
+            "does not receive the metrics of this resumed run"
+            if code == 0
+            else "model.errors.ModelError: mlflow cannot"
         ) in said
         assert "hunter22" not in said and "127.0.0.1" in said
     assert [line["step"] for line in read_log(run) if line["kind"] == "step"] == [4, 5, 6, 7, 8, 9]
