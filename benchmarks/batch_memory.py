@@ -87,7 +87,9 @@ def main(
         list[int] | None, typer.Option(min=2, help="repeatable; by default 8 to 64, GPU 128 to 4096")
     ] = None,
     micro_batch: Annotated[int | None, typer.Option(min=1, help="by default 8, on a GPU 128")] = None,
-    at_once_up_to: Annotated[int | None, typer.Option(min=0, help="larger batches in micro-batches only")] = None,
+    at_once_up_to: Annotated[
+        int | None, typer.Option(min=0, help="run batches above this size only with micro-batches")
+    ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="plain CLIP instead of EntityCLIP")] = False,
     device: Annotated[Literal["cpu", "cuda"], typer.Option(help="where")] = "cpu",
     bf16: Annotated[bool | None, typer.Option(help="bf16 autocast; by default on a GPU only")] = None,

@@ -177,7 +177,7 @@ class Bench:
 
 
 def main(
-    prompts: Annotated[int, typer.Option(help="how many of the demo world's captions")] = 2_000,
+    prompts: Annotated[int, typer.Option(help="number of captions to use from the demo world")] = 2_000,
     max_num_seqs: Annotated[int, typer.Option(help="sequences that vLLM batches")] = 256,
     rounds: Annotated[int, typer.Option(help="how often each is measured")] = 3,
     with_run_batch: Annotated[bool, typer.Option(help="measure vLLM's batch runner, two starts a round")] = True,

@@ -2,7 +2,7 @@
 
 Generates shards of a few rows with an engine that answers instantly; each measurement has its own process. The buckets
 run in a plain loop, and as tasks of the real flow on a temporary server, on as many threads; the difference is the cost
-of the tasks. Then, with all shards existing, ranges run as child runs on a real worker. API calls are counted in the
+of the tasks. Finally, once all shards exist, ranges run as child runs on a real worker. API calls are counted in the
 flow's process. docs/prefect.md has the results and what they imply for the size of a shard.
 """
 

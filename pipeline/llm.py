@@ -97,7 +97,7 @@ def find_language_model(manifest: Manifest) -> LanguageModel:
         raise PipelineError(f"generation.model: no model folder at {folder}")
     if manifest.generation.revision is None:
         raise PipelineError(
-            f"generation.model: {name} is not a folder at {folder}; if it is a hub model, "
+            f"generation.model: there is no folder {name} at {folder}; if it is a hub model, "
             "set generation.revision to a commit or tag, so that the run can be repeated"
         )
     return LanguageModel(name, manifest.generation.revision, name, is_local=False)

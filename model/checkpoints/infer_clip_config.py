@@ -82,9 +82,7 @@ def sizes_of(
     positions, _ = _shape(state, "visual.positional_embedding", 2)
     grid = math.isqrt(max(positions - 1, 0))
     if grid == 0 or grid * grid != positions - 1:
-        raise ModelError(
-            f"visual.positional_embedding has {positions} positions, which is not a square grid of patches plus one class token"
-        )
+        raise ModelError(f"visual.positional_embedding has {positions} positions, which is not a square grid plus one")
     vocabulary, text_width = _shape(state, "token_embedding.weight", 2)
     context, _ = _shape(state, "positional_embedding", 2)
     if eot_id is not None and not 0 <= eot_id < vocabulary:

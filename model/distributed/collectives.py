@@ -61,7 +61,7 @@ class DistributedBatch(LocalBatch):
     """A batch of B rows, some of which are in this process."""
 
     def __init__(self, rank: int, sizes: list[int], longest: int) -> None:
-        """Describe a batch of which process r holds `sizes[r]` rows and no text has more than `longest` tokens."""
+        """Describe a batch in which process r holds `sizes[r]` rows and every text has at most `longest` tokens."""
         super().__init__(sum(sizes))
         self.processes, self.rank, self.sizes, self.longest = len(sizes), rank, sizes, longest
         self.first = sum(sizes[:rank])

@@ -85,7 +85,7 @@ class DivergenceSettings(Section):
         description="limit of the total loss relative to its recent median, or to 1 if that is less; null: off",
     )
     gradient_factor: float | None = Field(
-        default=1000, gt=1, description="likewise for the gradient's norm before clipping; null: off"
+        default=1000, gt=1, description="the same limit for the gradient norm before clipping; null: off"
     )
     window: int = Field(default=100, ge=1, description="number of recent steps")
 

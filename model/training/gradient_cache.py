@@ -106,7 +106,7 @@ def check_rows_are_independent(model: nn.Module, why: str) -> None:
             raise ModelError(
                 f"{why}: {name} is a batch normalisation, which in training makes every row depend on the other rows "
                 "of its micro-batch and would change the result. Train a Vision Transformer, or this tower with "
-                "frozen statistics or in one piece"
+                "frozen statistics, or without micro-batches and in one process"
             )
 
 

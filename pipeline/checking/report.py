@@ -39,7 +39,7 @@ def example(rows: PairFile, row: int, detail: str) -> Example:
 
 
 def captions(rows: PairFile, some: Iterable[int]) -> list[Example]:
-    """Return rows as examples that quote their captions."""
+    """Convert rows to report examples that show their captions."""
     return [example(rows, row, quoted(rows.pair(row).caption)) for row in some]
 
 

@@ -21,7 +21,7 @@ class Wanted:
 
     Attributes:
         where: condition in DuckDB's SQL; all other options apply only to rows that meet it.
-        sample: number of random rows to show; with `diff`, number of differences; with `export`, of rows to export.
+        sample: number of random rows to show; with `diff`, of differences; with `export`, of rows to write.
         ids: ids of rows to show.
         diff: location of another generation of the same pairs, to compare with.
         export: format of the exported file.

@@ -56,7 +56,7 @@ def _check(header: list[str], source: Source) -> None:
     if twice:
         raise PipelineError(
             f"{source.location}, line 1: duplicate column names: {', '.join(map(repr, twice))}; the first line "
-            "must name the columns, or dataset.header if no line does"
+            "must name the columns, or dataset.header, for a file without such a line"
         )
 
 

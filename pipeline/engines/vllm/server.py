@@ -182,7 +182,7 @@ class VllmServer:
             if unwanted.wait(_POLL_SECONDS):
                 raise PipelineError("vLLM is no longer wanted")
         raise PipelineError(
-            f"vLLM was not healthy within {self._settings.startup_timeout:.0f} s "
+            f"vLLM did not become healthy within {self._settings.startup_timeout:.0f} s "
             f"(generation.engine.startup_timeout); {self.log_tail()}"
         )
 

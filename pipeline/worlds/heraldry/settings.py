@@ -47,7 +47,7 @@ class WorldSettings(BaseModel):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.train_main_min > self.train_main_max or self.train_rare_min > self.train_rare_max:
-            raise ValueError("the fewest training pictures of a house must not be more than the most")
+            raise ValueError("the minimum number of training pictures per house must not exceed the maximum")
         if self.main_houses + self.rare_houses == 0:
             raise ValueError("a world needs at least one house: set main_houses or rare_houses")
         if self.twin_houses % 2:
