@@ -31,7 +31,7 @@ class Progress:
         shown = bar and not self._lines
         self._bar = tqdm(total=total, desc=step, unit=f" {unit}", disable=not shown, delay=1.0, dynamic_ncols=True)
         self._lock = threading.Lock()
-        self._began = self._updated = self._printed = 0.0
+        self._began = self._printed = 0.0
         self._first = 0
         self._others: Counter[str] = Counter()
 
@@ -40,23 +40,23 @@ class Progress:
 
     def __exit__(self, *error: object) -> None:
         if self._lines and self._last_line and self.done:
-            self._print()
+            self._print(time.monotonic())
         self._bar.close()
 
     def add(self, units: int = 1, **others: int) -> None:
         """Count finished units, and other quantities whose rates are shown too, such as `tokens=40`."""
         with self._lock:
-            self._updated = time.monotonic()
+            now = time.monotonic()
             self.done += units
             self._others.update(others)
             if not self._began:  # rates exclude the time before the first units, such as loading a tokenizer
-                self._began, self._printed, self._first = self._updated, self._updated, self.done
+                self._began, self._printed, self._first = now, now, self.done
             if others:
-                self._bar.set_postfix_str(", ".join(self._other_rates()), refresh=False)
+                self._bar.set_postfix_str(", ".join(self._other_rates(now)), refresh=False)
             self._bar.update(units)
-            if self._lines and self._updated - self._printed >= _SECONDS_BETWEEN_LINES:
-                self._printed = self._updated
-                self._print()
+            if self._lines and now - self._printed >= _SECONDS_BETWEEN_LINES:
+                self._printed = now
+                self._print(now)
 
     def reduce_total(self, units: int) -> None:
         """Subtract units from the total, such as those that an earlier run finished."""
@@ -70,23 +70,27 @@ class Progress:
             self.add()
 
     def __str__(self) -> str:
-        """Return the state as one line, such as `17/41 images, 2 images/s, 12 s left`."""
-        rate = self._rate()
-        rates = ", ".join([f"{rate:,.0f} {self._unit}/s", *self._other_rates()])
+        """Return the present state as one line, such as `17/41 images, 2 images/s, 12 s left`."""
+        return self._at(time.monotonic())
+
+    def _at(self, now: float) -> str:
+        rate = self._rate(now)
+        rates = ", ".join([f"{rate:,.0f} {self._unit}/s", *self._other_rates(now)])
         if self.total is None:
             return f"{self.done:,} {self._unit}, {rates}"
         left = (self.total - self.done) / rate if rate else 0.0
         return f"{self.done:,}/{self.total:,} {self._unit}, {rates}, {duration(left)} left"
 
-    def _rate(self) -> float:
-        seconds = max(self._updated - self._began, 1e-3)
+    def _rate(self, now: float) -> float:
+        seconds = max(now - self._began, 1e-3)
         return (self.done - self._first or self.done) / seconds
 
-    def _other_rates(self) -> list[str]:
-        return [f"{self._rate() * count / self.done:,.0f} {name}/s" for name, count in self._others.items()]
+    def _other_rates(self, now: float) -> list[str]:
+        each = self._rate(now) / max(self.done, 1)
+        return [f"{each * count:,.0f} {name}/s" for name, count in self._others.items()]
 
-    def _print(self) -> None:
-        print(f"{self._step}: {self}", file=sys.stderr, flush=True)
+    def _print(self, now: float) -> None:
+        print(f"{self._step}: {self._at(now)}", file=sys.stderr, flush=True)
 
 
 def duration(seconds: float) -> str:
