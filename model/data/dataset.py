@@ -107,6 +107,10 @@ class TripleDataset(Dataset[LoadedRows]):
     def __len__(self) -> int:
         return len(self._rows)
 
+    def __getitem__(self, row: int) -> LoadedRows:
+        """Load one row; the result has no rows and one failure if its image is unusable."""
+        return self.__getitems__([row])
+
     def __getitems__(self, rows: Sequence[int | PackedRow]) -> LoadedRows:
         """Load rows, skipping those without a usable image, which may be all of them."""
         numbers = [row.row if isinstance(row, PackedRow) else row for row in rows]

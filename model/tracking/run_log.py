@@ -66,6 +66,7 @@ class RunLog:
     ) -> None:
         """Log an optimiser step; `seconds` is the time since the start, without validations."""
         # five digits are enough for reading, and halve the line's length
+        # five digits are enough for a mean over a batch, and halve the log
         report = {name: float(f"{value:.5g}") for name, value in report.items()}
         line = {"kind": "step", "step": step, "of": self._steps, "losses": losses, "report": report}
         self._write(line | {"lr": rates, "seconds": seconds})

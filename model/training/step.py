@@ -26,11 +26,8 @@ def to_floats(*groups: dict[str, Tensor]) -> list[dict[str, float]]:
 
 
 def measured(report: dict[str, float]) -> dict[str, float]:
-    """Drop values that are not finite (0 / 0 where a step had nothing to measure), because JSON has no NaN.
-
-    Values are rounded to five digits, enough for a mean over a batch, which halves the log.
-    """
-    return {name: float(f"{value:.5g}") for name, value in report.items() if math.isfinite(value)}
+    """Drop values that are not finite (0 / 0 where a step had nothing to measure), because JSON has no NaN."""
+    return {name: value for name, value in report.items() if math.isfinite(value)}
 
 
 class StepValues(NamedTuple):

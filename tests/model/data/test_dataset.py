@@ -53,6 +53,13 @@ def test_cached_or_not_the_batch_is_the_same(folder, towers):
     assert "1 images could not be used" in cached.summary()
 
 
+def test_a_row_by_its_number(folder, towers):
+    triples = load(folder, towers, 0)
+    one, bad = triples[4], triples[5]
+    assert one.rows == [4] and one.pixels.shape == (1, 3, *triples.image_size) and not one.failures
+    assert not bad.rows and [failure.row for failure in bad.failures] == [5]
+
+
 @pytest.mark.parametrize("mask_padding", [True, False])
 def test_trimming_changes_no_loss_where_padding_is_masked(folder, towers, mask_padding):
     method = MethodSettings(image_experts=1, shared_experts=2, text_experts=1, mask_padding=mask_padding)
