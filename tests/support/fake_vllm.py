@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 
 Prompt = tuple[int, ...]
@@ -63,10 +64,18 @@ class FakeVllm:
         bodies: of every generation request.
         faults: one is used up by every request; refused: prompts that get HTTP 400, broken: HTTP 500, always.
         most_in_flight: prompts at once.
+        hold: while this file exists, requests get no answer.
     """
 
     def __init__(
-        self, model: str, *, key: str | None = None, seconds: float = 0.0, version: str = "0.32.0", port: int = 0
+        self,
+        model: str,
+        *,
+        key: str | None = None,
+        seconds: float = 0.0,
+        version: str = "0.32.0",
+        port: int = 0,
+        hold: Path | None = None,
     ) -> None:
         self.model, self.key, self.seconds, self.version = model, key, seconds, version
         self.asked: Counter[Prompt] = Counter()
@@ -78,6 +87,7 @@ class FakeVllm:
         self.broken: set[Prompt] = set()
         self.most_in_flight = self.in_flight = 0
         self.lock = threading.Lock()
+        self.hold = hold
         self._port = port
 
     @property
@@ -175,6 +185,8 @@ class Handler(BaseHTTPRequestHandler):
             fake.most_in_flight = max(fake.most_in_flight, fake.in_flight)
             fault = fake.faults.popleft() if fake.faults else None
         time.sleep(fake.seconds)
+        while fake.hold is not None and fake.hold.exists():
+            time.sleep(0.02)
         with fake.lock:
             fake.in_flight -= len(prompts)
         if fault is not None:

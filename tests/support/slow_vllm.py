@@ -15,16 +15,17 @@ if sys.argv[1] == "-c":  # which vllm is installed?
 given = dict(zip(sys.argv, sys.argv[1:]))
 os.environ["PYTHONPATH"] = {root!r}
 fake = {root!r} + "/tests/support/fake_vllm_process.py"
-os.execv({python!r}, [{python!r}, fake, given["--port"], given["--served-model-name"], "{seconds}"])
+os.execv({python!r}, [{python!r}, fake, given["--port"], given["--served-model-name"], "{seconds}", {hold!r}])
 """
 
 
 def write_slow_dataset(folder: Path, llama: Path, name: str, pairs: int, *, seconds: float, **changes: Any) -> Path:
-    """Pairs and a manifest; eight prompts are answered together, `seconds` later."""
+    """Write pairs and a manifest; eight prompts are answered together, `seconds` later, none while `hold` exists."""
     folder.mkdir(parents=True)
     write_pairs(folder, pairs)
     python = folder / "python"
-    python.write_text(_PROGRAM.format(python=sys.executable, root=str(ROOT), seconds=seconds), encoding="utf-8")
+    words = {"python": sys.executable, "root": str(ROOT), "seconds": seconds, "hold": str(folder / "hold")}
+    python.write_text(_PROGRAM.format(**words), encoding="utf-8")
     python.chmod(0o755)
     engine = {"kind": "vllm", "python": "python", "concurrency": 8, "prompts_per_request": 1}
     judge = {"min_entities_share": 0.0, "clip_tokenizer": str(ROOT / "data_manifests" / "heraldry" / "clip")}

@@ -40,6 +40,8 @@ def test_a_range_survives_its_worker(lab: PrefectLab) -> None:
     first = lab.worker("first", limit=2)
     parent = lab.run("generate-explanations/fanned", ranges=2)
     wait_for(lambda: flow_processes(first))  # it has the parent, and room for one range
+    hold = lab.folder / "fanned" / "hold"
+    hold.touch()  # or the first worker makes both ranges before the second has started
     second = lab.worker("second", limit=1)
     wait_for(lambda: flow_processes(second))
     before = wait_for(lambda: [run for run in lab.runs() if run["id"] != str(parent)])
@@ -48,9 +50,12 @@ def test_a_range_survives_its_worker(lab: PrefectLab) -> None:
     victim = wait_for(lambda: _run_of(lab, process.pid))
     mine = range(victim["parameters"]["first"], victim["parameters"]["last"] + 1)
     spools = [output / "_spool" / f"bucket-{bucket:05d}.jsonl" for bucket in mine]
+    hold.unlink()
     wait_for(lambda: sum(len(s.completions) for path in spools for s in read_spool(path)) >= 10)
+    hold.touch()  # so that its range is not finished when it is killed
     lab.kill(second)
     wait_for(lambda: _are_gone([process]))
+    hold.unlink()
 
     state = lab.ended(parent)
     assert (state["type"], state["message"]) == ("COMPLETED", f"{PAIRS} ok; generated in ranges")
@@ -76,6 +81,8 @@ def test_a_killed_run_is_cleared_and_a_cancelled_one_stopped_and_each_is_resumed
     worker = lab.worker("third", limit=2)
     killed = lab.run("generate-explanations/cancelled")
     wait_for(lambda: _answers(spool) >= 10)
+    hold = lab.folder / "cancelled" / "hold"
+    hold.touch()  # a slow machine takes longer over the next commands than the run would
     second = lab.run("generate-explanations/cancelled")
     state = lab.ended(second)
     assert (state["type"], state["message"]) == ("CANCELLED", "Deployment concurrency limit reached.")
@@ -83,6 +90,7 @@ def test_a_killed_run_is_cleared_and_a_cancelled_one_stopped_and_each_is_resumed
     lab.kill(worker)
     wait_for(lambda: _are_gone(family))
     kept = _answers(spool)
+    hold.unlink()
     assert lab.state(killed)["type"] == "RUNNING", "as Prefect leaves it, with its slot"
     clear = [sys.executable, "-m", "flows.cli", "clear-stale-runs"]
     said = subprocess.run(clear, env=lab.environment, capture_output=True, text=True, check=True).stdout
@@ -92,10 +100,12 @@ def test_a_killed_run_is_cleared_and_a_cancelled_one_stopped_and_each_is_resumed
     worker = lab.worker("fourth", limit=2)
     cancelled = lab.run("generate-explanations/cancelled")
     wait_for(lambda: _answers(spool) >= kept + 10)
+    hold.touch()
     family = _family(worker)
     lab.prefect("flow-run", "cancel", str(cancelled))
     assert lab.ended(cancelled)["type"] == "CANCELLED"
     wait_for(lambda: _are_gone(family))
+    hold.unlink()
     kept = _answers(spool) + len(all_rows(spool.parent))
     assert 20 <= kept < PAIRS
     resumed = lab.run("generate-explanations/cancelled")
