@@ -36,7 +36,7 @@ def run_flow(manifest: Path, *, profile: bool = False) -> dict[str, float]:
     """
     start = time.monotonic()
     from flows import generate
-    from flows.orchestration import bucket_tasks
+    from pipeline.generation import generate as generation
 
     moments: list[float] = []
 
@@ -49,7 +49,7 @@ def run_flow(manifest: Path, *, profile: bool = False) -> dict[str, float]:
 
     profiler = cProfile.Profile()
     with (
-        mock.patch.object(bucket_tasks, "engine_for", lambda job: InstantEngine()),
+        mock.patch.object(generation, "engine_for", lambda job: InstantEngine()),
         mock.patch.object(generate, "open_job", timed(generate.open_job)),
         mock.patch.object(generate, "publish_explanations", timed(generate.publish_explanations)),
     ):

@@ -13,7 +13,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["cli"],
         ["demo", "run_all", "reproduce"],
         ["generate", "generate_range", "train", "evaluate"],
-        ["orchestration", "browser", "report", "paper_benchmarks"],
+        ["orchestration", "stages", "browser", "report", "paper_benchmarks"],
         ["display", "project_paths", "arms"],
     ],
     "pipeline": [

@@ -1,4 +1,4 @@
-"""The flow that runs everything on the demo world, from the manifest to the report."""
+"""Runs everything on the demo world, from the manifest to the report."""
 
 import resource
 import time
@@ -6,18 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from prefect import flow
-
 from flows.arms import ARMS
 from flows.display.printing import console
 from flows.display.retrieval import show_arms
 from flows.display.summaries import show_generation, show_training
-from flows.evaluate import evaluate_entityclip
-from flows.generate import generate_explanations
-from flows.orchestration.states import stops_with_its_child
 from flows.project_paths import PROJECT
 from flows.report import show_files
-from flows.train import train_entityclip
+from flows.stages import Stages
 from model.report.write import Report, write_report
 from model.settings.load import load_settings
 from model.training.run_dir import can_go_on, is_finished
@@ -27,10 +22,12 @@ MANIFEST = PROJECT / "data_manifests" / "heraldry.yaml"
 CONFIG = PROJECT / "data_manifests" / "heraldry" / "train.yaml"
 
 
-@flow(name="entityclip-demo")
-@stops_with_its_child
 def run_demo(
-    engine: EngineKind = "transformers", out: Path | None = None, manifest: Path = MANIFEST, config: Path = CONFIG
+    stages: Stages,
+    engine: EngineKind = "transformers",
+    out: Path | None = None,
+    manifest: Path = MANIFEST,
+    config: Path = CONFIG,
 ) -> Report:
     """Generate explanations, train all arms on them with the same budget, evaluate, and write the report.
 
@@ -38,6 +35,7 @@ def run_demo(
     resume from their last saved state.
 
     Args:
+        stages: runs the stages, as Prefect flows or without Prefect.
         engine: engine that generates the explanations.
         out: run folder; by default `runs/heraldry`, or `runs/heraldry-vllm` for vLLM.
         manifest: dataset and generation settings; by default those of the shipped demo world.
@@ -47,35 +45,35 @@ def run_demo(
         out.resolve() if out else PROJECT / "runs" / ("heraldry" if engine == "transformers" else f"heraldry-{engine}")
     )
     explanations = out / "explanations"
-    stages: dict[str, float] = {}
-    with _timed(stages, "generate"):
-        show_generation(generate_explanations(manifest, engine=engine, output=str(explanations)))
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "generate"):
+        show_generation(stages.generate(manifest, engine=engine, output=str(explanations)))
     runs = {arm: out / arm for arm in ARMS}
     for arm, run in runs.items():
         overrides = [*ARMS[arm], f"data.explanations={explanations}"]
-        with _timed(stages, f"train {arm}"):
+        with _timed(seconds, f"train {arm}"):
             settings = load_settings(config, overrides)
             if is_finished(run, settings):
                 console.print(f"{arm}: already trained with these settings on these shards")
             else:
                 console.rule(f"training {arm}", align="left")
-                show_training(train_entityclip(config, run, overrides, overwrite=not can_go_on(run, settings)))
+                show_training(stages.train(config, run, overrides, overwrite=not can_go_on(run, settings)))
     for arm, run in runs.items():
-        with _timed(stages, f"evaluate {arm}"):
-            evaluate_entityclip(run)
-    with _timed(stages, "report"):
+        with _timed(seconds, f"evaluate {arm}"):
+            stages.evaluate(run)
+    with _timed(seconds, "report"):
         report = write_report(out, "EntityCLIP on the heraldry world", runs)
     show_arms(report.metrics)
     console.print(report.verdict, style="bold", markup=False)
     show_files(report)
-    console.print("seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items()), markup=False)
+    console.print("seconds: " + ", ".join(f"{name} {took:.1f}" for name, took in seconds.items()), markup=False)
     peaks = [resource.getrusage(who).ru_maxrss / 2**20 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     console.print(f"peak memory: this process {peaks[0]:.2f} GiB, largest child {peaks[1]:.2f} GiB")
     return report
 
 
 @contextmanager
-def _timed(stages: dict[str, float], name: str) -> Iterator[None]:
+def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     began = time.monotonic()
     yield
-    stages[name] = time.monotonic() - began
+    seconds[name] = time.monotonic() - began

@@ -10,7 +10,7 @@ from flows.orchestration.parameters import Positive
 from flows.orchestration.progress_artifact import ProgressArtifact
 from flows.orchestration.states import completed
 from flows.project_paths import in_project
-from model.launch.evaluate import evaluate_in_processes
+from flows.stages import evaluate
 
 
 @flow(name="evaluate-entityclip")
@@ -31,12 +31,9 @@ def evaluate_entityclip(
         allow_partial: accept incomplete explanations.
         nproc: number of processes on this machine that share the encoding, each with its own GPU if there are GPUs.
     """
-    folder = in_project(run)
     with ProgressArtifact("measuring"):
-        other = explanations and in_project(explanations)
-        how: dict[str, Any] = {"explanations": other, "allow_partial": allow_partial, "count": nproc}
-        by_split = evaluate_in_processes(folder, splits or (), **how)
-    publish_metrics(folder, by_split)
+        by_split = evaluate(run, splits, explanations, allow_partial, nproc)
+    publish_metrics(in_project(run), by_split)
     found = [
         f"{metrics['mean_recall']:.1f} % on the {split} split, {metrics['gallery']:,} candidates"
         for split, metrics in by_split.items()

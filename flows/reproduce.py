@@ -1,20 +1,15 @@
-"""The flow that reproduces the paper's tables on one of its benchmarks; if called again, it resumes."""
+"""Reproduces the paper's tables on one of its benchmarks; if called again, it resumes."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
-
 from entityclip.contract.atomic_files import write_json, written_whole
 from flows.display.check import show_check
 from flows.display.printing import console, show_lines
 from flows.display.summaries import show_generation, show_training
-from flows.evaluate import evaluate_entityclip
-from flows.generate import generate_explanations
-from flows.orchestration.states import stops_with_its_child
 from flows.paper_benchmarks import PAPER_ARMS, Reproduction, open_reproduction, released_explanations
-from flows.train import train_entityclip
+from flows.stages import Stages
 from model.evaluation.arms_table import ArmsTable, arms_table
 from model.evaluation.evaluate import read_metrics
 from model.settings.load import load_settings
@@ -25,9 +20,8 @@ from pipeline.errors import PipelineError
 from pipeline.import_released.importer import import_explanations
 
 
-@flow(name="reproduce-entityclip")
-@stops_with_its_child
 def reproduce(
+    stages: Stages,
     benchmark: str,
     root: Path,
     out: Path,
@@ -40,6 +34,7 @@ def reproduce(
     """Check the data, import or generate explanations, train each arm with each seed, evaluate, and write the table.
 
     Args:
+        stages: runs the stages, as Prefect flows or without Prefect.
         benchmark: n24news, visualnews or goodnews.
         root: folder with the benchmark's published files; released explanations found there are imported.
         out: folder for all results.
@@ -56,7 +51,7 @@ def reproduce(
     reproduction.write_manifest(root, manifest)
     released = [] if generate else released_explanations(reproduction.benchmark, root)
     _check(reproduction, generation=not released, force=force)
-    shards, complete = _explain(reproduction, released)
+    shards, complete = _explain(stages, reproduction, released)
     reproduction.write_config(shards)
     partial = [] if complete else ["data.allow_partial=true"]
     changed = {arm: [*method, *(overrides or []), *partial] for arm, method in PAPER_ARMS.items()}
@@ -74,9 +69,9 @@ def reproduce(
         else:
             overwrite = not can_go_on(run, wanted)
             overridden = [*changed[arm], f"seed={seed}"]
-            show_training(train_entityclip(reproduction.config, run, overridden, overwrite=overwrite))
+            show_training(stages.train(reproduction.config, run, overridden, overwrite=overwrite))
         if not is_measured(run, wanted):
-            evaluate_entityclip(run)
+            stages.evaluate(run)
         metrics = read_metrics(run)
         measured[arm][seed] = metrics["splits"][wanted.data.splits.test] | {"step": metrics["step"]}
     table = arms_table(measured)
@@ -106,11 +101,11 @@ def _check(reproduction: Reproduction, *, generation: bool, force: bool) -> None
         raise PipelineError("the check found errors (see above); fix them, or continue anyway with --force")
 
 
-def _explain(reproduction: Reproduction, released: list[Path]) -> tuple[Path, bool]:
+def _explain(stages: Stages, reproduction: Reproduction, released: list[Path]) -> tuple[Path, bool]:
     """Import or generate explanations; return the folder of shards, and whether every pair has a row."""
     console.rule("explanations", align="left")
     if not released:
-        show_generation(generate_explanations(reproduction.manifest))
+        show_generation(stages.generate(reproduction.manifest))
         return reproduction.folder / "explanations", True
     show_lines(f"released ones: {', '.join(map(str, released))}")
     shards = reproduction.folder / "explanations-released"

@@ -8,10 +8,7 @@ from flows.orchestration.artifacts import publish_training
 from flows.orchestration.parameters import Override, Positive
 from flows.orchestration.progress_artifact import Now, ProgressArtifact
 from flows.orchestration.states import completed, stopped
-from flows.project_paths import absolute_overrides, in_project, naming_the_manifest
-from model.errors import ModelError
-from model.launch.train import train_in_processes
-from model.settings.load import load_settings
+from flows.stages import train
 from model.tracking.run_log import read_log
 from model.training.loop import TrainResult
 from model.training.stop_signal import Stopped
@@ -39,17 +36,13 @@ def train_entityclip(
         allow_partial: accept incomplete explanations, as `data.allow_partial` does.
         nproc: number of processes on this machine that share every batch, each with its own GPU if there are GPUs.
     """
-    partial = ["data.allow_partial=true"] if allow_partial else []
-    settings = load_settings(in_project(config), [*absolute_overrides(overrides or []), *partial])
     with ProgressArtifact("reading the explanations") as live:
 
         def on_step(step: int, steps: int, losses: dict[str, float]) -> None:
             live.describe = lambda: Now(100.0 * step / steps, f"step {step} of {steps}, loss {losses['total']:.4f}")
 
         try:
-            result = train_in_processes(settings, in_project(run), nproc, on_step, overwrite=overwrite)
-        except ModelError as error:
-            raise ModelError(naming_the_manifest(str(error), settings.data.explanations)) from error
+            result = train(config, run, overrides, overwrite, allow_partial, nproc, on_step)
         except Stopped as stop:
             return stopped(str(stop))
     publish_training(result, list(read_log(result.out)))

@@ -32,8 +32,6 @@ MAY_IMPORT_PREFECT = {
     "train",
     "evaluate",
     "run_all",
-    "demo",
-    "reproduce",
     "orchestration",
 }
 

@@ -18,8 +18,9 @@ def main(
     workers: Annotated[int | None, typer.Option(min=1, help="concurrent runs; by default one per core")] = None,
 ) -> None:
     """Run the ablation and print its table."""
-    from benchmarks.ablation.flow import ablate
     from flows.orchestration.interrupt import stop_soon_on_interrupt
+
+    from benchmarks.ablation.flow import ablate
 
     if quick + confirm + harder > 1:
         raise typer.BadParameter("--quick, --confirm and --harder are sizes; give one")

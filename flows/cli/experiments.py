@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.orchestration.interrupt import exit_zero_when_stopped
-from flows.orchestration.temporary_server import start_temporary_server
+from flows.cli.stages import exit_zero_when_stopped, open_stages, run_together
 from pipeline.manifest.engine_kind import EngineKind
 
 
@@ -15,11 +14,11 @@ def demo(
     out: Annotated[Path | None, typer.Option("--out", help="run folder; by default runs/heraldry")] = None,
 ) -> None:
     """Run everything on the demo world: generate, train three ways, evaluate, report."""
-    start_temporary_server()
+    stages = open_stages()
     from flows.demo import run_demo
 
     with exit_zero_when_stopped():
-        run_demo(engine=engine, out=out)
+        run_together(stages, "entityclip-demo", lambda: run_demo(stages, engine=engine, out=out))
 
 
 def reproduce(
@@ -40,8 +39,8 @@ def reproduce(
     from flows.paper_benchmarks import open_reproduction
 
     folder = (out or Path("runs") / f"reproduce-{benchmark}").absolute()
-    open_reproduction(benchmark, root, folder)  # so that errors are reported before Prefect starts
-    start_temporary_server()
+    open_reproduction(benchmark, root, folder)  # so that errors are reported before anything slow
+    stages = open_stages()
     from flows.display.printing import console, show_lines
     from flows.display.retrieval import show_arms_table
     from flows.project_paths import absolute_overrides
@@ -51,6 +50,12 @@ def reproduce(
     seeds = list(dict.fromkeys(seed or (42, 43, 44)))
     other = manifest and manifest.absolute()
     with exit_zero_when_stopped():
-        table = reproduce_entityclip(benchmark, root.absolute(), folder, seeds, generate, other, overrides, force)
+        table = run_together(
+            stages,
+            "reproduce-entityclip",
+            lambda: reproduce_entityclip(
+                stages, benchmark, root.absolute(), folder, seeds, generate, other, overrides, force
+            ),
+        )
         show_arms_table(table, console)
         show_lines(f"table: {folder / 'table.md'}")

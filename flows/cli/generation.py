@@ -7,7 +7,7 @@ import typer
 
 from entityclip.contract.locations import is_url
 from flows.cli.options import EngineOption, Limit, ManifestPath, Output, RedoMaxTokens, RedoOption
-from flows.orchestration.temporary_server import start_temporary_server
+from flows.cli.stages import open_stages
 
 
 def generate(
@@ -22,15 +22,14 @@ def generate(
     from pipeline.generation.redo import parse_redo
     from pipeline.job import open_job
 
-    job = open_job(manifest, engine=engine, output=out)  # so that errors are reported before Prefect starts
+    job = open_job(manifest, engine=engine, output=out)  # so that errors are reported before anything slow
     parse_redo(redo, redo_max_tokens)
-    start_temporary_server()
+    stages = open_stages()
     from flows.display.printing import show_lines
     from flows.display.summaries import next_steps, show_generation
-    from flows.generate import generate_explanations
 
     location = out if out is None or is_url(out) else str(Path(out).absolute())
-    summary = generate_explanations(manifest.absolute(), limit, engine, location, redo, redo_max_tokens)
+    summary = stages.generate(manifest.absolute(), limit, engine, location, redo, redo_max_tokens)
     show_generation(summary)
     options = {"--limit": limit, "--engine": engine, "--out": out}
     given = [word for name, value in options.items() if value is not None for word in (name, str(value))]

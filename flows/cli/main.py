@@ -1,7 +1,7 @@
 """The `entityclip` command.
 
-Exit codes: 0 done, or stopped by SIGTERM with its work saved; 1 failed; 2 an error that the user can fix (the message
-says how); 130 interrupted.
+Exit codes: 0 done, or training stopped by SIGTERM with its state saved; 1 failed; 2 an error that the user can fix (the
+message says how); 130 interrupted; 143 stopped by SIGTERM.
 Prefect and torch take seconds to import, pyarrow and pydantic a fraction of a second, so each command imports only what
 it needs.
 """
@@ -16,8 +16,8 @@ from flows.cli.experiments import demo, reproduce
 from flows.cli.generation import generate, import_explanations, pack, reclean
 from flows.cli.inspection import index, inspect, report, search, serve
 from flows.cli.maintenance import clear_stale_runs
+from flows.cli.signals import stop_soon_on_signals
 from flows.cli.training import evaluate, export, import_checkpoint, train
-from flows.orchestration.interrupt import stop_soon_on_interrupt
 from model.errors import ModelError, ProcessError
 from pipeline.errors import PipelineError
 
@@ -39,7 +39,7 @@ def main() -> None:
     # The command prints its own messages; Prefect's log, including tracebacks, still goes to its server.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
-    stop_soon_on_interrupt()
+    stop_soon_on_signals()
     try:
         app()
     except (PipelineError, ModelError) as error:

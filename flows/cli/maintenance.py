@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.orchestration.temporary_server import start_temporary_server
+from flows.orchestration.server import answering_server
 
 
 def clear_stale_runs(
@@ -14,7 +14,7 @@ def clear_stale_runs(
     dry_run: Annotated[bool, typer.Option(help="only list them")] = False,
 ) -> None:
     """Free the slots of flow runs that Prefect considers running although their process is gone."""
-    start_temporary_server()
+    answering_server()  # fails if there is none
     from flows.display.printing import show_lines
     from flows.orchestration.stale_runs import clear_stale_runs as clear
 

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.options import AllowPartial
-from flows.orchestration.interrupt import exit_zero_when_stopped
-from flows.orchestration.temporary_server import announced_if_slow, start_temporary_server
+from flows.cli.stages import exit_zero_when_stopped, open_stages
 
 
 def train(
@@ -30,15 +29,14 @@ def train(
     from model.settings.load import load_settings
 
     changed = [*([] if preset is None else [f"preset={preset}"]), *(override or [])]
-    load_settings(config, changed)  # so that errors are reported before Prefect starts
-    start_temporary_server()
+    load_settings(config, changed)  # so that errors are reported before anything slow
+    stages = open_stages()
     from flows.display.summaries import show_training
     from flows.project_paths import absolute_overrides
-    from flows.train import train_entityclip
 
     overrides = absolute_overrides(changed, Path.cwd())
     with exit_zero_when_stopped():
-        run = train_entityclip(config.absolute(), out.absolute(), overrides, overwrite, allow_partial, nproc)
+        run = stages.train(config.absolute(), out.absolute(), overrides, overwrite, allow_partial, nproc)
         show_training(run)
 
 
@@ -52,16 +50,14 @@ def evaluate(
     nproc: Annotated[int, typer.Option(min=1, help="processes that share the encoding, each with its own GPU")] = 1,
 ) -> None:
     """Evaluate the retrieval of a trained run with confidence intervals, and write metrics.json to its folder."""
-    with announced_if_slow("starting"):
-        from model.checkpoints.checkpoint import read_checkpoint_card
+    from model.checkpoints.checkpoint import read_checkpoint_card
 
-        read_checkpoint_card(run)  # so that errors are reported before Prefect starts
-    start_temporary_server()
+    read_checkpoint_card(run)  # so that errors are reported before anything slow
+    stages = open_stages()
     from flows.display.retrieval import show_arms
-    from flows.evaluate import evaluate_entityclip
 
     other = explanations and explanations.absolute()
-    for metrics in evaluate_entityclip(run.absolute(), split, other, allow_partial, nproc).values():
+    for metrics in stages.evaluate(run.absolute(), split, other, allow_partial, nproc).values():
         show_arms({run.name: metrics})
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
+from prefect import flow
 from prefect.exceptions import CancelledRun
 from prefect.states import Cancelled, Completed
 
@@ -47,3 +48,14 @@ def stops_with_its_child(work: Callable[P, R]) -> Callable[P, R]:
             return cast(R, stopped(str(child)))
 
     return run
+
+
+def run_in_one_flow(name: str, work: Callable[[], R]) -> R:
+    """Run `work`, whose flow runs become children of a flow run of this name."""
+
+    @flow(name=name)
+    @stops_with_its_child
+    def parent() -> R:
+        return work()
+
+    return parent()

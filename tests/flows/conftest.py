@@ -18,9 +18,11 @@ def prefect_server() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def process_as_it_was() -> Iterator[None]:
-    """The command takes Ctrl-C over and quietens Prefect through the environment; the next test knows nothing of it."""
-    environment, on_interrupt = dict(os.environ), signal.getsignal(signal.SIGINT)
+    """The command handles signals and quietens Prefect through the environment; the next test knows nothing of it."""
+    environment = dict(os.environ)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
-    signal.signal(signal.SIGINT, on_interrupt)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     for name in set(os.environ) - set(environment):
         del os.environ[name]

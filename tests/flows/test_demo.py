@@ -13,9 +13,8 @@ from flows.arms import ARMS
 from flows.cli.main import main
 from flows.demo import CONFIG, MANIFEST, run_demo
 from flows.run_all import run_entityclip
+from flows.stages import PLAIN
 from tests.support.site import served
-
-pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +43,7 @@ def test_demo_end_to_end_and_again(
     small: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manifest, config, out = small
-    report = run_demo(out=out, manifest=manifest, config=config)
+    report = run_demo(PLAIN, out=out, manifest=manifest, config=config)
     printed = capsys.readouterr().out
     assert "generated" in printed and "already trained" not in printed
     assert report.verdict.split()[0] in ("No", "anchors")
@@ -63,7 +62,7 @@ def test_demo_end_to_end_and_again(
     assert page.count('<li class="card"') == 64 and '<article class="query">' in page
     assert "report: " in printed and (out / "report_plots" / "expert_gates_2_entityclip.png").is_file()
 
-    again = run_demo(out=out, manifest=manifest, config=config)
+    again = run_demo(PLAIN, out=out, manifest=manifest, config=config)
     printed = capsys.readouterr().out
     assert "generated 0" in printed and printed.count("already trained") == 3
     assert again.metrics == report.metrics
@@ -96,7 +95,9 @@ def _the_other_commands_say_the_same(
 
 
 @pytest.mark.slow
-def test_the_chain_of_a_dataset_on_some_of_its_pairs(small: tuple[Path, Path, Path], tmp_path: Path) -> None:
+def test_the_chain_of_a_dataset_on_some_of_its_pairs(
+    small: tuple[Path, Path, Path], tmp_path: Path, prefect_server: None
+) -> None:
     manifest, config, _ = small
     content = yaml.safe_load(manifest.read_text())
     limited = manifest.with_name("limited.yaml")

@@ -14,6 +14,7 @@ import yaml
 
 from flows.cli.main import app, main
 from flows.demo import run_demo
+from flows.stages import PLAIN
 from tests.docs.documented_commands import ELSEWHERE, ROOT, Line, elsewhere, lines
 from tests.model.parity import load
 from tests.support.site import served
@@ -39,7 +40,7 @@ def _written_small(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Iterator[Path]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder as it is after `make demo`, with the files that pages name."""
     folder = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "data_manifests", folder / "data_manifests")
@@ -49,7 +50,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> I
     manifest = folder / "data_manifests" / "heraldry.yaml"
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        run_demo(out=runs / "heraldry", manifest=manifest, config=manifest.parent / "heraldry" / "train.yaml")
+        run_demo(PLAIN, out=runs / "heraldry", manifest=manifest, config=manifest.parent / "heraldry" / "train.yaml")
         shutil.copytree(runs / "heraldry" / "explanations", runs / "heraldry-vllm" / "explanations")
         shutil.copy(next((folder / "data").rglob("*.png")), folder / "some.png")
         reference = load(ROOT / "tests" / "data" / "reference" / "ete_202_d64_s303.safetensors")

@@ -16,7 +16,7 @@ from tests.model.tiny_clip import NAMES, WORDS, make_tiny_clip
 from tests.support.dataset import write_manifest
 from tests.support.news import write_explanations, write_goodnews, write_n24news, write_visualnews
 
-pytestmark = pytest.mark.usefixtures("prefect_server", "undrawn_curves")
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
 Run = Callable[..., tuple[int, str]]
 _TINY = {
     "method.image_experts": 1, "method.shared_experts": 1, "method.text_experts": 1,

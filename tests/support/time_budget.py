@@ -27,7 +27,6 @@ PARTS = (
             "flows/test_readme_prefect.py",
             "flows/test_reproduce.py",
             "flows/test_vllm_generation.py",
-            "flows/orchestration/test_temporary_server.py",
         ),
     ),
     Part(

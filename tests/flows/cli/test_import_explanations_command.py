@@ -24,7 +24,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 
 
 def test_import_train_evaluate(
-    tmp_path: Path, prefect_server: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write_n24news(tmp_path / "release", per_split=8)
     dataset = {"kind": "n24news", "root": "release"}

@@ -52,7 +52,7 @@ def test_a_users_mistake_is_a_message(
     assert "Traceback" not in err
 
 
-def test_unusable_data_is_named_before_prefect_starts_or_by_the_flow(
+def test_unusable_data_is_named_by_the_flow_without_a_traceback(
     tmp_path: Path, tiny_llama: Path, prefect_server: None
 ) -> None:
     """As a process of its own: Prefect's log must not put a traceback before the message either."""
@@ -76,7 +76,6 @@ def test_unusable_data_is_named_before_prefect_starts_or_by_the_flow(
 def test_generate_then_generate_again(
     tmp_path: Path,
     tiny_llama: Path,
-    prefect_server: None,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -109,7 +108,7 @@ def test_an_interrupt_ends_soon_and_keeps_what_was_answered(tmp_path: Path, tiny
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stderr is not None
     assert next(line for line in process.stderr if line.startswith("generate: "))
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: Prefect's temporary server gets it too
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     rest = process.stderr.read()
     assert process.wait() != 0
     assert "interrupted: finished work is kept" in rest

@@ -1,0 +1,91 @@
+"""The stages of a run without Prefect: generate, train, evaluate.
+
+The flows of the same names call these; the command line calls them directly if no Prefect server is configured.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.project_paths import absolute_overrides, in_project, location_in_project, naming_the_manifest
+
+if TYPE_CHECKING:  # each stage imports only what it needs: torch takes seconds
+    from model.training.loop import TrainResult
+    from pipeline.generation.summary import GenerationSummary
+    from pipeline.manifest.engine_kind import EngineKind
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The three stages, as plain functions or as flows; both take the parameters of the functions below."""
+
+    generate: "Callable[..., GenerationSummary]"
+    train: "Callable[..., TrainResult]"
+    evaluate: Callable[..., dict[str, dict[str, Any]]]
+
+
+def generate(
+    manifest: Path,
+    limit: int | None = None,
+    engine: "EngineKind | None" = None,
+    output: str | None = None,
+    redo: str | None = None,
+    redo_max_tokens: int | None = None,
+) -> "GenerationSummary":
+    """Generate explanations in this process; `flows.generate.generate_explanations` documents the parameters."""
+    from pipeline.generation.generate import generate as generate_shards
+    from pipeline.generation.redo import parse_redo
+    from pipeline.job import open_job
+
+    settings = parse_redo(redo, redo_max_tokens)
+    job = open_job(in_project(manifest), engine=engine, output=output and location_in_project(output))
+    return generate_shards(job, limit, settings)
+
+
+def train(
+    config: Path,
+    run: Path,
+    overrides: list[str] | None = None,
+    overwrite: bool = False,
+    allow_partial: bool = False,
+    nproc: int = 1,
+    on_step: Callable[[int, int, dict[str, float]], None] | None = None,
+) -> "TrainResult":
+    """Train a run; `flows.train.train_entityclip` documents the parameters.
+
+    Args:
+        on_step: called after every step with its number, the number of steps and the losses.
+
+    Raises:
+        Stopped: SIGTERM came; the state is saved.
+    """
+    from model.errors import ModelError
+    from model.launch.train import train_in_processes
+    from model.settings.load import load_settings
+
+    partial = ["data.allow_partial=true"] if allow_partial else []
+    settings = load_settings(in_project(config), [*absolute_overrides(overrides or []), *partial])
+    try:
+        return train_in_processes(settings, in_project(run), nproc, on_step, overwrite=overwrite)
+    except ModelError as error:
+        raise ModelError(naming_the_manifest(str(error), settings.data.explanations)) from error
+
+
+def evaluate(
+    run: Path,
+    splits: list[str] | None = None,
+    explanations: Path | None = None,
+    allow_partial: bool = False,
+    nproc: int = 1,
+) -> dict[str, dict[str, Any]]:
+    """Evaluate a run and return its metrics by split; `flows.evaluate.evaluate_entityclip` documents the parameters."""
+    from model.launch.evaluate import evaluate_in_processes
+
+    other = explanations and in_project(explanations)
+    return evaluate_in_processes(
+        in_project(run), splits or (), explanations=other, allow_partial=allow_partial, count=nproc
+    )
+
+
+PLAIN = Stages(generate, train, evaluate)
