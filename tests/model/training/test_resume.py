@@ -98,18 +98,15 @@ def between(moments: list[str], *, after: str, before: str, last: bool = False) 
     return found[-1 if last else 0]
 
 
-def test_killed_runs_go_on_to_the_bit(uninterrupted, tmp_path):
+def test_a_killed_run_goes_on_to_the_bit(uninterrupted, tmp_path):
     settings, reference, moments = uninterrupted
-    # the old checkpoint is aside and the new one has no name yet; then, in the same run, the last state's manifest
-    for at in (
-        between(moments, after="os.rename checkpoint", before="os.rename .checkpoint.tmp"),
-        moments.index("after step 5"),
-    ):
-        out = tmp_path / f"at-{at}"
-        assert run(settings, out, signal_at=at) == -signal.SIGKILL
-        assert not (out / "train.json").exists()
-        assert run(settings, out) == 0
-        assert_the_same(out, reference)
+    out = tmp_path / "run"
+    # the old checkpoint is aside and the new one has no name yet
+    at = between(moments, after="os.rename checkpoint", before="os.rename .checkpoint.tmp")
+    assert run(settings, out, signal_at=at) == -signal.SIGKILL
+    assert not (out / "train.json").exists()
+    assert run(settings, out) == 0
+    assert_the_same(out, reference)
 
 
 def seeded_moments(moments: list[str]) -> dict[str, int]:
@@ -154,21 +151,24 @@ def test_killed_again_and_again(uninterrupted, tmp_path):
     assert_the_same(tmp_path / "run", reference)
 
 
-def test_a_request_to_stop_saves_the_step(uninterrupted, tmp_path):
+@pytest.mark.parametrize(
+    ("moment", "number", "code", "step"),
+    [
+        ("after step 5", signal.SIGTERM, 0, 5),
+        pytest.param("after step 7", signal.SIGINT, 130, 7, marks=pytest.mark.slow),
+        pytest.param("validation", signal.SIGTERM, 0, STEPS, marks=pytest.mark.slow),  # the last one
+    ],
+)
+def test_a_request_to_stop_saves_the_step(moment, number, code, step, uninterrupted, tmp_path):
     settings, reference, moments = uninterrupted
-    validation = len(moments) - 1 - moments[::-1].index("validation")
-    for at, number, code, step in (
-        (moments.index("after step 5"), signal.SIGTERM, 0, 5),
-        (moments.index("after step 7"), signal.SIGINT, 130, 7),
-        (validation, signal.SIGTERM, 0, STEPS),
-    ):
-        out = tmp_path / f"at-{at}"
-        assert run(settings, out, signal_at=at, number=number) == code
-        assert max(path.name for path in (out / "state").iterdir()) == f"step-{step:08d}"
-        assert not (out / "train.json").exists() and can_go_on(out, settings)
-        assert run(settings, out) == 0
-        assert is_finished(out, settings) and not can_go_on(out, settings)
-        assert_the_same(out, reference)
+    out = tmp_path / "run"
+    at = len(moments) - 1 - moments[::-1].index(moment)
+    assert run(settings, out, signal_at=at, number=number) == code
+    assert max(path.name for path in (out / "state").iterdir()) == f"step-{step:08d}"
+    assert not (out / "train.json").exists() and can_go_on(out, settings)
+    assert run(settings, out) == 0
+    assert is_finished(out, settings) and not can_go_on(out, settings)
+    assert_the_same(out, reference)
 
 
 def stopping(step: int, draws: list[float]):
