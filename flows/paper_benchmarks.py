@@ -86,9 +86,11 @@ def open_reproduction(benchmark: str, root: Path, out: Path) -> Reproduction:
     for known in get_args(Benchmark):
         if benchmark == known:
             if not root.is_dir():
-                raise PipelineError(f"no folder with {benchmark}'s published files at {root}; name it with --root")
+                raise PipelineError(
+                    f"there is no folder {root}; name the folder of {benchmark}'s published files with --root"
+                )
             return Reproduction(known, out)
-    raise PipelineError(f"no benchmark {benchmark!r}; there are {', '.join(get_args(Benchmark))}")
+    raise PipelineError(f"there is no benchmark {benchmark!r}; choose from {', '.join(get_args(Benchmark))}")
 
 
 def released_explanations(benchmark: Benchmark, root: Path) -> list[Path]:

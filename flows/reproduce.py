@@ -112,7 +112,7 @@ def _explain(reproduction: Reproduction, released: list[Path]) -> tuple[Path, bo
     if not released:
         show_generation(generate_explanations(reproduction.manifest))
         return reproduction.folder / "explanations", True
-    show_lines(f"released ones: {', '.join(map(str, released))}")
+    show_lines(f"released files: {', '.join(map(str, released))}")
     shards = reproduction.folder / "explanations-released"
     summary = import_explanations(reproduction.manifest, released, model="as released", output=shards)
     show_lines(*summary.lines())

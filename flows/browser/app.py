@@ -97,14 +97,14 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
     @app.get("/image")
     def image(shard: str = "", id: str = "", size: str = "small") -> Response:
         if size not in SIZES:
-            raise HTTPException(404, "no picture of that size")
+            raise HTTPException(404, "there is no picture of that size")
         headers = {"cache-control": "private, max-age=3600"}
         try:
             content = pictures.kept(shard, id, size)
             if content is None:
                 found = browse.row(shard, id)
                 if found is None:
-                    raise HTTPException(404, "no such row")
+                    raise HTTPException(404, "there is no such row")
                 content = pictures.picture(found, browse.image_root(shard), size)
         except BadImage as error:
             return Response(_placeholder(str(error)), 200, headers, "image/svg+xml")

@@ -126,7 +126,7 @@ class Browse:
         if not view.where:
             return self._summary.counts
         if len(view.where) > LONGEST_WHERE:
-            raise PipelineError(f"is longer than {LONGEST_WHERE:,} characters")
+            raise PipelineError(f"the condition is longer than {LONGEST_WHERE:,} characters")
         return self._queries.counts(view.where, abandoned)
 
     def _picked(self, view: View, begin: int, count: int, abandoned: Abandoned) -> pa.Table:

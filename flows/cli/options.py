@@ -7,10 +7,20 @@ import typer
 
 from pipeline.manifest.engine_kind import EngineKind
 
-ManifestPath = Annotated[Path, typer.Argument(help="YAML file that names dataset, model, prompt and sampling")]
-Limit = Annotated[int | None, typer.Option(min=1, help="use only the first LIMIT pairs")]
-Output = Annotated[str | None, typer.Option("--out", help="output folder or URL, instead of the manifest's")]
-RedoOption = Annotated[str | None, typer.Option(help="generate rows with these statuses again: truncated,error,empty")]
-RedoMaxTokens = Annotated[int | None, typer.Option(min=1, help="token budget of the regenerated rows")]
-EngineOption = Annotated[EngineKind | None, typer.Option(help="engine, instead of the manifest's")]
-AllowPartial = Annotated[bool, typer.Option("--allow-partial", help="accept incomplete explanations")]
+ManifestPath = Annotated[
+    Path, typer.Argument(help="Manifest: YAML file that names the dataset, model, prompt and sampling.")
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Number of pairs to use, from the start of the dataset. Default: all.")
+]
+Output = Annotated[str | None, typer.Option("--out", help="Output folder or URL. Default: the manifest's output.")]
+RedoOption = Annotated[
+    str | None, typer.Option(help="Statuses of rows to generate again, separated by commas, such as truncated,error.")
+]
+RedoMaxTokens = Annotated[
+    int | None, typer.Option(min=1, help="Maximum tokens per regenerated explanation. Default: the manifest's.")
+]
+EngineOption = Annotated[
+    EngineKind | None, typer.Option(help="Engine that generates the explanations. Default: the manifest's.")
+]
+AllowPartial = Annotated[bool, typer.Option("--allow-partial", help="Accept incomplete explanations.")]

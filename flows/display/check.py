@@ -11,7 +11,7 @@ from pipeline.files.visible_text import visible
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 _UNCOUNTED = ("cannot_", "no_", "absent_")  # prefixes of findings that occur once
-_TITLES = {"error": "errors", "warning": "warnings", "info": "to know"}
+_TITLES = {"error": "errors", "warning": "warnings", "info": "notes"}
 
 
 def show_check(report: CheckReport, console: Console) -> None:
@@ -61,7 +61,7 @@ def _images(report: CheckReport) -> str:
     if images.looked_at == images.distinct:
         return rate
     missed = 3 / max(images.looked_at, 1)  # the rule of three: the 95 % upper bound if none was found
-    return f"{rate}: a seeded sample, which detects faults in {missed:.1%} or more of them; --full decodes all"
+    return f"{rate}. This is a random sample, which finds faults in {missed:.1%} or more of them; --full decodes all"
 
 
 def _lengths(report: CheckReport) -> Table:
@@ -144,7 +144,7 @@ def _verdict(report: CheckReport) -> str:
     counts = {name: sum(finding.severity == name for finding in report.findings) for name in ("error", "warning")}
     found = ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
     seconds = ", ".join(f"{step} {taken:.1f}" for step, taken in report.seconds.items())
-    return f"{found or 'fine'} (seconds: {seconds})"
+    return f"{found or 'no problems'} (seconds: {seconds})"
 
 
 def _line(console: Console, text: str, style: str = "", indent: int = 0) -> None:

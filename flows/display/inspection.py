@@ -47,7 +47,7 @@ def _open(location: str, wanted: Wanted) -> list[Inspection | RunOverview]:
         found = overview(Path(location))
         if wanted:
             raise PipelineError(
-                f"{visible(location)}: is a training run, which has no rows; inspect the explanations that "
+                f"{visible(location)} is a training run, which has no rows; inspect the explanations that "
                 f"it was trained on: entityclip inspect {visible(str(found.explanations))}"
             )
         return [found]
@@ -57,7 +57,7 @@ def _open(location: str, wanted: Wanted) -> list[Inspection | RunOverview]:
     parts = [] if is_url(location) else _parts(Path(location), wanted)
     if not parts:
         raise PipelineError(
-            f"{visible(location)}: has neither explanations (split=*/part-*.parquet) nor a training run (train.json)"
+            f"{visible(location)} has neither explanations (split=*/part-*.parquet) nor a training run (train.json)"
         )
     return parts
 

@@ -46,7 +46,7 @@ def reconcile(job: Job, expected: Expected) -> tuple[dict[str, dict[str, int]], 
         receipt = read_receipt(job.storage, bucket)
         problem = _problem(receipt, digest, sizes, expected.limited)
         if problem is not None or receipt is None:
-            problems.append(f"bucket {bucket}: {problem}")
+            problems.append(f"bucket {bucket} {problem}")
             continue
         pending += receipt.pending
         for name, shard in receipt.shards.items():
@@ -56,21 +56,21 @@ def reconcile(job: Job, expected: Expected) -> tuple[dict[str, dict[str, int]], 
         raise PipelineError(
             f"{job.output}: {len(problems)} of {len(expected.digests)} buckets are missing or incomplete: "
             + "; ".join(_some(problems))
-            + ". Run it again: finished buckets are kept"
+            + ". Run it again; finished buckets are kept"
         )
     return {split: dict(by_status) for split, by_status in sorted(counts.items())}, pending
 
 
 def _problem(receipt: BucketReceipt | None, digest: str, sizes: dict[str, int], limited: bool) -> str | None:
     if receipt is None:
-        return "it has no receipt"
+        return "has no receipt"
     if receipt.plan != digest:
-        return "it was generated for another plan"
+        return "was generated for another plan"
     if receipt.pending and not limited:
-        return f"{receipt.pending:,} of its pairs are pending"
+        return f"has {receipt.pending:,} pending pairs"
     for name, shard in receipt.shards.items():
         if sizes.get(name) != shard.size:
-            return f"{name} is missing" if name not in sizes else f"{name} differs from its receipt"
+            return f"lacks {name}" if name not in sizes else f"has a receipt that {name} does not match"
     return None
 
 
@@ -100,7 +100,7 @@ def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dic
             found = client.read_deployment_by_name(deployment)
         except ObjectNotFound as error:
             raise PipelineError(
-                f"ranges: there is no deployment {deployment}; add it to prefect.yaml as for heraldry and run "
+                f"there is no deployment {deployment}; add it to prefect.yaml as for heraldry and run "
                 "`prefect deploy --all`, or set ranges to 1"
             ) from error
         runs = RangeRuns(client, deployment, found.id, cut(job.manifest.num_shards, ranges), parameters)

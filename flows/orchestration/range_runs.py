@@ -86,11 +86,11 @@ class RangeRuns:
         except BaseException:
             self._cancel()
             raise
-        failed = [f"{_name(a.buckets)}: {a.outcome}" for a in self._attempts if a.outcome]
+        failed = [f"{_name(a.buckets)} {a.outcome}" for a in self._attempts if a.outcome]
         if failed:
             raise PipelineError(
                 f"{len(failed)} of {len(self.ranges)} ranges failed: {'; '.join(failed)}. "
-                "Run it again: finished buckets are kept"
+                "Run it again; finished buckets are kept"
             )
 
     def refuse_if_others_run(self) -> None:
@@ -146,11 +146,13 @@ class RangeRuns:
         if run.state.is_completed():
             attempt.outcome = ""
         elif run.state.is_cancelled():
-            attempt.outcome = "it was cancelled"
+            attempt.outcome = "was cancelled"
         elif attempt.number == _ATTEMPTS:
-            attempt.outcome = f"{run.state.name} {_ATTEMPTS} times, last with: {run.state.message}"
+            attempt.outcome = f"ended as {run.state.name} {_ATTEMPTS} times; the last message is: {run.state.message}"
         else:
-            get_run_logger().warning("%s: %s: %s; restarting it", run.name, run.state.name, run.state.message)
+            get_run_logger().warning(
+                "%s ended as %s (%s) and is restarted", run.name, run.state.name, run.state.message
+            )
             attempt.number += 1
             attempt.run = self._start(attempt.buckets, attempt.number)
 

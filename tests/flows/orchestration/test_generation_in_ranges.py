@@ -43,8 +43,8 @@ def test_every_shard_that_is_not_as_planned_is_named(tmp_path: Path, tiny_llama:
         reconcile(job, expected)
     message = str(error.value)
     assert "4 of 5 buckets are missing or incomplete" in message
-    assert "bucket 0: it has no receipt; bucket 1: it was generated for another plan" in message
-    assert "bucket 2: 3 of its pairs are pending; bucket 3: split=" in message and "is missing" in message
+    assert "bucket 0 has no receipt; bucket 1 was generated for another plan" in message
+    assert "bucket 2 has 3 pending pairs; bucket 3 lacks split=" in message
 
 
 @pytest.mark.usefixtures("prefect_server")
