@@ -17,10 +17,8 @@ from flows.generate import generate_explanations
 from flows.orchestration.states import stops_with_its_child
 from flows.project_paths import PROJECT
 from flows.report import show_files
-from flows.train import train_entityclip
+from flows.train import train_unless_finished
 from model.report.write import Report, write_report
-from model.settings.load import load_settings
-from model.training.run_dir import can_go_on, is_finished
 from pipeline.manifest.engine_kind import EngineKind
 
 MANIFEST = PROJECT / "data_manifests" / "heraldry.yaml"
@@ -43,9 +41,8 @@ def run_demo(
         manifest: dataset and generation settings; by default those of the shipped demo world.
         config: training settings shared by all arms.
     """
-    out = (
-        out.resolve() if out else PROJECT / "runs" / ("heraldry" if engine == "transformers" else f"heraldry-{engine}")
-    )
+    name = "heraldry" if engine == "transformers" else f"heraldry-{engine}"
+    out = out.resolve() if out else PROJECT / "runs" / name
     explanations = out / "explanations"
     stages: dict[str, float] = {}
     with _timed(stages, "generate"):
@@ -53,13 +50,9 @@ def run_demo(
     runs = {arm: out / arm for arm in ARMS}
     for arm, run in runs.items():
         overrides = [*ARMS[arm], f"data.explanations={explanations}"]
+        console.rule(f"training {arm}", align="left")
         with _timed(stages, f"train {arm}"):
-            settings = load_settings(config, overrides)
-            if is_finished(run, settings):
-                console.print(f"{arm}: already trained with these settings on these shards")
-            else:
-                console.rule(f"training {arm}", align="left")
-                show_training(train_entityclip(config, run, overrides, overwrite=not can_go_on(run, settings)))
+            show_training(train_unless_finished(config, run, overrides))
     for arm, run in runs.items():
         with _timed(stages, f"evaluate {arm}"):
             evaluate_entityclip(run)

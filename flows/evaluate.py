@@ -5,7 +5,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.orchestration.artifacts import publish_metrics
+from flows.orchestration.artifacts import mean_recalls, publish_metrics
 from flows.orchestration.parameters import Positive
 from flows.orchestration.progress_artifact import ProgressArtifact
 from flows.orchestration.states import completed
@@ -34,11 +34,8 @@ def evaluate_entityclip(
     folder = in_project(run)
     with ProgressArtifact("measuring"):
         other = explanations and in_project(explanations)
-        how: dict[str, Any] = {"explanations": other, "allow_partial": allow_partial, "count": nproc}
-        by_split = evaluate_in_processes(folder, splits or (), **how)
+        by_split = evaluate_in_processes(
+            folder, splits or (), count=nproc, explanations=other, allow_partial=allow_partial
+        )
     publish_metrics(folder, by_split)
-    found = [
-        f"{metrics['mean_recall']:.1f} % on the {split} split, {metrics['gallery']:,} candidates"
-        for split, metrics in by_split.items()
-    ]
-    return completed(by_split, f"mean recall {'; '.join(found)}")
+    return completed(by_split, mean_recalls(by_split))

@@ -14,11 +14,11 @@ from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
 from flows.orchestration.states import stops_with_its_child
 from flows.paper_benchmarks import PAPER_ARMS, Reproduction, open_reproduction, released_explanations
-from flows.train import train_entityclip
+from flows.train import train_unless_finished
 from model.evaluation.arms_table import ArmsTable, arms_table
 from model.evaluation.evaluate import read_metrics
 from model.settings.load import load_settings
-from model.training.run_dir import can_go_on, is_finished, is_measured
+from model.training.run_dir import is_measured
 from pipeline.checking.check import CheckOptions, check_manifest
 from pipeline.checking.report import CheckReport
 from pipeline.errors import PipelineError
@@ -60,21 +60,14 @@ def reproduce(
     reproduction.write_config(shards)
     partial = [] if complete else ["data.allow_partial=true"]
     changed = {arm: [*method, *(overrides or []), *partial] for arm, method in PAPER_ARMS.items()}
-    settings = {
-        (arm, seed): load_settings(reproduction.config, [*changed[arm], f"seed={seed}"])
-        for seed in seeds
-        for arm in PAPER_ARMS
-    }  # all loaded here so that errors are reported before the first run
+    overridden = {(arm, seed): [*changed[arm], f"seed={seed}"] for seed in seeds for arm in PAPER_ARMS}
+    # all loaded here so that errors are reported before the first run
+    settings = {key: load_settings(reproduction.config, values) for key, values in overridden.items()}
     measured: dict[str, dict[int, Any]] = {arm: {} for arm in PAPER_ARMS}
     for (arm, seed), wanted in settings.items():
         run = reproduction.run(arm, seed)
         console.rule(f"{arm}, seed {seed}", align="left")
-        if is_finished(run, wanted):
-            console.print("already trained with these settings on these shards")
-        else:
-            overwrite = not can_go_on(run, wanted)
-            overridden = [*changed[arm], f"seed={seed}"]
-            show_training(train_entityclip(reproduction.config, run, overridden, overwrite=overwrite))
+        show_training(train_unless_finished(reproduction.config, run, overridden[arm, seed]))
         if not is_measured(run, wanted):
             evaluate_entityclip(run)
         metrics = read_metrics(run)

@@ -12,8 +12,10 @@ from flows.project_paths import absolute_overrides, in_project, naming_the_manif
 from model.errors import ModelError
 from model.launch.train import train_in_processes
 from model.settings.load import load_settings
+from model.settings.schema import TrainSettings
 from model.tracking.run_log import read_log
 from model.training.loop import TrainResult
+from model.training.run_dir import can_go_on, is_finished
 from model.training.stop_signal import Stopped
 
 
@@ -39,8 +41,7 @@ def train_entityclip(
         allow_partial: accept incomplete explanations, as `data.allow_partial` does.
         nproc: number of processes on this machine that share every batch, each with its own GPU if there are GPUs.
     """
-    partial = ["data.allow_partial=true"] if allow_partial else []
-    settings = load_settings(in_project(config), [*absolute_overrides(overrides or []), *partial])
+    settings = _settings(config, overrides or [], allow_partial)
     with ProgressArtifact("reading the explanations") as live:
 
         def on_step(step: int, steps: int, losses: dict[str, float]) -> None:
@@ -55,3 +56,21 @@ def train_entityclip(
     publish_training(result, list(read_log(result.out)))
     best = "" if result.best_mean_recall is None else f", validation mean recall {result.best_mean_recall:.1f} %"
     return completed(result, f"{result.steps} steps; best step {result.best_step}{best}")
+
+
+def train_unless_finished(
+    config: Path, run: Path, overrides: list[str], allow_partial: bool = False, nproc: int = 1
+) -> TrainResult | None:
+    """Train as `train_entityclip` does, replacing a run that has other settings or shards.
+
+    Return None if the run is already finished with these settings on these shards.
+    """
+    settings, folder = _settings(config, overrides, allow_partial), in_project(run)
+    if is_finished(folder, settings):
+        return None
+    return train_entityclip(config, run, overrides, not can_go_on(folder, settings), allow_partial, nproc)
+
+
+def _settings(config: Path, overrides: list[str], allow_partial: bool) -> TrainSettings:
+    partial = ["data.allow_partial=true"] if allow_partial else []
+    return load_settings(in_project(config), [*absolute_overrides(overrides), *partial])

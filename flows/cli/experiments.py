@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.options import Overrides
 from flows.orchestration.interrupt import exit_zero_when_stopped
 from flows.orchestration.temporary_server import start_temporary_server
 from pipeline.manifest.engine_kind import EngineKind
@@ -41,10 +42,7 @@ def reproduce(
     manifest: Annotated[
         Path | None, typer.Option(help="Manifest whose model, prompt and engine to use. Default: the shipped one.")
     ] = None,
-    override: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Training setting to change in all arms, such as optim.epochs=1 (repeatable)."),
-    ] = None,
+    override: Overrides = None,
     force: Annotated[bool, typer.Option("--force", help="Continue even if the check finds errors.")] = False,
 ) -> None:
     """Reproduce the paper's table on one of its benchmarks. Run it again to resume."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from flows.cli.options import AllowPartial
+from flows.cli.options import AllowPartial, AsJson, Shards, Splits
 from model.errors import ModelError
 
 Precision = Literal["fp32", "fp16"]
@@ -28,7 +28,7 @@ def inspect(
     export: Annotated[ExportFormat | None, typer.Option(help="Format in which to write the rows to --out.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="File to write with --export.")] = None,
     pictures: Annotated[bool, typer.Option("--pictures", help="Embed the images in the Parquet file.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print only JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Describe explanations or a training run: origin, counts, lengths, rows. Changes nothing."""
     from flows.display.inspection import inspect as show
@@ -72,14 +72,10 @@ def serve(
 
 
 def index(
-    model: Annotated[Path, typer.Argument(help="Folder of a training run or of an export.")],
+    model: Annotated[Path, typer.Argument(help="Folder of a training run, or of an export (with --explanations).")],
     out: Annotated[Path, typer.Argument(help="Folder for the index. An existing index is replaced.")],
-    split: Annotated[
-        list[str] | None, typer.Option(help="Split to embed (repeatable). Default: the settings' test split.")
-    ] = None,
-    explanations: Annotated[
-        Path | None, typer.Option(help="Folder of explanation shards. Default: the run's. Required for an export.")
-    ] = None,
+    split: Splits = None,
+    explanations: Shards = None,
     precision: Annotated[
         Precision, typer.Option(help="Precision of the saved embeddings. fp16 halves their size.")
     ] = "fp32",
@@ -101,7 +97,7 @@ def search(
     image: Annotated[list[Path] | None, typer.Option(help="Image file to use as a query (repeatable).")] = None,
     top: Annotated[int, typer.Option(min=1, help="Number of images to show per query.")] = 10,
     model: Annotated[Path | None, typer.Option(help="Folder of the index's model, if it was moved.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find images with a trained model."""
     from flows.display.retrieval import show_found

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import AllowPartial
+from flows.cli.options import AllowPartial, Heads, Nproc, Overrides, Shards, Splits
 from flows.orchestration.interrupt import exit_zero_when_stopped
 from flows.orchestration.temporary_server import announced_if_slow, start_temporary_server
 
@@ -13,17 +13,13 @@ from flows.orchestration.temporary_server import announced_if_slow, start_tempor
 def train(
     config: Annotated[Path, typer.Argument(help="YAML file of training settings.")],
     out: Annotated[Path, typer.Option("--out", help="Run folder, for the checkpoint, log and record.")],
-    override: Annotated[
-        list[str] | None, typer.Option("--set", help="Setting to change, such as optim.lr=1e-3 (repeatable).")
-    ] = None,
+    override: Overrides = None,
     preset: Annotated[
         str | None, typer.Option(help="Preset for settings that the file does not contain. Default: the file's preset.")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Start a new run, replacing any run in the folder.")] = False,
     allow_partial: AllowPartial = False,
-    nproc: Annotated[
-        int, typer.Option(min=1, help="Number of processes that share every batch, each with its own GPU.")
-    ] = 1,
+    nproc: Nproc = 1,
 ) -> None:
     """Train on generated explanations. An unfinished run in the folder resumes from its last saved state.
 
@@ -46,16 +42,10 @@ def train(
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
-    split: Annotated[
-        list[str] | None, typer.Option(help="Split to evaluate (repeatable). Default: the settings' test split.")
-    ] = None,
-    explanations: Annotated[
-        Path | None, typer.Option(help="Folder of explanation shards. Default: the one in the run's settings.")
-    ] = None,
+    split: Splits = None,
+    explanations: Shards = None,
     allow_partial: AllowPartial = False,
-    nproc: Annotated[
-        int, typer.Option(min=1, help="Number of processes that share the encoding, each with its own GPU.")
-    ] = 1,
+    nproc: Nproc = 1,
 ) -> None:
     """Evaluate the retrieval of a trained run with confidence intervals, and write metrics.json to its folder."""
     with announced_if_slow("starting"):
@@ -74,12 +64,8 @@ def evaluate(
 def import_checkpoint(
     checkpoint: Annotated[Path, typer.Argument(help="The authors' trained checkpoint, a .pt file.")],
     out: Annotated[Path, typer.Argument(help="New run folder. Evaluate it with --explanations.")],
-    vision_heads: Annotated[
-        int | None, typer.Option(min=1, help="Attention heads of the image tower. Default: width / 64.")
-    ] = None,
-    text_heads: Annotated[
-        int | None, typer.Option(min=1, help="Attention heads of the text tower. Default: width / 64.")
-    ] = None,
+    vision_heads: Heads = None,
+    text_heads: Heads = None,
     eot_id: Annotated[
         int | None, typer.Option(min=0, help="Id of the end-of-text token. Default: the highest id in each text.")
     ] = None,

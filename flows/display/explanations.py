@@ -56,7 +56,7 @@ def show_header(console: Console, summary: Summary) -> None:
         say(console, f"note: {note}", "yellow")
     for fault in summary.faults[:_SHOWN_FAULTS]:
         counted = "its rows are still counted" if fault.shown else "its rows are not counted"
-        say(console, f"damaged file {visible(fault.name)}: {fault.why}; {counted}", "red")
+        say(console, f"damaged file {fault.name}: {fault.why}; {counted}", "red")
     if len(summary.faults) > _SHOWN_FAULTS:
         say(console, f"{len(summary.faults) - _SHOWN_FAULTS:,} more damaged files; --json lists all", "red")
 
@@ -80,7 +80,7 @@ def _unfinished(summary: Summary) -> list[str]:
         (made.missing, "missing, but a receipt lists it"),
         (made.unlisted, "not listed in any receipt"),
     ):
-        lines += [f"{visible(name)} is {what}" for name in names[:_SHOWN]]
+        lines += [f"{name} is {what}" for name in names[:_SHOWN]]
         if len(names) > _SHOWN:
             lines.append(f"... and {len(names) - _SHOWN} more")
     lines += [f"being written by {writer}, if that process is still alive" for writer in made.writers[:_SHOWN]]

@@ -49,8 +49,11 @@ def next_steps(summary: GenerationSummary, command: list[str], max_tokens: int) 
     return [f"{counts[status]:,} {status.value}: {line}" for status, line in lines.items() if counts[status]]
 
 
-def show_training(result: "TrainResult") -> None:
-    """Print a run's folder, best step and rate."""
+def show_training(result: "TrainResult | None") -> None:
+    """Print a run's folder, best step and rate, or that the run was already finished."""
+    if result is None:
+        console.print("already trained with these settings on these shards")
+        return
     from model.tracking.learning_curves import CURVES
 
     best = "" if result.best_mean_recall is None else f", validation mean recall {result.best_mean_recall:.1f}"

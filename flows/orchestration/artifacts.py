@@ -99,21 +99,21 @@ def publish_metrics(run: Path, by_split: dict[str, dict[str, Any]]) -> None:
             rows.append({"split": split, "query": query, **cells})
         chance = {name: _with_interval(value, None) for name, value in metrics["chance"]["image_to_text"].items()}
         rows.append({"split": split, "query": "by chance", **chance})
-    found = [
-        f"{metrics['mean_recall']:.2f} % on the {split} split, {metrics['gallery']:,} candidates"
-        for split, metrics in by_split.items()
-    ]
     create_table_artifact(
         table=rows,
         key=artifact_key("retrieval", run.name),
-        description=f"{run.name}: mean recall {'; '.join(found)}. In brackets: 95 % bootstrap intervals over queries",
+        description=f"{run.name}: {mean_recalls(by_split)}. In brackets: 95 % bootstrap intervals over queries",
     )
+
+
+def mean_recalls(by_split: dict[str, dict[str, Any]]) -> str:
+    """Format the mean recall on each split."""
+    found = [
+        f"{metrics['mean_recall']:.1f} % on the {split} split, {metrics['gallery']:,} candidates"
+        for split, metrics in by_split.items()
+    ]
+    return f"mean recall {'; '.join(found)}"
 
 
 def _with_interval(value: float, ends: list[float] | None) -> str:
     return f"{value:.4g}" + (f" ({ends[0]:.4g} to {ends[1]:.4g})" if ends else "")
-
-
-def publish_report(path: Path) -> None:
-    """Publish a link to the HTML report."""
-    link_to(path, artifact_key("report", path.parent.name), "report")

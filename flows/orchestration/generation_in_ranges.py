@@ -2,8 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +14,7 @@ from flows.orchestration.progress_artifact import Now, ProgressArtifact
 from flows.orchestration.range_runs import RangeRuns
 from pipeline.errors import PipelineError
 from pipeline.generation.prepare import prepare, shards_there
-from pipeline.generation.summary import GenerationSummary
+from pipeline.generation.summary import GenerationSummary, summarise
 from pipeline.job import Job
 from pipeline.shards.receipts import read_receipt
 from pipeline.shards.shard import list_shards
@@ -55,7 +54,8 @@ def reconcile(job: Job, expected: Expected) -> tuple[dict[str, dict[str, int]], 
     if problems:
         raise PipelineError(
             f"{job.output}: {len(problems)} of {len(expected.digests)} buckets are missing or incomplete: "
-            + "; ".join(_some(problems))
+            + "; ".join(problems[:_NAMED])
+            + (f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else "")
             + ". Run it again; finished buckets are kept"
         )
     return {split: dict(by_status) for split, by_status in sorted(counts.items())}, pending
@@ -72,12 +72,6 @@ def _problem(receipt: BucketReceipt | None, digest: str, sizes: dict[str, int], 
         if sizes.get(name) != shard.size:
             return f"lacks {name}" if name not in sizes else f"has a receipt that {name} does not match"
     return None
-
-
-def _some(problems: list[str]) -> Iterator[str]:
-    yield from problems[:_NAMED]
-    if len(problems) > _NAMED:
-        yield f"and {len(problems) - _NAMED} more"
 
 
 def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dict[str, Any]) -> GenerationSummary:
@@ -112,20 +106,7 @@ def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dic
         live.describe = lambda: Now(100.0 * runs.finished / len(runs.ranges), runs.describe())
         runs.complete()
         counts, pending = reconcile(job, expected)
-    return GenerationSummary(
-        dataset=job.manifest.name,
-        output=str(job.output),
-        model=job.model.name,
-        revision=job.model.revision,
-        engine=None,
-        counts=counts,
-        generated=0,
-        reused=0,
-        pending=pending,
-        prompt_tokens=0,
-        completion_tokens=0,
-        seconds=time.monotonic() - began,
-    )
+    return replace(summarise(job, [], None, time.monotonic() - began), counts=counts, pending=pending)
 
 
 def cut(buckets: int, parts: int) -> list[range]:

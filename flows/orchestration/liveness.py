@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -24,6 +25,14 @@ _PAGE = 200
 def this_process() -> dict[str, str]:
     """Return artifact metadata that uniquely identify this process."""
     return {**_this_machine(), "pid": str(os.getpid()), "began": began(os.getpid())}
+
+
+def all_flow_runs(client: SyncPrefectClient, **filters: Any) -> list[FlowRun]:
+    """Return every flow run that matches the filters of `read_flow_runs`, which returns a limited number at a time."""
+    runs: list[FlowRun] = []
+    while len(page := client.read_flow_runs(**filters, limit=_PAGE, offset=len(runs))) == _PAGE:
+        runs += page
+    return runs + page
 
 
 def latest_heartbeats(client: SyncPrefectClient, runs: Iterable[UUID]) -> dict[UUID, Artifact]:

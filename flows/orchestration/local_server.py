@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,8 +46,8 @@ def up() -> None:
             )
         _start("server", ["server", "start", "--host", "127.0.0.1", "--port", str(address.port)])
         _wait("server", lambda: _answers(url))
-    _prefect("work-pool", "create", POOL, "--type", "process", "--overwrite")
-    _prefect("--no-prompt", "deploy", "--all")
+    _run("-m", "prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
+    _run("-m", "prefect", "--no-prompt", "deploy", "--all")
     if not _runs("worker"):
         _run("-m", "flows.cli", "clear-stale-runs")  # `down` leaves the runs that it stopped as Running
         _start("worker", ["worker", "start", "--pool", POOL, "--name", "local"])
@@ -60,10 +61,6 @@ def down() -> None:
     """Stop the worker with its flow runs, then the server; their data is kept."""
     stopped = [name for name in ("worker", "server") if _stop(name)]
     print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
-
-
-def _prefect(*arguments: str) -> None:
-    _run("-m", "prefect", *arguments)
 
 
 def _run(*arguments: str) -> None:
@@ -103,21 +100,13 @@ def _stop(name: str) -> bool:
     _record(name).unlink(missing_ok=True)
     if pid is None:
         return False
-    os.killpg(pid, signal.SIGTERM)
     end = time.monotonic() + _SECONDS_TO_STOP
-    while _group_exists(pid):
-        if time.monotonic() > end:
-            os.killpg(pid, signal.SIGKILL)
-            break
-        time.sleep(0.2)
-    return True
-
-
-def _group_exists(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
+    with suppress(ProcessLookupError):  # the group is gone
+        os.killpg(pid, signal.SIGTERM)
+        while time.monotonic() < end:
+            time.sleep(0.2)
+            os.killpg(pid, 0)
+        os.killpg(pid, signal.SIGKILL)
     return True
 
 

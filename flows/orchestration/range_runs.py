@@ -13,7 +13,7 @@ from prefect.deployments import run_deployment
 from prefect.logging import get_run_logger
 from prefect.states import Cancelling, Crashed
 
-from flows.orchestration.liveness import latest_heartbeats, why_gone
+from flows.orchestration.liveness import all_flow_runs, latest_heartbeats, why_gone
 from pipeline.errors import PipelineError
 
 _ATTEMPTS = 3
@@ -107,7 +107,8 @@ class RangeRuns:
             )
 
     def _unfinished(self) -> list[FlowRun]:
-        found = self._client.read_flow_runs(
+        found = all_flow_runs(
+            self._client,
             deployment_filter=DeploymentFilter.model_validate({"id": {"any_": [self._deployment_id]}}),
             flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": _UNFINISHED}}}),
         )
@@ -128,8 +129,8 @@ class RangeRuns:
     def _poll(self) -> None:
         """Read the states of all active runs and, every few polls, their heartbeats."""
         watched = {attempt.run: attempt for attempt in self._attempts if attempt.outcome is None}
-        runs = self._client.read_flow_runs(
-            flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": list(watched)}})
+        runs = all_flow_runs(
+            self._client, flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": list(watched)}})
         )
         check_heartbeats = time.monotonic() - self._checked_heartbeats > _SECONDS_BETWEEN_HEARTBEAT_CHECKS
         if check_heartbeats:
