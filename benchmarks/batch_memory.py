@@ -66,9 +66,7 @@ def main(
     batch: Annotated[
         list[int] | None, typer.Option(min=2, help="Batch size (repeatable). Default: 8 to 64; on a GPU 128 to 4096.")
     ] = None,
-    micro_batch: Annotated[
-        int | None, typer.Option(min=1, help="Size of micro-batches. Default: 8; on a GPU 128.")
-    ] = None,
+    micro_batch: Annotated[int | None, typer.Option(min=1, help="Micro-batch size. Default: 8; on a GPU 128.")] = None,
     at_once_up_to: Annotated[
         int | None, typer.Option(min=0, help="Largest batch to run at once. Larger ones run only in micro-batches.")
     ] = None,

@@ -11,8 +11,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -53,25 +54,10 @@ def write_triples(folder: Path, count: int, shards: int) -> None:
 
 def training_row(row_id: str, image: str, caption: str, explanation: str) -> Row:
     """Return a row with status ok of the split train; its texts start with the id, so that they are distinct."""
-    return Row(
-        id=row_id,
-        split="train",
-        image=image,
-        caption=f"{row_id} {caption}",
-        topic=None,
-        explanation=f"{row_id} {explanation}",
-        raw_text=None,
-        status="ok",
-        error=None,
-        finish_reason=None,
-        prompt_tokens=None,
-        completion_tokens=None,
-        clip_tokens=None,
-        key=hashlib.sha256(row_id.encode()).hexdigest(),
-        seed=0,
-        model="m",
-        revision="r",
-    )
+    values: dict[str, Any] = {field.name: None for field in fields(Row)}
+    values |= {"id": row_id, "split": "train", "image": image, "status": "ok", "seed": 0, "model": "m", "revision": "r"}
+    values |= {"caption": f"{row_id} {caption}", "explanation": f"{row_id} {explanation}"}
+    return Row(**values | {"key": hashlib.sha256(row_id.encode()).hexdigest()})
 
 
 def shallow_towers() -> Towers:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import subprocess
 import sys
 import time
@@ -34,9 +33,7 @@ def in_process(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
 
 
 def peak_mib() -> float:
-    """Return the peak RSS in MiB. Linux's `ru_maxrss` is not used, because it starts at the parent process's peak."""
-    if not _STATUS.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
+    """Return the peak RSS in MiB. `ru_maxrss` is not used, because it starts at the parent process's peak."""
     return status_mib("VmHWM")
 
 

@@ -115,15 +115,14 @@ def measure(shards: list[int], children: list[int], rows_per_shard: int) -> dict
         for count in shards:
             loop = in_process(run_loop, dataset("loop", count))
             flow = in_process(run_counted_flow, dataset("flow", count))
+            outside = [run["process_seconds"] - run["body_seconds"] for run in (flow, loop)]
             results["shards"].append(
                 {
                     "shards": count,
                     "loop_seconds": loop["body_seconds"],
                     "flow_seconds": flow["body_seconds"],
                     "task_milliseconds": 1000 * (flow["body_seconds"] - loop["body_seconds"]) / count,
-                    "process_overhead_seconds": flow["process_seconds"]
-                    - flow["body_seconds"]
-                    - (loop["process_seconds"] - loop["body_seconds"]),
+                    "process_overhead_seconds": outside[0] - outside[1],
                     "api_calls": flow["api_calls"],
                 }
             )

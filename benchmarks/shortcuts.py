@@ -106,11 +106,7 @@ def main(
     run = out / "run"
     if not (run / "train.json").exists():
         train(settings, run)
-    states = {
-        int(path.name.removeprefix("step-")): path
-        for path in (run / "state").iterdir()
-        if path.name.startswith("step-")
-    }
+    states = {int(path.name.removeprefix("step-")): path for path in (run / "state").glob("step-*")}
     probes = {step: probe(settings, states[step], batch_size) for step in sorted(states)}
     last = [line["losses"] for line in read_log(run) if line["kind"] == "step"][-20:]
     training = {name: fmean(one[name] for one in last) for name in last[0]}

@@ -52,12 +52,6 @@ class Workload:
     bf16: bool = False  # autocast; else fp32
     device: str = "cpu"
     threads: int = 1
-    experts: tuple[int, int, int] = (4, 4, 4)  # image, shared, text
-
-    @property
-    def method(self) -> MethodSettings:
-        image, shared, text = self.experts
-        return MethodSettings(image_experts=image, shared_experts=shared, text_experts=text)
 
     def __str__(self) -> str:
         where = torch.cuda.get_device_name() if self.device == "cuda" else f"CPU, {self.threads} thread(s), CPU time"
@@ -79,7 +73,8 @@ class Steps:
     """Step variants that share one CLIP; `losses[variant]()` runs a variant's forward pass and returns its loss.
 
     Both baselines use open_clip's `encode_image` and `encode_text`; the explanation enters the loss as
-    VTC(V_cls, E_eot), so that it gets gradients too. Negatives are drawn within the step.
+    VTC(V_cls, E_eot), so that it gets gradients too. EntityCLIP has its default settings and draws negatives within
+    the step.
     """
 
     def __init__(self, work: Workload, variants: list[Variant]) -> None:
@@ -123,12 +118,12 @@ class Steps:
 
     def _full(self, batch: Batch) -> Callable[[], Tensor]:
         if "full" not in self.modules:
-            self.modules["full"] = EntityCLIP(self.clip, self._work.method).to(self._work.device)
+            self.modules["full"] = EntityCLIP(self.clip, MethodSettings()).to(self._work.device)
         model = self.modules["full"]
         return lambda: model(batch).losses["total"]
 
     def _naive(self, batch: Batch) -> Callable[[], Tensor]:
-        self.modules["naive"] = model = NaiveEntityCLIP(self.clip, self._work.method).to(self._work.device)
+        self.modules["naive"] = model = NaiveEntityCLIP(self.clip, MethodSettings()).to(self._work.device)
         return lambda: model(batch).losses["total"]
 
     def _in_precision(self, loss: Callable[[], Tensor]) -> Callable[[], Tensor]:

@@ -116,9 +116,7 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Number of measured rounds.")] = 5,
     warmup: Annotated[int, typer.Option(min=0, help="Number of unmeasured rounds before them.")] = 1,
     only: Annotated[list[Variant] | None, typer.Option(help="Step to measure (repeatable). Default: all.")] = None,
-    context_length: Annotated[
-        int | None, typer.Option(min=2, help="Padded length of texts. Default: the model's.")
-    ] = None,
+    context_length: Annotated[int | None, typer.Option(min=2, help="Padded text length. Default: the model's.")] = None,
     caption_tokens: Annotated[int, typer.Option(min=2, help="Longest caption, to which texts are trimmed.")] = 40,
     explanation_tokens: Annotated[int, typer.Option(min=2, help="Longest explanation.")] = 77,
     device: Device = "cpu",

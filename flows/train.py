@@ -1,13 +1,15 @@
 """The flow that trains on generated explanations; it does not need the LLM."""
 
 from pathlib import Path
+from typing import cast
 
 from prefect import flow
+from prefect.states import Cancelled
 
 from flows.orchestration.artifacts import publish_training
 from flows.orchestration.parameters import Override, Positive
 from flows.orchestration.progress_artifact import Now, ProgressArtifact
-from flows.orchestration.states import completed, stopped
+from flows.orchestration.states import completed
 from flows.project_paths import absolute_overrides, in_project, naming_the_manifest
 from model.errors import ModelError
 from model.launch.train import train_in_processes
@@ -52,7 +54,7 @@ def train_entityclip(
         except ModelError as error:
             raise ModelError(naming_the_manifest(str(error), settings.data.explanations)) from error
         except Stopped as stop:
-            return stopped(str(stop))
+            return cast(TrainResult, Cancelled(message=str(stop)))  # the caller gets a CancelledRun
     publish_training(result, list(read_log(result.out)))
     best = "" if result.best_mean_recall is None else f", validation mean recall {result.best_mean_recall:.1f} %"
     return completed(result, f"{result.steps} steps; best step {result.best_step}{best}")

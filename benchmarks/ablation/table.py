@@ -78,7 +78,7 @@ def markdown(results: Sequence[RowResult]) -> str:
     lines: list[str] = []
     for checkpoint, budget in dict.fromkeys((result.row.checkpoint, result.row.budget) for result in results):
         title = f"checkpoint {checkpoint}, equal {budget}"
-        names = [f"{pool}{what}" for pool in _pools(results) for what in ("", ", gain over plain CLIP (95 %)")]
+        names = [f"{pool}{what}" for pool in results[0].pools for what in ("", ", gain over plain CLIP (95 %)")]
         lines += ["", f"**{title}**", "", f"| arm | lr | steps | GFLOP a step | {' | '.join(names)} |"]
         lines.append("|---|" + "---:|" * (3 + len(names)))
         for result in results:
@@ -95,7 +95,7 @@ def as_csv(results: Sequence[RowResult]) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     of_pool = ("mean_recall", "sd", "gain", "gain_low", "gain_high")
-    writer.writerow([*_COLUMNS, *(f"{pool}_{name}" for pool in _pools(results) for name in of_pool)])
+    writer.writerow([*_COLUMNS, *(f"{pool}_{name}" for pool in results[0].pools for name in of_pool)])
     for result in results:
         row = result.row
         cells: list[object] = [row.checkpoint, row.budget, row.arm.name, result.lr, result.steps, result.gflops]
@@ -109,7 +109,7 @@ def as_csv(results: Sequence[RowResult]) -> str:
 
 def write_plot(results: Sequence[RowResult], path: Path) -> None:
     """Plot the gains over plain CLIP with their intervals to a PNG file, with one panel per pool."""
-    pools = _pools(results)
+    pools = list(results[0].pools)
     shown = [result for result in results if result.pools[pools[0]].gain is not None]
     across = min(len(pools), _PANELS_ACROSS)
     down = -(-len(pools) // across)
@@ -134,10 +134,6 @@ def write_plot(results: Sequence[RowResult], path: Path) -> None:
     axes[0].invert_yaxis()
     with written_whole(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)
-
-
-def _pools(results: Sequence[RowResult]) -> list[str]:
-    return list(results[0].pools)
 
 
 def _cells(found: PoolResult) -> list[str]:

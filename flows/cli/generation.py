@@ -77,9 +77,7 @@ def pack(
     out: Annotated[str, typer.Argument(help="Folder or URL for the packed shards. Existing ones are kept.")],
     size: Annotated[int, typer.Option(min=16, help="Shorter side of the stored images, in pixels.")] = 256,
     quality: Annotated[int, typer.Option(min=1, max=95, help="JPEG quality of the stored images.")] = 90,
-    image_root: Annotated[
-        Path | None, typer.Option(help="Folder of the images. Default: the one recorded in the shards.")
-    ] = None,
+    image_root: Annotated[Path | None, typer.Option(help="Image folder. Default: as recorded in the shards.")] = None,
     max_bad_images: Annotated[
         float,
         typer.Option(

@@ -17,14 +17,10 @@ def inspect(
     path: Annotated[
         str, typer.Argument(help="Folder, file or URL of explanations (all, a split or a shard) or of a training run.")
     ],
-    sample: Annotated[
-        int | None, typer.Option(min=1, help="Number of rows to show or export, chosen at random with a fixed seed.")
-    ] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="Number of random rows to show or export (seeded).")] = None,
     where: Annotated[str | None, typer.Option(help="SQL condition on the rows, such as status = 'truncated'.")] = None,
     row_id: Annotated[list[str] | None, typer.Option("--id", help="Id of a row to show (repeatable).")] = None,
-    diff: Annotated[
-        str | None, typer.Option(help="Folder or URL of other explanations of the same pairs, to compare with.")
-    ] = None,
+    diff: Annotated[str | None, typer.Option(help="Folder or URL of explanations to compare with.")] = None,
     export: Annotated[ExportFormat | None, typer.Option(help="Format in which to write the rows to --out.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="File to write with --export.")] = None,
     pictures: Annotated[bool, typer.Option("--pictures", help="Embed the images in the Parquet file.")] = False,
@@ -61,9 +57,7 @@ def serve(
     ],
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on. 0 chooses a free port.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on. The site has no password.")] = "127.0.0.1",
-    arm: Annotated[
-        list[str] | None, typer.Option(help="Another training run or index to search, as NAME=FOLDER (repeatable).")
-    ] = None,
+    arm: Annotated[list[str] | None, typer.Option(help="Another run or index, as NAME=FOLDER (repeatable).")] = None,
 ) -> None:
     """Browse rows and try retrieval in a web browser. Changes nothing. Stop it with Ctrl-C."""
     from flows.browser.serve import serve as serve_site
@@ -76,9 +70,7 @@ def index(
     out: Annotated[Path, typer.Argument(help="Folder for the index. An existing index is replaced.")],
     split: Splits = None,
     explanations: Shards = None,
-    precision: Annotated[
-        Precision, typer.Option(help="Precision of the saved embeddings. fp16 halves their size.")
-    ] = "fp32",
+    precision: Annotated[Precision, typer.Option(help="Precision of the embeddings. fp16 halves their size.")] = "fp32",
     allow_partial: AllowPartial = False,
 ) -> None:
     """Embed the images of one or more splits into an index for `search`."""

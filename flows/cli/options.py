@@ -13,9 +13,7 @@ Output = Annotated[str | None, typer.Option("--out", help="Output folder or URL.
 RedoOption = Annotated[
     str | None, typer.Option(help="Statuses of rows to generate again, separated by commas, such as truncated,error.")
 ]
-RedoMaxTokens = Annotated[
-    int | None, typer.Option(min=1, help="Token limit for each regenerated explanation. Default: the manifest's.")
-]
+RedoMaxTokens = Annotated[int | None, typer.Option(min=1, help="Token limit per redone row. Default: the manifest's.")]
 EngineOption = Annotated[EngineKind | None, typer.Option(help="Engine to use. Default: the manifest's.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Training setting to change, such as optim.lr=1e-3 (repeatable).")

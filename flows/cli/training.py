@@ -14,9 +14,7 @@ def train(
     config: Annotated[Path, typer.Argument(help="YAML file of training settings.")],
     out: Annotated[Path, typer.Option("--out", help="Run folder, for the checkpoint, log and record.")],
     override: Overrides = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Preset for settings that the file does not contain. Default: the file's preset.")
-    ] = None,
+    preset: Annotated[str | None, typer.Option(help="Preset for missing settings. Default: the file's preset.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Start a new run, replacing any run in the folder.")] = False,
     allow_partial: AllowPartial = False,
     nproc: Nproc = 1,
@@ -67,7 +65,7 @@ def import_checkpoint(
     vision_heads: Heads = None,
     text_heads: Heads = None,
     eot_id: Annotated[
-        int | None, typer.Option(min=0, help="Id of the end-of-text token. Default: the highest id in each text.")
+        int | None, typer.Option(min=0, help="Id of the end-of-text token. Default: the highest.")
     ] = None,
 ) -> None:
     """Convert a checkpoint from the authors' code into a run folder."""

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.display.printing import heading, plural, say
-from pipeline.checking.report import IN_WHAT, CheckReport, Estimate, Finding, Lengths
+from pipeline.checking.report import IN_WHAT, CheckReport, Estimate, Finding, ImageCounts, Lengths, Work
 from pipeline.files.visible_text import visible
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
@@ -22,7 +22,7 @@ def show_check(report: CheckReport, console: Console) -> None:
     if report.splits:
         console.print(_splits(report))
     if report.images is not None:
-        say(console, _images(report))
+        say(console, _images(report.images, report.seconds["images"]))
     if report.caption_tokens is not None or report.prompt_tokens is not None:
         console.print(_lengths(report))
     if report.languages is not None:
@@ -31,7 +31,7 @@ def show_check(report: CheckReport, console: Console) -> None:
     _show_samples(report, console)
     _show_prompts(report, console)
     if report.work is not None:
-        _show_work(report, console)
+        _show_work(report.work, console)
     if report.estimate is not None:
         _show_estimate(report.estimate, console)
     for severity in reversed(_TITLES):
@@ -53,10 +53,7 @@ def _splits(report: CheckReport) -> Table:
     return table
 
 
-def _images(report: CheckReport) -> str:
-    images = report.images
-    assert images is not None
-    seconds = report.seconds["images"]
+def _images(images: ImageCounts, seconds: float) -> str:
     rate = f"{images.looked_at:,} of {images.distinct:,} images decoded in {seconds:.1f} s, {images.usable:,} usable"
     if images.looked_at == images.distinct:
         return rate
@@ -104,9 +101,7 @@ def _show_prompts(report: CheckReport, console: Console) -> None:
         shown.update(lines)
 
 
-def _show_work(report: CheckReport, console: Console) -> None:
-    work = report.work
-    assert work is not None
+def _show_work(work: Work, console: Console) -> None:
     heading(console, "what a run would do")
     say(console, f"{plural(work.num_shards, 'shard')} per split; the plan takes {work.plan_bytes / 2**20:,.1f} MiB")
     say(

@@ -62,10 +62,8 @@ def bars(console: Console, rows: Iterable[tuple[str, int]], total: int, *, numbe
     rows = list(rows)
     longest = max((count for _, count in rows), default=0)
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(justify="right" if numbers else "left", no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
+    for right in (numbers, True, True, False):
+        table.add_column(justify="right" if right else "left", no_wrap=True)
     for name, count in rows:
         table.add_row(Text(visible(name, 40)), f"{count:,}", share(count, total), Text(_bar(count, longest), "cyan"))
     print_lines(console, table)

@@ -35,7 +35,7 @@ def _settings(run: RunOverview) -> Iterable[tuple[str, object]]:
     found = {
         "method": run.kind if run.method is None else run.kind + _weights(run.method),
         "towers": " ".join(str(towers[key]) for key in ("model", "pretrained") if towers.get(key)),
-        "steps": _length(optim),
+        "steps": f"{optim['epochs']:g} epochs" if optim.get("epochs") else optim.get("steps"),
         "batch": optim.get("batch_size"),
         "learning rate": f"{optim['lr']} towers, {optim.get('new_lr')} new modules" if "lr" in optim else None,
         "seed": settings.get("seed"),
@@ -58,12 +58,6 @@ def _weights(method: MethodSettings) -> str:
     }
     listed = ", ".join(f"{part} {weights[part]}" for part in parts(method))
     return f" ({listed})" if listed else ""
-
-
-def _length(optim: dict[str, Any]) -> str | None:
-    if optim.get("epochs"):
-        return f"{optim['epochs']:g} epochs"
-    return str(optim["steps"]) if optim.get("steps") else None
 
 
 def _progress(run: RunOverview) -> Iterable[tuple[str, object]]:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -23,16 +23,12 @@ from pipeline.shards.writer_lock import single_writer
 _NAMED = 10
 
 
-@dataclass(frozen=True)
-class Expected:
-    """What the shards must match: digest of each bucket's planned pairs, and whether a limit allows pending pairs."""
-
-    digests: dict[int, str]
-    limited: bool
-
-
-def reconcile(job: Job, expected: Expected) -> tuple[dict[str, dict[str, int]], int]:
+def reconcile(job: Job, digests: dict[int, str], *, limited: bool) -> tuple[dict[str, dict[str, int]], int]:
     """Return the number of rows by split and status, and of pending pairs, from the receipts of all buckets.
+
+    Args:
+        digests: digest of each bucket's planned pairs.
+        limited: whether a limit allows pending pairs.
 
     Raises:
         PipelineError: buckets are missing or do not match the plan; the message lists them with the reason.
@@ -41,9 +37,9 @@ def reconcile(job: Job, expected: Expected) -> tuple[dict[str, dict[str, int]], 
     counts: dict[str, Counter[str]] = {}
     pending = 0
     problems: list[str] = []
-    for bucket, digest in expected.digests.items():
+    for bucket, digest in digests.items():
         receipt = read_receipt(job.storage, bucket)
-        problem = _problem(receipt, digest, sizes, expected.limited)
+        problem = _problem(receipt, digest, sizes, limited)
         if problem is not None or receipt is None:
             problems.append(f"bucket {bucket} {problem}")
             continue
@@ -53,7 +49,7 @@ def reconcile(job: Job, expected: Expected) -> tuple[dict[str, dict[str, int]], 
             counts.setdefault(split, Counter()).update(shard.statuses)
     if problems:
         raise PipelineError(
-            f"{job.output}: {len(problems)} of {len(expected.digests)} buckets are missing or incomplete: "
+            f"{job.output}: {len(problems)} of {len(digests)} buckets are missing or incomplete: "
             + "; ".join(problems[:_NAMED])
             + (f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else "")
             + ". Run it again; finished buckets are kept"
@@ -102,10 +98,10 @@ def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dic
         with single_writer(job.work):
             shards_there(job)
             plan = prepare(job, limit)
-            expected = Expected({bucket: plan.bucket(bucket).digest for bucket in plan.buckets}, limit is not None)
+            digests = {bucket: plan.bucket(bucket).digest for bucket in plan.buckets}
         live.describe = lambda: Now(100.0 * runs.finished / len(runs.ranges), runs.describe())
         runs.complete()
-        counts, pending = reconcile(job, expected)
+        counts, pending = reconcile(job, digests, limited=limit is not None)
     return replace(summarise(job, [], None, time.monotonic() - began), counts=counts, pending=pending)
 
 

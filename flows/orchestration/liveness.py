@@ -88,19 +88,8 @@ def _namespace() -> str:
 
 def began(pid: int) -> str:
     """Return a process's start time in kernel ticks, or "gone" if there is none or it is a zombie."""
-    stat = _read(f"/proc/{pid}/stat")
-    if stat:
-        fields = stat.rpartition(")")[2].split()
-        return "gone" if fields[0] in "ZX" else fields[19]
-    if Path("/proc/self/stat").exists():
-        return "gone"
-    try:
-        os.kill(pid, 0)  # without /proc, only the id can be checked
-    except ProcessLookupError:
-        return "gone"
-    except PermissionError:
-        pass
-    return "running"
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return fields[19] if fields and fields[0] not in "ZX" else "gone"
 
 
 def _read(path: str) -> str:

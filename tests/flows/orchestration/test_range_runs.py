@@ -47,4 +47,4 @@ def test_a_crash_is_seen_among_more_runs_than_the_server_returns_at_once(monkeyp
     monkeypatch.setattr(range_runs, "_SECONDS_BETWEEN_POLLS", 0.0)
     runs = RangeRuns(client, "generate-range/many", uuid4(), [range(n, n + 1) for n in range(250)], {})
     runs.complete()
-    assert runs.describe() == "250 of 250 ranges are done, 1 restarts"
+    assert runs.describe() == "250 of 250 ranges are done, 1 restart"
