@@ -6,21 +6,17 @@ docs/performance.md has the results.
 """
 
 import logging
-import sys
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import psutil
 import torch
 import typer
-from rich.console import Console
-from rich.table import Table
 from tqdm import tqdm
 
-from benchmarks.costs import make_optimizer, peak_bytes
-from benchmarks.measuring import JsonPath, in_process, run_main, write_results
-from benchmarks.steps import Steps, Variant, Workload
+from benchmarks.measuring import JsonPath, in_process, run_main, show_table, write_results
+from benchmarks.steps import Bf16, Device, ModelName, Steps, Threads, Variant, Workload
 from model.distributed.device import choose_device
 from model.method.entityclip import EntityCLIP
 from model.settings.schema import MethodSettings
@@ -36,6 +32,10 @@ class Point(NamedTuple):
     peak_bytes: int
     seconds: float
 
+    @property
+    def above_bytes(self) -> int:
+        return self.peak_bytes - self.before_bytes
+
 
 def measure(work: Workload, micro_batch: int | None, *, plain: bool) -> Point:
     """Measure one step in this process."""
@@ -44,7 +44,7 @@ def measure(work: Workload, micro_batch: int | None, *, plain: bool) -> Point:
     on_gpu = work.device == "cuda"
     steps = Steps(work, [] if plain else [Variant.FULL])
     model: Any = EntityCLIP(steps.clip, MethodSettings(mmae=False, gi_itm=False)) if plain else steps.modules["full"]
-    optimizer = make_optimizer(steps)
+    optimizer = steps.optimizer()
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
@@ -58,42 +58,22 @@ def measure(work: Workload, micro_batch: int | None, *, plain: bool) -> Point:
     began = work.now()
     step.gradients(1, batch)
     optimizer.step()
-    return Point(work.batch, micro_batch, before, peak_bytes(work), seconds=work.now() - began)
-
-
-def show(points: list[Point], head: str) -> None:
-    """Print the measurements as a table."""
-    console = Console() if sys.stdout.isatty() else Console(width=140)
-    console.print(head)
-    table = Table()
-    for column in ("batch", "micro-batch", "peak GiB", "above weights and AdamW, GiB", "MiB a pair", "s a step"):
-        table.add_column(column, justify="right")
-    for point in points:
-        above = point.peak_bytes - point.before_bytes
-        table.add_row(
-            str(point.batch),
-            "at once" if point.micro_batch is None else str(point.micro_batch),
-            f"{point.peak_bytes / 2**30:.2f}",
-            f"{above / 2**30:.2f}",
-            f"{above / 2**20 / point.batch:.1f}",
-            f"{point.seconds:.2f}",
-        )
-    console.print(table)
+    return Point(work.batch, micro_batch, before, work.peak_bytes(), seconds=work.now() - began)
 
 
 def main(
-    model: Annotated[str, typer.Option(help="an open_clip name; weights are random")] = "ViT-B-32",
+    model: ModelName = "ViT-B-32",
     batch: Annotated[
-        list[int] | None, typer.Option(min=2, help="repeatable; by default 8 to 64, GPU 128 to 4096")
+        list[int] | None, typer.Option(min=2, help="Batch size (repeatable). Default: 8 to 64; on a GPU 128 to 4096.")
     ] = None,
-    micro_batch: Annotated[int | None, typer.Option(min=1, help="by default 8, on a GPU 128")] = None,
+    micro_batch: Annotated[int | None, typer.Option(min=1, help="Micro-batch size. Default: 8; on a GPU 128.")] = None,
     at_once_up_to: Annotated[
-        int | None, typer.Option(min=0, help="run batches above this size only with micro-batches")
+        int | None, typer.Option(min=0, help="Largest batch to run at once. Larger ones run only in micro-batches.")
     ] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="plain CLIP instead of EntityCLIP")] = False,
-    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="where")] = "cpu",
-    bf16: Annotated[bool | None, typer.Option(help="bf16 autocast; by default on a GPU only")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="torch threads on a CPU")] = 1,
+    plain: Annotated[bool, typer.Option("--plain", help="Measure plain CLIP instead of EntityCLIP.")] = False,
+    device: Device = "cpu",
+    bf16: Bf16 = None,
+    threads: Threads = 1,
     json_path: JsonPath = None,
 ) -> None:
     """Measure a step at each batch size, at once and in micro-batches."""
@@ -109,10 +89,19 @@ def main(
         in_process(measure, replace(work, batch=size), micro, plain=plain)
         for size, micro in tqdm(wanted, desc="steps", unit="step")
     ]
-    where = torch.cuda.get_device_name() if on_gpu else f"CPU, {threads} thread(s)"
-    what = "plain CLIP" if plain else "EntityCLIP"
-    head = f"{model}, {what}, {'bf16 autocast' if work.bf16 else 'fp32'}, {where}, torch {torch.__version__}"
-    show(points, head)
+    head = f"{model}, {'plain CLIP' if plain else 'EntityCLIP'}, {work}, torch {torch.__version__}"
+    print(head)
+    show_table(
+        {
+            "batch": point.batch,
+            "micro-batch": point.micro_batch or "at once",
+            "peak GiB": point.peak_bytes / 2**30,
+            "above weights and AdamW, GiB": point.above_bytes / 2**30,
+            "MiB a pair": point.above_bytes / 2**20 / point.batch,
+            "s a step": point.seconds,
+        }
+        for point in points
+    )
     write_results(json_path, {"what": head, "workload": asdict(work), "points": [point._asdict() for point in points]})
 
 

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.measuring import JsonPath, Sizes, run_command, write_results
+from benchmarks.measuring import JsonPath, Sizes, run_command, show_table, write_results
 from benchmarks.synthetic_pairs import visualnews_image, write_dataset
 
 
@@ -46,20 +44,16 @@ def _link_pictures(folder: Path, count: int) -> None:
 
 def main(
     rows: Sizes = [10_000, 100_000, 1_200_000],  # noqa: B006
-    pictures: Annotated[int, typer.Option(help="how many of them have a picture (400 x 300 JPEG)")] = 1_000,
-    full: Annotated[bool, typer.Option("--full", help="check all images")] = False,
+    pictures: Annotated[
+        int, typer.Option(help="Number of pairs that have an image (a JPEG of 400 x 300 pixels).")
+    ] = 1_000,
+    full: Annotated[bool, typer.Option("--full", help="Check all images.")] = False,
     json_path: JsonPath = None,
 ) -> None:
     """Check datasets of several sizes."""
     results = [check_once(count, min(pictures, count), full=full) for count in rows]
-    steps = list(results[0]["seconds"])
-    table = Table("pairs", "images", *(f"{step}, s" for step in steps), "process, s", "CPU, s", "peak MiB")
-    for found in results:
-        seconds = (f"{found['seconds'].get(step, 0):.1f}" for step in steps)
-        process = (f"{found['whole_process']:.1f}", f"{found['cpu']:.1f}")
-        looked_at = f"{found['images']['looked_at']:,}"
-        table.add_row(f"{found['pairs']:,}", looked_at, *seconds, *process, f"{found['peak_mib']:.0f}")
-    Console().print(table)
+    numbers = ("whole_process", "cpu", "peak_mib")
+    show_table({"pairs": one["pairs"], **one["seconds"], **{name: one[name] for name in numbers}} for one in results)
     write_results(json_path, results)
 
 

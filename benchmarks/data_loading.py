@@ -6,7 +6,6 @@ docs/performance.md has the results.
 """
 
 import multiprocessing
-import statistics
 import tempfile
 import time
 from argparse import Namespace
@@ -15,16 +14,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import psutil
 import torch
 import typer
 import webdataset
-from rich.console import Console
-from rich.table import Table
+from PIL import Image
 
-from benchmarks.data_start import shallow_towers
-from benchmarks.measuring import JsonPath, in_process, write_results
-from benchmarks.photographs import write_photographs
+from benchmarks.data_start import shallow_towers, training_row
+from benchmarks.measuring import JsonPath, in_process, median_and_range, show_table, write_results
 from entityclip.contract.receipts import BucketReceipt, ShardReceipt
 from model.clip.towers import Towers
 from model.data.dataset import TripleDataset
@@ -33,16 +31,17 @@ from model.data.shards import read_split
 from pipeline.files.storage import open_storage
 from pipeline.packing.pack import PackSettings, pack
 from pipeline.shards.receipts import write_receipt
-from pipeline.shards.shard import Row, shard_name, write_shard
+from pipeline.shards.shard import shard_name, write_shard
 
 READERS = ("csv", "webdataset", "reference", "packed")
 _SHARDS = 8
 _SKIPPED = 2  # unmeasured batches, until all workers are busy
+_FIELDS, _WIDTH, _HEIGHT, _QUALITY = 24, 800, 600, 83
 
 
 def write_data(folder: Path, count: int) -> None:
     """Write the pictures in the formats of the four readers."""
-    names = write_photographs(folder / "images", count)
+    names = _write_photographs(folder / "images", count)
     captions = [f"The minister opens hall number {number} by the river, Monday" for number in range(count)]
     files = [str(folder / "images" / name) for name in names]
     lines = [f"{file}\t{caption}\n" for file, caption in zip(files, captions, strict=True)]
@@ -59,19 +58,42 @@ def write_data(folder: Path, count: int) -> None:
 
 def _write_shards(folder: Path, names: list[str], captions: list[str]) -> None:
     storage = open_storage(folder / "reference")
-    empty = "topic raw_text error finish_reason prompt_tokens completion_tokens clip_tokens".split()
-    constant: dict[str, Any] = {"status": "ok", "seed": 0, "model": "m", "revision": "r", "split": "train"}
-    constant |= dict.fromkeys(empty)
     for shard in range(_SHARDS):
-        rows = [
-            Row(id=name, image=name, caption=caption, explanation=caption, key=name, **constant)
-            for name, caption in list(zip(names, captions, strict=True))[shard::_SHARDS]
-        ]
+        mine = zip(names[shard::_SHARDS], captions[shard::_SHARDS], strict=True)
+        rows = [training_row(name, name, caption, caption) for name, caption in mine]
         name = shard_name("train", shard, _SHARDS)
         provenance = {"dataset": "pictures", "split": "train", "shard": shard, "image_root": str(folder / "images")}
         sha256, size = write_shard(storage, name, rows, provenance)
         shards = {name: ShardReceipt(sha256, size, len(rows), {"ok": len(rows)})}
         write_receipt(storage, BucketReceipt("pictures", shard, _SHARDS, shards, pending=0, unsent=0, plan=""))
+
+
+def _write_photographs(folder: Path, count: int) -> list[str]:
+    """Write `count` different JPEGs of about 100 KB and return their names.
+
+    They are noise with the spectrum of photographs, so that their size and decoding cost are realistic.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    fields = [_noise(rng, 2 * _WIDTH, 2 * _HEIGHT) for _ in range(min(_FIELDS, count))]
+    names = [f"{number:05d}.jpg" for number in range(count)]
+    for number, name in enumerate(names):
+        top, left = int(rng.integers(_HEIGHT)), int(rng.integers(_WIDTH))
+        cut = fields[number % len(fields)][top : top + _HEIGHT, left : left + _WIDTH] * rng.uniform(0.7, 1.1)
+        image = Image.fromarray((cut * 45 + 120).clip(0, 255).astype(np.uint8))
+        image.save(folder / name, "JPEG", quality=_QUALITY)
+    return names
+
+
+def _noise(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
+    """Return noise (height, width, 3) with little colour, whose amplitude falls with frequency."""
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    frequency[0, 0] = 1
+    phases = np.exp(2j * np.pi * rng.random((4, *frequency.shape)))
+    noise = np.fft.irfft2(phases / frequency**1.3, s=(height, width))
+    noise /= noise.std(axis=(1, 2), keepdims=True)
+    field: np.ndarray = (noise[:1] + 0.3 * noise[1:]).transpose(1, 2, 0).astype(np.float32)
+    return field
 
 
 def read_once(reader: str, folder: Path, workers: int, batch_size: int) -> dict[str, float]:
@@ -135,11 +157,11 @@ def _open_clip(reader: str, folder: Path, towers: Towers, workers: int, batch_si
 
 
 def main(
-    images: Annotated[int, typer.Option(min=1, help="how many JPEGs of 800 x 600")] = 2_000,
-    rounds: Annotated[int, typer.Option(min=1, help="each reader runs once per round, in turn")] = 5,
-    workers: Annotated[int, typer.Option(min=1, help="processes of each reader")] = 2,
-    batch_size: Annotated[int, typer.Option(min=1, help="images per batch")] = 64,
-    data: Annotated[Path | None, typer.Option(help="folder to keep the pictures in, or to reuse them from")] = None,
+    images: Annotated[int, typer.Option(min=1, help="Number of images (JPEGs of 800 x 600 pixels).")] = 2_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of rounds. In each, every reader runs once.")] = 5,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes per reader.")] = 2,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 64,
+    data: Annotated[Path | None, typer.Option(help="Folder to keep the images in, or to reuse them from.")] = None,
     json_path: JsonPath = None,
 ) -> None:
     """Read the same pictures in four ways."""
@@ -156,20 +178,10 @@ def main(
                 costs[reader].append(found["cpu_ms"])
         sizes = {form: _mean_kib(folder, form) for form in ("images", "packed")}
     best = [max(pair) for pair in zip(rates["csv"], rates["webdataset"], strict=True)]
-    table = Table(
-        "reader", "images/s (median)", "min-max", "to the better of open_clip's", "min-max", "CPU ms an image"
-    )
-    for reader, measured in rates.items():
-        ratios = [rate / other for rate, other in zip(measured, best, strict=True)]
-        table.add_row(
-            reader,
-            f"{statistics.median(measured):.0f}",
-            f"{min(measured):.0f}-{max(measured):.0f}",
-            f"{statistics.median(ratios):.2f}",
-            f"{min(ratios):.2f}-{max(ratios):.2f}",
-            f"{statistics.median(costs[reader]):.2f} ({min(costs[reader]):.2f}-{max(costs[reader]):.2f})",
-        )
-    Console().print(table, f"KiB an image: {sizes['images']:.0f}, packed {sizes['packed']:.0f}")
+    ratios = {reader: [rate / other for rate, other in zip(rates[reader], best, strict=True)] for reader in READERS}
+    columns = {"images/s": rates, "to the better of open_clip's": ratios, "CPU ms an image": costs}
+    show_table({"reader": r, **{name: median_and_range(of[r]) for name, of in columns.items()}} for r in READERS)
+    print(f"KiB an image: {sizes['images']:.0f}, packed {sizes['packed']:.0f}")
     content = {"images": images, "workers": workers, "batch_size": batch_size, "kib": sizes}
     write_results(json_path, content | {"images_per_s": rates, "cpu_ms": costs})
 

@@ -6,29 +6,28 @@ docs/performance.md has the results.
 """
 
 import hashlib
-import json
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 import typer
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.measuring import JsonPath, Sizes, in_process, peak_mib, status_mib, write_results
-from entityclip.contract.schema import SCHEMA_VERSION
+from benchmarks.measuring import JsonPath, Sizes, in_process, peak_mib, show_table, status_mib, write_results
 from model.clip.open_clip_import import open_clip
 from model.clip.towers import Towers
 from model.data.dataset import TripleDataset
 from model.data.loader import load_batches
 from model.data.shards import read_split
+from pipeline.files.storage import open_storage
+from pipeline.shards.shard import Row, shard_name, write_shard
 
 BATCH = 192
 _WORDS = "who where when queen visit race court minister stands beside hall river coat crowd flag grey blue old".split()
@@ -38,29 +37,27 @@ _IMAGES = 64
 def write_triples(folder: Path, count: int, shards: int) -> None:
     """Write `count` rows with distinct texts and a few shared images, in shards without receipts."""
     rng = np.random.default_rng(0)
+    (folder / "images").mkdir(parents=True, exist_ok=True)
     for number in range(_IMAGES):
         pixels = rng.integers(0, 256, (256, 320, 3), dtype=np.uint8)
-        (folder / "images").mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(folder / "images" / f"{number}.jpg")
     for shard in range(shards):
         ids = [f"guardian-{row:08d}" for row in range(shard, count, shards)]
         words = rng.choice(_WORDS, (len(ids), 130))
-        provenance = {"schema_version": SCHEMA_VERSION, "dataset": "many", "image_root": str(folder / "images")}
-        images = [{"path": f"./guardian/images/../../{number % _IMAGES}.jpg"} for number in range(len(ids))]
-        table = pa.table(
-            {
-                "id": ids,
-                "image": pa.array(images, pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
-                "caption": [f"{i} {' '.join(row[:20])}" for i, row in zip(ids, words, strict=True)],
-                "topic": pa.array(["news"] * len(ids)),
-                "explanation": [f"{i} {' '.join(row[20:])}" for i, row in zip(ids, words, strict=True)],
-                "status": ["ok"] * len(ids),
-                "key": [hashlib.sha256(i.encode()).hexdigest() for i in ids],
-            }
-        ).replace_schema_metadata({"entityclip": json.dumps(provenance)})
-        path = folder / "split=train" / f"part-{shard:05d}-of-{shards:05d}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, path, compression="zstd")
+        rows = [
+            training_row(i, f"./guardian/images/../../{n % _IMAGES}.jpg", " ".join(text[:20]), " ".join(text[20:]))
+            for n, (i, text) in enumerate(zip(ids, words, strict=True))
+        ]
+        provenance = {"dataset": "many", "image_root": str(folder / "images")}
+        write_shard(open_storage(folder), shard_name("train", shard, shards), rows, provenance)
+
+
+def training_row(row_id: str, image: str, caption: str, explanation: str) -> Row:
+    """Return a row with status ok of the split train; its texts start with the id, so that they are distinct."""
+    values: dict[str, Any] = {field.name: None for field in fields(Row)}
+    values |= {"id": row_id, "split": "train", "image": image, "status": "ok", "seed": 0, "model": "m", "revision": "r"}
+    values |= {"caption": f"{row_id} {caption}", "explanation": f"{row_id} {explanation}"}
+    return Row(**values | {"key": hashlib.sha256(row_id.encode()).hexdigest()})
 
 
 def shallow_towers() -> Towers:
@@ -78,15 +75,14 @@ def start_once(folder: Path, workers: int) -> dict[str, float]:
     """
     torch.set_num_threads(1)
     towers = shallow_towers()
-    peak = _Anonymous()
     before, began = status_mib("RssAnon"), time.monotonic()
-    rows = read_split(folder, "train", statuses=("ok",), allow_partial=True)
-    read = time.monotonic()
-    triples = TripleDataset(rows, towers, explanations=True, workers=workers)
-    ready = time.monotonic()
-    batches = load_batches(triples, triples.training_sampler(BATCH, seed=0))
-    batch, _ = next(batches)
-    first = time.monotonic()
+    with _sampled_anonymous_mib() as samples:
+        rows = read_split(folder, "train", statuses=("ok",), allow_partial=True)
+        read = time.monotonic()
+        triples = TripleDataset(rows, towers, explanations=True, workers=workers)
+        ready = time.monotonic()
+        batch, _ = next(load_batches(triples, triples.training_sampler(BATCH, seed=0)))
+        first = time.monotonic()
     assert len(batch.ids) == BATCH
     return {
         "rows": len(triples),
@@ -95,48 +91,42 @@ def start_once(folder: Path, workers: int) -> dict[str, float]:
         "first_batch_seconds": first - ready,
         "seconds": first - began,
         "anonymous_mib_before": before,
-        "anonymous_mib": peak.stop(),
+        "anonymous_mib": max(samples),
         "with_mapped_file_mib": peak_mib(),
     }
 
 
-class _Anonymous:
-    """Tracks this process's peak anonymous memory, sampled every 20 ms."""
+@contextmanager
+def _sampled_anonymous_mib() -> Iterator[list[float]]:
+    """Yield a list to which this process's anonymous memory is added every 20 ms."""
+    samples, over = [status_mib("RssAnon")], threading.Event()
 
-    def __init__(self) -> None:
-        self._highest, self._stopped = 0.0, threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
+    def watch() -> None:
+        while not over.wait(0.02):
+            samples.append(status_mib("RssAnon"))
 
-    def stop(self) -> float:
-        self._stopped.set()
-        self._thread.join()
-        return self._highest
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(0.02):
-            self._highest = max(self._highest, status_mib("RssAnon"))
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        thread.join()
 
 
 def main(
     rows: Sizes = [12_000, 120_000, 1_200_000],  # noqa: B006
-    workers: Annotated[int, typer.Option(help="processes that load")] = 2,
-    rows_per_shard: Annotated[int, typer.Option(help="triples in a shard")] = 20_000,
+    workers: Annotated[int, typer.Option(help="Number of loading processes.")] = 2,
+    rows_per_shard: Annotated[int, typer.Option(help="Triples per shard.")] = 20_000,
     json_path: JsonPath = None,
 ) -> None:
     """Start training on datasets of several sizes, up to the first batch."""
-    times = ("first batch after, s", "reading", "preparing", "loading")
-    table = Table("triples", *times, "peak MiB", "of it towers", "with mapped file")
     results = []
     for count in rows:
         with tempfile.TemporaryDirectory() as folder:
             write_triples(Path(folder), count, -(-count // rows_per_shard))
-            found = in_process(start_once, Path(folder), workers)
-        results.append(found)
-        seconds = [found[f"{name}seconds"] for name in ("", "read_", "prepare_", "first_batch_")]
-        memory = [found[name] for name in ("anonymous_mib", "anonymous_mib_before", "with_mapped_file_mib")]
-        table.add_row(f"{count:,}", *(f"{s:.1f}" for s in seconds), *(f"{m:.0f}" for m in memory))
-    Console().print(table)
+            results.append(in_process(start_once, Path(folder), workers))
+    show_table(results)
     write_results(json_path, results)
 
 

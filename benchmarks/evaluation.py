@@ -12,7 +12,7 @@ matrix products measured in the same run. docs/performance.md has the results.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Annotated, Any, NamedTuple
 
@@ -20,11 +20,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
-from benchmarks.measuring import JsonPath, in_process, peak_mib, write_results
+from benchmarks.measuring import JsonPath, in_process, median_and_range, peak_mib, show_table, write_results
 from model.evaluation.clusters import Groups
 from model.evaluation.retrieval import product, ranks
 
@@ -129,43 +127,44 @@ def _timed(call: Callable[[], Any]) -> _Timed:
 
 
 def main(
-    pairs: Annotated[list[int], typer.Option(help="pairs to rank; may be given several times")] = [5_000, 20_000],  # noqa: B006
-    width: Annotated[int, typer.Option(help="D, width of the embeddings")] = 512,
-    threads: Annotated[int, typer.Option(help="torch threads")] = 2,
-    rounds: Annotated[int, typer.Option(help="how often each method is measured")] = 3,
-    sample: Annotated[int, typer.Option(help="rows per direction for the row-by-row method")] = 500,
-    alone: Annotated[list[int], typer.Option(help="pairs for ours alone in its own process, to measure memory")] = [],  # noqa: B006
+    pairs: Annotated[list[int], typer.Option(help="Number of pairs to rank (repeatable).")] = [5_000, 20_000],  # noqa: B006
+    width: Annotated[int, typer.Option(help="Width D of the embeddings.")] = 512,
+    threads: Annotated[int, typer.Option(help="Number of torch threads.")] = 2,
+    rounds: Annotated[int, typer.Option(help="Number of measurements of each method.")] = 3,
+    sample: Annotated[int, typer.Option(help="Rows per direction for the row-by-row method.")] = 500,
+    alone: Annotated[list[int], typer.Option(help="Pairs for our method alone, to measure memory (repeatable).")] = [],  # noqa: B006
     json_path: JsonPath = None,
 ) -> None:
     """Rank synthetic embeddings in both directions, and compare with sorting every row."""
     torch.set_num_threads(threads)
-    results: dict[str, Any] = {"alone": [], "compared": []}
-    console, table = Console(), Table("pairs", "way", "s", "min-max", "to ours", "to floor", "CPU s", "to ours")
-    for count in alone:
-        once = in_process(measure_alone, count, width, threads)
-        results["alone"].append(once)
-        took = f"{once['seconds']:.1f} s, {once['cpu_seconds']:.1f} CPU s"
-        console.print(f"{count:,} alone: {took}, peak {once['peak_mib']:,.0f} MiB", end="")
-        console.print(f", {once['peak_mib_before']:,.0f} before")
-    for count in pairs:
-        found = measure(count, width, rounds, sample)
-        results["compared"].append(found)
-        for name, values in found["seconds"].items():
-            cpu = found["cpu_seconds"]
-            ratios = [
-                f"{median(a / b for a, b in zip(one[name], one['ours'], strict=True)):.1f}"  # round by round
-                for one in (found["seconds"], cpu)
-            ]
-            span, floor = f"{min(values):.2f}-{max(values):.2f}", f"{median(values) / found['floor_seconds']:.2f}"
-            cells = (f"{median(values):.2f}", span, ratios[0], floor, f"{median(cpu[name]):.2f}", ratios[1])
-            table.add_row(f"{count:,}", name, *cells)
-        table.add_row("", "floor", f"{found['floor_seconds']:.2f}", end_section=True)
+    results = {
+        "alone": [in_process(measure_alone, count, width, threads) for count in alone],
+        "compared": [measure(count, width, rounds, sample) for count in pairs],
+    }
+    show_table(results["alone"], "ours, alone in its process")
+    for found in results["compared"]:
+        show_table(_rows(found), f"{found['pairs']:,} pairs, {threads} threads")
         rates = ", ".join(f"{value:.0f} by {name}" for name, value in found["gflops"].items())
-        console.print(f"{count:,}: fp32 GFLOP/s on {threads} threads: {rates}", end="; ")
-        console.print(f"{found['different_ranks']} of {2 * count:,} ranks differ from argsort's", end="; ")
-        console.print(f"row by row measured on {found['sampled_rows']:,} rows a direction")
-    console.print(table)
+        print(f"fp32 GFLOP/s: {rates}; ranks that differ from argsort's: {found['different_ranks']}")
     write_results(json_path, results)
+
+
+def _rows(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    wall, cpu = found["seconds"], found["cpu_seconds"]
+    for name in wall:
+        yield {
+            "method": name,
+            "s": median_and_range(wall[name]),
+            "to ours": _ratio(wall[name], wall["ours"]),
+            "to the floor": median(wall[name]) / found["floor_seconds"],
+            "CPU s": median(cpu[name]),
+            "CPU to ours": _ratio(cpu[name], cpu["ours"]),
+        }
+
+
+def _ratio(one: list[float], other: list[float]) -> float:
+    """Return the median over the rounds."""
+    return median(a / b for a, b in zip(one, other, strict=True))
 
 
 if __name__ == "__main__":

@@ -28,10 +28,8 @@ from typing import Annotated, Any
 import httpx
 import typer
 import yaml
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.measuring import JsonPath, write_results
+from benchmarks.measuring import JsonPath, median_and_range, show_table, write_results
 from flows.demo import MANIFEST
 from pipeline.engines.vllm.server import DEFAULT_PYTHON, VllmServer
 from pipeline.job import open_job
@@ -177,10 +175,12 @@ class Bench:
 
 
 def main(
-    prompts: Annotated[int, typer.Option(help="number of captions to use from the demo world")] = 2_000,
-    max_num_seqs: Annotated[int, typer.Option(help="sequences that vLLM batches")] = 256,
-    rounds: Annotated[int, typer.Option(help="how often each is measured")] = 3,
-    with_run_batch: Annotated[bool, typer.Option(help="measure vLLM's batch runner, two starts a round")] = True,
+    prompts: Annotated[int, typer.Option(help="Number of captions of the demo world to use.")] = 2_000,
+    max_num_seqs: Annotated[int, typer.Option(help="Number of sequences that vLLM batches.")] = 256,
+    rounds: Annotated[int, typer.Option(help="Number of measurements of each method.")] = 3,
+    with_run_batch: Annotated[
+        bool, typer.Option(help="Measure vLLM's batch runner too (two starts per round).")
+    ] = True,
     json_path: JsonPath = None,
 ) -> None:
     """Measure all methods and print a table."""
@@ -203,15 +203,18 @@ def main(
         if with_run_batch:
             seconds["run-batch"] = bench.run_batch()
         rates = {name: [len(bench.chats) / value for value in values] for name, values in seconds.items()}
-        best = max(statistics.median(rates[name]) for name in ("bench serve", "run-batch") if name in rates)
-        table = Table("", "rows/s, median", "range", "of vLLM's best served or batch", "of LLM.generate")
-        for name in (name for name in rates if name not in (_WHOLE, _AGAIN)):
-            values = rates[name]
-            median = statistics.median(values)
-            of_raw = median / statistics.median(rates["LLM.generate"])
-            span = f"{min(values):.1f} to {max(values):.1f}"
-            table.add_row(name, f"{median:.1f}", span, f"{median / best:.2f}", f"{of_raw:.2f}")
-        Console().print(table)
+        medians = {name: statistics.median(values) for name, values in rates.items()}
+        best = max(medians[name] for name in ("bench serve", "run-batch") if name in rates)
+        show_table(
+            {
+                "method": name,
+                "rows/s": median_and_range(values),
+                "of vLLM's best served or batch": medians[name] / best,
+                "of LLM.generate": medians[name] / medians["LLM.generate"],
+            }
+            for name, values in rates.items()
+            if name not in (_WHOLE, _AGAIN)
+        )
         for name in (_WHOLE, _AGAIN):
             print(f"{name}: {statistics.median(seconds[name]):.1f} s")
         write_results(json_path, {"prompts": len(bench.chats), "in_flight": bench.in_flight, "seconds": seconds})

@@ -16,12 +16,10 @@ from typing import Annotated, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.measuring import JsonPath, run_command, write_results
+from benchmarks.measuring import JsonPath, median_and_range, run_command, show_table, write_results
 from entityclip.contract.receipts import BucketReceipt, ShardReceipt
-from entityclip.contract.schema import SCHEMA, schema_with
+from entityclip.contract.schema import schema_with
 from pipeline.files.storage import open_storage
 from pipeline.shards.receipts import write_receipt
 from pipeline.shards.shard import shard_name
@@ -86,7 +84,7 @@ def _columns(numbers: list[int], split: str, texts: list[str]) -> dict[str, list
     lengths = [len(text.split()) for text in explanations]
     tokens = [min(159, length * 3 // 2) for length in lengths]
     same = len(numbers)
-    columns: dict[str, list[Any]] = {
+    return {
         "id": [f"pair-{n:08d}" for n in numbers],
         "split": [split] * same,
         "image": [{"bytes": None, "path": f"images/{n % 1000:03d}/{n:08d}.jpg"} for n in numbers],
@@ -105,7 +103,6 @@ def _columns(numbers: list[int], split: str, texts: list[str]) -> dict[str, list
         "model": ["mistralai/Mistral-7B-Instruct-v0.3"] * same,
         "revision": ["e0bc86c23ce5aae1db576c8cca6f06f1f73af2db"] * same,
     }
-    return {name: columns[name] for name in SCHEMA.names}
 
 
 def _provenance(split: str, bucket: int, buckets: int, counts: dict[str, int]) -> dict[str, Any]:
@@ -133,24 +130,24 @@ def _provenance(split: str, bucket: int, buckets: int, counts: dict[str, int]) -
 
 
 def main(
-    rows: Annotated[int, typer.Option(help="how many rows")] = 1_000_000,
-    rows_per_bucket: Annotated[int, typer.Option(help="rows in a bucket, all splits together")] = 2_500,
-    repeat: Annotated[int, typer.Option(min=1, help="runs of each command; the fastest and slowest are reported")] = 3,
-    only: Annotated[list[str] | None, typer.Option(help="measure only these commands, as named in the table")] = None,
-    keep: Annotated[Path | None, typer.Option(help="folder to write the shards to, or to reuse them from")] = None,
+    rows: Annotated[int, typer.Option(help="Number of rows.")] = 1_000_000,
+    rows_per_bucket: Annotated[int, typer.Option(help="Rows per bucket, over all splits.")] = 2_500,
+    repeat: Annotated[int, typer.Option(min=1, help="Number of runs of each command.")] = 3,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Command to measure, as named in the table (repeatable). Default: all.")
+    ] = None,
+    keep: Annotated[Path | None, typer.Option(help="Folder to write the shards to, or to reuse them from.")] = None,
     json_path: JsonPath = None,
 ) -> None:
     """Write shards and inspect them."""
-    console = Console()
     with tempfile.TemporaryDirectory() as temporary:
         folder = keep or Path(temporary) / "explanations"
         if not folder.exists():
             write_shards(folder, rows, rows_per_bucket)
         files = list(folder.rglob("*.parquet"))
         size = sum(file.stat().st_size for file in files) / 2**20
-        console.print(f"{rows:,} rows in {len(files):,} shards, {size:,.0f} MiB")
-        table = Table("command", "seconds", "CPU seconds", "peak MiB")
-        results = []
+        print(f"{rows:,} rows in {len(files):,} shards, {size:,.0f} MiB")
+        results: list[dict[str, Any]] = []
         for name, arguments in _COMMANDS.items():
             if only and name not in only:
                 continue
@@ -160,10 +157,9 @@ def main(
                 found.append(run_command("inspect", str(folder), *(one.format(**places) for one in arguments)))
             seconds, cpu = [one.seconds for one in found], [one.cpu_seconds for one in found]
             peak = max(one.peak_mib for one in found)
-            ranges = [f"{min(times):.1f} to {max(times):.1f}" for times in (seconds, cpu)]
-            table.add_row(name, *ranges, f"{peak:,.0f}")
             results.append({"command": name, "seconds": seconds, "cpu_seconds": cpu, "peak_mib": peak})
-        console.print(table)
+    times = ("seconds", "cpu_seconds")
+    show_table(one | {name: median_and_range(one[name]) for name in times} for one in results)
     write_results(json_path, {"rows": rows, "shards": len(files), "mib": size, "runs": results})
 
 

@@ -1,24 +1,26 @@
-"""Helpers shared by the benchmarks: the `--json` option, separate processes, and peak memory."""
+"""Helpers shared by the benchmarks: options, tables, separate processes, and peak memory."""
 
 import os
 import re
-import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any, NamedTuple, ParamSpec, TypeVar
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from entityclip.contract.atomic_files import write_json
 from model.errors import ModelError
 
-JsonPath = Annotated[Path | None, typer.Option("--json", help="write the results to this file")]
-Sizes = Annotated[list[int], typer.Option("--rows", help="number of rows or pairs (repeatable)")]
+JsonPath = Annotated[Path | None, typer.Option("--json", help="JSON file to write the results to.")]
+Sizes = Annotated[list[int], typer.Option("--rows", help="Number of rows or pairs (repeatable).")]
 _STATUS = Path("/proc/self/status")
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,9 +33,7 @@ def in_process(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
 
 
 def peak_mib() -> float:
-    """Return the peak RSS in MiB. Linux's `ru_maxrss` is not used, because it starts at the parent process's peak."""
-    if not _STATUS.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
+    """Return the peak RSS in MiB. `ru_maxrss` is not used, because it starts at the parent process's peak."""
     return status_mib("VmHWM")
 
 
@@ -65,6 +65,30 @@ def run_command(*arguments: str, accepted: tuple[int, ...] = (0,)) -> Command:
     if process.returncode not in accepted:
         raise subprocess.CalledProcessError(process.returncode, command)
     return Command(output, time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**10)
+
+
+def show_table(records: Iterable[Mapping[str, Any]], title: str | None = None) -> None:
+    """Print one row per record, with the first record's keys as headings; print nothing if there are no records."""
+    console, table = Console() if sys.stdout.isatty() else Console(width=140), Table(title=title, title_justify="left")
+    for record in records:
+        if not table.columns:
+            for key, value in record.items():
+                table.add_column(key.replace("_", " "), justify="left" if isinstance(value, str) else "right")
+        table.add_row(*(_cell(value) for value in record.values()))
+    if table.columns:
+        console.print(table)
+
+
+def _cell(value: Any) -> str:
+    """Format a cell: floats with three significant digits or more, None as an empty cell."""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value or "")
+
+
+def median_and_range(values: Sequence[float]) -> str:
+    """Format the median of some values, with their least and greatest in brackets."""
+    return f"{_cell(median(values))} ({_cell(min(values))} to {_cell(max(values))})"
 
 
 def write_results(path: Path | None, results: Any) -> None:

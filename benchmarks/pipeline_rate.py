@@ -8,25 +8,47 @@ including planning but not Prefect's start; the peak excludes Prefect's temporar
 
 import cProfile
 import pstats
+import random
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from unittest import mock
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.instant_engine import InstantEngine
-from benchmarks.measuring import JsonPath, Sizes, in_process, peak_mib, write_results
+from benchmarks.measuring import JsonPath, Sizes, in_process, peak_mib, show_table, write_results
 from benchmarks.synthetic_pairs import write_dataset
+from pipeline.engines.base import Completion, Request
 
 _LARGEST = 12  # number of functions shown in a profile
+_THREADS = 4  # as many as the flow uses
+_WORDS = "statesman in a dark suit at the lectern beside his flag under grey sky".split()
+_TEXTS = [" ".join(random.Random(seed).choices(_WORDS, k=58)) for seed in range(1000)]
+
+
+class InstantEngine:
+    """Answers with about 60 words that depend only on the key and start with the name Angela."""
+
+    name = "instant"
+    version = "1"
+    restarts = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        for request in requests:
+            text = f"Angela {_TEXTS[int(request.key, 16) % len(_TEXTS)]}."
+            yield Completion(request.key, text, "stop", request.prompt_tokens, 61)
 
 
 def run_flow(manifest: Path, *, profile: bool = False) -> dict[str, float]:
@@ -73,14 +95,20 @@ def run_flow(manifest: Path, *, profile: bool = False) -> dict[str, float]:
 def run_loop(manifest: Path) -> dict[str, float]:
     """Generate without Prefect in this process; `flow_seconds` excludes opening the job and loading the tokenizer."""
     start = time.monotonic()
-    from benchmarks.plain_loop import make_all
+    from pipeline.generation.bucket import make_bucket
+    from pipeline.generation.prepare import prepare, shards_there
+    from pipeline.generation.run import open_run, rare_collections
     from pipeline.job import open_job
+    from pipeline.shards.writer_lock import single_writer
 
     opened = time.monotonic()
     job = open_job(manifest)
     assert job.model.chat_template_digest
     began = time.monotonic()
-    receipts = make_all(job)
+    with single_writer(job.work), rare_collections():
+        plan = prepare(job)
+        with open_run(job, plan, shards_there(job), InstantEngine) as run, ThreadPoolExecutor(_THREADS) as pool:
+            receipts = list(pool.map(partial(make_bucket, run), plan.buckets))
     ended = time.monotonic()
     return {
         "rows": sum(sum(by_status.values()) for receipt in receipts for by_status in receipt.counts.values()),
@@ -94,13 +122,14 @@ def run_loop(manifest: Path) -> dict[str, float]:
 
 def main(
     rows: Sizes = [10_000, 100_000],  # noqa: B006
-    rows_per_shard: Annotated[int, typer.Option(help="pairs in a shard, both splits together")] = 2_500,
-    check_images: Annotated[bool, typer.Option(help="decode every pair's picture first")] = False,
-    profile: Annotated[bool, typer.Option(help="show the functions that take most of the first flow run")] = False,
+    rows_per_shard: Annotated[int, typer.Option(help="Pairs per shard, over both splits.")] = 2_500,
+    check_images: Annotated[bool, typer.Option(help="Decode every pair's image first.")] = False,
+    profile: Annotated[
+        bool, typer.Option(help="Show the functions that take the most time in the first flow run.")
+    ] = False,
     json_path: JsonPath = None,
 ) -> None:
     """Measure a run that generates every row, and a run for which all rows already exist."""
-    table = Table("pairs", "run", "seconds", "rows/s", "whole process, s", "peak MiB")
     results = []
     for count in rows:
         with tempfile.TemporaryDirectory() as folder:
@@ -115,17 +144,9 @@ def main(
                     shutil.rmtree(manifest.parent / "explanations")
                 found = in_process(run, manifest)
                 assert found["generated"] == (0 if name == "all there" else count), found
-                results.append({"pairs": count, "run": name, **found})
-                seconds = found["flow_seconds"]
-                table.add_row(
-                    f"{count:,}",
-                    name,
-                    f"{seconds:.1f}",
-                    f"{count / seconds:,.0f}",
-                    f"{found['process_seconds']:.1f}",
-                    f"{found['peak_mib']:.0f}",
-                )
-    Console().print(table)
+                rate = count / found["flow_seconds"]
+                results.append({"pairs": count, "run": name, "rows_per_second": rate, **found})
+    show_table(results)
     write_results(json_path, results)
 
 

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.measuring import JsonPath, Sizes, in_process, peak_mib, write_results
+from benchmarks.measuring import JsonPath, Sizes, in_process, peak_mib, show_table, write_results
 from benchmarks.synthetic_pairs import write_dataset
 from pipeline.generation.prepare import prepare
 from pipeline.job import open_job
@@ -26,9 +24,11 @@ def plan_once(manifest: Path) -> dict[str, float]:
     before = peak_mib()
     began = time.monotonic()
     plan = prepare(job)
+    pairs, seconds = sum(plan.pairs.values()), time.monotonic() - began
     return {
-        "pairs": sum(plan.pairs.values()),
-        "seconds": time.monotonic() - began,
+        "pairs": pairs,
+        "seconds": seconds,
+        "us_per_pair": 1e6 * seconds / pairs,
         "peak_mib_before": before,
         "peak_mib": peak_mib(),
         "plan_mib": sum(path.stat().st_size for path in plan.folder.rglob("*.parquet")) / 2**20,
@@ -37,27 +37,17 @@ def plan_once(manifest: Path) -> dict[str, float]:
 
 def main(
     rows: Sizes = [10_000, 100_000, 1_000_000],  # noqa: B006
-    rows_per_shard: Annotated[int, typer.Option(help="pairs in a shard, all splits together")] = 2_500,
-    visualnews: Annotated[bool, typer.Option(help="pairs in the format of VisualNews' data.json")] = False,
+    rows_per_shard: Annotated[int, typer.Option(help="Pairs per shard, over all splits.")] = 2_500,
+    visualnews: Annotated[bool, typer.Option(help="Write the pairs in the format of VisualNews' data.json.")] = False,
     json_path: JsonPath = None,
 ) -> None:
     """Plan datasets of several sizes."""
-    table = Table("pairs", "seconds", "µs/pair", "peak MiB", "of it before planning", "plan on disk, MiB")
     results = []
     for count in rows:
         with tempfile.TemporaryDirectory() as folder:
             manifest = write_dataset(Path(folder), count, rows_per_shard=rows_per_shard, visualnews=visualnews)
-            found = in_process(plan_once, manifest)
-        results.append(found)
-        table.add_row(
-            f"{count:,}",
-            f"{found['seconds']:.1f}",
-            f"{1e6 * found['seconds'] / count:.0f}",
-            f"{found['peak_mib']:.0f}",
-            f"{found['peak_mib_before']:.0f}",
-            f"{found['plan_mib']:.1f}",
-        )
-    Console().print(table)
+            results.append(in_process(plan_once, manifest))
+    show_table(results)
     write_results(json_path, results)
 
 

@@ -20,10 +20,8 @@ from unittest import mock
 
 import httpx
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.measuring import JsonPath, in_process, write_results
+from benchmarks.measuring import JsonPath, in_process, show_table, write_results
 from benchmarks.pipeline_rate import run_flow, run_loop
 from benchmarks.synthetic_pairs import write_dataset
 
@@ -117,15 +115,14 @@ def measure(shards: list[int], children: list[int], rows_per_shard: int) -> dict
         for count in shards:
             loop = in_process(run_loop, dataset("loop", count))
             flow = in_process(run_counted_flow, dataset("flow", count))
+            outside = [run["process_seconds"] - run["body_seconds"] for run in (flow, loop)]
             results["shards"].append(
                 {
                     "shards": count,
                     "loop_seconds": loop["body_seconds"],
                     "flow_seconds": flow["body_seconds"],
                     "task_milliseconds": 1000 * (flow["body_seconds"] - loop["body_seconds"]) / count,
-                    "process_overhead_seconds": flow["process_seconds"]
-                    - flow["body_seconds"]
-                    - (loop["process_seconds"] - loop["body_seconds"]),
+                    "process_overhead_seconds": outside[0] - outside[1],
                     "api_calls": flow["api_calls"],
                 }
             )
@@ -137,21 +134,15 @@ def measure(shards: list[int], children: list[int], rows_per_shard: int) -> dict
 
 
 def main(
-    shards: Annotated[list[int], typer.Option(help="how many shards; may be given several times")] = [10, 100, 1000],  # noqa: B006
-    children: Annotated[list[int], typer.Option(help="how many child runs on one worker")] = [2, 8],  # noqa: B006
-    rows_per_shard: Annotated[int, typer.Option(help="pairs in a shard")] = 2,
+    shards: Annotated[list[int], typer.Option(help="Number of shards (repeatable).")] = [10, 100, 1000],  # noqa: B006
+    children: Annotated[list[int], typer.Option(help="Number of child runs on one worker (repeatable).")] = [2, 8],  # noqa: B006
+    rows_per_shard: Annotated[int, typer.Option(help="Pairs per shard.")] = 2,
     json_path: JsonPath = None,
 ) -> None:
     """Measure a flow on a temporary server, its shard tasks, and child runs on a worker."""
     results = measure(shards, children, rows_per_shard)
     for name, rows in results.items():
-        if rows:
-            table = Table(*rows[0], title=name, title_justify="left")
-            for row in rows:
-                table.add_row(
-                    *(f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" for value in row.values())
-                )
-            Console().print(table)
+        show_table(rows, name)
     write_results(json_path, results)
 
 

@@ -6,17 +6,20 @@ also selects checkpoints in training. The test split is not used. A run takes ab
 docs/training.md has the results.
 """
 
-import argparse
 import json
 import tempfile
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Annotated
+
+import typer
 
 from benchmarks.ablation.runs import CONFIG
 from flows.arms import ARMS
 from model.settings.load import load_settings
 from model.training.loop import train
 
+_OUT = Path("runs/recipes.jsonl")
 BASE = [
     *ARMS["entityclip"],
     "optim.lr=1e-3",
@@ -44,26 +47,24 @@ RECIPES: dict[str, list[str]] = {
 }
 
 
-def main() -> None:
+def main(
+    seeds: Annotated[int, typer.Option(min=1, help="Number of training seeds per recipe.")] = 2,
+    only: Annotated[list[str] | None, typer.Option(help="Name of a recipe to run (repeatable). Default: all.")] = None,
+    out: Annotated[Path, typer.Option(help="JSON Lines file. Runs found there are not repeated.")] = _OUT,
+) -> None:
     """Train and print a table; append a line of JSON to `--out` after every run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--only", nargs="*", default=list(RECIPES), help="names of recipes")
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs/recipes.jsonl"), help="runs found there are not repeated"
-    )
-    given = parser.parse_args()
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    found = _read(given.out)
-    for seed in range(given.seeds):
-        for name in given.only:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
+    found = {(line["recipe"], line["seed"]): line["val_mean_recall"] for line in lines}
+    for seed in range(seeds):
+        for name in only or RECIPES:
             if (name, seed) not in found:
                 found[name, seed] = recall = _train([*BASE, *RECIPES[name], f"seed={seed}"])
-                with given.out.open("a", encoding="utf-8") as file:
+                with out.open("a", encoding="utf-8") as file:
                     print(json.dumps({"recipe": name, "seed": seed, "val_mean_recall": recall}), file=file, flush=True)
     print("| recipe | validation mean recall, by seed | mean ± sd |\n|---|---|---|")
-    for name in given.only:
-        values = [found[name, seed] for seed in range(given.seeds)]
+    for name in only or RECIPES:
+        values = [found[name, seed] for seed in range(seeds)]
         spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
         print(f"| {name} | {', '.join(f'{value:.1f}' for value in values)} | {mean(values):.1f}{spread} |")
 
@@ -75,12 +76,5 @@ def _train(overrides: list[str]) -> float:
         return recall
 
 
-def _read(path: Path) -> dict[tuple[str, int], float]:
-    if not path.exists():
-        return {}
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {(line["recipe"], line["seed"]): line["val_mean_recall"] for line in lines}
-
-
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -92,10 +92,12 @@ def draw(probes: dict[int, dict[str, Any]], path: Path) -> None:
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="folder of the run and of probes.json")] = Path("runs/shortcuts"),
-    picture: Annotated[Path, typer.Option(help="where to draw")] = Path("docs/shortcuts.png"),
-    batch_size: Annotated[int, typer.Option(help="pairs probed together")] = 48,
-    override: Annotated[list[str], typer.Option("--set", help="change a training setting (repeatable)")] = [],  # noqa: B006
+    out: Annotated[Path, typer.Option(help="Folder for the run and probes.json.")] = Path("runs/shortcuts"),
+    picture: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("docs/shortcuts.png"),
+    batch_size: Annotated[int, typer.Option(help="Number of pairs per probed batch.")] = 48,
+    override: Annotated[
+        list[str], typer.Option("--set", help="Training setting to change, such as optim.steps=4 (repeatable).")
+    ] = [],  # noqa: B006
 ) -> None:
     """Train, probe, print and draw."""
     torch.set_num_threads(1)
@@ -104,11 +106,7 @@ def main(
     run = out / "run"
     if not (run / "train.json").exists():
         train(settings, run)
-    states = {
-        int(path.name.removeprefix("step-")): path
-        for path in (run / "state").iterdir()
-        if path.name.startswith("step-")
-    }
+    states = {int(path.name.removeprefix("step-")): path for path in (run / "state").glob("step-*")}
     probes = {step: probe(settings, states[step], batch_size) for step in sorted(states)}
     last = [line["losses"] for line in read_log(run) if line["kind"] == "step"][-20:]
     training = {name: fmean(one[name] for one in last) for name in last[0]}

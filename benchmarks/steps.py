@@ -1,14 +1,16 @@
-"""The training steps that the benchmarks compare, with random weights and random inputs of given sizes."""
+"""The training steps that the benchmarks compare, with random weights and inputs of given sizes, and their costs."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
+import typer
 from torch import Tensor, nn
 
+from benchmarks.measuring import peak_mib
 from benchmarks.naive_entityclip import NaiveEntityCLIP
 from model.clip.open_clip_import import open_clip
 from model.clip.towers import check_towers, text_pool
@@ -17,6 +19,12 @@ from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP
 from model.method.losses import contrastive_loss
 from model.settings.schema import MethodSettings
+from model.training.flops import count_flops
+
+ModelName = Annotated[str, typer.Option(help="Name of an open_clip model. Its weights are random.")]
+Device = Annotated[Literal["cpu", "cuda"], typer.Option(help="Device to run on.")]
+Bf16 = Annotated[bool | None, typer.Option(help="Use bf16 autocast. Default: only on a GPU.")]
+Threads = Annotated[int, typer.Option(min=1, help="Number of torch threads on a CPU.")]
 
 
 class Variant(StrEnum):
@@ -44,12 +52,10 @@ class Workload:
     bf16: bool = False  # autocast; else fp32
     device: str = "cpu"
     threads: int = 1
-    experts: tuple[int, int, int] = (4, 4, 4)  # image, shared, text
 
-    @property
-    def method(self) -> MethodSettings:
-        image, shared, text = self.experts
-        return MethodSettings(image_experts=image, shared_experts=shared, text_experts=text)
+    def __str__(self) -> str:
+        where = torch.cuda.get_device_name() if self.device == "cuda" else f"CPU, {self.threads} thread(s), CPU time"
+        return f"{'bf16 autocast' if self.bf16 else 'fp32'}, {where}"
 
     def now(self) -> float:
         """Return seconds: this process's CPU time on a CPU, wall time after a synchronisation on a GPU."""
@@ -58,12 +64,17 @@ class Workload:
             return time.perf_counter()
         return time.process_time()
 
+    def peak_bytes(self) -> int:
+        """Return the peak memory of this process: RSS on a CPU, torch's allocator on a GPU."""
+        return torch.cuda.max_memory_allocated() if self.device == "cuda" else int(peak_mib() * 2**20)
+
 
 class Steps:
     """Step variants that share one CLIP; `losses[variant]()` runs a variant's forward pass and returns its loss.
 
     Both baselines use open_clip's `encode_image` and `encode_text`; the explanation enters the loss as
-    VTC(V_cls, E_eot), so that it gets gradients too. Negatives are drawn within the step.
+    VTC(V_cls, E_eot), so that it gets gradients too. EntityCLIP has its default settings and draws negatives within
+    the step.
     """
 
     def __init__(self, work: Workload, variants: list[Variant]) -> None:
@@ -88,6 +99,10 @@ class Steps:
         for variant in variants:
             self.losses[variant] = self._in_precision(makers[variant]())
 
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Return AdamW over all modules; parameters without gradients add no cost."""
+        return torch.optim.AdamW(self.modules.parameters(), lr=1e-6, fused=True)
+
     def _baseline(self, batch: Batch, *, explanations: bool) -> Callable[[], Tensor]:
         clip = self.clip
 
@@ -103,12 +118,12 @@ class Steps:
 
     def _full(self, batch: Batch) -> Callable[[], Tensor]:
         if "full" not in self.modules:
-            self.modules["full"] = EntityCLIP(self.clip, self._work.method).to(self._work.device)
+            self.modules["full"] = EntityCLIP(self.clip, MethodSettings()).to(self._work.device)
         model = self.modules["full"]
         return lambda: model(batch).losses["total"]
 
     def _naive(self, batch: Batch) -> Callable[[], Tensor]:
-        self.modules["naive"] = model = NaiveEntityCLIP(self.clip, self._work.method).to(self._work.device)
+        self.modules["naive"] = model = NaiveEntityCLIP(self.clip, MethodSettings()).to(self._work.device)
         return lambda: model(batch).losses["total"]
 
     def _in_precision(self, loss: Callable[[], Tensor]) -> Callable[[], Tensor]:
@@ -142,6 +157,30 @@ class Steps:
 def _trimmed(batch: Batch, work: Workload) -> Batch:
     assert batch.explanations is not None
     captions = batch.captions[:, : work.caption_tokens]
-    explanations = batch.explanations[:, : work.explanation_tokens]
-    rest = (batch.image_group, batch.caption_group, batch.key_group)
-    return Batch(batch.ids, batch.images, captions, explanations, *rest)
+    return replace(batch, captions=captions, explanations=batch.explanations[:, : work.explanation_tokens])
+
+
+class Flops(NamedTuple):
+    """Operations in matrix products and convolutions; a multiply-add counts as two."""
+
+    forward: int
+    step: int  # forward and backward
+
+    @classmethod
+    def of(cls, work: Workload, variant: Variant) -> "Flops":
+        """Count a step's operations on the meta device, which computes nothing."""
+        loss = Steps(replace(work, device="meta", bf16=False), [variant]).losses[variant]
+        return cls(count_flops(loss), count_flops(lambda: loss().backward()))
+
+
+def peak_memory(work: Workload, variant: Variant, *, compiled: bool) -> int:
+    """Run two steps with AdamW in this process, and return the peak memory in bytes."""
+    torch.set_num_threads(work.threads)
+    steps = Steps(work, [variant])
+    loss = torch.compile(steps.losses[variant]) if compiled else steps.losses[variant]
+    optimizer = steps.optimizer()
+    for _ in range(2):  # the first step allocates AdamW's state
+        optimizer.zero_grad(set_to_none=True)
+        loss().backward()
+        optimizer.step()
+    return work.peak_bytes()

@@ -7,20 +7,16 @@ time on a CPU, wall time between synchronisations on a GPU. docs/performance.md 
 
 import logging
 import statistics
-import sys
 from dataclasses import asdict
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 import typer
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 from tqdm import trange
 
-from benchmarks.costs import Flops, make_optimizer, peak_memory, step_flops
-from benchmarks.measuring import JsonPath, in_process, run_main, write_results
-from benchmarks.steps import BASELINE, Steps, Variant, Workload
+from benchmarks.measuring import JsonPath, in_process, median_and_range, run_main, show_table, write_results
+from benchmarks.steps import BASELINE, Bf16, Device, Flops, ModelName, Steps, Threads, Variant, Workload, peak_memory
 from model.distributed.device import choose_device
 
 # dense bf16, from the manufacturers' data sheets
@@ -48,7 +44,7 @@ def run_rounds(work: Workload, names: list[Name], rounds: int, warmup: int) -> d
     """Measure every named step once per round, after `warmup` unmeasured rounds."""
     steps = Steps(work, list(dict.fromkeys(name.variant for name in names)))
     losses = {n: torch.compile(steps.losses[n.variant]) if n.compiled else steps.losses[n.variant] for n in names}
-    optimizer = make_optimizer(steps)
+    optimizer = steps.optimizer()
     taken: dict[Name, list[Seconds]] = {name: [] for name in names}
     for number in trange(warmup + rounds, desc="rounds", unit="round"):
         for name, loss in losses.items():
@@ -96,50 +92,39 @@ def summarise(
 
 def show(records: list[dict[str, Any]], work: Workload) -> None:
     """Print the records as a table."""
-    console = Console() if sys.stdout.isatty() else Console(width=140)
-    console.print(f"{work.model}, batch {work.batch}, {_described(work)}")
-    table = Table("step")
-    for column in ("GFLOP", "s", "min-max", "ratio", "min-max", "AdamW s", "GFLOP/s", "MFU", "peak GiB"):
-        table.add_column(column, justify="right")
-    for record in records:
-        low, high = min(record["seconds"]), max(record["seconds"])
-        use, memory = record["utilisation"], record["peak_memory_bytes"]
-        ratio = [f"{record['ratio']:.3f}", "{:.3f}-{:.3f}".format(*record["ratio_range"])] if "ratio" in record else []
-        table.add_row(
-            str(Name(Variant(record["step"]), record["compiled"])),
-            f"{record['forward_flops'] / 1e9:.1f}",
-            f"{record['seconds_median']:.3f}",
-            f"{low:.3f}-{high:.3f}",
-            *(ratio or ["", ""]),
-            f"{statistics.median(record['optimiser_seconds']):.3f}",
-            f"{record['flops_per_second'] / 1e9:,.0f}",
-            "" if use is None else f"{100 * use:.1f} %",
-            "" if memory is None else f"{memory / 2**30:.2f}",
-        )
-    console.print(table)
-    console.print("GFLOP: forward; s: forward and backward; ratio: to the step with the explanation encoded")
-
-
-def _described(work: Workload) -> str:
-    where = torch.cuda.get_device_name() if work.device == "cuda" else f"CPU, {work.threads} thread(s), CPU time"
-    return f"{'bf16 autocast' if work.bf16 else 'fp32'}, {where}"
+    print(f"{work.model}, batch {work.batch}, {work}")
+    show_table(
+        {
+            "step": str(Name(Variant(record["step"]), record["compiled"])),
+            "forward GFLOP": record["forward_flops"] / 1e9,
+            "s": median_and_range(record["seconds"]),
+            "ratio": record.get("ratio"),
+            "ratio range": " to ".join(f"{end:.3f}" for end in record.get("ratio_range", ())),
+            "AdamW s": statistics.median(record["optimiser_seconds"]),
+            "GFLOP/s": record["flops_per_second"] / 1e9,
+            "MFU": record["utilisation"],
+            "peak bytes": record["peak_memory_bytes"],
+        }
+        for record in records
+    )
+    print("s: forward and backward, median (range); ratio: to the step with the explanation encoded")
 
 
 def main(
-    model: Annotated[str, typer.Option(help="an open_clip name; weights are random")] = "ViT-B-32",
-    batch: Annotated[int | None, typer.Option(min=2, help="by default 16 on a CPU, 192 on a GPU")] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="measured rounds")] = 5,
-    warmup: Annotated[int, typer.Option(min=0, help="unmeasured rounds before")] = 1,
-    only: Annotated[list[Variant] | None, typer.Option(help="only these steps (repeatable)")] = None,
-    context_length: Annotated[int | None, typer.Option(min=2, help="padded length of texts")] = None,
-    caption_tokens: Annotated[int, typer.Option(min=2, help="the longest caption; the length kept by trimming")] = 40,
-    explanation_tokens: Annotated[int, typer.Option(min=2, help="the longest explanation")] = 77,
-    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="where")] = "cpu",
-    bf16: Annotated[bool | None, typer.Option(help="bf16 autocast; by default on a GPU only")] = None,
-    compiled: Annotated[bool, typer.Option("--compile", help="also measure each under torch.compile")] = False,
-    threads: Annotated[int, typer.Option(min=1, help="torch threads on a CPU")] = 1,
-    memory: Annotated[bool, typer.Option(help="also measure peak memory, in separate processes")] = True,
-    peak_tflops: Annotated[float | None, typer.Option(help="of the machine, for the utilisation (MFU)")] = None,
+    model: ModelName = "ViT-B-32",
+    batch: Annotated[int | None, typer.Option(min=2, help="Batch size. Default: 16 on a CPU, 192 on a GPU.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of measured rounds.")] = 5,
+    warmup: Annotated[int, typer.Option(min=0, help="Number of unmeasured rounds before them.")] = 1,
+    only: Annotated[list[Variant] | None, typer.Option(help="Step to measure (repeatable). Default: all.")] = None,
+    context_length: Annotated[int | None, typer.Option(min=2, help="Padded text length. Default: the model's.")] = None,
+    caption_tokens: Annotated[int, typer.Option(min=2, help="Longest caption, to which texts are trimmed.")] = 40,
+    explanation_tokens: Annotated[int, typer.Option(min=2, help="Longest explanation.")] = 77,
+    device: Device = "cpu",
+    bf16: Bf16 = None,
+    compiled: Annotated[bool, typer.Option("--compile", help="Measure each step also with torch.compile.")] = False,
+    threads: Threads = 1,
+    memory: Annotated[bool, typer.Option(help="Measure peak memory too, in separate processes.")] = True,
+    peak_tflops: Annotated[float | None, typer.Option(help="Peak TFLOP/s of the machine, for the MFU.")] = None,
     json_path: JsonPath = None,
 ) -> None:
     """Time plain CLIP, CLIP with the explanation encoded, EntityCLIP, and a naive EntityCLIP."""
@@ -159,14 +144,14 @@ def main(
     torch.set_num_threads(threads)
     names = [Name(variant, form) for form in ((False, True) if compiled else (False,)) for variant in variants]
     peaks = {name: in_process(peak_memory, work, name.variant, compiled=name.compiled) for name in names if memory}
-    flops = {variant: step_flops(work, variant) for variant in variants}
+    flops = {variant: Flops.of(work, variant) for variant in variants}
     if peak_tflops is None and on_gpu and work.bf16:
         peak_tflops = _PEAK_TFLOPS.get(torch.cuda.get_device_name())
     taken = run_rounds(work, names, rounds, warmup)
     records = summarise(taken, flops, peaks, None if peak_tflops is None else peak_tflops * 1e12)
     show(records, work)
     head = {"workload": asdict(work), "torch": torch.__version__, "peak_tflops": peak_tflops}
-    write_results(json_path, {**head, "machine": _described(work), "steps": records})
+    write_results(json_path, {**head, "machine": str(work), "steps": records})
 
 
 if __name__ == "__main__":

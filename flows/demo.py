@@ -12,10 +12,8 @@ from flows.display.retrieval import show_arms
 from flows.display.summaries import show_generation, show_training
 from flows.project_paths import PROJECT
 from flows.report import show_files
-from flows.stages import Stages
+from flows.stages import Stages, train_unless_finished
 from model.report.write import Report, write_report
-from model.settings.load import load_settings
-from model.training.run_dir import can_go_on, is_finished
 from pipeline.manifest.engine_kind import EngineKind
 
 MANIFEST = PROJECT / "data_manifests" / "heraldry.yaml"
@@ -41,9 +39,8 @@ def run_demo(
         manifest: dataset and generation settings; by default those of the shipped demo world.
         config: training settings shared by all arms.
     """
-    out = (
-        out.resolve() if out else PROJECT / "runs" / ("heraldry" if engine == "transformers" else f"heraldry-{engine}")
-    )
+    name = "heraldry" if engine == "transformers" else f"heraldry-{engine}"
+    out = out.resolve() if out else PROJECT / "runs" / name
     explanations = out / "explanations"
     seconds: dict[str, float] = {}
     with _timed(seconds, "generate"):
@@ -51,13 +48,9 @@ def run_demo(
     runs = {arm: out / arm for arm in ARMS}
     for arm, run in runs.items():
         overrides = [*ARMS[arm], f"data.explanations={explanations}"]
+        console.rule(f"training {arm}", align="left")
         with _timed(seconds, f"train {arm}"):
-            settings = load_settings(config, overrides)
-            if is_finished(run, settings):
-                console.print(f"{arm}: already trained with these settings on these shards")
-            else:
-                console.rule(f"training {arm}", align="left")
-                show_training(stages.train(config, run, overrides, overwrite=not can_go_on(run, settings)))
+            show_training(train_unless_finished(stages.train, config, run, overrides))
     for arm, run in runs.items():
         with _timed(seconds, f"evaluate {arm}"):
             stages.evaluate(run)

@@ -5,7 +5,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.orchestration.artifacts import publish_metrics
+from flows.orchestration.artifacts import mean_recalls, publish_metrics
 from flows.orchestration.parameters import Positive
 from flows.orchestration.progress_artifact import ProgressArtifact
 from flows.orchestration.states import completed
@@ -34,8 +34,4 @@ def evaluate_entityclip(
     with ProgressArtifact("measuring"):
         by_split = evaluate(run, splits, explanations, allow_partial, nproc)
     publish_metrics(in_project(run), by_split)
-    found = [
-        f"{metrics['mean_recall']:.1f} % on the {split} split, {metrics['gallery']:,} candidates"
-        for split, metrics in by_split.items()
-    ]
-    return completed(by_split, f"mean recall {'; '.join(found)}")
+    return completed(by_split, mean_recalls(by_split))

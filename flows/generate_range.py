@@ -37,11 +37,7 @@ def generate_range(
         redo: statuses of rows to generate again, such as `truncated,error`.
         redo_max_tokens: maximum length of the regenerated explanations, in tokens.
     """
-    job = open_job(
-        in_project(manifest),
-        engine=engine,
-        output=output and location_in_project(output),
-        buckets=range(first, last + 1),
-    )
+    location = output and location_in_project(output)
+    job = open_job(in_project(manifest), engine=engine, output=location, buckets=range(first, last + 1))
     summary = make_buckets(job, limit, parse_redo(redo, redo_max_tokens))
     return completed(summary, summary_line(summary))

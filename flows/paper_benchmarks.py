@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 import yaml
 
@@ -13,8 +12,6 @@ from flows.project_paths import PROJECT
 from pipeline.errors import PipelineError
 from pipeline.manifest.manifest import load_manifest
 
-Benchmark = Literal["n24news", "visualnews", "goodnews"]
-
 # The arms differ only in the method. The bridge is ours, not the paper's.
 PAPER_ARMS = {
     "plain CLIP": only(),
@@ -23,9 +20,9 @@ PAPER_ARMS = {
     "EntityCLIP": only(mmae=True, gi_itm=True),
     "EntityCLIP with bridge": only(mmae=True, gi_itm=True, bridge_weight=0.5),
 }
-_PRESETS: dict[Benchmark, str] = {"n24news": "paper", "visualnews": "paper", "goodnews": "paper-goodnews"}
+_PRESETS = {"n24news": "paper", "visualnews": "paper", "goodnews": "paper-goodnews"}
 # Where to find the explanations released by the authors: patterns relative to the dataset's root.
-_RELEASED: dict[Benchmark, str] = {
+_RELEASED = {
     "n24news": "**/CapDsc_mistral_*.json",
     "visualnews": "CapDsc_mistral_*.json",
     "goodnews": "train_cap_individual/New_Corr_CapDsc_mistral_*.json",
@@ -36,7 +33,7 @@ _RELEASED: dict[Benchmark, str] = {
 class Reproduction:
     """A benchmark, and the folder for its results, which also holds its manifest and training settings."""
 
-    benchmark: Benchmark
+    benchmark: str
     folder: Path
 
     @property
@@ -60,11 +57,8 @@ class Reproduction:
         load_manifest(path)  # so that errors name the user's file
         manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
         generation = manifest["generation"]
-        for section, name in (
-            (generation, "model"),
-            (generation, "prompt"),
-            (generation.get("judge", {}), "clip_tokenizer"),
-        ):
+        judge = generation.get("judge", {})
+        for section, name in ((generation, "model"), (generation, "prompt"), (judge, "clip_tokenizer")):
             if name in section and (file := path.parent / section[name]).exists():
                 section[name] = str(file)
         manifest["dataset"] = {"kind": self.benchmark, "root": str(root.resolve())}
@@ -83,20 +77,18 @@ def open_reproduction(benchmark: str, root: Path, out: Path) -> Reproduction:
     Raises:
         PipelineError: there is no such benchmark, or `root` is not a folder.
     """
-    for known in get_args(Benchmark):
-        if benchmark == known:
-            if not root.is_dir():
-                raise PipelineError(f"no folder with {benchmark}'s published files at {root}; name it with --root")
-            return Reproduction(known, out)
-    raise PipelineError(f"no benchmark {benchmark!r}; there are {', '.join(get_args(Benchmark))}")
+    if benchmark not in _PRESETS:
+        raise PipelineError(f"there is no benchmark {benchmark!r}; choose from {', '.join(_PRESETS)}")
+    if not root.is_dir():
+        raise PipelineError(f"there is no folder {root}; name the folder of {benchmark}'s published files with --root")
+    return Reproduction(benchmark, out)
 
 
-def released_explanations(benchmark: Benchmark, root: Path) -> list[Path]:
+def released_explanations(benchmark: str, root: Path) -> list[Path]:
     """Return the files with the authors' released explanations below `root`, if any."""
     return sorted(root.glob(_RELEASED[benchmark]))
 
 
 def _write(path: Path, content: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as temporary:
         temporary.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

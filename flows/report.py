@@ -18,7 +18,9 @@ def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> Repor
     """
     for run in runs:
         if is_url(run):
-            raise ModelError(f"{run}: a report reads local folders; copy the shards first (aws s3 sync, rclone)")
+            raise ModelError(
+                f"{run} is a URL; a report reads local folders only, so copy the shards first (aws s3 sync, rclone)"
+            )
     folders = [Path(run) for run in runs]
     sources = find_sources(folders)
     # next to shards, the name starts with an underscore so that dataset readers skip the file

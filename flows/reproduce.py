@@ -9,11 +9,11 @@ from flows.display.check import show_check
 from flows.display.printing import console, show_lines
 from flows.display.summaries import show_generation, show_training
 from flows.paper_benchmarks import PAPER_ARMS, Reproduction, open_reproduction, released_explanations
-from flows.stages import Stages
+from flows.stages import Stages, train_unless_finished
 from model.evaluation.arms_table import ArmsTable, arms_table
 from model.evaluation.evaluate import read_metrics
 from model.settings.load import load_settings
-from model.training.run_dir import can_go_on, is_finished, is_measured
+from model.training.run_dir import is_measured
 from pipeline.checking.check import CheckOptions, check_manifest
 from pipeline.checking.report import CheckReport
 from pipeline.errors import PipelineError
@@ -55,21 +55,14 @@ def reproduce(
     reproduction.write_config(shards)
     partial = [] if complete else ["data.allow_partial=true"]
     changed = {arm: [*method, *(overrides or []), *partial] for arm, method in PAPER_ARMS.items()}
-    settings = {
-        (arm, seed): load_settings(reproduction.config, [*changed[arm], f"seed={seed}"])
-        for seed in seeds
-        for arm in PAPER_ARMS
-    }  # all loaded here so that errors are reported before the first run
+    overridden = {(arm, seed): [*changed[arm], f"seed={seed}"] for seed in seeds for arm in PAPER_ARMS}
+    # all loaded here so that errors are reported before the first run
+    settings = {key: load_settings(reproduction.config, values) for key, values in overridden.items()}
     measured: dict[str, dict[int, Any]] = {arm: {} for arm in PAPER_ARMS}
     for (arm, seed), wanted in settings.items():
         run = reproduction.run(arm, seed)
         console.rule(f"{arm}, seed {seed}", align="left")
-        if is_finished(run, wanted):
-            console.print("already trained with these settings on these shards")
-        else:
-            overwrite = not can_go_on(run, wanted)
-            overridden = [*changed[arm], f"seed={seed}"]
-            show_training(stages.train(reproduction.config, run, overridden, overwrite=overwrite))
+        show_training(train_unless_finished(stages.train, reproduction.config, run, overridden[arm, seed]))
         if not is_measured(run, wanted):
             stages.evaluate(run)
         metrics = read_metrics(run)
@@ -107,7 +100,7 @@ def _explain(stages: Stages, reproduction: Reproduction, released: list[Path]) -
     if not released:
         show_generation(stages.generate(reproduction.manifest))
         return reproduction.folder / "explanations", True
-    show_lines(f"released ones: {', '.join(map(str, released))}")
+    show_lines(f"released files: {', '.join(map(str, released))}")
     shards = reproduction.folder / "explanations-released"
     summary = import_explanations(reproduction.manifest, released, model="as released", output=shards)
     show_lines(*summary.lines())

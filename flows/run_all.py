@@ -7,15 +7,14 @@ from prefect import flow
 from flows.arms import ARMS
 from flows.evaluate import evaluate_entityclip
 from flows.generate import generate_explanations
-from flows.orchestration.artifacts import publish_report
+from flows.orchestration.artifacts import artifact_key, link_to
 from flows.orchestration.parameters import Override, Positive, Ranges
 from flows.orchestration.progress_artifact import Now, ProgressArtifact
 from flows.orchestration.states import completed, stops_with_its_child
-from flows.project_paths import absolute_overrides, in_project
+from flows.project_paths import in_project
+from flows.stages import train_unless_finished
 from flows.train import train_entityclip
 from model.report.write import Report, write_report
-from model.settings.load import load_settings
-from model.training.run_dir import can_go_on, is_finished
 from pipeline.job import open_job
 from pipeline.manifest.engine_kind import EngineKind
 
@@ -51,20 +50,17 @@ def run_entityclip(
     stages = ["explanations", *(f"{verb} {arm}" for verb in ("train", "evaluate") for arm in ARMS), "report"]
     done: list[str] = []
     with ProgressArtifact(stages[0]) as live:
-        live.describe = lambda: Now(100.0 * len(done) / len(stages), f"{stages[min(len(done), len(stages) - 1)]}")
+        live.describe = lambda: Now(100.0 * len(done) / len(stages), stages[min(len(done), len(stages) - 1)])
         generate_explanations(manifest, limit, engine, ranges=ranges)
         done.append(stages[0])
         runs = {arm: folder / arm for arm in ARMS}
         for arm, run in runs.items():
-            changed = [*absolute_overrides(overrides or []), *ARMS[arm], f"data.explanations={explanations}"]
-            partial = ["data.allow_partial=true"] if allow_partial else []
-            settings = load_settings(in_project(config), [*changed, *partial])
-            if not is_finished(run, settings):
-                train_entityclip(config, run, changed, not can_go_on(run, settings), allow_partial, nproc)
+            changed = [*(overrides or []), *ARMS[arm], f"data.explanations={explanations}"]
+            train_unless_finished(train_entityclip, config, run, changed, allow_partial, nproc)
             done.append(arm)
         for arm, run in runs.items():
             evaluate_entityclip(run, allow_partial=allow_partial)
             done.append(arm)
         report = write_report(folder, f"EntityCLIP on {in_project(manifest).stem}", runs)
-        publish_report(report.path)
+        link_to(report.path, artifact_key("report", folder.name), "report")
     return completed(report, report.verdict)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flows.project_paths import absolute_overrides, in_project, location_in_project, naming_the_manifest
 
 if TYPE_CHECKING:  # each stage imports only what it needs: torch takes seconds
+    from model.settings.schema import TrainSettings
     from model.training.loop import TrainResult
     from pipeline.generation.summary import GenerationSummary
     from pipeline.manifest.engine_kind import EngineKind
@@ -62,14 +63,39 @@ def train(
     """
     from model.errors import ModelError
     from model.launch.train import train_in_processes
-    from model.settings.load import load_settings
 
-    partial = ["data.allow_partial=true"] if allow_partial else []
-    settings = load_settings(in_project(config), [*absolute_overrides(overrides or []), *partial])
+    settings = _settings(config, overrides or [], allow_partial)
     try:
         return train_in_processes(settings, in_project(run), nproc, on_step, overwrite=overwrite)
     except ModelError as error:
         raise ModelError(naming_the_manifest(str(error), settings.data.explanations)) from error
+
+
+def train_unless_finished(
+    train_stage: "Callable[..., TrainResult]",
+    config: Path,
+    run: Path,
+    overrides: list[str],
+    allow_partial: bool = False,
+    nproc: int = 1,
+) -> "TrainResult | None":
+    """Train with `train_stage`, replacing a run that has other settings or shards.
+
+    Return None if the run is already finished with these settings on these shards.
+    """
+    from model.training.run_dir import can_go_on, is_finished
+
+    settings, folder = _settings(config, overrides, allow_partial), in_project(run)
+    if is_finished(folder, settings):
+        return None
+    return train_stage(config, run, overrides, not can_go_on(folder, settings), allow_partial, nproc)
+
+
+def _settings(config: Path, overrides: list[str], allow_partial: bool) -> "TrainSettings":
+    from model.settings.load import load_settings
+
+    partial = ["data.allow_partial=true"] if allow_partial else []
+    return load_settings(in_project(config), [*absolute_overrides(overrides), *partial])
 
 
 def evaluate(

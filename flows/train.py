@@ -1,13 +1,15 @@
 """The flow that trains on generated explanations; it does not need the LLM."""
 
 from pathlib import Path
+from typing import cast
 
 from prefect import flow
+from prefect.states import Cancelled
 
 from flows.orchestration.artifacts import publish_training
 from flows.orchestration.parameters import Override, Positive
 from flows.orchestration.progress_artifact import Now, ProgressArtifact
-from flows.orchestration.states import completed, stopped
+from flows.orchestration.states import completed
 from flows.stages import train
 from model.tracking.run_log import read_log
 from model.training.loop import TrainResult
@@ -44,7 +46,7 @@ def train_entityclip(
         try:
             result = train(config, run, overrides, overwrite, allow_partial, nproc, on_step)
         except Stopped as stop:
-            return stopped(str(stop))
+            return cast(TrainResult, Cancelled(message=str(stop)))  # the caller gets a CancelledRun
     publish_training(result, list(read_log(result.out)))
     best = "" if result.best_mean_recall is None else f", validation mean recall {result.best_mean_recall:.1f} %"
     return completed(result, f"{result.steps} steps; best step {result.best_step}{best}")

@@ -11,11 +11,19 @@ import typer
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="folder for all results")] = Path("runs/ablation"),
-    quick: Annotated[bool, typer.Option("--quick", help="one world, two seeds, the main arms: five minutes")] = False,
-    confirm: Annotated[bool, typer.Option("--confirm", help="the selected arms on worlds not used before")] = False,
-    harder: Annotated[bool, typer.Option("--harder", help="several houses in a picture, unseen ones, twins")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="concurrent runs; by default one per core")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for all results.")] = Path("runs/ablation"),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Run one world, two seeds and the main arms, in five minutes.")
+    ] = False,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Run the selected arms on worlds not used before.")
+    ] = False,
+    harder: Annotated[
+        bool, typer.Option("--harder", help="Run harder worlds: several, unseen and twin houses.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of concurrent runs. Default: one per core.")
+    ] = None,
 ) -> None:
     """Run the ablation and print its table."""
     from flows.orchestration.interrupt import stop_soon_on_interrupt
@@ -23,7 +31,7 @@ def main(
     from benchmarks.ablation.flow import ablate
 
     if quick + confirm + harder > 1:
-        raise typer.BadParameter("--quick, --confirm and --harder are sizes; give one")
+        raise typer.BadParameter("give only one of --quick, --confirm and --harder")
     stop_soon_on_interrupt()
     ablate(out.absolute(), "quick" if quick else "confirmation" if confirm else "harder" if harder else "full", workers)
 

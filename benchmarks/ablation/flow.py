@@ -5,16 +5,18 @@ Running it again resumes.
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from prefect import flow
 
 from benchmarks.ablation.arms import PLAIN
-from benchmarks.ablation.explained import explained_results, found_by
+from benchmarks.ablation.explained import CAPTION, EXPLANATION, found_by
 from benchmarks.ablation.plan import SIZES, Plan, Row
+from benchmarks.ablation.runs import Run
 from benchmarks.ablation.side_by_side import complete_runs
-from benchmarks.ablation.table import RowResult, as_csv, markdown, row_result, write_plot
+from benchmarks.ablation.table import Found, RowResult, as_csv, markdown, row_result, write_plot
 from benchmarks.ablation.worlds import build_models
 from entityclip.contract.atomic_files import written_whole
 from flows.display.printing import show_lines
@@ -22,8 +24,6 @@ from flows.generate import generate_explanations
 from flows.orchestration.progress_artifact import ProgressArtifact
 from flows.orchestration.states import completed
 from flows.project_paths import in_project
-
-_T = TypeVar("_T")
 
 
 @flow(name="entityclip-ablation")
@@ -38,17 +38,12 @@ def ablate(
         out: folder for all results, shared by the sizes; a relative path is resolved against the project folder.
         size: the extent of the comparison, as described in docs/ablation.md.
         workers: concurrent runs; by default one per core.
-    """
-    results = run_ablation(Plan(in_project(out), SIZES[size]), workers or len(os.sched_getaffinity(0)))
-    return completed(results, f"{len(results)} rows in {in_project(out) / size}.md")
-
-
-def run_ablation(plan: Plan, workers: int) -> list[RowResult]:
-    """Run the ablation for a plan of any size.
 
     Raises:
         ModelError: some runs failed; all other runs are complete.
     """
+    plan = Plan(in_project(out), SIZES[size])
+    workers = workers or len(os.sched_getaffinity(0))
     with ProgressArtifact("models and worlds"):
         worlds = list(dict.fromkeys(plan.worlds + plan.tuning_worlds))
         build_models(worlds, plan.checkpoints, workers)
@@ -63,24 +58,27 @@ def run_ablation(plan: Plan, workers: int) -> list[RowResult]:
         lrs = {row: plan.best_lr(row.arm) for row in plan.rows}
         runs = {row: plan.final(row, lr) for row, lr in lrs.items()}
         complete_runs([run for of_row in runs.values() for run in of_row.values()], workers, "runs")
-        results = [
-            row_result(row, of_row, _plain(runs, row), plan.flops[row.arm.name], plan.size.pools)
-            for row, of_row in runs.items()
-        ]
+        pools = plan.size.pools
+        found = {row: {key: run.hits(pools) for key, run in of_row.items()} for row, of_row in runs.items()}
+        results = _results(plan, runs, found)
         _write_tables(results, plan.root / plan.size.name)
         if plan.size.explained:
-            found = {
-                row: {key: found_by(run, plan.size.pools) for key, run in of_row.items()}
-                for row, of_row in runs.items()
-            }
-            each = [explained_results(result, found[result.row], _plain(found, result.row)) for result in results]
-            _write_tables([way for ways in each for way in ways], plan.root / f"{plan.size.name}-explained")
-    return results
+            asked = {row: {key: found_by(run, pools) for key, run in of_row.items()} for row, of_row in runs.items()}
+            ways = []
+            for way in (CAPTION, EXPLANATION):
+                found = {row: {key: one[way] for key, one in of_row.items()} for row, of_row in asked.items()}
+                ways.append([result.named(way) for result in _results(plan, runs, found)])
+            both = [result for of_row in zip(*ways, strict=True) for result in of_row]
+            _write_tables(both, plan.root / f"{plan.size.name}-explained")
+    return completed(results, f"{len(results)} rows in {in_project(out) / size}.md")
 
 
-def _plain(of_rows: Mapping[Row, _T], row: Row) -> _T | None:
-    """Return plain CLIP's entry for the same checkpoint and budget; None for plain CLIP itself."""
-    return None if row.arm == PLAIN else of_rows[Row(row.checkpoint, row.budget, PLAIN)]
+def _results(
+    plan: Plan, runs: Mapping[Row, Mapping[tuple[int, int], Run]], found: Mapping[Row, Found]
+) -> list[RowResult]:
+    """Return the rows' results, with gains over plain CLIP with the same checkpoint and budget."""
+    plain = {row: found[replace(row, arm=PLAIN)] for row in runs if row.arm != PLAIN}
+    return [row_result(row, runs[row], found[row], plain.get(row), plan.flops[row.arm.name]) for row in runs]
 
 
 def _write_tables(results: list[RowResult], path: Path) -> None:

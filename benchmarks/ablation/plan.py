@@ -137,8 +137,7 @@ class Plan:
     def rows(self) -> list[Row]:
         rows = [Row(0, "steps", arm) for arm in self.size.arms]
         rows += [Row(0, "compute", arm) for arm in self.size.compute_arms]
-        if self.size.other_checkpoint is not None:
-            other = self.size.other_checkpoint
+        if (other := self.size.other_checkpoint) is not None:
             rows += [Row(other, budget, arm) for budget in get_args(Budget) for arm in OTHER_CHECKPOINT]
         return rows
 

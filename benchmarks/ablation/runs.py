@@ -1,11 +1,17 @@
 """A training run of the ablation: its folder, its settings, and how to complete it."""
 
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from benchmarks.ablation.arms import Arm
 from benchmarks.ablation.worlds import SHIPPED, World
+from model.evaluation.clusters import Groups
+from model.evaluation.compare import hits, load_embeddings
 from model.evaluation.evaluate import evaluate
 from model.settings.load import load_settings
 from model.settings.schema import TrainSettings
@@ -43,11 +49,7 @@ class Run:
 
     @property
     def settings(self) -> TrainSettings:
-        return load_settings(CONFIG, self.overrides)
-
-    @property
-    def overrides(self) -> list[str]:
-        return [
+        overrides = [
             *self.arm.method,
             f"towers.model=local-dir:{self.clip}",
             f"data.explanations={self.world.explanations(self.arm.explanations)}",
@@ -59,6 +61,7 @@ class Run:
             "checkpoint.minutes=null",
             f"seed={self.seed}",
         ]
+        return load_settings(CONFIG, overrides)
 
     @property
     def is_complete(self) -> bool:
@@ -78,3 +81,17 @@ class Run:
                 train(settings, self.folder, overwrite=not can_go_on(self.folder, settings))
             if self.stage != "tune" and not is_measured(self.folder, settings):
                 evaluate(self.folder)
+
+    def hits(self, pools: Sequence[str]) -> dict[str, Tensor]:
+        """Return each test pair's contribution to mean recall, by pool; no two pairs share an image or a caption.
+
+        Raises ModelError if the run was not evaluated.
+        """
+        embeddings = load_embeddings(self.folder, "test")
+        pairs = torch.arange(len(embeddings.ids))
+        return self.by_pool(embeddings.ids, hits(embeddings, Groups(image=pairs, caption=pairs)), pools)
+
+    def by_pool(self, ids: Sequence[str], values: Tensor, pools: Sequence[str]) -> dict[str, Tensor]:
+        """Split values of test pairs, given with their ids, by the pools of the pairs."""
+        owners = self.world.pools
+        return {pool: values[[place for place, row_id in enumerate(ids) if owners[row_id] == pool]] for pool in pools}

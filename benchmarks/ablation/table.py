@@ -3,22 +3,20 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
 
-import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from benchmarks.ablation.plan import Row
 from benchmarks.ablation.runs import Run
 from entityclip.contract.atomic_files import written_whole
-from model.evaluation.clusters import Groups
-from model.evaluation.compare import Comparison, hits, load_embeddings, paired_difference
-from model.evaluation.evaluate import read_metrics
+from model.evaluation.compare import Comparison, paired_difference
 
 _PANELS_ACROSS = 3
+Found = Mapping[tuple[int, int], Mapping[str, Tensor]]  # by world and seed, then pool: queries' shares of mean recall
 _COLUMNS = ("checkpoint", "budget", "arm", "lr", "steps", "GFLOP a step", "runs")
 
 
@@ -47,30 +45,32 @@ class RowResult:
     runs: int
     pools: dict[str, PoolResult]
 
+    def named(self, way: str) -> "RowResult":
+        """Return a copy whose arm's name ends with `way`."""
+        arm = replace(self.row.arm, name=f"{self.row.arm.name}, {way}")
+        return replace(self, row=replace(self.row, arm=arm))
+
 
 def row_result(
-    row: Row,
-    runs: Mapping[tuple[int, int], Run],
-    baseline: Mapping[tuple[int, int], Run] | None,
-    flops: float | None,
-    pools: Sequence[str],
+    row: Row, runs: Mapping[tuple[int, int], Run], found: Found, baseline: Found | None, flops: float | None
 ) -> RowResult:
-    """Read the metrics of a row's runs (by world and seed) for each pool.
+    """Return a row's results.
+
+    Args:
+        found, baseline: results of the row's runs and of plain CLIP's; None for plain CLIP itself.
 
     Raises:
-        ModelError: a run was not evaluated, or the baseline was evaluated on different pairs.
+        ModelError: the baseline was evaluated on different pairs.
     """
-    found = {key: _by_pool(run, pools) for key, run in runs.items()}
-    base = None if baseline is None else {key: _by_pool(run, pools) for key, run in baseline.items()}
-    of_pool = {}
-    for pool in pools:
-        recalls = {key: read_metrics(run.folder)["splits"]["test"]["by_topic"][pool] for key, run in runs.items()}
-        means = {key: recall["mean_recall"] for key, recall in recalls.items()}
-        ours = {key: by_pool[pool] for key, by_pool in found.items()}
-        gain = None if base is None else paired_difference(ours, {key: one[pool] for key, one in base.items()})
-        of_pool[pool] = PoolResult(fmean(means.values()), spread(means), gain)
+    pools = {}
+    for pool in next(iter(found.values())):
+        ours = {key: of_pool[pool] for key, of_pool in found.items()}
+        means = {key: values.mean().item() for key, values in ours.items()}
+        base = None if baseline is None else {key: of_pool[pool] for key, of_pool in baseline.items()}
+        gain = None if base is None else paired_difference(ours, base)
+        pools[pool] = PoolResult(fmean(means.values()), spread(means), gain)
     one = next(iter(runs.values()))
-    return RowResult(row, one.lr, one.steps, None if flops is None else flops / 1e9, len(runs), of_pool)
+    return RowResult(row, one.lr, one.steps, None if flops is None else flops / 1e9, len(runs), pools)
 
 
 def markdown(results: Sequence[RowResult]) -> str:
@@ -78,7 +78,7 @@ def markdown(results: Sequence[RowResult]) -> str:
     lines: list[str] = []
     for checkpoint, budget in dict.fromkeys((result.row.checkpoint, result.row.budget) for result in results):
         title = f"checkpoint {checkpoint}, equal {budget}"
-        names = [f"{pool}{what}" for pool in _pools(results) for what in ("", ", gain over plain CLIP (95 %)")]
+        names = [f"{pool}{what}" for pool in results[0].pools for what in ("", ", gain over plain CLIP (95 %)")]
         lines += ["", f"**{title}**", "", f"| arm | lr | steps | GFLOP a step | {' | '.join(names)} |"]
         lines.append("|---|" + "---:|" * (3 + len(names)))
         for result in results:
@@ -95,7 +95,7 @@ def as_csv(results: Sequence[RowResult]) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     of_pool = ("mean_recall", "sd", "gain", "gain_low", "gain_high")
-    writer.writerow([*_COLUMNS, *(f"{pool}_{name}" for pool in _pools(results) for name in of_pool)])
+    writer.writerow([*_COLUMNS, *(f"{pool}_{name}" for pool in results[0].pools for name in of_pool)])
     for result in results:
         row = result.row
         cells: list[object] = [row.checkpoint, row.budget, row.arm.name, result.lr, result.steps, result.gflops]
@@ -109,7 +109,7 @@ def as_csv(results: Sequence[RowResult]) -> str:
 
 def write_plot(results: Sequence[RowResult], path: Path) -> None:
     """Plot the gains over plain CLIP with their intervals to a PNG file, with one panel per pool."""
-    pools = _pools(results)
+    pools = list(results[0].pools)
     shown = [result for result in results if result.pools[pools[0]].gain is not None]
     across = min(len(pools), _PANELS_ACROSS)
     down = -(-len(pools) // across)
@@ -136,10 +136,6 @@ def write_plot(results: Sequence[RowResult], path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=110)
 
 
-def _pools(results: Sequence[RowResult]) -> list[str]:
-    return list(results[0].pools)
-
-
 def _cells(found: PoolResult) -> list[str]:
     spread = "" if found.sd is None else f" ± {found.sd:.1f}"
     gain = found.gain
@@ -157,14 +153,3 @@ def spread(means: Mapping[tuple[int, int], float]) -> float | None:
     if any(len(values) < 2 for values in by_world.values()):
         return None
     return fmean(stdev(values) for values in by_world.values())
-
-
-def _by_pool(run: Run, pools: Sequence[str]) -> dict[str, Tensor]:
-    """Return each test pair's contribution to mean recall, by pool; no two pairs share an image or a caption."""
-    embeddings = load_embeddings(run.folder, "test")
-    pairs = torch.arange(len(embeddings.ids))
-    values = hits(embeddings, Groups(image=pairs, caption=pairs))
-    owners = run.world.pools
-    return {
-        pool: values[[place for place, row_id in enumerate(embeddings.ids) if owners[row_id] == pool]] for pool in pools
-    }

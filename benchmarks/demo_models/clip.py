@@ -59,12 +59,12 @@ def build_clip(folder: Path, *, seed: int, steps: int, batch_size: int, pairs: i
         learning_rate: peak learning rate.
     """
     torch.manual_seed(seed)
-    data = generic_data(seed, pairs)
+    pictures, captions = generic_data(seed, pairs)
     tokenizer = clip_tokenizer(world_words(), CONTEXT_LENGTH)
     config = open_clip_config(len(tokenizer))
     model = open_clip.CLIP(**config["model_cfg"])
     texts = tokenizer(
-        data.captions, padding="max_length", max_length=CONTEXT_LENGTH, truncation=True, return_tensors="pt"
+        captions, padding="max_length", max_length=CONTEXT_LENGTH, truncation=True, return_tensors="pt"
     ).input_ids
     decayed = [weight for weight in model.parameters() if weight.ndim >= 2]
     spared = [weight for weight in model.parameters() if weight.ndim < 2]
@@ -75,7 +75,7 @@ def build_clip(folder: Path, *, seed: int, steps: int, batch_size: int, pairs: i
 
     def contrastive_loss() -> torch.Tensor:
         rows = order.choice(len(texts), batch_size, replace=False)
-        images, words, scale = model(to_tensor(data.pictures[rows]), texts[torch.from_numpy(rows)])
+        images, words, scale = model(to_tensor(pictures[rows]), texts[torch.from_numpy(rows)])
         logits = scale * images @ words.T
         return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
 
@@ -94,11 +94,11 @@ def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="folder for the model")],
+    out: Annotated[Path, typer.Argument(help="Folder for the model.")],
     seed: int = 0,
     steps: int = 600,
     batch_size: int = 128,
-    pairs: Annotated[int, typer.Option(help="size of the pre-training data")] = 12_000,
+    pairs: Annotated[int, typer.Option(help="Number of pre-training pairs.")] = 12_000,
     learning_rate: float = 1e-3,
 ) -> None:
     """Build and evaluate the demo's CLIP; record the command and the metrics in its BUILD.json."""

@@ -1,7 +1,5 @@
 """CLIP's pre-training data: pictures of random shields with captions that describe them."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import trange
@@ -14,16 +12,11 @@ from pipeline.worlds.heraldry.rng import generator
 from pipeline.worlds.heraldry.views import random_view
 
 
-@dataclass(frozen=True)
-class GenericData:
-    """Pictures (N, 48, 48, 3), RGB uint8, and their N captions."""
+def generic_data(seed: int, size: int) -> tuple[NDArray[np.uint8], list[str]]:
+    """Draw `size` pairs; return pictures (N, 48, 48, 3), RGB uint8, and their N captions.
 
-    pictures: NDArray[np.uint8]
-    captions: list[str]
-
-
-def generic_data(seed: int, size: int) -> GenericData:
-    """Draw `size` pairs; none shows a house's arms, or a picture that could be in the validation or test split."""
+    No picture shows a house's arms, or could be in the validation or test split.
+    """
     of_houses = {house.arms for house in noble_houses()}
     pictures = np.empty((size, SIZE, SIZE, 3), dtype=np.uint8)
     captions: list[str] = []
@@ -34,4 +27,4 @@ def generic_data(seed: int, size: int) -> GenericData:
         view = random_view(rng)
         captions.append(generic_caption(arms, view, rng))
         pictures[index] = picture_of([arms], view, rng, held_out=False)
-    return GenericData(pictures, captions)
+    return pictures, captions

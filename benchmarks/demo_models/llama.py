@@ -141,15 +141,15 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="folder for the model")],
+    out: Annotated[Path, typer.Argument(help="Folder for the model.")],
     seed: int = 0,
     steps: int = 600,
     batch_size: int = 32,
     captions_per_house: int = 40,
     learning_rate: float = 2e-3,
-    edition: Annotated[int, typer.Option(help="edition of the encyclopedia")] = FIRST_EDITION,
-    twins: Annotated[int, typer.Option(help="number of houses in pairs with nearly the same arms")] = 0,
-    entities_max: Annotated[int, typer.Option(help="maximum number of houses in a caption")] = 1,
+    edition: Annotated[int, typer.Option(help="Edition of the encyclopedia.")] = FIRST_EDITION,
+    twins: Annotated[int, typer.Option(help="Number of houses in pairs with nearly the same arms.")] = 0,
+    entities_max: Annotated[int, typer.Option(help="Maximum number of houses in a caption.")] = 1,
 ) -> None:
     """Build and evaluate the demo's language model; record the command and the metrics in its BUILD.json."""
     sizes = {"steps": steps, "batch_size": batch_size, "captions_per_house": captions_per_house}

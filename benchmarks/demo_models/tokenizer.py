@@ -48,7 +48,7 @@ def chat_tokenizer(words: Iterable[str], context_length: int) -> PreTrainedToken
 def _word_level(vocabulary: list[str]) -> Tokenizer:
     ids = {word: index for index, word in enumerate(vocabulary)}
     if len(ids) != len(vocabulary):
-        raise ValueError("a vocabulary must not hold a word twice")
+        raise ValueError("the vocabulary contains a word twice")
     core = Tokenizer(WordLevel(ids, unk_token=UNKNOWN))
     core.normalizer = Lowercase()
     core.pre_tokenizer = Whitespace()

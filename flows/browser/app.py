@@ -22,7 +22,7 @@ from flows.browser.pictures import SIZES, Pictures
 from flows.browser.rendering import Pages
 from flows.browser.retrieval import Retrieval, text_of
 from flows.browser.rows_page import Abandoned, Browse
-from flows.browser.view import LONGEST_ID, View, view_of
+from flows.browser.view import LONGEST_ID, View, view_of, whole_number
 from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
 from pipeline.inspect.query_process import QueryProcess
@@ -52,7 +52,7 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
     @app.get("/row")
     async def row(request: Request) -> Response:
         query = request.query_params
-        at = int(query["at"]) if query.get("at", "").isdecimal() and len(query["at"]) <= 12 else None
+        at = whole_number(query.get("at", ""))
         shard, row_id = query.get("shard", ""), query.get("id", "")
         view = view_of(query)
         found = await _unless_gone(request, lambda gone: browse.row_page(view, shard, row_id, at, gone))
@@ -97,14 +97,14 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
     @app.get("/image")
     def image(shard: str = "", id: str = "", size: str = "small") -> Response:
         if size not in SIZES:
-            raise HTTPException(404, "no picture of that size")
+            raise HTTPException(404, "there is no picture of that size")
         headers = {"cache-control": "private, max-age=3600"}
         try:
             content = pictures.kept(shard, id, size)
             if content is None:
                 found = browse.row(shard, id)
                 if found is None:
-                    raise HTTPException(404, "no such row")
+                    raise HTTPException(404, "there is no such row")
                 content = pictures.picture(found, browse.image_root(shard), size)
         except BadImage as error:
             return Response(_placeholder(str(error)), 200, headers, "image/svg+xml")

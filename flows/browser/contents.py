@@ -38,14 +38,14 @@ def open_contents(location: str, arms: dict[str, Path]) -> Contents:
     """
     for name, folder in arms.items():
         if not is_training_run(folder) and not (folder / _INDEX).is_file():
-            raise PipelineError(f"--arm {visible(name)}={visible(str(folder))}: is neither a training run nor an index")
+            raise PipelineError(f"--arm {visible(name)}={visible(str(folder))} is neither a training run nor an index")
     if not is_url(location) and is_training_run(Path(location)):
         run = Path(location)
         explanations = overview(run).explanations
         if explanations is None:
             raise PipelineError(
-                f"{visible(location)}: does not record which explanations it was trained on; serve their folder and "
-                f"add the run: --arm NAME={visible(location)}"
+                f"{visible(location)} does not record which explanations it was trained on; serve their folder and "
+                f"add the run with --arm NAME={visible(location)}"
             )
         return Contents(location, _summary(explanations), {run.resolve().name: run} | arms)
     folder = Path(location) / EXPLANATIONS
@@ -60,8 +60,10 @@ def _summary(location: str) -> Summary:
     summary = summarise(location)
     if summary is None:
         raise PipelineError(
-            f"{visible(location)}: has neither explanations (split=*/part-*.parquet) nor a training run (train.json)"
+            f"{visible(location)} has neither explanations (split=*/part-*.parquet) nor a training run (train.json)"
         )
     if not summary.looks:
-        raise PipelineError(f"{visible(location)}: has no readable shard; run entityclip inspect for details")
+        raise PipelineError(
+            f"{visible(location)} has no readable shard; for details run entityclip inspect {visible(location)}"
+        )
     return summary

@@ -61,7 +61,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
         if scope["method"] != "GET":
-            return PlainTextResponse("this site is read-only: GET", 405, {"allow": "GET"})
+            return PlainTextResponse("this site is read-only; use GET", 405, {"allow": "GET"})
         if not self._is_this_site(headers.get("host", "")):
             return PlainTextResponse("unknown host name; use the address that `serve` printed", 421)
         is_link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"

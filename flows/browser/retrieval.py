@@ -1,7 +1,7 @@
 """Runs a retrieval query with every arm."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,21 +81,22 @@ class Retrieval:
         """
         right = set() if row is None else set(ids_alike(self._summary, row))
         with self._lock:
-            found = {name: self._ask(name, folder, text, split, right) for name, folder in self.runs.items()}
-        ids = {row_id for hits in found.values() if not isinstance(hits, str) for _, row_id in hits[0]}
+            answers = [self._ask(name, folder, text, split, right) for name, folder in self.runs.items()]
+        ids = {row_id for _, scored in answers for _, row_id in scored}
         rows = self._browse.rows_of(self._queries.of_ids(sorted(ids), split, abandoned))
-        return [self._found(name, hits, rows, right) for name, hits in found.items()]
+        return [replace(found, hits=_hits(scored, rows, right)) for found, scored in answers]
 
     def _ask(
         self, name: str, folder: Path, text: str, split: str, right: set[str]
-    ) -> str | tuple[list[tuple[float, str]], int, int | None, list[str]]:
-        """Return scores and ids, number of candidates, rank and remarks; or the reason why there are no results."""
+    ) -> tuple[Found, list[tuple[float, str]]]:
+        """Return an arm's results without the hits, and the scores and ids of the best pairs."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         from model.search.gallery import load_model_behind, open_gallery
         from model.search.search import best_images, embed_queries, rank_of
 
+        kind = overview(folder).kind if is_training_run(folder) else ""
         try:
             gallery = open_gallery(folder, split)
             if name not in self._models:
@@ -106,23 +107,21 @@ class Retrieval:
             right_places = pc.indices_nonzero(pc.is_in(gallery.ids, pa.array(sorted(right), pa.string()))).to_pylist()
             rank = rank_of(gallery.embeddings, query[0], right_places) if right_places else None
         except (ModelError, OSError) as error:
-            return str(error)
+            return Found(name, kind, problem=str(error)), []
         if right and not right_places:
             remarks.append("the right image has no embedding")
-        return list(zip(scores[0].tolist(), ids, strict=True)), len(gallery.ids), rank, remarks
+        found = Found(name, kind, candidates=len(gallery.ids), rank=rank, remarks=tuple(remarks))
+        return found, list(zip(scores[0].tolist(), ids, strict=True))
 
-    def _found(self, name: str, answer: Any, rows: dict[str, dict[str, Any]], right: set[str]) -> Found:
-        folder = self.runs[name]
-        kind = overview(folder).kind if is_training_run(folder) else ""
-        if isinstance(answer, str):
-            return Found(name, kind, problem=answer)
-        scored, candidates, rank, remarks = answer
-        hits: dict[str, Hit] = {}  # by image, since several pairs may share one
-        for score, row_id in scored:
-            row = rows.get(row_id)
-            image = row_id if row is None else (row["image"] or {}).get("path") or row_id
-            hits.setdefault(image, Hit(score, row_id, row, row_id in right))
-        return Found(name, kind, tuple(hits.values())[:TOP], candidates, rank, tuple(remarks))
+
+def _hits(scored: list[tuple[float, str]], rows: dict[str, dict[str, Any]], right: set[str]) -> tuple[Hit, ...]:
+    """Return the best images, each once although several pairs may share it."""
+    hits: dict[str, Hit] = {}
+    for score, row_id in scored:
+        row = rows.get(row_id)
+        image = row_id if row is None else (row["image"] or {}).get("path") or row_id
+        hits.setdefault(image, Hit(score, row_id, row, row_id in right))
+    return tuple(hits.values())[:TOP]
 
 
 def text_of(query: str, row: dict[str, Any] | None) -> str:

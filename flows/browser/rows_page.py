@@ -65,9 +65,12 @@ class Browse:
         """Return the page that a view asks for, or the last page if there are fewer."""
         try:
             counts = self._counts(view, abandoned)
-            splits = _by_label({split: {split: _of(by, view.status)} for split, by in counts.items()})
-            statuses = _by_label({split: by for split, by in counts.items() if view.split in ("", split)})
-            total = sum(_of(by, view.status) for split, by in counts.items() if view.split in ("", split))
+            splits = {split: _of(by_status, view.status) for split, by_status in counts.items()}
+            statuses: Counter[str] = Counter()
+            for split, by_status in counts.items():
+                if view.split in ("", split):
+                    statuses.update(by_status)
+            total = _of(statuses, view.status)
             pages = max(1, -(-total // view.per))
             view = view.having(page=min(view.page, pages))
             begin = (view.page - 1) * view.per
@@ -126,7 +129,7 @@ class Browse:
         if not view.where:
             return self._summary.counts
         if len(view.where) > LONGEST_WHERE:
-            raise PipelineError(f"is longer than {LONGEST_WHERE:,} characters")
+            raise PipelineError(f"the condition is longer than {LONGEST_WHERE:,} characters")
         return self._queries.counts(view.where, abandoned)
 
     def _picked(self, view: View, begin: int, count: int, abandoned: Abandoned) -> pa.Table:
@@ -145,10 +148,3 @@ class Browse:
 
 def _of(by_status: dict[str, int], status: str) -> int:
     return by_status.get(status, 0) if status else sum(by_status.values())
-
-
-def _by_label(counts: Counts) -> dict[str, int]:
-    together: Counter[str] = Counter()
-    for by in counts.values():
-        together.update(by)
-    return together

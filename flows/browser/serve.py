@@ -62,8 +62,8 @@ def serve(location: str, *, host: str, port: int, arms: list[str]) -> None:
             )
             if not is_loopback(host):
                 print(
-                    f"warning: {host} can be reached by others, and there is no password: anyone who can reach it sees "
-                    "all rows and images, and can keep this machine busy",
+                    f"warning: the site has no password; anyone who can reach {host} sees all rows and images, and can "
+                    "keep this machine busy",
                     file=sys.stderr,
                 )
             line = f"{visible(location)}: {contents.summary.rows:,} rows at {url} (stop with Ctrl-C)"
@@ -76,7 +76,8 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
         raise PipelineError(
-            f"cannot listen on {visible(host)} port {port}: {error}; choose another with --port (0: any free port)"
+            f"cannot listen on {visible(host)} port {port}: {error}; "
+            "choose another port with --port (0 chooses a free one)"
         ) from error
 
 
@@ -85,6 +86,6 @@ def _named(arms: list[str]) -> dict[str, Path]:
     for arm in arms:
         name, equals, folder = arm.partition("=")
         if not (name and equals and folder) or name in named:
-            raise PipelineError(f"--arm {visible(arm)}: must be NAME=FOLDER, each name once")
+            raise PipelineError(f"--arm {visible(arm)} must be NAME=FOLDER, with a different NAME each time")
         named[name] = Path(folder)
     return named

@@ -63,7 +63,7 @@ class View:
 
 def view_of(query: Mapping[str, str]) -> View:
     """Parse a URL's query into a view; invalid values are replaced by their defaults."""
-    per = _number(query.get("per", ""), 24)
+    per = whole_number(query.get("per", ""))
     order = query.get("order", "stored")
     return View(
         where=query.get("where", "").strip(),
@@ -71,9 +71,10 @@ def view_of(query: Mapping[str, str]) -> View:
         status=query.get("status", "")[:LONGEST_LABEL],
         order=order if order in ORDERS else "stored",
         per=per if per in PER_PAGE else 24,
-        page=max(1, _number(query.get("page", ""), 1)),
+        page=max(1, whole_number(query.get("page", "")) or 1),
     )
 
 
-def _number(text: str, default: int) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else default
+def whole_number(text: str) -> int | None:
+    """Parse a number in a URL; return None if the text is not a whole number."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else None

@@ -17,18 +17,22 @@ def check(
     out: Output = None,
     redo: RedoOption = None,
     redo_max_tokens: RedoMaxTokens = None,
-    sample: Annotated[int, typer.Option(min=0, help="number of randomly chosen images to decode (seeded)")] = 1000,
-    full: Annotated[bool, typer.Option("--full", help="decode and hash every image")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="decoding threads; by default one per core")] = None,
-    languages: Annotated[bool, typer.Option("--languages", help="count captions by language")] = False,
+    sample: Annotated[
+        int, typer.Option(min=0, help="Number of images to decode, chosen at random with a fixed seed.")
+    ] = 1000,
+    full: Annotated[bool, typer.Option("--full", help="Decode and hash every image.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of decoding threads. Default: one per core.")
+    ] = None,
+    languages: Annotated[bool, typer.Option("--languages", help="Count captions by language.")] = False,
     probe: Annotated[
-        int, typer.Option(min=0, help="number of prompts sent to the engine for the estimate; 0: none")
+        int, typer.Option(min=0, help="Number of prompts to send to the engine for the time estimate. 0 sends none.")
     ] = 64,
-    strict: Annotated[bool, typer.Option("--strict", help="exit code 1 if there are warnings")] = False,
-    pictures: Annotated[bool, typer.Option("--pictures", help="put the images into the Parquet file")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON and nothing else")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 1 if there are warnings.")] = False,
+    pictures: Annotated[bool, typer.Option("--pictures", hidden=True, help="Has no effect, but is accepted.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print only the report, as JSON.")] = False,
 ) -> None:
-    """Check a manifest and its data before a long run; writes nothing. Exit code 2 if there are errors."""
+    """Check a manifest and its data before a long run. Writes nothing. The exit code is 2 if there are errors."""
     from rich.console import Console
 
     from flows.display.check import show_check

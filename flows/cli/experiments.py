@@ -5,15 +5,18 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.options import Overrides
 from flows.cli.stages import exit_zero_when_stopped, open_stages, run_together
 from pipeline.manifest.engine_kind import EngineKind
 
 
 def demo(
-    engine: Annotated[EngineKind, typer.Option(help="engine that generates the explanations")] = "transformers",
-    out: Annotated[Path | None, typer.Option("--out", help="run folder; by default runs/heraldry")] = None,
+    engine: Annotated[EngineKind, typer.Option(help="Engine that generates the explanations.")] = "transformers",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Run folder. Default: runs/heraldry, or runs/heraldry-vllm with vLLM.")
+    ] = None,
 ) -> None:
-    """Run everything on the demo world: generate, train three ways, evaluate, report."""
+    """Run everything on the demo world: generate explanations, train three models, evaluate them, write a report."""
     stages = open_stages()
     from flows.demo import run_demo
 
@@ -22,20 +25,22 @@ def demo(
 
 
 def reproduce(
-    benchmark: Annotated[str, typer.Argument(help="n24news, visualnews or goodnews")],
-    root: Annotated[Path, typer.Option(help="folder of its published files, and of released explanations if any")],
-    out: Annotated[Path | None, typer.Option("--out", help="by default runs/reproduce-BENCHMARK")] = None,
-    seed: Annotated[list[int] | None, typer.Option(min=0, help="repeatable; by default 42, 43 and 44")] = None,
-    generate: Annotated[bool, typer.Option("--generate", help="generate even if there are released explanations")] = (
-        False
-    ),
-    manifest: Annotated[Path | None, typer.Option(help="generate with its model, prompt and engine")] = None,
-    override: Annotated[
-        list[str] | None, typer.Option("--set", help="change a training setting of all arms (repeatable)")
+    benchmark: Annotated[str, typer.Argument(help="Benchmark: n24news, visualnews or goodnews.")],
+    root: Annotated[
+        Path, typer.Option(help="Folder with the benchmark's published files and any released explanations.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for all results. Default: runs/reproduce-BENCHMARK.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="continue even if the check found errors")] = False,
+    seed: Annotated[
+        list[int] | None, typer.Option(min=0, help="Training seed (repeatable). Default: 42, 43 and 44.")
+    ] = None,
+    generate: Annotated[bool, typer.Option("--generate", help="Generate, ignoring released explanations.")] = False,
+    manifest: Annotated[Path | None, typer.Option(help="Manifest with the model, prompt and engine to use.")] = None,
+    override: Overrides = None,
+    force: Annotated[bool, typer.Option("--force", help="Continue even if the check finds errors.")] = False,
 ) -> None:
-    """Reproduce the paper's table on one of its benchmarks; if run again, it resumes."""
+    """Reproduce the paper's table on one of its benchmarks. Run it again to resume."""
     from flows.paper_benchmarks import open_reproduction
 
     folder = (out or Path("runs") / f"reproduce-{benchmark}").absolute()

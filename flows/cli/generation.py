@@ -18,7 +18,7 @@ def generate(
     redo: RedoOption = None,
     redo_max_tokens: RedoMaxTokens = None,
 ) -> None:
-    """Generate explanations as Parquet shards; existing ones are kept."""
+    """Generate explanations as Parquet shards. Existing explanations are kept."""
     from pipeline.generation.redo import parse_redo
     from pipeline.job import open_job
 
@@ -47,14 +47,19 @@ def reclean(manifest: ManifestPath, out: Output = None) -> None:
     job = open_job(manifest, output=out)
     with single_writer(job.work):
         changed = reclean_shards(job)
-    console.print(f"rows changed: {changed.total():,}", *(f"{count:,} are now {s}" for s, count in changed.items()))
+    by_status = ", ".join(f"{count:,} now {status}" for status, count in changed.items())
+    console.print(f"rows changed: {changed.total():,}" + (f" ({by_status})" if by_status else ""))
 
 
 def import_explanations(
     manifest: ManifestPath,
-    files: Annotated[list[Path], typer.Argument(help="all released files: JSON mappings from image path to text")],
-    model: Annotated[str, typer.Option(help="the LLM that wrote the texts, if known")] = "unknown",
-    out: Annotated[str | None, typer.Option("--out", help="default: the manifest's output plus -imported")] = None,
+    files: Annotated[
+        list[Path], typer.Argument(help="All released files, which are JSON mappings from image path to text.")
+    ],
+    model: Annotated[str, typer.Option(help="Name of the LLM that wrote the texts.")] = "unknown",
+    out: Annotated[
+        str | None, typer.Option("--out", help="Output folder or URL. Default: the manifest's output plus -imported.")
+    ] = None,
 ) -> None:
     """Write released explanations as Parquet shards, without an LLM."""
     from flows.display.printing import show_lines
@@ -63,21 +68,24 @@ def import_explanations(
     summary = import_texts(manifest, files, model=model, output=out)
     show_lines(*summary.lines())
     if summary.missing:
-        show_lines("pairs without a text are left out; train on the rest with --allow-partial")
+        show_lines("Pairs without a text were left out. To train on the rest, use --allow-partial.")
 
 
 def pack(
-    explanations: Annotated[str, typer.Argument(help="folder or URL of explanation shards")],
-    out: Annotated[str, typer.Argument(help="folder or URL of the packed shards; existing ones are kept")],
-    size: Annotated[int, typer.Option(min=16, help="shorter side of the stored images, in pixels")] = 256,
-    quality: Annotated[int, typer.Option(min=1, max=95, help="JPEG quality")] = 90,
-    image_root: Annotated[Path | None, typer.Option(help="overrides the one recorded in the shards")] = None,
+    explanations: Annotated[str, typer.Argument(help="Folder or URL of the explanation shards to copy.")],
+    out: Annotated[str, typer.Argument(help="Folder or URL for the packed shards. Existing ones are kept.")],
+    size: Annotated[int, typer.Option(min=16, help="Shorter side of the stored images, in pixels.")] = 256,
+    quality: Annotated[int, typer.Option(min=1, max=95, help="JPEG quality of the stored images.")] = 90,
+    image_root: Annotated[Path | None, typer.Option(help="Image folder. Default: as recorded in the shards.")] = None,
     max_bad_images: Annotated[
-        float, typer.Option(min=0, max=1, help="share of rows that may be dropped because of their image")
+        float,
+        typer.Option(
+            min=0, max=1, help="Maximum share of rows, 0 to 1, that may be dropped because of unusable images."
+        ),
     ] = 0.01,
-    workers: Annotated[int | None, typer.Option(min=1, help="threads; by default one per core")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Number of threads. Default: one per core.")] = None,
 ) -> None:
-    """Copy the shards with resized images embedded, for fast or remote reading."""
+    """Copy shards with the images resized and embedded, for fast or remote reading."""
     from flows.display.printing import show_lines
     from pipeline.packing.pack import PackSettings, pack as pack_shards
 

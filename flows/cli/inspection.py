@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from flows.cli.options import AllowPartial
+from flows.cli.options import AllowPartial, AsJson, Shards, Splits
 from model.errors import ModelError
 
 Precision = Literal["fp32", "fp16"]
@@ -14,15 +14,17 @@ ExportFormat = Literal["csv", "jsonl", "parquet"]
 
 
 def inspect(
-    path: Annotated[str, typer.Argument(help="explanations, a split or shard of them, a run; a folder, file or URL")],
-    sample: Annotated[int | None, typer.Option(min=1, help="number of rows to show, randomly chosen (seeded)")] = None,
-    where: Annotated[str | None, typer.Option(help="SQL condition on the rows, such as status = 'truncated'")] = None,
-    row_id: Annotated[list[str] | None, typer.Option("--id", help="the row with this id (repeatable)")] = None,
-    diff: Annotated[str | None, typer.Option(help="another generation of the same pairs, to compare with")] = None,
-    export: Annotated[ExportFormat | None, typer.Option(help="write the rows to the file given by --out")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="the new file")] = None,
-    pictures: Annotated[bool, typer.Option("--pictures", help="put the images into the Parquet file")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON and nothing else")] = False,
+    path: Annotated[
+        str, typer.Argument(help="Folder, file or URL of explanations (all, a split or a shard) or of a training run.")
+    ],
+    sample: Annotated[int | None, typer.Option(min=1, help="Number of random rows to show or export (seeded).")] = None,
+    where: Annotated[str | None, typer.Option(help="SQL condition on the rows, such as status = 'truncated'.")] = None,
+    row_id: Annotated[list[str] | None, typer.Option("--id", help="Id of a row to show (repeatable).")] = None,
+    diff: Annotated[str | None, typer.Option(help="Folder or URL of explanations to compare with.")] = None,
+    export: Annotated[ExportFormat | None, typer.Option(help="Format in which to write the rows to --out.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write with --export.")] = None,
+    pictures: Annotated[bool, typer.Option("--pictures", help="Embed the images in the Parquet file.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Describe explanations or a training run: origin, counts, lengths, rows. Changes nothing."""
     from flows.display.inspection import inspect as show
@@ -34,13 +36,15 @@ def inspect(
 
 
 def report(
-    runs: Annotated[list[str], typer.Argument(help="training runs, explanations, or a folder that holds both")],
-    out: Annotated[Path | None, typer.Option("--out", help="by default report.html in the first folder")] = None,
-    title: Annotated[str | None, typer.Option(help="by default the first folder's name")] = None,
+    runs: Annotated[list[str], typer.Argument(help="Folders of training runs or explanations, or of both.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="HTML file to write. Default: report.html in the first folder.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the page. Default: the first folder's name.")] = None,
 ) -> None:
     """Write a self-contained HTML page about runs or explanations, and its plots as files.
 
-    The last training run is compared with plain CLIP or, if that is missing, with the first run.
+    The last training run is compared with plain CLIP. Without a run of plain CLIP, it is compared with the first run.
     """
     from flows.report import report_on
 
@@ -48,28 +52,28 @@ def report(
 
 
 def serve(
-    run: Annotated[str, typer.Argument(help="run folder, training run, or explanations (folder, split, shard or URL)")],
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port")] = 8000,
-    host: Annotated[str, typer.Option(help="address to listen on; there is no password")] = "127.0.0.1",
-    arm: Annotated[
-        list[str] | None, typer.Option(help="NAME=FOLDER, another training run or index to search (repeatable)")
-    ] = None,
+    run: Annotated[
+        str, typer.Argument(help="Run folder, training run, or explanations (folder, split, shard or URL).")
+    ],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on. 0 chooses a free port.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on. The site has no password.")] = "127.0.0.1",
+    arm: Annotated[list[str] | None, typer.Option(help="Another run or index, as NAME=FOLDER (repeatable).")] = None,
 ) -> None:
-    """Browse rows and try retrieval in a web browser. Changes nothing; stop it with Ctrl-C."""
+    """Browse rows and try retrieval in a web browser. Changes nothing. Stop it with Ctrl-C."""
     from flows.browser.serve import serve as serve_site
 
     serve_site(run, host=host, port=port, arms=arm or [])
 
 
 def index(
-    model: Annotated[Path, typer.Argument(help="a run folder, or an export")],
-    out: Annotated[Path, typer.Argument(help="new folder; an earlier index is replaced")],
-    split: Annotated[list[str] | None, typer.Option(help="repeatable; by default the settings' test split")] = None,
-    explanations: Annotated[Path | None, typer.Option(help="shards; required for an export")] = None,
-    precision: Annotated[Precision, typer.Option(help="of the saved embeddings; fp16 halves their size")] = "fp32",
+    model: Annotated[Path, typer.Argument(help="Folder of a training run, or of an export (with --explanations).")],
+    out: Annotated[Path, typer.Argument(help="Folder for the index. An existing index is replaced.")],
+    split: Splits = None,
+    explanations: Shards = None,
+    precision: Annotated[Precision, typer.Option(help="Precision of the embeddings. fp16 halves their size.")] = "fp32",
     allow_partial: AllowPartial = False,
 ) -> None:
-    """Embed the images of splits into a folder that `search` reads."""
+    """Embed the images of one or more splits into an index for `search`."""
     from flows.display.printing import show_lines
     from model.search.index import build_index
 
@@ -80,12 +84,12 @@ def index(
 
 
 def search(
-    index: Annotated[Path, typer.Argument(help="folder written by `index`")],
-    queries: Annotated[list[str] | None, typer.Argument(help="text queries, each in quotation marks")] = None,
-    image: Annotated[list[Path] | None, typer.Option(help="an image file as a query (repeatable)")] = None,
-    top: Annotated[int, typer.Option(min=1, help="images per query")] = 10,
-    model: Annotated[Path | None, typer.Option(help="the index's model, if it was moved")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
+    index: Annotated[Path, typer.Argument(help="Folder written by `index`.")],
+    queries: Annotated[list[str] | None, typer.Argument(help="Text queries, each in quotation marks.")] = None,
+    image: Annotated[list[Path] | None, typer.Option(help="Image file to use as a query (repeatable).")] = None,
+    top: Annotated[int, typer.Option(min=1, help="Number of images to show per query.")] = 10,
+    model: Annotated[Path | None, typer.Option(help="Folder of the index's model, if it was moved.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Find images with a trained model."""
     from flows.display.retrieval import show_found
@@ -93,7 +97,7 @@ def search(
     from model.search.search import embed_queries, search as find
 
     if not queries and not image:
-        raise ModelError("no query; give a text, or --image FILE")
+        raise ModelError("there is no query; give a text or --image FILE")
     opened = open_index(index)
     texts, images = queries or [], image or []
     vectors, remarks = embed_queries(load_model_of(opened, model), texts, images)

@@ -21,7 +21,7 @@ from flows.cli.training import evaluate, export, import_checkpoint, train
 from model.errors import ModelError, ProcessError
 from pipeline.errors import PipelineError
 
-_HELP = "Explanations of captions at scale, and the CLIP they train. The README has the two commands to begin with."
+_HELP = "Generate explanations of captions with an LLM, and train and evaluate CLIP with them. Start with the README."
 _COMMANDS = (  # in the order of --help
     *(check, generate, reclean, import_explanations, pack),
     *(train, evaluate, import_checkpoint, export),

@@ -9,11 +9,14 @@ from flows.orchestration.server import answering_server
 
 def clear_stale_runs(
     silent: Annotated[
-        float, typer.Option(min=30, help="seconds without a heartbeat after which a process elsewhere counts as dead")
+        float,
+        typer.Option(
+            min=30, help="Seconds without a heartbeat after which a process on another machine counts as dead."
+        ),
     ] = 120.0,
-    dry_run: Annotated[bool, typer.Option(help="only list them")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only list the stale runs.")] = False,
 ) -> None:
-    """Free the slots of flow runs that Prefect considers running although their process is gone."""
+    """Free the slots of flow runs that Prefect lists as running although their processes have ended."""
     answering_server()  # fails if there is none
     from flows.display.printing import show_lines
     from flows.orchestration.stale_runs import clear_stale_runs as clear

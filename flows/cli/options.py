@@ -7,10 +7,20 @@ import typer
 
 from pipeline.manifest.engine_kind import EngineKind
 
-ManifestPath = Annotated[Path, typer.Argument(help="YAML file that names dataset, model, prompt and sampling")]
-Limit = Annotated[int | None, typer.Option(min=1, help="use only the first LIMIT pairs")]
-Output = Annotated[str | None, typer.Option("--out", help="output folder or URL, instead of the manifest's")]
-RedoOption = Annotated[str | None, typer.Option(help="generate rows with these statuses again: truncated,error,empty")]
-RedoMaxTokens = Annotated[int | None, typer.Option(min=1, help="token budget of the regenerated rows")]
-EngineOption = Annotated[EngineKind | None, typer.Option(help="engine, instead of the manifest's")]
-AllowPartial = Annotated[bool, typer.Option("--allow-partial", help="accept incomplete explanations")]
+ManifestPath = Annotated[Path, typer.Argument(help="YAML file that names the dataset, model, prompt and sampling.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first LIMIT pairs. Default: all pairs.")]
+Output = Annotated[str | None, typer.Option("--out", help="Output folder or URL. Default: the manifest's output.")]
+RedoOption = Annotated[
+    str | None, typer.Option(help="Statuses of rows to generate again, separated by commas, such as truncated,error.")
+]
+RedoMaxTokens = Annotated[int | None, typer.Option(min=1, help="Token limit per redone row. Default: the manifest's.")]
+EngineOption = Annotated[EngineKind | None, typer.Option(help="Engine to use. Default: the manifest's.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="Training setting to change, such as optim.lr=1e-3 (repeatable).")
+]
+Shards = Annotated[Path | None, typer.Option(help="Folder of explanation shards. Default: the run's own.")]
+Splits = Annotated[list[str] | None, typer.Option(help="Split to use (repeatable). Default: the settings' test split.")]
+Nproc = Annotated[int, typer.Option(min=1, help="Number of processes on this machine, each with its own GPU.")]
+Heads = Annotated[int | None, typer.Option(min=1, help="Number of attention heads. Default: width / 64.")]
+AllowPartial = Annotated[bool, typer.Option("--allow-partial", help="Accept incomplete explanations.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON.")]

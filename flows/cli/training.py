@@ -5,24 +5,20 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import AllowPartial
+from flows.cli.options import AllowPartial, Heads, Nproc, Overrides, Shards, Splits
 from flows.cli.stages import exit_zero_when_stopped, open_stages
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="YAML file of training settings")],
-    out: Annotated[Path, typer.Option("--out", help="folder for checkpoint, log and record")],
-    override: Annotated[
-        list[str] | None, typer.Option("--set", help="change a setting: --set optim.lr=1e-3 (repeatable)")
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="recipe for settings missing in the file, instead of the one that it names")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option(help="start anew, replacing a run in the folder")] = False,
+    config: Annotated[Path, typer.Argument(help="YAML file of training settings.")],
+    out: Annotated[Path, typer.Option("--out", help="Run folder, for the checkpoint, log and record.")],
+    override: Overrides = None,
+    preset: Annotated[str | None, typer.Option(help="Preset for missing settings. Default: the file's preset.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Start a new run, replacing any run in the folder.")] = False,
     allow_partial: AllowPartial = False,
-    nproc: Annotated[int, typer.Option(min=1, help="processes that share every batch, each with its own GPU")] = 1,
+    nproc: Nproc = 1,
 ) -> None:
-    """Train on generated explanations; an unfinished run in the folder resumes from its last saved state.
+    """Train on generated explanations. An unfinished run in the folder resumes from its last saved state.
 
     The settings' `method` selects what is trained: the paper's modules, anchors, or neither (plain CLIP).
     """
@@ -41,13 +37,11 @@ def train(
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="folder of a training run")],
-    split: Annotated[
-        list[str] | None, typer.Option(help="split to measure (repeatable); by default the settings' test split")
-    ] = None,
-    explanations: Annotated[Path | None, typer.Option(help="shards, instead of those in the run's settings")] = None,
+    run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
+    split: Splits = None,
+    explanations: Shards = None,
     allow_partial: AllowPartial = False,
-    nproc: Annotated[int, typer.Option(min=1, help="processes that share the encoding, each with its own GPU")] = 1,
+    nproc: Nproc = 1,
 ) -> None:
     """Evaluate the retrieval of a trained run with confidence intervals, and write metrics.json to its folder."""
     from model.checkpoints.checkpoint import read_checkpoint_card
@@ -62,11 +56,13 @@ def evaluate(
 
 
 def import_checkpoint(
-    checkpoint: Annotated[Path, typer.Argument(help="the authors' trained .pt")],
-    out: Annotated[Path, typer.Argument(help="new run folder, for evaluate --explanations")],
-    vision_heads: Annotated[int | None, typer.Option(min=1, help="of the image tower; by default width / 64")] = None,
-    text_heads: Annotated[int | None, typer.Option(min=1, help="of the text tower; by default width / 64")] = None,
-    eot_id: Annotated[int | None, typer.Option(min=0, help="end-of-text token; by default the highest id")] = None,
+    checkpoint: Annotated[Path, typer.Argument(help="The authors' trained checkpoint, a .pt file.")],
+    out: Annotated[Path, typer.Argument(help="New run folder. Evaluate it with --explanations.")],
+    vision_heads: Heads = None,
+    text_heads: Heads = None,
+    eot_id: Annotated[
+        int | None, typer.Option(min=0, help="Id of the end-of-text token. Default: the highest.")
+    ] = None,
 ) -> None:
     """Convert a checkpoint from the authors' code into a run folder."""
     from flows.display.printing import show_lines
@@ -77,8 +73,8 @@ def import_checkpoint(
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="a run folder, or its checkpoint folder")],
-    out: Annotated[Path, typer.Argument(help="new folder; an earlier export is replaced")],
+    checkpoint: Annotated[Path, typer.Argument(help="Folder of a training run, or its checkpoint folder.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the export. An existing export is replaced.")],
 ) -> None:
     """Write the trained towers as a folder that open_clip can load."""
     from flows.display.printing import console

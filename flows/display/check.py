@@ -6,32 +6,32 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.display.printing import heading, plural, say
-from pipeline.checking.report import IN_WHAT, CheckReport, Estimate, Finding, Lengths
+from pipeline.checking.report import IN_WHAT, CheckReport, Estimate, Finding, ImageCounts, Lengths, Work
 from pipeline.files.visible_text import visible
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 _UNCOUNTED = ("cannot_", "no_", "absent_")  # prefixes of findings that occur once
-_TITLES = {"error": "errors", "warning": "warnings", "info": "to know"}
+_TITLES = {"error": "errors", "warning": "warnings", "info": "notes"}
 
 
 def show_check(report: CheckReport, console: Console) -> None:
     """Print the data, what a run would do, the findings, and finally the verdict, so that it stays visible."""
     heading(console, f"{report.dataset}: the data")
     for line in report.reading:
-        _line(console, line)
+        say(console, line)
     if report.splits:
         console.print(_splits(report))
     if report.images is not None:
-        _line(console, _images(report))
+        say(console, _images(report.images, report.seconds["images"]))
     if report.caption_tokens is not None or report.prompt_tokens is not None:
         console.print(_lengths(report))
     if report.languages is not None:
         found = [f"{language} {count:,}" for language, count in report.languages.captions.items()]
-        _line(console, f"languages: {', '.join([*found, f'undecided {report.languages.undecided:,}'])}")
+        say(console, f"languages: {', '.join([*found, f'undecided {report.languages.undecided:,}'])}")
     _show_samples(report, console)
     _show_prompts(report, console)
     if report.work is not None:
-        _show_work(report, console)
+        _show_work(report.work, console)
     if report.estimate is not None:
         _show_estimate(report.estimate, console)
     for severity in reversed(_TITLES):
@@ -41,7 +41,7 @@ def show_check(report: CheckReport, console: Console) -> None:
         for finding in of_severity:
             _show_finding(finding, console)
     console.print()
-    _line(console, _verdict(report), "bold " + ("green" if report.status == "ok" else _STYLES[report.status]))
+    say(console, _verdict(report), "bold " + ("green" if report.status == "ok" else _STYLES[report.status]))
 
 
 def _splits(report: CheckReport) -> Table:
@@ -53,15 +53,12 @@ def _splits(report: CheckReport) -> Table:
     return table
 
 
-def _images(report: CheckReport) -> str:
-    images = report.images
-    assert images is not None
-    seconds = report.seconds["images"]
+def _images(images: ImageCounts, seconds: float) -> str:
     rate = f"{images.looked_at:,} of {images.distinct:,} images decoded in {seconds:.1f} s, {images.usable:,} usable"
     if images.looked_at == images.distinct:
         return rate
     missed = 3 / max(images.looked_at, 1)  # the rule of three: the 95 % upper bound if none was found
-    return f"{rate}: a seeded sample, which detects faults in {missed:.1%} or more of them; --full decodes all"
+    return f"{rate}. This is a random sample, which finds faults in {missed:.1%} or more of them; --full decodes all"
 
 
 def _lengths(report: CheckReport) -> Table:
@@ -85,9 +82,9 @@ def _show_samples(report: CheckReport, console: Console) -> None:
     for sample in report.samples:
         topic = f", topic {sample.topic}" if sample.topic else ""
         prompt = f", prompt {sample.prompt_tokens:,} tokens" if sample.prompt_tokens is not None else ""
-        _line(console, f"{sample.split} {sample.id} (row {sample.row}): {sample.image}", "bold")
-        _line(console, sample.caption, indent=2)
-        _line(console, f"caption {sample.clip_tokens:,} tokens for CLIP{prompt}{topic}", "dim", indent=2)
+        say(console, f"{sample.split} {sample.id} (row {sample.row}): {sample.image}", "bold")
+        say(console, sample.caption, indent=2)
+        say(console, f"caption {sample.clip_tokens:,} tokens for CLIP{prompt}{topic}", "dim", indent=2)
 
 
 def _show_prompts(report: CheckReport, console: Console) -> None:
@@ -98,25 +95,23 @@ def _show_prompts(report: CheckReport, console: Console) -> None:
         lines = [line for m in prompt.messages for line in f"{m.role}: {m.content}".splitlines()]
         for line in lines:
             if line.strip() and line not in shown:
-                _line(console, line, indent=2)
+                say(console, line, indent=2)
         if shown.intersection(lines):
-            _line(console, "(the rest as above)", "dim", indent=2)
+            say(console, "(the rest as above)", "dim", indent=2)
         shown.update(lines)
 
 
-def _show_work(report: CheckReport, console: Console) -> None:
-    work = report.work
-    assert work is not None
+def _show_work(work: Work, console: Console) -> None:
     heading(console, "what a run would do")
-    _line(console, f"{plural(work.num_shards, 'shard')} per split; the plan takes {work.plan_bytes / 2**20:,.1f} MiB")
-    _line(
+    say(console, f"{plural(work.num_shards, 'shard')} per split; the plan takes {work.plan_bytes / 2**20:,.1f} MiB")
+    say(
         console,
         f"to generate: {work.to_generate:,}, redone {work.redone:,}; existing: {work.reused:,}; "
         f"rows without an explanation: {work.settled:,}; pending: {work.pending:,}",
     )
     if work.to_generate:
         mean = work.prompt_tokens / work.to_generate
-        _line(console, f"prompts: {mean:,.0f} tokens on average, {work.longest_prompt:,} at most")
+        say(console, f"prompts: {mean:,.0f} tokens on average, {work.longest_prompt:,} at most")
 
 
 def _show_estimate(estimate: Estimate, console: Console) -> None:
@@ -125,30 +120,26 @@ def _show_estimate(estimate: Estimate, console: Console) -> None:
         f"{estimate.prompts / estimate.seconds:,.1f} rows/s, "
         f"{estimate.completion_tokens / estimate.seconds:,.0f} tokens/s"
     )
-    _line(console, f"{estimate.prompts} prompts took {estimate.seconds:.1f} s{errors}: {rates}")
-    _line(console, f"opening the engine took {estimate.opening_seconds:.1f} s")
+    say(console, f"{estimate.prompts} prompts took {estimate.seconds:.1f} s{errors}: {rates}")
+    say(console, f"opening the engine took {estimate.opening_seconds:.1f} s")
     duration = timedelta(seconds=round(estimate.estimated_seconds))
-    _line(console, f"all {estimate.to_generate:,} at this rate: {duration}")
+    say(console, f"all {estimate.to_generate:,} at this rate: {duration}")
 
 
 def _show_finding(finding: Finding, console: Console) -> None:
     counted = "" if finding.code.startswith(_UNCOUNTED) else f": {finding.count:,}"
-    _line(console, f"{finding.what}{counted}  [{finding.code}]", _STYLES[finding.severity])
+    say(console, f"{finding.what}{counted}  [{finding.code}]", _STYLES[finding.severity])
     for example in finding.examples:
-        _line(console, f"{example.split} {example.id} (row {example.row}): {example.detail}", indent=4)
+        say(console, f"{example.split} {example.id} (row {example.row}): {example.detail}", indent=4)
     if finding.mend != IN_WHAT:
-        _line(console, f"fix: {finding.mend}", "dim", indent=2)
+        say(console, f"fix: {finding.mend}", "dim", indent=2)
 
 
 def _verdict(report: CheckReport) -> str:
     counts = {name: sum(finding.severity == name for finding in report.findings) for name in ("error", "warning")}
     found = ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
     seconds = ", ".join(f"{step} {taken:.1f}" for step, taken in report.seconds.items())
-    return f"{found or 'fine'} (seconds: {seconds})"
-
-
-def _line(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    say(console, "\n".join(map(visible, text.split("\n"))), style, indent)
+    return f"{found or 'no problems'} (seconds: {seconds})"
 
 
 def _table(first: str, *numbers: str) -> Table:

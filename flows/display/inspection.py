@@ -38,7 +38,7 @@ def inspect(location: str, wanted: Wanted, *, as_json: bool) -> bool:
             if number:
                 console.print()
             _show(console, part, wanted)
-    return not any(_damaged(part) for part in parts)
+    return not any(part.damaged if isinstance(part, RunOverview) else part.summary.faults for part in parts)
 
 
 def _open(location: str, wanted: Wanted) -> list[Inspection | RunOverview]:
@@ -47,7 +47,7 @@ def _open(location: str, wanted: Wanted) -> list[Inspection | RunOverview]:
         found = overview(Path(location))
         if wanted:
             raise PipelineError(
-                f"{visible(location)}: is a training run, which has no rows; inspect the explanations that "
+                f"{visible(location)} is a training run, which has no rows; inspect the explanations that "
                 f"it was trained on: entityclip inspect {visible(str(found.explanations))}"
             )
         return [found]
@@ -57,7 +57,7 @@ def _open(location: str, wanted: Wanted) -> list[Inspection | RunOverview]:
     parts = [] if is_url(location) else _parts(Path(location), wanted)
     if not parts:
         raise PipelineError(
-            f"{visible(location)}: has neither explanations (split=*/part-*.parquet) nor a training run (train.json)"
+            f"{visible(location)} has neither explanations (split=*/part-*.parquet) nor a training run (train.json)"
         )
     return parts
 
@@ -68,10 +68,6 @@ def _parts(folder: Path, wanted: Wanted) -> list[Inspection | RunOverview]:
         return [] if summary is None else [inspect_explanations(summary, wanted)]
     runs = [overview(child) for child in sorted(folder.iterdir()) if child.is_dir() and is_training_run(child)]
     return [*([] if summary is None else [Inspection(summary)]), *runs]
-
-
-def _damaged(part: Inspection | RunOverview) -> bool:
-    return bool(part.damaged if isinstance(part, RunOverview) else part.summary.faults)
 
 
 def _show(console: Console, part: Inspection | RunOverview, wanted: Wanted) -> None:

@@ -25,12 +25,13 @@ def show_lines(*lines: str, style: str | None = None) -> None:
 def heading(console: Console, text: str, style: str = "bold") -> None:
     """Print an empty line, then the heading of a section."""
     console.print()
-    say(console, visible(text), style)
+    say(console, text, style)
 
 
 def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    """Print a text in a form that is safe for terminals, wrapped at the terminal's width."""
-    print_lines(console, Padding.indent(Text(text, style), indent) if indent else Text(text, style))
+    """Print a text, which may have several lines, in a form that is safe for terminals, wrapped at their width."""
+    shown = Text("\n".join(map(visible, text.split("\n"))), style)
+    print_lines(console, Padding.indent(shown, indent) if indent else shown)
 
 
 def fields(console: Console, pairs: Iterable[tuple[str, object]], limit: int | None = None) -> None:
@@ -61,10 +62,8 @@ def bars(console: Console, rows: Iterable[tuple[str, int]], total: int, *, numbe
     rows = list(rows)
     longest = max((count for _, count in rows), default=0)
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(justify="right" if numbers else "left", no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
+    for right in (numbers, True, True, False):
+        table.add_column(justify="right" if right else "left", no_wrap=True)
     for name, count in rows:
         table.add_row(Text(visible(name, 40)), f"{count:,}", share(count, total), Text(_bar(count, longest), "cyan"))
     print_lines(console, table)

@@ -33,7 +33,9 @@ def show_arms_table(table: ArmsTable, console: Console) -> None:
             )
         console.print(shown)
     spread = "; ±: standard deviation over the seeds" if len(table.seeds) > 1 else ""
-    console.print(f"seeds {seeds}; recalls in percent; mean: of R@1, R@5, R@10 both ways{spread}", style="dim")
+    console.print(
+        f"seeds {seeds}; recalls in percent; mean: of R@1, R@5 and R@10 in both directions{spread}", style="dim"
+    )
     if table.remark:
         console.print(table.remark, markup=False)
 
@@ -54,11 +56,15 @@ def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
     console.print(_arms(metrics, _FIRST) if left_out else table)
     first = next(iter(metrics.values()))
     sure = first["intervals"]
-    below = f"below: {sure['level']} % interval, bootstrap of {sure['clusters']:,} clusters of pairs" if sure else ""
-    console.print(f"mean: of R@1, R@5, R@10 both ways; {below}".rstrip("; "), style="dim")
+    below = (
+        f"second line: {sure['level']} % interval (bootstrap over {sure['clusters']:,} clusters of pairs)"
+        if sure
+        else ""
+    )
+    console.print(f"mean: of R@1, R@5 and R@10 in both directions; {below}".rstrip("; "), style="dim")
     if left_out:
         rest = ", ".join(name for name in _METRICS if name not in _FIRST)
-        console.print(f"omitted, as the terminal is narrow: {rest}; see metrics.json", style="dim")
+        console.print(f"omitted because the terminal is narrow: {rest}; see metrics.json", style="dim")
     _show_parts("topic", "by_topic", metrics)
     _show_parts("training captions with the rarest name", "by_entity_frequency", metrics)
 

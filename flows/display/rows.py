@@ -70,15 +70,15 @@ def show_diff(console: Console, diff: Diff) -> None:
             ("statuses differ", f"{diff.statuses:,} ({share(diff.statuses, diff.both)})"),
             ("captions differ", f"{diff.captions:,}"),
             ("keys differ", f"{diff.keys:,}"),
-            ("only here", f"{diff.only_here:,}"),
-            ("only there", f"{diff.only_there:,}"),
+            ("only in this one", f"{diff.only_here:,}"),
+            ("only in the other", f"{diff.only_there:,}"),
         ],
     )
     if diff.made:
-        heading(console, "generated differently: here -> there")
+        heading(console, "generated differently: this -> other")
         fields(console, ((name, f"{here} -> {there}") for name, (here, there) in diff.made.items()), _TEXT)
     if diff.changes:
-        heading(console, "statuses: here -> there")
+        heading(console, "statuses: this -> other")
         bars(console, ((f"{here} -> {there}", count) for here, there, count in diff.changes), diff.both)
     for sample in diff.samples:
         _show_difference(console, sample)

@@ -42,15 +42,18 @@ def next_steps(summary: GenerationSummary, command: list[str], max_tokens: int) 
     again = shlex.join(command)
     lines = {
         Status.TRUNCATED: f"{again} --redo truncated --redo-max-tokens {2 * max_tokens}",
-        Status.REFUSED: "the same prompt will mostly be refused again: change generation.prompt or generation.model; "
-        f"to retry anyway: {again} --redo refused",
+        Status.REFUSED: "the same prompt will mostly be refused again; change generation.prompt or generation.model, "
+        f"or retry with {again} --redo refused",
         Status.ERROR: f"{again} --redo error",
     }
     return [f"{counts[status]:,} {status.value}: {line}" for status, line in lines.items() if counts[status]]
 
 
-def show_training(result: "TrainResult") -> None:
-    """Print a run's folder, best step and rate."""
+def show_training(result: "TrainResult | None") -> None:
+    """Print a run's folder, best step and rate, or that the run was already finished."""
+    if result is None:
+        console.print("already trained with these settings on these shards")
+        return
     from model.tracking.learning_curves import CURVES
 
     best = "" if result.best_mean_recall is None else f", validation mean recall {result.best_mean_recall:.1f}"
@@ -58,4 +61,4 @@ def show_training(result: "TrainResult") -> None:
         f"{result.steps} steps in {result.seconds:.1f} s, {result.samples_per_second:.0f} samples/s; "
         f"best step {result.best_step}{best}"
     )
-    console.print(f"run: {escape(str(result.out))} (at a glance: {CURVES})", soft_wrap=True)
+    console.print(f"run: {escape(str(result.out))} (learning curves: {CURVES})", soft_wrap=True)

@@ -30,8 +30,12 @@ def publish_explanations(job: Job, summary: GenerationSummary) -> None:
     ]
     key = artifact_key("explanations", summary.dataset)
     create_table_artifact(table=rows, key=f"{key}-by-status", description=f"Rows of {summary.dataset} by status")
+    shards = (read_shard(job.storage, file.name) for file in list_shards(job.storage))
+    explained = (row for shard in shards for row in shard.rows if row.explanation)
     create_markdown_artifact(
-        markdown=sample_of(_first_rows(job)), key=f"{key}-sample", description=f"Some triples of {summary.dataset}"
+        markdown=sample_of(list(islice(explained, _SAMPLED))),
+        key=f"{key}-sample",
+        description=f"Some triples of {summary.dataset}",
     )
     link_to(job.output, f"{key}-shards", "shards")
 
@@ -57,11 +61,6 @@ def link_to(target: Path | str, key: str, text: str) -> None:
     """Publish a link. Links to files open only in a browser on the same machine, so the path is shown too."""
     link = target.resolve().as_uri() if isinstance(target, Path) else target
     create_link_artifact(link=link, link_text=text, key=key, description=f"`{target}`")
-
-
-def _first_rows(job: Job) -> list[Row]:
-    rows = (row for file in list_shards(job.storage) for row in read_shard(job.storage, file.name).rows)
-    return list(islice((row for row in rows if row.explanation), _SAMPLED))
 
 
 def artifact_key(*words: str) -> str:
@@ -99,21 +98,21 @@ def publish_metrics(run: Path, by_split: dict[str, dict[str, Any]]) -> None:
             rows.append({"split": split, "query": query, **cells})
         chance = {name: _with_interval(value, None) for name, value in metrics["chance"]["image_to_text"].items()}
         rows.append({"split": split, "query": "by chance", **chance})
-    found = [
-        f"{metrics['mean_recall']:.2f} % on the {split} split, {metrics['gallery']:,} candidates"
-        for split, metrics in by_split.items()
-    ]
     create_table_artifact(
         table=rows,
         key=artifact_key("retrieval", run.name),
-        description=f"{run.name}: mean recall {'; '.join(found)}. In brackets: 95 % bootstrap intervals over queries",
+        description=f"{run.name}: {mean_recalls(by_split)}. In brackets: 95 % bootstrap intervals over queries",
     )
+
+
+def mean_recalls(by_split: dict[str, dict[str, Any]]) -> str:
+    """Format the mean recall on each split."""
+    found = [
+        f"{metrics['mean_recall']:.1f} % on the {split} split, {metrics['gallery']:,} candidates"
+        for split, metrics in by_split.items()
+    ]
+    return f"mean recall {'; '.join(found)}"
 
 
 def _with_interval(value: float, ends: list[float] | None) -> str:
     return f"{value:.4g}" + (f" ({ends[0]:.4g} to {ends[1]:.4g})" if ends else "")
-
-
-def publish_report(path: Path) -> None:
-    """Publish a link to the HTML report."""
-    link_to(path, artifact_key("report", path.parent.name), "report")

@@ -2,8 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +14,7 @@ from flows.orchestration.progress_artifact import Now, ProgressArtifact
 from flows.orchestration.range_runs import RangeRuns
 from pipeline.errors import PipelineError
 from pipeline.generation.prepare import prepare, shards_there
-from pipeline.generation.summary import GenerationSummary
+from pipeline.generation.summary import GenerationSummary, summarise
 from pipeline.job import Job
 from pipeline.shards.receipts import read_receipt
 from pipeline.shards.shard import list_shards
@@ -24,16 +23,12 @@ from pipeline.shards.writer_lock import single_writer
 _NAMED = 10
 
 
-@dataclass(frozen=True)
-class Expected:
-    """What the shards must match: digest of each bucket's planned pairs, and whether a limit allows pending pairs."""
-
-    digests: dict[int, str]
-    limited: bool
-
-
-def reconcile(job: Job, expected: Expected) -> tuple[dict[str, dict[str, int]], int]:
+def reconcile(job: Job, digests: dict[int, str], *, limited: bool) -> tuple[dict[str, dict[str, int]], int]:
     """Return the number of rows by split and status, and of pending pairs, from the receipts of all buckets.
+
+    Args:
+        digests: digest of each bucket's planned pairs.
+        limited: whether a limit allows pending pairs.
 
     Raises:
         PipelineError: buckets are missing or do not match the plan; the message lists them with the reason.
@@ -42,11 +37,11 @@ def reconcile(job: Job, expected: Expected) -> tuple[dict[str, dict[str, int]], 
     counts: dict[str, Counter[str]] = {}
     pending = 0
     problems: list[str] = []
-    for bucket, digest in expected.digests.items():
+    for bucket, digest in digests.items():
         receipt = read_receipt(job.storage, bucket)
-        problem = _problem(receipt, digest, sizes, expected.limited)
+        problem = _problem(receipt, digest, sizes, limited)
         if problem is not None or receipt is None:
-            problems.append(f"bucket {bucket}: {problem}")
+            problems.append(f"bucket {bucket} {problem}")
             continue
         pending += receipt.pending
         for name, shard in receipt.shards.items():
@@ -54,30 +49,25 @@ def reconcile(job: Job, expected: Expected) -> tuple[dict[str, dict[str, int]], 
             counts.setdefault(split, Counter()).update(shard.statuses)
     if problems:
         raise PipelineError(
-            f"{job.output}: {len(problems)} of {len(expected.digests)} buckets are missing or incomplete: "
-            + "; ".join(_some(problems))
-            + ". Run it again: finished buckets are kept"
+            f"{job.output}: {len(problems)} of {len(digests)} buckets are missing or incomplete: "
+            + "; ".join(problems[:_NAMED])
+            + (f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else "")
+            + ". Run it again; finished buckets are kept"
         )
     return {split: dict(by_status) for split, by_status in sorted(counts.items())}, pending
 
 
 def _problem(receipt: BucketReceipt | None, digest: str, sizes: dict[str, int], limited: bool) -> str | None:
     if receipt is None:
-        return "it has no receipt"
+        return "has no receipt"
     if receipt.plan != digest:
-        return "it was generated for another plan"
+        return "was generated for another plan"
     if receipt.pending and not limited:
-        return f"{receipt.pending:,} of its pairs are pending"
+        return f"has {receipt.pending:,} pending pairs"
     for name, shard in receipt.shards.items():
         if sizes.get(name) != shard.size:
-            return f"{name} is missing" if name not in sizes else f"{name} differs from its receipt"
+            return f"lacks {name}" if name not in sizes else f"has a receipt that {name} does not match"
     return None
-
-
-def _some(problems: list[str]) -> Iterator[str]:
-    yield from problems[:_NAMED]
-    if len(problems) > _NAMED:
-        yield f"and {len(problems) - _NAMED} more"
 
 
 def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dict[str, Any]) -> GenerationSummary:
@@ -100,7 +90,7 @@ def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dic
             found = client.read_deployment_by_name(deployment)
         except ObjectNotFound as error:
             raise PipelineError(
-                f"ranges: there is no deployment {deployment}; add it to prefect.yaml as for heraldry and run "
+                f"there is no deployment {deployment}; add it to prefect.yaml as for heraldry and run "
                 "`prefect deploy --all`, or set ranges to 1"
             ) from error
         runs = RangeRuns(client, deployment, found.id, cut(job.manifest.num_shards, ranges), parameters)
@@ -108,24 +98,11 @@ def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dic
         with single_writer(job.work):
             shards_there(job)
             plan = prepare(job, limit)
-            expected = Expected({bucket: plan.bucket(bucket).digest for bucket in plan.buckets}, limit is not None)
+            digests = {bucket: plan.bucket(bucket).digest for bucket in plan.buckets}
         live.describe = lambda: Now(100.0 * runs.finished / len(runs.ranges), runs.describe())
         runs.complete()
-        counts, pending = reconcile(job, expected)
-    return GenerationSummary(
-        dataset=job.manifest.name,
-        output=str(job.output),
-        model=job.model.name,
-        revision=job.model.revision,
-        engine=None,
-        counts=counts,
-        generated=0,
-        reused=0,
-        pending=pending,
-        prompt_tokens=0,
-        completion_tokens=0,
-        seconds=time.monotonic() - began,
-    )
+        counts, pending = reconcile(job, digests, limited=limit is not None)
+    return replace(summarise(job, [], None, time.monotonic() - began), counts=counts, pending=pending)
 
 
 def cut(buckets: int, parts: int) -> list[range]:

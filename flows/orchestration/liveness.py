@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -24,6 +25,14 @@ _PAGE = 200
 def this_process() -> dict[str, str]:
     """Return artifact metadata that uniquely identify this process."""
     return {**_this_machine(), "pid": str(os.getpid()), "began": began(os.getpid())}
+
+
+def all_flow_runs(client: SyncPrefectClient, **filters: Any) -> list[FlowRun]:
+    """Return every flow run that matches the filters of `read_flow_runs`, which returns a limited number at a time."""
+    runs: list[FlowRun] = []
+    while len(page := client.read_flow_runs(**filters, limit=_PAGE, offset=len(runs))) == _PAGE:
+        runs += page
+    return runs + page
 
 
 def latest_heartbeats(client: SyncPrefectClient, runs: Iterable[UUID]) -> dict[UUID, Artifact]:
@@ -79,19 +88,8 @@ def _namespace() -> str:
 
 def began(pid: int) -> str:
     """Return a process's start time in kernel ticks, or "gone" if there is none or it is a zombie."""
-    stat = _read(f"/proc/{pid}/stat")
-    if stat:
-        fields = stat.rpartition(")")[2].split()
-        return "gone" if fields[0] in "ZX" else fields[19]
-    if Path("/proc/self/stat").exists():
-        return "gone"
-    try:
-        os.kill(pid, 0)  # without /proc, only the id can be checked
-    except ProcessLookupError:
-        return "gone"
-    except PermissionError:
-        pass
-    return "running"
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return fields[19] if fields and fields[0] not in "ZX" else "gone"
 
 
 def _read(path: str) -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,32 +37,30 @@ def up() -> None:
     url = os.environ.setdefault("PREFECT_API_URL", _URL)
     address = urlsplit(url)
     if address.hostname not in ("127.0.0.1", "localhost") or address.port is None:
-        raise PipelineError(f"PREFECT_API_URL is {url}; a local server needs one such as {_URL}")
+        raise PipelineError(f"PREFECT_API_URL is {url}, but must name a port of this machine, such as {_URL}")
     _FOLDER.mkdir(exist_ok=True)
     if not _runs("server"):
         if _answers(url):
             raise PipelineError(
-                f"another Prefect server answers at {url}; use that one, or choose another port in PREFECT_API_URL"
+                f"another Prefect server answers at {url}; use that server, or set PREFECT_API_URL to another port"
             )
         _start("server", ["server", "start", "--host", "127.0.0.1", "--port", str(address.port)])
         _wait("server", lambda: _answers(url))
-    _prefect("work-pool", "create", POOL, "--type", "process", "--overwrite")
-    _prefect("--no-prompt", "deploy", "--all")
+    _run("-m", "prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
+    _run("-m", "prefect", "--no-prompt", "deploy", "--all")
     if not _runs("worker"):
         _run("-m", "flows.cli", "clear-stale-runs")  # `down` leaves the runs that it stopped as Running
         _start("worker", ["worker", "start", "--pool", POOL, "--name", "local"])
         _wait("worker", lambda: "started!" in _log("worker").read_text(encoding="utf-8", errors="replace"))
-    print(f"Prefect: {url.removesuffix('/api')} (logs in {_FOLDER.name}/); export PREFECT_API_URL={url}")
+    print(
+        f"Prefect runs at {url.removesuffix('/api')} (logs in {_FOLDER.name}/). To use it: export PREFECT_API_URL={url}"
+    )
 
 
 def down() -> None:
     """Stop the worker with its flow runs, then the server; their data is kept."""
     stopped = [name for name in ("worker", "server") if _stop(name)]
-    print("stopped: " + (", ".join(stopped) or "nothing, nothing was running"))
-
-
-def _prefect(*arguments: str) -> None:
-    _run("-m", "prefect", *arguments)
+    print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
 
 
 def _run(*arguments: str) -> None:
@@ -91,7 +90,7 @@ def _wait(name: str, ready: Callable[[], bool]) -> None:
         if not _runs(name) or time.monotonic() > end:
             tail = "\n".join(_log(name).read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
             _stop(name)
-            raise PipelineError(f"the {name} did not start; the end of {_log(name)}:\n{tail}")
+            raise PipelineError(f"the {name} did not start. The last lines of {_log(name)}:\n{tail}")
         time.sleep(0.5)
 
 
@@ -101,21 +100,13 @@ def _stop(name: str) -> bool:
     _record(name).unlink(missing_ok=True)
     if pid is None:
         return False
-    os.killpg(pid, signal.SIGTERM)
     end = time.monotonic() + _SECONDS_TO_STOP
-    while _group_exists(pid):
-        if time.monotonic() > end:
-            os.killpg(pid, signal.SIGKILL)
-            break
-        time.sleep(0.2)
-    return True
-
-
-def _group_exists(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
+    with suppress(ProcessLookupError):  # the group is gone
+        os.killpg(pid, signal.SIGTERM)
+        while time.monotonic() < end:
+            time.sleep(0.2)
+            os.killpg(pid, 0)
+        os.killpg(pid, signal.SIGKILL)
     return True
 
 

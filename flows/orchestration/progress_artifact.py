@@ -63,7 +63,7 @@ class ProgressArtifact:
                     percent, text = self.describe()
                     client.update_artifact(created, ArtifactUpdate(data=round(percent, 1), description=text))
                 except (httpx.HTTPError, PrefectException) as error:
-                    get_logger(__name__).warning("progress could not be shown: %s", error)
+                    get_logger(__name__).warning("Could not update the progress shown by Prefect: %s", error)
                 if ends:
                     return
                 self._stop.wait(_SECONDS_BETWEEN_UPDATES)

@@ -1,7 +1,7 @@
 """Supervises the flow runs for ranges of shards: starts and watches them, and restarts them after a crash."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,8 @@ from prefect.deployments import run_deployment
 from prefect.logging import get_run_logger
 from prefect.states import Cancelling, Crashed
 
-from flows.orchestration.liveness import latest_heartbeats, why_gone
+from flows.display.printing import plural
+from flows.orchestration.liveness import all_flow_runs, latest_heartbeats, why_gone
 from pipeline.errors import PipelineError
 
 _ATTEMPTS = 3
@@ -33,6 +34,7 @@ class _Attempt:
     outcome: str | None = None  # None while the run is active, "" on success, otherwise the reason for the failure
 
 
+@dataclass
 class RangeRuns:
     """The flow runs of a deployment, one per range; a crashed or failed run is restarted at most twice.
 
@@ -40,21 +42,13 @@ class RangeRuns:
     case the run is first set to Crashed. In addition, the lock on the range's buckets keeps out a second writer.
     """
 
-    def __init__(
-        self,
-        client: SyncPrefectClient,
-        deployment: str,
-        deployment_id: UUID,
-        ranges: list[range],
-        parameters: dict[str, Any],
-    ) -> None:
-        self.ranges = ranges
-        self._client = client
-        self._deployment = deployment
-        self._deployment_id = deployment_id
-        self._parameters = parameters
-        self._attempts: list[_Attempt] = []
-        self._checked_heartbeats = 0.0
+    client: SyncPrefectClient
+    deployment: str
+    deployment_id: UUID
+    ranges: list[range]
+    parameters: dict[str, Any]
+    _attempts: list[_Attempt] = field(default_factory=list, init=False)
+    _checked_heartbeats: float = field(default=0.0, init=False)
 
     @property
     def finished(self) -> int:
@@ -62,7 +56,9 @@ class RangeRuns:
 
     def describe(self) -> str:
         restarts = sum(attempt.number - 1 for attempt in self._attempts)
-        return f"{self.finished} of {len(self.ranges)} ranges are done" + (f", {restarts} restarts" if restarts else "")
+        return f"{self.finished} of {len(self.ranges)} ranges are done" + (
+            f", {plural(restarts, 'restart')}" if restarts else ""
+        )
 
     def complete(self) -> None:
         """Start all ranges and wait until each has finished or failed for good; on an exception, cancel the runs.
@@ -86,11 +82,11 @@ class RangeRuns:
         except BaseException:
             self._cancel()
             raise
-        failed = [f"{_name(a.buckets)}: {a.outcome}" for a in self._attempts if a.outcome]
+        failed = [f"{_name(a.buckets)} {a.outcome}" for a in self._attempts if a.outcome]
         if failed:
             raise PipelineError(
                 f"{len(failed)} of {len(self.ranges)} ranges failed: {'; '.join(failed)}. "
-                "Run it again: finished buckets are kept"
+                "Run it again; finished buckets are kept"
             )
 
     def refuse_if_others_run(self) -> None:
@@ -107,18 +103,19 @@ class RangeRuns:
             )
 
     def _unfinished(self) -> list[FlowRun]:
-        found = self._client.read_flow_runs(
-            deployment_filter=DeploymentFilter.model_validate({"id": {"any_": [self._deployment_id]}}),
+        found = all_flow_runs(
+            self.client,
+            deployment_filter=DeploymentFilter.model_validate({"id": {"any_": [self.deployment_id]}}),
             flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": _UNFINISHED}}}),
         )
-        mine = (self._parameters["manifest"], self._parameters["output"])
+        mine = (self.parameters["manifest"], self.parameters["output"])
         return [run for run in found if (run.parameters.get("manifest"), run.parameters.get("output")) == mine]
 
     def _start(self, buckets: range, attempt: int) -> UUID:
         name = _name(buckets) + (f", attempt {attempt}" if attempt > 1 else "")
         run = run_deployment(
-            self._deployment,
-            parameters={**self._parameters, "first": buckets.start, "last": buckets.stop - 1},
+            self.deployment,
+            parameters={**self.parameters, "first": buckets.start, "last": buckets.stop - 1},
             flow_run_name=name,
             timeout=0,
         )
@@ -128,9 +125,7 @@ class RangeRuns:
     def _poll(self) -> None:
         """Read the states of all active runs and, every few polls, their heartbeats."""
         watched = {attempt.run: attempt for attempt in self._attempts if attempt.outcome is None}
-        runs = self._client.read_flow_runs(
-            flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": list(watched)}})
-        )
+        runs = all_flow_runs(self.client, flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": list(watched)}}))
         check_heartbeats = time.monotonic() - self._checked_heartbeats > _SECONDS_BETWEEN_HEARTBEAT_CHECKS
         if check_heartbeats:
             self._checked_heartbeats = time.monotonic()
@@ -146,27 +141,29 @@ class RangeRuns:
         if run.state.is_completed():
             attempt.outcome = ""
         elif run.state.is_cancelled():
-            attempt.outcome = "it was cancelled"
+            attempt.outcome = "was cancelled"
         elif attempt.number == _ATTEMPTS:
-            attempt.outcome = f"{run.state.name} {_ATTEMPTS} times, last with: {run.state.message}"
+            attempt.outcome = f"ended as {run.state.name} {_ATTEMPTS} times; the last message is: {run.state.message}"
         else:
-            get_run_logger().warning("%s: %s: %s; restarting it", run.name, run.state.name, run.state.message)
+            get_run_logger().warning(
+                "%s ended as %s (%s) and is restarted", run.name, run.state.name, run.state.message
+            )
             attempt.number += 1
             attempt.run = self._start(attempt.buckets, attempt.number)
 
     def _clear_if_gone(self, run: FlowRun) -> bool:
         if run.state is None or run.state.is_scheduled() or run.state.is_pending():
             return False  # it may still start, and would then run concurrently with its replacement
-        why = why_gone(run, latest_heartbeats(self._client, [run.id]).get(run.id))
+        why = why_gone(run, latest_heartbeats(self.client, [run.id]).get(run.id))
         if why is None:
             return False
-        self._client.set_flow_run_state(run.id, Crashed(message=why), force=True)
+        self.client.set_flow_run_state(run.id, Crashed(message=why), force=True)
         return True
 
     def _cancel(self) -> None:
         for attempt in self._attempts:
             if attempt.outcome is None:
-                self._client.set_flow_run_state(attempt.run, Cancelling(message="its parent has ended"))
+                self.client.set_flow_run_state(attempt.run, Cancelling(message="its parent has ended"))
 
 
 def _name(buckets: range) -> str:

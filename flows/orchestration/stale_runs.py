@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelled, Crashed, State
 
-from flows.orchestration.liveness import SILENT_SECONDS, latest_heartbeats, why_gone
+from flows.orchestration.liveness import SILENT_SECONDS, all_flow_runs, latest_heartbeats, why_gone
 
 FLOWS = (
     "entityclip",
@@ -19,7 +19,6 @@ FLOWS = (
     "train-entityclip",
     "evaluate-entityclip",
 )
-_PAGE = 200
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,13 @@ def clear_stale_runs(silent_seconds: float = SILENT_SECONDS, *, dry_run: bool = 
         silent_seconds: seconds without a heartbeat after which a process on another machine is considered dead.
         dry_run: only return the stale runs, without changing their states.
     """
+    types = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
     with get_client(sync_client=True) as client:
-        runs = _unfinished(client)
+        runs = all_flow_runs(
+            client,
+            flow_filter=FlowFilter.model_validate({"name": {"any_": list(FLOWS)}}),
+            flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": types}}}),
+        )
         heartbeats = latest_heartbeats(client, [run.id for run in runs])
         found: list[StaleRun] = []
         for run in runs:
@@ -52,16 +56,3 @@ def clear_stale_runs(silent_seconds: float = SILENT_SECONDS, *, dry_run: bool = 
                 end: State[Any] = Cancelled(message=why) if cancelling else Crashed(message=why)
                 client.set_flow_run_state(run.id, end, force=True)
         return found
-
-
-def _unfinished(client: SyncPrefectClient) -> list[FlowRun]:
-    types = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
-    runs: list[FlowRun] = []
-    while page := client.read_flow_runs(
-        flow_filter=FlowFilter.model_validate({"name": {"any_": list(FLOWS)}}),
-        flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": types}}}),
-        limit=_PAGE,
-        offset=len(runs),
-    ):
-        runs += page
-    return runs

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import ParamSpec, TypeVar, cast
 
 from prefect import flow
 from prefect.exceptions import CancelledRun
@@ -32,11 +32,6 @@ def completed(result: R, message: str) -> R:
     return cast(R, Completed(message=message, data=result))
 
 
-def stopped(message: str) -> Any:
-    """Return the final state of a flow that saved its work and stopped on request; its caller gets a CancelledRun."""
-    return Cancelled(message=message)
-
-
 def stops_with_its_child(work: Callable[P, R]) -> Callable[P, R]:
     """Decorate a parent flow so that it ends as cancelled, not failed, when a child flow was stopped."""
 
@@ -45,7 +40,7 @@ def stops_with_its_child(work: Callable[P, R]) -> Callable[P, R]:
         try:
             return work(*args, **kwargs)
         except CancelledRun as child:
-            return cast(R, stopped(str(child)))
+            return cast(R, Cancelled(message=str(child)))
 
     return run
 

@@ -144,10 +144,10 @@ def test_generated_explanations(tmp_path: Path, tiny_llama: Path, run: Run) -> N
 
 def test_mistakes_show_before_anything_long(tmp_path: Path, run: Run) -> None:
     code, said = run("n24news")
-    assert (code, "no folder with n24news's published files" in said) == (2, True)
+    assert (code, "name the folder of n24news's published files" in said) == (2, True)
     write_n24news(tmp_path / "release")
     code, said = run("coco")
-    assert (code, "no benchmark 'coco'; there are n24news, visualnews, goodnews" in said) == (2, True)
+    assert (code, "there is no benchmark 'coco'; choose from n24news, visualnews, goodnews" in said) == (2, True)
     _write_released(tmp_path, "n24news")
     for image in (tmp_path / "release" / "imgs").iterdir():
         image.unlink()

@@ -20,7 +20,7 @@ def test_no_caption_of_validation_or_test_is_ever_trained_on(seed):
             captions[shot.pair.split].append(shot.pair.caption)
     held_out = captions["val"] + captions["test"]
     assert len(set(held_out)) == len(held_out) == 240 * 7
-    trained = {*captions["train"], *(lesson.caption for lesson in lessons(0, 40)), *generic_data(0, 500).captions}
+    trained = {*captions["train"], *(lesson.caption for lesson in lessons(0, 40)), *generic_data(0, 500)[1]}
     assert not trained & set(held_out)
 
 
@@ -31,17 +31,17 @@ def test_no_picture_of_validation_or_test_is_ever_trained_on():
     held_out = [sha256(take(settings, shot).tobytes()).digest() for shot in shots if shot.held_out]
     assert len(set(held_out)) == len(held_out) == 45 * 7
     trained = {sha256(take(settings, shot).tobytes()).digest() for shot in shots if not shot.held_out}
-    generic = {sha256(picture.tobytes()).digest() for picture in generic_data(0, 500).pictures}
+    generic = {sha256(picture.tobytes()).digest() for picture in generic_data(0, 500)[0]}
     assert not (trained | generic) & set(held_out)
     assert not trained & generic
 
 
 def test_pre_training_names_no_house():
     names = {word for house in noble_houses() for word in house.name.split()}
-    assert not any(names & set(caption.split()) for caption in generic_data(0, 500).captions)
+    assert not any(names & set(caption.split()) for caption in generic_data(0, 500)[1])
 
 
 def test_generic_data_grows_without_changing():
     small, large = generic_data(3, 20), generic_data(3, 40)
-    assert large.captions[:20] == small.captions
-    assert (large.pictures[:20] == small.pictures).all()
+    assert large[1][:20] == small[1]
+    assert (large[0][:20] == small[0]).all()

@@ -18,7 +18,7 @@ from pipeline.worlds.heraldry.vocabulary import world_words
 
 def test_clip_reads_every_text_of_the_world_in_full():
     tokenizer = clip_tokenizer(world_words(), CONTEXT_LENGTH)
-    texts = generic_data(0, 300).captions
+    texts = generic_data(0, 300)[1]
     for house in noble_houses():
         texts += [query(shot) for shot in house_shots(WorldSettings(), house) for query in QUERIES.values()]
         texts += [explain(house, wording) for wording in range(len(WORDINGS))]

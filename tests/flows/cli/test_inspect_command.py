@@ -124,7 +124,7 @@ def test_damage_is_exit_code_1_and_the_rest_is_shown(
         assert _run(monkeypatch, "out", *arguments) == 1
         shown = capsys.readouterr().out
         _is_harmless(shown)
-        assert f"damaged: {shard.relative_to(tmp_path / 'out')}" in shown and "in 8 shards" in shown
+        assert f"damaged file {shard.relative_to(tmp_path / 'out')}" in shown and "in 8 shards" in shown
     assert (tmp_path / "rows.jsonl").read_text(encoding="utf-8").count("\n") > 50
 
 
@@ -132,7 +132,7 @@ def test_damage_is_exit_code_1_and_the_rest_is_shown(
     ("arguments", "message"),
     [
         (["nowhere"], "nowhere: no such file or folder"),
-        (["empty"], "empty: has neither explanations"),
+        (["empty"], "empty has neither explanations"),
         (["out", "--where", "statsu = 'ok'"], '"statsu" not found'),
         (["out", "--id", "nobody"], "no row has the id nobody"),
         (["out", "--export", "csv"], "to write with --out"),
@@ -175,7 +175,7 @@ def test_a_folder_of_explanations_and_runs(
     assert parts[1]["damaged"][0]["file"] == "settings.yaml"
     assert _run(monkeypatch, tmp_path) == 1
     shown = capsys.readouterr().out
-    assert "200 rows in 9 shards" in shown and "damaged: settings.yaml" in shown
+    assert "200 rows in 9 shards" in shown and "damaged file settings.yaml" in shown
     assert _run(monkeypatch, tmp_path, "--sample", 2, "--json") == 0
     assert len(json.loads(capsys.readouterr().out)["samples"]) == 2
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from flows.generate import generate_explanations
-from flows.orchestration.generation_in_ranges import Expected, cut, reconcile
+from flows.orchestration.generation_in_ranges import cut, reconcile
 from pipeline.errors import PipelineError
 from pipeline.generation.prepare import prepare
 from pipeline.job import open_job
@@ -29,8 +29,8 @@ def test_every_shard_that_is_not_as_planned_is_named(tmp_path: Path, tiny_llama:
     job = open_job(write_manifest(tmp_path, tiny_llama, num_shards=5))
     generate(job, ScriptedEngine())
     plan = prepare(job)
-    expected = Expected({bucket: plan.bucket(bucket).digest for bucket in plan.buckets}, limited=False)
-    counts, pending = reconcile(job, expected)
+    digests = {bucket: plan.bucket(bucket).digest for bucket in plan.buckets}
+    counts, pending = reconcile(job, digests, limited=False)
     assert pending == 0
     assert sum(sum(of.values()) for of in counts.values()) == len(all_rows(job.output)) == 60
 
@@ -40,11 +40,11 @@ def test_every_shard_that_is_not_as_planned_is_named(tmp_path: Path, tiny_llama:
     _change(receipts / "bucket-00002.json", pending=3)
     next(path for path in find_shards(tmp_path / "explanations") if "part-00003" in path.name).unlink()
     with pytest.raises(PipelineError) as error:
-        reconcile(job, expected)
+        reconcile(job, digests, limited=False)
     message = str(error.value)
     assert "4 of 5 buckets are missing or incomplete" in message
-    assert "bucket 0: it has no receipt; bucket 1: it was generated for another plan" in message
-    assert "bucket 2: 3 of its pairs are pending; bucket 3: split=" in message and "is missing" in message
+    assert "bucket 0 has no receipt; bucket 1 was generated for another plan" in message
+    assert "bucket 2 has 3 pending pairs; bucket 3 lacks split=" in message
 
 
 @pytest.mark.usefixtures("prefect_server")
