@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -27,7 +26,6 @@ from benchmarks.synthetic_pairs import write_dataset
 from pipeline.engines.base import Completion, Request
 
 _LARGEST = 12  # number of functions shown in a profile
-_THREADS = 4  # as many as the flow uses
 _WORDS = "statesman in a dark suit at the lectern beside his flag under grey sky".split()
 _TEXTS = [" ".join(random.Random(seed).choices(_WORDS, k=58)) for seed in range(1000)]
 
@@ -95,24 +93,18 @@ def run_flow(manifest: Path, *, profile: bool = False) -> dict[str, float]:
 def run_loop(manifest: Path) -> dict[str, float]:
     """Generate without Prefect in this process; `flow_seconds` excludes opening the job and loading the tokenizer."""
     start = time.monotonic()
-    from pipeline.generation.bucket import make_bucket
-    from pipeline.generation.prepare import prepare, shards_there
-    from pipeline.generation.run import open_run, rare_collections
+    from pipeline.generation.generate import generate
     from pipeline.job import open_job
-    from pipeline.shards.writer_lock import single_writer
 
     opened = time.monotonic()
     job = open_job(manifest)
     assert job.model.chat_template_digest
     began = time.monotonic()
-    with single_writer(job.work), rare_collections():
-        plan = prepare(job)
-        with open_run(job, plan, shards_there(job), InstantEngine) as run, ThreadPoolExecutor(_THREADS) as pool:
-            receipts = list(pool.map(partial(make_bucket, run), plan.buckets))
+    summary = generate(job, make_engine=InstantEngine)
     ended = time.monotonic()
     return {
-        "rows": sum(sum(by_status.values()) for receipt in receipts for by_status in receipt.counts.values()),
-        "generated": sum(receipt.generated for receipt in receipts),
+        "rows": summary.rows,
+        "generated": summary.generated,
         "body_seconds": ended - opened,
         "flow_seconds": ended - began,
         "process_seconds": ended - start,

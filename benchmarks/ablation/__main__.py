@@ -26,13 +26,12 @@ def main(
     ] = None,
 ) -> None:
     """Run the ablation and print its table."""
-    from flows.orchestration.interrupt import stop_soon_on_interrupt
-
     from benchmarks.ablation.flow import ablate
+    from flows.cli.signals import stop_soon_on_signals
 
     if quick + confirm + harder > 1:
         raise typer.BadParameter("give only one of --quick, --confirm and --harder")
-    stop_soon_on_interrupt()
+    stop_soon_on_signals()
     ablate(out.absolute(), "quick" if quick else "confirmation" if confirm else "harder" if harder else "full", workers)
 
 

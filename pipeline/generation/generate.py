@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
 from typing import Protocol
 
 from entityclip.contract.progress import Progress
@@ -74,7 +73,7 @@ def generate(
                 raise
 
         pool = stack.enter_context(ThreadPoolExecutor(BUCKETS_AT_ONCE, "bucket"))
-        submit: Submit = partial(pool.submit, make) if submitter is None else submitter(make)
+        submit: Submit = submitter(make) if submitter else lambda bucket: pool.submit(make, bucket)
         buckets = [submit(bucket) for bucket in plan.buckets]
         try:
             reports = [bucket.result() for bucket in buckets]
