@@ -50,6 +50,7 @@ models: .venv/.installed  ## rebuild the demo's two small models
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("EntityCLIP needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	cp entityclip/contract/entityclip-torchvision.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	@touch $@
 
 # vLLM has its own environment, as it is used over HTTP only and pins many versions. The CPU build installs CUDA builds

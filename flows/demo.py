@@ -10,14 +10,14 @@ from flows.arms import ARMS
 from flows.display.printing import console
 from flows.display.retrieval import show_arms
 from flows.display.summaries import show_generation, show_training
-from flows.project_paths import PROJECT
+from flows.project_paths import MANIFESTS, PROJECT
 from flows.report import show_files
 from flows.stages import Stages, train_unless_finished
 from model.report.write import Report, write_report
 from pipeline.manifest.engine_kind import EngineKind
 
-MANIFEST = PROJECT / "data_manifests" / "heraldry.yaml"
-CONFIG = PROJECT / "data_manifests" / "heraldry" / "train.yaml"
+MANIFEST = MANIFESTS / "heraldry.yaml"
+CONFIG = MANIFESTS / "heraldry" / "train.yaml"
 
 
 def run_demo(

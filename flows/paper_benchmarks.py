@@ -8,7 +8,7 @@ import yaml
 from entityclip.contract.atomic_files import written_whole
 from entityclip.contract.status import EXPLAINED
 from flows.arms import only
-from flows.project_paths import PROJECT
+from flows.project_paths import MANIFESTS, copy_shipped_manifests
 from pipeline.errors import PipelineError
 from pipeline.manifest.manifest import load_manifest
 
@@ -53,7 +53,8 @@ class Reproduction:
         Raises:
             PipelineError: `template` is not a valid manifest.
         """
-        path = (template or PROJECT / "data_manifests" / f"{self.benchmark}.yaml").resolve()
+        path = (template or MANIFESTS / f"{self.benchmark}.yaml").resolve()
+        copy_shipped_manifests()
         load_manifest(path)  # so that errors name the user's file
         manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
         generation = manifest["generation"]

@@ -4,6 +4,8 @@ The command line resolves its arguments against the user's working directory bef
 """
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 from entityclip.contract.locations import is_url
@@ -11,7 +13,11 @@ from model.settings.schema import LOCAL_DIR
 from pipeline.errors import PipelineError
 from pipeline.manifest.manifest import load_manifest
 
-PROJECT = Path(__file__).resolve().parents[1]
+_INSTALLED = Path(__file__).resolve().parents[1]  # the checkout, or site-packages
+_IS_CHECKOUT = (_INSTALLED / "pyproject.toml").is_file()
+# Without a checkout, the project is the working directory.
+PROJECT = _INSTALLED if _IS_CHECKOUT else Path.cwd()
+MANIFESTS = PROJECT / "data_manifests"
 _PATH_SETTINGS = ("data.explanations", "data.image_root")
 _PLACEHOLDER = "entityclip generate MANIFEST"
 
@@ -24,6 +30,30 @@ def in_project(path: Path | str) -> Path:
 def location_in_project(location: Path | str) -> Path | str:
     """Return a URL unchanged, and resolve a path as `in_project` does."""
     return str(location) if is_url(str(location)) else in_project(location)
+
+
+def copy_shipped_manifests() -> None:
+    """Copy the shipped manifests and models into the working directory, unless the project is a checkout.
+
+    Existing files are kept, so that users can change their copies.
+    """
+    shipped = _INSTALLED / "entityclip" / "data_manifests"
+    if _IS_CHECKOUT or MANIFESTS.exists():
+        return
+    print(f"copying the shipped manifests to {MANIFESTS}", file=sys.stderr, flush=True)
+    temporary = MANIFESTS.with_name(".data_manifests.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.copytree(shipped, temporary)
+    temporary.rename(MANIFESTS)
+
+
+def shipped_manifest(name: Path) -> Path:
+    """Return the shipped manifest for a name such as `n24news`; any other path, or an existing one, stays the same."""
+    shipped = MANIFESTS / f"{name}.yaml"
+    if len(name.parts) != 1 or name.suffix or name.exists() or name.is_absolute():
+        return name
+    copy_shipped_manifests()
+    return Path(os.path.relpath(shipped)) if shipped.is_file() else name
 
 
 def enter_project() -> dict[str, str]:
@@ -51,7 +81,7 @@ def naming_the_manifest(message: str, explanations: Path | str) -> str:
     """Replace MANIFEST in a message with the project's manifest whose output is `explanations`, if there is one."""
     if _PLACEHOLDER not in message:
         return message
-    for path in sorted((PROJECT / "data_manifests").glob("*.yaml")):
+    for path in sorted(MANIFESTS.glob("*.yaml")):
         try:
             manifest = load_manifest(path)
         except PipelineError:

@@ -4,6 +4,9 @@ transformers and open_clip import torchvision for its image transforms. If its c
 CUDA build of torchvision with a CPU build of torch), `import torchvision` fails: its `_meta_registrations` registers
 fakes for `torchvision::nms` and `torchvision::qnms` without checking that they exist. Declaring both schemas first
 makes the import succeed. Transforms then work; `torchvision.ops` and `torchvision.io` do not, and are not used here.
+
+`entityclip-torchvision.pth` beside this file does so for every program of the environment in which the package is
+installed, when it first imports torchvision: the line that `entityclip export` prints imports open_clip alone.
 """
 
 import importlib.machinery

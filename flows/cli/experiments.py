@@ -19,7 +19,9 @@ def demo(
     """Run everything on the demo world: generate explanations, train three models, evaluate them, write a report."""
     stages = open_stages()
     from flows.demo import run_demo
+    from flows.project_paths import copy_shipped_manifests
 
+    copy_shipped_manifests()
     with exit_zero_when_stopped():
         run_together(stages, "entityclip-demo", lambda: run_demo(stages, engine=engine, out=out))
 

@@ -7,7 +7,20 @@ import typer
 
 from pipeline.manifest.engine_kind import EngineKind
 
-ManifestPath = Annotated[Path, typer.Argument(help="YAML file that names the dataset, model, prompt and sampling.")]
+
+def _shipped(manifest: Path) -> Path:
+    from flows.project_paths import shipped_manifest
+
+    return shipped_manifest(manifest)
+
+
+ManifestPath = Annotated[
+    Path,
+    typer.Argument(
+        help="YAML file that names the dataset, model, prompt and sampling, or the name of a shipped one: heraldry.",
+        callback=_shipped,
+    ),
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first LIMIT pairs. Default: all pairs.")]
 Output = Annotated[str | None, typer.Option("--out", help="Output folder or URL. Default: the manifest's output.")]
 RedoOption = Annotated[

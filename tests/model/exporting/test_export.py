@@ -34,8 +34,6 @@ import json, sys
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from entityclip.contract.torchvision_cpu import make_torchvision_importable
-make_torchvision_importable()
 import open_clip
 torch.set_num_threads(1)
 image, texts, *folders = sys.argv[1:]
