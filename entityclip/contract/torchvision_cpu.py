@@ -5,48 +5,41 @@ CUDA build of torchvision with a CPU build of torch), `import torchvision` fails
 fakes for `torchvision::nms` and `torchvision::qnms` without checking that they exist. Declaring both schemas first
 makes the import succeed. Transforms then work; `torchvision.ops` and `torchvision.io` do not, and are not used here.
 
-`entityclip-torchvision.pth` beside this file does so for every program of the environment in which the package is
-installed, when it first imports torchvision: the line that `entityclip export` prints imports open_clip alone.
+`entityclip-torchvision.pth` beside this file does the same for every program in the environment that the package is
+installed in: the line that `entityclip export` prints imports open_clip alone.
 """
 
-import importlib.machinery
-import importlib.util
 import sys
-from pathlib import Path
+from importlib.abc import MetaPathFinder
 from typing import Any
 
 _NMS = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 _declared: list[Any] = []  # garbage collection of a torch.library.Library would undo its declarations
 
 
+class _BeforeRegistrations(MetaPathFinder):
+    """Declares missing operators just before torchvision registers fakes for them."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if name == "torchvision._meta_registrations":
+            declare_missing_operators()
+
+
 def make_torchvision_importable() -> None:
-    """Declare the operators that torchvision cannot load. Call it before importing transformers or open_clip."""
-    if "torchvision" in sys.modules or _declared or _torchvision_has_operators():
+    """Let a later `import torchvision` succeed although its operators cannot be loaded. Imports nothing."""
+    if not any(isinstance(finder, _BeforeRegistrations) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _BeforeRegistrations())
+
+
+def declare_missing_operators() -> None:
+    """Declare torchvision's operators if it could not load them; call it while torchvision is being imported."""
+    from torchvision.extension import _has_ops
+
+    if _declared or _has_ops():
         return
     import torch
 
     fragment = torch.library.Library("torchvision", "FRAGMENT")
-    for name in ("nms", "qnms"):
-        fragment.define(name + _NMS)
+    for operator in ("nms", "qnms"):
+        fragment.define(operator + _NMS)
     _declared.append(fragment)
-
-
-def _torchvision_has_operators() -> bool:
-    """Return True if torchvision's compiled operators can be loaded, without importing torchvision.
-
-    Importing `torchvision.extension` to check would first run `torchvision/__init__.py`, which is what fails.
-    """
-    import torch
-
-    spec = importlib.util.find_spec("torchvision")
-    if spec is None or spec.origin is None:
-        return True  # torchvision is missing: its import raises a clear error
-    libraries = (Path(spec.origin).with_name("_C" + end) for end in importlib.machinery.EXTENSION_SUFFIXES)
-    library = next((path for path in libraries if path.exists()), None)
-    if library is None:
-        return False
-    try:
-        torch.ops.load_library(str(library))
-    except OSError:
-        return False
-    return True
