@@ -5,6 +5,12 @@ BIN := .venv/bin
 # One worker per core; each runs one test file at a time, in order of name: tests/support/files_by_worker.py
 SIDE_BY_SIDE := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
+# Prints how far an installation is every 5 s, as pip is silent for minutes while it unpacks.
+shown = began=$$(date +%s); trap 'kill $$ticker' EXIT; \
+	while sleep 5; do \
+		echo "  $$(($$(date +%s) - began)) s, $$(du -sm $(1) | cut -f1) MB in $(1)"; \
+	done & ticker=$$!;
+
 .PHONY: demo up down test test-slow browser lint vllm-env models clean
 
 demo: .venv/.installed $(if $(filter vllm,$(ENGINE)),.venv-vllm/.installed)  ## everything end to end on the demo world
@@ -28,6 +34,7 @@ browser:  ## Chromium from Debian's packages, unless it is installed
 		if command -v $$name >/dev/null; then exit 0; fi; \
 	done; \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		echo "installing Chromium with apt-get, for the tests of the pages; this takes a minute"; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
 	else \
 		echo "The tests of the pages need Chromium: install it (apt-get install chromium, dnf install chromium, or" >&2; \
@@ -48,15 +55,16 @@ models: .venv/.installed  ## rebuild the demo's two small models
 
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("EntityCLIP needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
-	cp entityclip/contract/entityclip-torchvision.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+	@echo "installing about 1.6 GB of Python packages into .venv (several GB more with CUDA); this takes minutes, once"
+	@$(call shown,.venv) $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	@cp entityclip/contract/entityclip-torchvision.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	@touch $@
 
 # vLLM has its own environment, as it is used over HTTP only and pins many versions. The CPU build installs CUDA builds
 # of four packages that fail to load with a CPU torch (transformers would try) and that text models do not need.
 .venv-vllm/.installed: constraints.txt
-	$(PYTHON) -m venv .venv-vllm
+	@echo "installing vLLM (3 GB or more) into .venv-vllm; this takes minutes, once"
+	@$(call shown,.venv-vllm) $(PYTHON) -m venv .venv-vllm && \
 	if nvidia-smi -L >/dev/null 2>&1; then \
 		.venv-vllm/bin/pip install --quiet -c constraints.txt vllm; \
 	else \

@@ -35,9 +35,9 @@ def test_demo_check_and_reproduce_run_without_a_checkout(installed: Path, tmp_pa
 
     environment = {**os.environ, "PYTHONPATH": str(installed), "HOME": str(tmp_path / "home")}
     environment.pop("PREFECT_API_URL", None)
-    code = "import flows; print(flows.__file__)"
-    where = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert where.stdout.startswith(str(installed))
+    where = [sys.executable, "-c", "import flows; print(flows.__file__)"]
+    found = subprocess.run(where, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.startswith(str(installed))
 
     checked = entityclip("check", "n24news")
     assert checked.returncode == 2
