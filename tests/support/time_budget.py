@@ -22,6 +22,7 @@ PARTS = (
         9,
         (
             "test_three_uses.py",
+            "test_wheel.py",
             "flows/test_demo.py",
             "flows/test_documented_commands.py",
             "flows/test_readme_prefect.py",

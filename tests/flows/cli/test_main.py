@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from flows.cli.main import main
@@ -14,6 +15,8 @@ from pipeline.checking.check import check_manifest
 from pipeline.generation.spool import read_spool
 from tests.support.dataset import write_manifest, write_pairs
 from tests.support.generation import all_rows
+from tests.support.prefect_lab import wait_for
+from tests.support.slow_vllm import write_slow_dataset
 
 TRAIN = Path(__file__).parents[3] / "data_manifests" / "heraldry" / "train.yaml"
 
@@ -100,23 +103,36 @@ def test_generate_then_generate_again(
 
 
 @pytest.mark.slow
-def test_an_interrupt_ends_soon_and_keeps_what_was_answered(tmp_path: Path, tiny_llama: Path) -> None:
-    write_pairs(tmp_path, 500)
-    changes = {"generation__engine__batch_size": 1, "generation__sampling__max_tokens": 40}
-    manifest = write_manifest(tmp_path, tiny_llama, generation__max_model_len=128, **changes)
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated"), (signal.SIGKILL, -9, "")],
+)
+def test_a_signal_ends_the_command_and_all_that_it_started_and_keeps_what_was_answered(
+    number: signal.Signals, code: int, word: str, tmp_path: Path, tiny_llama: Path
+) -> None:
+    """A vLLM server that the command starts, with a worker that ignores SIGTERM; only the command gets the signal."""
+    rows = 400
+    manifest = write_slow_dataset(tmp_path / "data", tiny_llama, "tiny", rows, seconds=0.2, num_shards=2)
+    spool = manifest.parent / "explanations" / "_spool"
     command = [sys.executable, "-m", "flows.cli", "generate", str(manifest)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stderr is not None
-    assert next(line for line in process.stderr if line.startswith("generate: "))
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    rest = process.stderr.read()
-    assert process.wait() != 0
-    assert "interrupted: finished work is kept" in rest
-    assert "Traceback" not in rest
-    spools = list((tmp_path / "explanations" / "_spool").iterdir())
-    kept = sum(len(session.completions) for path in spools for session in read_spool(path))
-    kept += len(all_rows(tmp_path / "explanations"))
-    assert 0 < kept < 500
+    wait_for(lambda: _answers(spool) >= 10)
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert sum("fake_vllm_process" in " ".join(child.cmdline()) for child in family) == 1 < len(family)
+    process.send_signal(number)
+    assert process.wait() == code
+    wait_for(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family))
+    said = process.stderr.read()
+    assert "Traceback" not in said
+    assert (f"{word}: finished work is kept; run the same command to continue" in said) == bool(word)
+    kept = _answers(spool) + len(all_rows(manifest.parent / "explanations"))
+    assert 10 <= kept < rows
     work = check_manifest(manifest).work
     assert work is not None
-    assert work.to_generate == 500 - kept
+    assert work.to_generate == rows - kept
+
+
+def _answers(spool: Path) -> int:
+    return sum(len(session.completions) for path in spool.glob("*") for session in read_spool(path))
