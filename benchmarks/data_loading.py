@@ -10,9 +10,10 @@ import tempfile
 import time
 from argparse import Namespace
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import psutil
@@ -133,10 +134,9 @@ def _ours(folder: Path, towers: Towers, workers: int, batch_size: int) -> Iterat
 def _open_clip(reader: str, folder: Path, towers: Towers, workers: int, batch_size: int) -> Iterator[torch.Tensor]:
     from open_clip_train.data import get_csv_dataset, get_wds_dataset  # slow to import
 
+    csv, tars = reader == "csv", folder / "tars" / f"{{00000..{_SHARDS - 1:05d}}}.tar"
     args = Namespace(
-        train_data=str(folder / "pairs.csv")
-        if reader == "csv"
-        else str(folder / "tars" / f"{{00000..{_SHARDS - 1:05d}}}.tar"),
+        train_data=str(folder / "pairs.csv" if csv else tars),
         csv_img_key="filepath",
         csv_caption_key="title",
         csv_separator="\t",
@@ -149,9 +149,8 @@ def _open_clip(reader: str, folder: Path, towers: Towers, workers: int, batch_si
         train_data_upsampling_factors=None,
         dataset_resampled=False,
     )
-    get = get_csv_dataset if reader == "csv" else get_wds_dataset
-    how: dict[str, Any] = {} if reader == "csv" else {"floor": True}
-    data = get(args, towers.transform, True, tokenizer=towers.tokenizer, **how)
+    get = get_csv_dataset if csv else partial(get_wds_dataset, floor=True)
+    data = get(args, towers.transform, True, tokenizer=towers.tokenizer)
     for images, _ in data.dataloader:
         yield images
 

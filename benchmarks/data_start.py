@@ -81,7 +81,8 @@ def start_once(folder: Path, workers: int) -> dict[str, float]:
         read = time.monotonic()
         triples = TripleDataset(rows, towers, explanations=True, workers=workers)
         ready = time.monotonic()
-        batch, _ = next(load_batches(triples, triples.training_sampler(BATCH, seed=0)))
+        batches = load_batches(triples, triples.training_sampler(BATCH, seed=0))
+        batch, _ = next(batches)
         first = time.monotonic()
     assert len(batch.ids) == BATCH
     return {

@@ -87,6 +87,5 @@ def naming_the_manifest(message: str, explanations: Path | str) -> str:
         except PipelineError:
             continue
         if manifest.output_location == explanations:
-            relative = path.relative_to(PROJECT)
-            return message.replace(_PLACEHOLDER, f"entityclip generate {relative}")
+            return message.replace(_PLACEHOLDER, f"entityclip generate {path.relative_to(PROJECT)}")
     return message

@@ -12,18 +12,10 @@ import typer
 
 def main(
     out: Annotated[Path, typer.Option(help="Folder for all results.")] = Path("runs/ablation"),
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Run one world, two seeds and the main arms, in five minutes.")
-    ] = False,
-    confirm: Annotated[
-        bool, typer.Option("--confirm", help="Run the selected arms on worlds not used before.")
-    ] = False,
-    harder: Annotated[
-        bool, typer.Option("--harder", help="Run harder worlds: several, unseen and twin houses.")
-    ] = False,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Number of concurrent runs. Default: one per core.")
-    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Run one world and the main arms, in five minutes.")] = False,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Run the selected arms on new worlds.")] = False,
+    harder: Annotated[bool, typer.Option("--harder", help="Run worlds with several, unseen and twin houses.")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Concurrent runs. Default: one per core.")] = None,
 ) -> None:
     """Run the ablation and print its table."""
     from benchmarks.ablation.flow import ablate

@@ -124,7 +124,7 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
 
     @app.exception_handler(Exception)
     def unknown(request: Request, error: Exception) -> HTMLResponse:
-        return page("message.html", 500, message="this page failed; see the terminal that runs `serve`")
+        return page("message.html", 500, message="this page could not be shown; see the terminal that runs `serve`")
 
     return Guard(app, host)
 
@@ -168,10 +168,9 @@ def _made(provenance: dict[str, Any]) -> list[tuple[str, str]]:
     """Return names and values that describe how a shard's rows were generated."""
     runs = [run for run in provenance.get("generations") or [] if isinstance(run, dict)]
     engines = dict.fromkeys(f"{run.get('engine')} {run.get('engine_version')}" for run in runs)
-    prompt, sampling = provenance.get("prompt"), provenance.get("sampling")
     return [
         ("engine", ", ".join(engines) or "not recorded"),
         ("generated", f"{runs[0].get('began_at')} to {runs[-1].get('finished_at')}" if runs else "not recorded"),
-        ("prompt", json.dumps(prompt, ensure_ascii=False)),
-        ("sampling", json.dumps(sampling, ensure_ascii=False)),
+        ("prompt", json.dumps(provenance.get("prompt"), ensure_ascii=False)),
+        ("sampling", json.dumps(provenance.get("sampling"), ensure_ascii=False)),
     ]

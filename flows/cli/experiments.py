@@ -38,7 +38,9 @@ def reproduce(
         list[int] | None, typer.Option(min=0, help="Training seed (repeatable). Default: 42, 43 and 44.")
     ] = None,
     generate: Annotated[bool, typer.Option("--generate", help="Generate, ignoring released explanations.")] = False,
-    manifest: Annotated[Path | None, typer.Option(help="Manifest with the model, prompt and engine to use.")] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Manifest with the model, prompt and engine to use. Default: the shipped one.")
+    ] = None,
     override: Overrides = None,
     force: Annotated[bool, typer.Option("--force", help="Continue even if the check finds errors.")] = False,
 ) -> None:

@@ -61,7 +61,7 @@ def import_checkpoint(
     vision_heads: Heads = None,
     text_heads: Heads = None,
     eot_id: Annotated[
-        int | None, typer.Option(min=0, help="Id of the end-of-text token. Default: the highest.")
+        int | None, typer.Option(min=0, help="Id of the end-of-text token. Default: the highest id in each text.")
     ] = None,
 ) -> None:
     """Convert a checkpoint from the authors' code into a run folder."""

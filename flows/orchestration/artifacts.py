@@ -32,11 +32,8 @@ def publish_explanations(job: Job, summary: GenerationSummary) -> None:
     create_table_artifact(table=rows, key=f"{key}-by-status", description=f"Rows of {summary.dataset} by status")
     shards = (read_shard(job.storage, file.name) for file in list_shards(job.storage))
     explained = (row for shard in shards for row in shard.rows if row.explanation)
-    create_markdown_artifact(
-        markdown=sample_of(list(islice(explained, _SAMPLED))),
-        key=f"{key}-sample",
-        description=f"Some triples of {summary.dataset}",
-    )
+    sample = sample_of(list(islice(explained, _SAMPLED)))
+    create_markdown_artifact(markdown=sample, key=f"{key}-sample", description=f"Some triples of {summary.dataset}")
     link_to(job.output, f"{key}-shards", "shards")
 
 

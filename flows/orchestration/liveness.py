@@ -7,7 +7,6 @@ looked up; a run on a different machine is considered dead after a while without
 
 import os
 import socket
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,12 +34,11 @@ def all_flow_runs(client: SyncPrefectClient, **filters: Any) -> list[FlowRun]:
     return runs + page
 
 
-def latest_heartbeats(client: SyncPrefectClient, runs: Iterable[UUID]) -> dict[UUID, Artifact]:
+def latest_heartbeats(client: SyncPrefectClient, runs: list[UUID]) -> dict[UUID, Artifact]:
     """Return the latest progress artifact of each flow run that has one."""
     found: dict[UUID, Artifact] = {}
-    ids = list(runs)
-    for start in range(0, len(ids), _PAGE):
-        page = {"flow_run_id": {"any_": ids[start : start + _PAGE]}, "type": {"any_": ["progress"]}}
+    for start in range(0, len(runs), _PAGE):
+        page = {"flow_run_id": {"any_": runs[start : start + _PAGE]}, "type": {"any_": ["progress"]}}
         wanted = ArtifactFilter.model_validate(page)
         for artifact in client.read_artifacts(artifact_filter=wanted, limit=_PAGE):
             run = artifact.flow_run_id

@@ -1,6 +1,7 @@
 """Supervises the flow runs for ranges of shards: starts and watches them, and restarts them after a crash."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.deployments import run_deployment
+from prefect.exceptions import PrefectException
 from prefect.logging import get_run_logger
 from prefect.states import Cancelling, Crashed
 
@@ -163,7 +165,8 @@ class RangeRuns:
     def _cancel(self) -> None:
         for attempt in self._attempts:
             if attempt.outcome is None:
-                self.client.set_flow_run_state(attempt.run, Cancelling(message="its parent has ended"))
+                with suppress(httpx.HTTPError, PrefectException):  # the other runs are cancelled all the same
+                    self.client.set_flow_run_state(attempt.run, Cancelling(message="its parent has ended"))
 
 
 def _name(buckets: range) -> str:

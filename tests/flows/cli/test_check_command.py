@@ -152,3 +152,8 @@ def test_the_docs_name_every_field_and_finding() -> None:
     fields = {name for part in (schema, *schema["$defs"].values()) for name in part.get("properties", {})}
     missing = (fields | set(get_args(Code))) - set(re.findall(r"`(\w+)`", docs))
     assert missing == {"role", "content"}  # of a chat's messages
+
+
+def test_an_option_without_effect_is_not_offered(run: Run) -> None:
+    code, out = run("--help")
+    assert code == 0 and "--full" in out and "--pictures" not in out

@@ -2,11 +2,12 @@
 
 import logging
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun
-from prefect.states import Completed, Crashed, Scheduled
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Completed, Crashed, Scheduled, State
 
 from flows.orchestration import range_runs
 from flows.orchestration.range_runs import RangeRuns
@@ -19,6 +20,7 @@ class _Client:
 
     def __init__(self) -> None:
         self.runs: list[FlowRun] = []
+        self.cancelled: list[UUID] = []
         self.polls = 0
 
     def start(self, *args: object, flow_run_name: str, **kwargs: object) -> FlowRun:
@@ -36,15 +38,38 @@ class _Client:
         found = [run for run in reversed(self.runs) if run.id in wanted]
         return found[offset : offset + min(limit, _MOST)]
 
-    def read_artifacts(self, **kwargs: object) -> list[Any]:
-        return []
+    def set_flow_run_state(self, run: UUID, state: State[Any]) -> None:
+        if run == self.runs[1].id:
+            raise ObjectNotFound(KeyError(run))
+        self.cancelled.append(run)
 
 
-def test_a_crash_is_seen_among_more_runs_than_the_server_returns_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    client: Any = _Client()
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Any:
+    client = _Client()
     monkeypatch.setattr(range_runs, "run_deployment", client.start)
     monkeypatch.setattr(range_runs, "get_run_logger", logging.getLogger)
     monkeypatch.setattr(range_runs, "_SECONDS_BETWEEN_POLLS", 0.0)
-    runs = RangeRuns(client, "generate-range/many", uuid4(), [range(n, n + 1) for n in range(250)], {})
+    return client
+
+
+def _of(client: Any, count: int) -> RangeRuns:
+    return RangeRuns(client, "generate-range/many", uuid4(), [range(n, n + 1) for n in range(count)], {})
+
+
+def test_a_crash_is_seen_among_more_runs_than_the_server_returns_at_once(client: Any) -> None:
+    runs = _of(client, 250)
     runs.complete()
     assert runs.describe() == "250 of 250 ranges are done, 1 restart"
+
+
+def test_a_run_that_cannot_be_cancelled_does_not_keep_the_others_from_it(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(**filters: object) -> list[FlowRun]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(client, "read_flow_runs", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        _of(client, 3).complete()
+    assert client.cancelled == [client.runs[0].id, client.runs[2].id]
