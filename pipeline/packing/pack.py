@@ -122,6 +122,9 @@ class _Packer:
                     self._summary.kept_shards += len(old.shards)
                     progress.reduce_total(sum(shard.rows for shard in receipt.shards.values()))
                     continue
+                self._out.delete(receipt.name)  # the bucket is incomplete until it has a new receipt
+                for name in old.shards.keys() - receipt.shards.keys() if old is not None else ():
+                    self._out.delete(name)
                 self._left_out = []
                 shards = {name: self._shard(name, shard, pool, progress) for name, shard in receipt.shards.items()}
                 self._out.write(_left_out_name(receipt.bucket), json.dumps(self._left_out, indent=1).encode())
