@@ -113,6 +113,7 @@ class VllmEngine(Strict):
             parts = urlsplit(url)
             if "@" in url or parts.query:
                 raise ValueError("a URL must not contain user, password or key; name the key's variable in api_key_env")
+            parts.port  # noqa: B018 - raises ValueError if it is not a valid port
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
                 raise ValueError(f"{url!r} is not a base URL such as http://gpu1:8000/v1")
         if len(set(urls)) < len(urls):

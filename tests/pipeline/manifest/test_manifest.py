@@ -58,6 +58,7 @@ def test_paths_start_at_the_manifest(tmp_path: Path, tiny_llama: Path, monkeypat
         (_vllm(urls=["http://me:pw@a/v1"]), r"urls: .*a URL must not contain user, password or key; name the key's"),
         (_vllm(urls=["http://a/v1?key=pw"]), r"urls: .*a URL must not contain user, password or key"),
         (_vllm(urls=["gpu1:8000/v1"]), r"urls: .*'gpu1:8000/v1' is not a base URL such as http://gpu1:8000/v1"),
+        (_vllm(urls=["http://gpu1:port/v1"]), r"urls: .*Port could not be cast to integer"),
         (_vllm(urls=["http://a/v1", "http://a/v1"]), r"urls: .*a URL occurs twice"),
         (_vllm(api_key_env="KEY"), r"api_key_env is for running servers: set urls"),
     ],
