@@ -14,6 +14,7 @@ from pipeline.manifest.manifest import Manifest, load_manifest
 from pipeline.pair import Pair
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
+from pipeline.readers.records import PairMaker
 from pipeline.readers.splits import hash_split
 from tests.support.dataset import write_manifest
 from tests.support.generation import all_rows, generate
@@ -62,6 +63,13 @@ def test_n24news_images_elsewhere_and_an_id_that_comes_twice(tmp_path: Path) -> 
     assert [pair.id for pair in pairs[-2:]] == ["100000000008#2", "100000000008#3"]
     assert (pairs[-2].image, pairs[-1].caption) == ("100000000008.jpg", "")
     assert notes[-1] == "repeated ids of a split, numbered: 2"
+
+
+def test_a_numbered_id_is_never_one_that_the_dataset_has() -> None:
+    maker = PairMaker(notes := ReaderNotes())
+    ids = [maker.pair(given, "train", "a.jpg", "A").id for given in ("a", "a#2", "a", "b", "b", "b#2")]
+    assert ids == ["a", "a#2", "a#3", "b", "b#2", "b#2#2"]
+    assert notes.renamed == 3
 
 
 def test_visualnews_release_is_split_by_article(tmp_path: Path) -> None:
