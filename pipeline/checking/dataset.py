@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from pipeline.checking.lengths import lengths_of
 from pipeline.checking.repeats import repeats
 from pipeline.checking.report import (
     EXAMPLES,
@@ -14,6 +13,7 @@ from pipeline.checking.report import (
     SplitCounts,
     captions,
     example,
+    lengths_of,
 )
 from pipeline.checking.survey import NOTHING, Survey
 from pipeline.errors import PipelineError

@@ -1,11 +1,13 @@
 """Defines the report of a check. `entityclip check --json` writes exactly these fields; docs/check.md explains them."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.checking.pair_file import PairFile
+from pipeline.inspect.histogram import histogram
 
 _LONGEST = 100  # characters of a text to quote
 _NAMED = 2  # rows to name per group
@@ -129,6 +131,16 @@ class Lengths(_Part):
     over_limit: int
 
 
+def lengths_of(counts: Counter[int], limit: int) -> Lengths | None:
+    """Summarise the number of texts of each length in tokens; None if there are no texts."""
+    found = histogram(counts, limit)
+    if found is None:
+        return None
+    percentiles = {f"p{100 * share:.0f}": value for share, value in found.quantiles.items()}
+    over = found.over or 0
+    return Lengths(texts=found.rows, mean=found.mean, longest=found.most, limit=limit, over_limit=over, **percentiles)
+
+
 class Languages(_Part):
     """Number of captions by language, most frequent first, and of captions whose language is unknown."""
 
@@ -232,6 +244,4 @@ def status_of(findings: list[Finding]) -> Literal["ok", "warning", "error"]:
 
 def exit_code(report: CheckReport, *, strict: bool) -> int:
     """Return 2 if there are errors, 1 if there are warnings and `strict` is set, otherwise 0."""
-    if report.status == "error":
-        return 2
-    return int(strict and report.status == "warning")
+    return 2 if report.status == "error" else int(strict and report.status == "warning")

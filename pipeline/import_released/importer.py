@@ -3,10 +3,10 @@
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from entityclip.contract.locations import is_url
 from pipeline.engines.base import Completion, Request
@@ -57,7 +57,7 @@ class ImportJob(Job):
         return {**super().provenance(split, shard), **unknown, "prompt": prompt, "engine": engine}
 
 
-class ImportedEngine:
+class ImportedEngine(AbstractContextManager["ImportedEngine"]):
     """Engine that answers requests with the imported texts."""
 
     name = IMPORTED
@@ -66,9 +66,6 @@ class ImportedEngine:
     def __init__(self, texts: ImportedTexts) -> None:
         self._texts = texts
         self.version = ", ".join(f"{file['name']} sha256:{file['sha256']}" for file in texts.files)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *exc: object) -> None:
         pass

@@ -61,44 +61,42 @@ def export_rows(rows: Rows, picked: pa.Table, path: Path, form: Format, *, pictu
     tables: Iterator[pa.Table] = (table for _, table in rows.tables(picked))
     if pictures:
         tables = with_pictures((rows.image_root(shard), table) for shard, table in rows.tables(picked))
-    with written_whole(path) as temporary:
-        return _WRITERS[form](temporary, tables)
-
-
-def _csv(path: Path, tables: Iterator[pa.Table]) -> int:
     count = 0
+
+    def counted() -> Iterator[pa.Table]:
+        nonlocal count
+        for table in tables:
+            count += len(table)
+            yield table
+
+    with written_whole(path) as temporary:
+        _WRITERS[form](temporary, counted())
+    return count
+
+
+def _csv(path: Path, tables: Iterator[pa.Table]) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as file:  # the BOM tells spreadsheets that it is UTF-8
         writer = csv.writer(file)
         writer.writerow(ROW_SCHEMA.names)
-        for row in _plain_rows(tables):
-            writer.writerow([_cell(value) for value in row.values()])
-            count += 1
-    return count
+        writer.writerows([_cell(value) for value in row.values()] for row in _plain_rows(tables))
 
 
 def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _jsonl(path: Path, tables: Iterator[pa.Table]) -> int:
-    count = 0
+def _jsonl(path: Path, tables: Iterator[pa.Table]) -> None:
     with path.open("w", encoding="utf-8") as file:
-        for row in _plain_rows(tables):
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            count += 1
-    return count
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in _plain_rows(tables))
 
 
-def _parquet(path: Path, tables: Iterator[pa.Table]) -> int:
-    count = 0
+def _parquet(path: Path, tables: Iterator[pa.Table]) -> None:
     with pq.ParquetWriter(path, ROW_SCHEMA, compression="zstd") as writer:
         for table in tables:
             writer.write_table(table)
-            count += len(table)
-    return count
 
 
-_WRITERS: dict[Format, Callable[[Path, Iterator[pa.Table]], int]] = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}
+_WRITERS: dict[Format, Callable[[Path, Iterator[pa.Table]], None]] = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}
 
 
 def _plain_rows(tables: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:

@@ -14,8 +14,7 @@ from pipeline.inspect.find import Found, find_shards
 from pipeline.inspect.footers import Fault, Look, Tally, look_at_shards
 from pipeline.inspect.histogram import Histogram, histogram
 from pipeline.inspect.provenance import Origin, origins
-
-_SPLITS = ("train", "val", "test")
+from pipeline.pair import SPLITS
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def _counts(looks: list[Look]) -> dict[str, dict[str, int]]:
     total: Counter[tuple[str, str]] = Counter()
     for look in looks:
         total.update(look.counts)
-    order = {name: n for n, name in enumerate((*_SPLITS, *(status.value for status in Status)))}
+    order = {name: n for n, name in enumerate((*SPLITS, *(status.value for status in Status)))}
     counts: dict[str, dict[str, int]] = {}
     for split, status in sorted(total, key=lambda one: [(order.get(name, len(order)), name) for name in one]):
         counts.setdefault(split, {})[status] = total[split, status]

@@ -1,7 +1,7 @@
 """The manifest's `dataset` section: one pydantic model per kind."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -83,6 +83,13 @@ Location = Annotated[str, Field(min_length=1, max_length=4096)]
 Locations = Location | tuple[Location, ...]
 
 
+def _image_root(null: str) -> Any:
+    return Field(
+        default=None,
+        description=f"folder or URL that image paths are relative to, itself relative to the manifest; null: {null}",
+    )
+
+
 class OwnDataset(Strict):
     """Fields shared by all kinds of datasets for users' own data."""
 
@@ -109,11 +116,7 @@ class _Files(OwnDataset):
 
 
 class _FilesWithPaths(_Files):
-    root: Location | None = Field(
-        default=None,
-        description="folder or URL that image paths are relative to, itself relative to the manifest; null: the folder "
-        "of `file`, up to the first part with a pattern",
-    )
+    root: Location | None = _image_root("the folder of `file`, up to the first part with a pattern")
 
 
 class JsonlDataset(_FilesWithPaths):
@@ -137,11 +140,7 @@ class ParquetDataset(_Files):
     """Parquet: images as bytes, as structs of bytes and path (Hugging Face's format), or as paths."""
 
     kind: Literal["parquet"]
-    root: Location | None = Field(
-        default=None,
-        description="folder or URL that image paths are relative to, itself relative to the manifest; null: the images "
-        "are inside the files",
-    )
+    root: Location | None = _image_root("the images are inside the files")
 
 
 class FolderDataset(OwnDataset):
@@ -173,11 +172,7 @@ class HuggingFaceDataset(OwnDataset):
     revision: str | None = Field(default=None, description="commit or tag; required for a dataset of the hub")
     splits: tuple[str, ...] | None = Field(default=None, description="splits to read; null: all")
     columns: Columns = Field(default_factory=Columns, description="column names; a dot reaches into an object")
-    root: Location | None = Field(
-        default=None,
-        description="folder or URL that image paths are relative to, itself relative to the manifest; null: the images "
-        "are inside the dataset, or files below `path`",
-    )
+    root: Location | None = _image_root("the images are inside the dataset, or files below `path`")
 
 
 AnyOwnDataset = JsonlDataset | CsvDataset | ParquetDataset | FolderDataset | WebDataset | HuggingFaceDataset

@@ -125,12 +125,8 @@ def load_prompt(name_or_path: str, base: Path) -> PromptTemplate:
             f"prompt template {name_or_path!r} is neither shipped ({', '.join(shipped)}) nor a file at {path}"
         )
     try:
-        content = load_yaml(path)
-    except ContractError as error:
-        raise PipelineError(f"{path}: {error}") from error
-    try:
-        template = PromptTemplate.model_validate(content)
+        template = PromptTemplate.model_validate(load_yaml(path))
         template._turns  # noqa: B018 - report errors in it now, not at the first row
-    except (ValidationError, PipelineError) as error:
+    except (ContractError, ValidationError, PipelineError) as error:
         raise PipelineError(f"prompt template {path}: {error}") from error
     return template

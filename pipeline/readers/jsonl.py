@@ -49,13 +49,11 @@ def read_jsonl(sources: list[Source]) -> Iterator[Record]:
         for number, line in enumerate(text_lines(source), start=1):
             if not line.strip():
                 continue
+            where = f"{source.location}, line {number:,}"
             try:
                 fields = json.loads(line, strict=False)  # tolerate tabs inside strings
             except (ValueError, RecursionError) as error:
-                raise PipelineError(f"{source.location}, line {number:,}: not a pair: {error}") from error
+                raise PipelineError(f"{where}: expected a JSON object: {error}") from error
             if not isinstance(fields, dict):
-                found = type(fields).__name__
-                raise PipelineError(
-                    f"{source.location}, line {number:,}: not a pair: expected an object, found {found}"
-                )
+                raise PipelineError(f"{where}: expected a JSON object, found {type(fields).__name__}")
             yield Record((source.location, "line", number), fields, split=source.split)

@@ -59,14 +59,13 @@ class Source:
         return cast(BinaryIO, io.BufferedReader(Gunzip(raw, self.location), 2**20))
 
 
-def find_sources(
-    file: str | tuple[str, ...] | dict[str, str | tuple[str, ...]], folder: Path, infer: bool = True
-) -> list[Source]:
+def find_sources(file: str | tuple[str, ...] | dict[str, str | tuple[str, ...]], folder: Path) -> list[Source]:
     """Return the files that a manifest's `file` names, in the order listed; matches of a pattern are sorted by name.
+
+    If the manifest gives no splits, they are taken from the file names, provided that every file name contains one.
 
     Args:
         folder: the manifest's folder, against which relative paths are resolved.
-        infer: take splits from the file names if the manifest gives none and every file name contains one.
 
     Raises:
         PipelineError: a pattern matches nothing, a split name is invalid, or only some file names contain a split.
@@ -82,7 +81,7 @@ def find_sources(
                 raise PipelineError(f"dataset.file: more than {MOST_FILES:,} files")
     if not sources:
         raise PipelineError("dataset.file names no file")
-    if isinstance(file, dict) or not infer:
+    if isinstance(file, dict):
         return sources
     base = fixed_folder(file)
     base = base if is_url(base) else str((folder / base).resolve())

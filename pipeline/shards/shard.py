@@ -29,18 +29,18 @@ class Row:
     image: str
     caption: str
     topic: str | None
-    explanation: str | None
-    raw_text: str | None
     status: str
-    error: str | None
-    finish_reason: str | None
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    clip_tokens: int | None
     key: str
     seed: int
     model: str
     revision: str
+    explanation: str | None = None
+    raw_text: str | None = None
+    error: str | None = None
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    clip_tokens: int | None = None
 
     @property
     def was_sent(self) -> bool:

@@ -60,11 +60,6 @@ class Endpoint:
         may_be_tried = self.failing_since is None or (now >= self.retry_at and not self.probed)
         return may_be_tried and now >= self.rests_until
 
-    @property
-    def is_restarting(self) -> bool:
-        """True while the supervisor is restarting the server."""
-        return self.locate() is None
-
 
 @dataclass(frozen=True)
 class Turn:
@@ -149,7 +144,7 @@ class Endpoints:
             PipelineError: no server has answered for too long.
         """
         now = time.monotonic()
-        if any(e.is_restarting for e in self._endpoints):
+        if any(e.locate() is None for e in self._endpoints):  # being restarted
             return 0.2
         silent = now - max(e.failing_since or now for e in self._endpoints)
         probed = any(e.probed for e in self._endpoints)

@@ -10,9 +10,10 @@ from tqdm import tqdm
 
 from entityclip.contract.atomic_files import written_whole
 from pipeline.errors import PipelineError
+from pipeline.pair import SPLITS
 from pipeline.worlds.heraldry.pools import world_houses
 from pipeline.worlds.heraldry.settings import WorldSettings
-from pipeline.worlds.heraldry.shots import SPLITS, house_shots, take
+from pipeline.worlds.heraldry.shots import house_shots, take
 
 FORMAT_VERSION = 1  # version of the files, and of all code that determines their content
 IMAGES, PAIRS, WORLD = "images", "pairs.jsonl", "world.json"

@@ -70,7 +70,7 @@ def test_exit_codes(tmp_path: Path, tiny_llama: Path, run: Run) -> None:
     save_records(tmp_path, [*records, records[0]])
     code, out = run(manifest)
     assert code == 2
-    assert "pairs with an id that an earlier pair of their split has: 1 [repeated_ids]" in " ".join(out.split())
+    assert "pairs whose id occurs in an earlier pair of the same split: 1 [repeated_ids]" in " ".join(out.split())
     assert "prompts took" not in out  # the engine is left alone where a run could not start
 
 

@@ -185,7 +185,7 @@ def test_broken_records_are_named(job: Job, tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="id 'a' occurs twice in split train"):
         list(plan_pairs([twice, twice], job))
     for line, reason in (
-        ("{", "line 2: not a pair"),
+        ("{", "line 2: expected a JSON object"),
         ('{"id": "b"}', "line 2: no column with images"),
         ("[1]", "line 2"),
     ):
