@@ -67,11 +67,13 @@ def provenance_of(schema: pa.Schema) -> dict[str, Any]:
     """
     raw = (schema.metadata or {}).get(METADATA_KEY)
     if raw is None:
-        raise ContractError("is no explanation shard: its metadata has no `entityclip` entry")
+        raise ContractError("the file is not an explanation shard, because its metadata has no `entityclip` entry")
     try:
         provenance = json.loads(raw)
     except ValueError as error:
-        raise ContractError(f"is no explanation shard: its `entityclip` metadata is no JSON ({error})") from error
+        raise ContractError(
+            f"the file is not an explanation shard, because its `entityclip` metadata is not JSON: {error}"
+        ) from error
     if not isinstance(provenance, dict):
-        raise ContractError("is no explanation shard: its `entityclip` metadata is no mapping")
+        raise ContractError("the file is not an explanation shard, because its `entityclip` metadata is not a mapping")
     return provenance

@@ -22,24 +22,24 @@ _IMAGES_AT_ONCE = 1024  # bounds the number of futures
 _WORDS: dict[ImageFault, tuple[Code, str, str]] = {
     ImageFault.MISSING: (
         "missing_images",
-        "images missing",
-        "put them below the image root, or name the right folder",
+        "missing images",
+        "move them below the image root, or correct the image root in the manifest",
     ),
     ImageFault.OUTSIDE: (
         "outside_images",
         "images outside the image root",
-        "paths are relative to it, and links out of it are not followed: copy the images, or set another root",
+        "links that lead out of the image root are not followed: copy the images into it, or set another root",
     ),
-    ImageFault.TOO_LARGE: ("too_large_images", "images with too many pixels", "make them smaller"),
+    ImageFault.TOO_LARGE: ("too_large_images", "images with too many pixels", "resize them"),
     ImageFault.UNSUPPORTED: (
         "unsupported_images",
         "images with an unsupported shape or pixel format",
-        "save them with 8 bits per channel, no side over 512 times the other",
+        "save them with 8 bits per channel and no side more than 512 times the other",
     ),
     ImageFault.UNDECODABLE: (
         "undecodable_images",
         "images that cannot be decoded",
-        "fetch them again, or drop their pairs",
+        "download them again, or remove their pairs",
     ),
 }
 
@@ -134,7 +134,7 @@ def image_findings(look: ImageLook, rows: PairFile) -> list[Finding]:
             code=code,
             severity="error" if all_faulty else "warning",
             count=look.faulty[fault],
-            what=f"{words} (of {len(look.rows):,} decoded)",
+            what=f"{words} (of {len(look.rows):,} checked)",
             mend=mend + ("" if all_faulty else "; until then their rows get the status bad_image"),
             examples=[example(rows, row, reason) for row, reason in look.examples[fault]],
         )

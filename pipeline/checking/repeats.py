@@ -142,7 +142,7 @@ def _finding(
         return []
     groups = sorted((group for one in found for group in one.groups), key=lambda group: (-len(group), group[0]))
     examples = [
-        example(survey.rows, group[0], f"{detail(survey, group[0])}; again {rows_named(survey.rows, group[1:])}")
+        example(survey.rows, group[0], f"{detail(survey, group[0])}; also in {rows_named(survey.rows, group[1:])}")
         for group in groups[:EXAMPLES]
     ]
     severity, what, mend = _WORDS[code]

@@ -13,7 +13,7 @@ _LONGEST = 100  # characters of a text to quote
 _NAMED = 2  # rows to name per group
 REPORT_VERSION = 1
 EXAMPLES = 3  # per finding
-IN_WHAT = "as the message says"  # `mend` of a finding whose `what` already says how to fix it
+IN_WHAT = "see the message"  # `mend` of a finding whose `what` already says how to fix it
 
 
 class _Part(BaseModel):
@@ -89,7 +89,7 @@ class Finding(_Part):
 
     code: Code
     severity: Severity
-    count: int = Field(description="of what `what` names")
+    count: int = Field(description="number of the things that `what` describes")
     what: str
     mend: str
     examples: list[Example] = []
@@ -221,19 +221,21 @@ class CheckReport(_Part):
     manifest: str
     dataset: str | None = None
     status: Literal["ok", "warning", "error"]
-    full: bool = Field(default=False, description="whether --full asked for every image to be decoded")
-    reading: list[str] = Field(default=[], description="which layout was found, what was cleaned or passed over")
+    full: bool = Field(default=False, description="whether all images were decoded (--full)")
+    reading: list[str] = Field(default=[], description="which layout was found, and what was cleaned or skipped")
     splits: dict[str, SplitCounts] = {}
     images: ImageCounts | None = None
-    caption_tokens: Lengths | None = Field(default=None, description="of captions, for CLIP, start and end included")
-    prompt_tokens: Lengths | None = Field(default=None, description="of prompts, for the LLM, once per pair")
+    caption_tokens: Lengths | None = Field(
+        default=None, description="lengths of captions in CLIP tokens, including start and end"
+    )
+    prompt_tokens: Lengths | None = Field(default=None, description="lengths of prompts in LLM tokens, one per pair")
     languages: Languages | None = None
     findings: list[Finding]
     samples: list[Sample] = []
-    prompts: list[RenderedPrompt] = Field(default=[], description="the first three that can be rendered")
+    prompts: list[RenderedPrompt] = Field(default=[], description="the first three, skipping empty captions")
     work: Work | None = None
     estimate: Estimate | None = None
-    seconds: dict[str, float] = Field(default={}, description="by step")
+    seconds: dict[str, float] = Field(default={}, description="duration of each step")
 
 
 def status_of(findings: list[Finding]) -> Literal["ok", "warning", "error"]:

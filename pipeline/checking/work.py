@@ -102,7 +102,7 @@ def length_findings(lengths: Lengths | None) -> list[Finding]:
             severity="error" if lengths.over_limit == lengths.texts else "warning",
             count=lengths.over_limit,
             what=f"prompts with more than {lengths.limit:,} tokens, which is max_model_len minus max_tokens",
-            mend="they get the status too_long: raise generation.max_model_len, or shorten captions or the prompt",
+            mend="they get the status too_long: raise generation.max_model_len, or shorten the captions or the prompt",
         )
     ]
 

@@ -24,7 +24,7 @@ def reclean(job: Job) -> Counter[str]:
     thresholds = job.manifest.generation.judge.model_dump()
     by_bucket = shards_there(job)
     if not by_bucket:
-        raise PipelineError(f"{job.output}: holds no explanation shards; make them with: entityclip generate MANIFEST")
+        raise PipelineError(f"{job.output} has no explanation shards; generate them with: entityclip generate MANIFEST")
     for bucket, files in by_bucket.items():
         receipt = read_receipt(job.storage, bucket)
         shards = dict(receipt.shards) if receipt else {}

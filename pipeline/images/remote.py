@@ -74,6 +74,6 @@ def _fetch(filesystem: pa_fs.FileSystem, source: str, target: Path) -> None:
             return
         except (OSError, pa.ArrowException) as error:
             if attempt == _ATTEMPTS:
-                raise PipelineError(f"dataset.root: {source} cannot be fetched: {error}") from error
+                raise PipelineError(f"dataset.root: {source} cannot be downloaded: {error}") from error
         finally:
             temporary.unlink(missing_ok=True)

@@ -128,7 +128,7 @@ def import_explanations(
         PipelineError: a file is not a JSON object, no text belongs to a pair, or one of generation's errors occurs.
     """
     if not files:
-        raise PipelineError("no file of explanations is given")
+        raise PipelineError("no explanation file was given")
     with tempfile.TemporaryDirectory() as folder, closing(ImportedTexts(files, model, Path(folder))) as texts:
         return _import(_job(manifest_path, texts, model, output), texts)
 
@@ -169,7 +169,7 @@ def _import(job: ImportJob, texts: ImportedTexts) -> ImportSummary:
         if not matched:
             raise PipelineError(
                 f"none of the {texts.entries:,} texts belongs to a pair of dataset {job.manifest.name}: "
-                f"images in the files are named like {texts.example!r}, in the dataset like {image!r}"
+                f"an image path in the files is {texts.example!r}, one in the dataset {image!r}"
             )
         with open_run(job, plan, existing, lambda: ImportedEngine(texts)) as run:
             reports = [make_bucket(run, bucket) for bucket in plan.buckets]

@@ -39,7 +39,7 @@ class ImportedTexts:
         )
         for file in files:
             if not file.is_file():
-                raise PipelineError(f"no file of explanations at {file}")
+                raise PipelineError(f"no explanation file at {file}")
             self.files.append({"name": file.name, "sha256": digest(file)})
             self._database.executemany("INSERT INTO texts (path, key, text) VALUES (?, ?, ?)", self._rows(file))
         self._database.executescript("CREATE INDEX paths ON texts (path); CREATE INDEX keys ON texts (key)")

@@ -84,7 +84,7 @@ class Database:
                 return work(self._open())
             except duckdb.Error as error:
                 if isinstance(error, _NOT_OF_READING) or not self._put_damaged_aside():
-                    raise PipelineError(f"the SQL fails: {_first_line(error)}") from error
+                    raise PipelineError(f"the SQL query failed: {_first_line(error)}") from error
 
     def condition_problem(self, where: str) -> str | None:
         """Return a brief reason why `where` is not a condition on the rows; None if it is one."""
@@ -92,11 +92,11 @@ class Database:
         try:
             statements = duckdb.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT or _closes_more(where):
-                return "is more than a condition"
+                return "it is more than one condition"
             self._open().execute(f"EXPLAIN {sql}")
         except duckdb.Error as error:
             message = _first_line(error)
-            return "it ends too soon" if message.endswith('at or near ")"') and ")" not in where else message
+            return "it is incomplete" if message.endswith('at or near ")"') and ")" not in where else message
         return None
 
     def check_where(self, where: str) -> None:
@@ -106,7 +106,7 @@ class Database:
         problem = self.condition_problem(where)
         if problem is not None:
             raise PipelineError(
-                f"--where {visible(where, 200)}: {problem}; it is a condition in DuckDB's SQL, such as "
+                f"--where {visible(where, 200)}: {problem}; expected a condition in DuckDB's SQL, such as "
                 f"\"status = 'truncated' AND clip_tokens > 77\"; columns: {', '.join(COLUMNS.names)}"
             )
 

@@ -57,7 +57,7 @@ def export_rows(rows: Rows, picked: pa.Table, path: Path, form: Format, *, pictu
         PipelineError: the file already exists.
     """
     if path.exists():
-        raise PipelineError(f"{path}: exists already; choose another name, or remove it")
+        raise PipelineError(f"{path} already exists; choose another name, or remove it")
     tables: Iterator[pa.Table] = (table for _, table in rows.tables(picked))
     if pictures:
         tables = with_pictures((rows.image_root(shard), table) for shard, table in rows.tables(picked))
@@ -111,6 +111,6 @@ def check_out(path: Path | None, form: Format | None, pictures: bool) -> None:
     if pictures and form != "parquet":
         raise PipelineError("--pictures requires --export parquet")
     if form is not None and path is None:
-        raise PipelineError(f"--export {form}: name the file to write with --out")
+        raise PipelineError(f"--export {form} requires --out, the file to write")
     if path is not None and form is None:
-        raise PipelineError(f"--out {visible(str(path))}: choose csv, jsonl or parquet with --export")
+        raise PipelineError(f"--out {visible(str(path))} requires --export csv, jsonl or parquet")

@@ -90,7 +90,7 @@ class QueryProcess(AbstractContextManager["QueryProcess"]):
             if not line:
                 code = self._end()
                 raise PipelineError(
-                    f"the query's process has ended (exit code {code}): perhaps it needed too much memory"
+                    f"the query process ended with exit code {code}; it may have needed too much memory"
                 )
             answer = json.loads(line)
             if "problem" in answer:
@@ -137,7 +137,7 @@ def _check(deadline: float, abandoned: Callable[[], bool]) -> None:
     if abandoned():
         raise Stopped("the query was abandoned")
     if time.monotonic() > deadline:
-        raise Stopped(f"the query was stopped: it took more than {SECONDS:.0f} s")
+        raise Stopped(f"the query was stopped because it took more than {SECONDS:.0f} s")
 
 
 def _picked(found: list[list[str]]) -> pa.Table:
@@ -185,7 +185,7 @@ def _serve(stdin: IO[bytes], stdout: IO[bytes]) -> None:
             except PipelineError as error:
                 answer = {"problem": str(error)}
             except MemoryError:
-                answer = {"problem": f"{_NO_MEMORY}: the query needs more than its limit"}
+                answer = {"problem": f"{_NO_MEMORY}: the query exceeded its memory limit"}
             _write(stdout, answer)
 
 

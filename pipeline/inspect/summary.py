@@ -145,11 +145,11 @@ def _notes(looks: list[Look]) -> list[str]:
     versions = {look.provenance.get("schema_version") for look in looks}
     if other := versions - {SCHEMA_VERSION}:
         notes.append(
-            f"found schema version {', '.join(sorted(visible(str(v), 40) for v in other))}, this program writes "
-            f"{SCHEMA_VERSION}: generate and train refuse it"
+            f"found schema version {', '.join(sorted(visible(str(v), 40) for v in other))}; `generate` and `train` "
+            f"accept only version {SCHEMA_VERSION}"
         )
     if len({look.provenance.get("num_shards") for look in looks}) > 1:
-        notes.append("shards with different num_shards: rows may be duplicated")
+        notes.append("the shards have different num_shards, so rows may be duplicated")
     if len({look.provenance.get("dataset") for look in looks}) > 1:
-        notes.append("shards of several datasets")
+        notes.append("the shards belong to several datasets")
     return notes

@@ -56,7 +56,7 @@ class JudgeProcess(AbstractContextManager["JudgeProcess"]):
             except BrokenPipeError:
                 line = ""
             if not line:
-                raise PipelineError("the judging process died; finished answers are kept, run again to continue")
+                raise PipelineError("the judging process died. Finished answers are kept; run again to continue")
         return [Judgement(Status(status), explanation, tokens) for status, explanation, tokens in json.loads(line)]
 
     def _start(self) -> subprocess.Popen[str]:

@@ -25,18 +25,24 @@ class Manifest(Strict):
     output: str = Field(description="folder for the shards, relative to the manifest, or a URL such as s3://bucket/x")
     work: Path | None = Field(
         default=None,
-        description="local folder of plan, spool and lock, relative to the manifest; null: the output folder, or, if "
+        description="local folder for plan, spool and lock, relative to the manifest; null: the output folder, or, if "
         "the output is a URL, `.work/NAME-DIGEST` next to the manifest",
     )
-    num_shards: int = Field(default=16, ge=1, le=99_999, description="shards per split; do not change it later")
-    check_images: bool = Field(default=True, description="decode each image first; a bad one costs no LLM tokens")
+    num_shards: int = Field(
+        default=16, ge=1, le=99_999, description="number of shards per split; do not change it after the first run"
+    )
+    check_images: bool = Field(
+        default=True, description="whether to decode each image first, so that unusable ones cost no LLM tokens"
+    )
 
     _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
     def _only_checked_images_are_sent(self) -> Self:
         if self.generation.send_image and not self.check_images:
-            raise ValueError("generation.send_image needs check_images: only images that can be decoded are sent")
+            raise ValueError(
+                "generation.send_image requires check_images, because only images that can be decoded are sent"
+            )
         return self
 
     def resolve(self, path: Path) -> Path:
@@ -108,7 +114,7 @@ def load_manifest(path: Path) -> Manifest:
     except ContractError as error:
         raise PipelineError(f"{path}: {error}") from error
     if not isinstance(content, dict):
-        raise PipelineError(f"{path}: a manifest is a mapping with the keys {', '.join(Manifest.model_fields)}")
+        raise PipelineError(f"{path}: expected a mapping with the keys {', '.join(Manifest.model_fields)}")
     try:
         manifest = Manifest.model_validate(content)
     except ValidationError as error:

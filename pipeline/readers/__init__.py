@@ -64,7 +64,7 @@ def read_pairs(manifest: Manifest, notes: ReaderNotes | None = None) -> Iterator
         key = "root" if isinstance(dataset, HeraldryDataset | OwnDataset) else "images"
         raise PipelineError(
             f"dataset {manifest.name}: no image root at {manifest.image_root}; "
-            f"set dataset.{key} in the manifest to the folder that holds the images"
+            f"set dataset.{key} in the manifest to the folder that contains the images"
         )
     return pairs
 

@@ -47,15 +47,15 @@ def read_csv(sources: list[Source], dataset: CsvDataset, notes: ReaderNotes) -> 
         except csv.Error as error:
             raise PipelineError(f"{source.location}, line {lines.began:,}: {error}") from error
         if header is None:
-            raise PipelineError(f"{source.location}: empty; its first line must name the columns")
+            raise PipelineError(f"{source.location} is empty; the first line must contain the column names")
 
 
 def _check(header: list[str], source: Source) -> None:
     twice = sorted({name for name in header if header.count(name) > 1})[:5] if len(header) <= 10_000 else ["..."]
     if twice:
         raise PipelineError(
-            f"{source.location}, line 1: duplicate column names: {', '.join(map(repr, twice))}; the first line "
-            "must name the columns, or dataset.header, for a file without such a line"
+            f"{source.location}, line 1: duplicate column names: {', '.join(map(repr, twice))}; if the "
+            "first line does not contain the column names, set dataset.header"
         )
 
 

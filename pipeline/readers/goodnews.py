@@ -73,7 +73,7 @@ def _splits(path: Path) -> dict[str, str]:
     splits = {}
     for id_, split in object_items(path):
         if split not in names:
-            raise PipelineError(f"{path}: image {id_!r} has the split {split!r}; known are {', '.join(SPLITS)}")
+            raise PipelineError(f"{path}: image {id_!r} has the split {split!r}; expected one of {', '.join(SPLITS)}")
         splits[id_.removesuffix(".jpg")] = names[split]
     return splits
 

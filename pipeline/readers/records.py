@@ -48,11 +48,11 @@ def find_layout(dataset: str, layouts: Iterable[Layout], notes: ReaderNotes) -> 
             return layout
         if len(missing) < len(layout.files):
             names = ", ".join(map(str, missing))
-            raise PipelineError(f"{dataset}: {layout.name} is not complete; missing: {names}")
+            raise PipelineError(f"{dataset}: {layout.name} is incomplete; missing: {names}")
         tried.append(f"  {layout.name}: {', '.join(map(str, missing))}")
     raise PipelineError(
-        f"{dataset}: found none of its published files; looked for\n" + "\n".join(tried) + "\n"
-        "set dataset.root in the manifest to the folder that holds them"
+        f"no published files of {dataset} were found; looked for\n" + "\n".join(tried) + "\n"
+        "set dataset.root in the manifest to the folder that contains them"
     )
 
 

@@ -49,7 +49,7 @@ class Source:
             filesystem, path = open_file_system(self.location, "dataset.file")
             return cast(BinaryIO, io.BufferedReader(filesystem.open_input_file(path), 2**20))
         except (OSError, pa.ArrowException) as error:
-            raise PipelineError(f"{self.location}: cannot be opened: {error}") from error
+            raise PipelineError(f"{self.location} cannot be opened: {error}") from error
 
     def open(self) -> BinaryIO:
         """Open the file as a stream, decompressed if its name ends in .gz. Raises PipelineError if that fails."""
@@ -74,7 +74,9 @@ def find_sources(file: str | tuple[str, ...] | dict[str, str | tuple[str, ...]],
     for given, patterns in file.items() if isinstance(file, dict) else [(None, file)]:
         split = None if given is None else split_name(given)
         if given is not None and split is None:
-            raise PipelineError(f"dataset.file: {given!r} is not a valid split name, such as train, val or test")
+            raise PipelineError(
+                f"dataset.file: {given!r} is not a valid split name; valid names are words such as train, val and test"
+            )
         for pattern in (patterns,) if isinstance(patterns, str) else patterns:
             sources += [Source(location, split) for location in _matches(pattern, folder)]
             if len(sources) > MOST_FILES:
@@ -96,7 +98,7 @@ def _matches(pattern: str, folder: Path) -> list[str]:
     for one in _without_braces(pattern):
         matched = _matches_of_url(one) if is_url(one) else _matches_of_path(one, folder)
         if not matched:
-            raise PipelineError(f"no file of pairs at {one if is_url(one) else folder / one}")
+            raise PipelineError(f"no data file at {one if is_url(one) else folder / one}")
         found += matched
     return found
 

@@ -37,7 +37,9 @@ def read_webdataset(sources: list[Source], columns: Columns, notes: ReaderNotes)
             fields: dict[str, Any] = {"__key__": key}
             for name, content in group:
                 if len(fields) > _MOST_MEMBERS:
-                    raise PipelineError(f"{source.location}, record {number:,}: more than {_MOST_MEMBERS} members")
+                    raise PipelineError(
+                        f"{source.location}, record {number:,}: the record has more than {_MOST_MEMBERS} members"
+                    )
                 fields[_key(name)[1]] = content
             where = (source.location, "record", number)
             yield Record(where, fields, id=f"{source.name}/{key}", split=source.split)
@@ -76,9 +78,9 @@ def _members(source: Source, wanted: set[str], notes: ReaderNotes) -> Iterator[t
                 content = opened.read() if opened is not None else b""
                 yield member.name, _decoded(content, notes) if ending.split(".")[-1] == "json" else content
     except (tarfile.TarError, OSError, EOFError, zlib.error, RecursionError, pa.ArrowException) as error:
-        raise PipelineError(f"{source.location}, after member {count:,}: cannot be read as tar: {error}") from error
+        raise PipelineError(f"{source.location} cannot be read as tar after member {count:,}: {error}") from error
     if not count:
-        raise PipelineError(f"{source.location}: an empty tar")
+        raise PipelineError(f"{source.location} is an empty tar")
 
 
 def _decoded(content: bytes, notes: ReaderNotes) -> Any:

@@ -23,7 +23,7 @@ def read_receipt(storage: Storage, bucket: int) -> BucketReceipt | None:
         return None
     except ContractError as error:
         raise PipelineError(
-            f"{name}: {error}; delete it and make its bucket again with: entityclip generate"
+            f"{name}: {error}; delete it and generate its bucket again with: entityclip generate"
         ) from error
     return receipt if receipt.schema_version == SCHEMA_VERSION else None
 

@@ -92,14 +92,15 @@ def read_shard(storage: Storage, name: str) -> Shard:
         content = storage.read(name)
         table = pq.read_table(pa.BufferReader(content))
     except (OSError, pa.ArrowException) as error:
-        raise PipelineError(f"{name}: cannot be read ({error}); delete it to have it generated again") from error
+        raise PipelineError(f"{name} cannot be read ({error}); delete it, so that it is generated again") from error
     try:
         provenance = provenance_of(table.schema)
     except ContractError as error:
         raise PipelineError(f"{name}: {error}; choose another output folder") from error
     if (version := provenance.get("schema_version")) != SCHEMA_VERSION:
         raise PipelineError(
-            f"{name}: has schema version {version}, this program writes {SCHEMA_VERSION}; choose another output folder"
+            f"{name} has schema version {version}, but this program writes {SCHEMA_VERSION}; "
+            "choose another output folder"
         )
     return Shard(_rows(table), provenance, hashlib.sha256(content).hexdigest(), len(content))
 

@@ -151,13 +151,13 @@ class Endpoints:
         if silent >= self._wait_seconds and not probed:
             urls = ", ".join(e.url for e in self._endpoints)
             raise PipelineError(
-                f"no vLLM server has answered for {silent:.0f} s (generation.engine.wait_for_server) at {urls}: "
+                f"no vLLM server at {urls} has answered for {silent:.0f} s (generation.engine.wait_for_server): "
                 f"{self._why}. Finished answers are kept; run again to continue"
             )
         if now - self._said >= _SECONDS_BETWEEN_LINES and silent >= min(1.0, self._wait_seconds):
             self._said = now
             print(
-                f"no vLLM server answers ({self._why}): waiting, {silent:.0f} of {self._wait_seconds:.0f} s",
+                f"no vLLM server answers ({self._why}); waited {silent:.0f} of {self._wait_seconds:.0f} s",
                 file=sys.stderr,
                 flush=True,
             )

@@ -56,7 +56,7 @@ def _already_built(settings: WorldSettings, root: Path) -> bool:
         ours = {IMAGES, PAIRS, f".{PAIRS}.tmp", f".{WORLD}.tmp"}
         foreign = {entry.name for entry in root.iterdir()} - ours if root.is_dir() else set()
         if foreign or (root.exists() and not root.is_dir()):
-            raise PipelineError(f"{root} contains other things than a world; name an empty or new folder")
+            raise PipelineError(f"{root} contains files that do not belong to a world; use an empty or new folder")
         return False
     try:
         found = json.loads(marker.read_text(encoding="utf-8"))
@@ -66,7 +66,7 @@ def _already_built(settings: WorldSettings, root: Path) -> bool:
         raise PipelineError(f"{marker} is not a valid world ({error}); delete {root} and try again") from error
     if not same:
         raise PipelineError(
-            f"{root} holds another world: {json.dumps(found)}; asked for: {json.dumps(_identity(settings))}."
-            " Name another folder, or delete this one"
+            f"{root} contains another world: {json.dumps(found)}; expected: {json.dumps(_identity(settings))}."
+            " Use another folder, or delete this one"
         )
     return True

@@ -171,7 +171,7 @@ def test_another_datasets_folder_is_refused(job: Job, tmp_path: Path, tiny_llama
     generate(job, ScriptedEngine())
     before = all_rows(job.output)
     other = open_job(write_manifest(tmp_path, tiny_llama, name="other"))
-    with pytest.raises(PipelineError, match=r"holds shards of dataset 'tiny' \(split=.*\), not of 'other'"):
+    with pytest.raises(PipelineError, match=r"contains shards of dataset 'tiny' \(split=.*\), not of 'other'"):
         generate(other, ScriptedEngine())
     recut = open_job(write_manifest(tmp_path, tiny_llama, num_shards=3))
     with pytest.raises(PipelineError, match=r"num_shards 2 .* the manifest says 3"):
@@ -226,7 +226,9 @@ def test_parts_made_side_by_side_are_the_whole(job: Job, tmp_path: Path, tiny_ll
     assert all_rows(part.output) == all_rows(whole.output)
     generate(open_job(path), engine)
     assert len(engine.asked) == COUNT  # nothing twice
-    with pytest.raises(PipelineError, match="buckets 4 to 5 are asked for; num_shards 5 makes 0 to 4"):
+    with pytest.raises(
+        PipelineError, match="there are no buckets 4 to 5; with num_shards 5, buckets are numbered 0 to 4"
+    ):
         open_job(path, buckets=range(4, 6))
 
 

@@ -143,7 +143,7 @@ def test_shards_that_the_source_no_longer_has_are_removed(explanations: Path, tm
 
 
 def test_what_cannot_be_packed_is_said(explanations: Path, tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="holds no explanation shards"):
+    with pytest.raises(PipelineError, match="has no explanation shards"):
         pack(tmp_path / "images", tmp_path / "packed")
     with pytest.raises(PipelineError, match="name another folder"):
         pack(explanations, explanations)
@@ -152,7 +152,7 @@ def test_what_cannot_be_packed_is_said(explanations: Path, tmp_path: Path) -> No
     with pytest.raises(PipelineError, match="does not match the digest in its receipt"):
         pack(explanations, tmp_path / "packed", SETTINGS)
     next((explanations / "_receipts").iterdir()).unlink()
-    with pytest.raises(PipelineError, match="1 of 2 buckets are not finished"):
+    with pytest.raises(PipelineError, match="has 1 unfinished buckets of 2"):
         pack(explanations, tmp_path / "packed", SETTINGS)
 
 
