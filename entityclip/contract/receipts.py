@@ -87,9 +87,7 @@ def parse_receipt(content: bytes) -> BucketReceipt:
         raise ContractError(f"the receipt is not JSON: {error}") from error
     version = plain.get("receipt_version") if isinstance(plain, dict) else None
     if version != RECEIPT_VERSION:
-        raise ReceiptVersionError(
-            f"the receipt has version {version}, but this program reads version {RECEIPT_VERSION}"
-        )
+        raise ReceiptVersionError(f"receipt version is {version}, this program reads {RECEIPT_VERSION}")
     try:
         return _RECEIPT.validate_python(plain)
     except ValidationError as error:

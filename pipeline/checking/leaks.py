@@ -14,14 +14,8 @@ from pipeline.pair import Pair
 _MEND = "remove these pairs from one of the two splits; otherwise metrics on the later one will be too good"
 # What is reported, and how a pair is shown with the one that it repeats.
 _WORDS: dict[Code, tuple[str, Callable[[Pair, Pair], str]]] = {
-    "leaked_images": (
-        "pairs whose image path occurs in an earlier split",
-        lambda pair, _: f"image {pair.image}",
-    ),
-    "leaked_captions": (
-        "pairs whose caption occurs in an earlier split",
-        lambda pair, _: quoted(pair.caption),
-    ),
+    "leaked_images": ("pairs whose image path occurs in an earlier split", lambda pair, _: f"image {pair.image}"),
+    "leaked_captions": ("pairs whose caption occurs in an earlier split", lambda pair, _: quoted(pair.caption)),
     "leaked_similar_captions": (
         "further pairs whose caption occurs in an earlier split, ignoring case, spaces and punctuation",
         lambda pair, other: f"{quoted(pair.caption)} like {quoted(other.caption)}",

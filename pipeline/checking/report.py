@@ -226,9 +226,9 @@ class CheckReport(_Part):
     splits: dict[str, SplitCounts] = {}
     images: ImageCounts | None = None
     caption_tokens: Lengths | None = Field(
-        default=None, description="lengths of captions in CLIP tokens, including start and end"
+        default=None, description="caption lengths in CLIP tokens with start and end"
     )
-    prompt_tokens: Lengths | None = Field(default=None, description="lengths of prompts in LLM tokens, one per pair")
+    prompt_tokens: Lengths | None = Field(default=None, description="prompt lengths in LLM tokens, one per pair")
     languages: Languages | None = None
     findings: list[Finding]
     samples: list[Sample] = []

@@ -36,14 +36,6 @@ def image_digest(root: Path, relative: str) -> str:
         return hashlib.sha256().hexdigest()  # the row gets the status bad_image and the reason
 
 
-def read_image(root: Path, relative: str) -> bytes | None:
-    """Return an image file's bytes; None if it cannot be read or lies outside `root`."""
-    try:
-        return image_file(root, relative).read_bytes()
-    except (BadImage, OSError):
-        return None
-
-
 def image_url(root: Path, relative: str) -> str:
     """Return an image's file:// URL with symlinks resolved, because servers compare it with their allowed folder."""
     return (root / relative).resolve().as_uri()

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from entityclip.contract.atomic_files import written_whole
+from entityclip.contract.image_rules import BadImage, image_file
 from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
-from pipeline.images.check import read_image
 from pipeline.inspect.rows import ROW_SCHEMA, Rows
 
 _PICTURES_AT_ONCE = 100  # rows with pictures in memory, and per row group, which bounds readers' memory
@@ -38,7 +38,10 @@ def with_pictures(tables: Iterable[tuple[Path, pa.Table]]) -> Iterator[pa.Table]
 def _packed(root: Path, image: dict[str, Any] | None) -> dict[str, Any] | None:
     if image is None or image["bytes"] is not None or image["path"] is None:
         return image
-    return {**image, "bytes": read_image(root, image["path"])}
+    try:
+        return {**image, "bytes": image_file(root, image["path"]).read_bytes()}
+    except (BadImage, OSError):
+        return image
 
 
 Format = Literal["csv", "jsonl", "parquet"]

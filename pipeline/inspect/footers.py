@@ -109,7 +109,7 @@ def _look(shard: StoredFile, parquet: pq.ParquetFile) -> Look:
     schema = parquet.schema_arrow
     provenance = provenance_of(schema)
     if missing := [name for name in ("id", "split", "status") if name not in schema.names]:
-        raise ContractError(f"the file is not an explanation shard: it lacks {', '.join(missing)}")
+        raise ContractError(f"this is not an explanation shard: it lacks {', '.join(missing)}")
     narrow = parquet.read([name for name in (*_LABELS, *_NUMBERS) if name in schema.names], use_threads=False)
     tallies = {name: _tally(narrow[name]) for name in ("finish_reason", *_NUMBERS) if name in narrow.column_names}
     return Look(

@@ -76,9 +76,7 @@ def inspect_explanations(summary: Summary, wanted: Wanted) -> Inspection:
     """
     check_out(wanted.out, wanted.export, wanted.pictures)
     if wanted.diff and (wanted.ids or wanted.export):
-        raise PipelineError(
-            "--diff can be combined with --where and --sample only; show or export rows with another command"
-        )
+        raise PipelineError("--diff can be combined with --where and --sample only; run it separately")
     if not wanted:
         return Inspection(summary)
     other = None

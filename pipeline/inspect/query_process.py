@@ -89,9 +89,7 @@ class QueryProcess(AbstractContextManager["QueryProcess"]):
             line = self._exchange(question, lambda: _check(deadline, abandoned))
             if not line:
                 code = self._end()
-                raise PipelineError(
-                    f"the query process ended with exit code {code}; it may have needed too much memory"
-                )
+                raise PipelineError(f"the query process ended with exit code {code}; perhaps it ran out of memory")
             answer = json.loads(line)
             if "problem" in answer:
                 if _NO_MEMORY in answer["problem"]:  # DuckDB may not release the memory

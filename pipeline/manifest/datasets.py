@@ -29,9 +29,7 @@ class HeraldryDataset(Strict):
 
 class _NewsDataset(Strict):
     root: Path = Field(description="folder of the published files, relative to the manifest")
-    images: Path | None = Field(
-        default=None, description="image root, relative to the manifest; null: the published folder"
-    )
+    images: Path | None = Field(default=None, description="image root, relative to the manifest; null: as published")
 
     _published: ClassVar[str]
 
@@ -114,9 +112,7 @@ class _Files(OwnDataset):
         description="file, URL or pattern (`*`, `**`, `{a,b}`, `{000..127}`), a list of these, or a mapping from "
         "splits to these; paths are relative to the manifest, and .gz files are decompressed while they are read"
     )
-    columns: Columns = Field(
-        default_factory=Columns, description="column names; `a.b` is the field `b` of an object in column `a`"
-    )
+    columns: Columns = Field(default_factory=Columns, description="column names; `a.b` is field `b` of column `a`")
 
 
 class _FilesWithPaths(_Files):
@@ -157,8 +153,7 @@ class FolderDataset(OwnDataset):
     root: Location = Field(description="folder or URL of the images and text files, relative to the manifest")
     sidecar: str = Field(default=".txt", pattern=r"^\.[A-Za-z0-9_.]+$", description="suffix of the text files")
     captions: Literal["lines", "whole"] = Field(
-        default="lines",
-        description="lines: each line of a text file is a caption; whole: the whole file is one caption",
+        default="lines", description="lines: each line of a text file is a caption; whole: the file is one caption"
     )
 
 
@@ -179,9 +174,7 @@ class HuggingFaceDataset(OwnDataset):
     config: str | None = Field(default=None, description="name of the dataset's configuration, if it has several")
     revision: str | None = Field(default=None, description="commit or tag; required for a dataset on the hub")
     splits: tuple[str, ...] | None = Field(default=None, description="splits to read; null: all")
-    columns: Columns = Field(
-        default_factory=Columns, description="column names; `a.b` is the field `b` of an object in column `a`"
-    )
+    columns: Columns = Field(default_factory=Columns, description="column names; `a.b` is field `b` of column `a`")
     root: Location | None = _image_root("the images are inside the dataset, or files below `path`")
 
 

@@ -18,13 +18,9 @@ class Sampling(Strict):
     temperature: float = Field(default=0.0, ge=0.0, le=2.0, description="sampling temperature; 0: greedy decoding")
     top_p: float = Field(default=1.0, gt=0.0, le=1.0, description="probability mass for nucleus sampling; 1: off")
     max_tokens: int = Field(default=160, ge=1, description="maximum length of an explanation, in LLM tokens")
-    seed: int = Field(
-        default=0, ge=0, lt=2**31, description="base of the rows' seeds; each also depends on the row's prompt"
-    )
+    seed: int = Field(default=0, ge=0, lt=2**31, description="base seed; each row's seed also depends on its prompt")
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        default=(),
-        max_length=4,
-        description="up to four stop texts; an explanation ends before the first occurrence of any of them",
+        default=(), max_length=4, description="up to four stop texts, before which an explanation ends"
     )
 
 
@@ -38,10 +34,7 @@ class Judging(Strict):
     """
 
     copied_share: float = Field(
-        default=0.8,
-        gt=0,
-        le=1,
-        description="an explanation is `copied` if at least this share of its words occurs in the caption",
+        default=0.8, gt=0, le=1, description="`copied` if at least this share of the words occurs in the caption"
     )
     min_entities_share: float = Field(
         default=0.3,
@@ -50,9 +43,7 @@ class Judging(Strict):
         description="an explanation is `entity_missing` if it mentions less than this share of the caption's names; "
         "0: off, which is recommended for captions in German, where every noun is capitalized",
     )
-    language: Language | None = Field(
-        default=None, description="an explanation is `off_language` if it is not in this language; null: off"
-    )
+    language: Language | None = Field(default=None, description="expected language (others: `off_language`); null: any")
     min_language_share: float = Field(
         default=0.5,
         gt=0,
@@ -66,9 +57,7 @@ class Judging(Strict):
         "tokenizer.json, relative to the manifest, or a hub name",
     )
     clip_context_length: int = Field(
-        default=77,
-        ge=3,
-        description="an explanation is `over_context` if it has more CLIP tokens than this, including start and end",
+        default=77, ge=3, description="`over_context` if it has more CLIP tokens, including start and end"
     )
 
 
@@ -93,9 +82,7 @@ class VllmEngine(Strict):
 
     kind: Literal["vllm"] = "vllm"
     urls: tuple[str, ...] = Field(default=(), description="base URLs of running servers, such as http://gpu1:8000/v1")
-    api_key_env: str | None = Field(
-        default=None, description="environment variable that holds the API key of these servers"
-    )
+    api_key_env: str | None = Field(default=None, description="environment variable with the API key for `urls`")
     python: Path | None = Field(
         default=None, description="Python interpreter that has vllm, relative to the manifest; null: that of .venv-vllm"
     )
@@ -112,13 +99,9 @@ class VllmEngine(Strict):
     )
     max_num_seqs: int = Field(default=256, ge=1, description="number of rows that a server generates together")
     concurrency: int | None = Field(
-        default=None,
-        ge=1,
-        description="number of prompts in flight over all servers; null: 1.5 x max_num_seqs per server",
+        default=None, ge=1, description="maximum prompts in flight in total; null: 1.5 x max_num_seqs per server"
     )
-    prompts_per_request: int = Field(
-        default=16, ge=1, le=1024, description="number of prompts per request; always 1 if temperature > 0"
-    )
+    prompts_per_request: int = Field(default=16, ge=1, le=1024, description="prompts per request; 1 if temperature > 0")
     startup_timeout: float = Field(default=600.0, gt=0, description="seconds to wait until the server is healthy")
     request_timeout: float = Field(default=600.0, gt=0, description="seconds to wait for the answer to a request")
     wait_for_server: float = Field(default=300.0, ge=0, description="seconds without any answer before the run stops")
@@ -130,9 +113,7 @@ class VllmEngine(Strict):
         for url in urls:
             parts = urlsplit(url)
             if "@" in url or parts.query:
-                raise ValueError(
-                    "a URL must not contain user, password or key; set api_key_env to the key's environment variable"
-                )
+                raise ValueError("a URL must not contain user, password or key; use api_key_env instead")
             parts.port  # noqa: B018 - raises ValueError if it is not a valid port
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
                 raise ValueError(f"{url!r} is not a base URL such as http://gpu1:8000/v1")
@@ -160,9 +141,7 @@ class VllmEngine(Strict):
         own = ("dtype", "tensor_parallel_size", "data_parallel_size", "gpu_memory_utilization", "serve")
         for name in own if self.urls else ():
             if getattr(self, name) != type(self).model_fields[name].get_default(call_default_factory=True):
-                raise ValueError(
-                    f"{name} applies only to a server that the run starts; servers at urls have their own settings"
-                )
+                raise ValueError(f"{name} applies only to a server that the run starts, so it cannot be set with urls")
         return self
 
 
@@ -175,9 +154,7 @@ class Generation(Strict):
     model: str = Field(description="model folder, relative to the manifest, or hub name")
     revision: str | None = Field(default=None, description="hub revision; a folder is identified by its digest")
     prompt: str = Field(description="name of a shipped template, or a YAML file relative to the manifest")
-    max_model_len: int = Field(
-        default=2048, ge=16, description="maximum length of prompt and explanation together, in LLM tokens"
-    )
+    max_model_len: int = Field(default=2048, ge=16, description="maximum LLM tokens of prompt and explanation")
     send_image: bool = Field(
         default=False,
         description="whether to send the image as well, for vision-language models with the vllm engine; the check "

@@ -114,11 +114,7 @@ def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Ite
     for pair in with_images(pairs, job.manifest) if generation.send_image else pairs:
         identity = hash((pair.split, pair.id))
         if identity in seen:
-            hint = (
-                "; to generate ids, set dataset.columns to {id: null}"
-                if isinstance(job.manifest.dataset, OwnDataset)
-                else ""
-            )
+            hint = "; dataset.columns: {id: null} generates ids" if isinstance(job.manifest.dataset, OwnDataset) else ""
             raise PipelineError(f"dataset {job.manifest.name}: id {pair.id!r} occurs twice in split {pair.split}{hint}")
         seen.add(identity)
         image = image_digest(job.manifest.image_root, pair.image) if generation.send_image else None

@@ -185,9 +185,7 @@ class RecordMapper:
             return ""
         split = split_name(given)
         if split is None:
-            raise record.error(
-                f"{given[:100]!r} is not a valid split name; valid names are words such as train, val and test"
-            )
+            raise record.error(f"{given[:100]!r} is not a valid split name; use a word such as train")
         return self._checked(record, split)
 
     def _checked(self, record: Record, split: str) -> str:
@@ -212,9 +210,7 @@ class RecordMapper:
         if text and self._store is not None and self._inside is not None:
             return self._copied(text, self._inside)
         if text and self._root is None:
-            raise record.error(
-                f"the image is a path, {text[:100]!r}; set dataset.root to the folder that it is relative to"
-            )
+            raise record.error(f"the image is a path, {text[:100]!r}; set dataset.root to its base folder")
         return _below(text, self._root or "")
 
     def _copied(self, path: str, folder: Path) -> str:

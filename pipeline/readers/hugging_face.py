@@ -38,9 +38,7 @@ def read_hugging_face(dataset: HuggingFaceDataset, folder: Path) -> Iterator[Rec
     splits = found if isinstance(found, dict) else {str(found.split or "train"): found}
     names = dataset.splits or tuple(splits)
     if missing := [name for name in names if name not in splits]:
-        raise PipelineError(
-            f"dataset.splits: {dataset.path} has the splits {', '.join(splits)}, but not {', '.join(missing)}"
-        )
+        raise PipelineError(f"dataset.splits: {dataset.path} has splits {', '.join(splits)}, not {', '.join(missing)}")
     for name in names:
         yield from _rows(datasets, dataset, name, splits[name], isinstance(found, dict) or found.split is not None)
 

@@ -31,9 +31,7 @@ def text_lines(source: Source) -> Iterator[str]:
                 return
             number += 1
             if len(line) > LONGEST_LINE:
-                raise PipelineError(
-                    f"{source.location}, line {number:,}: the line has more than {LONGEST_LINE:,} bytes"
-                )
+                raise PipelineError(f"{source.location}, line {number:,}: line of more than {LONGEST_LINE:,} bytes")
             if number == 1:
                 if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
                     raise PipelineError(f"{source.location} is in UTF-16; save it as UTF-8")

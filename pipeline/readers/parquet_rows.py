@@ -32,13 +32,9 @@ def rows_of(batch: pa.RecordBatch, location: str) -> Iterator[dict[str, Any]]:
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         longest, count = _extent(column)
         if count > MOST_IN_LIST:
-            raise PipelineError(
-                f"{location}, column {name}: a list has {count:,} values; the limit is {MOST_IN_LIST:,}"
-            )
+            raise PipelineError(f"{location}, column {name}: a list of {count:,} values; the limit is {MOST_IN_LIST:,}")
         if longest * count > _LARGEST_ROW:
-            raise PipelineError(
-                f"{location}, column {name}: a row takes {longest * count:,} bytes; the limit is {_LARGEST_ROW:,}"
-            )
+            raise PipelineError(f"{location}, column {name}: a row may have at most {_LARGEST_ROW:,} bytes")
         largest += longest * count
     step = max(1, min(len(batch), _AT_ONCE // largest))
     for start in range(0, len(batch), step):

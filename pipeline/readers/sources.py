@@ -74,9 +74,7 @@ def find_sources(file: str | tuple[str, ...] | dict[str, str | tuple[str, ...]],
     for given, patterns in file.items() if isinstance(file, dict) else [(None, file)]:
         split = None if given is None else split_name(given)
         if given is not None and split is None:
-            raise PipelineError(
-                f"dataset.file: {given!r} is not a valid split name; valid names are words such as train, val and test"
-            )
+            raise PipelineError(f"dataset.file: {given!r} is not a valid split name; use a word such as train")
         for pattern in (patterns,) if isinstance(patterns, str) else patterns:
             sources += [Source(location, split) for location in _matches(pattern, folder)]
             if len(sources) > MOST_FILES:

@@ -37,9 +37,7 @@ def read_webdataset(sources: list[Source], columns: Columns, notes: ReaderNotes)
             fields: dict[str, Any] = {"__key__": key}
             for name, content in group:
                 if len(fields) > _MOST_MEMBERS:
-                    raise PipelineError(
-                        f"{source.location}, record {number:,}: the record has more than {_MOST_MEMBERS} members"
-                    )
+                    raise PipelineError(f"{source.location}, record {number:,}: more than {_MOST_MEMBERS} members")
                 fields[_key(name)[1]] = content
             where = (source.location, "record", number)
             yield Record(where, fields, id=f"{source.name}/{key}", split=source.split)

@@ -189,11 +189,7 @@ class VllmGeneration:
                 for request in batch:
                     group.create_task(self._answer([request], finished))
         else:
-            why = (
-                outcome.why
-                if outcome.is_final
-                else f"{outcome.why} ({tries} attempts, while other requests were answered)"
-            )
+            why = outcome.why if outcome.is_final else f"{outcome.why} ({tries} attempts, while others were answered)"
             finished.put(Completion(batch[0].key, error=why))
 
     async def _try(self, batch: list[Request], path: str, body: dict[str, Any]) -> "list[Completion] | _Failure":

@@ -89,9 +89,7 @@ def retry_after(header: str | None) -> float | None:
 def _completion(request: Request, choice: dict[str, Any], answer: dict[str, Any], of: int) -> Completion:
     text = choice["message"]["content"] or "" if "message" in choice else choice["text"]
     if not isinstance(text, str) or choice["finish_reason"] not in ("stop", "length"):
-        raise MalformedAnswerError(
-            f"finish_reason is {choice['finish_reason']!r}, and the text is a {type(text).__name__}"
-        )
+        raise MalformedAnswerError(f"finish_reason {choice['finish_reason']!r}, text of type {type(text).__name__}")
     if of == 1:
         counts = answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"]
     else:

@@ -34,9 +34,7 @@ class ApiKey:
                 "set it to the API key of the servers"
             )
         if not (text.isascii() and text.isprintable()):
-            raise PipelineError(
-                f"generation.engine.api_key_env: {variable} has characters that HTTP headers do not allow"
-            )
+            raise PipelineError(f"generation.engine.api_key_env: {variable} has characters not allowed in HTTP headers")
         return cls(text)
 
     @property

@@ -172,11 +172,7 @@ class VllmServer:
                 raise PipelineError(f"vLLM exited before it was healthy; {self.log_tail()}")
             try:
                 if self._health() == 200:
-                    print(
-                        f"the vLLM server is healthy after {time.monotonic() - began:.0f} s",
-                        file=sys.stderr,
-                        flush=True,
-                    )
+                    print(f"vLLM is healthy after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
                     return
             except httpx.TransportError:
                 pass  # not listening yet

@@ -23,15 +23,8 @@ class WorldSettings(BaseModel):
         ge=1,
         description="edition of the encyclopedia, which defines the houses; the shipped LLM was trained on the first",
     )
-    main_houses: int = Field(
-        default=MAIN_HOUSES,
-        ge=0,
-        le=MAIN_HOUSES,
-        description="number of main houses, which have enough training pictures",
-    )
-    rare_houses: int = Field(
-        default=RARE_HOUSES, ge=0, le=RARE_HOUSES, description="number of rare houses, which have few training pictures"
-    )
+    main_houses: int = Field(default=MAIN_HOUSES, ge=0, le=MAIN_HOUSES, description="houses with many training images")
+    rare_houses: int = Field(default=RARE_HOUSES, ge=0, le=RARE_HOUSES, description="houses with few training images")
     train_main_min: int = Field(default=2, ge=0, description="minimum number of training pictures per main house")
     train_main_max: int = Field(default=10, le=100, description="maximum number of training pictures per main house")
     train_rare_min: int = Field(default=1, ge=0, description="minimum number of training pictures per rare house")
@@ -40,22 +33,13 @@ class WorldSettings(BaseModel):
     val_per_house: int = Field(default=2, ge=0, le=50, description="number of validation pictures per house")
 
     entities_max: int = Field(
-        default=1,
-        ge=1,
-        le=MOST_ENTITIES,
-        description="maximum number of houses in a picture and its caption; only main houses share pictures",
+        default=1, ge=1, le=MOST_ENTITIES, description="maximum number of main houses in one picture and its caption"
     )
     unseen_houses: int = Field(
-        default=0,
-        ge=0,
-        le=MAIN_HOUSES,
-        description="number of main houses without any training picture, for zero-shot evaluation",
+        default=0, ge=0, le=MAIN_HOUSES, description="number of main houses without training pictures (zero-shot)"
     )
     twin_houses: int = Field(
-        default=0,
-        ge=0,
-        le=MAIN_HOUSES,
-        description="number of main houses in pairs whose arms differ in one attribute; must be even",
+        default=0, ge=0, le=MAIN_HOUSES, description="main houses in pairs that differ in one attribute; an even number"
     )
 
     @model_validator(mode="after")

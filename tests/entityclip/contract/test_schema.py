@@ -39,5 +39,5 @@ def test_provenance_comes_back() -> None:
     ],
 )
 def test_a_foreign_file_is_named_as_one(metadata: dict[bytes, bytes] | None, said: str) -> None:
-    with pytest.raises(ContractError, match=f"^the file is not an explanation shard, because .*{said}"):
+    with pytest.raises(ContractError, match=f"^this is not an explanation shard, because .*{said}"):
         provenance_of(pa.schema([("id", pa.string())], metadata=metadata))

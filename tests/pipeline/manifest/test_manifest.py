@@ -55,7 +55,7 @@ def test_paths_start_at_the_manifest(tmp_path: Path, tiny_llama: Path, monkeypat
         ({"generation__send_imag": True}, r"did you mean 'send_image'\?"),
         ({"generation__sampling__max_tokens": 64}, r"max_tokens \(64\) leaves no room"),
         (_vllm(url="http://a/v1"), r"engine\.vllm\.url: unknown key; did you mean 'urls'\?"),
-        (_vllm(urls=["http://me:pw@a/v1"]), r"urls: .*a URL must not contain user, password or key; set api_key_env"),
+        (_vllm(urls=["http://me:pw@a/v1"]), r"urls: .*a URL must not contain user, password or key; use api_key_env"),
         (_vllm(urls=["http://a/v1?key=pw"]), r"urls: .*a URL must not contain user, password or key"),
         (_vllm(urls=["gpu1:8000/v1"]), r"urls: .*'gpu1:8000/v1' is not a base URL such as http://gpu1:8000/v1"),
         (_vllm(urls=["http://gpu1:port/v1"]), r"urls: .*Port could not be cast to integer"),

@@ -23,6 +23,7 @@ def test_a_damaged_receipt_is_named_and_one_of_another_version_is_made_again(tmp
         assert read_receipt(storage, 0) is None
     storage.write(receipt.name, b"{")
     with pytest.raises(
-        PipelineError, match=r"_receipts/bucket-00000\.json: the receipt is not JSON: .*; delete it and generate"
+        PipelineError,
+        match=r"_receipts/bucket-00000\.json: the receipt is not JSON: .*; delete it and generate it again",
     ):
         read_receipt(storage, 0)

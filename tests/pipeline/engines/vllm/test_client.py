@@ -120,7 +120,7 @@ def test_a_row_that_breaks_the_server_each_time_becomes_an_error_when_others_are
         completions = list(engine.complete(requests))
     errors = [c for c in completions if c.error is not None]
     assert [c.key for c in errors] == ["k3"] and len(completions) == COUNT
-    assert errors[0].error == "HTTP 500: cannot do this one (8 attempts, while other requests were answered)"
+    assert errors[0].error == "HTTP 500: cannot do this one (8 attempts, while others were answered)"
 
 
 def test_retry_after_is_honoured_though_others_are_answered_meanwhile(server: FakeVllm) -> None:
