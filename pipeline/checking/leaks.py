@@ -1,12 +1,11 @@
 """Findings about leakage: content shared with an earlier split (order: train, val, test), which inflates metrics."""
 
-from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 
 from pipeline.checking.images import ImageLook
-from pipeline.checking.repeats import Leaks, leaks
+from pipeline.checking.repeats import Leaks, leaks, pairs_of_splits
 from pipeline.checking.report import EXAMPLES, Code, Finding, example, quoted, rows_named
 from pipeline.checking.survey import Survey
 from pipeline.pair import Pair
@@ -53,10 +52,9 @@ def _finding(survey: Survey, found: Leaks, code: Code) -> list[Finding]:
     if not len(found.rows):
         return []
     what, detail = _WORDS[code]
-    sides = Counter(zip(survey.split[found.partners].tolist(), survey.split[found.rows].tolist(), strict=True))
     by_splits = ", ".join(
         f"{count:,} of {survey.splits[later]} in {survey.splits[earlier]}"
-        for (earlier, later), count in sorted(sides.items())
+        for (earlier, later), count in sorted(pairs_of_splits(found, survey.split).items())
     )
     examples = [
         example(

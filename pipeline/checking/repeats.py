@@ -1,5 +1,6 @@
 """Findings about duplicate ids, pairs, captions and images within a split."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -100,6 +101,11 @@ def leaks(digests: Digests, split: npt.NDArray[np.uint16]) -> Leaks:
     order, partner = order[leaking], partner[leaking]
     ascending = np.argsort(order)
     return Leaks(order[ascending], partner[ascending])
+
+
+def pairs_of_splits(found: Leaks, split: npt.NDArray[np.uint16]) -> Counter[tuple[int, int]]:
+    """Count the leaked rows by the numbers of the earlier and the later split."""
+    return Counter(zip(split[found.partners].tolist(), split[found.rows].tolist(), strict=True))
 
 
 def _starts(ordered: Digests) -> Rows:

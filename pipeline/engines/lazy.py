@@ -58,10 +58,6 @@ class LazyEngine(AbstractContextManager["LazyEngine"]):
         self._lost = self._lost or reason
 
     def check(self) -> None:
-        """Raise if the run was aborted.
-
-        Raises:
-            PipelineError: `give_up` was called.
-        """
+        """Raise PipelineError if the run was aborted by `give_up`."""
         if self._lost is not None:
             raise PipelineError(self._lost)
