@@ -64,7 +64,7 @@ class PromptTemplate(BaseModel):
                 turns.append(_Part("system", self.system).fixed())
             user = _Part("user", self.user)
             for number, example in enumerate(self.examples, start=1):
-                where = f"example {number}: "
+                where = f", example {number}"
                 turns.append({"role": "user", "content": user.text(example.variables)})
                 turns.append({"role": "assistant", "content": example.explanation})
             where = ""
@@ -87,11 +87,11 @@ class PromptTemplate(BaseModel):
         except PipelineError:
             raise
         except Exception as error:
-            raise self._error(error, f"pair {pair.id!r}: ") from error
+            raise self._error(error, f", pair {pair.id!r}") from error
 
     def _error(self, error: Exception, where: str) -> PipelineError:
         reason = str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
-        return PipelineError(f"prompt template {self.name}: {where}{reason}; the variables are caption, id and topic")
+        return PipelineError(f"prompt template {self.name}{where}: {reason}; the variables are caption, id and topic")
 
 
 class _Part:
@@ -129,5 +129,5 @@ def load_prompt(name_or_path: str, base: Path) -> PromptTemplate:
         template = PromptTemplate.model_validate(load_yaml(path))
         template._turns  # noqa: B018 - report errors in it now, not at the first row
     except (ContractError, ValidationError, PipelineError) as error:
-        raise PipelineError(f"prompt template {path}: {error}") from error
+        raise PipelineError(f"{path}: {error}") from error
     return template

@@ -107,8 +107,7 @@ class _Text:
 
     def error(self, problem: str) -> PipelineError:
         return PipelineError(
-            f"{self._path}: unexpected JSON at character {self._before + self._at:,}, after {self._values:,} values: "
-            f"{problem}"
+            f"{self._path}, at character {self._before + self._at:,}, after {self._values:,} values: {problem}"
         )
 
     def _next(self) -> str:

@@ -110,7 +110,7 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     ):
         import_explanations(manifest, [wrong])
     wrong.write_text("[]")
-    with pytest.raises(PipelineError, match=r"wrong\.json: .*expected an object, found '\['"):
+    with pytest.raises(PipelineError, match=r"wrong\.json, at .*expected an object, found '\['"):
         import_explanations(manifest, [wrong])
     with pytest.raises(PipelineError, match="no explanation file at"):
         import_explanations(manifest, [tmp_path / "none.json"])

@@ -56,7 +56,7 @@ def _read_both(values: list[Any], indent: int | None, ascii_only: bool) -> None:
 def test_what_is_no_list_is_a_message_with_its_place(text: str, problem: str, tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(PipelineError, match=r"x\.json: unexpected JSON") as raised:
+    with pytest.raises(PipelineError, match=r"x\.json, at character") as raised:
         list(array_items(path))
     assert problem in str(raised.value)
 
