@@ -31,7 +31,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ('a: "x\\0y"\n', "a NUL character or an unpaired surrogate"),
         ('a: "\\ud800"\n', "a NUL character or an unpaired surrogate"),
         ("a: b\0c\n", "not valid YAML"),
-        ("a: \udcff\n", "the file is not UTF-8 ('utf-8' codec"),
+        ("a: \udcff\n", "the file is not UTF-8 .'utf-8' codec"),
         ("# " + "x" * LONGEST, "the file has more than 1,048,576 bytes"),
         ("? [a]\n: b\n? {c: d}\n: e\n", "not valid YAML"),
     ],

@@ -63,7 +63,7 @@ def test_a_written_copy_reads_back_the_same(file, tmp_path):
         ("method.image_experts=-1", ["override method.image_experts", "greater than or equal to 0"]),
         ("optim.lr=.inf", ["override optim.lr", "finite number"]),
         ("optim.batch_size=1", ["override optim.batch_size", "greater than or equal to 2"]),
-        ("colour=blue", ["override colour", "valid: towers, method"]),
+        ("colour=blue", ["override colour", "valid keys: towers, method"]),
         ("optim", ["section.key=value"]),
         ("towers.model=local-dir:nowhere", ["override towers.model", "no model folder", "nowhere"]),
         ("towers.pretrained=openai", ["contains its own weights"]),
@@ -119,8 +119,8 @@ def test_a_key_that_occurs_twice_is_refused_with_its_line(file):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("preset: défaut".encode("latin-1"), "save it as UTF-8"),
-        ("preset: default".encode("utf-16"), "save it as UTF-8"),
+        ("preset: défaut".encode("latin-1"), "the file is not UTF-8"),
+        ("preset: default".encode("utf-16"), "the file is not UTF-8"),
         (b"seed: 2001-99-99", "not valid YAML: month"),
         (b"seed: !!timestamp x", "not valid YAML"),
         (b"[" * 5000, "not valid YAML: nested too deep"),

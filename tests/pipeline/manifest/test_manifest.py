@@ -44,7 +44,10 @@ def test_paths_start_at_the_manifest(tmp_path: Path, tiny_llama: Path, monkeypat
         ({"dataset__captions": "lines"}, r"dataset\.jsonl\.captions: unknown key; valid keys: held_out, .*columns"),
         ({"name": "../up"}, r"name: String should match pattern"),
         ({"generation__model": "no/such/model"}, r"generation\.model: no model folder at .*no/such/model"),
-        ({"generation__model": "org/name"}, r"no folder org/name .*set generation\.revision"),
+        (
+            {"generation__model": "org/name"},
+            r"no model folder at .*org/name; if org/name is a hub model, set generation\.revision",
+        ),
         ({"generation__model": "images"}, r"generation\.model: .*has no config\.json"),
         ({"generation__prompt": "news-v99"}, r"'news-v99' is neither shipped \(heraldry-v1, news-v1\) nor a file"),
         ({"generation__sampling__stop": ["a", ""]}, r"sampling\.stop\.1: String should have at least 1 character"),

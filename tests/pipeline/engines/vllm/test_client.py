@@ -254,7 +254,7 @@ def test_servers_are_looked_at_before_they_are_used(server: FakeVllm) -> None:
         pass
     settings = VllmEngine(urls=(server.url,))
     with (
-        pytest.raises(PipelineError, match=r"--max-model-len 64, generation\.max_model_len is 65"),
+        pytest.raises(PipelineError, match=r"--max-model-len 64, but generation\.max_model_len is 65"),
         VllmGeneration(MODEL, GREEDY, settings, 65, None),
     ):
         pass
