@@ -118,13 +118,13 @@ def open_job(
         )
     if generation.send_image and generation.engine.kind != "vllm":
         raise PipelineError(
-            f"{manifest_path}: generation.send_image needs generation.engine.kind vllm; the {generation.engine.kind} "
-            "engine reads text only"
+            f"{manifest_path}: generation.send_image requires generation.engine.kind vllm; "
+            f"the {generation.engine.kind} engine reads text only"
         )
     prompt = load_prompt(generation.prompt, manifest.folder)
     if buckets is not None and not 0 <= buckets.start < buckets.stop <= manifest.num_shards:
         raise PipelineError(
-            f"{manifest_path}: buckets {buckets.start} to {buckets.stop - 1} are asked for; "
-            f"num_shards {manifest.num_shards} makes 0 to {manifest.num_shards - 1}"
+            f"{manifest_path}: there are no buckets {buckets.start} to {buckets.stop - 1}; "
+            f"with num_shards {manifest.num_shards}, buckets are numbered 0 to {manifest.num_shards - 1}"
         )
     return Job(manifest, prompt, find_language_model(manifest), open_judge(manifest), buckets)

@@ -50,9 +50,9 @@ class LanguageModel:
                 self.source, revision=None if self.is_local else self.revision, local_files_only=self.is_local
             )
         except (OSError, ValueError) as error:
-            raise PipelineError(f"model {self.name}: its tokenizer cannot be loaded: {error}") from error
+            raise PipelineError(f"the tokenizer of model {self.name} cannot be loaded: {error}") from error
         if not tokenizer.chat_template:
-            raise PipelineError(f"model {self.name}: its tokenizer has no chat template; use an instruct model")
+            raise PipelineError(f"the tokenizer of model {self.name} has no chat template; use an instruct model")
         return tokenizer
 
     @cached_property
@@ -97,8 +97,8 @@ def find_language_model(manifest: Manifest) -> LanguageModel:
         raise PipelineError(f"generation.model: no model folder at {folder}")
     if manifest.generation.revision is None:
         raise PipelineError(
-            f"generation.model: there is no folder {name} at {folder}; if it is a hub model, "
-            "set generation.revision to a commit or tag, so that the run can be repeated"
+            f"generation.model: no model folder at {folder}; if {name} is a hub model, set generation.revision to a "
+            "commit or tag, so that the run can be reproduced"
         )
     return LanguageModel(name, manifest.generation.revision, name, is_local=False)
 

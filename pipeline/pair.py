@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+SPLITS = ("train", "val", "test")  # a split must not repeat content of an earlier one
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:

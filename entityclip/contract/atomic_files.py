@@ -89,7 +89,7 @@ def _failures_named(path: Path) -> Iterator[None]:
     try:
         yield
     except SafetensorError as error:
-        raise OSError(f"{path}: cannot be written: {error}") from error
+        raise OSError(f"{path} cannot be written: {error}") from error
     except OSError as error:
         if error.filename is None and error.errno is not None:
             raise OSError(error.errno, error.strerror, str(path)) from error

@@ -16,41 +16,37 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from entityclip.contract.words import words, words_of_chunk
+from entityclip.contract.words import word_set, words, words_of_chunk
 
 Name = frozenset[str]  # distinctive words, normalised by `words`, in any order
 
 
-def _listed(text: str) -> frozenset[str]:
-    return frozenset(words(text))
-
-
-ENGLISH_STOP_WORDS = _listed(
+ENGLISH_STOP_WORDS = word_set(
     "the of and to in a is was for on as with by he that at from his an it are which or be has its were had who this "
     "their they also been not after but her she have can may into often during when where other than them would will "
     "there these those him about over between under"
 )
 # Lower-case words that may occur inside a name: `Ursula von der Leyen`, `University of Oxford`.
-_PARTICLES = _listed(
+_PARTICLES = word_set(
     "of the de del della di da das do dos du des la le el al van der den von zu ter bin ibn ben abu y e"
 )
 # Capitalised words that are not names: titles, days and months, photo credits.
-_TITLES = _listed(
+_TITLES = word_set(
     "mr mrs ms miss dr sir dame lord lady saint st king queen prince princess pope bishop archbishop cardinal imam "
     "president vice prime minister chancellor premier secretary foreign defense defence interior senator sen governor "
     "gov rep representative congressman congresswoman mayor judge justice professor prof captain capt general gen "
     "colonel col sergeant sgt officer director chief chairman chairwoman coach ambassador former"
 )
-_DAYS_AND_MONTHS = _listed(
+_DAYS_AND_MONTHS = word_set(
     "monday tuesday wednesday thursday friday saturday sunday january february april june july august september "
     "october november december jan feb apr jun jul aug sept sep oct nov dec mon tue tues wed thu thurs fri sat sun"
 ) | {"march", "may"}
-_CREDITS = _listed(
+_CREDITS = word_set(
     "photo photograph photographs photographer picture pictured credit credits file handout image images"
 )
-_AGENCIES = _listed("reuters ap afp epa getty shutterstock alamy")
+_AGENCIES = word_set("reuters ap afp epa getty shutterstock alamy")
 _NOT_DISTINCTIVE = ENGLISH_STOP_WORDS | _PARTICLES | _TITLES | _CREDITS | _AGENCIES
-_BETWEEN_NAMES = ENGLISH_STOP_WORDS | _PARTICLES | _listed("before behind near while")
+_BETWEEN_NAMES = ENGLISH_STOP_WORDS | _PARTICLES | word_set("before behind near while")
 _PREFIX = re.compile(r"^[a-z]{1,4}['\u2019-](?=[^\W\d_])")  # al-Assad, d'Orsay, anti-Trump
 _EDGES = re.compile(r"^(\W*)(.*?)(\W*)$", re.DOTALL)
 

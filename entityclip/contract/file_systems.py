@@ -17,7 +17,7 @@ def open_file_system(url: str) -> tuple[pa_fs.FileSystem, str]:
         ContractError: the URL contains credentials, or no installed file system supports its scheme.
     """
     if has_credentials(url):
-        raise ContractError("the URL holds credentials; leave them out and set them in the environment")
+        raise ContractError("the URL contains credentials; remove them and set them in the environment instead")
     try:
         found: tuple[pa_fs.FileSystem, str] = pa_fs.FileSystem.from_uri(url)
         return found

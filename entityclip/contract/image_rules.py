@@ -13,6 +13,7 @@ used as stored (no EXIF orientation, no colour profile, alpha dropped, first fra
 """
 
 import io
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -76,12 +77,8 @@ def image_file(root: Path, path: str | None) -> Path:
     except (OSError, ValueError, RuntimeError):  # a NUL, or a cycle of symbolic links
         is_below = False
     if not is_below:
-        raise BadImage(f"{shown}: lies outside the image root", ImageFault.OUTSIDE)
-    try:
-        is_file = file.is_file()
-    except OSError:  # a name that is too long
-        is_file = False
-    if not is_file:
+        raise BadImage(f"{shown} is outside the image root", ImageFault.OUTSIDE)
+    if not os.path.isfile(file):  # noqa: PTH113 - `Path.is_file` raises an error for a name that is too long
         raise BadImage(f"{shown}: no such image", ImageFault.MISSING)
     return file
 
@@ -96,20 +93,20 @@ def open_image(root: Path, path: str | None, data: bytes | None = None) -> Itera
         BadImage: the path is invalid (see `image_file`), or the image is unusable.
     """
     source: Path | io.BytesIO = image_file(root, path) if data is None else io.BytesIO(data)
-    name = f"{_shown(path or '')}: " if data is None else ""
+    name = _shown(path or "") if data is None else ""
     try:
         with Image.open(source, formats=FORMATS) as image:
             _check_header(image)
             yield image
     except BadImage as error:
-        raise BadImage(f"{name}{error}", error.fault) from error
+        raise BadImage(f"{name}: {error}" if name else str(error), error.fault) from error
     except Exception as error:  # Pillow's decoders raise errors of any class; a bad image must cost only its row
         reason = _ADDRESS.sub("", str(error)[:500]) or type(error).__name__
         for folder in (str(_resolved(root.absolute())), str(root)) if data is None else ():
             reason = reason.replace(folder, ".")
         is_bomb = isinstance(error, Image.DecompressionBombError)
         fault = ImageFault.TOO_LARGE if is_bomb else ImageFault.UNDECODABLE
-        raise BadImage(f"{name}cannot be decoded: {reason}", fault) from error
+        raise BadImage(f"{name or 'the image'} cannot be decoded: {reason}", fault) from error
 
 
 def load(image: Image.Image, wanted: int | None = None) -> None:
@@ -153,16 +150,16 @@ def decode_image(root: Path, path: str | None, data: bytes | None = None, wanted
 def _check_header(image: Image.Image) -> None:
     size = f"{image.width}x{image.height} pixels"
     if image.width * image.height > MAX_PIXELS:
-        raise BadImage(f"{size} is more than {MAX_PIXELS}", ImageFault.TOO_LARGE)
+        raise BadImage(f"it has {size}; the limit is {MAX_PIXELS:,}", ImageFault.TOO_LARGE)
     if max(image.size) > MAX_ASPECT * min(image.size):
-        raise BadImage(f"{size}: one side is over {MAX_ASPECT} times the other", ImageFault.UNSUPPORTED)
+        raise BadImage(f"it has {size}; one side is more than {MAX_ASPECT} times the other", ImageFault.UNSUPPORTED)
     if image.mode == "I" and image.format != "PPM":  # Pillow scales PPM to 16 bits
         raise BadImage(
             "it has signed or 32-bit pixels, whose range is undefined; save it with 8 or 16 bits",
             ImageFault.UNSUPPORTED,
         )
     if not _becomes_rgb(image.mode):
-        raise BadImage(f"its pixels ({image.mode}) cannot become RGB", ImageFault.UNSUPPORTED)
+        raise BadImage(f"its pixel format ({image.mode}) cannot be converted to RGB", ImageFault.UNSUPPORTED)
 
 
 @lru_cache(maxsize=64)
@@ -199,8 +196,7 @@ def _float_white(image: Image.Image) -> float:
     if white is not None and low >= -_OVERSHOOT * white:
         return white
     raise BadImage(
-        f"its float pixels reach from {low:g} to {high:g}, which is neither 0 to 1 nor 0 to 255; save it with 8 or 16 "
-        "bits",
+        f"its float pixels range from {low:g} to {high:g}; expected 0 to 1 or 0 to 255. Save it with 8 or 16 bits",
         ImageFault.UNSUPPORTED,
     )
 

@@ -5,7 +5,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Self, TypeVar
+from contextlib import AbstractContextManager
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -13,7 +14,7 @@ _SECONDS_BETWEEN_LINES = 5.0
 _Item = TypeVar("_Item")
 
 
-class Progress:
+class Progress(AbstractContextManager["Progress"]):
     """Counts a step's finished units, and shows rates and, if the total is known, the time left. Thread-safe.
 
     Args:
@@ -34,9 +35,6 @@ class Progress:
         self._began = self._printed = 0.0
         self._first = 0
         self._others: Counter[str] = Counter()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *error: object) -> None:
         if self._lines and self._last_line and self.done:

@@ -84,13 +84,13 @@ def parse_receipt(content: bytes) -> BucketReceipt:
     try:
         plain = json.loads(content)
     except ValueError as error:
-        raise ContractError(f"cannot be read ({error})") from error
+        raise ContractError(f"the receipt is not JSON: {error}") from error
     version = plain.get("receipt_version") if isinstance(plain, dict) else None
     if version != RECEIPT_VERSION:
-        raise ReceiptVersionError(f"has receipt version {version}, this program reads {RECEIPT_VERSION}")
+        raise ReceiptVersionError(f"receipt version is {version}, this program reads {RECEIPT_VERSION}")
     try:
         return _RECEIPT.validate_python(plain)
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in wrong["loc"])
-        raise ContractError(f"{where}: {wrong['msg']}") from error
+        raise ContractError(f"invalid field {where}: {wrong['msg']}") from error

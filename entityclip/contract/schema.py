@@ -63,15 +63,15 @@ def provenance_of(schema: pa.Schema) -> dict[str, Any]:
     """Return the provenance stored in a shard's schema, whatever its schema version.
 
     Raises:
-        ContractError: the file is not an explanation shard.
+        ContractError: this is not an explanation shard.
     """
     raw = (schema.metadata or {}).get(METADATA_KEY)
     if raw is None:
-        raise ContractError("is no explanation shard: its metadata has no `entityclip` entry")
+        raise ContractError("this is not an explanation shard, because its metadata has no `entityclip` entry")
     try:
         provenance = json.loads(raw)
     except ValueError as error:
-        raise ContractError(f"is no explanation shard: its `entityclip` metadata is no JSON ({error})") from error
+        raise ContractError(f"this is not an explanation shard, because its metadata is not JSON: {error}") from error
     if not isinstance(provenance, dict):
-        raise ContractError("is no explanation shard: its `entityclip` metadata is no mapping")
+        raise ContractError("this is not an explanation shard, because its `entityclip` metadata is not a mapping")
     return provenance

@@ -26,11 +26,13 @@ def explain(error: ValidationError, model: type[BaseModel], *, show_values: bool
         if item["type"] == "extra_forbidden":
             valid = _valid_keys(model, item["loc"][:-1])
             near = difflib.get_close_matches(str(item["loc"][-1])[:100], valid, n=1)
-            message = f"unknown key; did you mean {near[0]!r}?" if near else f"unknown key; valid: {', '.join(valid)}"
+            message = (
+                f"unknown key; did you mean {near[0]!r}?" if near else f"unknown key; valid keys: {', '.join(valid)}"
+            )
         elif show_values and item["type"] != "missing":
             value = item["input"]
             if not (isinstance(value, str) and has_credentials(value)):
-                message += f", given {_SHORT.repr(value)}"
+                message += f", got {_SHORT.repr(value)}"
         yield ".".join(str(part)[:100] for part in item["loc"]), message
     if (more := len(errors) - _MAX_ERRORS) > 0:
         yield "...", f"{more:,} more errors"

@@ -18,15 +18,15 @@ class Status(StrEnum):
     OK = "ok", "a usable explanation"
     TRUNCATED = "truncated", "the token budget was used up before the text ended"
     COPIED = "copied", "repeats the caption and adds nothing"
-    OFF_LANGUAGE = "off_language", "in another language than requested"
+    OFF_LANGUAGE = "off_language", "in a language other than the requested one"
     ENTITY_MISSING = "entity_missing", "mentions too few of the caption's names"
     OVER_CONTEXT = "over_context", "more tokens than CLIP reads"
-    REFUSED = "refused", "the LLM declined"
+    REFUSED = "refused", "the LLM refused to answer"
     EMPTY = "empty", "the LLM returned no text"
-    EMPTY_CAPTION = "empty_caption", "there is no caption; never sent"
-    TOO_LONG = "too_long", "the prompt leaves no room for an answer; never sent"
-    BAD_IMAGE = "bad_image", "the image is missing or cannot be decoded; never sent"
-    ERROR = "error", "the engine refused or lost the row"
+    EMPTY_CAPTION = "empty_caption", "the caption is empty; not sent to the LLM"
+    TOO_LONG = "too_long", "the prompt leaves no room for an answer; not sent to the LLM"
+    BAD_IMAGE = "bad_image", "the image is missing or cannot be decoded; not sent to the LLM"
+    ERROR = "error", "the engine returned an error or no answer"
 
 
 # Statuses of rows that have an explanation, as plain strings for use in the types and messages of settings.

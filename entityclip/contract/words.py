@@ -19,6 +19,11 @@ def words(text: str) -> list[str]:
     return list(chain.from_iterable(map(fold, chunks)))
 
 
+def word_set(text: str) -> frozenset[str]:
+    """Return the distinct words of a text."""
+    return frozenset(words(text))
+
+
 def words_of_chunk(chunk: str) -> tuple[str, ...]:
     """Return the words of a text without spaces, such as `Al-Assad's`."""
     return _cached(chunk) if len(chunk) <= _LONGEST_CACHED else _fold(chunk)

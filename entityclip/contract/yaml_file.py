@@ -24,13 +24,13 @@ def load_yaml(path: Path) -> Any:
         with path.open("rb") as file:
             content = file.read(LONGEST + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise ContractError(f"cannot be read: {error}") from error
+        raise ContractError(f"the file cannot be read: {error}") from error
     if len(content) > LONGEST:
-        raise ContractError(f"longer than {LONGEST:,} bytes; is this the right file?")
+        raise ContractError(f"the file has more than {LONGEST:,} bytes; check that it is the right one")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ContractError(f"save it as UTF-8; it cannot be read as that: {error}") from error
+        raise ContractError(f"the file is not UTF-8 ({error}); save it as UTF-8") from error
     return parse_yaml(text)
 
 
@@ -46,7 +46,7 @@ def parse_yaml(text: str) -> Any:
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # ValueError: a date 2001-99-99, or 5,000 digits
         raise ContractError(f"not valid YAML: {error}") from error
     except (RecursionError, AttributeError, TypeError) as error:  # the last two: `!!bool {}`, `!!timestamp x`
-        raise ContractError("not valid YAML: nested too deep, or a tag that does not fit its value") from error
+        raise ContractError("not valid YAML: nested too deeply, or a tag does not match its value") from error
 
 
 class _Loader(yaml.SafeLoader):
@@ -63,7 +63,7 @@ def _count_values(node: yaml.Node, known: dict[int, int], parents: set[int]) -> 
     if id(node) in known:
         return known[id(node)]
     if id(node) in parents:
-        raise yaml.YAMLError(f"an alias that contains itself{node.start_mark}")
+        raise yaml.YAMLError(f"an alias contains itself{node.start_mark}")
     parents.add(id(node))
     count = 1
     if isinstance(node, yaml.MappingNode):
@@ -71,7 +71,7 @@ def _count_values(node: yaml.Node, known: dict[int, int], parents: set[int]) -> 
         count += sum(_count_values(part, known, parents) for pair in node.value for part in pair)
     elif isinstance(node, yaml.ScalarNode):
         if "\0" in node.value or _SURROGATE.search(node.value):
-            raise yaml.YAMLError(f"a NUL or an unpaired surrogate{node.start_mark}")
+            raise yaml.YAMLError(f"a NUL character or an unpaired surrogate{node.start_mark}")
     elif isinstance(node, yaml.SequenceNode):
         count += sum(_count_values(part, known, parents) for part in node.value)
     parents.discard(id(node))

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from pipeline.checking.lengths import lengths_of
 from pipeline.checking.repeats import repeats
 from pipeline.checking.report import (
     EXAMPLES,
@@ -14,13 +13,14 @@ from pipeline.checking.report import (
     SplitCounts,
     captions,
     example,
+    lengths_of,
 )
 from pipeline.checking.survey import NOTHING, Survey
 from pipeline.errors import PipelineError
 
 _USES = {
     "train": "training uses it",
-    "val": "training selects the checkpoint with it",
+    "val": "training selects the best checkpoint with it",
     "test": "evaluation uses it",
 }
 
@@ -77,7 +77,7 @@ def empty_caption_findings(survey: Survey) -> list[Finding]:
             severity="error" if every else "warning",
             count=len(empty),
             what="pairs with an empty caption" + (": all of them" if every else ""),
-            mend="they get a status and no explanation: drop them, or check that the right field is read",
+            mend="their rows get the status empty_caption: remove them, or check which field is read",
             examples=[example(survey.rows, int(r), f"image {survey.rows.pair(r).image}") for r in empty[:EXAMPLES]],
         )
     ]
@@ -92,7 +92,7 @@ def caption_lengths(survey: Survey, context_length: int) -> tuple[Lengths | None
         code="captions_over_context",
         severity="warning",
         count=lengths.over_limit,
-        what=f"captions with more than {context_length} tokens for CLIP",
+        what=f"captions with more than {context_length} CLIP tokens",
         mend="CLIP reads only their beginning: shorten them, or train a CLIP with a longer context",
         examples=captions(survey.rows, survey.long_captions),
     )
@@ -113,8 +113,8 @@ def caption_languages(survey: Survey, expected: str | None) -> tuple[Languages |
         code="other_languages",
         severity="warning",
         count=sum(others.values()),
-        what=f"captions that seem to be in another language than generation.judge.language, {expected}",
-        mend="leave them out, or set generation.judge.language to null to accept explanations in any",
+        what=f"captions that seem not to be in the language of generation.judge.language, {expected}",
+        mend="remove them, or set generation.judge.language to null to accept explanations in any language",
         examples=captions(survey.rows, some),
     )
     return languages, [finding]

@@ -1,11 +1,12 @@
 """Decodes images before a run and reports faulty ones. Uses threads, since Pillow and hashing release the GIL."""
 
-import itertools
 import os
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,29 +18,28 @@ from pipeline.checking.report import EXAMPLES, Code, Finding, ImageCounts, examp
 from pipeline.checking.survey import NOTHING, Digests, Rows
 from pipeline.images.check import image_digest, image_fault
 
-_IMAGES_A_TASK = 16
-_TASKS_A_WORKER = 4  # tasks in flight per worker, to bound the number of futures
+_IMAGES_AT_ONCE = 1024  # bounds the number of futures
 _WORDS: dict[ImageFault, tuple[Code, str, str]] = {
     ImageFault.MISSING: (
         "missing_images",
-        "images missing",
-        "put them below the image root, or name the right folder",
+        "missing images",
+        "move them below the image root, or correct the image root in the manifest",
     ),
     ImageFault.OUTSIDE: (
         "outside_images",
         "images outside the image root",
-        "paths are relative to it, and links out of it are not followed: copy the images, or set another root",
+        "links that lead out of the image root are not followed: copy the images into it, or set another root",
     ),
-    ImageFault.TOO_LARGE: ("too_large_images", "images with too many pixels", "make them smaller"),
+    ImageFault.TOO_LARGE: ("too_large_images", "images with too many pixels", "resize them"),
     ImageFault.UNSUPPORTED: (
         "unsupported_images",
         "images with an unsupported shape or pixel format",
-        "save them with 8 bits per channel, no side over 512 times the other",
+        "save them with 8 bits per channel and no side more than 512 times the other",
     ),
     ImageFault.UNDECODABLE: (
         "undecodable_images",
         "images that cannot be decoded",
-        "fetch them again, or drop their pairs",
+        "download them again, or remove their pairs",
     ),
 }
 
@@ -91,7 +91,7 @@ def look_at_images(rows: PairFile, chosen: Rows, root: Path, workers: int | None
     examples: dict[ImageFault, list[tuple[int, str]]] = {}
     with Progress("images", "images", len(chosen)) as progress:
         paths = (rows.pair(row).image for row in chosen)
-        for place, (content, fault) in enumerate(_looked_at(paths, root, workers or cores())):
+        for place, (content, fault) in enumerate(_looked_at(paths, root, workers)):
             contents[place] = content
             if fault is not None:
                 kind, reason = fault
@@ -102,35 +102,18 @@ def look_at_images(rows: PairFile, chosen: Rows, root: Path, workers: int | None
     return ImageLook(chosen, contents, faulty, examples)
 
 
-def cores() -> int:
-    """Return the number of cores available to this process."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 _Looked = tuple[int, tuple[ImageFault, str] | None]
 
 
-def _look(root: Path, images: tuple[str, ...]) -> list[_Looked]:
-    looked: list[_Looked] = []
-    for image in images:
-        fault = image_fault(root, image)
-        content = NOTHING if fault is not None else int(image_digest(root, image)[:15], 16)  # 60 bits
-        looked.append((content, fault))
-    return looked
+def _look(root: Path, image: str) -> _Looked:
+    fault = image_fault(root, image)
+    return NOTHING if fault is not None else int(image_digest(root, image)[:15], 16), fault  # 60 bits
 
 
-def _looked_at(images: Iterator[str], root: Path, workers: int) -> Iterator[_Looked]:
-    tasks: deque[Future[list[_Looked]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            while batch := tuple(itertools.islice(images, _IMAGES_A_TASK)):
-                tasks.append(pool.submit(_look, root, batch))
-                if len(tasks) == workers * _TASKS_A_WORKER:
-                    yield from tasks.popleft().result()
-            while tasks:
-                yield from tasks.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)  # on an interrupt, wait only for running tasks
+def _looked_at(images: Iterator[str], root: Path, workers: int | None) -> Iterator[_Looked]:
+    with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
+        while batch := list(islice(images, _IMAGES_AT_ONCE)):
+            yield from pool.map(partial(_look, root), batch)  # on an interrupt, cancels what has not started
 
 
 def image_counts(look: ImageLook, distinct: int) -> ImageCounts:
@@ -151,7 +134,7 @@ def image_findings(look: ImageLook, rows: PairFile) -> list[Finding]:
             code=code,
             severity="error" if all_faulty else "warning",
             count=look.faulty[fault],
-            what=f"{words} (of {len(look.rows):,} decoded)",
+            what=f"{words} (of {len(look.rows):,} checked)",
             mend=mend + ("" if all_faulty else "; until then their rows get the status bad_image"),
             examples=[example(rows, row, reason) for row, reason in look.examples[fault]],
         )

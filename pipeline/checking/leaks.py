@@ -10,47 +10,37 @@ from pipeline.checking.report import EXAMPLES, Code, Finding, example, quoted, r
 from pipeline.checking.survey import Survey
 from pipeline.pair import Pair
 
-_MEND = "leave these pairs out of one of the two splits, or metrics on the later one will be too good"
+_MEND = "remove these pairs from one of the two splits; otherwise metrics on the later one will be too good"
+# What is reported, and how a pair is shown with the one that it repeats.
+_WORDS: dict[Code, tuple[str, Callable[[Pair, Pair], str]]] = {
+    "leaked_images": ("pairs whose image path occurs in an earlier split", lambda pair, _: f"image {pair.image}"),
+    "leaked_captions": ("pairs whose caption occurs in an earlier split", lambda pair, _: quoted(pair.caption)),
+    "leaked_similar_captions": (
+        "further pairs whose caption occurs in an earlier split, ignoring case, spaces and punctuation",
+        lambda pair, other: f"{quoted(pair.caption)} like {quoted(other.caption)}",
+    ),
+    "leaked_image_bytes": (
+        "further pairs whose image occurs, byte for byte, in an earlier split under another path",
+        lambda pair, other: f"image {pair.image} is {other.image}",
+    ),
+}
 
 
 def leak_findings(survey: Survey) -> list[Finding]:
     """Report image paths and captions (exact, or ignoring case, spaces and punctuation) found in an earlier split."""
     by_caption = leaks(survey.captions, survey.split)
     return [
-        *_finding(
-            survey,
-            leaks(survey.images, survey.split),
-            "leaked_images",
-            "pairs with an image (by its path) of an earlier split",
-            lambda pair, _: f"image {pair.image}",
-        ),
-        *_finding(
-            survey,
-            by_caption,
-            "leaked_captions",
-            "pairs with a caption of an earlier split",
-            lambda pair, _: quoted(pair.caption),
-        ),
-        *_finding(
-            survey,
-            _without(leaks(survey.plain_captions, survey.split), by_caption),
-            "leaked_similar_captions",
-            "further pairs with a caption of an earlier split, ignoring case, spaces and punctuation",
-            lambda pair, other: f"{quoted(pair.caption)} like {quoted(other.caption)}",
-        ),
+        *_finding(survey, leaks(survey.images, survey.split), "leaked_images"),
+        *_finding(survey, by_caption, "leaked_captions"),
+        *_finding(survey, _without(leaks(survey.plain_captions, survey.split), by_caption), "leaked_similar_captions"),
     ]
 
 
 def leaked_content_findings(survey: Survey, look: ImageLook) -> list[Finding]:
     """Report decoded images whose bytes occur in an earlier split under a different path."""
     by_content = leaks(look.contents_by_row(survey.images), survey.split)
-    return _finding(
-        survey,
-        _without(by_content, leaks(survey.images, survey.split)),
-        "leaked_image_bytes",
-        "further pairs with an image of an earlier split, byte for byte, under another path",
-        lambda pair, other: f"image {pair.image} is {other.image}",
-    )
+    new = _without(by_content, leaks(survey.images, survey.split))
+    return _finding(survey, new, "leaked_image_bytes")
 
 
 def _without(found: Leaks, known: Leaks) -> Leaks:
@@ -58,13 +48,13 @@ def _without(found: Leaks, known: Leaks) -> Leaks:
     return Leaks(found.rows[new], found.partners[new])
 
 
-def _finding(survey: Survey, found: Leaks, code: Code, what: str, detail: Callable[[Pair, Pair], str]) -> list[Finding]:
+def _finding(survey: Survey, found: Leaks, code: Code) -> list[Finding]:
     if not len(found.rows):
         return []
-    names = survey.splits
+    what, detail = _WORDS[code]
     by_splits = ", ".join(
-        f"{count:,} of {names[later]} in {names[earlier]}"
-        for earlier, later, count in pairs_of_splits(found, survey.split)
+        f"{count:,} of {survey.splits[later]} in {survey.splits[earlier]}"
+        for (earlier, later), count in sorted(pairs_of_splits(found, survey.split).items())
     )
     examples = [
         example(

@@ -1,9 +1,9 @@
 """Temporary on-disk storage for pairs, so that findings can name rows without keeping all pairs in memory."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import fields
 from pathlib import Path
-from typing import Self
 
 import pyarrow as pa
 
@@ -13,7 +13,7 @@ _SCHEMA = pa.schema([(field.name, pa.string()) for field in fields(Pair)])
 _ROWS_A_BATCH = 4096
 
 
-class PairFile:
+class PairFile(AbstractContextManager["PairFile"]):
     """A temporary file of pairs: written once, row by row, then read sequentially or by row number."""
 
     def __init__(self, path: Path) -> None:
@@ -27,9 +27,6 @@ class PairFile:
 
     def __len__(self) -> int:
         return self._rows
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *exc: object) -> None:
         """Finish writing and open the file for reading."""

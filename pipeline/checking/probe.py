@@ -44,7 +44,7 @@ def estimate_findings(estimate: Estimate) -> list[Finding]:
             code="engine_errors",
             severity="error" if estimate.errors == estimate.prompts else "warning",
             count=estimate.errors,
-            what=f"prompts answered with an error (of {estimate.prompts} tried)",
-            mend="see the engine's log; such rows get the status error",
+            what=f"prompts answered with an error (of {estimate.prompts} sent)",
+            mend="see the log of the engine; the rows of such prompts get the status error",
         )
     ]

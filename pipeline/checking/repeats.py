@@ -1,6 +1,7 @@
 """Findings about duplicate ids, pairs, captions and images within a split."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,33 @@ from pipeline.checking.report import EXAMPLES, Code, Finding, Severity, example,
 from pipeline.checking.survey import NOTHING, Digests, Rows, Survey
 
 _ODD = np.int64(-7046029254386353131)  # odd multiplier for combining the digests of caption and image into the pair's
+_WORDS: dict[Code, tuple[Severity, str, str]] = {
+    "repeated_ids": (
+        "error",
+        "pairs whose id occurs in an earlier pair of the same split",
+        "generation rejects them, because split and id identify a row: give each pair a unique id",
+    ),
+    "repeated_pairs": (
+        "warning",
+        "pairs whose image and caption both occur in an earlier pair of the same split",
+        "they weigh more in training and count twice in evaluation: keep one of each",
+    ),
+    "repeated_captions": (
+        "info",
+        "pairs whose caption occurs in an earlier pair of the same split",
+        "nothing, if images share a caption: it is explained once, and they are not negatives of each other",
+    ),
+    "repeated_images": (
+        "info",
+        "pairs whose image occurs in an earlier pair of the same split",
+        "nothing, if an image has several captions: they are not negatives of each other",
+    ),
+    "repeated_image_bytes": (
+        "warning",
+        "images that are byte-for-byte copies of an earlier image of the same split, under another path",
+        "training treats copies as different images, and so as negatives of each other: use one path for all pairs",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -75,11 +103,9 @@ def leaks(digests: Digests, split: npt.NDArray[np.uint16]) -> Leaks:
     return Leaks(order[ascending], partner[ascending])
 
 
-def pairs_of_splits(found: Leaks, split: npt.NDArray[np.uint16]) -> Iterator[tuple[int, int, int]]:
-    """Yield, for each pair of splits with leaks, the earlier split, the later one and its number of leaked rows."""
-    sides = np.stack([split[found.partners], split[found.rows]], axis=1)
-    for (earlier, later), count in zip(*np.unique(sides, axis=0, return_counts=True), strict=True):
-        yield int(earlier), int(later), int(count)
+def pairs_of_splits(found: Leaks, split: npt.NDArray[np.uint16]) -> Counter[tuple[int, int]]:
+    """Count the leaked rows by the numbers of the earlier and the later split."""
+    return Counter(zip(split[found.partners].tolist(), split[found.rows].tolist(), strict=True))
 
 
 def _starts(ordered: Digests) -> Rows:
@@ -94,42 +120,10 @@ def repeat_findings(survey: Survey) -> list[Finding]:
     pairs = survey.captions + survey.images * _ODD
     pairs[survey.captions == NOTHING] = NOTHING
     return [
-        *_finding(
-            survey,
-            survey.ids,
-            "repeated_ids",
-            "error",
-            "pairs with an id that an earlier pair of their split has",
-            "generating refuses them, since split and id identify a row: give each pair a unique id",
-            _image_of,
-        ),
-        *_finding(
-            survey,
-            pairs,
-            "repeated_pairs",
-            "warning",
-            "pairs with both image and caption of an earlier pair of their split",
-            "they weigh more in training and count twice in evaluation: keep one of each",
-            _caption_of,
-        ),
-        *_finding(
-            survey,
-            survey.captions,
-            "repeated_captions",
-            "info",
-            "pairs with the caption of an earlier pair of their split",
-            "nothing, if images share a caption: it is explained once, and they are not negatives of each other",
-            _caption_of,
-        ),
-        *_finding(
-            survey,
-            survey.images,
-            "repeated_images",
-            "info",
-            "pairs with the image of an earlier pair of their split",
-            "nothing, if an image has several captions: they are not negatives of each other",
-            _image_of,
-        ),
+        *_finding(survey, survey.ids, "repeated_ids", _image_of),
+        *_finding(survey, pairs, "repeated_pairs", _caption_of),
+        *_finding(survey, survey.captions, "repeated_captions", _caption_of),
+        *_finding(survey, survey.images, "repeated_images", _image_of),
     ]
 
 
@@ -137,25 +131,13 @@ def repeated_content_findings(survey: Survey, look: ImageLook) -> list[Finding]:
     """Report decoded images whose bytes occur in a split under several paths."""
     contents = look.contents_by_row(survey.images)
     first_of_path = [rows[first_rows(survey.images[rows])] for rows in map(survey.rows_of, survey.splits)]
-    return _finding(
-        survey,
-        contents,
-        "repeated_image_bytes",
-        "warning",
-        "images that are, byte for byte, an earlier one of their split under another path",
-        "training treats them as different images, so as negatives of each other: use one path for all their pairs",
-        _image_of,
-        first_of_path,
-    )
+    return _finding(survey, contents, "repeated_image_bytes", _image_of, first_of_path)
 
 
 def _finding(
     survey: Survey,
     digests: Digests,
     code: Code,
-    severity: Severity,
-    what: str,
-    mend: str,
     detail: Callable[[Survey, int], str],
     among: Iterable[Rows] | None = None,
 ) -> list[Finding]:
@@ -166,9 +148,10 @@ def _finding(
         return []
     groups = sorted((group for one in found for group in one.groups), key=lambda group: (-len(group), group[0]))
     examples = [
-        example(survey.rows, group[0], f"{detail(survey, group[0])}; again {rows_named(survey.rows, group[1:])}")
+        example(survey.rows, group[0], f"{detail(survey, group[0])}; also in {rows_named(survey.rows, group[1:])}")
         for group in groups[:EXAMPLES]
     ]
+    severity, what, mend = _WORDS[code]
     return [Finding(code=code, severity=severity, count=count, what=what, mend=mend, examples=examples)]
 
 

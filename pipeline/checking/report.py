@@ -1,17 +1,19 @@
 """Defines the report of a check. `entityclip check --json` writes exactly these fields; docs/check.md explains them."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.checking.pair_file import PairFile
+from pipeline.inspect.histogram import histogram
 
 _LONGEST = 100  # characters of a text to quote
 _NAMED = 2  # rows to name per group
 REPORT_VERSION = 1
 EXAMPLES = 3  # per finding
-IN_WHAT = "as the message says"  # `mend` of a finding whose `what` already says how to fix it
+IN_WHAT = "see the message"  # `mend` of a finding whose `what` already says how to fix it
 
 
 class _Part(BaseModel):
@@ -87,7 +89,7 @@ class Finding(_Part):
 
     code: Code
     severity: Severity
-    count: int = Field(description="of what `what` names")
+    count: int = Field(description="number of the things that `what` describes")
     what: str
     mend: str
     examples: list[Example] = []
@@ -127,6 +129,16 @@ class Lengths(_Part):
     longest: int
     limit: int
     over_limit: int
+
+
+def lengths_of(counts: Counter[int], limit: int) -> Lengths | None:
+    """Summarise the number of texts of each length in tokens; None if there are no texts."""
+    found = histogram(counts, limit)
+    if found is None:
+        return None
+    percentiles = {f"p{100 * share:.0f}": value for share, value in found.quantiles.items()}
+    over = found.over or 0
+    return Lengths(texts=found.rows, mean=found.mean, longest=found.most, limit=limit, over_limit=over, **percentiles)
 
 
 class Languages(_Part):
@@ -209,19 +221,21 @@ class CheckReport(_Part):
     manifest: str
     dataset: str | None = None
     status: Literal["ok", "warning", "error"]
-    full: bool = Field(default=False, description="whether --full asked for every image to be decoded")
-    reading: list[str] = Field(default=[], description="which layout was found, what was cleaned or passed over")
+    full: bool = Field(default=False, description="whether all images were decoded (--full)")
+    reading: list[str] = Field(default=[], description="which layout was found, and what was cleaned or skipped")
     splits: dict[str, SplitCounts] = {}
     images: ImageCounts | None = None
-    caption_tokens: Lengths | None = Field(default=None, description="of captions, for CLIP, start and end included")
-    prompt_tokens: Lengths | None = Field(default=None, description="of prompts, for the LLM, once per pair")
+    caption_tokens: Lengths | None = Field(
+        default=None, description="caption lengths in CLIP tokens with start and end"
+    )
+    prompt_tokens: Lengths | None = Field(default=None, description="prompt lengths in LLM tokens, one per pair")
     languages: Languages | None = None
     findings: list[Finding]
     samples: list[Sample] = []
-    prompts: list[RenderedPrompt] = Field(default=[], description="the first three that can be rendered")
+    prompts: list[RenderedPrompt] = Field(default=[], description="the first three, skipping empty captions")
     work: Work | None = None
     estimate: Estimate | None = None
-    seconds: dict[str, float] = Field(default={}, description="by step")
+    seconds: dict[str, float] = Field(default={}, description="duration of each step")
 
 
 def status_of(findings: list[Finding]) -> Literal["ok", "warning", "error"]:
@@ -232,6 +246,4 @@ def status_of(findings: list[Finding]) -> Literal["ok", "warning", "error"]:
 
 def exit_code(report: CheckReport, *, strict: bool) -> int:
     """Return 2 if there are errors, 1 if there are warnings and `strict` is set, otherwise 0."""
-    if report.status == "error":
-        return 2
-    return int(strict and report.status == "warning")
+    return 2 if report.status == "error" else int(strict and report.status == "warning")

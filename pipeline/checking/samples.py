@@ -1,5 +1,6 @@
 """Selects a few sample pairs and prompts for a report."""
 
+from dataclasses import asdict
 from itertools import islice
 
 import numpy as np
@@ -24,11 +25,7 @@ def samples_of(rows: PairFile, manifest: Manifest, job: Job | None) -> list[Samp
         samples.append(
             Sample(
                 row=int(row),
-                split=pair.split,
-                id=pair.id,
-                image=pair.image,
-                caption=pair.caption,
-                topic=pair.topic,
+                **asdict(pair),
                 clip_tokens=count_clip_tokens(pair.caption),
                 prompt_tokens=len(job.model.encode([job.prompt.render(pair)])[0]) if job is not None else None,
             )

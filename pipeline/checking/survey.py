@@ -13,13 +13,12 @@ import numpy.typing as npt
 
 from pipeline.checking.pair_file import PairFile
 from pipeline.checking.report import EXAMPLES
-from pipeline.pair import Pair
+from pipeline.pair import SPLITS, Pair
 
 Digests = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 
 NOTHING = 0  # digest of whatever is not compared: empty captions, images that were not decoded
-_SPLITS = ("train", "val", "test")  # in order: content of a split that also occurs in an earlier one is a leak
 _APART = re.compile(r"[\W_]+")
 
 
@@ -100,7 +99,7 @@ def survey(
                 languages[language] += 1
                 if len(first := in_language.setdefault(language, [])) < EXAMPLES:
                     first.append(len(rows) - 1)
-    ordered = sorted(found, key=lambda name: (_SPLITS.index(name) if name in _SPLITS else len(_SPLITS), name))
+    ordered = sorted(found, key=lambda name: (SPLITS.index(name) if name in SPLITS else len(SPLITS), name))
     place = np.array([ordered.index(name) for name in found], np.uint16)
     return Survey(
         rows=rows,

@@ -1,15 +1,14 @@
 """Determines what a run would do: plans it in a temporary folder, and compares every bucket with existing rows."""
 
-import random
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from heapq import nsmallest
+from operator import attrgetter
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from entityclip.contract.progress import Progress
-from pipeline.checking.lengths import lengths_of
-from pipeline.checking.report import Finding, Lengths, Work
+from pipeline.checking.report import Finding, Lengths, Work, lengths_of
 from pipeline.engines.base import Request
 from pipeline.generation.prepare import shards_there
 from pipeline.generation.redo import Redo
@@ -20,30 +19,10 @@ from pipeline.pair import Pair
 from pipeline.plan.plan import plan_pairs, write_plan
 from pipeline.shards.shard import read_shard
 
-_Item = TypeVar("_Item")
-
-
-class Reservoir(Generic[_Item]):
-    """A seeded random sample of a stream (reservoir sampling)."""
-
-    def __init__(self, size: int) -> None:
-        self.items: list[_Item] = []
-        self._size = size
-        self._seen = 0
-        self._rng = random.Random(0)
-
-    def add(self, item: _Item) -> None:
-        """Process the next item of the stream, which may enter the sample."""
-        self._seen += 1
-        if len(self.items) < self._size:
-            self.items.append(item)
-        elif (place := self._rng.randrange(self._seen)) < self._size:
-            self.items[place] = item
-
 
 @dataclass(frozen=True)
 class PlannedWork:
-    """What a run would do, the lengths of its prompts, and a seeded random sample of its requests."""
+    """What a run would do, the lengths of its prompts, and a pseudo-random sample of its requests."""
 
     job: Job
     work: Work
@@ -80,40 +59,37 @@ def plan_work(
     with Progress("plan", "pairs", total, bar=False) as progress:
         planned_pairs = progress.over(plan_pairs(pairs, job, limit))
         plan = write_plan(planned_pairs, folder / "plan", job.manifest.num_shards)
-    asked: Reservoir[Request] = Reservoir(requests)
+    asked: list[Request] = []
     lengths: Counter[int] = Counter()
-    to_generate = redone = prompt_tokens = longest = reused = settled = pending = 0
+    totals: Counter[str] = Counter()
+    longest = 0
     with Progress("divide", "pairs", sum(plan.pairs.values())) as progress:
         for bucket in plan.buckets:
             planned = plan.bucket(bucket).pairs()
             rows = [row for file in existing.get(bucket, []) for row in read_shard(job.storage, file.name).rows]
             spooled = spooled_answers(job, planned, read_spool(job.spool_path(bucket)), redo)
             work = divide(job, planned, rows, spooled, redo, image_problem)
-            for request in work.requests:
-                asked.add(request)
-                prompt_tokens += request.prompt_tokens
-                longest = max(longest, request.prompt_tokens)
+            asked = nsmallest(requests, [*asked, *work.requests], key=attrgetter("key"))  # keys are hashes, so random
+            longest = max([longest, *(request.prompt_tokens for request in work.requests)])
             lengths += _lengths(work)
-            to_generate += len(work.requests)
-            redone += work.redone
-            reused += work.reused
-            settled += sum(row.raw_text is None for row in work.settled.values())
-            pending += work.pending
+            totals.update(
+                to_generate=len(work.requests),
+                redone=work.redone,
+                prompt_tokens=sum(request.prompt_tokens for request in work.requests),
+                reused=work.reused,
+                settled=sum(row.raw_text is None for row in work.settled.values()),
+                pending=work.pending,
+            )
             progress.add(len(planned))
     generation = job.manifest.generation
     found = Work(
         num_shards=job.manifest.num_shards,
         plan_bytes=sum(path.stat().st_size for path in plan.folder.rglob("*.parquet")),
-        to_generate=to_generate,
-        redone=redone,
-        prompt_tokens=prompt_tokens,
         longest_prompt=longest,
-        reused=reused,
-        settled=settled,
-        pending=pending,
+        **totals,
     )
     room = generation.max_model_len - generation.sampling.max_tokens
-    return PlannedWork(job, found, lengths_of(lengths, room), asked.items)
+    return PlannedWork(job, found, lengths_of(lengths, room), asked)
 
 
 def length_findings(lengths: Lengths | None) -> list[Finding]:
@@ -126,7 +102,7 @@ def length_findings(lengths: Lengths | None) -> list[Finding]:
             severity="error" if lengths.over_limit == lengths.texts else "warning",
             count=lengths.over_limit,
             what=f"prompts with more than {lengths.limit:,} tokens, which is max_model_len minus max_tokens",
-            mend="they get the status too_long: raise generation.max_model_len, or shorten captions or the prompt",
+            mend="they get the status too_long: raise generation.max_model_len, or shorten the captions or the prompt",
         )
     ]
 

@@ -23,8 +23,7 @@ def engine_for(job: Job) -> Engine:
     if not settings.urls:
         # not resolved: a virtual environment's interpreter is a symlink to one without vllm
         python = job.manifest.folder / settings.python if settings.python else DEFAULT_PYTHON
-        log = job.server_log
         media_root = job.manifest.image_root.resolve() if generation.send_image else None
-        vllm = VllmServer(job.model, generation.max_model_len, settings, python, log, media_root)
+        vllm = VllmServer(job.model, generation.max_model_len, settings, python, job.server_log, media_root)
         server = SupervisedServer(vllm, settings.max_restarts)
     return VllmGeneration(job.model, generation.sampling, settings, generation.max_model_len, server)

@@ -2,15 +2,16 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib.metadata import version
-from typing import Any, Self
+from typing import Any
 
 from pipeline.engines.base import Engine
 from pipeline.errors import PipelineError
 from pipeline.files.clock import now
 
 
-class LazyEngine:
+class LazyEngine(AbstractContextManager["LazyEngine"]):
     """Opens an engine on first use, so that a run with nothing left to generate never starts it.
 
     Attributes:
@@ -23,9 +24,6 @@ class LazyEngine:
         self._lost: str | None = None
         self.opened: Engine | None = None
         self._about: dict[str, Any] = {}
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *exc: object) -> None:
         if self.opened is not None:
@@ -60,10 +58,6 @@ class LazyEngine:
         self._lost = self._lost or reason
 
     def check(self) -> None:
-        """Raise if the run was aborted.
-
-        Raises:
-            PipelineError: `give_up` was called.
-        """
+        """Raise PipelineError if the run was aborted by `give_up`."""
         if self._lost is not None:
             raise PipelineError(self._lost)

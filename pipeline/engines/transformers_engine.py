@@ -47,7 +47,7 @@ class TransformersGeneration:
                 dtype=self._settings.dtype,
             )
         except (OSError, ValueError) as error:
-            raise PipelineError(f"model {self._model.name}: its weights cannot be loaded: {error}") from error
+            raise PipelineError(f"the weights of model {self._model.name} cannot be loaded: {error}") from error
         self._loaded = loaded.to(device).eval()
         return self
 

@@ -1,6 +1,7 @@
 """Locations of a manifest's data: opens URLs, and finds the folder shared by patterns (see readers/sources.py)."""
 
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from pathlib import PurePosixPath
 
 import pyarrow.fs as pa_fs
@@ -27,11 +28,6 @@ def fixed_folder(file: str | Iterable[str] | Mapping[str, str | Iterable[str]]) 
         file = next(iter(file.values() if isinstance(file, Mapping) else file), "")
     address, _, query = file.partition("?") if is_url(file) else (file, "", "")
     scheme, separator, path = address.rpartition("://")
-    parts = PurePosixPath(path).parts[:-1]
-    fixed = []
-    for part in parts:
-        if any(character in part for character in PATTERN):
-            break
-        fixed.append(part)
+    fixed = list(takewhile(lambda part: not any(c in part for c in PATTERN), PurePosixPath(path).parts[:-1]))
     folder = f"{scheme}{separator}{PurePosixPath(*fixed) if fixed or not scheme else ''}"
     return f"{folder}?{query}" if query else folder

@@ -8,14 +8,14 @@ from typing import Any
 from entityclip.contract.receipts import BucketReceipt, ShardReceipt, receipt_name
 from pipeline.engines.base import Completion
 from pipeline.files.clock import now
+from pipeline.generation.prepare import read_own_shard
 from pipeline.generation.resume import BucketWork, divide, spooled_answers
 from pipeline.generation.rows import answered_row, better_row
 from pipeline.generation.run import Run
 from pipeline.generation.spool import Session, Spool, read_spool
 from pipeline.job import Job
 from pipeline.shards.receipts import read_receipt, write_receipt
-from pipeline.shards.shard import Row, Shard, ShardFile, count_statuses, read_shard, shard_name, write_shard
-from pipeline.shards.writer_lock import check_dataset
+from pipeline.shards.shard import Row, Shard, ShardFile, count_statuses, shard_name, write_shard
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def make_bucket(run: Run, bucket: int) -> BucketReport:
     if receipt is not None and not sessions and not run.redo.statuses and _is_settled(receipt, plan_digest, files):
         run.progress.reduce_total(len(planned))
         return _report(receipt, generated=[], reused=len(planned), seconds=time.monotonic() - began)
-    existing = {file.name: _read_shard(job, file.name) for file in files}
+    existing = {file.name: read_own_shard(job, file.name) for file in files}
     pairs = planned.pairs()
     spooled = spooled_answers(job, pairs, sessions, run.redo)
     work = divide(job, pairs, [row for shard in existing.values() for row in shard.rows], spooled, run.redo)
@@ -99,12 +99,6 @@ def _is_settled(receipt: BucketReceipt, plan_digest: str, files: list[ShardFile]
     return unchanged and receipt.plan == plan_digest and not receipt.pending and not receipt.unsent
 
 
-def _read_shard(job: Job, name: str) -> Shard:
-    shard = read_shard(job.storage, name)
-    check_dataset(job.output, name, shard.provenance, job.manifest.name)
-    return shard
-
-
 def _place(rows: dict[tuple[str, str], Row], run: Run, work: BucketWork, answered: list[Completion]) -> None:
     """Add the rows made from the answers to `rows`, each judged against its own caption."""
     placed = [(planned, completion) for completion in answered for planned in work.waiting[completion.key]]
@@ -124,16 +118,13 @@ def _commit(
     for row in rows:
         current.setdefault(shard_name(row.split, bucket, job.manifest.num_shards), []).append(row)
     receipts: dict[str, ShardReceipt] = {}
-    changed = False
     for name, of_split in sorted(current.items()):
         of_split.sort(key=lambda row: row.id)
         before = existing.get(name)
         if before is not None and before.rows == of_split:
             receipts[name] = ShardReceipt(before.digest, before.size, len(of_split), count_statuses(of_split))
             continue
-        if not changed:
-            job.storage.delete(receipt_name(bucket))  # the bucket is incomplete until it has a new receipt
-            changed = True
+        job.storage.delete(receipt_name(bucket))  # the bucket is incomplete until it has a new receipt
         if not of_split:
             job.storage.delete(name)  # all its pairs were removed from the dataset
             continue
@@ -141,8 +132,8 @@ def _commit(
         keys = {row.key for row in of_split}
         generations += [entry for session in sessions if (entry := _generation(session, keys))["requests"]]
         provenance = {**job.provenance(of_split[0].split, bucket), "generations": generations}
-        digest, size = write_shard(job.storage, name, of_split, provenance)
-        receipts[name] = ShardReceipt(digest, size, len(of_split), count_statuses(of_split))
+        written = write_shard(job.storage, name, of_split, provenance)
+        receipts[name] = ShardReceipt(*written, len(of_split), count_statuses(of_split))
     return receipts
 
 

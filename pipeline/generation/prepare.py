@@ -8,8 +8,15 @@ from pipeline.job import Job
 from pipeline.plan.plan import Plan, plan_pairs, write_plan
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
-from pipeline.shards.shard import ShardFile, list_shards, read_shard
+from pipeline.shards.shard import Shard, ShardFile, list_shards, read_shard
 from pipeline.shards.writer_lock import check_dataset, check_output
+
+
+def read_own_shard(job: Job, name: str) -> Shard:
+    """Read a shard of the job's output. Raises PipelineError if it belongs to a different dataset."""
+    shard = read_shard(job.storage, name)
+    check_dataset(job.output, name, shard.provenance, job.manifest.name)
+    return shard
 
 
 def shards_there(job: Job) -> dict[int, list[ShardFile]]:
@@ -20,8 +27,8 @@ def shards_there(job: Job) -> dict[int, list[ShardFile]]:
     """
     shards = list_shards(job.storage)
     check_output(job.output, shards, job.manifest.num_shards)
-    for shard in shards[:1]:  # buckets check their own shards; this detects a wrong folder before planning
-        check_dataset(job.output, shard.name, read_shard(job.storage, shard.name).provenance, job.manifest.name)
+    for shard in shards[:1]:  # to detect a wrong folder before planning
+        read_own_shard(job, shard.name)
     by_bucket: dict[int, list[ShardFile]] = {}
     for shard in shards:
         by_bucket.setdefault(shard.number, []).append(shard)

@@ -5,12 +5,11 @@ from dataclasses import replace
 
 from entityclip.contract.receipts import ShardReceipt
 from pipeline.errors import PipelineError
-from pipeline.generation.prepare import shards_there
+from pipeline.generation.prepare import read_own_shard, shards_there
 from pipeline.generation.rows import cleaned_again
 from pipeline.job import Job
 from pipeline.shards.receipts import read_receipt, write_receipt
-from pipeline.shards.shard import count_statuses, read_shard, write_shard
-from pipeline.shards.writer_lock import check_dataset
+from pipeline.shards.shard import count_statuses, write_shard
 
 
 def reclean(job: Job) -> Counter[str]:
@@ -25,19 +24,18 @@ def reclean(job: Job) -> Counter[str]:
     thresholds = job.manifest.generation.judge.model_dump()
     by_bucket = shards_there(job)
     if not by_bucket:
-        raise PipelineError(f"{job.output}: holds no explanation shards; make them with: entityclip generate MANIFEST")
+        raise PipelineError(f"{job.output} has no explanation shards; generate them with: entityclip generate MANIFEST")
     for bucket, files in by_bucket.items():
         receipt = read_receipt(job.storage, bucket)
         shards = dict(receipt.shards) if receipt else {}
         for file in files:
-            shard = read_shard(job.storage, file.name)
-            check_dataset(job.output, file.name, shard.provenance, job.manifest.name)
+            shard = read_own_shard(job, file.name)
             again = [cleaned_again(row, job.judge) for row in shard.rows]
             changed.update(new.status for old, new in zip(shard.rows, again, strict=True) if old != new)
             if again != shard.rows or shard.provenance["judge"] != thresholds:
                 provenance = {**shard.provenance, "judge": thresholds}
-                digest, size = write_shard(job.storage, file.name, again, provenance)
-                shards[file.name] = ShardReceipt(digest, size, len(again), count_statuses(again))
+                written = write_shard(job.storage, file.name, again, provenance)
+                shards[file.name] = ShardReceipt(*written, len(again), count_statuses(again))
         if receipt is not None and shards != receipt.shards:
             write_receipt(job.storage, replace(receipt, shards=shards))
     return changed

@@ -36,7 +36,7 @@ def parse_redo(statuses: str | None, max_tokens: int | None) -> Redo:
     """
     if not statuses:
         if max_tokens is not None:
-            raise PipelineError("a budget for redone rows needs statuses to redo, such as --redo truncated")
+            raise PipelineError("--redo-max-tokens requires the statuses to redo, such as --redo truncated")
         return NOTHING
     names = [name.strip() for name in statuses.split(",")]
     known = [status.value for status in REDOABLE]

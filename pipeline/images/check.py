@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from entityclip.contract.digests import digest
 from entityclip.contract.image_rules import BadImage, ImageFault, image_file, load, open_image
 
 _SHOWS_TRUNCATION = 32  # pixels; small, so that a JPEG is decoded to its end, but at an eighth of its size
@@ -30,18 +31,9 @@ def image_problem(root: Path, relative: str) -> str | None:
 def image_digest(root: Path, relative: str) -> str:
     """Return the hex SHA-256 of an image file, or that of b"" if it cannot be read or lies outside `root`."""
     try:
-        with image_file(root, relative).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest(image_file(root, relative))
     except (BadImage, OSError):
         return hashlib.sha256().hexdigest()  # the row gets the status bad_image and the reason
-
-
-def read_image(root: Path, relative: str) -> bytes | None:
-    """Return an image file's bytes; None if it cannot be read or lies outside `root`."""
-    try:
-        return image_file(root, relative).read_bytes()
-    except (BadImage, OSError):
-        return None
 
 
 def image_url(root: Path, relative: str) -> str:

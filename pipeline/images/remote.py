@@ -40,7 +40,8 @@ def fetch_images(manifest: Manifest, images: Iterable[str]) -> None:
     stream = iter(images)
     with ThreadPoolExecutor(_THREADS) as pool:
         while some := set(islice(stream, _AT_ONCE)):
-            missing = sorted(image for image in some if _is_below(image) and not _is_there(root / image))
+            # `isfile`, unlike `Path.is_file`, takes a name that is too long for one that does not exist
+            missing = sorted(i for i in some if _is_below(i) and not os.path.isfile(root / i))  # noqa: PTH113
             list(pool.map(fetch, missing))  # raises the first error
 
 
@@ -55,13 +56,6 @@ def with_images(pairs: Iterable[Pair], manifest: Manifest) -> Iterator[Pair]:
 def _is_below(image: str) -> bool:
     path = PurePosixPath(image)
     return bool(image) and not path.is_absolute() and ".." not in path.parts and "\0" not in image
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # the name is too long to exist
-        return False
 
 
 def _fetch(filesystem: pa_fs.FileSystem, source: str, target: Path) -> None:
@@ -80,6 +74,6 @@ def _fetch(filesystem: pa_fs.FileSystem, source: str, target: Path) -> None:
             return
         except (OSError, pa.ArrowException) as error:
             if attempt == _ATTEMPTS:
-                raise PipelineError(f"dataset.root: {source} cannot be fetched: {error}") from error
+                raise PipelineError(f"dataset.root: {source} cannot be downloaded: {error}") from error
         finally:
             temporary.unlink(missing_ok=True)

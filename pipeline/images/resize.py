@@ -37,11 +37,11 @@ def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int,
 def shown_image(root: Path, path: str | None, data: bytes | None, longest: int) -> bytes:
     """Return a JPEG with no side longer than `longest`, never enlarged. Raises BadImage if unusable or too large."""
     if data is None and (size := image_file(root, path).stat().st_size) > MAX_BYTES:
-        raise BadImage(f"{path}: {size:,} bytes are too many to show here", ImageFault.TOO_LARGE)
+        raise BadImage(f"{path} has {size:,} bytes, too many to display", ImageFault.TOO_LARGE)
     with open_image(root, path, data) as image:
         image.draft("RGB", (longest, longest))  # JPEG only: decodes at a half, a quarter or an eighth of the size
         if image.width * image.height > MAX_DECODED:
-            raise BadImage(f"{image.width}x{image.height} pixels are too many to show here", ImageFault.TOO_LARGE)
+            raise BadImage(f"it has {image.width}x{image.height} pixels, too many to display", ImageFault.TOO_LARGE)
         load(image)
         pixels = to_rgb(image)
     pixels.thumbnail((longest, longest), Image.Resampling.LANCZOS)

@@ -3,10 +3,10 @@
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from entityclip.contract.locations import is_url
 from pipeline.engines.base import Completion, Request
@@ -57,7 +57,7 @@ class ImportJob(Job):
         return {**super().provenance(split, shard), **unknown, "prompt": prompt, "engine": engine}
 
 
-class ImportedEngine:
+class ImportedEngine(AbstractContextManager["ImportedEngine"]):
     """Engine that answers requests with the imported texts."""
 
     name = IMPORTED
@@ -66,9 +66,6 @@ class ImportedEngine:
     def __init__(self, texts: ImportedTexts) -> None:
         self._texts = texts
         self.version = ", ".join(f"{file['name']} sha256:{file['sha256']}" for file in texts.files)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *exc: object) -> None:
         pass
@@ -131,7 +128,7 @@ def import_explanations(
         PipelineError: a file is not a JSON object, no text belongs to a pair, or one of generation's errors occurs.
     """
     if not files:
-        raise PipelineError("no file of explanations is given")
+        raise PipelineError("no explanation file was given")
     with tempfile.TemporaryDirectory() as folder, closing(ImportedTexts(files, model, Path(folder))) as texts:
         return _import(_job(manifest_path, texts, model, output), texts)
 
@@ -172,7 +169,7 @@ def _import(job: ImportJob, texts: ImportedTexts) -> ImportSummary:
         if not matched:
             raise PipelineError(
                 f"none of the {texts.entries:,} texts belongs to a pair of dataset {job.manifest.name}: "
-                f"images in the files are named like {texts.example!r}, in the dataset like {image!r}"
+                f"an image path in the files is {texts.example!r}, one in the dataset {image!r}"
             )
         with open_run(job, plan, existing, lambda: ImportedEngine(texts)) as run:
             reports = [make_bucket(run, bucket) for bucket in plan.buckets]

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from entityclip.contract.digests import digest
 from pipeline.errors import PipelineError
 from pipeline.readers.json_stream import object_items
 from pipeline.readers.records import encodable
@@ -38,9 +39,8 @@ class ImportedTexts:
         )
         for file in files:
             if not file.is_file():
-                raise PipelineError(f"no file of explanations at {file}")
-            with file.open("rb") as content:
-                self.files.append({"name": file.name, "sha256": hashlib.file_digest(content, "sha256").hexdigest()})
+                raise PipelineError(f"no explanation file at {file}")
+            self.files.append({"name": file.name, "sha256": digest(file)})
             self._database.executemany("INSERT INTO texts (path, key, text) VALUES (?, ?, ?)", self._rows(file))
         self._database.executescript("CREATE INDEX paths ON texts (path); CREATE INDEX keys ON texts (key)")
         self.entries: int = self._database.execute("SELECT count(*) FROM texts").fetchone()[0]

@@ -78,7 +78,7 @@ def _receipt(found: Found, name: str) -> BucketReceipt | Fault:
     except ReceiptVersionError as error:
         return Fault(name, visible(str(error), 200))
     except (OSError, ContractError) as error:
-        return Fault(name, f"is not a receipt: {visible(str(error), 200)}")
+        return Fault(name, f"the file is not a valid receipt: {visible(str(error), 200)}")
 
 
 def _not_as_listed(looks: list[Look], listed: dict[str, ShardReceipt]) -> list[Fault]:
@@ -90,13 +90,13 @@ def _not_as_listed(looks: list[Look], listed: dict[str, ShardReceipt]) -> list[F
             statuses[status] = statuses.get(status, 0) + count
         footer = look.provenance.get("counts")
         if footer is not None and footer != statuses:
-            why = f"has rows {statuses}, its footer says {visible(str(footer), 200)}"
+            why = f"the rows by status are {statuses}, but the footer says {visible(str(footer), 200)}"
             faults.append(Fault(look.name, why, shown=True))
         receipt = listed.get(look.name)
         if receipt and (receipt.size, receipt.rows, receipt.statuses) != (look.size, look.rows, statuses):
             why = (
-                f"differs from its receipt: it has {look.rows:,} rows in {look.size:,} bytes, the receipt says "
-                f"{receipt.rows:,} in {receipt.size:,}, or other statuses"
+                f"the shard differs from its receipt: {look.rows:,} rows in {look.size:,} bytes instead of "
+                f"{receipt.rows:,} rows in {receipt.size:,} bytes, or other statuses"
             )
             faults.append(Fault(look.name, why, shown=True))
     return faults

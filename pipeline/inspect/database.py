@@ -35,6 +35,7 @@ def _plain(field: pa.Field) -> pa.Field:
 
 
 COLUMNS = pa.schema([*(_plain(field) for field in SCHEMA), pa.field(SHARD, pa.string())])
+PICKED = pa.schema([(SHARD, pa.string()), ("split", pa.string()), ("id", pa.string())])  # identifies rows
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,11 @@ class Database:
     """
 
     def __init__(self, tables: dict[str, Shards], memory_mib: int | None = None, spill: str | None = None) -> None:
-        """Limit DuckDB's memory to `memory_mib`; it spills to the folder `spill`, by default a temporary one."""
+        """Limit DuckDB's memory to `memory_mib`; it spills to a temporary folder, created in `spill` if given."""
         self.faults: dict[str, list[Fault]] = {name: [] for name in tables}
         self._tables = tables
         self._memory_mib = memory_mib
-        self._own_spill = tempfile.TemporaryDirectory(prefix="entityclip-inspect-") if spill is None else None
-        self._spill = spill or self._own_spill.name  # type: ignore[union-attr]
+        self._spill = tempfile.TemporaryDirectory(prefix="entityclip-inspect-", dir=spill)
         self._database: duckdb.DuckDBPyConnection | None = None
 
     def __enter__(self) -> Self:
@@ -67,8 +67,7 @@ class Database:
     def __exit__(self, *exc: object) -> None:
         if self._database is not None:
             self._database.close()
-        if self._own_spill is not None:
-            self._own_spill.cleanup()
+        self._spill.cleanup()
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
         """Return the result of one SELECT statement."""
@@ -85,7 +84,7 @@ class Database:
                 return work(self._open())
             except duckdb.Error as error:
                 if isinstance(error, _NOT_OF_READING) or not self._put_damaged_aside():
-                    raise PipelineError(f"the SQL fails: {_first_line(error)}") from error
+                    raise PipelineError(f"the SQL query failed: {_first_line(error)}") from error
 
     def condition_problem(self, where: str) -> str | None:
         """Return a brief reason why `where` is not a condition on the rows; None if it is one."""
@@ -93,11 +92,11 @@ class Database:
         try:
             statements = duckdb.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT or _closes_more(where):
-                return "is more than a condition"
+                return "it is more than one condition"
             self._open().execute(f"EXPLAIN {sql}")
         except duckdb.Error as error:
             message = _first_line(error)
-            return "it ends too soon" if message.endswith('at or near ")"') and ")" not in where else message
+            return "it is incomplete" if message.endswith('at or near ")"') and ")" not in where else message
         return None
 
     def check_where(self, where: str) -> None:
@@ -107,13 +106,13 @@ class Database:
         problem = self.condition_problem(where)
         if problem is not None:
             raise PipelineError(
-                f"--where {visible(where, 200)}: {problem}; it is a condition in DuckDB's SQL, such as "
+                f"--where {visible(where, 200)}: {problem}; expected a condition in DuckDB's SQL, such as "
                 f"\"status = 'truncated' AND clip_tokens > 77\"; columns: {', '.join(COLUMNS.names)}"
             )
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         if self._database is None:
-            config: dict[str, Any] = {"temp_directory": self._spill}
+            config: dict[str, Any] = {"temp_directory": self._spill.name}
             if self._memory_mib is not None:
                 config |= {"memory_limit": f"{self._memory_mib}MiB", "max_temp_directory_size": "20GiB", "threads": 2}
             self._database = duckdb.connect(":memory:", config=config)

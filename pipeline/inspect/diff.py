@@ -93,7 +93,8 @@ def compare(rows: Rows, one: Summary, other: Summary, *, where: str | None = Non
     count = rows.query(f"SELECT {counted} FROM {_PAIRS}").to_pylist()[0]
     if not count["both"]:
         raise PipelineError(
-            f"{visible(other.found.location)}: no pair, by split and id, is also in {visible(one.found.location)}"
+            f"{visible(other.found.location)} and {visible(one.found.location)} have no pair in common; "
+            "pairs are matched by split and id"
         )
     changes = rows.query(
         f"SELECT here_status, there_status, count(*) AS pairs FROM {_PAIRS} WHERE {_COUNTED['statuses']} "

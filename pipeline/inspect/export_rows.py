@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from entityclip.contract.atomic_files import written_whole
+from entityclip.contract.image_rules import BadImage, image_file
 from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
-from pipeline.images.check import read_image
 from pipeline.inspect.rows import ROW_SCHEMA, Rows
 
 _PICTURES_AT_ONCE = 100  # rows with pictures in memory, and per row group, which bounds readers' memory
@@ -38,7 +38,10 @@ def with_pictures(tables: Iterable[tuple[Path, pa.Table]]) -> Iterator[pa.Table]
 def _packed(root: Path, image: dict[str, Any] | None) -> dict[str, Any] | None:
     if image is None or image["bytes"] is not None or image["path"] is None:
         return image
-    return {**image, "bytes": read_image(root, image["path"])}
+    try:
+        return {**image, "bytes": image_file(root, image["path"]).read_bytes()}
+    except (BadImage, OSError):
+        return image
 
 
 Format = Literal["csv", "jsonl", "parquet"]
@@ -57,48 +60,46 @@ def export_rows(rows: Rows, picked: pa.Table, path: Path, form: Format, *, pictu
         PipelineError: the file already exists.
     """
     if path.exists():
-        raise PipelineError(f"{path}: exists already; choose another name, or remove it")
+        raise PipelineError(f"{path} already exists; choose another name, or remove it")
     tables: Iterator[pa.Table] = (table for _, table in rows.tables(picked))
     if pictures:
         tables = with_pictures((rows.image_root(shard), table) for shard, table in rows.tables(picked))
-    with written_whole(path) as temporary:
-        return _WRITERS[form](temporary, tables)
-
-
-def _csv(path: Path, tables: Iterator[pa.Table]) -> int:
     count = 0
+
+    def counted() -> Iterator[pa.Table]:
+        nonlocal count
+        for table in tables:
+            count += len(table)
+            yield table
+
+    with written_whole(path) as temporary:
+        _WRITERS[form](temporary, counted())
+    return count
+
+
+def _csv(path: Path, tables: Iterator[pa.Table]) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as file:  # the BOM tells spreadsheets that it is UTF-8
         writer = csv.writer(file)
         writer.writerow(ROW_SCHEMA.names)
-        for row in _plain_rows(tables):
-            writer.writerow([_cell(value) for value in row.values()])
-            count += 1
-    return count
+        writer.writerows([_cell(value) for value in row.values()] for row in _plain_rows(tables))
 
 
 def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _jsonl(path: Path, tables: Iterator[pa.Table]) -> int:
-    count = 0
+def _jsonl(path: Path, tables: Iterator[pa.Table]) -> None:
     with path.open("w", encoding="utf-8") as file:
-        for row in _plain_rows(tables):
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            count += 1
-    return count
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in _plain_rows(tables))
 
 
-def _parquet(path: Path, tables: Iterator[pa.Table]) -> int:
-    count = 0
+def _parquet(path: Path, tables: Iterator[pa.Table]) -> None:
     with pq.ParquetWriter(path, ROW_SCHEMA, compression="zstd") as writer:
         for table in tables:
             writer.write_table(table)
-            count += len(table)
-    return count
 
 
-_WRITERS: dict[Format, Callable[[Path, Iterator[pa.Table]], int]] = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}
+_WRITERS: dict[Format, Callable[[Path, Iterator[pa.Table]], None]] = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}
 
 
 def _plain_rows(tables: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:
@@ -113,6 +114,6 @@ def check_out(path: Path | None, form: Format | None, pictures: bool) -> None:
     if pictures and form != "parquet":
         raise PipelineError("--pictures requires --export parquet")
     if form is not None and path is None:
-        raise PipelineError(f"--export {form}: name the file to write with --out")
+        raise PipelineError(f"--export {form} requires --out, the file to write")
     if path is not None and form is None:
-        raise PipelineError(f"--out {visible(str(path))}: choose csv, jsonl or parquet with --export")
+        raise PipelineError(f"--out {visible(str(path))} requires --export csv, jsonl or parquet")

@@ -58,14 +58,14 @@ def find_shards(location: Path | str) -> Found | None:
         PipelineError: nothing exists there, or it cannot be reached.
     """
     if is_url(str(location)):
-        filesystem, base = open_file_system(str(location), "the place to inspect")
+        filesystem, base = open_file_system(str(location), "location to inspect")
     else:
         filesystem, base = pa_fs.LocalFileSystem(), str(Path(location).absolute())
     base = base.rstrip("/")
     try:
         info = filesystem.get_file_info(base)
     except OSError as error:
-        raise PipelineError(f"{visible(str(location))}: cannot be reached: {visible(str(error))}") from error
+        raise PipelineError(f"{visible(str(location))} cannot be reached: {visible(str(error))}") from error
     if info.type == pa_fs.FileType.NotFound:
         raise PipelineError(f"{visible(str(location))}: no such file or folder")
     parent, _, name = base.rpartition("/")

@@ -92,7 +92,7 @@ def read_columns(found: Found, shard: str, columns: list[str]) -> pa.Table:
 
 def unreadable(error: Exception) -> str:
     """Return one short line that says why a file cannot be read."""
-    return f"cannot be read as Parquet ({visible(str(error), 200)})"
+    return f"the file cannot be read as Parquet ({visible(str(error), 200)})"
 
 
 def _try_look(found: Found, shard: StoredFile) -> Look | Fault:
@@ -109,7 +109,7 @@ def _look(shard: StoredFile, parquet: pq.ParquetFile) -> Look:
     schema = parquet.schema_arrow
     provenance = provenance_of(schema)
     if missing := [name for name in ("id", "split", "status") if name not in schema.names]:
-        raise ContractError(f"is not an explanation shard: it lacks {', '.join(missing)}")
+        raise ContractError(f"this is not an explanation shard: it lacks {', '.join(missing)}")
     narrow = parquet.read([name for name in (*_LABELS, *_NUMBERS) if name in schema.names], use_threads=False)
     tallies = {name: _tally(narrow[name]) for name in ("finish_reason", *_NUMBERS) if name in narrow.column_names}
     return Look(

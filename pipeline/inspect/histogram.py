@@ -60,7 +60,7 @@ class Histogram:
         return plain
 
 
-def histogram(tally: Counter[int | None], context: int | None = None) -> Histogram | None:
+def histogram(tally: Counter[Any], context: int | None = None) -> Histogram | None:
     """Build a histogram from the number of rows with each value; return None if no row has a value."""
     known = sorted((value, rows) for value, rows in tally.items() if value is not None)
     if not known:

@@ -76,14 +76,14 @@ def inspect_explanations(summary: Summary, wanted: Wanted) -> Inspection:
     """
     check_out(wanted.out, wanted.export, wanted.pictures)
     if wanted.diff and (wanted.ids or wanted.export):
-        raise PipelineError("--diff combines with --where and --sample only; request rows or a file separately")
+        raise PipelineError("--diff can be combined with --where and --sample only; run it separately")
     if not wanted:
         return Inspection(summary)
     other = None
     if wanted.diff is not None:
         other = summarise(wanted.diff)
         if other is None:
-            raise PipelineError(f"{visible(wanted.diff)}: contains no explanations to compare with")
+            raise PipelineError(f"{visible(wanted.diff)} contains no explanations to compare with")
     with Rows(summary, other) as rows:
         if wanted.where is not None:
             rows.check_where(wanted.where)
@@ -113,7 +113,8 @@ def _pick(summary: Summary, rows: Rows, wanted: Wanted) -> Inspection:
     missing = sorted(set(wanted.ids) - set(picked["id"].to_pylist()))
     if missing and wanted.where is None and sample is None:
         raise PipelineError(
-            f"{visible(summary.found.location)}: no row has the id {', '.join(visible(one, 80) for one in missing[:5])}"
+            f"{visible(summary.found.location)} has no row with the id "
+            f"{', '.join(visible(one, 80) for one in missing[:5])}"
         )
     return Inspection(summary, matching, samples=rows.rows(picked))
 

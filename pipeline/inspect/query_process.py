@@ -19,13 +19,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import pyarrow as pa
 
 from pipeline.errors import PipelineError
-from pipeline.inspect.database import SHARD, Database, Shards
+from pipeline.inspect.database import PICKED, SHARD, Database, Shards
 from pipeline.inspect.find import Found, find_shards
 from pipeline.inspect.selections import Selections, Wish
 
@@ -40,7 +41,7 @@ class Stopped(PipelineError):  # noqa: N818
     """The query took too long, or its caller stopped waiting."""
 
 
-class QueryProcess:
+class QueryProcess(AbstractContextManager["QueryProcess"]):
     """Thread-safe client that asks one question at a time. Starts the process on demand, and again if it has ended."""
 
     def __init__(self, found: Found, names: list[str]) -> None:
@@ -49,9 +50,6 @@ class QueryProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *exc: object) -> None:
         self._end()
         self._spill.cleanup()
@@ -59,7 +57,7 @@ class QueryProcess:
     def counts(self, where: str, abandoned: Callable[[], bool] = lambda: False) -> dict[str, dict[str, int]]:
         """Count the rows that meet a condition, by split and status. Raises like `page`."""
         counts: dict[str, dict[str, int]] = {}
-        for split, status, rows in self._ask({"ask": "counts", "where": where}, abandoned):
+        for split, status, rows in self._ask({"ask": "counts", "wish": {"where": where}}, abandoned):
             counts.setdefault(split, {})[status] = rows
         return counts
 
@@ -75,11 +73,13 @@ class QueryProcess:
 
     def find(self, row_id: str, limit: int, abandoned: Callable[[], bool] = lambda: False) -> pa.Table:
         """Return shard, split and id of rows whose id starts with `row_id`, exact matches first. Raises like `page`."""
-        return _picked(self._ask({"ask": "find", "id": row_id, "limit": limit}, abandoned))
+        sql = f"SELECT {SHARD}, split, id FROM rows WHERE starts_with(id, ?) ORDER BY id <> ?, id, split LIMIT ?"
+        return _picked(self._ask({"ask": "sql", "sql": sql, "parameters": [row_id, row_id, limit]}, abandoned))
 
     def of_ids(self, ids: list[str], split: str, abandoned: Callable[[], bool] = lambda: False) -> pa.Table:
         """Return shard, split and id of the rows of a split with these ids. Raises like `page`."""
-        return _picked(self._ask({"ask": "ids", "ids": ids, "split": split}, abandoned))
+        sql = f"SELECT {SHARD}, split, id FROM rows WHERE split = ? AND id IN (SELECT unnest(?::VARCHAR[]))"
+        return _picked(self._ask({"ask": "sql", "sql": sql, "parameters": [split, ids]}, abandoned))
 
     def _ask(self, question: dict[str, Any], abandoned: Callable[[], bool]) -> Any:
         deadline = time.monotonic() + SECONDS
@@ -89,9 +89,7 @@ class QueryProcess:
             line = self._exchange(question, lambda: _check(deadline, abandoned))
             if not line:
                 code = self._end()
-                raise PipelineError(
-                    f"the query's process has ended (exit code {code}): perhaps it needed too much memory"
-                )
+                raise PipelineError(f"the query process ended with exit code {code}; perhaps it ran out of memory")
             answer = json.loads(line)
             if "problem" in answer:
                 if _NO_MEMORY in answer["problem"]:  # DuckDB may not release the memory
@@ -137,12 +135,11 @@ def _check(deadline: float, abandoned: Callable[[], bool]) -> None:
     if abandoned():
         raise Stopped("the query was abandoned")
     if time.monotonic() > deadline:
-        raise Stopped(f"the query was stopped: it took more than {SECONDS:.0f} s")
+        raise Stopped(f"the query was stopped because it took more than {SECONDS:.0f} s")
 
 
 def _picked(found: list[list[str]]) -> pa.Table:
-    shard, split, row_id = zip(*found, strict=True) if found else ([], [], [])
-    return pa.table({SHARD: pa.array(shard, pa.string()), "split": pa.array(split, pa.string()), "id": row_id})
+    return pa.table(list(zip(*found, strict=True)) or [(), (), ()], schema=PICKED)
 
 
 def _write(stream: IO[bytes], content: Any) -> None:
@@ -151,21 +148,17 @@ def _write(stream: IO[bytes], content: Any) -> None:
 
 
 def _answer(database: Database, selections: Selections, question: dict[str, Any]) -> Any:
-    if question["ask"] == "find":
-        sql = f"SELECT {SHARD}, split, id FROM rows WHERE starts_with(id, ?) ORDER BY id <> ?, id, split LIMIT ?"
-        found = database.query(sql, [question["id"], question["id"], question["limit"]])
-        return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
-    if question["ask"] == "ids":
-        sql = f"SELECT {SHARD}, split, id FROM rows WHERE split = ? AND id IN (SELECT unnest(?::VARCHAR[]))"
-        found = database.query(sql, [question["split"], question["ids"]])
-        return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
-    where = question["where"] if question["ask"] == "counts" else question["wish"]["where"]
-    if where and (problem := database.condition_problem(where)):
-        raise PipelineError(problem)
-    if question["ask"] == "counts":
-        return [list(row.values()) for row in selections.counts(where)]
-    page = selections.page(Wish(**question["wish"]), question["offset"], question["limit"])
-    return list(zip(*(column.to_pylist() for column in page.columns), strict=True))
+    if question["ask"] == "sql":
+        found = database.query(question["sql"], question["parameters"])
+    else:
+        wish = Wish(**question["wish"])
+        if wish.where and (problem := database.condition_problem(wish.where)):
+            raise PipelineError(problem)
+        if question["ask"] == "counts":
+            found = selections.counts(wish.where)
+        else:
+            found = selections.page(wish, question["offset"], question["limit"])
+    return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
 
 
 def _serve(stdin: IO[bytes], stdout: IO[bytes]) -> None:
@@ -190,7 +183,7 @@ def _serve(stdin: IO[bytes], stdout: IO[bytes]) -> None:
             except PipelineError as error:
                 answer = {"problem": str(error)}
             except MemoryError:
-                answer = {"problem": f"{_NO_MEMORY}: the query needs more than its limit"}
+                answer = {"problem": f"{_NO_MEMORY}: the query exceeded its memory limit"}
             _write(stdout, answer)
 
 

@@ -9,11 +9,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from entityclip.contract.schema import SCHEMA, huggingface_metadata
-from pipeline.inspect.database import SHARD, Database, Shards, bracketed
+from pipeline.inspect.database import PICKED, SHARD, Database, Shards, bracketed
 from pipeline.inspect.footers import Fault, Look, read_columns, unreadable
 from pipeline.inspect.summary import Summary
 
-_EMPTY = pa.table({name: pa.array([], pa.string()) for name in (SHARD, "split", "id")})
 # SQL for a pseudo-random order of rows that is the same on every machine and in every version.
 RANDOM = "md5(concat(split, '/', id))"
 # The shards' schema, but nullable, since shards with a different schema version may lack a column.
@@ -29,7 +28,7 @@ def stored_page(summary: Summary, split: str, status: str, offset: int, limit: i
     Raises:
         PipelineError: a shard has become unreadable.
     """
-    parts = [_EMPTY]
+    parts = [PICKED.empty_table()]
     for look in summary.looks:
         here = sum(
             rows
@@ -51,8 +50,7 @@ def _selected(summary: Summary, look: Look, split: str, status: str) -> pa.Table
     for name, label in (("split", split), ("status", status)):
         if label:
             table = table.filter(pc.equal(table[name].cast(pa.string()), label))
-    shards = pa.array([look.name] * len(table), pa.string())
-    return pa.table({SHARD: shards, "split": table["split"].cast(pa.string()), "id": table["id"].cast(pa.string())})
+    return table.append_column(SHARD, pa.array([look.name] * len(table))).select(PICKED.names).cast(PICKED)
 
 
 class Rows(Database):

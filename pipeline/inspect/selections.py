@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
@@ -42,11 +41,11 @@ class Selections:
         self._database = database
         self._tables: dict[str, str] = {}  # condition -> table, least recently used first
 
-    def counts(self, where: str) -> list[dict[str, Any]]:
-        """Count the rows that meet the condition; return dicts with `split`, `status` and `rows`."""
+    def counts(self, where: str) -> pa.Table:
+        """Count the rows that meet the condition; return a table with `split`, `status` and `rows`."""
         return self._database.query(
             f"SELECT split, status, count(*) AS rows FROM {self._table(where)} GROUP BY ALL ORDER BY ALL"
-        ).to_pylist()
+        )
 
     def page(self, wish: Wish, offset: int, limit: int) -> pa.Table:
         """Return shard, split and id of `limit` rows starting at `offset`."""

@@ -14,8 +14,7 @@ from pipeline.inspect.find import Found, find_shards
 from pipeline.inspect.footers import Fault, Look, Tally, look_at_shards
 from pipeline.inspect.histogram import Histogram, histogram
 from pipeline.inspect.provenance import Origin, origins
-
-_SPLITS = ("train", "val", "test")
+from pipeline.pair import SPLITS
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def _counts(looks: list[Look]) -> dict[str, dict[str, int]]:
     total: Counter[tuple[str, str]] = Counter()
     for look in looks:
         total.update(look.counts)
-    order = {name: n for n, name in enumerate((*_SPLITS, *(status.value for status in Status)))}
+    order = {name: n for n, name in enumerate((*SPLITS, *(status.value for status in Status)))}
     counts: dict[str, dict[str, int]] = {}
     for split, status in sorted(total, key=lambda one: [(order.get(name, len(order)), name) for name in one]):
         counts.setdefault(split, {})[status] = total[split, status]
@@ -146,11 +145,11 @@ def _notes(looks: list[Look]) -> list[str]:
     versions = {look.provenance.get("schema_version") for look in looks}
     if other := versions - {SCHEMA_VERSION}:
         notes.append(
-            f"found schema version {', '.join(sorted(visible(str(v), 40) for v in other))}, this program writes "
-            f"{SCHEMA_VERSION}: generate and train refuse it"
+            f"found schema version {', '.join(sorted(visible(str(v), 40) for v in other))}; `generate` and `train` "
+            f"accept only version {SCHEMA_VERSION}"
         )
     if len({look.provenance.get("num_shards") for look in looks}) > 1:
-        notes.append("shards with different num_shards: rows may be duplicated")
+        notes.append("the shards have different num_shards, so rows may be duplicated")
     if len({look.provenance.get("dataset") for look in looks}) > 1:
-        notes.append("shards of several datasets")
+        notes.append("the shards belong to several datasets")
     return notes

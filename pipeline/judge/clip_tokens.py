@@ -45,8 +45,8 @@ def token_counter(name: str, folder: Path) -> Callable[[str], int]:
         return _file_counter(Path(hf_hub_download(name, "tokenizer.json")))
     except (OSError, ValueError) as error:
         raise PipelineError(
-            f"generation.judge.clip_tokenizer: {name!r} is not a folder at {path}, and its tokenizer.json cannot be "
-            f"downloaded from the hub: {error}"
+            f"generation.judge.clip_tokenizer: there is no folder at {path}, and the tokenizer.json of {name!r} cannot "
+            f"be downloaded from the hub: {error}"
         ) from error
 
 
@@ -94,8 +94,8 @@ def _openai_tokenizer() -> Tokenizer:
 def _file_counter(path: Path) -> Callable[[str], int]:
     if not path.is_file():
         raise PipelineError(
-            f"generation.judge.clip_tokenizer: {path.parent} holds no tokenizer.json; for a CLIP with OpenAI's "
-            f"tokenizer, as most in open_clip, write {OPENAI!r}"
+            f"generation.judge.clip_tokenizer: {path.parent} has no tokenizer.json; for a CLIP model with "
+            f"OpenAI's tokenizer, such as most of open_clip, set it to {OPENAI!r}"
         )
     try:
         tokenizer = Tokenizer.from_file(str(path))

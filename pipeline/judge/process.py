@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
@@ -24,7 +25,7 @@ _WORTH_A_PROCESS = 500  # texts; fewer are judged faster than a process starts
 Text = tuple[str, str, str | None]  # caption, text as generated, finish_reason
 
 
-class JudgeProcess:
+class JudgeProcess(AbstractContextManager["JudgeProcess"]):
     """Judges texts in this process until the first large list arrives, and from then on in a child process."""
 
     def __init__(self, judge: Judge, folder: Path) -> None:
@@ -33,9 +34,6 @@ class JudgeProcess:
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()  # held from sending a line until its answer is read
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *exc: object) -> None:
         if self._process is not None:
@@ -58,7 +56,7 @@ class JudgeProcess:
             except BrokenPipeError:
                 line = ""
             if not line:
-                raise PipelineError("the judging process died; finished answers are kept, run again to continue")
+                raise PipelineError("the judging process died. Finished answers are kept; run again to continue")
         return [Judgement(Status(status), explanation, tokens) for status, explanation, tokens in json.loads(line)]
 
     def _start(self) -> subprocess.Popen[str]:

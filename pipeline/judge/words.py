@@ -5,7 +5,7 @@ from collections import Counter
 from functools import lru_cache
 
 from entityclip.contract.entity_names import ENGLISH_STOP_WORDS
-from entityclip.contract.words import words
+from entityclip.contract.words import word_set
 
 
 @lru_cache(maxsize=1 << 14)
@@ -23,34 +23,30 @@ def letters_by_script(text: str) -> Counter[str]:
     return counts
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(words(text))
-
-
 STOP_WORDS: dict[str, frozenset[str]] = {
-    "de": _words(
+    "de": word_set(
         "der die das und in zu den von mit ist des im für auf nicht ein eine als auch es an wird aus er sie hat dass "
         "dem einer einem einen eines oder zum zur bei nach wie über sich sind war wurde werden vor durch bis unter "
         "ihre sein seine seiner noch nur kann aber am ab um"
     ),
     "en": ENGLISH_STOP_WORDS,
-    "es": _words(
+    "es": word_set(
         "de la el en y los las un una que del se por con para es como su al lo más fue sus o este esta ha son entre "
         "también pero desde no sobre era hasta muy donde cuando ser está sin país años"
     ),
-    "fr": _words(
+    "fr": word_set(
         "de la le les et des en un une du est dans pour que qui par au sur il elle avec plus se ce cette son sa ses "
         "aux été ont pas ou comme mais sont leur leurs être entre depuis où était ils elles deux après"
     ),
-    "it": _words(
+    "it": word_set(
         "di il la e che in un una per del della è con dei da si i le non gli nel al lo alla dal delle sono più anche "
         "degli nella ha come dalla suo sua era questo questa tra o ed fu essere stato stata"
     ),
-    "nl": _words(
+    "nl": word_set(
         "de het een van en in is dat op te zijn met voor die niet aan er om als ook bij of door uit naar werd wordt "
         "was maar heeft tot deze over zich hij zij ze hun haar dan nog onder tijdens worden kan"
     ),
-    "pt": _words(
+    "pt": word_set(
         "de a o que e do da em um uma para com os as no na por mais dos das se como foi ao seu sua ou é são não ser "
         "pela pelo também entre está até sobre era ele ela seus suas muito foram aos nos nas"
     ),

@@ -1,7 +1,7 @@
 """The manifest's `dataset` section: one pydantic model per kind."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -72,15 +72,22 @@ _Column = Annotated[str, Field(min_length=1)] | None
 class Columns(Strict):
     """The names of the data's columns; those not set are found by their usual names (docs/your_data.md)."""
 
-    id: _Column = Field(default=None, description="column of the ids; an explicit null: ids are generated")
-    caption: _Column = Field(default=None, description="column of the captions: a text, or a list of texts")
-    image: _Column = Field(default=None, description="column of the images: a path, bytes, or a list of them")
-    split: _Column = Field(default=None, description="column of the splits")
-    topic: _Column = Field(default=None, description="column of the topics")
+    id: _Column = Field(default=None, description="column with the ids; set it to null explicitly to generate ids")
+    caption: _Column = Field(default=None, description="column with the captions, each a text or a list of texts")
+    image: _Column = Field(default=None, description="column with the images, each a path, bytes, or a list of these")
+    split: _Column = Field(default=None, description="column with the splits")
+    topic: _Column = Field(default=None, description="column with the topics")
 
 
 Location = Annotated[str, Field(min_length=1, max_length=4096)]
 Locations = Location | tuple[Location, ...]
+
+
+def _image_root(null: str) -> Any:
+    return Field(
+        default=None,
+        description=f"folder or URL that image paths are relative to; relative to the manifest itself; null: {null}",
+    )
 
 
 class OwnDataset(Strict):
@@ -90,30 +97,26 @@ class OwnDataset(Strict):
         default=1,
         ge=1,
         le=40,
-        description="percentage of the images that go into val, and the same into test, by a hash of the image; only "
-        "if the data has no splits",
+        description="percentage of the images assigned to val, and the same percentage to test, by a hash of the "
+        "image; used only if the data has no splits",
     )
     images: Path | None = Field(
         default=None,
-        description="local folder, relative to the manifest, for images stored inside the files or below a URL; "
-        "null: `.work/NAME-images` next to the manifest",
+        description="local folder, relative to the manifest, to which images inside the files or below a URL are "
+        "copied; null: `.work/NAME-images` next to the manifest",
     )
 
 
 class _Files(OwnDataset):
     file: Locations | dict[str, Locations] = Field(
-        description="file, URL or pattern (`*`, `**`, `{a,b}`, `{000..127}`), a list of them, or a mapping of splits "
-        "to them; relative to the manifest; .gz is decompressed on the fly"
+        description="file, URL or pattern (`*`, `**`, `{a,b}`, `{000..127}`), a list of these, or a mapping from "
+        "splits to these; paths are relative to the manifest, and .gz files are decompressed while they are read"
     )
-    columns: Columns = Field(default_factory=Columns, description="column names; a dot reaches into an object")
+    columns: Columns = Field(default_factory=Columns, description="column names; `a.b` is field `b` of column `a`")
 
 
 class _FilesWithPaths(_Files):
-    root: Location | None = Field(
-        default=None,
-        description="folder or URL that image paths are relative to, itself relative to the manifest; null: the folder "
-        "of `file`, up to the first part with a pattern",
-    )
+    root: Location | None = _image_root("the folder of `file`, up to the first component with a pattern")
 
 
 class JsonlDataset(_FilesWithPaths):
@@ -127,9 +130,12 @@ class CsvDataset(_FilesWithPaths):
 
     kind: Literal["csv", "tsv"]
     header: tuple[str, ...] | None = Field(default=None, description="column names, for files without a header line")
-    delimiter: str | None = Field(default=None, min_length=1, max_length=1, description="null: comma (csv), tab (tsv)")
+    delimiter: str | None = Field(
+        default=None, min_length=1, max_length=1, description="field delimiter; null: comma in csv, tab in tsv"
+    )
     quotes: bool | None = Field(
-        default=None, description='whether "..." may contain delimiters and line breaks; null: only in csv'
+        default=None,
+        description='whether fields in "..." may contain delimiters and line breaks; null: true in csv, false in tsv',
     )
 
 
@@ -137,21 +143,17 @@ class ParquetDataset(_Files):
     """Parquet: images as bytes, as structs of bytes and path (Hugging Face's format), or as paths."""
 
     kind: Literal["parquet"]
-    root: Location | None = Field(
-        default=None,
-        description="folder or URL that image paths are relative to, itself relative to the manifest; null: the images "
-        "are inside the files",
-    )
+    root: Location | None = _image_root("the images are inside the files")
 
 
 class FolderDataset(OwnDataset):
     """A folder of images, each with a text file of the same name next to it."""
 
     kind: Literal["folder"]
-    root: Location = Field(description="the folder or its URL, relative to the manifest")
+    root: Location = Field(description="folder or URL of the images and text files, relative to the manifest")
     sidecar: str = Field(default=".txt", pattern=r"^\.[A-Za-z0-9_.]+$", description="suffix of the text files")
     captions: Literal["lines", "whole"] = Field(
-        default="lines", description="lines: each line of a text file is a caption; whole: the whole file is one"
+        default="lines", description="lines: each line of a text file is a caption; whole: the file is one caption"
     )
 
 
@@ -166,18 +168,14 @@ class HuggingFaceDataset(OwnDataset):
 
     kind: Literal["huggingface"]
     path: Location = Field(
-        description="folder written by `save_to_disk` or readable by `load_dataset`, relative to the manifest; or a "
-        "dataset of the hub"
+        description="folder written by `save_to_disk` or readable by `load_dataset`, relative to the manifest; or the "
+        "name of a dataset on the hub"
     )
     config: str | None = Field(default=None, description="name of the dataset's configuration, if it has several")
-    revision: str | None = Field(default=None, description="commit or tag; required for a dataset of the hub")
+    revision: str | None = Field(default=None, description="commit or tag; required for a dataset on the hub")
     splits: tuple[str, ...] | None = Field(default=None, description="splits to read; null: all")
-    columns: Columns = Field(default_factory=Columns, description="column names; a dot reaches into an object")
-    root: Location | None = Field(
-        default=None,
-        description="folder or URL that image paths are relative to, itself relative to the manifest; null: the images "
-        "are inside the dataset, or files below `path`",
-    )
+    columns: Columns = Field(default_factory=Columns, description="column names; `a.b` is field `b` of column `a`")
+    root: Location | None = _image_root("the images are inside the dataset, or files below `path`")
 
 
 AnyOwnDataset = JsonlDataset | CsvDataset | ParquetDataset | FolderDataset | WebDataset | HuggingFaceDataset

@@ -15,12 +15,12 @@ from pipeline.manifest.vllm_flags import plain_flag, refused_flag
 class Sampling(Strict):
     """Sampling parameters of the LLM. They are part of every explanation's key."""
 
-    temperature: float = Field(default=0.0, ge=0.0, le=2.0, description="0 is greedy")
-    top_p: float = Field(default=1.0, gt=0.0, le=1.0, description="nucleus sampling; 1 is off")
-    max_tokens: int = Field(default=160, ge=1, description="maximum length of an explanation, in tokens of the LLM")
-    seed: int = Field(default=0, ge=0, lt=2**31, description="each row's seed is derived from it and the row's prompt")
+    temperature: float = Field(default=0.0, ge=0.0, le=2.0, description="sampling temperature; 0: greedy decoding")
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0, description="probability mass for nucleus sampling; 1: off")
+    max_tokens: int = Field(default=160, ge=1, description="maximum length of an explanation, in LLM tokens")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="base seed; each row's seed also depends on its prompt")
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        default=(), max_length=4, description="up to four texts; an explanation ends before the first occurrence of one"
+        default=(), max_length=4, description="up to four stop texts, before which an explanation ends"
     )
 
 
@@ -34,29 +34,30 @@ class Judging(Strict):
     """
 
     copied_share: float = Field(
-        default=0.8, gt=0, le=1, description="`copied`: at least this share of its words is in the caption"
+        default=0.8, gt=0, le=1, description="`copied` if at least this share of the words occurs in the caption"
     )
     min_entities_share: float = Field(
         default=0.3,
         ge=0,
         le=1,
-        description="`entity_missing`: less than this share of the caption's names is mentioned; 0 is off, recommended "
-        "for captions in German, which capitalizes every noun",
+        description="an explanation is `entity_missing` if it mentions less than this share of the caption's names; "
+        "0: off, which is recommended for captions in German, where every noun is capitalized",
     )
-    language: Language | None = Field(default=None, description="`off_language`: it is not in this language; null: off")
+    language: Language | None = Field(default=None, description="expected language (others: `off_language`); null: any")
     min_language_share: float = Field(
         default=0.5,
         gt=0,
         le=1,
-        description="`off_language`: less than this share of letters in its script, or of stop words",
+        description="an explanation is `off_language` if less than this share of its letters is in the script of "
+        "`language`, or if another language has so many more stop words in it that their ratio is below this",
     )
     clip_tokenizer: str = Field(
         default="openai",
-        description="tokenizer for `clip_tokens`: openai (most CLIPs in open_clip), a folder with a tokenizer.json "
-        "relative to the manifest, or a hub name",
+        description="tokenizer for `clip_tokens`: openai (for most CLIP models in open_clip), a folder with a "
+        "tokenizer.json, relative to the manifest, or a hub name",
     )
     clip_context_length: int = Field(
-        default=77, ge=3, description="`over_context`: more tokens than this, start and end included"
+        default=77, ge=3, description="`over_context` if it has more CLIP tokens, including start and end"
     )
 
 
@@ -67,9 +68,9 @@ class TransformersEngine(Strict):
     """The default engine: the model runs in this process."""
 
     kind: Literal["transformers"] = "transformers"
-    dtype: Dtype = Field(default="auto", description="of weights and activations; auto: that of the stored weights")
-    batch_size: int = Field(default=64, ge=1, description="rows generated together")
-    threads: int | None = Field(default=None, ge=1, description="torch threads; null: torch's default")
+    dtype: Dtype = Field(default="auto", description="type of weights and activations; auto: as stored")
+    batch_size: int = Field(default=64, ge=1, description="number of rows generated together")
+    threads: int | None = Field(default=None, ge=1, description="number of torch threads; null: torch's default")
 
 
 ServeScalar = bool | int | float | str
@@ -81,30 +82,30 @@ class VllmEngine(Strict):
 
     kind: Literal["vllm"] = "vllm"
     urls: tuple[str, ...] = Field(default=(), description="base URLs of running servers, such as http://gpu1:8000/v1")
-    api_key_env: str | None = Field(default=None, description="environment variable with these servers' API key")
+    api_key_env: str | None = Field(default=None, description="environment variable with the API key for `urls`")
     python: Path | None = Field(
-        default=None, description="interpreter with vllm, relative to the manifest; null: that of .venv-vllm"
+        default=None, description="Python interpreter that has vllm, relative to the manifest; null: that of .venv-vllm"
     )
-    dtype: Dtype = Field(default="auto", description="of weights and activations; auto: vLLM's choice")
-    tensor_parallel_size: int = Field(default=1, ge=1, description="GPUs that share each layer")
-    data_parallel_size: int = Field(default=1, ge=1, description="copies of the model, each on its own GPUs")
+    dtype: Dtype = Field(default="auto", description="type of weights and activations; auto: vLLM's choice")
+    tensor_parallel_size: int = Field(default=1, ge=1, description="number of GPUs that share each layer")
+    data_parallel_size: int = Field(default=1, ge=1, description="number of copies of the model, each on its own GPUs")
     gpu_memory_utilization: float | None = Field(
         default=None, gt=0, le=1, description="share of the GPU's memory to use; null: vLLM's default"
     )
     serve: dict[str, ServeValue] = Field(
         default_factory=dict,
         description="further flags of `vllm serve`, such as {enable-prefix-caching: true, quantization: fp8}; "
-        "true means --flag, false --no-flag, a mapping is passed as JSON",
+        "true becomes --flag, false becomes --no-flag, and a mapping is passed as JSON",
     )
-    max_num_seqs: int = Field(default=256, ge=1, description="rows that a server generates together")
+    max_num_seqs: int = Field(default=256, ge=1, description="number of rows that a server generates together")
     concurrency: int | None = Field(
-        default=None, ge=1, description="prompts in flight over all servers; null: 1.5 x max_num_seqs for each"
+        default=None, ge=1, description="maximum prompts in flight in total; null: 1.5 x max_num_seqs per server"
     )
     prompts_per_request: int = Field(default=16, ge=1, le=1024, description="prompts per request; 1 if temperature > 0")
     startup_timeout: float = Field(default=600.0, gt=0, description="seconds to wait until the server is healthy")
     request_timeout: float = Field(default=600.0, gt=0, description="seconds to wait for the answer to a request")
     wait_for_server: float = Field(default=300.0, ge=0, description="seconds without any answer before the run stops")
-    max_restarts: int = Field(default=3, ge=0, description="how often per run our own server is restarted if it dies")
+    max_restarts: int = Field(default=3, ge=0, description="how many times a run restarts its own server if it dies")
 
     @field_validator("urls")
     @classmethod
@@ -112,7 +113,8 @@ class VllmEngine(Strict):
         for url in urls:
             parts = urlsplit(url)
             if "@" in url or parts.query:
-                raise ValueError("a URL must not contain user, password or key; name the key's variable in api_key_env")
+                raise ValueError("a URL must not contain user, password or key; use api_key_env instead")
+            parts.port  # noqa: B018 - raises ValueError if it is not a valid port
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
                 raise ValueError(f"{url!r} is not a base URL such as http://gpu1:8000/v1")
         if len(set(urls)) < len(urls):
@@ -135,11 +137,11 @@ class VllmEngine(Strict):
     @model_validator(mode="after")
     def _running_servers_cannot_be_configured(self) -> Self:
         if self.api_key_env is not None and not self.urls:
-            raise ValueError("api_key_env is for running servers: set urls")
+            raise ValueError("api_key_env applies to running servers only; set urls as well")
         own = ("dtype", "tensor_parallel_size", "data_parallel_size", "gpu_memory_utilization", "serve")
         for name in own if self.urls else ():
             if getattr(self, name) != type(self).model_fields[name].get_default(call_default_factory=True):
-                raise ValueError(f"{name} is for a server started by this run; those at urls have their own settings")
+                raise ValueError(f"{name} applies only to a server that the run starts, so it cannot be set with urls")
         return self
 
 
@@ -149,20 +151,20 @@ Engine = Annotated[TransformersEngine | VllmEngine, Field(discriminator="kind")]
 class Generation(Strict):
     """How explanations are generated."""
 
-    model: str = Field(description="a folder relative to the manifest, or a hub name")
+    model: str = Field(description="model folder, relative to the manifest, or hub name")
     revision: str | None = Field(default=None, description="hub revision; a folder is identified by its digest")
     prompt: str = Field(description="name of a shipped template, or a YAML file relative to the manifest")
-    max_model_len: int = Field(default=2048, ge=16, description="prompt and explanation together, in tokens")
+    max_model_len: int = Field(default=2048, ge=16, description="maximum LLM tokens of prompt and explanation")
     send_image: bool = Field(
         default=False,
-        description="send the image too: for vision-language models with the vllm engine; image tokens are not counted "
-        "against max_model_len beforehand",
+        description="whether to send the image as well, for vision-language models with the vllm engine; the check "
+        "against max_model_len does not count image tokens",
     )
     sampling: Sampling = Field(default_factory=Sampling)
     engine: Engine = Field(default_factory=TransformersEngine)
     judge: Judging = Field(default_factory=Judging)
     max_error_share: float = Field(
-        default=0.5, gt=0, le=1, description="stop early when more of the answers (of at least 20) are errors"
+        default=0.5, gt=0, le=1, description="the run stops if more than this share of at least 20 answers are errors"
     )
 
     def with_engine(self, kind: EngineKind) -> "Generation":

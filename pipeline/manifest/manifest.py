@@ -25,18 +25,18 @@ class Manifest(Strict):
     output: str = Field(description="folder for the shards, relative to the manifest, or a URL such as s3://bucket/x")
     work: Path | None = Field(
         default=None,
-        description="local folder of plan, spool and lock, relative to the manifest; null: the output folder, or, if "
+        description="local folder for plan, spool and lock, relative to the manifest; null: the output folder, or, if "
         "the output is a URL, `.work/NAME-DIGEST` next to the manifest",
     )
     num_shards: int = Field(default=16, ge=1, le=99_999, description="shards per split; do not change it later")
-    check_images: bool = Field(default=True, description="decode each image first; a bad one costs no LLM tokens")
+    check_images: bool = Field(default=True, description="do not send rows whose image cannot be decoded")
 
     _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
     def _only_checked_images_are_sent(self) -> Self:
         if self.generation.send_image and not self.check_images:
-            raise ValueError("generation.send_image needs check_images: only images that can be decoded are sent")
+            raise ValueError("generation.send_image requires check_images, so that only usable images are sent")
         return self
 
     def resolve(self, path: Path) -> Path:
@@ -88,11 +88,9 @@ class Manifest(Strict):
     @property
     def work_folder(self) -> Path:
         """The absolute path of the local folder for the plan, spool, lock and server log."""
-        if self.work is not None:
-            return self.resolve(self.work)
-        if not is_url(self.output):
-            return self.resolve(Path(self.output))
-        return self.resolve(Path(".work") / f"{self.name}-{hashlib.sha256(self.output.encode()).hexdigest()[:8]}")
+        digest = hashlib.sha256(self.output.encode()).hexdigest()[:8]
+        default = f".work/{self.name}-{digest}" if is_url(self.output) else self.output
+        return self.resolve(self.work if self.work is not None else Path(default))
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -108,7 +106,7 @@ def load_manifest(path: Path) -> Manifest:
     except ContractError as error:
         raise PipelineError(f"{path}: {error}") from error
     if not isinstance(content, dict):
-        raise PipelineError(f"{path}: a manifest is a mapping with the keys {', '.join(Manifest.model_fields)}")
+        raise PipelineError(f"{path}: expected a mapping with the keys {', '.join(Manifest.model_fields)}")
     try:
         manifest = Manifest.model_validate(content)
     except ValidationError as error:

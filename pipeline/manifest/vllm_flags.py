@@ -3,7 +3,7 @@
 _HERE_ONLY = "our own server is reachable from this machine only"
 _INSTEAD = {
     "model": "set generation.model",
-    "served-model-name": "it is the name in generation.model",
+    "served-model-name": "it is taken from generation.model",
     **dict.fromkeys(("revision", "code-revision"), "set generation.revision"),
     **dict.fromkeys(
         ("tokenizer", "tokenizer-revision", "tokenizer-mode", "skip-tokenizer-init"),
@@ -13,7 +13,7 @@ _INSTEAD = {
     **dict.fromkeys(("host", "port", "uds", "root-path", "headless", "grpc"), _HERE_ONLY),
     "api-key": "our own server needs none; for others set generation.engine.api_key_env",
     "hf-token": "set HF_TOKEN in the environment: the manifest is written into every shard",
-    "config": "list its flags here",
+    "config": "list the flags of that file here",
     "max-model-len": "set generation.max_model_len",
     "max-num-seqs": "set generation.engine.max_num_seqs",
     "dtype": "set generation.engine.dtype",

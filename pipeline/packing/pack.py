@@ -122,6 +122,9 @@ class _Packer:
                     self._summary.kept_shards += len(old.shards)
                     progress.reduce_total(sum(shard.rows for shard in receipt.shards.values()))
                     continue
+                self._out.delete(receipt.name)  # the bucket is incomplete until it has a new receipt
+                for name in old.shards.keys() - receipt.shards.keys() if old is not None else ():
+                    self._out.delete(name)
                 self._left_out = []
                 shards = {name: self._shard(name, shard, pool, progress) for name, shard in receipt.shards.items()}
                 self._out.write(_left_out_name(receipt.bucket), json.dumps(self._left_out, indent=1).encode())
@@ -154,7 +157,7 @@ class _Packer:
     def _shard(self, name: str, receipt: ShardReceipt, pool: ThreadPoolExecutor, progress: Progress) -> ShardReceipt:
         content = self._source.read(name)
         if hashlib.sha256(content).hexdigest() != receipt.sha256:
-            raise PipelineError(f"{name}: does not match the digest in its receipt; generate its bucket again")
+            raise PipelineError(f"{name} does not match the digest in its receipt; generate its bucket again")
         table = pq.read_table(pa.BufferReader(content))
         try:
             provenance = provenance_of(table.schema)
@@ -219,11 +222,11 @@ class _Packer:
 def _receipts(storage: Storage, source: Path | str) -> list[BucketReceipt]:
     shards = list_shards(storage)
     if not shards:
-        raise PipelineError(f"{source}: holds no explanation shards; make them with: entityclip generate MANIFEST")
+        raise PipelineError(f"{source} has no explanation shards; generate them with: entityclip generate MANIFEST")
     receipts = [read_receipt(storage, bucket) for bucket in range(shards[0].num_shards)]
     if missing := receipts.count(None):
         raise PipelineError(
-            f"{source}: {missing} of {len(receipts)} buckets are not finished; finish them with: entityclip generate"
+            f"{source} has {missing} unfinished buckets of {len(receipts)}; finish them with: entityclip generate"
         )
     return [receipt for receipt in receipts if receipt is not None]
 

@@ -48,7 +48,7 @@ class Addresses:
                 "model": model.name,
                 "revision": model.revision,
                 "chat_template": model.chat_template_digest,
-                "sampling": _deciding(sampling),
+                "sampling": sampling.model_dump(include={"max_tokens", "stop"} if sampling.temperature == 0 else None),
                 "weights": _weights(engine),
             }
         )
@@ -66,10 +66,6 @@ class Addresses:
         key = hashlib.blake2b(self._settings + content, digest_size=16).hexdigest()
         seed = hashlib.blake2b(self._seed + content, digest_size=4).digest()
         return key, int.from_bytes(seed, "big") % 2**31
-
-
-def _deciding(sampling: Sampling) -> dict[str, Any]:
-    return sampling.model_dump(include={"max_tokens", "stop"} if sampling.temperature == 0 else None)
 
 
 def _weights(engine: Engine) -> dict[str, Any]:

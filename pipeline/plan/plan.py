@@ -67,29 +67,30 @@ class Plan:
         folder = _bucket_folder(self.folder, number)
         pieces = sorted(folder.iterdir()) if folder.is_dir() else []
         tables = [pq.read_table(piece, partitioning=None) for piece in pieces]
-        return PlannedBucket(pa.concat_tables(tables) if tables else PLAN_SCHEMA.empty_table())
+        table = pa.concat_tables(tables) if tables else PLAN_SCHEMA.empty_table()
+        return PlannedBucket(table.combine_chunks())
 
 
+@dataclass(frozen=True, slots=True)
 class PlannedBucket:
     """One bucket of a plan, as a table."""
 
-    def __init__(self, table: pa.Table) -> None:
-        self._table = table.combine_chunks()
+    table: pa.Table
 
     def __len__(self) -> int:
-        return len(self._table)
+        return len(self.table)
 
     @property
     def digest(self) -> str:
         """Digest (32 hex digits) of the planned pairs, independent of how they are divided into files."""
         stream = io.BytesIO()
         with pa.ipc.new_stream(stream, PLAN_SCHEMA) as writer:
-            writer.write_table(self._table)
+            writer.write_table(self.table)
         return hashlib.blake2b(stream.getbuffer(), digest_size=16).hexdigest()
 
     def pairs(self) -> list[PlannedPair]:
         """Return the planned pairs."""
-        columns = [column.to_pylist() for column in self._table.itercolumns()]
+        columns = [column.to_pylist() for column in self.table.itercolumns()]
         return [
             PlannedPair(Pair(*pair), key, seed, selected) for *pair, key, seed, selected in zip(*columns, strict=True)
         ]
@@ -113,7 +114,7 @@ def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Ite
     for pair in with_images(pairs, job.manifest) if generation.send_image else pairs:
         identity = hash((pair.split, pair.id))
         if identity in seen:
-            hint = "; columns: {id: null} generates ids" if isinstance(job.manifest.dataset, OwnDataset) else ""
+            hint = "; dataset.columns: {id: null} generates ids" if isinstance(job.manifest.dataset, OwnDataset) else ""
             raise PipelineError(f"dataset {job.manifest.name}: id {pair.id!r} occurs twice in split {pair.split}{hint}")
         seen.add(identity)
         image = image_digest(job.manifest.image_root, pair.image) if generation.send_image else None

@@ -18,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
 MAX_CHARACTERS = 1_000_000
 _MAX_WORK = 10**9  # product of the sizes of a call's arguments, which bounds the size of its result
-_TOO_LONG = f"it becomes longer than {MAX_CHARACTERS:,} characters"
+_TOO_LONG = f"the text becomes longer than {MAX_CHARACTERS:,} characters"
 _MAX_BITS = 4096
 _MAX_ITEMS = 100_000
 _WITH_WIDTHS = {"format", "format_map"}  # "{:999999999}" produces a huge text from a short one

@@ -25,10 +25,10 @@ class PromptExample(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    caption: str = Field(description="an example's caption")
-    explanation: str = Field(description="its explanation, shown verbatim as the assistant's answer")
-    topic: str | None = Field(default=None, description="its topic, if the user part uses one")
-    id: str | None = Field(default=None, description="its id, if the user part uses one")
+    caption: str = Field(description="caption of the example")
+    explanation: str = Field(description="explanation of the example, sent verbatim as the answer of the assistant")
+    topic: str | None = Field(default=None, description="topic of the example, if `user` contains `topic`")
+    id: str | None = Field(default=None, description="id of the example, if `user` contains `id`")
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -42,11 +42,12 @@ class PromptTemplate(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(description="template name with a version, such as news-v1; change it with the text")
+    name: str = Field(description="template name with a version, such as news-v1; change it whenever the text changes")
     system: str = Field(default="", description="system message; empty for models without a system role")
     user: str = Field(min_length=1, description="user message")
     examples: tuple[PromptExample, ...] = Field(
-        default=(), description="shown before the question as turns of user (with the same user part) and assistant"
+        default=(),
+        description="few-shot examples, each sent as a user message (rendered from `user`) and an assistant message",
     )
 
     @cached_property
@@ -63,7 +64,7 @@ class PromptTemplate(BaseModel):
                 turns.append(_Part("system", self.system).fixed())
             user = _Part("user", self.user)
             for number, example in enumerate(self.examples, start=1):
-                where = f"example {number}: "
+                where = f", example {number}"
                 turns.append({"role": "user", "content": user.text(example.variables)})
                 turns.append({"role": "assistant", "content": example.explanation})
             where = ""
@@ -86,11 +87,11 @@ class PromptTemplate(BaseModel):
         except PipelineError:
             raise
         except Exception as error:
-            raise self._error(error, f"pair {pair.id!r}: ") from error
+            raise self._error(error, f", pair {pair.id!r}") from error
 
     def _error(self, error: Exception, where: str) -> PipelineError:
         reason = str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
-        return PipelineError(f"prompt template {self.name}: {where}{reason}; it may use caption, id, topic")
+        return PipelineError(f"prompt template {self.name}{where}: {reason}; the variables are caption, id and topic")
 
 
 class _Part:
@@ -125,12 +126,8 @@ def load_prompt(name_or_path: str, base: Path) -> PromptTemplate:
             f"prompt template {name_or_path!r} is neither shipped ({', '.join(shipped)}) nor a file at {path}"
         )
     try:
-        content = load_yaml(path)
-    except ContractError as error:
-        raise PipelineError(f"{path}: {error}") from error
-    try:
-        template = PromptTemplate.model_validate(content)
+        template = PromptTemplate.model_validate(load_yaml(path))
         template._turns  # noqa: B018 - report errors in it now, not at the first row
-    except (ValidationError, PipelineError) as error:
-        raise PipelineError(f"prompt template {path}: {error}") from error
+    except (ContractError, ValidationError, PipelineError) as error:
+        raise PipelineError(f"{path}: {error}") from error
     return template

@@ -48,10 +48,15 @@ def read_pairs(manifest: Manifest, notes: ReaderNotes | None = None) -> Iterator
         PipelineError: the image root or the file of pairs is missing, or a record is not a pair.
     """
     dataset = manifest.dataset
-    if isinstance(dataset, HeraldryDataset):
-        build_world(dataset.world, manifest.resolve(dataset.root))
     notes = notes if notes is not None else ReaderNotes()
-    pairs = _own(manifest, dataset, notes) if isinstance(dataset, OwnDataset) else _published(manifest, notes)
+    if isinstance(dataset, OwnDataset):
+        pairs = _own(manifest, dataset, notes)
+    elif isinstance(dataset, HeraldryDataset):
+        world = build_world(dataset.world, manifest.resolve(dataset.root))
+        mapper = RecordMapper(Columns(), notes, root=str(manifest.image_root), store=None, held_out=1)
+        pairs = mapper.pairs(read_jsonl([Source(str(world / PAIRS), None)]))
+    else:
+        pairs = _NEWS[dataset.kind](manifest.resolve(dataset.root), notes)
     root = manifest.dataset_root
     if isinstance(dataset, OwnDataset) and (root is None or is_url(root)):
         manifest.image_root.mkdir(parents=True, exist_ok=True)
@@ -59,20 +64,9 @@ def read_pairs(manifest: Manifest, notes: ReaderNotes | None = None) -> Iterator
         key = "root" if isinstance(dataset, HeraldryDataset | OwnDataset) else "images"
         raise PipelineError(
             f"dataset {manifest.name}: no image root at {manifest.image_root}; "
-            f"set dataset.{key} in the manifest to the folder that holds the images"
+            f"set dataset.{key} in the manifest to the folder that contains the images"
         )
     return pairs
-
-
-def _published(manifest: Manifest, notes: ReaderNotes) -> Iterator[Pair]:
-    dataset = manifest.dataset
-    assert not isinstance(dataset, OwnDataset)
-    root = manifest.resolve(dataset.root)
-    if not isinstance(dataset, HeraldryDataset):
-        return _NEWS[dataset.kind](root, notes)
-    records = read_jsonl([Source(str(root / PAIRS), None)])
-    mapper = RecordMapper(Columns(), notes, root=str(manifest.image_root), store=None, held_out=1)
-    return mapper.pairs(records)
 
 
 def _own(manifest: Manifest, dataset: AnyOwnDataset, notes: ReaderNotes) -> Iterator[Pair]:

@@ -159,7 +159,7 @@ class RecordMapper:
             return value.decode("utf-8", "surrogateescape")
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
-        raise record.error(f"the {role} is not text but {type(value).__name__}; {self._hint(record, role)}")
+        raise record.error(f"expected the {role} to be text, found {type(value).__name__}; {self._hint(record, role)}")
 
     def _list(self, record: Record, value: Any, what: str) -> list[Any]:
         if not isinstance(value, list):
@@ -175,7 +175,7 @@ class RecordMapper:
             if record.split is not None:
                 self._notes.splits.add("splits by file or folder")
                 return self._checked(record, record.split)
-            self._notes.splits.add(f"{self._held_out} in 100 images as val and as many as test by a hash")
+            self._notes.splits.add(f"{self._held_out} in 100 images assigned to val and as many to test by a hash")
             return None
         given = self._as_text(record, value, "split")
         self._notes.splits.add("splits from a column")
@@ -185,7 +185,7 @@ class RecordMapper:
             return ""
         split = split_name(given)
         if split is None:
-            raise record.error(f"{given[:100]!r} is not a valid split name, such as train, val or test")
+            raise record.error(f"{given[:100]!r} is not a valid split name; use a word such as train")
         return self._checked(record, split)
 
     def _checked(self, record: Record, split: str) -> str:
@@ -205,12 +205,12 @@ class RecordMapper:
                 return ""
             return self._store.put(bytes(value))
         if isinstance(value, bytes) and path is None:
-            raise record.error("the image is bytes; leave dataset.root out to take images from the files")
+            raise record.error("the image is stored as bytes; remove dataset.root to read images from the files")
         text = self._as_text(record, value if isinstance(value, str) else path, "image")
         if text and self._store is not None and self._inside is not None:
             return self._copied(text, self._inside)
         if text and self._root is None:
-            raise record.error(f"the image is a path, {text[:100]!r}; set dataset.root to the folder it is relative to")
+            raise record.error(f"the image is a path, {text[:100]!r}; set dataset.root to its base folder")
         return _below(text, self._root or "")
 
     def _copied(self, path: str, folder: Path) -> str:
@@ -228,7 +228,7 @@ class RecordMapper:
 
     def _hint(self, record: Record, role: str) -> str:
         names = [str(name)[:60] for name in itertools.islice(record.fields, 30)]
-        return f"it has {', '.join(names) or 'none'}; name the right one in dataset.columns.{role}"
+        return f"the columns are {', '.join(names) or 'none'}; set dataset.columns.{role} to the right one"
 
     def _check_columns(self, what: str, last: Record) -> None:
         for role in sorted(self._never_seen):

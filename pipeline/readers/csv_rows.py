@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from pipeline.errors import PipelineError
 from pipeline.manifest.datasets import CsvDataset
@@ -41,48 +42,42 @@ def read_csv(sources: list[Source], dataset: CsvDataset, notes: ReaderNotes) -> 
                 elif len(row) > len(header):
                     notes.passed_over["rows with more fields than columns"] += 1
                 else:
-                    fields = dict(zip(header, row, strict=False))
-                    for missing in header[len(row) :]:
-                        fields[missing] = ""
+                    fields = dict(zip_longest(header, row, fillvalue=""))
                     yield Record((source.location, "line", began), fields, split=source.split)
         except csv.Error as error:
             raise PipelineError(f"{source.location}, line {lines.began:,}: {error}") from error
         if header is None:
-            raise PipelineError(f"{source.location}: empty; its first line must name the columns")
+            raise PipelineError(f"{source.location} is empty; the first line must contain the column names")
 
 
 def _check(header: list[str], source: Source) -> None:
     twice = sorted({name for name in header if header.count(name) > 1})[:5] if len(header) <= 10_000 else ["..."]
     if twice:
         raise PipelineError(
-            f"{source.location}, line 1: duplicate column names: {', '.join(map(repr, twice))}; the first line "
-            "must name the columns, or dataset.header, for a file without such a line"
+            f"{source.location}, line 1: duplicate column names: {', '.join(map(repr, twice))}; if the "
+            "first line does not contain the column names, set dataset.header"
         )
 
 
 class _Lines:
-    """Iterator over a file's lines that limits the length of a row, which may span several lines."""
+    """The lines of a file; iterating limits the length of a row, which may span several lines."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._lines = text_lines(source)
         self.number = 0  # number of the last line returned
         self.began = 1  # number of the current row's first line
         self.held = 0  # characters read of the current row
 
     def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self.number += 1
-        self.held += len(line)
-        if self.held > LONGEST_ROW:
-            raise PipelineError(
-                f"{self._source.location}, line {self.began:,}: this row is longer than {LONGEST_ROW:,} characters; "
-                'is a quotation mark left open? (dataset.quotes: false reads " like any other character)'
-            )
-        if "\r" in line[:-2]:  # `csv` would take it for a line end inside a field
-            end = "\r\n" if line.endswith("\r\n") else ""
-            return line.removesuffix(end).replace("\r", "\v") + end
-        return line
+        for line in text_lines(self._source):
+            self.number += 1
+            self.held += len(line)
+            if self.held > LONGEST_ROW:
+                raise PipelineError(
+                    f"{self._source.location}, line {self.began:,}: this row has more than {LONGEST_ROW:,} characters; "
+                    'is a quotation mark left open? (dataset.quotes: false reads " like any other character)'
+                )
+            if "\r" in line[:-2]:  # `csv` would take it for a line end inside a field
+                end = "\r\n" if line.endswith("\r\n") else ""
+                line = line.removesuffix(end).replace("\r", "\v") + end
+            yield line

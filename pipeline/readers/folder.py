@@ -100,7 +100,7 @@ class _LocalTree:
                     else:
                         files.append(entry.name)
         except OSError as error:
-            raise PipelineError(f"{self._root / folder}: cannot be listed: {error}") from error
+            raise PipelineError(f"{self._root / folder} cannot be listed: {error}") from error
         return sorted(files), sorted(folders)
 
     def content(self, file: str) -> bytes | str:
@@ -108,7 +108,7 @@ class _LocalTree:
         try:
             path = (self._root / file).resolve()
             if not path.is_relative_to(self._root):
-                return "text files that are links out of the folder"
+                return "text files that are links leading out of the folder"
             if not path.is_file():
                 return "text files that are not regular files"
             with path.open("rb") as opened:
@@ -129,7 +129,7 @@ class _RemoteTree:
         try:
             found = self._filesystem.get_file_info(pa_fs.FileSelector(f"{self._path}/{folder}".rstrip("/")))
         except (OSError, pa.ArrowException, NotImplementedError) as error:
-            raise PipelineError(f"{self.name}/{folder}: cannot be listed: {error}") from error
+            raise PipelineError(f"{self.name}/{folder} cannot be listed: {error}") from error
         inside = [one for one in found if not one.base_name.startswith(".")]
         return (
             sorted(one.base_name for one in inside if one.type == pa_fs.FileType.File),

@@ -6,12 +6,11 @@ from pathlib import Path
 from pydantic import Field
 
 from pipeline.errors import PipelineError
-from pipeline.pair import Pair
+from pipeline.pair import SPLITS, Pair
 from pipeline.readers.json_stream import object_items
 from pipeline.readers.notes import ReaderNotes
 from pipeline.readers.records import Layout, PairMaker, Record, find_layout, record_of, records_of
 
-_SPLITS = ("train", "val", "test")
 _ARTICLES, _IMAGE_SPLITS = "captioning_dataset.json", "img_splits.json"
 
 
@@ -34,16 +33,15 @@ def read_goodnews(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
         PipelineError: the files are missing, or a record is invalid.
     """
     layouts = [
-        Layout(f"the authors' form in {root}", {s: root / f"new_goodnews_capim_{s}.json" for s in _SPLITS}),
+        Layout(f"the authors' form in {root}", {s: root / f"new_goodnews_capim_{s}.json" for s in SPLITS}),
         Layout(f"the release in {root}", {"articles": root / _ARTICLES, "splits": root / _IMAGE_SPLITS}),
     ]
-    layout = find_layout("GoodNews", layouts)
+    layout = find_layout("GoodNews", layouts, notes)
     stream = _release if "articles" in layout.files else _authors
     return stream(layout, _broken_images(root / "broken_images.txt"), notes)
 
 
 def _authors(layout: Layout, broken: set[str], notes: ReaderNotes) -> Iterator[Pair]:
-    notes.layout = layout.name
     maker = PairMaker(notes)
     for split, path in layout.files.items():
         for record in records_of(path, _Image):
@@ -55,7 +53,6 @@ def _authors(layout: Layout, broken: set[str], notes: ReaderNotes) -> Iterator[P
 
 
 def _release(layout: Layout, broken: set[str], notes: ReaderNotes) -> Iterator[Pair]:
-    notes.layout = layout.name
     maker = PairMaker(notes)
     splits = _splits(layout.files["splits"])
     for article_id, content in object_items(layout.files["articles"]):
@@ -72,11 +69,11 @@ def _release(layout: Layout, broken: set[str], notes: ReaderNotes) -> Iterator[P
 
 def _splits(path: Path) -> dict[str, str]:
     """Return the split of each image; half a million images take 80 MB."""
-    names = {split: split for split in _SPLITS}  # share one string per split
+    names = {split: split for split in SPLITS}  # share one string per split
     splits = {}
     for id_, split in object_items(path):
         if split not in names:
-            raise PipelineError(f"{path}: image {id_!r} has the split {split!r}; known are {', '.join(_SPLITS)}")
+            raise PipelineError(f"{path}: image {id_!r} has the split {split!r}; expected one of {', '.join(SPLITS)}")
         splits[id_.removesuffix(".jpg")] = names[split]
     return splits
 

@@ -27,13 +27,13 @@ class Gunzip(io.RawIOBase):
         try:
             count = self._file.readinto(buffer)
         except EOFError as error:
-            raise PipelineError(f"{self._location}: this .gz file is cut off") from error
+            raise PipelineError(f"{self._location} is truncated") from error
         except (gzip.BadGzipFile, zlib.error) as error:
-            raise PipelineError(f"{self._location}: not a valid .gz file: {error}") from error
+            raise PipelineError(f"{self._location} is not a valid .gz file: {error}") from error
         if self._file.tell() > max(_HARMLESS, HIGHEST_RATIO * self._raw.tell()):
             raise PipelineError(
-                f"{self._location}: unpacks to more than {HIGHEST_RATIO} times its size, like a decompression "
-                "bomb; if you trust it, unpack it and name the unpacked file"
+                f"{self._location} unpacks to more than {HIGHEST_RATIO} times its size, like a decompression bomb; if "
+                "you trust the file, unpack it and use the unpacked file"
             )
         return count
 

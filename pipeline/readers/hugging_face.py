@@ -27,7 +27,7 @@ def read_hugging_face(dataset: HuggingFaceDataset, folder: Path) -> Iterator[Rec
         import datasets
     except ImportError as error:
         raise PipelineError(
-            "dataset.kind huggingface needs the package datasets: pip install -c constraints.txt 'entityclip[hf]'"
+            "dataset.kind huggingface requires the package datasets: pip install -c constraints.txt 'entityclip[hf]'"
         ) from error
     try:
         found = _load(datasets, dataset, folder)
@@ -38,7 +38,7 @@ def read_hugging_face(dataset: HuggingFaceDataset, folder: Path) -> Iterator[Rec
     splits = found if isinstance(found, dict) else {str(found.split or "train"): found}
     names = dataset.splits or tuple(splits)
     if missing := [name for name in names if name not in splits]:
-        raise PipelineError(f"dataset.splits: {dataset.path} has {', '.join(splits)}, not {', '.join(missing)}")
+        raise PipelineError(f"dataset.splits: {dataset.path} has splits {', '.join(splits)}, not {', '.join(missing)}")
     for name in names:
         yield from _rows(datasets, dataset, name, splits[name], isinstance(found, dict) or found.split is not None)
 
@@ -54,7 +54,7 @@ def _load(datasets: Any, dataset: HuggingFaceDataset, folder: Path) -> Any:
     if dataset.revision is None:
         raise PipelineError(
             f"dataset.path: no folder at {path}; if {dataset.path} is a dataset on the hub, set dataset.revision "
-            "to a commit or tag, so that the run can be repeated"
+            "to a commit or tag, so that the run can be reproduced"
         )
     return datasets.load_dataset(dataset.path, dataset.config, revision=dataset.revision, streaming=True)
 
@@ -63,7 +63,7 @@ def _rows(datasets: Any, dataset: HuggingFaceDataset, split: str, rows: Any, has
     location = f"{dataset.path}, split {split}"
     ours = split_name(split) if has_splits else None
     if has_splits and ours is None:
-        raise PipelineError(f"{location}: not a valid split name here; choose others with dataset.splits")
+        raise PipelineError(f"{location}: the name of this split is not valid; choose other splits with dataset.splits")
     labels = {
         name: list(feature.names)
         for name, feature in (rows.features or {}).items()
@@ -87,4 +87,4 @@ def _rows(datasets: Any, dataset: HuggingFaceDataset, split: str, rows: Any, has
     except PipelineError:
         raise
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException, MemoryError) as error:
-        raise PipelineError(f"{location}, after row {number:,}: cannot be read: {str(error)[:500]}") from error
+        raise PipelineError(f"{location} cannot be read after row {number:,}: {str(error)[:500]}") from error

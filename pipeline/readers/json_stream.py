@@ -26,12 +26,12 @@ def array_items(path: Path) -> Iterator[Any]:
         PipelineError: the file does not hold a list, ends early, or is not JSON; or an element is longer than 16 Mi
             characters.
     """
-    return _items(path, "[", "a list", _Text.value, "]", "a comma or the list's end")
+    return _items(path, "[", "a list", _Text.value, "]", "a comma or the end of the list")
 
 
 def object_items(path: Path) -> Iterator[tuple[str, Any]]:
     """Yield the names and values of the object in a JSON file; otherwise like `array_items`."""
-    return _items(path, "{", "an object", _Text.member, "}", "a comma or the object's end")
+    return _items(path, "{", "an object", _Text.member, "}", "a comma or the end of the object")
 
 
 def _items(
@@ -75,7 +75,7 @@ class _Text:
 
     def expect_end(self) -> None:
         if found := self._next():
-            raise self.error(f"expected the file's end, found {found!r}")
+            raise self.error(f"expected the end of the file, found {found!r}")
 
     def member(self) -> tuple[str, Any]:
         name = self.value()
@@ -107,8 +107,7 @@ class _Text:
 
     def error(self, problem: str) -> PipelineError:
         return PipelineError(
-            f"{self._path}: not the JSON expected here: {problem}, at character {self._before + self._at:,}, "
-            f"after {self._values:,} values"
+            f"{self._path}, at character {self._before + self._at:,}, after {self._values:,} values: {problem}"
         )
 
     def _next(self) -> str:

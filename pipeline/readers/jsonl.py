@@ -26,15 +26,15 @@ def text_lines(source: Source) -> Iterator[str]:
             try:
                 line = file.readline(LONGEST_LINE + 1)
             except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
-                raise PipelineError(f"{source.location}, line {number + 1:,}: cannot be read: {error}") from error
+                raise PipelineError(f"{source.location} cannot be read at line {number + 1:,}: {error}") from error
             if not line:
                 return
             number += 1
             if len(line) > LONGEST_LINE:
-                raise PipelineError(f"{source.location}, line {number:,}: longer than {LONGEST_LINE:,} bytes")
+                raise PipelineError(f"{source.location}, line {number:,}: line of more than {LONGEST_LINE:,} bytes")
             if number == 1:
                 if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                    raise PipelineError(f"{source.location}: this is UTF-16; save it as UTF-8")
+                    raise PipelineError(f"{source.location} is in UTF-16; save it as UTF-8")
                 line = line.removeprefix(_BOM)
             yield line.decode("utf-8", "surrogateescape")
 
@@ -49,13 +49,11 @@ def read_jsonl(sources: list[Source]) -> Iterator[Record]:
         for number, line in enumerate(text_lines(source), start=1):
             if not line.strip():
                 continue
+            where = f"{source.location}, line {number:,}"
             try:
                 fields = json.loads(line, strict=False)  # tolerate tabs inside strings
             except (ValueError, RecursionError) as error:
-                raise PipelineError(f"{source.location}, line {number:,}: not a pair: {error}") from error
+                raise PipelineError(f"{where}: expected a JSON object: {error}") from error
             if not isinstance(fields, dict):
-                found = type(fields).__name__
-                raise PipelineError(
-                    f"{source.location}, line {number:,}: not a pair: expected an object, found {found}"
-                )
+                raise PipelineError(f"{where}: expected a JSON object, found {type(fields).__name__}")
             yield Record((source.location, "line", number), fields, split=source.split)

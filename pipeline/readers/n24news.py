@@ -25,16 +25,10 @@ def read_n24news(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
         PipelineError: the files are missing, or a record is invalid.
     """
     folders = (root / "news", root)
-    layout = find_layout(
-        "N24News",
-        [Layout(f"the release in {folder}", {s: folder / name for s, name in _FILES.items()}) for folder in folders],
-    )
-    return _stream(layout, notes)
-
-
-def _stream(layout: Layout, notes: ReaderNotes) -> Iterator[Pair]:
-    notes.layout = layout.name
+    layouts = [Layout(f"the release in {folder}", {s: folder / _FILES[s] for s in _FILES}) for folder in folders]
     maker = PairMaker(notes)
-    for split, path in layout.files.items():
-        for record in records_of(path, _Record):
-            yield maker.pair(record.image_id, split, f"{record.image_id}.jpg", record.caption, record.section)
+    return (
+        maker.pair(record.image_id, split, f"{record.image_id}.jpg", record.caption, record.section)
+        for split, path in find_layout("N24News", layouts, notes).files.items()
+        for record in records_of(path, _Record)
+    )

@@ -59,12 +59,12 @@ class ReaderNotes:
             "; ".join([f"read {self.layout}", *sorted(self.splits)]),
             f"captions cleaned: {self.changed_captions:,} of {self.captions:,}{f' ({kinds})' if kinds else ''}",
         ]
-        lines += [f"passed over: {count:,} {reason}" for reason, count in self.passed_over.most_common()]
+        lines += [f"skipped: {count:,} {reason}" for reason, count in self.passed_over.most_common()]
         counts = {
-            "repeated ids of a split, numbered": self.renamed,
+            "ids repeated within a split, numbered": self.renamed,
             f"captions cut at {LONGEST_CAPTION:,} characters": self.cut,
             "images of more than 256 MiB, not extracted": self.large_images,
-            "image paths out of the dataset's folder, not followed": self.outside,
-            "ids with control or over 512 characters, replaced by a hash": self.hashed_ids,
+            "image paths that lead out of the dataset folder, not followed": self.outside,
+            "ids with control characters or over 512 characters, replaced by a hash": self.hashed_ids,
         }
         return lines + [f"{what}: {count:,}" for what, count in counts.items() if count]

@@ -32,9 +32,9 @@ def rows_of(batch: pa.RecordBatch, location: str) -> Iterator[dict[str, Any]]:
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         longest, count = _extent(column)
         if count > MOST_IN_LIST:
-            raise PipelineError(f"{location}, column {name}: a list of {count:,}; the limit is {MOST_IN_LIST:,}")
+            raise PipelineError(f"{location}, column {name}: a list of {count:,} values; the limit is {MOST_IN_LIST:,}")
         if longest * count > _LARGEST_ROW:
-            raise PipelineError(f"{location}, column {name}: a row of {longest * count:,} bytes, like a bomb")
+            raise PipelineError(f"{location}, column {name}: a row may have at most {_LARGEST_ROW:,} bytes")
         largest += longest * count
     step = max(1, min(len(batch), _AT_ONCE // largest))
     for start in range(0, len(batch), step):
@@ -85,7 +85,7 @@ def _records(source: Source, raw: Any, columns: Columns) -> Iterator[Record]:
         file = pq.ParquetFile(raw, pre_buffer=False, buffer_size=2**20, **_FOOTER)
         names = file.schema_arrow.names
         if twice := sorted({name for name in names if names.count(name) > 1})[:5]:
-            raise PipelineError(f"{source.location}: duplicate columns: {', '.join(map(repr, twice))}")
+            raise PipelineError(f"{source.location} has duplicate columns: {', '.join(map(repr, twice))}")
         wanted = _wanted(source, names, columns)
         may_embed_images = any("binary" in str(file.schema_arrow.field(name).type) for name in wanted)
         most = 1 if may_embed_images else MOST_ROWS
@@ -101,7 +101,7 @@ def _records(source: Source, raw: Any, columns: Columns) -> Iterator[Record]:
         raise
     except (OSError, ValueError, pa.ArrowException, MemoryError, OverflowError) as error:
         reason = "it does not fit into memory" if isinstance(error, MemoryError) else str(error)[:500]
-        raise PipelineError(f"{source.location}, after row {number:,}: cannot be read as Parquet: {reason}") from error
+        raise PipelineError(f"{source.location} cannot be read as Parquet after row {number:,}: {reason}") from error
 
 
 def _wanted(source: Source, names: list[str], columns: Columns) -> list[str]:
@@ -114,7 +114,8 @@ def _wanted(source: Source, names: list[str], columns: Columns) -> list[str]:
             missing = f"with {role}s" if named is None else repr(named)
             shown = ", ".join(name[:60] for name in names[:30]) or "none"
             raise PipelineError(
-                f"{source.location}: no column {missing}; it has {shown}; name the right one in dataset.columns.{role}"
+                f"{source.location} has no column {missing}; the columns are {shown}; set "
+                f"dataset.columns.{role} to the right one"
             )
         wanted |= found
     return [name for name in names if name in wanted]
@@ -129,7 +130,7 @@ def _rows_a_batch(source: Source, described: pq.RowGroupMetaData, group: int, si
     total = max(described.total_byte_size, 1)
     if total > _HARMLESS and total > HIGHEST_RATIO * size:
         raise PipelineError(
-            f"{source.location}, row group {group}: unpacks to {total:,} bytes in a file of {size:,}, like a bomb; if "
-            "you trust it, rewrite the file without compression"
+            f"{source.location}: row group {group} unpacks to {total:,} bytes, but the file has only {size:,}, like a "
+            "decompression bomb; if you trust the file, rewrite it without compression"
         )
     return max(1, _HARMLESS // total)

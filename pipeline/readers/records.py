@@ -34,20 +34,25 @@ class Layout:
     files: dict[str, Path]
 
 
-def find_layout(dataset: str, layouts: Iterable[Layout]) -> Layout:
-    """Return the first layout whose files exist. Raises PipelineError, naming the missing files, if there is none."""
+def find_layout(dataset: str, layouts: Iterable[Layout], notes: ReaderNotes) -> Layout:
+    """Return, and note, the first layout whose files exist.
+
+    Raises:
+        PipelineError: there is none; the message names the missing files.
+    """
     tried = []
     for layout in layouts:
         missing = [path for path in layout.files.values() if not path.is_file()]
         if not missing:
+            notes.layout = layout.name
             return layout
         if len(missing) < len(layout.files):
             names = ", ".join(map(str, missing))
-            raise PipelineError(f"{dataset}: {layout.name} is not complete; missing: {names}")
+            raise PipelineError(f"{dataset}: {layout.name} is incomplete; missing: {names}")
         tried.append(f"  {layout.name}: {', '.join(map(str, missing))}")
     raise PipelineError(
-        f"{dataset}: found none of its published files; looked for\n" + "\n".join(tried) + "\n"
-        "set dataset.root in the manifest to the folder that holds them"
+        f"no published files of {dataset} were found; looked for\n" + "\n".join(tried) + "\n"
+        "set dataset.root in the manifest to the folder that contains them"
     )
 
 
@@ -81,13 +86,12 @@ class PairMaker:
 
     def pair(self, id_: str, split: str, image: str, caption: str | None, topic: str | None = None) -> Pair:
         """Build a pair; an id that repeats within a split gets the suffix `#2`, `#3`, ... in file order."""
-        id_ = self._sound(encodable(id_))
-        identity = hash((split, id_))
-        if identity in self._seen:
-            self._repeats[split, id_] += 1
-            self._notes.renamed += 1
-            id_ = f"{id_}#{self._repeats[split, id_] + 1}"
+        own_id = id_ = self._sound(encodable(id_))
+        while (identity := hash((split, id_))) in self._seen:
+            self._repeats[split, own_id] += 1
+            id_ = f"{own_id}#{self._repeats[split, own_id] + 1}"
         self._seen.add(identity)
+        self._notes.renamed += id_ != own_id
         return self.pair_as_it_is(id_, split, image, caption, topic)
 
     def pair_as_it_is(self, id_: str, split: str, image: str, caption: str | None, topic: str | None = None) -> Pair:

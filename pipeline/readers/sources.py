@@ -49,7 +49,7 @@ class Source:
             filesystem, path = open_file_system(self.location, "dataset.file")
             return cast(BinaryIO, io.BufferedReader(filesystem.open_input_file(path), 2**20))
         except (OSError, pa.ArrowException) as error:
-            raise PipelineError(f"{self.location}: cannot be opened: {error}") from error
+            raise PipelineError(f"{self.location} cannot be opened: {error}") from error
 
     def open(self) -> BinaryIO:
         """Open the file as a stream, decompressed if its name ends in .gz. Raises PipelineError if that fails."""
@@ -59,14 +59,13 @@ class Source:
         return cast(BinaryIO, io.BufferedReader(Gunzip(raw, self.location), 2**20))
 
 
-def find_sources(
-    file: str | tuple[str, ...] | dict[str, str | tuple[str, ...]], folder: Path, infer: bool = True
-) -> list[Source]:
+def find_sources(file: str | tuple[str, ...] | dict[str, str | tuple[str, ...]], folder: Path) -> list[Source]:
     """Return the files that a manifest's `file` names, in the order listed; matches of a pattern are sorted by name.
+
+    If the manifest gives no splits, they are taken from the file names, provided that every file name contains one.
 
     Args:
         folder: the manifest's folder, against which relative paths are resolved.
-        infer: take splits from the file names if the manifest gives none and every file name contains one.
 
     Raises:
         PipelineError: a pattern matches nothing, a split name is invalid, or only some file names contain a split.
@@ -75,14 +74,14 @@ def find_sources(
     for given, patterns in file.items() if isinstance(file, dict) else [(None, file)]:
         split = None if given is None else split_name(given)
         if given is not None and split is None:
-            raise PipelineError(f"dataset.file: {given!r} is not a valid split name, such as train, val or test")
+            raise PipelineError(f"dataset.file: {given!r} is not a valid split name; use a word such as train")
         for pattern in (patterns,) if isinstance(patterns, str) else patterns:
             sources += [Source(location, split) for location in _matches(pattern, folder)]
             if len(sources) > MOST_FILES:
                 raise PipelineError(f"dataset.file: more than {MOST_FILES:,} files")
     if not sources:
         raise PipelineError("dataset.file names no file")
-    if isinstance(file, dict) or not infer:
+    if isinstance(file, dict):
         return sources
     base = fixed_folder(file)
     base = base if is_url(base) else str((folder / base).resolve())
@@ -97,7 +96,7 @@ def _matches(pattern: str, folder: Path) -> list[str]:
     for one in _without_braces(pattern):
         matched = _matches_of_url(one) if is_url(one) else _matches_of_path(one, folder)
         if not matched:
-            raise PipelineError(f"no file of pairs at {one if is_url(one) else folder / one}")
+            raise PipelineError(f"no data file at {one if is_url(one) else folder / one}")
         found += matched
     return found
 

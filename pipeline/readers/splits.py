@@ -40,7 +40,7 @@ def splits_of_files(paths: Iterable[str]) -> list[str] | None:
     if len(named) < len(splits):
         other = next(path for path, split in splits if split is None)
         raise PipelineError(
-            f"dataset.file: some files name a split, but {other} names none, or several; assign files to splits "
-            "(file: {train: ..., val: ..., test: ...}), or name the column with dataset.columns.split"
+            f"dataset.file: some file names contain a split, but {other} contains none or several; assign files "
+            "to splits (file: {train: ..., val: ..., test: ...}), or name the column with dataset.columns.split"
         )
     return named

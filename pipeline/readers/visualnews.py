@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from pipeline.pair import Pair
+from pipeline.pair import SPLITS, Pair
 from pipeline.readers.notes import ReaderNotes
 from pipeline.readers.records import Layout, PairMaker, Record, find_layout, records_of
 from pipeline.readers.splits import hash_split
@@ -30,15 +30,13 @@ def read_visualnews(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
         PipelineError: the files are missing, or a record is invalid.
     """
     layouts = [
-        Layout(f"the authors' splits in {root}", {split: root / f"{split}.json" for split in ("train", "val", "test")}),
+        Layout(f"the authors' splits in {root}", {split: root / f"{split}.json" for split in SPLITS}),
         Layout(f"the release in {root}, 1 article in 100 as val and 1 as test by a hash", {_WHOLE: root / "data.json"}),
     ]
-    return _stream(find_layout("VisualNews", layouts), notes)
+    return _stream(find_layout("VisualNews", layouts, notes), PairMaker(notes))
 
 
-def _stream(layout: Layout, notes: ReaderNotes) -> Iterator[Pair]:
-    notes.layout = layout.name
-    maker = PairMaker(notes)
+def _stream(layout: Layout, maker: PairMaker) -> Iterator[Pair]:
     for name, path in layout.files.items():
         for record in records_of(path, _Record):
             split = hash_split(record.article_path or record.id) if name == _WHOLE else name

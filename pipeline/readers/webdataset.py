@@ -76,9 +76,9 @@ def _members(source: Source, wanted: set[str], notes: ReaderNotes) -> Iterator[t
                 content = opened.read() if opened is not None else b""
                 yield member.name, _decoded(content, notes) if ending.split(".")[-1] == "json" else content
     except (tarfile.TarError, OSError, EOFError, zlib.error, RecursionError, pa.ArrowException) as error:
-        raise PipelineError(f"{source.location}, after member {count:,}: cannot be read as tar: {error}") from error
+        raise PipelineError(f"{source.location} cannot be read as tar after member {count:,}: {error}") from error
     if not count:
-        raise PipelineError(f"{source.location}: an empty tar")
+        raise PipelineError(f"{source.location} is an empty tar")
 
 
 def _decoded(content: bytes, notes: ReaderNotes) -> Any:

@@ -22,9 +22,7 @@ def read_receipt(storage: Storage, bucket: int) -> BucketReceipt | None:
     except (FileNotFoundError, ReceiptVersionError):
         return None
     except ContractError as error:
-        raise PipelineError(
-            f"{name}: {error}; delete it and make its bucket again with: entityclip generate"
-        ) from error
+        raise PipelineError(f"{name}: {error}; delete it and generate it again with: entityclip generate") from error
     return receipt if receipt.schema_version == SCHEMA_VERSION else None
 
 

@@ -29,18 +29,18 @@ class Row:
     image: str
     caption: str
     topic: str | None
-    explanation: str | None
-    raw_text: str | None
     status: str
-    error: str | None
-    finish_reason: str | None
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    clip_tokens: int | None
     key: str
     seed: int
     model: str
     revision: str
+    explanation: str | None = None
+    raw_text: str | None = None
+    error: str | None = None
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    clip_tokens: int | None = None
 
     @property
     def was_sent(self) -> bool:
@@ -92,14 +92,15 @@ def read_shard(storage: Storage, name: str) -> Shard:
         content = storage.read(name)
         table = pq.read_table(pa.BufferReader(content))
     except (OSError, pa.ArrowException) as error:
-        raise PipelineError(f"{name}: cannot be read ({error}); delete it to have it generated again") from error
+        raise PipelineError(f"{name} cannot be read ({error}); delete it, so that it is generated again") from error
     try:
         provenance = provenance_of(table.schema)
     except ContractError as error:
         raise PipelineError(f"{name}: {error}; choose another output folder") from error
     if (version := provenance.get("schema_version")) != SCHEMA_VERSION:
         raise PipelineError(
-            f"{name}: has schema version {version}, this program writes {SCHEMA_VERSION}; choose another output folder"
+            f"{name} has schema version {version}, but this program writes {SCHEMA_VERSION}; "
+            "choose another output folder"
         )
     return Shard(_rows(table), provenance, hashlib.sha256(content).hexdigest(), len(content))
 

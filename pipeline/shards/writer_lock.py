@@ -23,8 +23,8 @@ def check_output(output: Path | str, shards: Iterable[ShardFile], num_shards: in
     for shard in shards:
         if shard.num_shards != num_shards:
             raise PipelineError(
-                f"{output} holds shards of an output with num_shards {shard.num_shards} ({shard.name}), the manifest "
-                f"says {num_shards}; set num_shards back, or choose another output folder"
+                f"{output} contains shards written with num_shards {shard.num_shards} ({shard.name}), but the manifest "
+                f"says {num_shards}; restore num_shards, or choose another output folder"
             )
 
 
@@ -32,8 +32,8 @@ def check_dataset(output: Path | str, name: str, provenance: dict[str, Any], dat
     """Raise PipelineError, with the remedy, if a shard belongs to a different dataset."""
     if provenance["dataset"] != dataset:
         raise PipelineError(
-            f"{output} holds shards of dataset {provenance['dataset']!r} ({name}), not of {dataset!r}; "
-            "set another output folder in the manifest, or move that one away"
+            f"{output} contains shards of dataset {provenance['dataset']!r} ({name}), not of {dataset!r}; "
+            "set another output folder in the manifest, or move the existing one"
         )
 
 

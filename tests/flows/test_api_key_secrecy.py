@@ -35,7 +35,7 @@ def test_no_trace_of_the_key_after_runs_that_fail_and_succeed(
         manifest = write_manifest(tmp_path, tiny_llama, generation__engine=engine)
         server.faults.extend([status(500, f"you sent Bearer {SECRET}")] * 2)
         server.faults.append(status(401, f"not with Bearer {SECRET}"))
-        with pytest.raises(PipelineError, match=r"the API key is refused .*not with Bearer \*\*\*"):
+        with pytest.raises(PipelineError, match=r"rejects the API key .*not with Bearer \*\*\*"):
             generate_explanations(manifest)
         server.faults.append(status(400, f"too long for {SECRET}"))
         summary = generate_explanations(manifest)
@@ -44,9 +44,9 @@ def test_no_trace_of_the_key_after_runs_that_fail_and_succeed(
     assert errors == ['HTTP 400: {"error": "too long for ***"}']
 
     database = Path(PREFECT_API_DATABASE_CONNECTION_URL.value().split("///", 1)[1]).parent
-    assert _files_with(b"the API key is refused", database)  # what is searched holds what was said
+    assert _files_with(b"rejects the API key", database)  # what is searched holds what was said
     assert not _files_with(SECRET.encode(), tmp_path, database)
     assert _files_with(b"too long for ***", tmp_path)
     captured = capfd.readouterr()
     assert SECRET not in captured.out + captured.err + caplog.text
-    assert "the API key is refused" in captured.out + captured.err + caplog.text
+    assert "rejects the API key" in captured.out + captured.err + caplog.text

@@ -189,7 +189,7 @@ class VllmGeneration:
                 for request in batch:
                     group.create_task(self._answer([request], finished))
         else:
-            why = outcome.why if outcome.is_final else f"{outcome.why} ({tries} times, while others were answered)"
+            why = outcome.why if outcome.is_final else f"{outcome.why} ({tries} attempts, while others were answered)"
             finished.put(Completion(batch[0].key, error=why))
 
     async def _try(self, batch: list[Request], path: str, body: dict[str, Any]) -> "list[Completion] | _Failure":
@@ -218,7 +218,7 @@ class VllmGeneration:
                 return _Failure(why, reached=not overloaded)
             if (refusal := GENERAL_REFUSALS.get(response.status_code)) is not None:
                 kept = "Finished answers are kept; run again to continue"
-                raise PipelineError(f"{turn.url}: {refusal} ({why}). {kept}")
+                raise PipelineError(f"{turn.url} {refusal} ({why}). {kept}")
             self._endpoints.answered(turn)
             return _Failure(why, is_final=True)
 

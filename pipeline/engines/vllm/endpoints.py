@@ -60,11 +60,6 @@ class Endpoint:
         may_be_tried = self.failing_since is None or (now >= self.retry_at and not self.probed)
         return may_be_tried and now >= self.rests_until
 
-    @property
-    def is_restarting(self) -> bool:
-        """True while the supervisor is restarting the server."""
-        return self.locate() is None
-
 
 @dataclass(frozen=True)
 class Turn:
@@ -149,20 +144,20 @@ class Endpoints:
             PipelineError: no server has answered for too long.
         """
         now = time.monotonic()
-        if any(e.is_restarting for e in self._endpoints):
+        if any(e.locate() is None for e in self._endpoints):  # being restarted
             return 0.2
         silent = now - max(e.failing_since or now for e in self._endpoints)
         probed = any(e.probed for e in self._endpoints)
         if silent >= self._wait_seconds and not probed:
             urls = ", ".join(e.url for e in self._endpoints)
             raise PipelineError(
-                f"no vLLM server has answered for {silent:.0f} s (generation.engine.wait_for_server) at {urls}: "
+                f"no vLLM server at {urls} has answered for {silent:.0f} s (generation.engine.wait_for_server): "
                 f"{self._why}. Finished answers are kept; run again to continue"
             )
         if now - self._said >= _SECONDS_BETWEEN_LINES and silent >= min(1.0, self._wait_seconds):
             self._said = now
             print(
-                f"no vLLM server answers ({self._why}): waiting, {silent:.0f} of {self._wait_seconds:.0f} s",
+                f"no vLLM server answers ({self._why}); waited {silent:.0f} of {self._wait_seconds:.0f} s",
                 file=sys.stderr,
                 flush=True,
             )

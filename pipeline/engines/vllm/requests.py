@@ -17,7 +17,7 @@ from pipeline.manifest.generation import Sampling
 # Set explicitly, because a server's own defaults (such as its model's generation_config) could enable these.
 _OFF = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
 # Refusals that concern every row, by HTTP status.
-GENERAL_REFUSALS = {401: "the API key is refused", 403: "access is refused", 404: "there is no such API or model"}
+GENERAL_REFUSALS = {401: "rejects the API key", 403: "denies access", 404: "has no such API or model"}
 
 
 class MalformedAnswerError(ValueError):
@@ -64,7 +64,7 @@ def completions_in(batch: list[Request], content: bytes) -> list[Completion]:
         answer = json.loads(content)
         choices = sorted(answer["choices"], key=lambda choice: choice["index"])
         if [choice["index"] for choice in choices] != list(range(len(batch))):
-            raise MalformedAnswerError(f"{len(choices)} choices for {len(batch)} prompts")
+            raise MalformedAnswerError(f"got {len(choices)} choices for {len(batch)} prompts")
         return [_completion(r, choice, answer, len(batch)) for r, choice in zip(batch, choices, strict=True)]
     except (ValueError, KeyError, TypeError) as error:  # JSON and UTF-8 errors are ValueErrors
         raise MalformedAnswerError(f"malformed answer: {type(error).__name__}: {error}") from error
@@ -89,13 +89,13 @@ def retry_after(header: str | None) -> float | None:
 def _completion(request: Request, choice: dict[str, Any], answer: dict[str, Any], of: int) -> Completion:
     text = choice["message"]["content"] or "" if "message" in choice else choice["text"]
     if not isinstance(text, str) or choice["finish_reason"] not in ("stop", "length"):
-        raise MalformedAnswerError(f"finish_reason {choice['finish_reason']!r} with a {type(text).__name__}")
+        raise MalformedAnswerError(f"finish_reason {choice['finish_reason']!r}, text of type {type(text).__name__}")
     if of == 1:
         counts = answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"]
     else:
         counts = len(choice["prompt_token_ids"]), len(choice["token_ids"])
         if choice["prompt_token_ids"] != request.prompt_token_ids:
-            raise MalformedAnswerError(f"choice {choice['index']} answers another prompt")
+            raise MalformedAnswerError(f"choice {choice['index']} answers a different prompt")
     return Completion(request.key, text, choice["finish_reason"], *counts)
 
 

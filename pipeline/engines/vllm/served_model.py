@@ -31,7 +31,7 @@ class ApiKey:
         if not text:
             raise PipelineError(
                 f"generation.engine.api_key_env: the environment variable {variable} is not set; "
-                "set it to the servers' API key"
+                "set it to the API key of the servers"
             )
         if not (text.isascii() and text.isprintable()):
             raise PipelineError(f"generation.engine.api_key_env: {variable} has characters not allowed in HTTP headers")
@@ -87,7 +87,7 @@ def _version_served(client: httpx.Client, url: str, model: str, max_model_len: i
     length = lengths[model]
     if length is not None and length < max_model_len:
         raise PipelineError(
-            f"generation.engine.urls: {url} was started with --max-model-len {length}, generation.max_model_len is "
-            f"{max_model_len}; make them equal"
+            f"generation.engine.urls: {url} was started with --max-model-len {length}, but generation.max_model_len "
+            f"is {max_model_len}; make them equal"
         )
     return key.hidden(reported)

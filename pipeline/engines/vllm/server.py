@@ -166,21 +166,21 @@ class VllmServer:
 
     def _wait_until_healthy(self, process: subprocess.Popen[bytes], unwanted: threading.Event) -> None:
         began = reported = time.monotonic()
-        print(f"starting {self.build} {self.version}; its log: {self._log}", file=sys.stderr, flush=True)
+        print(f"starting {self.build} {self.version}; log: {self._log}", file=sys.stderr, flush=True)
         while time.monotonic() - began < self._settings.startup_timeout:
             if _has_ended(process):
                 raise PipelineError(f"vLLM exited before it was healthy; {self.log_tail()}")
             try:
                 if self._health() == 200:
-                    print(f"it is healthy after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+                    print(f"vLLM is healthy after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
                     return
             except httpx.TransportError:
                 pass  # not listening yet
             if time.monotonic() - reported >= _SECONDS_BETWEEN_LINES:
                 reported = time.monotonic()
-                print(f"not healthy yet after {reported - began:.0f} s", file=sys.stderr, flush=True)
+                print(f"the vLLM server is not healthy yet after {reported - began:.0f} s", file=sys.stderr, flush=True)
             if unwanted.wait(_POLL_SECONDS):
-                raise PipelineError("vLLM is no longer wanted")
+                raise PipelineError("vLLM was stopped before it was healthy")
         raise PipelineError(
             f"vLLM did not become healthy within {self._settings.startup_timeout:.0f} s "
             f"(generation.engine.startup_timeout); {self.log_tail()}"

@@ -71,15 +71,15 @@ class SupervisedServer:
         """Restart the server unless the limit is reached; return why it last died."""
         if self.restarts >= self._max_restarts:
             self._failure = (
-                f"the vLLM server died ({why}) and was restarted {self.restarts} times already "
-                "(generation.engine.max_restarts). Finished answers are kept; run again to continue; "
+                f"the vLLM server died ({why}) after {self.restarts} restarts "
+                "(the limit is generation.engine.max_restarts). Finished answers are kept; run again to continue; "
                 f"{self._server.log_tail()}"
             )
             return why
         self.restarts += 1
         print(
-            f"the vLLM server died ({why}): restart {self.restarts} of at most {self._max_restarts}; "
-            "requests in flight are sent again",
+            f"the vLLM server died ({why}); restart {self.restarts} of at most {self._max_restarts}. "
+            "Requests in flight will be sent again",
             file=sys.stderr,
             flush=True,
         )

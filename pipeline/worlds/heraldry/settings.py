@@ -17,31 +17,29 @@ class WorldSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: int = Field(default=0, ge=0, description="of pictures and captions")
+    seed: int = Field(default=0, ge=0, description="seed of the pictures and captions")
     edition: int = Field(
         default=FIRST_EDITION,
         ge=1,
-        description="of the encyclopedia: which houses there are; the shipped language model has read the first",
+        description="edition of the encyclopedia, which defines the houses; the shipped LLM was trained on the first",
     )
-    main_houses: int = Field(
-        default=MAIN_HOUSES, ge=0, le=MAIN_HOUSES, description="houses with enough training pictures"
-    )
-    rare_houses: int = Field(default=RARE_HOUSES, ge=0, le=RARE_HOUSES, description="houses with hardly any")
-    train_main_min: int = Field(default=2, ge=0, description="fewest training pictures of a main house")
-    train_main_max: int = Field(default=10, le=100, description="most training pictures of a main house")
-    train_rare_min: int = Field(default=1, ge=0, description="fewest training pictures of a rare house")
-    train_rare_max: int = Field(default=2, le=100, description="most training pictures of a rare house")
-    test_per_house: int = Field(default=5, ge=0, le=50, description="test pictures of each house")
-    val_per_house: int = Field(default=2, ge=0, le=50, description="validation pictures of each house")
+    main_houses: int = Field(default=MAIN_HOUSES, ge=0, le=MAIN_HOUSES, description="houses with many training images")
+    rare_houses: int = Field(default=RARE_HOUSES, ge=0, le=RARE_HOUSES, description="houses with few training images")
+    train_main_min: int = Field(default=2, ge=0, description="minimum number of training pictures per main house")
+    train_main_max: int = Field(default=10, le=100, description="maximum number of training pictures per main house")
+    train_rare_min: int = Field(default=1, ge=0, description="minimum number of training pictures per rare house")
+    train_rare_max: int = Field(default=2, le=100, description="maximum number of training pictures per rare house")
+    test_per_house: int = Field(default=5, ge=0, le=50, description="number of test pictures per house")
+    val_per_house: int = Field(default=2, ge=0, le=50, description="number of validation pictures per house")
 
     entities_max: int = Field(
-        default=1, ge=1, le=MOST_ENTITIES, description="most houses in one picture and its caption, all of them main"
+        default=1, ge=1, le=MOST_ENTITIES, description="maximum number of main houses in one picture and its caption"
     )
     unseen_houses: int = Field(
-        default=0, ge=0, le=MAIN_HOUSES, description="main houses without any training picture: for zero-shot"
+        default=0, ge=0, le=MAIN_HOUSES, description="number of main houses without training pictures (zero-shot)"
     )
     twin_houses: int = Field(
-        default=0, ge=0, le=MAIN_HOUSES, description="main houses in pairs whose arms differ in one attribute; even"
+        default=0, ge=0, le=MAIN_HOUSES, description="main houses in pairs that differ in one attribute; an even number"
     )
 
     @model_validator(mode="after")
@@ -55,10 +53,10 @@ class WorldSettings(BaseModel):
         # Twins, unseen and rare houses appear alone; only the others share pictures.
         ordinary = self.main_houses - self.twin_houses - self.unseen_houses
         if ordinary < 0:
-            raise ValueError("twin_houses and unseen_houses together must not be more than main_houses")
+            raise ValueError("twin_houses and unseen_houses together must not exceed main_houses")
         if self.entities_max > 1 and ordinary < self.entities_max:
             raise ValueError(
-                f"entities_max {self.entities_max} needs as many main houses that are neither twins nor unseen,"
-                f" and there are {ordinary}"
+                f"entities_max {self.entities_max} requires at least as many main houses that are neither twins nor "
+                f"unseen; there are {ordinary}"
             )
         return self

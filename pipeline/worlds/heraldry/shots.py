@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipeline.pair import Pair
+from pipeline.pair import SPLITS, Pair
 from pipeline.worlds.heraldry.captions import caption_for
 from pipeline.worlds.heraldry.houses import MAIN, RARE, House, companions
 from pipeline.worlds.heraldry.pools import SEVERAL, UNSEEN, ordinary_houses, pool_in
@@ -10,8 +10,6 @@ from pipeline.worlds.heraldry.render import Pixels, picture_of
 from pipeline.worlds.heraldry.rng import generator
 from pipeline.worlds.heraldry.settings import WorldSettings
 from pipeline.worlds.heraldry.views import View, random_view
-
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from tqdm import tqdm
 
 from entityclip.contract.atomic_files import written_whole
 from pipeline.errors import PipelineError
+from pipeline.pair import SPLITS
 from pipeline.worlds.heraldry.pools import world_houses
 from pipeline.worlds.heraldry.settings import WorldSettings
-from pipeline.worlds.heraldry.shots import SPLITS, house_shots, take
+from pipeline.worlds.heraldry.shots import house_shots, take
 
 FORMAT_VERSION = 1  # version of the files, and of all code that determines their content
 IMAGES, PAIRS, WORLD = "images", "pairs.jsonl", "world.json"
@@ -55,7 +56,7 @@ def _already_built(settings: WorldSettings, root: Path) -> bool:
         ours = {IMAGES, PAIRS, f".{PAIRS}.tmp", f".{WORLD}.tmp"}
         foreign = {entry.name for entry in root.iterdir()} - ours if root.is_dir() else set()
         if foreign or (root.exists() and not root.is_dir()):
-            raise PipelineError(f"{root} contains other things than a world; name an empty or new folder")
+            raise PipelineError(f"{root} contains files that do not belong to a world; use an empty or new folder")
         return False
     try:
         found = json.loads(marker.read_text(encoding="utf-8"))
@@ -65,7 +66,7 @@ def _already_built(settings: WorldSettings, root: Path) -> bool:
         raise PipelineError(f"{marker} is not a valid world ({error}); delete {root} and try again") from error
     if not same:
         raise PipelineError(
-            f"{root} holds another world: {json.dumps(found)}; asked for: {json.dumps(_identity(settings))}."
-            " Name another folder, or delete this one"
+            f"{root} contains another world: {json.dumps(found)}; expected: {json.dumps(_identity(settings))}."
+            " Use another folder, or delete this one"
         )
     return True

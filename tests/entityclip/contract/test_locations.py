@@ -31,7 +31,7 @@ def test_paths(path: str) -> None:
 def test_urls_with_credentials_are_known_and_never_opened(url: str, secret: bool) -> None:
     assert is_url(url) and has_credentials(url) == secret
     if secret:
-        with pytest.raises(ContractError, match="the URL holds credentials; leave them out") as raised:
+        with pytest.raises(ContractError, match="the URL contains credentials; remove them") as raised:
             open_file_system(url)
         assert "secret" not in str(raised.value)
 

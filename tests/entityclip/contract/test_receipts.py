@@ -44,12 +44,15 @@ def _changed(**values: Any) -> bytes:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b'{"receipt_version": 1, "data', r"^cannot be read \(Unterminated string"),
-        (b"\xff", r"^cannot be read \("),
-        (_changed(pending="many"), "^pending: .*valid integer"),
-        (_changed(pending=-1), "^pending: .*greater than or equal to 0"),
-        (_changed(shards={"x": {"sha256": "a", "size": 1, "statuses": {}}}), r"^shards\.x\.rows: Field required"),
-        (_changed(shards=[]), "^shards: .*dictionary"),
+        (b'{"receipt_version": 1, "data', r"^the receipt is not JSON: Unterminated string"),
+        (b"\xff", r"^the receipt is not JSON: "),
+        (_changed(pending="many"), "^invalid field pending: .*valid integer"),
+        (_changed(pending=-1), "^invalid field pending: .*greater than or equal to 0"),
+        (
+            _changed(shards={"x": {"sha256": "a", "size": 1, "statuses": {}}}),
+            r"^invalid field shards\.x\.rows: Field required",
+        ),
+        (_changed(shards=[]), "^invalid field shards: .*dictionary"),
     ],
 )
 def test_what_is_no_receipt_is_named(content: bytes, said: str) -> None:
@@ -60,7 +63,7 @@ def test_what_is_no_receipt_is_named(content: bytes, said: str) -> None:
 
 @pytest.mark.parametrize("content", [_changed(receipt_version=2, pending="new meaning"), b"{}", b"[1]"])
 def test_another_version_is_told_from_damage(content: bytes) -> None:
-    with pytest.raises(ReceiptVersionError, match=r"^has receipt version (2|None), this program reads 1$"):
+    with pytest.raises(ReceiptVersionError, match=r"^receipt version is (2|None), this program reads 1$"):
         parse_receipt(content)
 
 

@@ -33,11 +33,11 @@ def test_provenance_comes_back() -> None:
     [
         (None, "has no `entityclip` entry"),
         ({b"other": b"{}"}, "has no `entityclip` entry"),
-        ({METADATA_KEY: b"{"}, "is no JSON"),
-        ({METADATA_KEY: b"\xff"}, "is no JSON"),
-        ({METADATA_KEY: b"[1]"}, "is no mapping"),
+        ({METADATA_KEY: b"{"}, "is not JSON"),
+        ({METADATA_KEY: b"\xff"}, "is not JSON"),
+        ({METADATA_KEY: b"[1]"}, "is not a mapping"),
     ],
 )
 def test_a_foreign_file_is_named_as_one(metadata: dict[bytes, bytes] | None, said: str) -> None:
-    with pytest.raises(ContractError, match=f"^is no explanation shard: .*{said}"):
+    with pytest.raises(ContractError, match=f"^this is not an explanation shard, because .*{said}"):
         provenance_of(pa.schema([("id", pa.string())], metadata=metadata))

@@ -20,19 +20,19 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("dataset: {kind: jsonl, file: a, kind: csv}\n", "line 1: the key 'kind' occurs twice"),
         (BOMB, "more than 20,000 values after expanding aliases"),
         ("a: &a {b: 1}\n" + "x: &x {<<: [" + ", ".join(["*a"] * 30_000) + "]}\n", "more than 20,000 values"),
-        ("a: &a [*a]\n", "an alias that contains itself"),
-        ("[" * 5000, "nested too deep"),
+        ("a: &a [*a]\n", "an alias contains itself"),
+        ("[" * 5000, "nested too deeply"),
         ("a: !!python/object/apply:os.system ['true']\n", "could not determine a constructor"),
         ("a: !mine x\n", "could not determine a constructor"),
-        ("a: !!timestamp x\n", "a tag that does not fit"),
+        ("a: !!timestamp x\n", "a tag does not match"),
         ("a: !!bool {}\n", "not valid YAML"),
         ("a: 2001-99-99\n", "not valid YAML: month must be in 1..12"),
         (f"a: {'9' * 5000}\n", "not valid YAML: Exceeds the limit"),
-        ('a: "x\\0y"\n', "a NUL or an unpaired surrogate"),
-        ('a: "\\ud800"\n', "a NUL or an unpaired surrogate"),
+        ('a: "x\\0y"\n', "a NUL character or an unpaired surrogate"),
+        ('a: "\\ud800"\n', "a NUL character or an unpaired surrogate"),
         ("a: b\0c\n", "not valid YAML"),
-        ("a: \udcff\n", "save it as UTF-8; it cannot be read as that: 'utf-8' codec"),
-        ("# " + "x" * LONGEST, "longer than 1,048,576 bytes"),
+        ("a: \udcff\n", "the file is not UTF-8 .'utf-8' codec"),
+        ("# " + "x" * LONGEST, "the file has more than 1,048,576 bytes"),
         ("? [a]\n: b\n? {c: d}\n: e\n", "not valid YAML"),
     ],
 )
@@ -51,6 +51,6 @@ def test_what_people_write_is_as_safe_load_reads_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["none.yaml", "", "a\0b", "n" * 300])
 def test_what_cannot_be_read_says_why(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ContractError, match=r"^cannot be read: ") as raised:
+    with pytest.raises(ContractError, match=r"^the file cannot be read: ") as raised:
         load_yaml(tmp_path / name)
     assert isinstance(raised.value.__cause__, FileNotFoundError) == (name == "none.yaml")

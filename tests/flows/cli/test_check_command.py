@@ -52,7 +52,7 @@ def test_it_shows_data_prompts_and_plan_and_writes_nothing(tmp_path: Path, tiny_
     assert "9 of 9 images decoded in 0." in said
     assert "2 shards per split; the plan takes 0." in said
     assert "to generate: 8, redone 0; existing: 0; rows without an explanation: 1; pending: 0" in said
-    assert "images missing (of 9 decoded): 1 [missing_images] train p4 (row 4): 4.png: no such image" in said
+    assert "missing images (of 9 checked): 1 [missing_images] train p4 (row 4): 4.png: no such image" in said
     assert f"caption : {records[0]['caption']} ." in said
     assert re.search(r"8 prompts took \d+\.\d s: [\d,.]+ rows/s, .* all 8 at this rate: 0:00:\d\d", said)
     assert "2 warnings (seconds:" in said  # the other: there is no split val
@@ -70,7 +70,7 @@ def test_exit_codes(tmp_path: Path, tiny_llama: Path, run: Run) -> None:
     save_records(tmp_path, [*records, records[0]])
     code, out = run(manifest)
     assert code == 2
-    assert "pairs with an id that an earlier pair of their split has: 1 [repeated_ids]" in " ".join(out.split())
+    assert "pairs whose id occurs in an earlier pair of the same split: 1 [repeated_ids]" in " ".join(out.split())
     assert "prompts took" not in out  # the engine is left alone where a run could not start
 
 

@@ -134,13 +134,13 @@ def test_damage_is_exit_code_1_and_the_rest_is_shown(
         (["nowhere"], "nowhere: no such file or folder"),
         (["empty"], "empty has neither explanations"),
         (["out", "--where", "statsu = 'ok'"], '"statsu" not found'),
-        (["out", "--id", "nobody"], "no row has the id nobody"),
-        (["out", "--export", "csv"], "to write with --out"),
-        (["out", "--out", "x.csv"], "with --export"),
+        (["out", "--id", "nobody"], "has no row with the id nobody"),
+        (["out", "--export", "csv"], "requires --out, the file to write"),
+        (["out", "--out", "x.csv"], "requires --export"),
         (["out", "--diff", "empty"], "contains no explanations"),
-        (["out", "--diff", "out", "--id", "p0001"], "--diff combines with"),
+        (["out", "--diff", "out", "--id", "p0001"], "--diff can be combined with"),
         (["run", "--sample", "3"], "is a training run"),
-        (["s3://user:secret@bucket/x"], "holds credentials"),
+        (["s3://user:secret@bucket/x"], "contains credentials"),
     ],
 )
 def test_a_users_mistake_is_a_message(

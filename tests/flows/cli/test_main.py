@@ -99,7 +99,7 @@ def test_generate_then_generate_again(
     assert all((redone[row.id].completion_tokens or 0) > 8 for row in truncated)  # the manifest's budget is 8
     other = write_manifest(tmp_path, tiny_llama, name="other")
     assert _run(monkeypatch, "generate", other) == 2
-    assert "holds shards of dataset 'tiny'" in capsys.readouterr().err
+    assert "contains shards of dataset 'tiny'" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -53,4 +53,4 @@ def _rendered(markdown: str) -> str:
 
 
 def _row(text: str) -> Row:
-    return Row(text, "train", text, text, None, text, text, "ok", None, "stop", 1, 1, 1, "k", 0, "m", "r")
+    return Row(text, "train", text, text, None, "ok", "k", 0, "m", "r", text, text, None, "stop", 1, 1, 1)

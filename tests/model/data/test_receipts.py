@@ -126,15 +126,15 @@ def claim_other_counts(folder: Path) -> None:
         (promise(statuses={"ok": 2, "error": 1}), "train", r"has rows \{'ok': 3\}, its receipt says"),
         (claim_other_counts, "train", r"has rows \{'ok': 3\}, its footer says \{'ok': 2, 'error': 1\}"),
         (write(schema_version=99), "train", rf"bucket-00001\.json: its shards have schema version 99, this .*{MAKE}"),
-        (write(receipt_version=2), "train", r"bucket-00001\.json: has receipt version 2, this program reads 1"),
+        (write(receipt_version=2), "train", r"bucket-00001\.json: receipt version is 2, this program reads 1"),
         (write(dataset="other"), "train", r"bucket-00001\.json: is of dataset 'other'.*of 'toy' in 2"),
         (
             write(bucket=0),
             "train",
             r"bucket-00001\.json: is of bucket 0 of 2; delete bucket-00001\.json and generate it",
         ),
-        (write(pending="many"), "train", r"bucket-00001\.json: pending: .*valid integer"),
-        (cut_a_receipt, "train", r"bucket-00001\.json: cannot be read"),
+        (write(pending="many"), "train", r"bucket-00001\.json: invalid field pending: .*valid integer"),
+        (cut_a_receipt, "train", r"bucket-00001\.json: the receipt is not JSON"),
     ],
 )
 def test_what_is_not_as_it_was_made_is_never_used(

@@ -85,7 +85,7 @@ def test_places_that_cannot_be_read_are_named(bucket):
             local_copy(url.replace("s3://shards/news", elsewhere))
     with pytest.raises(ModelError, match=r"^data\.explanations: nowhere://x/y cannot be opened: .*Unrecognized file"):
         local_copy("nowhere://x/y")
-    with pytest.raises(ModelError, match="holds credentials") as error:
+    with pytest.raises(ModelError, match="contains credentials") as error:
         local_copy("s3://key:secret@bucket/x")
     assert "secret" not in str(error.value)
 

@@ -57,7 +57,7 @@ def test_what_is_wrong_is_said(tmp_path):
     pq.write_table(table.set_column(3, "caption", pa.array([1])), path)
     refused("column 'caption' has type int64")
     pq.write_table(table.replace_schema_metadata(None), path)
-    refused("no explanation shard")
+    refused("not an explanation shard")
     write_shard(tmp_path, "train", [row(0, "train", explanation=None)], tmp_path)
     refused("'train-000' has status ok but no explanation")
     write_shard(tmp_path, "train", [row(0, "train")], tmp_path)

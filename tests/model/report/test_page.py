@@ -68,7 +68,7 @@ def test_attacks_stay_text(chromium: Browser, hostile_page: Path) -> None:
         assert page.title().startswith(ATTACKS[4])
         broken = page.locator("#triples .nothing").all_text_contents()
         assert any("cannot identify image file './broken.png'" in text for text in broken)  # no folder of this machine
-        assert any("lies outside the image root" in text for text in broken)
+        assert any("is outside the image root" in text for text in broken)
     assert not found.errors and not found.dialogs and found.requests == [hostile_page.as_uri()]
 
 

@@ -63,7 +63,7 @@ def test_a_written_copy_reads_back_the_same(file, tmp_path):
         ("method.image_experts=-1", ["override method.image_experts", "greater than or equal to 0"]),
         ("optim.lr=.inf", ["override optim.lr", "finite number"]),
         ("optim.batch_size=1", ["override optim.batch_size", "greater than or equal to 2"]),
-        ("colour=blue", ["override colour", "valid: towers, method"]),
+        ("colour=blue", ["override colour", "valid keys: towers, method"]),
         ("optim", ["section.key=value"]),
         ("towers.model=local-dir:nowhere", ["override towers.model", "no model folder", "nowhere"]),
         ("towers.pretrained=openai", ["contains its own weights"]),
@@ -119,13 +119,13 @@ def test_a_key_that_occurs_twice_is_refused_with_its_line(file):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("preset: défaut".encode("latin-1"), "save it as UTF-8"),
-        ("preset: default".encode("utf-16"), "save it as UTF-8"),
+        ("preset: défaut".encode("latin-1"), "the file is not UTF-8"),
+        ("preset: default".encode("utf-16"), "the file is not UTF-8"),
         (b"seed: 2001-99-99", "not valid YAML: month"),
         (b"seed: !!timestamp x", "not valid YAML"),
         (b"[" * 5000, "not valid YAML: nested too deep"),
         (b"a: &a [" + b"x, " * 200 + b"]\nb: [" + b"*a, " * 200 + b"]", "not valid YAML: more than 20,000 values"),
-        (b"# " + b"x" * LONGEST, "longer than 1,048,576 bytes; is this the right file"),
+        (b"# " + b"x" * LONGEST, "the file has more than 1,048,576 bytes; check"),
     ],
 )
 def test_a_file_in_another_encoding_or_form_is_an_error_of_ours(file, content, words):
@@ -137,7 +137,7 @@ def test_a_file_in_another_encoding_or_form_is_an_error_of_ours(file, content, w
 def test_a_wrong_value_is_shown_short_though_aliases_unfold_into_thousands(file):
     aliases = "a: &a [1, 1]\n" + "".join(f"{b}: &{b} [{f'*{a}, ' * 7}]\n" for a, b in pairwise("abcde"))
     file.write_text(aliases + YAML.replace("lr: 1e-3", "lr: *e"))
-    with pytest.raises(ModelError, match=r"optim.lr: .*given \[\[\[\.\.\.\]") as caught:
+    with pytest.raises(ModelError, match=r"optim.lr: .*got \[\[\[\.\.\.\]") as caught:
         load_settings(file, [])
     assert len(str(caught.value)) < 10_000
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from pipeline.checking.lengths import lengths_of
+from pipeline.checking.report import lengths_of
 
 
 @given(st.lists(st.integers(2, 300), min_size=1, max_size=300), st.integers(2, 300))

@@ -49,7 +49,7 @@ def test_files_come_and_go_whole(kind: str, tmp_path: Path, s3: int) -> None:
 
 
 def test_wrong_urls_are_refused() -> None:
-    with pytest.raises(PipelineError, match="holds credentials; leave them out and set them in the environment"):
+    with pytest.raises(PipelineError, match="contains credentials; remove them and set them in the environment"):
         open_storage(f"s3://{KEY_ID}:{SECRET}@shards/x")
     with pytest.raises(PipelineError, match=r"no-such-scheme://x cannot be opened: .*Unrecognized filesystem"):
         open_storage("no-such-scheme://x")

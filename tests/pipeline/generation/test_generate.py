@@ -116,7 +116,7 @@ def test_bad_rows_get_a_status_and_cost_no_tokens(job: Job, tmp_path: Path) -> N
         ({"id": "none", "image": "0.png"}, "empty_caption", "the caption is empty"),
         ({"id": "long", "image": "0.png", "caption": "ba " * 500}, "too_long", "max_model_len 64 less max_tokens 8"),
         ({"id": "missing", "image": "gone.png", "caption": "ba"}, "bad_image", "gone.png: no such image"),
-        ({"id": "broken", "image": "broken.png", "caption": "ba be"}, "bad_image", "broken.png: cannot be decoded"),
+        ({"id": "broken", "image": "broken.png", "caption": "ba be"}, "bad_image", "broken.png cannot be decoded"),
         ({"id": "text", "image": "text.png", "caption": "ba bi"}, "bad_image", "text.png: cannot be decoded"),
         ({"id": "outside", "image": "../tiny.yaml", "caption": "ba bo"}, "bad_image", "outside the image root"),
         ({"id": "half", "image": "0.png", "caption": "half a \ud800 pair"}, "ok", None),
@@ -171,7 +171,7 @@ def test_another_datasets_folder_is_refused(job: Job, tmp_path: Path, tiny_llama
     generate(job, ScriptedEngine())
     before = all_rows(job.output)
     other = open_job(write_manifest(tmp_path, tiny_llama, name="other"))
-    with pytest.raises(PipelineError, match=r"holds shards of dataset 'tiny' \(split=.*\), not of 'other'"):
+    with pytest.raises(PipelineError, match=r"contains shards of dataset 'tiny' \(split=.*\), not of 'other'"):
         generate(other, ScriptedEngine())
     recut = open_job(write_manifest(tmp_path, tiny_llama, num_shards=3))
     with pytest.raises(PipelineError, match=r"num_shards 2 .* the manifest says 3"):
@@ -185,7 +185,7 @@ def test_broken_records_are_named(job: Job, tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="id 'a' occurs twice in split train"):
         list(plan_pairs([twice, twice], job))
     for line, reason in (
-        ("{", "line 2: not a pair"),
+        ("{", "line 2: expected a JSON object"),
         ('{"id": "b"}', "line 2: no column with images"),
         ("[1]", "line 2"),
     ):
@@ -226,7 +226,9 @@ def test_parts_made_side_by_side_are_the_whole(job: Job, tmp_path: Path, tiny_ll
     assert all_rows(part.output) == all_rows(whole.output)
     generate(open_job(path), engine)
     assert len(engine.asked) == COUNT  # nothing twice
-    with pytest.raises(PipelineError, match="buckets 4 to 5 are asked for; num_shards 5 makes 0 to 4"):
+    with pytest.raises(
+        PipelineError, match="there are no buckets 4 to 5; with num_shards 5, buckets are numbered 0 to 4"
+    ):
         open_job(path, buckets=range(4, 6))
 
 

@@ -100,14 +100,14 @@ def test_what_may_be_redone() -> None:
     for statuses, max_tokens, message in (
         ("trunkated", None, "choose from ok, truncated, copied, .*refused, empty, error"),
         ("bad_image", None, "cannot be redone"),
-        (None, 5, "needs statuses to redo"),
+        (None, 5, "requires the statuses to redo"),
     ):
         with pytest.raises(PipelineError, match=message):
             parse_redo(statuses, max_tokens)
 
 
 def test_recleaning_needs_no_engine(job: Job) -> None:
-    with pytest.raises(PipelineError, match=r"holds no explanation shards; make them with: entityclip generate"):
+    with pytest.raises(PipelineError, match=r"has no explanation shards; generate them with: entityclip generate"):
         reclean(job)
     generate(job, ScriptedEngine())
     good = all_rows(job.output)

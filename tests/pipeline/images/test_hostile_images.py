@@ -45,7 +45,7 @@ def test_images_of_every_sort_can_be_used(tmp_path: Path) -> None:
         (_png(60_000, 60_000), "too_large", "pixels"),
         (_png(13_000, 13_999), "too_large", f"{MAX_PIXELS} pixels"),
         (_png(0, 5), "undecodable", "cannot"),
-        (_png(5, 2561), "unsupported", "5x2561 pixels: one side is over 512 times the other"),
+        (_png(5, 2561), "unsupported", "5x2561 pixels; one side is more than 512 times the other"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%touch x) (w) file\n", "undecodable", "identify"),
         (b"#define x_width 9\n#define x_height 9\nstatic char x_bits[] = {\n0x00 };\n", "undecodable", "identify"),
     ],

@@ -58,13 +58,13 @@ def test_bytes_decide_the_key_and_the_path_does_not(tmp_path: Path, tiny_llama: 
 
 def test_only_an_engine_that_can_see_is_shown_pictures(tmp_path: Path, tiny_llama: Path) -> None:
     manifest = write_manifest(tmp_path, tiny_llama, generation__send_image=True)
-    with pytest.raises(PipelineError, match=r"send_image needs generation\.engine\.kind vllm"):
+    with pytest.raises(PipelineError, match=r"send_image requires generation\.engine\.kind vllm"):
         open_job(manifest)
     manifest = write_manifest(tmp_path, tiny_llama, generation__send_image=True, generation__engine=VLLM)
-    with pytest.raises(PipelineError, match=r"send_image needs .*kind vllm"):
+    with pytest.raises(PipelineError, match=r"send_image requires .*kind vllm"):
         open_job(manifest, engine="transformers")
     manifest = write_manifest(
         tmp_path, tiny_llama, generation__send_image=True, generation__engine=VLLM, check_images=False
     )
-    with pytest.raises(PipelineError, match="send_image needs check_images"):
+    with pytest.raises(PipelineError, match="send_image requires check_images"):
         open_job(manifest)

@@ -105,10 +105,12 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     manifest, _ = _release(tmp_path, "n24news")
     wrong = tmp_path / "wrong.json"
     wrong.write_text('{"a/b.png": "text"}')
-    with pytest.raises(PipelineError, match=r"none of the 1 texts .* like 'a/b\.png', in the dataset like '1000"):
+    with pytest.raises(
+        PipelineError, match=r"none of the 1 texts .* in the files is 'a/b\.png', one in the dataset '1000"
+    ):
         import_explanations(manifest, [wrong])
     wrong.write_text("[]")
-    with pytest.raises(PipelineError, match=r"wrong\.json: .*expected an object, found '\['"):
+    with pytest.raises(PipelineError, match=r"wrong\.json, at .*expected an object, found '\['"):
         import_explanations(manifest, [wrong])
-    with pytest.raises(PipelineError, match="no file of explanations at"):
+    with pytest.raises(PipelineError, match="no explanation file at"):
         import_explanations(manifest, [tmp_path / "none.json"])

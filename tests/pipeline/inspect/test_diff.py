@@ -66,5 +66,8 @@ def test_what_has_no_pair_in_common_is_refused(tmp_path: Path) -> None:
     write_explanations(tmp_path / "two", [replace(row, id=f"x{row.id}") for row in some_rows(8)])
     here, there = summarise(tmp_path / "one"), summarise(tmp_path / "two")
     assert here is not None and there is not None
-    with Rows(here, there) as rows, pytest.raises(PipelineError, match="no pair, by split and id"):
+    with (
+        Rows(here, there) as rows,
+        pytest.raises(PipelineError, match="no pair in common; pairs are matched by split and id"),
+    ):
         compare(rows, here, there)

@@ -70,7 +70,7 @@ def test_csv_is_safe_for_spreadsheets(tmp_path: Path) -> None:
 def test_a_file_in_the_way_is_kept(tmp_path: Path) -> None:
     there = tmp_path / "rows.jsonl"
     there.write_text("mine", encoding="utf-8")
-    with pytest.raises(PipelineError, match="exists already"):
+    with pytest.raises(PipelineError, match="already exists"):
         _export(tmp_path, some_rows(10), "jsonl")
     assert there.read_text(encoding="utf-8") == "mine"
 

@@ -41,10 +41,13 @@ def test_paths_start_at_the_manifest(tmp_path: Path, tiny_llama: Path, monkeypat
         ({"generation__sampling__temprature": 1}, r"sampling\.temprature: unknown key; did you mean 'temperature'\?"),
         ({"generation__sampling__top_p": 0}, r"generation\.sampling\.top_p: Input should be greater than 0"),
         ({"dataset__kind": "xls"}, r"dataset: .*'heraldry'.*'jsonl'"),
-        ({"dataset__captions": "lines"}, r"dataset\.jsonl\.captions: unknown key; valid: held_out, .*columns"),
+        ({"dataset__captions": "lines"}, r"dataset\.jsonl\.captions: unknown key; valid keys: held_out, .*columns"),
         ({"name": "../up"}, r"name: String should match pattern"),
         ({"generation__model": "no/such/model"}, r"generation\.model: no model folder at .*no/such/model"),
-        ({"generation__model": "org/name"}, r"no folder org/name .*set generation\.revision"),
+        (
+            {"generation__model": "org/name"},
+            r"no model folder at .*org/name; if org/name is a hub model, set generation\.revision",
+        ),
         ({"generation__model": "images"}, r"generation\.model: .*has no config\.json"),
         ({"generation__prompt": "news-v99"}, r"'news-v99' is neither shipped \(heraldry-v1, news-v1\) nor a file"),
         ({"generation__sampling__stop": ["a", ""]}, r"sampling\.stop\.1: String should have at least 1 character"),
@@ -55,11 +58,12 @@ def test_paths_start_at_the_manifest(tmp_path: Path, tiny_llama: Path, monkeypat
         ({"generation__send_imag": True}, r"did you mean 'send_image'\?"),
         ({"generation__sampling__max_tokens": 64}, r"max_tokens \(64\) leaves no room"),
         (_vllm(url="http://a/v1"), r"engine\.vllm\.url: unknown key; did you mean 'urls'\?"),
-        (_vllm(urls=["http://me:pw@a/v1"]), r"urls: .*a URL must not contain user, password or key; name the key's"),
+        (_vllm(urls=["http://me:pw@a/v1"]), r"urls: .*a URL must not contain user, password or key; use api_key_env"),
         (_vllm(urls=["http://a/v1?key=pw"]), r"urls: .*a URL must not contain user, password or key"),
         (_vllm(urls=["gpu1:8000/v1"]), r"urls: .*'gpu1:8000/v1' is not a base URL such as http://gpu1:8000/v1"),
+        (_vllm(urls=["http://gpu1:port/v1"]), r"urls: .*Port could not be cast to integer"),
         (_vllm(urls=["http://a/v1", "http://a/v1"]), r"urls: .*a URL occurs twice"),
-        (_vllm(api_key_env="KEY"), r"api_key_env is for running servers: set urls"),
+        (_vllm(api_key_env="KEY"), r"api_key_env applies to running servers only; set urls"),
     ],
 )
 def test_a_mistake_is_named_with_its_mending(
@@ -75,8 +79,8 @@ def test_a_mistake_is_named_with_its_mending(
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "a manifest is a mapping"),
-        ("- a\n- b\n", "a manifest is a mapping"),
+        ("", "expected a mapping with the keys"),
+        ("- a\n- b\n", "expected a mapping with the keys"),
         ("name: [", "not valid YAML"),
         ("!!python/object/apply:os.system ['true']", "not valid YAML: could not determine a constructor"),
         ("name: a\nname: b\n", "not valid YAML: line 2: the key 'name' occurs twice"),
@@ -96,7 +100,7 @@ def test_missing_files_are_named(tmp_path: Path, tiny_llama: Path) -> None:
     write_pairs(tmp_path, 1)
     with pytest.raises(PipelineError, match=r"no image root at .*nowhere; set dataset\.root"):
         read_pairs(load_manifest(write_manifest(tmp_path, tiny_llama, dataset__root="nowhere")))
-    with pytest.raises(PipelineError, match=r"no file of pairs at .*other\.jsonl"):
+    with pytest.raises(PipelineError, match=r"no data file at .*other\.jsonl"):
         read_pairs(load_manifest(write_manifest(tmp_path, tiny_llama, dataset__file="other.jsonl")))
 
 

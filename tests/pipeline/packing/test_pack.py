@@ -112,8 +112,38 @@ def test_packing_goes_on_where_it_was_interrupted(explanations: Path, tmp_path: 
     assert other.kept_shards == 0 and contents(out) != contents(whole)
 
 
+def test_a_bucket_half_packed_with_other_settings_is_not_taken_for_packed(
+    explanations: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "packed"
+    pack(explanations, out, SETTINGS)
+    whole = contents(out)
+    (out / "_receipts" / "bucket-00001.json").unlink()
+
+    def killed(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("pipeline.packing.pack.write_receipt", killed)
+        pack(explanations, out, PackSettings(size=16, max_bad_images=0.1))
+    assert contents(out) != whole
+    pack(explanations, out, SETTINGS)
+    assert contents(out) == whole
+
+
+def test_shards_that_the_source_no_longer_has_are_removed(explanations: Path, tmp_path: Path) -> None:
+    out = tmp_path / "packed"
+    pack(explanations, out, SETTINGS)
+    for path in (explanations / "_receipts").iterdir():
+        receipt = json.loads(path.read_bytes())
+        receipt["shards"] = {name: shard for name, shard in receipt["shards"].items() if "split=train" in name}
+        path.write_text(json.dumps(receipt))
+    pack(explanations, out, SETTINGS)
+    assert contents(out) and all(name.startswith("split=train/") for name in contents(out))
+
+
 def test_what_cannot_be_packed_is_said(explanations: Path, tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="holds no explanation shards"):
+    with pytest.raises(PipelineError, match="has no explanation shards"):
         pack(tmp_path / "images", tmp_path / "packed")
     with pytest.raises(PipelineError, match="name another folder"):
         pack(explanations, explanations)
@@ -122,7 +152,7 @@ def test_what_cannot_be_packed_is_said(explanations: Path, tmp_path: Path) -> No
     with pytest.raises(PipelineError, match="does not match the digest in its receipt"):
         pack(explanations, tmp_path / "packed", SETTINGS)
     next((explanations / "_receipts").iterdir()).unlink()
-    with pytest.raises(PipelineError, match="1 of 2 buckets are not finished"):
+    with pytest.raises(PipelineError, match="has 1 unfinished buckets of 2"):
         pack(explanations, tmp_path / "packed", SETTINGS)
 
 

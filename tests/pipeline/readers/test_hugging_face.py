@@ -48,7 +48,7 @@ def test_saved_to_disk_with_splits(datasets: Any, tmp_path: Path) -> None:
     assert (root / pairs[0].image).read_bytes() == picture(number % 3)
     only, _ = pairs_of(tmp_path, {**dataset, "splits": ["validation"]})
     assert [p.split for p in only] == ["val", "val"]
-    with pytest.raises(PipelineError, match=r"saved has train, validation, not test"):
+    with pytest.raises(PipelineError, match=r"saved has splits train, validation, not test"):
         pairs_of(tmp_path, {**dataset, "splits": ["test"]})
     with pytest.raises(PipelineError, match=r"the records has the column 'label'"):
         pairs_of(tmp_path, {**dataset, "columns": {"topic": "label"}})
@@ -60,7 +60,7 @@ def test_saved_to_disk_without_splits(datasets: Any, tmp_path: Path) -> None:
     assert len(pairs) == 300
     assert len({p.image for p in pairs}) == 3
     assert len({(p.image, p.split) for p in pairs}) == 3
-    assert "30 in 100 images as val" in notes[0]
+    assert "30 in 100 images assigned to val" in notes[0]
 
 
 def test_folders_that_load_dataset_reads(datasets: Any, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_paths_out_of_the_folder_are_not_followed(
         _without_bytes(path, paths)
     pairs, notes = pairs_of(tmp_path, {"kind": "huggingface", "path": "saved"})
     assert [p.image for p in pairs] == ["", "", ""]
-    assert notes[-1] == "image paths out of the dataset's folder, not followed: 2"
+    assert notes[-1] == "image paths that lead out of the dataset folder, not followed: 2"
 
 
 def test_what_is_missing_is_named(datasets: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,5 +112,5 @@ def test_what_is_missing_is_named(datasets: Any, tmp_path: Path, monkeypatch: py
     with pytest.raises(PipelineError, match=r"saved cannot be loaded"):
         pairs_of(tmp_path, {"kind": "huggingface", "path": "saved"})
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(PipelineError, match=r"needs the package datasets: pip install .*entityclip\[hf\]"):
+    with pytest.raises(PipelineError, match=r"requires the package datasets: pip install .*entityclip\[hf\]"):
         pairs_of(tmp_path, {"kind": "huggingface", "path": "saved"})

@@ -46,8 +46,8 @@ def _read_both(values: list[Any], indent: int | None, ascii_only: bool) -> None:
         ("{}", "expected a list, found '{'"),
         ('[{"a": 1}, {"a": ', "Expecting value"),
         ('[{"a": 1}, {"a": 2}', "the file ends before a comma"),
-        ("[1 2]", "expected a comma or the list's end, found '2'"),
-        ("[1] x", "expected the file's end, found 'x'"),
+        ("[1 2]", "expected a comma or the end of the list, found '2'"),
+        ("[1] x", "expected the end of the file, found 'x'"),
         ('["' + "x" * 100, "Unterminated string"),
         ("[" * 100_000, "recursion"),
         ("[1, nul]", "Expecting value"),
@@ -56,7 +56,7 @@ def _read_both(values: list[Any], indent: int | None, ascii_only: bool) -> None:
 def test_what_is_no_list_is_a_message_with_its_place(text: str, problem: str, tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(PipelineError, match=r"x\.json: not the JSON") as raised:
+    with pytest.raises(PipelineError, match=r"x\.json, at character") as raised:
         list(array_items(path))
     assert problem in str(raised.value)
 

@@ -14,6 +14,7 @@ from pipeline.manifest.manifest import Manifest, load_manifest
 from pipeline.pair import Pair
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
+from pipeline.readers.records import PairMaker
 from pipeline.readers.splits import hash_split
 from tests.support.dataset import write_manifest
 from tests.support.generation import all_rows, generate
@@ -61,7 +62,14 @@ def test_n24news_images_elsewhere_and_an_id_that_comes_twice(tmp_path: Path) -> 
     pairs, notes = _read(_manifest(tmp_path, "n24news", images="pictures"))
     assert [pair.id for pair in pairs[-2:]] == ["100000000008#2", "100000000008#3"]
     assert (pairs[-2].image, pairs[-1].caption) == ("100000000008.jpg", "")
-    assert notes[-1] == "repeated ids of a split, numbered: 2"
+    assert notes[-1] == "ids repeated within a split, numbered: 2"
+
+
+def test_a_numbered_id_is_never_one_that_the_dataset_has() -> None:
+    maker = PairMaker(notes := ReaderNotes())
+    ids = [maker.pair(given, "train", "a.jpg", "A").id for given in ("a", "a#2", "a", "b", "b", "b#2")]
+    assert ids == ["a", "a#2", "a#3", "b", "b#2", "b#2#2"]
+    assert notes.renamed == 3
 
 
 def test_visualnews_release_is_split_by_article(tmp_path: Path) -> None:
@@ -110,14 +118,14 @@ def test_goodnews_release_and_the_authors_form_give_the_same_pairs(tmp_path: Pat
     assert Counter(pair.split for pair in released) == {"train": 4, "val": 4, "test": 3}
     assert notes[1:] == [
         "captions cleaned: 6 of 11 (6 carriage returns)",
-        "passed over: 1 without a split in img_splits.json",
+        "skipped: 1 without a split in img_splits.json",
     ]
     write_goodnews_authors(tmp_path / "release")
     derived, notes = _read(manifest)
     broken = "4fd200000000000000000003_1"
     assert sorted(derived, key=lambda p: p.id) == [p for p in sorted(released, key=lambda p: p.id) if p.id != broken]
     assert "the authors' form" in notes[0]
-    assert notes[2:] == ["passed over: 1 in broken_images.txt"]
+    assert notes[2:] == ["skipped: 1 in broken_images.txt"]
 
 
 def test_generation_says_what_was_cleaned(tmp_path: Path, tiny_llama: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,7 +155,7 @@ def test_what_was_looked_for_is_named(kind: str, names: list[str], tmp_path: Pat
 def test_half_a_layout_is_no_layout(tmp_path: Path) -> None:
     write_visualnews(tmp_path / "release", split=True)
     (tmp_path / "release" / "val.json").unlink()
-    with pytest.raises(PipelineError, match=r"authors' splits in .* is not complete; missing: .*val\.json$"):
+    with pytest.raises(PipelineError, match=r"authors' splits in .* is incomplete; missing: .*val\.json$"):
         read_pairs(_manifest(tmp_path, "visualnews"))
 
 

@@ -23,8 +23,8 @@ def test_images_with_texts_beside_them(tmp_path: Path) -> None:
         Pair("a_1", "train", "a.png", "Ann, again"),
         Pair("b/two", "train", "b/two.PNG", "Kofi"),
     ]
-    assert "passed over: 1 images without a .txt file" in notes
-    assert "passed over: 1 .txt files without an image" in notes
+    assert "skipped: 1 images without a .txt file" in notes
+    assert "skipped: 1 .txt files without an image" in notes
     manifest = own_manifest(tmp_path, FOLDER)
     assert [image_problem(manifest.image_root, pair.image) for pair in pairs] == [None] * 3
     whole, _ = pairs_of(tmp_path, {**FOLDER, "captions": "whole"})
@@ -39,7 +39,7 @@ def test_folders_name_splits(tmp_path: Path) -> None:
     assert [(p.id, p.split) for p in pairs] == [("dev/1", "val"), ("test/1", "test"), ("train/x/1", "train")]
     assert notes[0].endswith("splits by file or folder")
     (tmp_path / "pictures" / "more").mkdir()
-    with pytest.raises(PipelineError, match="some files name a split, but more names none"):
+    with pytest.raises(PipelineError, match="some file names contain a split, but more contains none"):
         pairs_of(tmp_path, FOLDER)
 
 
@@ -54,9 +54,9 @@ def test_links_lead_nowhere(tmp_path: Path) -> None:
     pairs, notes = pairs_of(tmp_path, FOLDER)
     assert pairs == []
     assert notes[2:] == [
-        "passed over: 1 text files that are links out of the folder",
-        "passed over: 1 text files that cannot be read",
-        "passed over: 1 folders that are links",
+        "skipped: 1 text files that are links leading out of the folder",
+        "skipped: 1 text files that cannot be read",
+        "skipped: 1 folders that are links",
     ]
     with pytest.raises(PipelineError, match=r"no image root at .*nowhere; set dataset\.root"):
         pairs_of(tmp_path, {"kind": "folder", "root": "nowhere"})

@@ -73,9 +73,9 @@ def test_other_columns_are_mapped(kind: str, tmp_path: Path) -> None:
     dataset = _write(tmp_path, kind, ROWS)
     _write(tmp_path, kind, [{names[k]: v for k, v in row.items()} for row in ROWS])
     assert pairs_of(tmp_path, {**dataset, "columns": names})[0] == PAIRS
-    with pytest.raises(PipelineError, match=r"pairs\.\w+.*: no column (with images|'picture'); it has .*bild"):
+    with pytest.raises(PipelineError, match=r"pairs\.\w+.*no column (with images|'picture'); the columns are .*bild"):
         pairs_of(tmp_path, {**dataset, "columns": {**names, "image": "picture"}})
-    with pytest.raises(PipelineError, match=r"(none of the records has the|no) column 'theme'; it has"):
+    with pytest.raises(PipelineError, match=r"(none of the records has the|no) column 'theme'; the columns are"):
         pairs_of(tmp_path, {**dataset, "columns": {**names, "topic": "theme"}})
 
 
@@ -84,7 +84,7 @@ def test_without_ids_and_splits_both_follow_from_the_record(kind: str, tmp_path:
     rows = [{"image": f"{n // 3}.png", "caption": f"Caption {n}"} for n in range(120)]
     dataset = {**_write(tmp_path, kind, rows), "held_out": 20}
     pairs, notes = pairs_of(tmp_path, dataset)
-    assert "20 in 100 images as val and as many as test by a hash" in notes[0]
+    assert "20 in 100 images assigned to val and as many to test by a hash" in notes[0]
     assert len({pair.id for pair in pairs}) == 120
     splits = {image: {pair.split for pair in pairs if pair.image == image} for image in {p.image for p in pairs}}
     assert all(len(of_image) == 1 for of_image in splits.values())  # no image is in train and in test
@@ -111,7 +111,7 @@ def test_several_captions_an_image_and_several_images_a_caption(tmp_path: Path) 
         ("3_0_1", "d.png", "E"),
         ("1_0", "z.png", "G"),
     ]
-    assert notes[2:] == ["passed over: 1 without images"]
+    assert notes[2:] == ["skipped: 1 without images"]
 
 
 def test_ids_that_stand_for_images_are_made_anew_if_asked(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_ids_that_stand_for_images_are_made_anew_if_asked(tmp_path: Path) -> Non
     assert len(first) == len(second) == 20
     assert first != second
     assert third == f"{first}#2"
-    assert notes[-1] == "repeated ids of a split, numbered: 1"
+    assert notes[-1] == "ids repeated within a split, numbered: 1"
 
 
 def test_images_inside_parquet_become_files_once(tmp_path: Path) -> None:
@@ -157,9 +157,9 @@ def test_one_dataset_of_many_files(tmp_path: Path) -> None:
     by_mapping, _ = pairs_of(tmp_path, {"kind": "csv", "file": files, "root": "data"})
     assert by_mapping == by_name
     put(tmp_path / "data" / "more.csv", "image,text\n")
-    with pytest.raises(PipelineError, match=r"some files name a split, but /more\.csv names none"):
+    with pytest.raises(PipelineError, match=r"some file names contain a split, but /more\.csv contains none"):
         pairs_of(tmp_path, {"kind": "csv", "file": "data/*.csv*"})
-    for wrong, reason in (("data/*.txt", r"no file of pairs at .*data/\*\.txt"), ("{1..9999999}", "more than 100,000")):
+    for wrong, reason in (("data/*.txt", r"no data file at .*data/\*\.txt"), ("{1..9999999}", "more than 100,000")):
         with pytest.raises(PipelineError, match=reason):
             pairs_of(tmp_path, {"kind": "csv", "file": wrong})
 
@@ -167,17 +167,17 @@ def test_one_dataset_of_many_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", r"pairs\.csv: empty; its first line must name the columns"),
+        ("", r"pairs\.csv is empty; the first line must contain the column names"),
         ("image,image\na,b\n", r"line 1: duplicate column names: 'image'"),
         ("image,caption,split\na,b,Not a split\n", r"line 2: 'Not a split' is not a valid split name"),
         (
             "image,caption,split\n" + "".join(f"a,b,s{n}\n" for n in range(40)),
             r"line 34: more than 32 diff",
         ),
-        ('image,caption\na,"open\n' + ("x" * 999 + "\n") * 17_000, r"line 2: (this row is longer|field larger)"),
-        ("image,caption\n" + "x" * (2**24 + 9), r"line 2: longer than 16,777,216 bytes"),
-        ("\ufeffimage;caption\na;b\n", r"line 2: no column with images; it has image;caption"),
-        ("no,head\na,b\n", r"line 2: no column with images; it has no, head; name the right one in dataset\.columns"),
+        ('image,caption\na,"open\n' + ("x" * 999 + "\n") * 17_000, r"line 2: (this row has more|field larger)"),
+        ("image,caption\n" + "x" * (2**24 + 9), r"line 2: line of more than 16,777,216 bytes"),
+        ("\ufeffimage;caption\na;b\n", r"line 2: no column with images; the columns are image;caption"),
+        ("no,head\na,b\n", r"line 2: no column with images; the columns are no, head; set dataset\.columns"),
     ],
 )
 def test_a_csv_that_is_none_says_so(text: str, reason: str, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_csv_as_people_have_them(tmp_path: Path) -> None:
     dataset = {"kind": "csv", "file": "pairs.csv", "delimiter": ";", "header": ["caption", "image"]}
     pairs, notes = pairs_of(tmp_path, {**dataset, "held_out": 1})
     assert [(p.caption, p.image) for p in pairs] == [("caf\ufffd", "a.png"), ("alone", "")]
-    assert "passed over: 1 rows with more fields than columns" in notes
+    assert "skipped: 1 rows with more fields than columns" in notes
     put(tmp_path / "pairs.tsv", 'caption\timage\n"Quote" opens\ta.png\n"Open\tb.png\n')
     pairs, _ = pairs_of(tmp_path, {"kind": "tsv", "file": "pairs.tsv"})
     assert [p.caption for p in pairs] == ['"Quote" opens', '"Open']
@@ -201,10 +201,10 @@ def test_a_parquet_that_is_none_says_so(tmp_path: Path) -> None:
     whole = put_parquet(tmp_path / "x.parquet", {"image": ["a"] * 9, "caption": ["b"] * 9}).read_bytes()
     for content in (b"", whole[: len(whole) // 2], whole[len(whole) // 2 :], b"PAR1" + bytes(99) + b"PAR1"):
         put(tmp_path / "x.parquet", content)
-        with pytest.raises(PipelineError, match=r"x\.parquet, after row 0: cannot be read as Parquet"):
+        with pytest.raises(PipelineError, match=r"x\.parquet cannot be read as Parquet after row 0"):
             pairs_of(tmp_path, {"kind": "parquet", "file": "x.parquet", "root": "."})
     put_parquet(tmp_path / "x.parquet", {"a": ["a"]})
-    with pytest.raises(PipelineError, match=r"x\.parquet: no column with captions; it has a; name the right one"):
+    with pytest.raises(PipelineError, match=r"x\.parquet has no column with captions; the columns are a; set dataset"):
         pairs_of(tmp_path, {"kind": "parquet", "file": "x.parquet", "root": "."})
     put_parquet(tmp_path / "x.parquet", {"image": ["a"], "caption": ["b"]})
     with pytest.raises(PipelineError, match=r"row 1: the image is a path, 'a'; set dataset\.root to"):

@@ -76,7 +76,7 @@ def test_members_that_are_no_files_lead_nowhere(tmp_path: Path) -> None:
     put(tmp_path / "data.tar", content)
     pairs, notes = pairs_of(tmp_path, {"kind": "webdataset", "file": {"train": "data.tar"}})
     assert [(p.id, p.caption) for p in pairs] == [("data/../../up", "Up"), ("data//etc/abs", "Absolute")]
-    assert "passed over: 4 tar members that are not regular files" in notes
+    assert "skipped: 4 tar members that are not regular files" in notes
     written = {path.relative_to(tmp_path).parts[:2] for path in tmp_path.rglob("*") if path.is_file()}
     assert written == {("secret.jpg",), ("data.tar",), ("own.yaml",), (".work", "own-images")}
 
@@ -85,20 +85,20 @@ def test_members_that_are_no_files_lead_nowhere(tmp_path: Path) -> None:
 def test_a_tar_that_is_cut_off_says_so(cut: int, tmp_path: Path) -> None:
     whole = tar({"a.jpg": picture(1), "a.txt": b"A" * 2000})
     put(tmp_path / "data.tar", whole[:cut])
-    with pytest.raises(PipelineError, match=r"data\.tar(, after member \d: cannot be read as tar|: an empty tar)"):
+    with pytest.raises(PipelineError, match=r"data\.tar (cannot be read as tar after member \d|is an empty tar)"):
         pairs_of(tmp_path, {"kind": "webdataset", "file": "data.tar"})
 
 
 def test_a_gz_bomb_is_refused_early(tmp_path: Path) -> None:
     put(tmp_path / "b.csv.gz", gzip.compress(b"image,caption\n" + (b"a.png," + bytes(2**20) + b"\n") * 20))
     with pytest.raises(
-        PipelineError, match=r"b\.csv\.gz: unpacks to more than 200 times its size, like a decompression bomb"
+        PipelineError, match=r"b\.csv\.gz unpacks to more than 200 times its size, like a decompression bomb"
     ):
         pairs_of(tmp_path, {"kind": "csv", "file": "b.csv.gz"})
     for end in (-5, -600):
         put(tmp_path / "c.csv.gz", gzip.compress(b"image,caption\na.png," + random.Random(0).randbytes(2000))[:end])
-        with pytest.raises(PipelineError, match=r"c\.csv\.gz: this \.gz file is cut off"):
+        with pytest.raises(PipelineError, match=r"c\.csv\.gz is truncated"):
             pairs_of(tmp_path, {"kind": "csv", "file": "c.csv.gz"})
     put(tmp_path / "d.csv.gz", b"image,caption\n")
-    with pytest.raises(PipelineError, match=r"d\.csv\.gz: not a valid \.gz file"):
+    with pytest.raises(PipelineError, match=r"d\.csv\.gz is not a valid \.gz file"):
         pairs_of(tmp_path, {"kind": "csv", "file": "d.csv.gz"})

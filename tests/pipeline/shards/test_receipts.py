@@ -22,5 +22,8 @@ def test_a_damaged_receipt_is_named_and_one_of_another_version_is_made_again(tmp
         write_receipt(storage, other)
         assert read_receipt(storage, 0) is None
     storage.write(receipt.name, b"{")
-    with pytest.raises(PipelineError, match=r"_receipts/bucket-00000\.json: cannot be read .*; delete it and make"):
+    with pytest.raises(
+        PipelineError,
+        match=r"_receipts/bucket-00000\.json: the receipt is not JSON: .*; delete it and generate it again",
+    ):
         read_receipt(storage, 0)

@@ -92,7 +92,7 @@ def test_another_world_in_the_folder_is_an_error(tmp_path):
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(PipelineError, match="other things"):
+    with pytest.raises(PipelineError, match="do not belong to a world"):
         build_world(TINY, tmp_path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.txt"]
 

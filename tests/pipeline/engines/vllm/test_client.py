@@ -120,7 +120,7 @@ def test_a_row_that_breaks_the_server_each_time_becomes_an_error_when_others_are
         completions = list(engine.complete(requests))
     errors = [c for c in completions if c.error is not None]
     assert [c.key for c in errors] == ["k3"] and len(completions) == COUNT
-    assert errors[0].error == "HTTP 500: cannot do this one (8 times, while others were answered)"
+    assert errors[0].error == "HTTP 500: cannot do this one (8 attempts, while others were answered)"
 
 
 def test_retry_after_is_honoured_though_others_are_answered_meanwhile(server: FakeVllm) -> None:
@@ -166,7 +166,9 @@ def test_a_server_that_never_comes_back_stops_the_run_with_what_was_answered(
         completions = engine.complete(_requests(100))
         got += [next(completions) for _ in range(10)]
         server.down()
-        with pytest.raises(PipelineError, match=r"(?s)no vLLM server has answered for 1 s .*run again to continue"):
+        with pytest.raises(
+            PipelineError, match=r"(?s)no vLLM server at .* has answered for 1 s .*run again to continue"
+        ):
             got += completions
     assert 10 <= len({c.key for c in got}) == len(got) < 100
     assert all(c.text is not None for c in got)
@@ -229,7 +231,7 @@ def test_the_key_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> Non
             error = next(c.error for c in completions if c.error)
             assert "Bearer ***" in error and "s3cret" not in error
             server.key = "changed"
-            with pytest.raises(PipelineError, match=r"the API key is refused \(HTTP 401: not with Bearer \*\*\*\)"):
+            with pytest.raises(PipelineError, match=r"rejects the API key \(HTTP 401: not with Bearer \*\*\*\)"):
                 list(engine.complete(requests))
         with pytest.raises(PipelineError, match=r"refuses access \(HTTP 401\).*api_key_env"), _engine(server):
             pass
@@ -252,7 +254,7 @@ def test_servers_are_looked_at_before_they_are_used(server: FakeVllm) -> None:
         pass
     settings = VllmEngine(urls=(server.url,))
     with (
-        pytest.raises(PipelineError, match=r"--max-model-len 64, generation\.max_model_len is 65"),
+        pytest.raises(PipelineError, match=r"--max-model-len 64, but generation\.max_model_len is 65"),
         VllmGeneration(MODEL, GREEDY, settings, 65, None),
     ):
         pass

@@ -83,7 +83,7 @@ def test_the_defaults_and_what_the_cpu_needs(avoid_bf16: bool, dtype: str, expec
         ({"api-key": "secret"}, "set generation.engine.api_key_env"),
         ({"hf_token": "secret"}, "HF_TOKEN"),
         ({"ssl_keyfile": "key.pem"}, "this machine only"),
-        ({"config": "flags.yaml"}, "list its flags here"),
+        ({"config": "flags.yaml"}, "list the flags of that file here"),
         ({"override-generation-config.top_k": 3}, "set generation.sampling"),
         ({"quantization=fp8 --port": 1}, "is not a flag"),
         ({"a_b": 1, "a-b": 1}, "occurs twice"),
@@ -109,5 +109,5 @@ def test_what_the_program_sets_is_not_passed_through(serve: dict[str, Any], said
     ],
 )
 def test_a_running_server_has_its_own_settings(name: str, value: object) -> None:
-    with pytest.raises(ValidationError, match=f"{name} is for a server started by this run"):
+    with pytest.raises(ValidationError, match=f"{name} applies only to a server that the run starts"):
         VllmEngine.model_validate({"urls": ["http://gpu1:8000/v1"], name: value})

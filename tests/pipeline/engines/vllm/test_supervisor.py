@@ -79,7 +79,7 @@ def test_rows_survive_a_kill_and_processes_do_not(
     assert Counter(c.key for c in got) == Counter(r.key for r in REQUESTS)
     assert all(c.text == f"about 7 {c.key[1:]}" for c in got)
     said = capfd.readouterr().err
-    assert said.count("the vLLM server died (its main process exited): restart 1 of at most 1") == 1
+    assert said.count("the vLLM server died (its main process exited); restart 1 of at most 1") == 1
     assert (tmp_path / "log").read_text().count("a log line of the fake on") == 2  # the first server's log is kept
 
 
@@ -90,7 +90,7 @@ def test_after_the_last_restart_the_run_stops_and_can_go_on(tmp_path: Path) -> N
         got += [next(completions) for _ in range(20)]
         family = _family()
         family["server"].send_signal(signal.SIGKILL)
-        with pytest.raises(PipelineError, match=r"(?s)was restarted 0 times.*run again to continue.*a log line of the"):
+        with pytest.raises(PipelineError, match=r"(?s)after 0 restarts.*run again to continue.*a log line of the"):
             got += completions
         assert all(_is_gone(process) for process in family.values())
     keys = [c.key for c in got]
@@ -104,7 +104,7 @@ def test_a_server_that_cannot_be_started_again_ends_the_run(tmp_path: Path, monk
         broken = [sys.executable, "-c", "raise SystemExit('no room on the GPU')"]
         monkeypatch.setattr(VllmServer, "_command", lambda self, port: broken)
         _family()["server"].send_signal(signal.SIGKILL)
-        with pytest.raises(PipelineError, match=r"(?s)died \(vLLM exited before.*restarted 2 times.*no room on the"):
+        with pytest.raises(PipelineError, match=r"(?s)died \(vLLM exited before.*after 2 restarts.*no room on the"):
             list(completions)
 
 
