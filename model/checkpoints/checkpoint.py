@@ -79,9 +79,9 @@ def read_checkpoint_card(run: Path) -> dict[str, Any]:
             f"no checkpoint at {path.parent}; train one with: entityclip train SETTINGS --out RUN"
         ) from None
     except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
+        raise ModelError(f"{path} cannot be read: {error}") from error
     if card.get("format_version") != FORMAT_VERSION:
-        raise ModelError(f"{path}: format {card.get('format_version')}, this program reads {FORMAT_VERSION}")
+        raise ModelError(f"{path} has format {card.get('format_version')}, but this program reads {FORMAT_VERSION}")
     model = str(card["towers"]["model"])
     if model.startswith(LOCAL_DIR):
         card["towers"]["model"] = LOCAL_DIR + str((path.parent / model.removeprefix(LOCAL_DIR)).resolve())
@@ -111,9 +111,9 @@ def _load_into(module: torch.nn.Module, path: Path) -> None:
     try:
         module.load_state_dict(load_file(path))
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
+        raise ModelError(f"{path} cannot be read: {error}") from error
     except RuntimeError as error:
-        raise ModelError(f"{path}: does not fit the model that {CARD} names: {error}") from error
+        raise ModelError(f"{path} does not fit the model described in {CARD}: {error}") from error
 
 
 def holds_model(folder: Path) -> bool:
@@ -131,7 +131,7 @@ def load_clip(folder: Path) -> Towers:
     if (folder / CONFIG).is_file():
         return load_towers(TowerSettings(model=f"{LOCAL_DIR}{folder.resolve()}"))
     if not folder.is_dir():
-        raise ModelError(f"no model at {folder}; name the folder of a run or of an export")
+        raise ModelError(f"no model at {folder}; give the folder of a run or of an export")
     return load_trained_towers(folder)
 
 

@@ -66,19 +66,19 @@ class Imported:
         counts = f"{method.image_experts}/{method.shared_experts}/{method.text_experts}"
         modules = ", ".join(parts(method)) or "none"
         fits = sizes.vocabulary == _OPENAI_VOCABULARY
-        tokenizer = "OpenAI's, as the vocabulary is OpenAI's" if fits else "unknown; OpenAI's does not fit"
-        end = "the highest id" if sizes.eot_id is None else f"id {sizes.eot_id}"
+        tokenizer = "OpenAI's" if fits else "unknown (the vocabulary is not OpenAI's)"
+        end = "the highest id in a text" if sizes.eot_id is None else f"id {sizes.eot_id}"
         lines = [
-            f"{self.parameters:,} parameters, {self.dtype} in the file, float32 from here on",
+            f"{self.parameters:,} parameters, converted from {self.dtype} to float32",
             f"image tower: ViT, {sizes.image} pixels, patch {sizes.patch}, width {sizes.vision_width}, "
             f"{sizes.vision_layers} layers, {sizes.vision_heads} heads",
-            f"text tower: {sizes.context} tokens of {sizes.vocabulary:,}, width {sizes.text_width}, "
-            f"{sizes.text_layers} layers, {sizes.text_heads} heads, ends at {end}; joint width {sizes.embed}",
-            f"experts (image/shared/text): {counts}; modules: {modules}; padding is read, as they trained it",
-            f"assumed: QuickGELU, OpenAI's image statistics, one head an expert; tokenizer: {tokenizer}",
+            f"text tower: {sizes.context} tokens, vocabulary of {sizes.vocabulary:,}, width {sizes.text_width}, "
+            f"{sizes.text_layers} layers, {sizes.text_heads} heads, end of text is {end}; joint width {sizes.embed}",
+            f"experts (image/shared/text): {counts}; modules: {modules}; experts read padding, as in the authors' code",
+            f"assumed: QuickGELU, OpenAI's image mean and std, one attention head per expert; tokenizer: {tokenizer}",
         ]
         if self.ignored:
-            lines.append(f"ignored, not parameters: {', '.join(self.ignored)}")
+            lines.append(f"ignored entries that are not parameters: {', '.join(self.ignored)}")
         return [*lines, f"checkpoint: {self.out / CHECKPOINT}; for open_clip: {LOCAL_DIR}{self.out / FOLDER}"]
 
 
@@ -104,7 +104,7 @@ def import_checkpoint(
     finite, or if `out` already holds a checkpoint.
     """
     if (out / CHECKPOINT).exists():
-        raise ModelError(f"{out} holds a checkpoint; choose another folder, or remove it")
+        raise ModelError(f"{out} already contains a checkpoint; choose another folder, or delete the checkpoint")
     state, ignored = _read(path)
     sizes = sizes_of(state, vision_heads=vision_heads, text_heads=text_heads, eot_id=eot_id)
     clip = open_clip.CLIP(**sizes.model_cfg)
@@ -130,20 +130,20 @@ def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
         raise ModelError(f"no checkpoint at {path}") from None
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{path}: is not a file of plain tensors (torch.load, weights only): {reason}") from error
+        raise ModelError(f"{path} is not a file of plain tensors (torch.load, weights_only): {reason}") from error
     wrapper = next((key for key in _WRAPPERS if isinstance(content, Mapping) and key in content), None)
     if wrapper is not None:
         content = content[wrapper]
     if not isinstance(content, Mapping) or not content:
-        raise ModelError(f"{path}: holds a {type(content).__name__}, not a dict of parameters")
+        raise ModelError(f"{path} contains a {type(content).__name__}; expected a dict of parameters")
     content = {str(name).removeprefix("module."): value for name, value in content.items()}
     state = {name: value for name, value in content.items() if name not in _NO_PARAMETERS}
     for name, value in state.items():
         if not isinstance(value, Tensor) or not value.is_floating_point():
             kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
-            raise ModelError(f"{path}: {name!r} is not a floating-point tensor but {kind}")
+            raise ModelError(f"{path}: parameter {name!r} is of type {kind}; expected a floating-point tensor")
         if not value.isfinite().all():
-            raise ModelError(f"{path}: {name!r} has values that are not finite")
+            raise ModelError(f"{path}: parameter {name!r} contains NaN or infinite values")
     return state, tuple(name for name in content if name in _NO_PARAMETERS)
 
 
@@ -154,7 +154,8 @@ def _method(state: dict[str, Tensor]) -> MethodSettings:
     mmae = any(name.startswith("weight_attn_") for name in state)
     gi_itm = any(name.startswith(("weight_full.", "itm_head.")) for name in state)
     if (mmae or gi_itm) and not (counts["image"] + counts["shared"] and counts["text"] + counts["shared"]):
-        raise ModelError(f"the checkpoint has gates, but not the experts that they need (found {counts})")
+        found = ", ".join(f"{group} {count}" for group, count in counts.items())
+        raise ModelError(f"the checkpoint has gates but lacks experts for them; experts found: {found}")
     return MethodSettings(
         mmae=mmae,
         gi_itm=gi_itm,
@@ -170,7 +171,7 @@ def _check_names(state: dict[str, Tensor], model: EntityCLIP, path: Path) -> Non
     wrong = {
         "missing": [name for name in expected if name not in state],
         "unknown": [name for name in state if name not in expected],
-        "of another shape": [
+        "wrong shape": [
             f"{name} {tuple(tensor.shape)} instead of {tuple(expected[name])}"
             for name, tensor in state.items()
             if name in expected and tensor.shape != expected[name]
@@ -178,7 +179,7 @@ def _check_names(state: dict[str, Tensor], model: EntityCLIP, path: Path) -> Non
     }
     if any(wrong.values()):
         found = "; ".join(f"{what}: {_some(names)}" for what, names in wrong.items() if names)
-        raise ModelError(f"{path}: is not a checkpoint of the authors' model; {found}")
+        raise ModelError(f"{path} is not a checkpoint of the authors' model; {found}")
 
 
 def _some(names: list[str]) -> str:

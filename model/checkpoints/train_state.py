@@ -62,7 +62,7 @@ class TrainState:
             model.load_state_dict(self.model)
             _load_optimizer(self.optimizer, model, optimizer)
         except (RuntimeError, KeyError) as error:
-            raise ModelError(f"{self.folder}: does not fit the model of these settings: {error}") from error
+            raise ModelError(f"the state in {self.folder} does not fit the model of these settings: {error}") from error
         restore_random_state(self.random_tensors, self.random, device)
 
 
@@ -141,10 +141,10 @@ def newest_state(run: Path) -> TrainState | None:
     for name, sha256 in card["sha256"].items():
         try:
             if digest(folder / name) != sha256:
-                raise ModelError(f"{folder / name} is not what was written; {_remedy(folder)}")
+                raise ModelError(f"{folder / name} has changed since it was saved; {_remedy(folder)}")
             tensors[name] = load_file(folder / name)
         except (OSError, SafetensorError) as error:
-            raise ModelError(f"{folder / name}: cannot be read: {error}; {_remedy(folder)}") from error
+            raise ModelError(f"{folder / name} cannot be read: {error}; {_remedy(folder)}") from error
     return TrainState(
         folder=folder,
         position=Position(**card["position"]),
@@ -173,11 +173,11 @@ def _read_card(folder: Path) -> dict[str, Any]:
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ModelError(f"{folder / CARD}: cannot be read: {error}; {_remedy(folder)}") from error
+        raise ModelError(f"{folder / CARD} cannot be read: {error}; {_remedy(folder)}") from error
     if card.get("format_version") != FORMAT_VERSION:
         raise ModelError(
-            f"{folder / CARD}: format {card.get('format_version')}, this program reads {FORMAT_VERSION}; "
-            "resume with the program that wrote it, or start over with --overwrite"
+            f"{folder / CARD} has format {card.get('format_version')}, but this program reads format {FORMAT_VERSION}; "
+            "resume with the version of entityclip that wrote it, or start over with --overwrite"
         )
     return dict(card)
 

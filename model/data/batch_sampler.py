@@ -40,8 +40,8 @@ class RandomBatchSampler(Sampler[list[int]]):
         """
         if count < batch_size:
             raise ModelError(
-                f"{count} usable training rows are fewer than optim.batch_size={batch_size}; "
-                "give more rows, or set a smaller optim.batch_size"
+                f"the training split has {count} usable rows, fewer than optim.batch_size={batch_size}; "
+                "add rows, or reduce optim.batch_size"
             )
         self.count, self.batch_size, self._seed, self._window = count, batch_size, seed, window
         self.batches_per_epoch = count // batch_size

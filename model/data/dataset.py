@@ -195,11 +195,11 @@ class TripleDataset(Dataset[LoadedRows]):
         index, roots = self._rows.row_index, self._rows.roots
         for number in np.unique(index["root"][~index["packed"]]):
             if not roots[number].is_dir():
-                raise ModelError(f"no image root at {roots[number]}; set data.image_root to where the images are")
+                raise ModelError(f"no image root at {roots[number]}; set data.image_root to the folder of the images")
         height, width = self.image_size
         if self.source.packed_at is not None and self.source.packed_at < min(height, width):
             raise ModelError(
-                f"split {self.source.split} is packed with images of {self.source.packed_at} pixels, the model reads "
+                f"split {self.source.split} has packed images of {self.source.packed_at} pixels, but the model needs "
                 f"{height} x {width}; pack it again with --size {max(height, width)} or more"
             )
 

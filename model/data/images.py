@@ -83,12 +83,12 @@ class BadImages(dict[str, str]):
         if len(self) > self._allowed:
             raise ModelError(
                 f"{len(self)} of {self._rows} images cannot be used, more than data.max_bad_images={self._limit:g} "
-                f"allows; the last one, {row_id!r}: {why}. Is data.image_root right, and are all images there? If so, "
-                "raise data.max_bad_images"
+                f"allows. The last one is that of row {row_id!r}: {why}. Check data.image_root and that no image is "
+                "missing, or raise data.max_bad_images"
             )
 
     def lines(self) -> list[str]:
         """Return a line for each of the first few rows, and one with the number of remaining rows."""
-        named = [f"left out {row_id}: {why}" for row_id, why in list(self.items())[:_NAMED]]
+        named = [f"skipped {row_id}: {why}" for row_id, why in list(self.items())[:_NAMED]]
         more = len(self) - len(named)
-        return named + ([f"left out {more:,} more rows whose image cannot be used"] if more else [])
+        return named + ([f"skipped {more:,} more rows with unusable images"] if more else [])

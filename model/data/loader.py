@@ -120,8 +120,8 @@ def load_chunks(
             if not isinstance(error, RuntimeError) or "DataLoader worker" not in str(error):
                 raise
             raise ModelError(
-                f"a worker that loads data died ({error}). Where memory is short, or shared memory (/dev/shm in a "
-                "container), set data.workers lower; 0 loads in the training process"
+                f"a data loading worker died ({error}). If memory or shared memory (/dev/shm in a container) is short, "
+                "reduce data.workers; with 0, the training process loads the data itself"
             ) from error
 
 

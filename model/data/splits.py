@@ -29,7 +29,7 @@ def with_wrong_explanations(rows: SplitRows, seed: int) -> SplitRows:
     _, first = np.unique(text, return_index=True)  # first row of each text
     _, last = np.unique(text[::-1], return_index=True)
     if len(first) < 2:
-        raise ModelError("data.wrong_explanations: the training split has only one explanation to choose from")
+        raise ModelError("data.wrong_explanations: the training split has only one explanation; at least 2 are needed")
     texts = np.argsort(last)  # text numbers by last occurrence, latest first
     cycle = texts[torch.randperm(len(texts), generator=seeded(seed, "wrong explanations")).numpy()]
     donor = np.empty(len(texts), np.int64)

@@ -56,7 +56,7 @@ class LocalGroup:
     def check(self, batch_size: int) -> None:
         """Raise ModelError if the batch has fewer rows than there are processes."""
         if batch_size < self.count:
-            raise ModelError(f"optim.batch_size={batch_size} is less than a pair for each of {self.count} processes")
+            raise ModelError(f"optim.batch_size={batch_size} must be at least the number of processes, {self.count}")
 
     @property
     def is_first(self) -> bool:

@@ -81,7 +81,7 @@ def load_embeddings(run: Path, split: str) -> RunEmbeddings:
         ids = json.loads((run / f"{split}_ids.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(
-            f"{run} has no embeddings of split {split!r}; make them with: entityclip evaluate {run}"
+            f"{run} has no embeddings of split {split!r}; create them with: entityclip evaluate {run} --split {split}"
         ) from None
     return RunEmbeddings(tensors["image"], tensors["text"], ids)
 

@@ -48,7 +48,7 @@ def embed_images(
             found.append(towers.encode_image(batch.images, normalize=True).float().cpu())
             kept.extend(usable)
     if not found:
-        raise ModelError("none of the images can be used")
+        raise ModelError("none of the images can be used; check data.image_root")
     return torch.cat(found), kept
 
 

@@ -120,11 +120,11 @@ def read_metrics(run: Path) -> dict[str, Any]:
     try:
         metrics = dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise ModelError(f"{run} was not evaluated; do it with: entityclip evaluate {run}") from None
+        raise ModelError(f"{run} has not been evaluated; run: entityclip evaluate {run}") from None
     except ValueError as error:
-        raise ModelError(f"{path}: cannot be read ({error}); recreate it with: entityclip evaluate {run}") from error
+        raise ModelError(f"{path} cannot be read ({error}); recreate it with: entityclip evaluate {run}") from error
     if "splits" not in metrics:
-        raise ModelError(f"{path}: was written by an older version; recreate it with: entityclip evaluate {run}")
+        raise ModelError(f"{path} was written by an older version; recreate it with: entityclip evaluate {run}")
     return metrics
 
 
@@ -145,7 +145,7 @@ def evaluation_plan(run: Path, explanations: Path | None) -> Plan:
     other_data = None if explanations is None else DataSettings(explanations=explanations.resolve())
     if not (run / SETTINGS).exists():
         if other_data is None:
-            raise ModelError(f"{run} has no settings, so its data is unknown; name a folder with --explanations FOLDER")
+            raise ModelError(f"{run} has no {SETTINGS}, so its data is not known; pass --explanations FOLDER")
         return Plan(other_data)
     settings = load_run_settings(run / SETTINGS)
     return Plan(other_data or settings.data, settings.evaluation, settings.threads, settings.device)
@@ -175,7 +175,7 @@ def _rarest_names(
         options: dict[str, Any] = {"image_root": data.image_root, "allow_partial": allow_partial}
         training = read_split(data.explanations, train, statuses=data.statuses, **options)
     except ModelError as error:
-        tqdm.write(f"no metrics by entity frequency: {error}", file=sys.stderr)
+        tqdm.write(f"skipping metrics by entity frequency: {error}", file=sys.stderr)
         return dict.fromkeys(rows)
     names = {
         (split, triple.id): names_in(triple.caption, triple.explanation)

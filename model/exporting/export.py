@@ -61,7 +61,7 @@ def export(checkpoint: Path, out: Path) -> Path:
         different = ", ".join(_differences(towers, load_towers(TowerSettings(model=f"{LOCAL_DIR}{folder}"))))
         if different:
             raise ModelError(
-                f"{out}: not written; loaded by open_clip, it differs from the trained model in: {different}"
+                f"{out} was not written: loaded by open_clip, the export differs from the trained model in: {different}"
             )
     return out
 

@@ -77,8 +77,8 @@ def train_in_processes(
         raise Stopped(message)
     outcomes.raise_model_error()
     raise ProcessError(
-        f"a run of {count} processes on {device.type} failed:\n  {outcomes.summary()}"
-        f"\nits saved states are in {out}; the same command resumes from the last one"
+        f"training in {count} processes on {device.type} failed:\n  {outcomes.summary()}"
+        f"\nthe saved states are in {out}; run the same command again to resume from the last one"
     )
 
 
@@ -86,9 +86,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Train as one of several processes; return exit code 0, 1 on failure, or 2 for a user error."""
     parser = argparse.ArgumentParser(prog="python -m model.launch", description="Train as one of several processes.")
     parser.add_argument("settings", type=Path, help="YAML file of training settings")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, log and record")
+    parser.add_argument("--out", type=Path, required=True, help="run folder, for checkpoint, log and record")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting (repeatable)")
-    parser.add_argument("--overwrite", action="store_true", help="start over, whatever run is in that folder")
+    parser.add_argument("--overwrite", action="store_true", help="start over, replacing any run in that folder")
     parser.add_argument("--report", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
 

@@ -42,7 +42,7 @@ def picture_of_row(row: dict[str, Any], size: Size, image_root: Path | None = No
     if image.get("bytes") is not None:
         return _picture(size, decode_bytes, image["bytes"], size.side)
     if image.get("path") is None or not root:
-        return Picture(why="the row names no image")
+        return Picture(why="the row has no image path")
     return _picture(size, decode_file, Path(root), image["path"], size.side)
 
 

@@ -77,7 +77,7 @@ def find_examples(sources: Sources, split: str, arms: list[str], *, partial: boo
     """
     embeddings = {arm: load_embeddings(sources.arms[arm].location, split) for arm in arms}
     if sources.explanations is None:
-        raise ModelError("no explanations are known, so the captions cannot be read; name their folder too")
+        raise ModelError("the captions cannot be read without a folder of explanations; give one as well")
     triples = _triples(sources, split, embeddings[arms[-1]].ids, partial)
     groups = _groups(triples)
     comparison = compare(embeddings[arms[-1]], embeddings[arms[0]], groups) if len(arms) > 1 else None
@@ -109,7 +109,7 @@ def _triples(sources: Sources, split: str, ids: list[str], partial: bool) -> lis
     places = {row_id: place for place, row_id in enumerate(rows.column("id"))}
     missing = [row_id for row_id in ids if row_id not in places]
     if missing:
-        raise ModelError(f"{sources.explanations}: {len(missing):,} of the {len(ids):,} evaluated pairs are missing")
+        raise ModelError(f"{sources.explanations} lacks {len(missing):,} of the {len(ids):,} evaluated pairs")
     return [rows[places[row_id]] for row_id in ids]
 
 
@@ -117,7 +117,7 @@ def _chosen(by_arm: dict[str, Tensor], count: int) -> list[tuple[str, str, list[
     """Return the title, selection rule and rows of each non-empty set."""
     if len(by_arm) == 1:
         drawn = random.Random(0).sample(range(count), min(_ALONE, count))
-        return [("At random", "Drawn with a fixed seed, not chosen.", sorted(drawn))]
+        return [("At random", "A random sample with a fixed seed.", sorted(drawn))]
     (baseline, before), *_, (ours, after) = by_arm.items()
     # by reciprocal rank, since a move from 6 to 1 matters more to users than one from 560 to 240
     gained = (1 / after.double() - 1 / before.double()).tolist()
@@ -127,9 +127,9 @@ def _chosen(by_arm: dict[str, Tensor], count: int) -> list[tuple[str, str, list[
     left = sorted(set(range(count)) - {*best, *worst})
     drawn = random.Random(0).sample(left, min(_EACH, len(left)))
     sets = [
-        ("Biggest gains", f"Where {ours} gained most over {baseline}, by 1 / rank of the right image.", best),
-        ("Biggest losses", f"Where {ours} lost most to {baseline}, by 1 / rank of the right image.", worst),
-        ("At random", "Drawn with a fixed seed from the others, not chosen.", sorted(drawn)),
+        ("Biggest gains", f"Queries where {ours} gained most over {baseline}, by 1 / rank of the right image.", best),
+        ("Biggest losses", f"Queries where {ours} lost most to {baseline}, by 1 / rank of the right image.", worst),
+        ("At random", "A random sample of the other queries, with a fixed seed.", sorted(drawn)),
     ]
     return [(title, how, rows) for title, how, rows in sets if rows]
 

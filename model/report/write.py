@@ -50,7 +50,9 @@ def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
     split = settings.data.splits.test
     for run in arms.values():
         if split not in read_metrics(run)["splits"]:
-            raise ModelError(f"{run} was not evaluated on split {split!r}; run: entityclip evaluate {run}")
+            raise ModelError(
+                f"{run} was not evaluated on split {split!r}; run: entityclip evaluate {run} --split {split}"
+            )
     names = {run: arm for arm, run in arms.items()}
     runs = in_order(overview(run) for run in names)
     sources = Sources({names[run.location]: run for run in runs}, local_shards(settings.data.explanations))

@@ -109,18 +109,18 @@ def open_index(folder: Path) -> Index:
     except (FileNotFoundError, NotADirectoryError):
         raise ModelError(f"no index at {folder}; build one with: entityclip index RUN {folder}") from None
     except ValueError as error:
-        raise ModelError(f"{folder / ABOUT}: cannot be read ({error}); rebuild the index") from error
+        raise ModelError(f"{folder / ABOUT} cannot be read ({error}); rebuild the index") from error
     if about.get("format_version") != FORMAT_VERSION:
         found = about.get("format_version")
-        raise ModelError(f"{folder / ABOUT}: format {found}, this program reads {FORMAT_VERSION}; rebuild the index")
+        raise ModelError(f"{folder} has format {found}, but this program reads {FORMAT_VERSION}; rebuild the index")
     try:
         rows = pq.read_table(folder / ROWS, memory_map=True)
         with safe_open(folder / EMBEDDINGS, "pt") as file:
             shape = tuple(file.get_slice("image").get_shape())
     except (OSError, pa.ArrowException, SafetensorError) as error:
-        raise ModelError(f"{folder}: cannot be read ({error}); rebuild the index") from error
+        raise ModelError(f"{folder} cannot be read ({error}); rebuild the index") from error
     if shape != (about["images"], about["width"]) or len(rows) != about["images"]:
-        raise ModelError(f"{folder}: {shape} embeddings and {len(rows)} rows do not match; rebuild the index")
+        raise ModelError(f"{folder} has embeddings of shape {shape} for {len(rows)} rows; rebuild the index")
     return Index(folder, about, rows)
 
 
@@ -132,12 +132,12 @@ def load_model_of(index: Index, model: Path | None = None) -> Towers:
     here = index.about["model"], index.folder / index.about["model_from_here"]
     places = [model] if model is not None else [Path(place) for place in here if holds_model(Path(place))]
     if not places:
-        raise ModelError(f"{index.folder}: its model is no longer at {here[0]}; give its folder with --model FOLDER")
+        raise ModelError(f"the model of {index.folder} is no longer at {here[0]}; give its folder with --model FOLDER")
     towers = load_clip(places[0])
     found, wanted = model_digest(towers), index.about["model_sha256"]
     if found != wanted:
         raise ModelError(
-            f"{places[0]} is not the model that made {index.folder} (digest {found[:16]}, not {wanted[:16]}); "
+            f"{places[0]} is not the model that built {index.folder} (digest {found[:16]}, not {wanted[:16]}); "
             "give the right one with --model, or rebuild the index"
         )
     return towers
@@ -190,6 +190,6 @@ def _saved(run: Path, rows: SplitRows, ids: list[str]) -> Tensor | None:
     numbers = {row_id: n for n, row_id in enumerate(json.loads((run / f"{rows.source.split}_ids.json").read_text()))}
     if not numbers.keys() >= set(ids):
         return None  # an image was unusable then, and may be usable now
-    tqdm.write(f"split {rows.source.split}: reusing the embeddings that evaluate saved", file=sys.stderr)
+    tqdm.write(f"split {rows.source.split}: reusing the embeddings saved by entityclip evaluate", file=sys.stderr)
     image: Tensor = load_file(path)["image"]
     return image[[numbers[row_id] for row_id in ids]]

@@ -63,7 +63,7 @@ def search(index: Index, queries: Tensor, top: int) -> list[list[Hit]]:
     Raises ModelError if the queries' width differs from the index's.
     """
     if queries.shape[1] != index.about["width"]:
-        raise ModelError(f"the queries have width {queries.shape[1]}, {index.folder} has {index.about['width']}")
+        raise ModelError(f"the queries have width {queries.shape[1]}, but {index.folder} has {index.about['width']}")
     scores, rows = best_images(index.folder / EMBEDDINGS, queries, top)
     return [
         [_hit(index, rank, score, row) for rank, (score, row) in enumerate(zip(*found, strict=True), start=1)]
@@ -114,6 +114,6 @@ def _open(path: Path) -> Image.Image:
     try:
         return decode_bytes(path.read_bytes())
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
+        raise ModelError(f"{path} cannot be read: {error}") from error
     except BadImage as error:
         raise ModelError(f"{path}: {error}") from error

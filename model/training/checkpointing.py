@@ -78,8 +78,8 @@ class CheckpointManager:
             triples.failures.update(state.failures[use])
             if len(triples) != state.rows[use]:
                 raise ModelError(
-                    f"{self.run} holds an unfinished run on {state.rows[use]} usable rows of split "
-                    f"{triples.source.split}, now there are {len(triples)}: images have changed; restore them, choose "
+                    f"{self.run} contains an unfinished run on {state.rows[use]} usable rows of split "
+                    f"{triples.source.split}, which now has {len(triples)}: images have changed. Restore them, choose "
                     "another folder, or start again with --overwrite"
                 )
         state.restore(self.model, self.optimizer, device)

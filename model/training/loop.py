@@ -174,7 +174,7 @@ class _Trainer:
             asked = "asked to stop" if stop.asked is None else stop.asked.name
             raise Stopped(
                 f"{asked}: stopped after step {self.at.step} of {self.steps}; the state is saved in "
-                f"{self.checkpoints.run}, and the same command resumes it"
+                f"{self.checkpoints.run}; run the same command again to resume"
             )
         return self.finish()
 

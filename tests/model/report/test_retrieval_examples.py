@@ -76,7 +76,7 @@ def test_what_was_evaluated_is_not_there_any_more(tmp_path: Path) -> None:
     sources, *_ = _write_arms(tmp_path)
     write_shard(tmp_path / "e", "test", [row(n, "test", caption=f"caption {n}") for n in range(30)], tmp_path)
     write_receipts(tmp_path / "e")
-    with pytest.raises(ModelError, match="10 of the 40 evaluated pairs are missing"):
+    with pytest.raises(ModelError, match="lacks 10 of the 40 evaluated pairs"):
         find_examples(sources, "test", ["first", "last"], partial=False)
-    with pytest.raises(ModelError, match="name their folder"):
+    with pytest.raises(ModelError, match="without a folder of explanations"):
         find_examples(Sources(sources.arms, None), "test", ["last"], partial=False)
