@@ -124,7 +124,7 @@ def test_files_that_are_no_checkpoint(small, tmp_path):
     with pytest.raises(ModelError, match="not a file of plain tensors"):
         import_checkpoint(file, tmp_path / "run")
     torch.save(small, file)
-    with pytest.raises(ModelError, match="5 heads do not divide .* width 64; set --text-heads"):
+    with pytest.raises(ModelError, match=r"5 heads do not divide .* width 64; set --text-heads"):
         import_checkpoint(file, tmp_path / "run", text_heads=5)
     with pytest.raises(ModelError, match="id 100 is outside the vocabulary of 100"):
         import_checkpoint(file, tmp_path / "run", eot_id=100)

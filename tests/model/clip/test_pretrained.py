@@ -20,7 +20,7 @@ def test_weights_of_another_activation_are_refused_before_any_download(monkeypat
 
     monkeypatch.setattr(open_clip.factory, "download_pretrained", download)
     with pytest.raises(
-        ModelError, match="'openai' were trained with QuickGELU, but ViT-B-32 uses GELU; .* to ViT-B-32-q"
+        ModelError, match=r"'openai' were trained with QuickGELU, but ViT-B-32 uses GELU; .* to ViT-B-32-q"
     ):
         load_towers(asked_for("ViT-B-32", "openai"))
     with pytest.raises(ModelError, match=re.escape("cannot load 'ViT-B-32-quickgelu'")):

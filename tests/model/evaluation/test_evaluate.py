@@ -113,7 +113,7 @@ def test_the_whole_model_comes_back(run, settings):
 def test_what_is_missing_or_damaged_is_named(run, tmp_path):
     with pytest.raises(ModelError, match="no checkpoint at"):
         evaluate(tmp_path / "elsewhere")
-    with pytest.raises(ModelError, match="no shards of split 'dev' .splits found: test, train, val"):
+    with pytest.raises(ModelError, match=r"no shards of split 'dev' .splits found: test, train, val"):
         evaluate(run, ["dev"])
     towers = run / "checkpoint" / "towers.safetensors"
     towers.write_bytes(towers.read_bytes()[:100])

@@ -179,7 +179,7 @@ def test_one_arm_that_is_not_evaluated_and_then_is(
     [
         (Comparison(4.2, 3.0, 5.4), "entityclip is better than plain by 4.2 points of mean recall (34.2 against 30.0;"),
         (Comparison(-4.2, -5.4, -3.0), "entityclip is worse than plain by 4.2 points"),
-        (Comparison(-0.4, -1.0, 0.2), "No clear difference: entityclip differs from plain by -0.4 points of mean recall"),
+        (Comparison(-0.4, -1.0, 0.2), "No clear difference: entityclip differs from plain by -0.4 points"),
     ],
 )
 def test_the_verdict_is_plain_whoever_wins(comparison: Comparison, beginning: str) -> None:

@@ -188,7 +188,7 @@ def test_generators_of_every_kind_go_on_and_the_callers_stay(settings, tmp_path,
     handler = signal.getsignal(signal.SIGTERM)
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
     with pytest.raises(
-        Stopped, match=r"SIGTERM: stopped after step 4 of 6; the state is saved in .*run the same command again to resume"
+        Stopped, match=r"SIGTERM: stopped after step 4 of 6; the state is saved in .*run the same command again"
     ):
         train(settings, tmp_path / "parts", on_step=stopping(4, parts))
     assert signal.getsignal(signal.SIGTERM) is handler
