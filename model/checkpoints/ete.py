@@ -14,7 +14,7 @@ from entityclip.contract.atomic_files import folder_written_whole
 from entityclip.contract.digests import digest
 from model.checkpoints.checkpoint import CHECKPOINT, save_checkpoint
 from model.checkpoints.infer_clip_config import Sizes, sizes_of
-from model.clip.folder import write_open_clip_folder
+from model.clip.folder import WEIGHTS, save_tensors, write_config
 from model.clip.open_clip_import import open_clip
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
@@ -114,7 +114,8 @@ def import_checkpoint(
     model.load_state_dict(state_from_authors({name: tensor.float() for name, tensor in state.items()}))
 
     with folder_written_whole(out / FOLDER) as folder:
-        write_open_clip_folder(folder, sizes.model_cfg, sizes.preprocess_cfg, clip.state_dict())
+        write_config(folder, sizes.model_cfg, sizes.preprocess_cfg)
+        save_tensors(clip.state_dict(), folder / WEIGHTS)
     origin = {"file": path.name, "sha256": digest(path), "dtype": dtypes, "sizes": asdict(sizes)}
     towers = TowerSettings(model=f"{LOCAL_DIR}../{FOLDER}")
     save_checkpoint(out, model, towers, step=0, validation=None, origin=origin)

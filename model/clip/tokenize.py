@@ -10,11 +10,6 @@ from model.clip.towers import Towers, end_position, text_pool
 from model.errors import ModelError
 
 
-def tokenize(towers: Towers, texts: list[str], what: str) -> tuple[Tensor, int]:
-    """Tokenize once with a new TextReader; see its `__call__` for arguments, result and errors."""
-    return TextReader(towers)(texts, what)
-
-
 class TextReader:
     """A model's tokenizer with the text tower's limits, but without the tower: it is pickled to worker processes."""
 

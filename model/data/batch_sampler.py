@@ -78,10 +78,10 @@ class RandomBatchSampler(Sampler[list[int]]):
         return torch.cat([rows[torch.randperm(len(rows), generator=generator)] for rows in merged])
 
 
-class SequentialBatchSampler(BatchSampler):
-    """Batches that cover every row once, ordered by block and row number; the last batch may be smaller."""
+def sequential_batches(count: int, batch_size: int, blocks: np.ndarray | None = None) -> BatchSampler:
+    """Return batches that cover rows 0 to count - 1 once, ordered by block and row number; the last may be smaller.
 
-    def __init__(self, count: int, batch_size: int, blocks: np.ndarray | None = None) -> None:
-        """Cover rows 0 to count - 1; `blocks` is as in RandomBatchSampler."""
-        rows = range(count) if blocks is None else np.argsort(blocks, kind="stable").tolist()
-        super().__init__(rows, batch_size, drop_last=False)
+    `blocks` is as in RandomBatchSampler.
+    """
+    rows = range(count) if blocks is None else np.argsort(blocks, kind="stable").tolist()
+    return BatchSampler(rows, batch_size, drop_last=False)

@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from model.distributed.local import LocalBatch, LocalGroup, Rows
 from model.precision import at_least_fp32
-from model.rng import seeded
+from model.rng import forked, seeded
 
 
 class DistributedGroup(LocalGroup):
@@ -51,8 +51,7 @@ class DistributedGroup(LocalGroup):
 
     @contextmanager
     def own_random_numbers(self, seed: int, step: int) -> Iterator[None]:
-        on_gpu = self.device.type == "cuda"
-        with torch.random.fork_rng(devices=[self.device] if on_gpu else []):
+        with forked(self.device):
             torch.manual_seed(seeded(seed, f"process {self.rank}", step).initial_seed())
             yield
 

@@ -6,13 +6,12 @@ sample.
 
 import random
 from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from model.data.shards import read_split
-from model.data.triple_table import Triple
+from model.data.triple_table import Triple, TripleTable
 from model.errors import ModelError
 from model.evaluation.clusters import Groups
 from model.evaluation.compare import Comparison, compare, load_embeddings
@@ -78,15 +77,15 @@ def find_examples(sources: Sources, split: str, arms: list[str], *, partial: boo
     embeddings = {arm: load_embeddings(sources.arms[arm].location, split) for arm in arms}
     if sources.explanations is None:
         raise ModelError("the captions cannot be read without a folder of explanations; give one as well")
-    triples = _triples(sources, split, embeddings[arms[-1]].ids, partial)
-    groups = _groups(triples)
+    table, rows = _evaluated(sources.explanations, sources.image_root, split, embeddings[arms[-1]].ids, partial)
+    groups = Groups(image=table.picture_groups()[rows], caption=table.groups("caption")[rows])
     comparison = compare(embeddings[arms[-1]], embeddings[arms[0]], groups) if len(arms) > 1 else None
     by_arm = {arm: ranks(run.image, run.text, groups).text_to_image for arm, run in embeddings.items()}
     pictures: dict[int, Picture] = {}
 
     def picture(row: int) -> Picture:
         if row not in pictures:
-            pictures[row] = picture_of_triple(triples[row], SMALL)
+            pictures[row] = picture_of_triple(table[rows[row]], SMALL)
         return pictures[row]
 
     def query(row: int) -> Query:
@@ -94,23 +93,24 @@ def find_examples(sources: Sources, split: str, arms: list[str], *, partial: boo
         for arm, run in embeddings.items():
             scores = run.image @ run.text[row]
             first = scores.topk(min(_TOP, len(scores))).indices.tolist()
-            hits = [Hit(picture(i), triples[i].caption, _is_right(groups, row, i)) for i in first]
+            hits = [Hit(picture(i), table[rows[i]].caption, _is_right(groups, row, i)) for i in first]
             arms[arm] = Found(int(by_arm[arm][row]), hits)
-        return Query(triples[row], picture(row), arms)
+        return Query(table[rows[row]], picture(row), arms)
 
-    chosen = _chosen(by_arm, len(triples))
+    chosen = _chosen(by_arm, len(rows))
     return Examples([QuerySet(title, how, [query(row) for row in rows]) for title, how, rows in chosen], comparison)
 
 
-def _triples(sources: Sources, split: str, ids: list[str], partial: bool) -> list[Triple]:
-    assert sources.explanations is not None, "checked"
-    found = read_split(sources.explanations, split, statuses=None, image_root=sources.image_root, allow_partial=partial)
-    rows = found.triples
-    places = {row_id: place for place, row_id in enumerate(rows.column("id"))}
+def _evaluated(
+    folder: Path, image_root: Path | None, split: str, ids: list[str], partial: bool
+) -> tuple[TripleTable, list[int]]:
+    """Return the rows of a split, and the row numbers of the evaluated pairs."""
+    table = read_split(folder, split, statuses=None, image_root=image_root, allow_partial=partial).triples
+    places = {row_id: place for place, row_id in enumerate(table.column("id"))}
     missing = [row_id for row_id in ids if row_id not in places]
     if missing:
-        raise ModelError(f"{sources.explanations} lacks {len(missing):,} of the {len(ids):,} evaluated pairs")
-    return [rows[places[row_id]] for row_id in ids]
+        raise ModelError(f"{folder} lacks {len(missing):,} of the {len(ids):,} evaluated pairs")
+    return table, [places[row_id] for row_id in ids]
 
 
 def _chosen(by_arm: dict[str, Tensor], count: int) -> list[tuple[str, str, list[int]]]:
@@ -136,14 +136,3 @@ def _chosen(by_arm: dict[str, Tensor], count: int) -> list[tuple[str, str, list[
 
 def _is_right(groups: Groups, query: int, found: int) -> bool:
     return any(bool(of[query] == of[found]) for of in (groups["image"], groups["caption"]))
-
-
-def _groups(triples: list[Triple]) -> Groups:
-    """Group pairs as in evaluation: by image, and by caption."""
-
-    def numbers(identities: list[str]) -> Tensor:
-        return torch.from_numpy(np.unique(identities, return_inverse=True)[1])
-
-    return Groups(
-        image=numbers([t.image_path or t.id for t in triples]), caption=numbers([t.caption.strip() for t in triples])
-    )
