@@ -6,11 +6,9 @@ generators, the images that failed, and the run's settings, data and code versio
 hard negatives depend only on the settings and the step, so they are not saved.
 """
 
-import json
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -19,6 +17,7 @@ from torch import Tensor, nn
 
 from entityclip.contract.atomic_files import folder_written_whole, remove_whole, write_json
 from entityclip.contract.digests import digest
+from model.checkpoints.checkpoint import read_record
 from model.clip.folder import save_tensors
 from model.errors import ModelError
 from model.rng import plain_random_state, random_tensors, restore_random_state
@@ -66,14 +65,6 @@ class TrainState:
         restore_random_state(self.random_tensors, self.random, device)
 
 
-class Saved(NamedTuple):
-    """Folder of a saved state, its size, and how long saving took."""
-
-    folder: Path
-    mebibytes: float
-    seconds: float
-
-
 def save_state(
     run: Path,
     model: nn.Module,
@@ -84,9 +75,8 @@ def save_state(
     failures: dict[str, dict[str, str]],
     rows: dict[str, int],
     origin: dict[str, Any],
-) -> Saved:
-    """Write the training state atomically."""
-    began = time.monotonic()
+) -> Path:
+    """Write the training state atomically and return its folder."""
     target = run / STATE / f"step-{position.step:08d}"
     with folder_written_whole(target) as folder:
         save_tensors(model.state_dict(), folder / MODEL)
@@ -102,8 +92,7 @@ def save_state(
             "sha256": {name: digest(folder / name) for name in (MODEL, OPTIMIZER, RANDOM)},
         }
         write_json(folder / CARD, card)
-    size = sum(file.stat().st_size for file in target.iterdir())
-    return Saved(target, size / 2**20, time.monotonic() - began)
+    return target
 
 
 def keep_last(run: Path, count: int) -> None:
@@ -170,16 +159,7 @@ def _folders(run: Path) -> list[Path]:
 
 
 def _read_card(folder: Path) -> dict[str, Any]:
-    try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder / CARD} cannot be read: {error}; {_remedy(folder)}") from error
-    if card.get("format_version") != FORMAT_VERSION:
-        raise ModelError(
-            f"{folder / CARD} has format {card.get('format_version')}, but this program reads format {FORMAT_VERSION}; "
-            "resume with the version of entityclip that wrote it, or start over with --overwrite"
-        )
-    return dict(card)
+    return read_record(folder / CARD, FORMAT_VERSION, _remedy(folder))
 
 
 def _remedy(folder: Path) -> str:

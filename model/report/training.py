@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from model.errors import ModelError
 from model.report.charts import Chart, Draw, chart, finish, short
 from model.report.sources import Sources
-from model.runs import RunOverview
+from model.runs import IMPORTED, RunOverview
 from model.tracking.curve_panels import (
     ACCURACIES,
     GATES,
@@ -157,6 +157,6 @@ def _history(run: RunOverview) -> tuple[History, list[str]]:
         for line in read_log(run.location):
             history.add(line["step"], dict(as_scalars(line)))
     except (ModelError, KeyError, TypeError, ValueError) as error:
-        if run.state != "imported checkpoint":
+        if run.state != IMPORTED:
             problems.append(str(error))
     return history, problems

@@ -24,10 +24,18 @@ from tqdm import tqdm
 
 from entityclip.contract.atomic_files import folder_written_whole, write_json
 from entityclip.contract.digests import digest
-from model.checkpoints.checkpoint import CARD, TOWERS, holds_model, load_clip, model_digest, read_checkpoint_card
+from model.checkpoints.checkpoint import (
+    CARD,
+    TOWERS,
+    holds_model,
+    load_clip,
+    model_digest,
+    read_checkpoint_card,
+    read_record,
+)
 from model.clip.towers import Towers
-from model.data.dataset import TripleDataset
 from model.data.shards import SplitRows
+from model.data.splits import image_text_dataset
 from model.distributed.device import choose_device, torch_threads
 from model.errors import ModelError
 from model.evaluation.embed import embed_images
@@ -75,10 +83,9 @@ def build_index(
         raise ModelError(f"{out} is neither empty nor an index; choose another folder")
     run = model.resolve().parent if (model / CARD).is_file() else model
     towers = load_clip(run)
-    plan = evaluation_plan(run, explanations)
-    allow_partial = allow_partial or plan.data.allow_partial
+    plan = evaluation_plan(run, explanations, allow_partial)
     with torch_threads(plan.threads):
-        every = [read_rows(plan.data, split, allow_partial) for split in splits or [plan.data.splits.test]]
+        every = [read_rows(plan.data, split) for split in splits or [plan.data.splits.test]]
         embeddings, tables = zip(*(_embed(run, rows, towers, plan) for rows in every), strict=True)
     image, table = torch.cat(embeddings).to(_DTYPES[precision]), pa.concat_tables(tables)
     sources = [rows.source for rows in every]
@@ -104,15 +111,9 @@ def build_index(
 
 def open_index(folder: Path) -> Index:
     """Open an index. Raises ModelError if it is missing, damaged, or in a different format version."""
-    try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise ModelError(f"no index at {folder}; build one with: entityclip index RUN {folder}") from None
-    except ValueError as error:
-        raise ModelError(f"{folder / ABOUT} cannot be read ({error}); rebuild the index") from error
-    if about.get("format_version") != FORMAT_VERSION:
-        found = about.get("format_version")
-        raise ModelError(f"{folder} has format {found}, but this program reads {FORMAT_VERSION}; rebuild the index")
+    if not (folder / ABOUT).exists():
+        raise ModelError(f"no index at {folder}; build one with: entityclip index RUN {folder}")
+    about = read_record(folder / ABOUT, FORMAT_VERSION, "rebuild the index")
     try:
         rows = pq.read_table(folder / ROWS, memory_map=True)
         with safe_open(folder / EMBEDDINGS, "pt") as file:
@@ -146,8 +147,7 @@ def load_model_of(index: Index, model: Path | None = None) -> Towers:
 def _embed(run: Path, rows: SplitRows, towers: Towers, plan: Plan) -> tuple[Tensor, pa.Table]:
     """Return the embeddings (M, D) of a split's distinct images, and their rows of the index."""
     device = choose_device(plan.device)
-    loading: dict[str, Any] = {"workers": plan.data.workers, "max_bad_images": plan.data.max_bad_images}
-    triples = TripleDataset(rows, towers, explanations=False, **loading)
+    triples = image_text_dataset(rows, towers, plan.data)
     members: dict[int, list[int]] = {}
     for row, group in enumerate(triples.image_group.tolist()):
         members.setdefault(group, []).append(row)

@@ -58,7 +58,8 @@ class CheckpointManager:
 
     def save_state(self, at: Position, device: torch.device) -> str:
         """Save everything needed to resume; return a line with the size and time taken."""
-        saved = save_state(
+        began = time.monotonic()
+        folder = save_state(
             self.run,
             self.model,
             self.optimizer,
@@ -70,7 +71,8 @@ class CheckpointManager:
         )
         keep_last(self.run, self.settings.checkpoint.keep)
         self._saved, self._saved_at = (at.step, at.validated), time.monotonic()
-        return f"step {at.step}: state saved, {saved.mebibytes:.1f} MiB in {saved.seconds:.2f} s"
+        size = sum(file.stat().st_size for file in folder.iterdir()) / 2**20
+        return f"step {at.step}: state saved, {size:.1f} MiB in {self._saved_at - began:.2f} s"
 
     def restore(self, state: TrainState, device: torch.device) -> Position:
         """Restore a saved state. Raises ModelError if the number of usable rows has changed since."""
