@@ -3,9 +3,9 @@
 import pickle
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,20 +27,12 @@ _NO_PARAMETERS = ("input_resolution", "context_length", "vocab_size")  # plain n
 _OPENAI_VOCABULARY = 49408
 _NAMED = 8  # names listed in an error message
 _EXPERTS = {"vision_expert_": "image", "share_expert_": "shared", "text_expert_": "text"}
-_IN_AN_EXPERT = {
-    "ln_1.weight": "ln_1_weight",
-    "ln_1.bias": "ln_1_bias",
-    "attn.in_proj_weight": "in_proj_weight",
-    "attn.in_proj_bias": "in_proj_bias",
-    "attn.out_proj.weight": "out_proj_weight",
-    "attn.out_proj.bias": "out_proj_bias",
-    "ln_2.weight": "ln_2_weight",
-    "ln_2.bias": "ln_2_bias",
-    "mlp.c_fc.weight": "c_fc_weight",
-    "mlp.c_fc.bias": "c_fc_bias",
-    "mlp.c_proj.weight": "c_proj_weight",
-    "mlp.c_proj.bias": "c_proj_bias",
+_PARTS_OF_AN_EXPERT = {
+    "": ("ln_1.weight", "ln_1.bias", "ln_2.weight", "ln_2.bias"),
+    "attn.": ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias"),
+    "mlp.": ("c_fc.weight", "c_fc.bias", "c_proj.weight", "c_proj.bias"),
 }
+_IN_AN_EXPERT = {f"{part}{n}": n.replace(".", "_") for part, names in _PARTS_OF_AN_EXPERT.items() for n in names}
 _OTHERS = {
     "weight_attn_vis.": "image_gate.score.",
     "weight_attn_txt.": "text_gate.score.",
@@ -49,8 +41,7 @@ _OTHERS = {
 }
 
 
-@dataclass(frozen=True)
-class Imported:
+class Imported(NamedTuple):
     """What was found in an imported checkpoint, and where it was written."""
 
     out: Path

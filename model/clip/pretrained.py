@@ -69,9 +69,8 @@ def preprocessing_of(settings: TowerSettings) -> dict[str, Any]:
     if settings.pretrained is None:
         return {}
     weights = open_clip.get_pretrained_cfg(settings.model, settings.pretrained)
-    keys = {"mean": "image_mean", "std": "image_std", "interpolation": "image_interpolation"}
-    keys["resize_mode"] = "image_resize_mode"
-    return {ours: weights[theirs] for theirs, ours in keys.items() if weights.get(theirs) is not None}
+    names = ("mean", "std", "interpolation", "resize_mode")
+    return {f"image_{name}": weights[name] for name in names if weights.get(name) is not None}
 
 
 def _activation(quick_gelu: bool) -> str:

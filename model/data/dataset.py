@@ -5,8 +5,7 @@ Texts are read from a memory-mapped file and tokenised, and images decoded, in t
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,8 +27,7 @@ TRUNCATION_SAMPLE = 20_000  # rows; enough to estimate a share to within 0.7 poi
 WINDOW = 8192  # packed rows shuffled together; two windows are held in memory, about 20 KB per row
 
 
-@dataclass(frozen=True)
-class Truncation:
+class Truncation(NamedTuple):
     """How many texts exceed the context length."""
 
     captions: float  # share

@@ -6,9 +6,8 @@ row counts, and the number of planned pairs left for a later run (docs/parquet_s
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -23,8 +22,7 @@ _BAR_DELAY = 3  # seconds before the progress bar appears
 _NAMED = 3  # shards listed in a message
 
 
-@dataclass(frozen=True)
-class Shards:
+class Shards(NamedTuple):
     """The checked shards of a split.
 
     Attributes:

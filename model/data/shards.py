@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -84,8 +84,7 @@ def _counted(counts: dict[str, int]) -> str:
     return f"{sum(counts.values()):,}" + (f" ({by_status})" if by_status else "")
 
 
-@dataclass(frozen=True)
-class SplitRows:
+class SplitRows(NamedTuple):
     """The usable rows of a split and their source."""
 
     triples: TripleTable

@@ -1,7 +1,5 @@
 """Loads a run's splits and builds the control with wrong explanations."""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
@@ -33,7 +31,7 @@ def with_wrong_explanations(rows: SplitRows, seed: int) -> SplitRows:
     cycle = texts[torch.randperm(len(texts), generator=seeded(seed, "wrong explanations")).numpy()]
     donor = np.empty(len(texts), np.int64)
     donor[cycle] = first[np.roll(cycle, -1)]
-    return replace(rows, triples=rows.triples.with_explanations_of(donor[text]))
+    return rows._replace(triples=rows.triples.with_explanations_of(donor[text]))
 
 
 def read_rows(data: DataSettings) -> tuple[SplitRows, SplitRows | None]:

@@ -5,10 +5,9 @@ Rows are numbered in the order of their ids, independently of the shards.
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
@@ -33,8 +32,7 @@ ROW_INDEX = np.dtype(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Triple:
+class Triple(NamedTuple):
     """One usable row of a split."""
 
     id: str

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +20,7 @@ from model.evaluation.retrieval import ranks
 _RESAMPLES = 2000
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """Difference in mean recall, in points, with a 95 % paired bootstrap interval over the test pairs.
 
     The interval does not cover the variation between training seeds.

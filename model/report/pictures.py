@@ -2,9 +2,8 @@
 
 import base64
 import io
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
@@ -15,8 +14,7 @@ from model.report.text import cut
 _QUALITIES = (85, 70, 50, 30, 10)
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(NamedTuple):
     """Longest side in pixels and maximum JPEG size in bytes."""
 
     side: int
@@ -26,8 +24,7 @@ class Size:
 LARGE, SMALL = Size(224, 24_000), Size(112, 9_000)
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """A data URI, or the reason why there is none."""
 
     uri: str | None = None

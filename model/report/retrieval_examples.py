@@ -5,8 +5,8 @@ sample.
 """
 
 import random
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -24,8 +24,7 @@ _ALONE = 12  # random queries for a single arm
 _TOP = 5
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     """A retrieved image; `right` if it belongs to the query's pair, or to one with the same picture or caption."""
 
     picture: Picture
@@ -33,16 +32,14 @@ class Hit:
     right: bool
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """One arm's result: the rank of the best correct image, and the top images."""
 
     rank: int
     hits: list[Hit]
 
 
-@dataclass(frozen=True)
-class Query:
+class Query(NamedTuple):
     """A query caption, its own picture, and each arm's result."""
 
     triple: Triple
@@ -50,8 +47,7 @@ class Query:
     arms: dict[str, Found]
 
 
-@dataclass(frozen=True)
-class QuerySet:
+class QuerySet(NamedTuple):
     """Queries selected by one rule, which `how` describes."""
 
     title: str
@@ -59,8 +55,7 @@ class QuerySet:
     queries: list[Query]
 
 
-@dataclass(frozen=True)
-class Examples:
+class Examples(NamedTuple):
     """Query sets and, if there are several arms, the last arm's comparison with the first; or why there are none."""
 
     sets: list[QuerySet]

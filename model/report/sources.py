@@ -1,8 +1,8 @@
 """Inputs of a report: the training runs and explanations found in the given folders."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from model.data.remote_shards import local_shards
 from model.errors import ModelError
@@ -11,8 +11,7 @@ from model.runs import RunOverview, in_order, is_training_run, overview
 _EXPLANATIONS = "explanations"  # subfolder in the output of the demo or of the end-to-end flow
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(NamedTuple):
     """Runs by arm name, and a folder of explanation shards, if there is one.
 
     The first run is the baseline; the last one is compared with it.

@@ -1,9 +1,8 @@
 """Generation throughput, from the generation runs recorded in each shard."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter
@@ -14,8 +13,7 @@ from model.report.explanations import generations_of
 _ROWS = 12  # approximate number of rows in the chart's table
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """One generation run, from its start to its last shard."""
 
     began: datetime
@@ -29,8 +27,7 @@ class Span:
         return (self.finished - self.began).total_seconds()
 
 
-@dataclass(frozen=True)
-class Throughput:
+class Throughput(NamedTuple):
     """Generation runs in order of start, and cumulative progress.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 
@@ -47,8 +47,7 @@ class Arm:
         return list(((self.run.record.get("data") or {}).get("train") or {}).get("gaps") or [])
 
 
-@dataclass(frozen=True)
-class Training:
+class Training(NamedTuple):
     """Charts that compare all arms, and the arms themselves."""
 
     charts: list[Chart]

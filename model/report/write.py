@@ -1,8 +1,7 @@
 """Writes the report page and its plots."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from entityclip.contract.atomic_files import written_whole
 from model.data.remote_shards import local_shards
@@ -23,8 +22,7 @@ from model.runs import in_order, overview
 from model.settings.load import load_run_settings
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """Summary of the page, for the terminal.
 
     Attributes:

@@ -1,8 +1,8 @@
 """Searchable image embeddings: those that `evaluate` saved for a run's split, or those of an index."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 from safetensors import SafetensorError, safe_open
@@ -15,8 +15,7 @@ from model.search.index import ABOUT, EMBEDDINGS, load_model_of, open_index
 _SAVED = "_embeddings.safetensors"
 
 
-@dataclass(frozen=True)
-class Gallery:
+class Gallery(NamedTuple):
     """Embeddings on disk: a safetensors file with normalised `image` (M, D), and the ids (M,) of their pairs."""
 
     embeddings: Path
