@@ -3,9 +3,8 @@
 import json
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -21,8 +20,7 @@ _TAIL = 1 << 18  # bytes read from the end of the log
 IMPORTED = "imported checkpoint"
 
 
-@dataclass(frozen=True)
-class RunOverview:
+class RunOverview(NamedTuple):
     """Contents of a run folder; fields missing from its files are None or empty.
 
     Attributes:
@@ -129,7 +127,8 @@ def overview(run: Path) -> RunOverview:
         return content
 
     card, record, settings, evaluation = read(_CARD), read(_RECORD), read(_SETTINGS), read(_METRICS)
-    last_step = next(reversed(last_steps(run / _LOG)), {})
+    steps = last_steps(run / _LOG)
+    last_step = steps[-1] if steps else {}
     state = "finished" if record else "unfinished" if last_step or settings else IMPORTED
     if evaluation:
         weights = card.get("sha256")

@@ -8,12 +8,13 @@ hard negatives depend only on the settings and the step, so they are not saved.
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from entityclip.contract.atomic_files import folder_written_whole, remove_whole, write_json
 from entityclip.contract.digests import digest
@@ -41,8 +42,7 @@ class Position:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class TrainState:
+class TrainState(NamedTuple):
     """A saved training state, loaded with its tensors."""
 
     folder: Path
@@ -55,7 +55,7 @@ class TrainState:
     optimizer: dict[str, Tensor]
     random_tensors: dict[str, Tensor]
 
-    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    def restore(self, model: nn.Module, optimizer: Optimizer, device: torch.device) -> None:
         """Restore weights, optimiser and generators. Raises ModelError if they do not fit the model."""
         try:
             model.load_state_dict(self.model)
@@ -66,28 +66,18 @@ class TrainState:
 
 
 def save_state(
-    run: Path,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    device: torch.device,
-    *,
-    position: Position,
-    failures: dict[str, dict[str, str]],
-    rows: dict[str, int],
-    origin: dict[str, Any],
+    run: Path, at: Position, record: dict[str, Any], model: nn.Module, optimizer: Optimizer, device: torch.device
 ) -> Path:
-    """Write the training state atomically and return its folder."""
-    target = run / STATE / f"step-{position.step:08d}"
+    """Write the training state atomically; return its folder. `record` has `failures`, `rows` and `origin`."""
+    target = run / STATE / f"step-{at.step:08d}"
     with folder_written_whole(target) as folder:
         save_tensors(model.state_dict(), folder / MODEL)
         save_tensors(_optimizer_tensors(model, optimizer), folder / OPTIMIZER)
         save_tensors(random_tensors(device), folder / RANDOM)
         card = {
             "format_version": FORMAT_VERSION,
-            "position": asdict(position),
-            "failures": failures,
-            "rows": rows,
-            "origin": origin,
+            "position": asdict(at),
+            **record,
             "random": plain_random_state(),
             "sha256": {name: digest(folder / name) for name in (MODEL, OPTIMIZER, RANDOM)},
         }
@@ -166,7 +156,7 @@ def _remedy(folder: Path) -> str:
     return f"remove {folder} to resume from an earlier state, or start over with --overwrite"
 
 
-def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def _optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
     """Return the optimiser's state tensors, named STATE/PARAMETER."""
     return {
         f"{kind}/{name}": value
@@ -175,7 +165,7 @@ def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> di
     }
 
 
-def _load_optimizer(tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def _load_optimizer(tensors: dict[str, Tensor], model: nn.Module, optimizer: Optimizer) -> None:
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     numbers = {names[id(parameter)]: number for number, parameter in enumerate(parameters)}

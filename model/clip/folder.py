@@ -1,9 +1,8 @@
 """Model folders that open_clip loads with `local-dir:FOLDER`, offline."""
 
 import copy
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from safetensors.torch import save_file
 from torch import Tensor
@@ -32,8 +31,7 @@ def write_config(folder: Path, model_cfg: dict[str, Any], preprocess_cfg: dict[s
     write_json(folder / CONFIG, {"model_cfg": {"quick_gelu": False, **model_cfg}, "preprocess_cfg": preprocess_cfg})
 
 
-@dataclass(frozen=True)
-class TowersFolder:
+class TowersFolder(NamedTuple):
     """A model folder without weights: the configuration and tokenizer needed to load a checkpoint of the towers."""
 
     model_cfg: dict[str, Any]

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,8 +21,7 @@ from model.errors import ModelError
 _NEEDED = ("id", "image", "caption", "topic", "explanation", "status", "key")
 
 
-@dataclass(frozen=True)
-class ShardSource:
+class ShardSource(NamedTuple):
     """The shards that a split was read from.
 
     Attributes:

@@ -41,10 +41,7 @@ class DistributedGroup(LocalGroup):
     def all_gather_ints(self, *own: int) -> list[list[int]]:
         return [row.tolist() for row in _all_gathered(torch.tensor(own, device=self.device))]
 
-    def barrier(self) -> None:
-        self.all_gather_ints(0)
-
-    def all_gather_json(self, own: Any) -> list[Any]:
+    def all_gather_objects(self, own: Any) -> list[Any]:
         values: list[Any] = [None] * self.count
         dist.all_gather_object(values, own)
         return values

@@ -77,9 +77,10 @@ class LocalGroup:
 
     def barrier(self) -> None:
         """Block until every process has called it."""
+        self.all_gather_ints(0)
 
-    def all_gather_json(self, own: Any) -> list[Any]:
-        """Return the JSON-serialisable values of every process, by rank."""
+    def all_gather_objects(self, own: Any) -> list[Any]:
+        """Return the values of every process, which are pickled, by rank."""
         return [own]
 
     @contextmanager

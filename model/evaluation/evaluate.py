@@ -69,8 +69,7 @@ def evaluate(
         rarest = _rarest_names(plan.data, rows) if first else {}
         for split, split_rows in rows.items():
             triples = image_text_dataset(split_rows, towers, plan.data)
-            size, rank, world = plan.evaluation.batch_size, processes.rank, processes.count
-            embeddings = embed_split(towers.clip, triples, size, device, rank=rank, world=world)
+            embeddings = embed_split(towers.clip, triples, plan.evaluation.batch_size, device, processes)
             if first:
                 _save(run, split_rows, embeddings, weights)
                 found = _metrics(split_rows, triples, embeddings, rarest[split])

@@ -85,10 +85,11 @@ def find_examples(sources: Sources, split: str, arms: list[str], *, partial: boo
 
     def query(row: int) -> Query:
         arms = {}
+        right = (groups["image"] == groups["image"][row]) | (groups["caption"] == groups["caption"][row])
         for arm, run in embeddings.items():
             scores = run.image @ run.text[row]
             first = scores.topk(min(_TOP, len(scores))).indices.tolist()
-            hits = [Hit(picture(i), table[rows[i]].caption, _is_right(groups, row, i)) for i in first]
+            hits = [Hit(picture(i), table[rows[i]].caption, bool(right[i])) for i in first]
             arms[arm] = Found(int(by_arm[arm][row]), hits)
         return Query(table[rows[row]], picture(row), arms)
 
@@ -127,7 +128,3 @@ def _chosen(by_arm: dict[str, Tensor], count: int) -> list[tuple[str, str, list[
         ("At random", "A random sample of the other queries, with a fixed seed.", sorted(drawn)),
     ]
     return [(title, how, rows) for title, how, rows in sets if rows]
-
-
-def _is_right(groups: Groups, query: int, found: int) -> bool:
-    return any(bool(of[query] == of[found]) for of in (groups["image"], groups["caption"]))

@@ -59,16 +59,10 @@ class CheckpointManager:
     def save_state(self, at: Position, device: torch.device) -> str:
         """Save everything needed to resume; return a line with the size and time taken."""
         began = time.monotonic()
-        folder = save_state(
-            self.run,
-            self.model,
-            self.optimizer,
-            device,
-            position=at,
-            failures={use: triples.failures for use, triples in self.splits.items()},
-            rows={use: len(triples) for use, triples in self.splits.items()},
-            origin=self.origin,
-        )
+        failures = {use: triples.failures for use, triples in self.splits.items()}
+        rows = {use: len(triples) for use, triples in self.splits.items()}
+        record = {"failures": failures, "rows": rows, "origin": self.origin}
+        folder = save_state(self.run, at, record, self.model, self.optimizer, device)
         keep_last(self.run, self.settings.checkpoint.keep)
         self._saved, self._saved_at = (at.step, at.validated), time.monotonic()
         size = sum(file.stat().st_size for file in folder.iterdir()) / 2**20

@@ -197,7 +197,7 @@ class _Trainer:
     def save_state(self, log: RunLog | NullOutput, progress: Progress | NullOutput) -> None:
         """Save everything needed to resume, including the unusable images found by any process."""
         own = {use: dict(triples.failures) for use, triples in self.splits.items()}
-        for found in self.processes.all_gather_json(own):
+        for found in self.processes.all_gather_objects(own):
             for use, failures in found.items():
                 self.splits[use].failures.update(failures)
         log.sync()

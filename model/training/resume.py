@@ -1,8 +1,7 @@
 """Checks whether a run may be resumed with these settings and data; differences are reported field by field."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -46,8 +45,7 @@ _WORDS = {"optim.steps": _LENGTH, "optim.epochs": _LENGTH}
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """A setting that differs, with its earlier and current value."""
 
     field: str
