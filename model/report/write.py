@@ -49,7 +49,7 @@ def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
     for run in arms.values():
         if split not in read_metrics(run)["splits"]:
             raise ModelError(
-                f"{run} was not evaluated on split {split!r}; run: entityclip evaluate {run} --split {split}"
+                f"{run} has not been evaluated on split {split!r}; run: entityclip evaluate {run} --split {split}"
             )
     names = {run: arm for arm, run in arms.items()}
     runs = in_order(overview(run) for run in names)

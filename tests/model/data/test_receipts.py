@@ -75,7 +75,8 @@ def test_half_made_explanations_are_used_only_if_allowed(
     assert re.search(MAKE, str(refused.value)) and "--allow-partial" in str(refused.value)
     found = read_split(folder, "train", statuses=OK, allow_partial=True)
     assert len(found.triples) == rows and found.source.gaps == (said,)
-    assert (found.source.warning() or "").startswith("PARTIAL: split train") and said in (found.source.warning() or "")
+    warning = found.source.warning() or ""
+    assert warning.startswith("PARTIAL: the explanations of split train") and said in warning
 
 
 def rewrite(folder: Path) -> None:
@@ -134,7 +135,7 @@ def claim_other_counts(folder: Path) -> None:
             r"bucket-00001\.json records bucket 0 of 2, which .*; delete bucket-00001\.json and generate it",
         ),
         (write(pending="many"), "train", r"bucket-00001\.json: pending: .*valid integer"),
-        (cut_a_receipt, "train", r"bucket-00001\.json cannot be read"),
+        (cut_a_receipt, "train", r"bucket-00001\.json: cannot be read"),
     ],
 )
 def test_what_is_not_as_it_was_made_is_never_used(

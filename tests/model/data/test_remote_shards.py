@@ -93,6 +93,6 @@ def test_places_that_cannot_be_read_are_named(bucket):
 def test_settings_refuse_credentials_in_a_url_and_do_not_repeat_them(settings, tmp_path):
     config = tmp_path / "train.yaml"
     config.write_text(yaml.safe_dump(settings.model_dump(mode="json")))
-    with pytest.raises(ModelError, match="holds credentials") as error:
+    with pytest.raises(ModelError, match="contains credentials") as error:
         load_settings(config, ["data.explanations=s3://key:secret@bucket/x"])
     assert "secret" not in str(error.value)

@@ -161,10 +161,10 @@ def test_metrics_of_other_weights_and_what_was_not_trained_here(run: Path) -> No
     method = {**card["method"], "mmae": False, "gi_itm": False}
     assert "no explanations were read (plain CLIP)" in model_card({**card, "method": method}, None, "mine", 10)
     unread = model_card({**card, "method": {**card["method"], "shared_experts": 0}}, None, "mine", 10)
-    assert "fine-tuned without explanations, as EntityCLIP" in unread and "(MMAE, GI-ITM)" in unread
+    assert "fine-tuned without explanations, as in EntityCLIP" in unread and "(MMAE, GI-ITM)" in unread
     anchored = model_card({**card, "method": {**method, "anchor_text_weight": 1.0}}, None, "mine", 10)
     assert "(explanation anchors, which are not in the paper)" in anchored and "written by an LLM and" in anchored
-    assert "after the idea of EntityCLIP" in anchored
+    assert "based on EntityCLIP" in anchored
     imported = {**card, "trained_with": None, "origin": {"file": "best.pt"}, "validation": None}
     text = model_card(imported, None, "mine", 10)
     assert "imported from `best.pt`" in text and "is not recorded" in text

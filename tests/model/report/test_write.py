@@ -87,7 +87,7 @@ def test_the_page_shows_both_arms_and_hostile_text_stays_text(
     trained: dict[str, TrainSettings], hostile_data: Path, tmp_path: Path, chromium: Browser
 ) -> None:
     for arm in trained:
-        with pytest.raises(ModelError, match="was not evaluated"):
+        with pytest.raises(ModelError, match="has not been evaluated"):
             write_report(tmp_path, "tiny", {name: tmp_path / name for name in trained})
         evaluate(tmp_path / arm)
     report = write_report(tmp_path, "tiny", {name: tmp_path / name for name in trained})
