@@ -13,7 +13,7 @@ class SplitSettings(Section):
     """Names of the splits in the explanation folder."""
 
     train: str = Field(default="train", description="split to train on")
-    val: str | None = Field(default="val", description="split that selects the checkpoint; null: keep the last step")
+    val: str | None = Field(default="val", description="split that selects the checkpoint; null: the last weights")
     test: str = Field(default="test", description="split to evaluate at the end")
 
 
@@ -37,7 +37,7 @@ class DataSettings(Section):
         default=False, description="train on incomplete explanations; the run's records list what is missing"
     )
     wrong_explanations: bool = Field(
-        default=False, description="control experiment: every training row gets a different explanation, of another row"
+        default=False, description="control experiment: each training row gets another row's explanation, of different text"
     )
     cache_mib: int = Field(
         default=1024,
