@@ -37,7 +37,7 @@ class DataSettings(Section):
         default=False, description="train on incomplete explanations; the run's records list what is missing"
     )
     wrong_explanations: bool = Field(
-        default=False, description="control experiment: each training row gets another row's explanation, of different text"
+        default=False, description="control: every training row gets another row's explanation, of a different text"
     )
     cache_mib: int = Field(
         default=1024,
