@@ -17,7 +17,7 @@ def forward_context(precision: str, device: torch.device) -> Callable[[], Abstra
     if precision == "fp32":
         return nullcontext
     if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise ModelError(f"precision: {torch.cuda.get_device_name(device)} has no bf16; use fp32")
+        raise ModelError(f"{torch.cuda.get_device_name(device)} does not support bf16; set precision=fp32")
     return lambda: torch.autocast(device.type, dtype=torch.bfloat16)
 
 

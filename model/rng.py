@@ -8,7 +8,7 @@ numpy's generator today; their states are saved because a library may.
 import hashlib
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ _CPU, _CUDA = "torch.cpu", "torch.cuda"
 def own_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
     """Seed all random generators, and restore their previous states on exit."""
     plain = plain_random_state()
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with forked(device):
         torch.manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed)
@@ -30,6 +30,11 @@ def own_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
             yield
         finally:
             _restore_plain(plain)
+
+
+def forked(device: torch.device) -> AbstractContextManager[None]:
+    """Return a context that restores torch's generators on the CPU and on `device` at its end."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
 def random_tensors(device: torch.device) -> dict[str, Tensor]:
@@ -48,11 +53,16 @@ def plain_random_state() -> dict[str, Any]:
 
 
 def restore_random_state(tensors: dict[str, Tensor], plain: dict[str, Any], device: torch.device) -> None:
-    """Restore all generator states; the GPU's only if one was saved and the run uses a GPU."""
+    """Restore all generator states."""
+    restore_random_tensors(tensors, device)
+    _restore_plain(plain)
+
+
+def restore_random_tensors(tensors: dict[str, Tensor], device: torch.device) -> None:
+    """Restore what `random_tensors` returned; the GPU's only if one was saved and `device` is a GPU."""
     torch.set_rng_state(tensors[_CPU])
     if device.type == "cuda" and _CUDA in tensors:
         torch.cuda.set_rng_state(tensors[_CUDA], device)
-    _restore_plain(plain)
 
 
 def _restore_plain(plain: dict[str, Any]) -> None:

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -20,8 +20,7 @@ _TAIL = 1 << 18  # bytes read from the end of the log
 IMPORTED = "imported checkpoint"
 
 
-@dataclass(frozen=True)
-class RunOverview:
+class RunOverview(NamedTuple):
     """Contents of a run folder; fields missing from its files are None or empty.
 
     Attributes:
@@ -128,7 +127,8 @@ def overview(run: Path) -> RunOverview:
         return content
 
     card, record, settings, evaluation = read(_CARD), read(_RECORD), read(_SETTINGS), read(_METRICS)
-    last_step = _last_step(run / _LOG)
+    steps = last_steps(run / _LOG)
+    last_step = steps[-1] if steps else {}
     state = "finished" if record else "unfinished" if last_step or settings else IMPORTED
     if evaluation:
         weights = card.get("sha256")
@@ -164,19 +164,16 @@ def _rank(run: RunOverview) -> int:
     return 3 if ours else 2
 
 
-def _last_step(log: Path) -> dict[str, Any]:
-    """Return the log's last complete line of kind "step"; reads only the end of the file."""
+def last_steps(log: Path) -> list[dict[str, Any]]:
+    """Return the last lines of kind "step" in a run's log; reads only the end of the file."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL))
             lines = file.read().split(b"\n")[:-1]
     except FileNotFoundError:
-        return {}
-    for line in reversed(lines):
-        try:
-            content = json.loads(line)
-        except ValueError:  # cut off at the start of the tail, or by a crash
-            continue
-        if isinstance(content, dict) and content.get("kind") == "step":
-            return content
-    return {}
+        return []
+    found = []
+    for line in lines:
+        with suppress(ValueError):  # cut off at the start of the tail, or by a crash
+            found.append(json.loads(line))
+    return [line for line in found if isinstance(line, dict) and line.get("kind") == "step"]

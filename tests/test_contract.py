@@ -49,7 +49,7 @@ def test_a_limited_run_is_half_made_until_it_is_finished(tmp_path: Path, tiny_ll
     job = open_job(write_manifest(tmp_path, tiny_llama))
     generate(job, ScriptedEngine(), limit=7)
     output = Path(job.output)
-    with pytest.raises(ModelError, match=r"5 planned pairs were left.*with the manifest of dataset 'tiny'"):
+    with pytest.raises(ModelError, match=r"5 planned pairs were left.*the manifest of dataset 'tiny'"):
         read_split(output, "train", statuses=("ok",))
     partial = read_split(output, "train", statuses=("ok",), allow_partial=True)
     assert 0 < len(partial.triples) < 8 and partial.source.gaps == ("5 planned pairs were left for a later run",)

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image
 
-from entityclip.contract.image_rules import MAX_ASPECT, BadImage
-from model.data.images import decode_bytes, decode_file
+from entityclip.contract.image_rules import MAX_ASPECT, BadImage, decode_image
 from pipeline.images.check import image_problem
 from pipeline.images.resize import packed_image
 from tests.fuzz.cases import images as good_images
@@ -31,9 +30,9 @@ def usable(root: Path, name: str, size: int) -> bool:
     attempts = {
         "pack": lambda: packed_image(root, name, None, size=size, quality=95),
         "pack again": lambda: packed_image(root, name, data, size=size, quality=95),
-        "train": lambda: decode_file(root, name),
-        "train small": lambda: decode_file(root, name, size),
-        "train packed": lambda: decode_bytes(data, size),
+        "train": lambda: decode_image(root, name),
+        "train small": lambda: decode_image(root, name, None, size),
+        "train packed": lambda: decode_image(root, None, data, size),
     }
     said = {"check": image_problem(root, name) is None}
     for who, attempt in attempts.items():
@@ -97,8 +96,8 @@ def test_check_pack_and_training_agree(
         assert is_usable is (takes and not is_doubtful)
         if not is_usable:
             return
-        whole = np.asarray(decode_file(folder, "x"), float)
-        packed = np.asarray(decode_bytes(packed_image(folder, "x", None, size=size, quality=95)), float)
+        whole = np.asarray(decode_image(folder, "x"), float)
+        packed = np.asarray(decode_image(folder, None, packed_image(folder, "x", None, size=size, quality=95)), float)
         if min(width, height) <= size:
             assert packed.shape == whole.shape == (height, width, 3)
         if min(width, height) <= size and form in LOSSLESS_HERE:
@@ -122,4 +121,4 @@ def test_images_that_people_have(size: int) -> None:
     found = {path.name: usable(CASES, path.name, size) for path in CASES.iterdir()}
     assert len(found) == 10
     assert [name for name, is_usable in found.items() if not is_usable] == ["prog_trunc_late.jpg"]
-    assert decode_file(CASES, "exif6.webp").size == (80, 64)  # as stored
+    assert decode_image(CASES, "exif6.webp").size == (80, 64)  # as stored

@@ -69,23 +69,30 @@ def save_checkpoint(
         write_json(folder / CARD, card)
 
 
+def read_record(path: Path, version: int | None, remedy: str) -> dict[str, Any]:
+    """Read a JSON file that this package wrote.
+
+    Raises ModelError, with the remedy, for a file that cannot be read or is not of this version (None: has no version).
+    """
+    try:
+        record = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{path} cannot be read: {error}; {remedy}") from error
+    if version is not None and (found := record.get("format_version")) != version:
+        raise ModelError(f"{path} has format {found}, but this program reads format {version}; {remedy}")
+    return record
+
+
 def read_checkpoint_card(run: Path) -> dict[str, Any]:
     """Return `run/checkpoint/checkpoint.json`. Raises ModelError if it is absent or in a different format."""
     path = run / CHECKPOINT / CARD
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(
-            f"no checkpoint at {path.parent}; train one with: entityclip train SETTINGS --out RUN"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
-    if card.get("format_version") != FORMAT_VERSION:
-        raise ModelError(f"{path}: format {card.get('format_version')}, this program reads {FORMAT_VERSION}")
+    if not path.exists():
+        raise ModelError(f"no checkpoint at {path.parent}; train one with: entityclip train SETTINGS --out RUN")
+    card = read_record(path, FORMAT_VERSION, "train or import the run again")
     model = str(card["towers"]["model"])
     if model.startswith(LOCAL_DIR):
         card["towers"]["model"] = LOCAL_DIR + str((path.parent / model.removeprefix(LOCAL_DIR)).resolve())
-    return dict(card)
+    return card
 
 
 def load_trained_towers(run: Path) -> Towers:
@@ -111,9 +118,9 @@ def _load_into(module: torch.nn.Module, path: Path) -> None:
     try:
         module.load_state_dict(load_file(path))
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
+        raise ModelError(f"{path} cannot be read: {error}") from error
     except RuntimeError as error:
-        raise ModelError(f"{path}: does not fit the model that {CARD} names: {error}") from error
+        raise ModelError(f"{path} does not fit the model described in {CARD}: {error}") from error
 
 
 def holds_model(folder: Path) -> bool:
@@ -131,7 +138,7 @@ def load_clip(folder: Path) -> Towers:
     if (folder / CONFIG).is_file():
         return load_towers(TowerSettings(model=f"{LOCAL_DIR}{folder.resolve()}"))
     if not folder.is_dir():
-        raise ModelError(f"no model at {folder}; name the folder of a run or of an export")
+        raise ModelError(f"no model at {folder}; give the folder of a run or of an export")
     return load_trained_towers(folder)
 
 

@@ -3,9 +3,9 @@
 import pickle
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from entityclip.contract.atomic_files import folder_written_whole
 from entityclip.contract.digests import digest
 from model.checkpoints.checkpoint import CHECKPOINT, save_checkpoint
 from model.checkpoints.infer_clip_config import Sizes, sizes_of
-from model.clip.folder import write_open_clip_folder
+from model.clip.folder import WEIGHTS, save_tensors, write_config
 from model.clip.open_clip_import import open_clip
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
@@ -27,20 +27,12 @@ _NO_PARAMETERS = ("input_resolution", "context_length", "vocab_size")  # plain n
 _OPENAI_VOCABULARY = 49408
 _NAMED = 8  # names listed in an error message
 _EXPERTS = {"vision_expert_": "image", "share_expert_": "shared", "text_expert_": "text"}
-_IN_AN_EXPERT = {
-    "ln_1.weight": "ln_1_weight",
-    "ln_1.bias": "ln_1_bias",
-    "attn.in_proj_weight": "in_proj_weight",
-    "attn.in_proj_bias": "in_proj_bias",
-    "attn.out_proj.weight": "out_proj_weight",
-    "attn.out_proj.bias": "out_proj_bias",
-    "ln_2.weight": "ln_2_weight",
-    "ln_2.bias": "ln_2_bias",
-    "mlp.c_fc.weight": "c_fc_weight",
-    "mlp.c_fc.bias": "c_fc_bias",
-    "mlp.c_proj.weight": "c_proj_weight",
-    "mlp.c_proj.bias": "c_proj_bias",
+_PARTS_OF_AN_EXPERT = {
+    "": ("ln_1.weight", "ln_1.bias", "ln_2.weight", "ln_2.bias"),
+    "attn.": ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias"),
+    "mlp.": ("c_fc.weight", "c_fc.bias", "c_proj.weight", "c_proj.bias"),
 }
+_IN_AN_EXPERT = {f"{part}{n}": n.replace(".", "_") for part, names in _PARTS_OF_AN_EXPERT.items() for n in names}
 _OTHERS = {
     "weight_attn_vis.": "image_gate.score.",
     "weight_attn_txt.": "text_gate.score.",
@@ -49,8 +41,7 @@ _OTHERS = {
 }
 
 
-@dataclass(frozen=True)
-class Imported:
+class Imported(NamedTuple):
     """What was found in an imported checkpoint, and where it was written."""
 
     out: Path
@@ -66,19 +57,19 @@ class Imported:
         counts = f"{method.image_experts}/{method.shared_experts}/{method.text_experts}"
         modules = ", ".join(parts(method)) or "none"
         fits = sizes.vocabulary == _OPENAI_VOCABULARY
-        tokenizer = "OpenAI's, as the vocabulary is OpenAI's" if fits else "unknown; OpenAI's does not fit"
-        end = "the highest id" if sizes.eot_id is None else f"id {sizes.eot_id}"
+        tokenizer = "OpenAI's" if fits else "unknown (the vocabulary is not OpenAI's)"
+        end = "the highest id in a text" if sizes.eot_id is None else f"id {sizes.eot_id}"
         lines = [
-            f"{self.parameters:,} parameters, {self.dtype} in the file, float32 from here on",
+            f"{self.parameters:,} parameters, converted from {self.dtype} to float32",
             f"image tower: ViT, {sizes.image} pixels, patch {sizes.patch}, width {sizes.vision_width}, "
             f"{sizes.vision_layers} layers, {sizes.vision_heads} heads",
-            f"text tower: {sizes.context} tokens of {sizes.vocabulary:,}, width {sizes.text_width}, "
-            f"{sizes.text_layers} layers, {sizes.text_heads} heads, ends at {end}; joint width {sizes.embed}",
-            f"experts (image/shared/text): {counts}; modules: {modules}; padding is read, as they trained it",
-            f"assumed: QuickGELU, OpenAI's image statistics, one head an expert; tokenizer: {tokenizer}",
+            f"text tower: {sizes.context} tokens, vocabulary of {sizes.vocabulary:,}, width {sizes.text_width}, "
+            f"{sizes.text_layers} layers, {sizes.text_heads} heads, end of text is {end}; joint width {sizes.embed}",
+            f"experts (image/shared/text): {counts}; modules: {modules}; experts read padding, as in the authors' code",
+            f"assumed: QuickGELU, OpenAI's image mean and std, one attention head per expert; tokenizer: {tokenizer}",
         ]
         if self.ignored:
-            lines.append(f"ignored, not parameters: {', '.join(self.ignored)}")
+            lines.append(f"ignored entries that are not parameters: {', '.join(self.ignored)}")
         return [*lines, f"checkpoint: {self.out / CHECKPOINT}; for open_clip: {LOCAL_DIR}{self.out / FOLDER}"]
 
 
@@ -104,7 +95,7 @@ def import_checkpoint(
     finite, or if `out` already holds a checkpoint.
     """
     if (out / CHECKPOINT).exists():
-        raise ModelError(f"{out} holds a checkpoint; choose another folder, or remove it")
+        raise ModelError(f"{out} already contains a checkpoint; choose another folder, or delete the checkpoint")
     state, ignored = _read(path)
     sizes = sizes_of(state, vision_heads=vision_heads, text_heads=text_heads, eot_id=eot_id)
     clip = open_clip.CLIP(**sizes.model_cfg)
@@ -114,7 +105,8 @@ def import_checkpoint(
     model.load_state_dict(state_from_authors({name: tensor.float() for name, tensor in state.items()}))
 
     with folder_written_whole(out / FOLDER) as folder:
-        write_open_clip_folder(folder, sizes.model_cfg, sizes.preprocess_cfg, clip.state_dict())
+        write_config(folder, sizes.model_cfg, sizes.preprocess_cfg)
+        save_tensors(clip.state_dict(), folder / WEIGHTS)
     origin = {"file": path.name, "sha256": digest(path), "dtype": dtypes, "sizes": asdict(sizes)}
     towers = TowerSettings(model=f"{LOCAL_DIR}../{FOLDER}")
     save_checkpoint(out, model, towers, step=0, validation=None, origin=origin)
@@ -130,20 +122,20 @@ def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
         raise ModelError(f"no checkpoint at {path}") from None
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{path}: is not a file of plain tensors (torch.load, weights only): {reason}") from error
+        raise ModelError(f"{path} is not a file of plain tensors (torch.load, weights_only): {reason}") from error
     wrapper = next((key for key in _WRAPPERS if isinstance(content, Mapping) and key in content), None)
     if wrapper is not None:
         content = content[wrapper]
     if not isinstance(content, Mapping) or not content:
-        raise ModelError(f"{path}: holds a {type(content).__name__}, not a dict of parameters")
+        raise ModelError(f"{path} contains a {type(content).__name__}; expected a dict of parameters")
     content = {str(name).removeprefix("module."): value for name, value in content.items()}
     state = {name: value for name, value in content.items() if name not in _NO_PARAMETERS}
     for name, value in state.items():
         if not isinstance(value, Tensor) or not value.is_floating_point():
             kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
-            raise ModelError(f"{path}: {name!r} is not a floating-point tensor but {kind}")
+            raise ModelError(f"{path}: parameter {name!r} is of type {kind}; expected a floating-point tensor")
         if not value.isfinite().all():
-            raise ModelError(f"{path}: {name!r} has values that are not finite")
+            raise ModelError(f"{path}: parameter {name!r} contains NaN or infinite values")
     return state, tuple(name for name in content if name in _NO_PARAMETERS)
 
 
@@ -154,7 +146,8 @@ def _method(state: dict[str, Tensor]) -> MethodSettings:
     mmae = any(name.startswith("weight_attn_") for name in state)
     gi_itm = any(name.startswith(("weight_full.", "itm_head.")) for name in state)
     if (mmae or gi_itm) and not (counts["image"] + counts["shared"] and counts["text"] + counts["shared"]):
-        raise ModelError(f"the checkpoint has gates, but not the experts that they need (found {counts})")
+        found = ", ".join(f"{group} {count}" for group, count in counts.items())
+        raise ModelError(f"the checkpoint has gates but lacks experts for them; experts found: {found}")
     return MethodSettings(
         mmae=mmae,
         gi_itm=gi_itm,
@@ -170,7 +163,7 @@ def _check_names(state: dict[str, Tensor], model: EntityCLIP, path: Path) -> Non
     wrong = {
         "missing": [name for name in expected if name not in state],
         "unknown": [name for name in state if name not in expected],
-        "of another shape": [
+        "wrong shape": [
             f"{name} {tuple(tensor.shape)} instead of {tuple(expected[name])}"
             for name, tensor in state.items()
             if name in expected and tensor.shape != expected[name]
@@ -178,7 +171,7 @@ def _check_names(state: dict[str, Tensor], model: EntityCLIP, path: Path) -> Non
     }
     if any(wrong.values()):
         found = "; ".join(f"{what}: {_some(names)}" for what, names in wrong.items() if names)
-        raise ModelError(f"{path}: is not a checkpoint of the authors' model; {found}")
+        raise ModelError(f"{path} is not a checkpoint of the authors' model; {found}")
 
 
 def _some(names: list[str]) -> str:

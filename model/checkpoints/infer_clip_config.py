@@ -82,11 +82,11 @@ def sizes_of(
     positions, _ = _shape(state, "visual.positional_embedding", 2)
     grid = math.isqrt(max(positions - 1, 0))
     if grid == 0 or grid * grid != positions - 1:
-        raise ModelError(f"visual.positional_embedding has {positions} positions, which is not a square grid plus one")
+        raise ModelError(f"visual.positional_embedding has {positions} positions; expected a square number plus one")
     vocabulary, text_width = _shape(state, "token_embedding.weight", 2)
     context, _ = _shape(state, "positional_embedding", 2)
     if eot_id is not None and not 0 <= eot_id < vocabulary:
-        raise ModelError(f"end-of-text id {eot_id} is not in a vocabulary of {vocabulary}")
+        raise ModelError(f"end-of-text id {eot_id} is outside the vocabulary of {vocabulary} tokens; check --eot-id")
     _, embed = _shape(state, "text_projection", 2)
     return Sizes(
         embed=embed,
@@ -108,10 +108,10 @@ def sizes_of(
 
 def _shape(state: dict[str, Tensor], name: str, dimensions: int) -> tuple[int, ...]:
     if name not in state:
-        raise ModelError(f"the checkpoint is not a CLIP with a Vision Transformer: it lacks {name!r}")
+        raise ModelError(f"the checkpoint is not a CLIP with a Vision Transformer: parameter {name!r} is missing")
     shape = tuple(state[name].shape)
     if len(shape) != dimensions or 0 in shape:
-        raise ModelError(f"{name!r} has shape {shape}, not {dimensions} sizes")
+        raise ModelError(f"parameter {name!r} has shape {shape}; expected {dimensions} dimensions, none of size 0")
     return shape
 
 
@@ -122,5 +122,5 @@ def _layers(state: dict[str, Tensor], prefix: str) -> int:
 def _heads(given: int | None, width: int, tower: str) -> int:
     heads = given if given is not None else width // _OPENAI_HEAD_WIDTH
     if heads < 1 or width % heads:
-        raise ModelError(f"the {tower} tower of width {width} cannot have {heads} heads; set --{tower}-heads")
+        raise ModelError(f"{heads} heads do not divide the {tower} tower's width {width}; set --{tower}-heads")
     return heads

@@ -6,8 +6,6 @@ generators, the images that failed, and the run's settings, data and code versio
 hard negatives depend only on the settings and the step, so they are not saved.
 """
 
-import json
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,9 +14,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from entityclip.contract.atomic_files import folder_written_whole, remove_whole, write_json
 from entityclip.contract.digests import digest
+from model.checkpoints.checkpoint import read_record
 from model.clip.folder import save_tensors
 from model.errors import ModelError
 from model.rng import plain_random_state, random_tensors, restore_random_state
@@ -42,8 +42,7 @@ class Position:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class TrainState:
+class TrainState(NamedTuple):
     """A saved training state, loaded with its tensors."""
 
     folder: Path
@@ -56,54 +55,34 @@ class TrainState:
     optimizer: dict[str, Tensor]
     random_tensors: dict[str, Tensor]
 
-    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    def restore(self, model: nn.Module, optimizer: Optimizer, device: torch.device) -> None:
         """Restore weights, optimiser and generators. Raises ModelError if they do not fit the model."""
         try:
             model.load_state_dict(self.model)
             _load_optimizer(self.optimizer, model, optimizer)
         except (RuntimeError, KeyError) as error:
-            raise ModelError(f"{self.folder}: does not fit the model of these settings: {error}") from error
+            raise ModelError(f"the state in {self.folder} does not fit the model of these settings: {error}") from error
         restore_random_state(self.random_tensors, self.random, device)
 
 
-class Saved(NamedTuple):
-    """Folder of a saved state, its size, and how long saving took."""
-
-    folder: Path
-    mebibytes: float
-    seconds: float
-
-
 def save_state(
-    run: Path,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    device: torch.device,
-    *,
-    position: Position,
-    failures: dict[str, dict[str, str]],
-    rows: dict[str, int],
-    origin: dict[str, Any],
-) -> Saved:
-    """Write the training state atomically."""
-    began = time.monotonic()
-    target = run / STATE / f"step-{position.step:08d}"
+    run: Path, at: Position, record: dict[str, Any], model: nn.Module, optimizer: Optimizer, device: torch.device
+) -> Path:
+    """Write the training state atomically; return its folder. `record` has `failures`, `rows` and `origin`."""
+    target = run / STATE / f"step-{at.step:08d}"
     with folder_written_whole(target) as folder:
         save_tensors(model.state_dict(), folder / MODEL)
         save_tensors(_optimizer_tensors(model, optimizer), folder / OPTIMIZER)
         save_tensors(random_tensors(device), folder / RANDOM)
         card = {
             "format_version": FORMAT_VERSION,
-            "position": asdict(position),
-            "failures": failures,
-            "rows": rows,
-            "origin": origin,
+            "position": asdict(at),
+            **record,
             "random": plain_random_state(),
             "sha256": {name: digest(folder / name) for name in (MODEL, OPTIMIZER, RANDOM)},
         }
         write_json(folder / CARD, card)
-    size = sum(file.stat().st_size for file in target.iterdir())
-    return Saved(target, size / 2**20, time.monotonic() - began)
+    return target
 
 
 def keep_last(run: Path, count: int) -> None:
@@ -141,10 +120,10 @@ def newest_state(run: Path) -> TrainState | None:
     for name, sha256 in card["sha256"].items():
         try:
             if digest(folder / name) != sha256:
-                raise ModelError(f"{folder / name} is not what was written; {_remedy(folder)}")
+                raise ModelError(f"{folder / name} has changed since it was saved; {_remedy(folder)}")
             tensors[name] = load_file(folder / name)
         except (OSError, SafetensorError) as error:
-            raise ModelError(f"{folder / name}: cannot be read: {error}; {_remedy(folder)}") from error
+            raise ModelError(f"{folder / name} cannot be read: {error}; {_remedy(folder)}") from error
     return TrainState(
         folder=folder,
         position=Position(**card["position"]),
@@ -170,23 +149,14 @@ def _folders(run: Path) -> list[Path]:
 
 
 def _read_card(folder: Path) -> dict[str, Any]:
-    try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder / CARD}: cannot be read: {error}; {_remedy(folder)}") from error
-    if card.get("format_version") != FORMAT_VERSION:
-        raise ModelError(
-            f"{folder / CARD}: format {card.get('format_version')}, this program reads {FORMAT_VERSION}; "
-            "resume with the program that wrote it, or start over with --overwrite"
-        )
-    return dict(card)
+    return read_record(folder / CARD, FORMAT_VERSION, _remedy(folder))
 
 
 def _remedy(folder: Path) -> str:
     return f"remove {folder} to resume from an earlier state, or start over with --overwrite"
 
 
-def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def _optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
     """Return the optimiser's state tensors, named STATE/PARAMETER."""
     return {
         f"{kind}/{name}": value
@@ -195,7 +165,7 @@ def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> di
     }
 
 
-def _load_optimizer(tensors: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def _load_optimizer(tensors: dict[str, Tensor], model: nn.Module, optimizer: Optimizer) -> None:
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     numbers = {names[id(parameter)]: number for number, parameter in enumerate(parameters)}

@@ -1,9 +1,8 @@
 """Model folders that open_clip loads with `local-dir:FOLDER`, offline."""
 
 import copy
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from safetensors.torch import save_file
 from torch import Tensor
@@ -22,22 +21,17 @@ def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
 
 
-def write_open_clip_folder(
-    folder: Path, model_cfg: dict[str, Any], preprocess_cfg: dict[str, Any], state: dict[str, Tensor]
-) -> None:
-    """Write configuration and weights into an existing folder.
+def write_config(folder: Path, model_cfg: dict[str, Any], preprocess_cfg: dict[str, Any]) -> None:
+    """Write a model's configuration into an existing folder.
 
     Args:
         model_cfg: arguments of open_clip's model class; "quick_gelu" is always written.
         preprocess_cfg: at least "mean" and "std".
-        state: the model's state dict, with open_clip's names.
     """
-    save_tensors(state, folder / WEIGHTS)
-    _write_config(folder, model_cfg, preprocess_cfg)
+    write_json(folder / CONFIG, {"model_cfg": {"quick_gelu": False, **model_cfg}, "preprocess_cfg": preprocess_cfg})
 
 
-@dataclass(frozen=True)
-class TowersFolder:
+class TowersFolder(NamedTuple):
     """A model folder without weights: the configuration and tokenizer needed to load a checkpoint of the towers."""
 
     model_cfg: dict[str, Any]
@@ -45,32 +39,21 @@ class TowersFolder:
     tokenizer: Any
 
     def write(self, folder: Path) -> None:
-        """Write the configuration and tokenizer into an existing folder.
+        """Write the configuration and tokenizer into an existing folder; OpenAI's tokenizer is part of open_clip.
 
         Raises ModelError for a tokenizer that open_clip cannot load from a folder.
         """
         model_cfg = copy.deepcopy(self.model_cfg)
-        write_tokenizer(self.tokenizer, model_cfg, folder)
-        _write_config(folder, model_cfg, self.preprocess_cfg)
+        if isinstance(self.tokenizer, open_clip.tokenizer.HFTokenizer):
+            self.tokenizer.save_pretrained(folder)
+            model_cfg["text_cfg"]["hf_tokenizer_name"] = "."  # makes open_clip look in the model folder itself
+        elif not isinstance(self.tokenizer, open_clip.tokenizer.SimpleTokenizer):
+            kind = type(self.tokenizer).__name__
+            raise ModelError(f"a {kind} cannot be exported: open_clip cannot load it from a folder")
+        write_config(folder, model_cfg, self.preprocess_cfg)
 
 
 def towers_folder(settings: TowerSettings, towers: Towers) -> TowersFolder:
     """Build the folder's contents from loaded towers, without reading the folder named in `settings` again."""
     clip: Any = towers.clip
     return TowersFolder(open_clip.get_model_config(settings.model), dict(clip.visual.preprocess_cfg), towers.tokenizer)
-
-
-def write_tokenizer(tokenizer: Any, model_cfg: dict[str, Any], folder: Path) -> None:
-    """Write tokenizer files next to a model and record them in `model_cfg`; OpenAI's needs none: open_clip ships it.
-
-    Raises ModelError for a tokenizer that open_clip cannot load from a folder.
-    """
-    if isinstance(tokenizer, open_clip.tokenizer.HFTokenizer):
-        tokenizer.save_pretrained(folder)
-        model_cfg["text_cfg"]["hf_tokenizer_name"] = "."  # makes open_clip look in the model folder itself
-    elif not isinstance(tokenizer, open_clip.tokenizer.SimpleTokenizer):
-        raise ModelError(f"a {type(tokenizer).__name__} cannot be exported: open_clip cannot load it from a folder")
-
-
-def _write_config(folder: Path, model_cfg: dict[str, Any], preprocess_cfg: dict[str, Any]) -> None:
-    write_json(folder / CONFIG, {"model_cfg": {"quick_gelu": False, **model_cfg}, "preprocess_cfg": preprocess_cfg})

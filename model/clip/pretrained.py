@@ -10,8 +10,8 @@ from model.errors import ModelError
 from model.settings.schema import TowerSettings
 
 SUPPORTED = (
-    "supported are open_clip's CLIP and CustomTextCLIP with its native image towers, VisionTransformer "
-    "(pool_type 'tok', no attentional pooling) and ModifiedResNet, and its native text transformer "
+    "supported models are open_clip's CLIP and CustomTextCLIP with a native image tower, VisionTransformer "
+    "(pool_type 'tok', no attentional pooling) or ModifiedResNet, and a native text transformer "
     "(pool_type 'argmax' or 'eos', no class embedding)"
 )
 _OTHER_TOWERS = (("timm", "vision_cfg", "timm_model_name"), ("transformers", "text_cfg", "hf_model_name"))
@@ -29,7 +29,7 @@ def check_names(settings: TowerSettings) -> None:
         return
     if model not in open_clip.list_models():
         near = difflib.get_close_matches(model, open_clip.list_models(), n=3, cutoff=0.5)
-        hint = f"; nearest: {', '.join(near)}" if near else ""
+        hint = f"; similar names: {', '.join(near)}" if near else ""
         raise ModelError(f"towers.model: open_clip has no model {model!r}{hint}")
     _check_native(model, open_clip.get_model_config(model))
     if tag is None:
@@ -37,20 +37,20 @@ def check_names(settings: TowerSettings) -> None:
     weights = open_clip.get_pretrained_cfg(model, tag)
     if not weights:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(model)) or "none"
-        raise ModelError(f"towers.pretrained: open_clip has no weights {tag!r} for {model} (it has {tags})")
+        raise ModelError(f"towers.pretrained: open_clip has no weights {tag!r} for {model}; available tags: {tags}")
     of_model = bool(open_clip.get_model_config(model).get("quick_gelu", False))
     of_weights = bool(weights.get("quick_gelu", False))
     if of_model != of_weights:
         raise ModelError(
-            f"towers: the weights {tag!r} were trained with {_activation(of_weights)}, {model} computes "
-            f"{_activation(of_model)}; use {_sibling(model, quick_gelu=of_weights)}"
+            f"towers: the weights {tag!r} were trained with {_activation(of_weights)}, but {model} uses "
+            f"{_activation(of_model)}; set towers.model to {_sibling(model, quick_gelu=of_weights)}"
         )
 
 
 def _check_native(model: str, config: dict[str, Any]) -> None:
     for library, part, key in _OTHER_TOWERS:
         if name := (config.get(part) or {}).get(key):
-            raise ModelError(f"towers.model: {model} has the tower {name!r} of {library}; {SUPPORTED}")
+            raise ModelError(f"towers.model: the {library} tower {name!r} of {model} is not supported; {SUPPORTED}")
 
 
 def _config_of_folder(folder: Path) -> dict[str, Any]:
@@ -69,9 +69,8 @@ def preprocessing_of(settings: TowerSettings) -> dict[str, Any]:
     if settings.pretrained is None:
         return {}
     weights = open_clip.get_pretrained_cfg(settings.model, settings.pretrained)
-    keys = {"mean": "image_mean", "std": "image_std", "interpolation": "image_interpolation"}
-    keys["resize_mode"] = "image_resize_mode"
-    return {ours: weights[theirs] for theirs, ours in keys.items() if weights.get(theirs) is not None}
+    names = ("mean", "std", "interpolation", "resize_mode")
+    return {f"image_{name}": weights[name] for name in names if weights.get(name) is not None}
 
 
 def _activation(quick_gelu: bool) -> str:

@@ -10,11 +10,6 @@ from model.clip.towers import Towers, end_position, text_pool
 from model.errors import ModelError
 
 
-def tokenize(towers: Towers, texts: list[str], what: str) -> tuple[Tensor, int]:
-    """Tokenize once with a new TextReader; see its `__call__` for arguments, result and errors."""
-    return TextReader(towers)(texts, what)
-
-
 class TextReader:
     """A model's tokenizer with the text tower's limits, but without the tower: it is pickled to worker processes."""
 
@@ -37,8 +32,8 @@ class TextReader:
         extended = self._tokenizer(texts, context_length=self.context_length + 1)
         if (highest := int(extended.max())) >= self._vocabulary:
             raise ModelError(
-                f"{what}: the tokenizer gives token {highest}, the text tower's vocabulary ends at "
-                f"{self._vocabulary - 1}; tokenizer and model do not belong together"
+                f"{what}: the tokenizer returned token id {highest}, but the text tower's vocabulary ends at "
+                f"{self._vocabulary - 1}; the tokenizer does not belong to this model"
             )
         eot = self.end_position(extended)
         token = extended[torch.arange(len(extended)), eot]
@@ -46,8 +41,8 @@ class TextReader:
         expected = token[:1] if pool_type == "argmax" else torch.tensor([eos_id])
         if not torch.equal(token, expected.expand_as(token)):
             raise ModelError(
-                f"{what}: not every text has its end-of-text token where the text tower (pool_type {pool_type!r}) "
-                "looks for it; tokenizer and model do not belong together"
+                f"{what}: the text tower (pool_type {pool_type!r}) does not find the end-of-text token of every text; "
+                "the tokenizer does not belong to this model"
             )
         truncated = eot == self.context_length
         ids = extended[:, : self.context_length].to(torch.int32)

@@ -98,7 +98,7 @@ def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers
             )
         tokenizer = open_clip.get_tokenizer(settings.model)
     except (RuntimeError, ValueError, OSError) as error:
-        raise ModelError(f"towers: open_clip cannot load {settings.model!r}: {error}") from error
+        raise ModelError(f"towers.model: open_clip cannot load {settings.model!r}: {error}") from error
     check_towers(clip)
     return Towers(clip, transform, tokenizer)
 
@@ -107,21 +107,22 @@ def check_towers(clip: nn.Module) -> None:
     """Raise ModelError, naming the model's class and the supported ones, if its token features are not supported."""
     kind = type(clip).__name__
     if type(clip) not in (open_clip.CLIP, open_clip.CustomTextCLIP):
-        raise ModelError(f"model class {kind}: {SUPPORTED}")
+        raise ModelError(f"model class {kind} is not supported; {SUPPORTED}")
     visual: Any = clip.visual
     text = text_tower(clip)
     if type(visual) not in (open_clip.transformer.VisionTransformer, open_clip.modified_resnet.ModifiedResNet):
-        raise ModelError(f"{kind} with image tower {type(visual).__name__}: {SUPPORTED}")
+        raise ModelError(f"{kind} with image tower {type(visual).__name__} is not supported; {SUPPORTED}")
     if not _is_resnet(visual) and (visual.attn_pool is not None or visual.pool_type != "tok"):
-        raise ModelError(f"image tower pooled by attention or by {visual.pool_type!r}: {SUPPORTED}")
+        pooling = "attention" if visual.attn_pool is not None else repr(visual.pool_type)
+        raise ModelError(f"an image tower with pooling by {pooling} is not supported; {SUPPORTED}")
     if text is not clip and type(text) is not open_clip.transformer.TextTransformer:
-        raise ModelError(f"{kind} with text tower {type(text).__name__}: {SUPPORTED}")
+        raise ModelError(f"{kind} with text tower {type(text).__name__} is not supported; {SUPPORTED}")
     if getattr(text, "cls_emb", None) is not None or getattr(text, "use_pad_mask", False):
-        raise ModelError(f"text tower with a class embedding or a padding mask: {SUPPORTED}")
+        raise ModelError(f"a text tower with a class embedding or a padding mask is not supported; {SUPPORTED}")
     if text_pool(clip)[0] not in ("argmax", "eos"):
-        raise ModelError(f"text tower with pool_type {text_pool(clip)[0]!r}: {SUPPORTED}")
+        raise ModelError(f"a text tower with pool_type {text_pool(clip)[0]!r} is not supported; {SUPPORTED}")
     if clip.logit_bias is not None:
-        raise ModelError("a model with a logit bias belongs to a sigmoid loss; this method needs CLIP's softmax")
+        raise ModelError("a model with a logit bias is not supported: this method uses a softmax, not a sigmoid loss")
 
 
 def image_tokens(clip: nn.Module, images: Tensor) -> Tensor:

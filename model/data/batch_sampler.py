@@ -40,8 +40,8 @@ class RandomBatchSampler(Sampler[list[int]]):
         """
         if count < batch_size:
             raise ModelError(
-                f"{count} usable training rows are fewer than optim.batch_size={batch_size}; "
-                "give more rows, or set a smaller optim.batch_size"
+                f"the training split has {count} usable rows, fewer than optim.batch_size={batch_size}; "
+                "add rows, or reduce optim.batch_size"
             )
         self.count, self.batch_size, self._seed, self._window = count, batch_size, seed, window
         self.batches_per_epoch = count // batch_size
@@ -78,10 +78,10 @@ class RandomBatchSampler(Sampler[list[int]]):
         return torch.cat([rows[torch.randperm(len(rows), generator=generator)] for rows in merged])
 
 
-class SequentialBatchSampler(BatchSampler):
-    """Batches that cover every row once, ordered by block and row number; the last batch may be smaller."""
+def sequential_batches(count: int, batch_size: int, blocks: np.ndarray | None = None) -> BatchSampler:
+    """Return batches that cover rows 0 to count - 1 once, ordered by block and row number; the last may be smaller.
 
-    def __init__(self, count: int, batch_size: int, blocks: np.ndarray | None = None) -> None:
-        """Cover rows 0 to count - 1; `blocks` is as in RandomBatchSampler."""
-        rows = range(count) if blocks is None else np.argsort(blocks, kind="stable").tolist()
-        super().__init__(rows, batch_size, drop_last=False)
+    `blocks` is as in RandomBatchSampler.
+    """
+    rows = range(count) if blocks is None else np.argsort(blocks, kind="stable").tolist()
+    return BatchSampler(rows, batch_size, drop_last=False)

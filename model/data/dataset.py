@@ -4,22 +4,19 @@ Texts are read from a memory-mapped file and tokenised, and images decoded, in t
 `model.data.loader`. A row whose image cannot be used is skipped and reported.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import BatchSampler, Dataset
 
-from entityclip.contract.image_rules import BadImage
+from entityclip.contract.image_rules import BadImage, decode_image
 from model.clip.tokenize import TextReader
 from model.clip.towers import Towers, image_size
-from model.data.batch_sampler import RandomBatchSampler, SequentialBatchSampler
-from model.data.images import DEFAULT_LIMIT, BadImages, Preprocessing, decode_bytes, decode_file
-from model.data.packed_images import PackedImages
+from model.data.batch_sampler import RandomBatchSampler, sequential_batches
+from model.data.images import DEFAULT_LIMIT, BadImages, Preprocessing
 from model.data.samples import BadRow, LoadedRows, PackedRow, SampleCache
 from model.data.shards import SplitRows
 from model.data.workers import count_workers
@@ -30,8 +27,7 @@ TRUNCATION_SAMPLE = 20_000  # rows; enough to estimate a share to within 0.7 poi
 WINDOW = 8192  # packed rows shuffled together; two windows are held in memory, about 20 KB per row
 
 
-@dataclass(frozen=True)
-class Truncation:
+class Truncation(NamedTuple):
     """How many texts exceed the context length."""
 
     captions: float  # share
@@ -135,18 +131,15 @@ class TripleDataset(Dataset[LoadedRows]):
         """
         return RandomBatchSampler(len(self), batch_size, seed, self._blocks(), WINDOW)
 
-    def sequential_sampler(self, batch_size: int) -> SequentialBatchSampler:
+    def sequential_sampler(self, batch_size: int) -> BatchSampler:
         """Return a sampler that covers all rows once in the order that is fastest to read: by id, or as packed."""
-        return SequentialBatchSampler(len(self), batch_size, self._blocks())
+        return sequential_batches(len(self), batch_size, self._blocks())
 
-    def packed_images(self) -> PackedImages:
-        """Return a reader of packed images whose cache holds two windows."""
-        return self._rows.images.keeping(2 * WINDOW)
-
-    def with_packed_images(self, images: PackedImages, rows: list[int]) -> list[int | PackedRow]:
-        """Return the rows, with a PackedRow in place of each row whose image is packed."""
+    def read_ahead(self) -> Callable[[list[int]], list[int | PackedRow]]:
+        """Return a function that replaces rows whose image is packed by PackedRows; its cache holds two windows."""
+        images, location = self._rows.images.keeping(2 * WINDOW), self._rows.location
         packed = self._rows.row_index["packed"]
-        return [PackedRow(row, images.read(*self._rows.location(row))) if packed[row] else row for row in rows]
+        return lambda rows: [PackedRow(row, images.read(*location(row))) if packed[row] else row for row in rows]
 
     def note_failures(self, failures: Iterable[BadRow]) -> None:
         """Record failures by id. Raises ModelError if more images have failed than allowed."""
@@ -168,20 +161,12 @@ class TripleDataset(Dataset[LoadedRows]):
 
     def _pixels(self, row: int | PackedRow) -> Tensor | str:
         """Return pixels (3, H, W) uint8, or the reason why the row's image cannot be used."""
+        number, data = row if isinstance(row, PackedRow) else (row, self._rows.packed_image(row))
+        root, path = self._rows.image_root(number), self._rows.text("path", number)
         try:
-            return self.preprocessing.pixels(self._decoded(row))
+            return self.preprocessing.pixels(decode_image(root, path, data, max(self.image_size)))
         except BadImage as error:
             return str(error)
-
-    def _decoded(self, row: int | PackedRow) -> Image.Image:
-        """Decode a row's image. Raises BadImage."""
-        size = max(self.image_size)
-        if isinstance(row, PackedRow):
-            return decode_bytes(row.image, size)
-        index = self._rows.row_index[row]
-        if index["packed"]:
-            return decode_bytes(self._rows.images.read(*self._rows.location(row)), size)
-        return decode_file(self._rows.roots[index["root"]], self._rows.text("path", row), size)
 
     def _tokens(self, column: str, rows: Sequence[int]) -> tuple[Tensor, int]:
         """Return token ids (R, context_length) int32 of a column's texts, and the number of truncated texts."""
@@ -195,11 +180,11 @@ class TripleDataset(Dataset[LoadedRows]):
         index, roots = self._rows.row_index, self._rows.roots
         for number in np.unique(index["root"][~index["packed"]]):
             if not roots[number].is_dir():
-                raise ModelError(f"no image root at {roots[number]}; set data.image_root to where the images are")
+                raise ModelError(f"no image root at {roots[number]}; set data.image_root to the folder of the images")
         height, width = self.image_size
         if self.source.packed_at is not None and self.source.packed_at < min(height, width):
             raise ModelError(
-                f"split {self.source.split} is packed with images of {self.source.packed_at} pixels, the model reads "
+                f"split {self.source.split} has packed images of {self.source.packed_at} pixels, but the model needs "
                 f"{height} x {width}; pack it again with --size {max(height, width)} or more"
             )
 

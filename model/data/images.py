@@ -1,8 +1,7 @@
-"""Image decoding as the contract defines it, and the model's preprocessing, split before normalisation."""
+"""The model's image preprocessing, split before normalisation, and a record of unusable images."""
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,28 +9,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from entityclip.contract.image_rules import decode_image
-from model.data.triple_table import Triple
 from model.errors import ModelError
 
 DEFAULT_LIMIT = 0.01  # share of rows, see data.max_bad_images
 _NAMED = 10  # rows listed in a message
-
-
-def decode(triple: Triple) -> Image.Image:
-    """Decode a row's image to RGB, from its bytes or from its path below the image root. Raises BadImage."""
-    data = None if triple.read_packed is None else triple.read_packed()
-    return decode_image(triple.image_root, triple.image_path, data)
-
-
-def decode_file(root: Path, path: str | None, wanted: int | None = None) -> Image.Image:
-    """Decode the image at `path` below `root` to RGB; `wanted` is as in `image_rules.load`. Raises BadImage."""
-    return decode_image(root, path, wanted=wanted)
-
-
-def decode_bytes(data: bytes, wanted: int | None = None) -> Image.Image:
-    """Decode an image file's bytes to RGB; `wanted` is as in `image_rules.load`. Raises BadImage."""
-    return decode_image(Path(), None, data, wanted)
 
 
 class Preprocessing:
@@ -83,12 +64,12 @@ class BadImages(dict[str, str]):
         if len(self) > self._allowed:
             raise ModelError(
                 f"{len(self)} of {self._rows} images cannot be used, more than data.max_bad_images={self._limit:g} "
-                f"allows; the last one, {row_id!r}: {why}. Is data.image_root right, and are all images there? If so, "
-                "raise data.max_bad_images"
+                f"allows. The last one is that of row {row_id!r}: {why}. Check data.image_root and that no image is "
+                "missing, or raise data.max_bad_images"
             )
 
     def lines(self) -> list[str]:
         """Return a line for each of the first few rows, and one with the number of remaining rows."""
-        named = [f"left out {row_id}: {why}" for row_id, why in list(self.items())[:_NAMED]]
+        named = [f"skipped {row_id}: {why}" for row_id, why in list(self.items())[:_NAMED]]
         more = len(self) - len(named)
-        return named + ([f"left out {more:,} more rows whose image cannot be used"] if more else [])
+        return named + ([f"skipped {more:,} more rows with unusable images"] if more else [])

@@ -41,10 +41,10 @@ def cache_samples(dataset: "TripleDataset", limit_mib: int) -> bool:
         return False
     length = dataset.tokenize.context_length
     cache = SampleCache(count, dataset.image_size, length, explanations=dataset.reads_explanations)
-    chunks = map(partial(dataset.with_packed_images, dataset.packed_images()), dataset.sequential_sampler(CHUNK))
+    chunks = map(dataset.read_ahead(), dataset.sequential_sampler(CHUNK))
     workers = dataset.workers if count > _FEW else 0
     with tqdm(total=count, desc="images", unit="image", disable=None, leave=False) as bar:
-        for loaded in load_chunks(dataset, chunks, _as_loaded, workers=workers):
+        for loaded in load_chunks(dataset, chunks, workers=workers):
             dataset.note_failures(loaded.failures)
             cache.add(loaded)
             bar.update(len(loaded.rows) + len(loaded.failures))
@@ -77,23 +77,17 @@ def load_batches(
 
     to_load: Iterator[Any] = chunks()
     if dataset.is_packed and dataset.cache is None:
-        to_load = map_ahead(partial(dataset.with_packed_images, dataset.packed_images()), to_load, ahead)
+        to_load = map_ahead(dataset.read_ahead(), to_load, ahead)
     workers = dataset.workers if dataset.cache is None else 0
-    loaded = load_chunks(dataset, to_load, _as_loaded, workers=workers, ahead=ahead, pin=device.type == "cuda")
+    loaded = load_chunks(dataset, to_load, workers=workers, ahead=ahead, pin=device.type == "cuda")
     for part in loaded:
         yield _batch(dataset, [part, *islice(loaded, chunk_counts.popleft() - 1)], device)
 
 
 def load_chunks(
-    dataset: Dataset[Any],
-    chunks: Iterable[list[Any]],
-    collate: Callable[[Any], Result],
-    *,
-    workers: int,
-    ahead: int = 0,
-    pin: bool = False,
-) -> Iterator[Result]:
-    """Yield the collated items of each chunk in order, loaded by `workers` processes (0: this process).
+    dataset: Dataset[Any], chunks: Iterable[list[Any]], *, workers: int, ahead: int = 0, pin: bool = False
+) -> Iterator[Any]:
+    """Yield what the dataset's `__getitems__` returns for each chunk in order, in `workers` processes (0: this one).
 
     About `ahead` chunks are prefetched, at least two per worker. With `pin`, tensors are in pinned memory.
 
@@ -105,7 +99,7 @@ def load_chunks(
         loader = DataLoader(
             dataset,
             batch_sampler=chunks,
-            collate_fn=collate,
+            collate_fn=_as_loaded,
             num_workers=workers,
             multiprocessing_context="forkserver" if workers else None,
             worker_init_fn=partial(begin_worker, lifeline),
@@ -120,8 +114,8 @@ def load_chunks(
             if not isinstance(error, RuntimeError) or "DataLoader worker" not in str(error):
                 raise
             raise ModelError(
-                f"a worker that loads data died ({error}). Where memory is short, or shared memory (/dev/shm in a "
-                "container), set data.workers lower; 0 loads in the training process"
+                f"a data loading worker died ({error}). If memory or shared memory (/dev/shm in a container) is short, "
+                "reduce data.workers; with 0, the training process loads the data itself"
             ) from error
 
 
@@ -143,8 +137,8 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], depth: 
         pool.shutdown(cancel_futures=True)
 
 
-def _as_loaded(rows: LoadedRows) -> LoadedRows:
-    """Return the rows as they are: a TripleDataset already loads the rows of a chunk together."""
+def _as_loaded(rows: Any) -> Any:
+    """Return the rows as they are: the dataset already loads the rows of a chunk together."""
     return rows
 
 

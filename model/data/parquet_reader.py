@@ -65,7 +65,7 @@ class TripleReader:
                 for position in sorted(order[where : where + 2])
             )
             raise ModelError(
-                f"{paths[0].parent}: id {in_order[where].as_py()!r} is in {both}; remove the shards of one layout"
+                f"{paths[0].parent}: id {in_order[where].as_py()!r} occurs twice, in {both}; delete the outdated shards"
             )
         usable = np.concatenate(self._usable)
         position = np.cumsum(usable) - 1  # in the text file, which holds only usable rows
@@ -107,7 +107,7 @@ class TripleReader:
 
 def unreadable(path: Path, error: Exception) -> str:
     """Return the error message for a file that is not valid Parquet."""
-    return f"{path}: cannot be read as Parquet ({error}); delete it and generate it again with: {how_to_make()}"
+    return f"{path} cannot be read as Parquet ({error}); delete it and generate it again with: {how_to_make()}"
 
 
 def _counted(status: Any) -> Counter[str]:

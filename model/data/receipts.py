@@ -6,9 +6,8 @@ row counts, and the number of planned pairs left for a later run (docs/parquet_s
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -23,8 +22,7 @@ _BAR_DELAY = 3  # seconds before the progress bar appears
 _NAMED = 3  # shards listed in a message
 
 
-@dataclass(frozen=True)
-class Shards:
+class Shards(NamedTuple):
     """The checked shards of a split.
 
     Attributes:
@@ -40,7 +38,7 @@ class Shards:
 
 def how_to_make(dataset: str | None = None) -> str:
     """Return the command that generates explanations, for use at the end of error messages."""
-    of = f", with the manifest of dataset {dataset!r}" if dataset else ""
+    of = f" (the manifest of dataset {dataset!r})" if dataset else ""
     return f"entityclip generate MANIFEST{of}"
 
 
@@ -66,14 +64,14 @@ def check_shards(
     gaps = tuple(_gaps(receipts, sorted(listed.keys() - there.keys())))
     if gaps and not allow_partial:
         raise ModelError(
-            f"{folder}: its explanations are not complete: {'; '.join(gaps)}. Finish them with: "
-            f"{how_to_make(dataset)}; or use what is there with --allow-partial"
+            f"the explanations in {folder} are incomplete: {'; '.join(gaps)}. Generate the rest with: "
+            f"{how_to_make(dataset)}. To use them as they are, pass --allow-partial"
         )
     digests = _digests(there)
     for name, found in digests.items():
         if name in listed and listed[name].sha256 != found:
             raise ModelError(
-                f"{folder / name}: is not the shard that was made: its SHA-256 is {found}, its receipt says "
+                f"{folder / name} does not match its receipt: its SHA-256 is {found}, the receipt has "
                 f"{listed[name].sha256}; delete it and generate it again with: {how_to_make(dataset)}"
             )
     return Shards(digests, {name: shard for name, shard in listed.items() if name in there}, gaps)
@@ -86,17 +84,20 @@ def _read_receipts(folder: Path) -> dict[int, BucketReceipt]:
         receipt = _read(path)
         if receipt.schema_version != SCHEMA_VERSION:
             raise ModelError(
-                f"{path}: its shards have schema version {receipt.schema_version}, this program reads "
+                f"{path} lists shards of schema version {receipt.schema_version}, but this program reads version "
                 f"{SCHEMA_VERSION}; generate them again in another folder with: {how_to_make(receipt.dataset)}"
             )
         first = next(iter(receipts.values()), receipt)
         if (receipt.dataset, receipt.num_buckets) != (first.dataset, first.num_buckets):
             raise ModelError(
-                f"{path}: is of dataset {receipt.dataset!r} in {receipt.num_buckets} buckets, another receipt there of "
-                f"{first.dataset!r} in {first.num_buckets}; keep only one dataset in a folder"
+                f"{path} belongs to dataset {receipt.dataset!r} with {receipt.num_buckets} buckets, but another "
+                f"receipt there to {first.dataset!r} with {first.num_buckets}; keep only one dataset in a folder"
             )
         if f"{RECEIPTS}/{path.name}" != receipt.name or receipt.bucket >= receipt.num_buckets:
-            raise ModelError(f"{path}: is of bucket {receipt.bucket} of {receipt.num_buckets}; {_again(path, receipt)}")
+            raise ModelError(
+                f"{path} records bucket {receipt.bucket} of {receipt.num_buckets}, which does not fit its file name; "
+                f"{_again(path, receipt)}"
+            )
         receipts[receipt.bucket] = receipt
     return receipts
 
@@ -109,7 +110,7 @@ def _read(path: Path) -> BucketReceipt:
     except ContractError as error:
         raise ModelError(f"{path}: {error}; {_again(path)}") from error
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error}); {_again(path)}") from error
+        raise ModelError(f"{path} cannot be read ({error}); {_again(path)}") from error
 
 
 def _again(path: Path, receipt: BucketReceipt | None = None) -> str:
@@ -123,17 +124,17 @@ def _check_unlisted(path: Path, receipts: dict[int, BucketReceipt]) -> None:
     first = next(iter(receipts.values()))
     name = _SHARD.fullmatch(path.name)
     if name is None or int(name[2]) != first.num_buckets:
-        raise ModelError(f"{path}: does not belong to a dataset in {first.num_buckets} buckets; remove it")
+        raise ModelError(f"{path} does not belong to this dataset of {first.num_buckets} buckets; delete it")
     if int(name[1]) in receipts:
         raise ModelError(
-            f"{path}: the receipt of bucket {int(name[1])} does not list this shard; remove it, "
+            f"{path} is not listed in the receipt of bucket {int(name[1])}; delete it, "
             f"or generate the bucket again with: {how_to_make(first.dataset)}"
         )
 
 
 def _gaps(receipts: dict[int, BucketReceipt], lost: list[str]) -> Iterable[str]:
     if not receipts:
-        yield f"no receipt in {RECEIPTS} says which shards there should be"
+        yield f"{RECEIPTS} has no receipts, so missing shards cannot be detected"
         return
     wanted = next(iter(receipts.values())).num_buckets
     if len(receipts) < wanted:
@@ -142,7 +143,7 @@ def _gaps(receipts: dict[int, BucketReceipt], lost: list[str]) -> Iterable[str]:
         yield f"{pending:,} planned pairs were left for a later run"
     if lost:
         more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
-        yield f"missing: {', '.join(lost[:_NAMED])}{more}"
+        yield f"missing shards: {', '.join(lost[:_NAMED])}{more}"
 
 
 def _digests(there: dict[str, Path]) -> dict[str, str]:

@@ -55,12 +55,12 @@ def local_copy(url: str) -> Path:
         try:
             remote = _listed(filesystem, root.rstrip("/"))
             if not any(name.endswith(".parquet") for name in remote):
-                raise ModelError(f"{url}: no explanation shards there; it needs split=SPLIT/part-*.parquet")
+                raise ModelError(f"{url} has no explanation shards; expected files named split=SPLIT/part-*.parquet")
             _bring_up_to_date(filesystem, root.rstrip("/"), remote, folder, url)
         except ModelError:
             raise
         except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
-            raise ModelError(f"{url}: cannot be read: {error}") from error
+            raise ModelError(f"{url} cannot be read: {error}") from error
     return folder
 
 

@@ -2,9 +2,8 @@
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,8 +21,7 @@ from model.errors import ModelError
 _NEEDED = ("id", "image", "caption", "topic", "explanation", "status", "key")
 
 
-@dataclass(frozen=True)
-class ShardSource:
+class ShardSource(NamedTuple):
     """The shards that a split was read from.
 
     Attributes:
@@ -76,7 +74,7 @@ class ShardSource:
         """Return a warning if explanations are missing, else None."""
         if not self.gaps:
             return None
-        return f"PARTIAL: split {self.split} is used as it is, explanations are missing: {'; '.join(self.gaps)}"
+        return f"PARTIAL: the explanations of split {self.split} are incomplete: {'; '.join(self.gaps)}"
 
 
 def _counted(counts: dict[str, int]) -> str:
@@ -84,8 +82,7 @@ def _counted(counts: dict[str, int]) -> str:
     return f"{sum(counts.values()):,}" + (f" ({by_status})" if by_status else "")
 
 
-@dataclass(frozen=True)
-class SplitRows:
+class SplitRows(NamedTuple):
     """The usable rows of a split and their source."""
 
     triples: TripleTable
@@ -125,9 +122,9 @@ def read_split(
         counts = reader.read(number, path, image_root or Path(footer["image_root"]))
         _check_counts(path, counts, footer, shards.receipts.get(str(path.relative_to(folder))))
     if not reader.used:
-        found = ", ".join(f"{count} {status}" for status, count in reader.counts.most_common()) or "no rows"
-        wanted = " or ".join(statuses) if statuses else "a caption"
-        raise ModelError(f"{folder}: split {split!r} has no row with {wanted} (it has {found})")
+        found = ", ".join(f"{count} {status}" for status, count in reader.counts.most_common()) or "none"
+        wanted = f"status {' or '.join(statuses)}" if statuses else "a caption"
+        raise ModelError(f"{folder}: split {split!r} has no rows with {wanted}; rows found: {found}")
     source = ShardSource(
         split,
         shards.digests,
@@ -141,12 +138,11 @@ def read_split(
 
 
 def _no_shards(folder: Path, split: str) -> str:
-    make = f"make them with: {how_to_make()}"
+    make = f"generate them with: {how_to_make()}"
     if not folder.is_dir():
-        return f"no explanation folder at {folder}; {make}"
+        return f"no explanations at {folder}; {make}"
     splits = sorted(p.name.removeprefix("split=") for p in folder.glob("split=*") if any(p.glob("part-*.parquet")))
-    found = f"it has {', '.join(splits)}" if splits else "it has none at all"
-    return f"{folder}: no shards of split {split!r}, {found}; {make}"
+    return f"{folder} has no shards of split {split!r} (splits found: {', '.join(splits) or 'none'}); {make}"
 
 
 def _footer(path: Path) -> dict[str, Any]:
@@ -160,16 +156,16 @@ def _footer(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: {error}") from error
     if provenance.get("schema_version") != SCHEMA_VERSION:
         raise ModelError(
-            f"{path}: has schema version {provenance.get('schema_version')}, this program reads {SCHEMA_VERSION}; "
-            f"generate it again in another folder with: {how_to_make(provenance.get('dataset'))}"
+            f"{path} has schema version {provenance.get('schema_version')}, but this program reads version "
+            f"{SCHEMA_VERSION}; generate it again in another folder with: {how_to_make(provenance.get('dataset'))}"
         )
     if "image_root" not in provenance:
-        raise ModelError(f"{path}: its `entityclip` metadata lacks 'image_root'")
+        raise ModelError(f"{path}: 'image_root' is missing in its `entityclip` metadata")
     for name in _NEEDED:
         if name not in schema.names:
-            raise ModelError(f"{path}: lacks the column {name!r} (docs/parquet_schema.md)")
+            raise ModelError(f"{path} has no column {name!r}; see docs/parquet_schema.md")
         if not _reads_as(kind := schema.field(name).type, SCHEMA.field(name).type):
-            raise ModelError(f"{path}: column {name!r} has type {kind} (docs/parquet_schema.md)")
+            raise ModelError(f"{path}: column {name!r} has the wrong type, {kind}; see docs/parquet_schema.md")
     return provenance
 
 
@@ -179,9 +175,9 @@ def _check_counts(path: Path, found: Counter[str], footer: dict[str, Any], recei
     recorded = {"footer": footer.get("counts"), "receipt": None if receipt is None else receipt.statuses}
     for source, counts in recorded.items():
         if counts is not None and Counter(counts) != found:
-            raise ModelError(f"{path}: has rows {dict(found)}, its {source} says {counts}; {again}")
+            raise ModelError(f"{path} has rows {dict(found)}, but its {source} records {counts}; {again}")
     if receipt is not None and receipt.rows != found.total():
-        raise ModelError(f"{path}: has {found.total()} rows, its receipt says {receipt.rows}; {again}")
+        raise ModelError(f"{path} has {found.total()} rows, but its receipt records {receipt.rows}; {again}")
 
 
 def _made_by(footers: dict[Path, dict[str, Any]]) -> tuple[dict[str, str | None], ...]:

@@ -1,8 +1,5 @@
 """Loads a run's splits and builds the control with wrong explanations."""
 
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -29,21 +26,30 @@ def with_wrong_explanations(rows: SplitRows, seed: int) -> SplitRows:
     _, first = np.unique(text, return_index=True)  # first row of each text
     _, last = np.unique(text[::-1], return_index=True)
     if len(first) < 2:
-        raise ModelError("data.wrong_explanations: the training split has only one explanation to choose from")
+        raise ModelError("data.wrong_explanations: the training split has only one explanation; at least 2 are needed")
     texts = np.argsort(last)  # text numbers by last occurrence, latest first
     cycle = texts[torch.randperm(len(texts), generator=seeded(seed, "wrong explanations")).numpy()]
     donor = np.empty(len(texts), np.int64)
     donor[cycle] = first[np.roll(cycle, -1)]
-    return replace(rows, triples=rows.triples.with_explanations_of(donor[text]))
+    return rows._replace(triples=rows.triples.with_explanations_of(donor[text]))
 
 
 def read_rows(data: DataSettings) -> tuple[SplitRows, SplitRows | None]:
     """Read training and validation rows, without decoding images. Raises ModelError for unusable shards."""
-    how: dict[str, Any] = {"image_root": data.image_root, "allow_partial": data.allow_partial}
-    rows = read_split(data.explanations, data.splits.train, statuses=data.statuses, **how)
-    if data.splits.val is None:
-        return rows, None
-    return rows, read_split(data.explanations, data.splits.val, statuses=None, **how)
+    rows = read_one_split(data, data.splits.train, data.statuses)
+    return rows, None if data.splits.val is None else read_one_split(data, data.splits.val)
+
+
+def read_one_split(data: DataSettings, split: str, statuses: tuple[str, ...] | None = None) -> SplitRows:
+    """Read a split's rows as `read_split` does, with the folder, image root and tolerance of the settings."""
+    return read_split(
+        data.explanations, split, statuses=statuses, image_root=data.image_root, allow_partial=data.allow_partial
+    )
+
+
+def image_text_dataset(rows: SplitRows, towers: Towers, data: DataSettings) -> TripleDataset:
+    """Return a split's images and captions, without explanations, for encoding. Raises as TripleDataset does."""
+    return TripleDataset(rows, towers, explanations=False, workers=data.workers, max_bad_images=data.max_bad_images)
 
 
 def load_splits(
@@ -56,18 +62,18 @@ def load_splits(
     data = settings.data
     if data.wrong_explanations:
         rows = with_wrong_explanations(rows, settings.seed)
-    how: dict[str, Any] = {"workers": data.workers, "max_bad_images": data.max_bad_images}
     training = TripleDataset(
         rows,
         towers,
         explanations=settings.method.reads_explanations,
         count_explanations=settings.method.uses_explanations,
         trim=is_causal(towers.clip) and not settings.method.reads_padding,
-        **how,
+        workers=data.workers,
+        max_bad_images=data.max_bad_images,
     )
     splits = {"train": training}
     if val_rows is not None:
-        splits["val"] = TripleDataset(val_rows, towers, explanations=False, **how)
+        splits["val"] = image_text_dataset(val_rows, towers, data)
     for split in splits.values():
         if not cache_samples(split, data.cache_mib) and split.workers:
             start_fork_server()  # in the background, while the model is being built

@@ -5,10 +5,9 @@ Rows are numbered in the order of their ids, independently of the shards.
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
@@ -33,12 +32,11 @@ ROW_INDEX = np.dtype(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Triple:
+class Triple(NamedTuple):
     """One usable row of a split."""
 
     id: str
-    read_packed: Callable[[], bytes] | None  # reads the image's bytes if the shard holds them
+    read_packed: Callable[[], bytes | None]  # reads the image's bytes if the shard holds them
     image_path: str | None  # relative to image_root
     image_root: Path
     caption: str
@@ -73,12 +71,11 @@ class TripleTable(Sequence[Triple]):
         return len(self.row_index)
 
     def __getitem__(self, row: int) -> Triple:  # type: ignore[override]  # no slices
-        index = self.row_index[row]
         return Triple(
             id=self.text("id", row),
-            read_packed=partial(self.images.read, *self.location(row)) if index["packed"] else None,
+            read_packed=partial(self.packed_image, row),
             image_path=self.text("path", row),
-            image_root=self.roots[index["root"]],
+            image_root=self.image_root(row),
             caption=self.text("caption", row),
             topic=self.text("topic", row),
             explanation=self.text("explanation", row),
@@ -92,6 +89,14 @@ class TripleTable(Sequence[Triple]):
     def column(self, name: str) -> "Column":
         """Return the texts of a column by row, read on access."""
         return Column(self, name)
+
+    def image_root(self, row: int) -> Path:
+        """Return the folder that a row's image path is relative to."""
+        return self.roots[self.row_index["root"][row]]
+
+    def packed_image(self, row: int) -> bytes | None:
+        """Return the bytes of a row's image if the shard holds them, else None."""
+        return self.images.read(*self.location(row)) if self.row_index["packed"][row] else None
 
     def location(self, row: int) -> tuple[int, int, int]:
         """Return a packed image's shard number, row group in the shard, and row in the group."""

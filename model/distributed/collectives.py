@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from model.distributed.local import LocalBatch, LocalGroup, Rows
 from model.precision import at_least_fp32
-from model.rng import seeded
+from model.rng import forked, seeded
 
 
 class DistributedGroup(LocalGroup):
@@ -41,18 +41,14 @@ class DistributedGroup(LocalGroup):
     def all_gather_ints(self, *own: int) -> list[list[int]]:
         return [row.tolist() for row in _all_gathered(torch.tensor(own, device=self.device))]
 
-    def barrier(self) -> None:
-        self.all_gather_ints(0)
-
-    def all_gather_json(self, own: Any) -> list[Any]:
+    def all_gather_objects(self, own: Any) -> list[Any]:
         values: list[Any] = [None] * self.count
         dist.all_gather_object(values, own)
         return values
 
     @contextmanager
     def own_random_numbers(self, seed: int, step: int) -> Iterator[None]:
-        on_gpu = self.device.type == "cuda"
-        with torch.random.fork_rng(devices=[self.device] if on_gpu else []):
+        with forked(self.device):
             torch.manual_seed(seeded(seed, f"process {self.rank}", step).initial_seed())
             yield
 

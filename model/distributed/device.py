@@ -11,7 +11,7 @@ from model.errors import ModelError
 def choose_device(name: str) -> torch.device:
     """Return the named device; `auto` is a GPU if available. Raises ModelError for `cuda` without a GPU."""
     if name == "cuda" and not torch.cuda.is_available():
-        raise ModelError("device: cuda was requested, but torch finds no GPU; use auto or cpu")
+        raise ModelError("device=cuda: torch finds no GPU; set device=auto or device=cpu")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
@@ -25,8 +25,8 @@ def device_of_process(name: str, number: int, count: int) -> torch.device:
         return device
     if torch.cuda.device_count() < count:
         raise ModelError(
-            f"{count} processes need a GPU each, torch finds {torch.cuda.device_count()} here; start fewer, or set "
-            "device=cpu"
+            f"{count} processes need one GPU each, but torch finds {torch.cuda.device_count()} on this machine; "
+            "start fewer processes, or set device=cpu"
         )
     return torch.device("cuda", number)
 

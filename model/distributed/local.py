@@ -56,7 +56,7 @@ class LocalGroup:
     def check(self, batch_size: int) -> None:
         """Raise ModelError if the batch has fewer rows than there are processes."""
         if batch_size < self.count:
-            raise ModelError(f"optim.batch_size={batch_size} is less than a pair for each of {self.count} processes")
+            raise ModelError(f"optim.batch_size={batch_size} must be at least the number of processes, {self.count}")
 
     @property
     def is_first(self) -> bool:
@@ -77,9 +77,10 @@ class LocalGroup:
 
     def barrier(self) -> None:
         """Block until every process has called it."""
+        self.all_gather_ints(0)
 
-    def all_gather_json(self, own: Any) -> list[Any]:
-        """Return the JSON-serialisable values of every process, by rank."""
+    def all_gather_objects(self, own: Any) -> list[Any]:
+        """Return the values of every process, which are pickled, by rank."""
         return [own]
 
     @contextmanager

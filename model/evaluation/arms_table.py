@@ -45,7 +45,7 @@ class ArmsTable:
         if not self.untrained:
             return None
         arms = ", ".join(f"{arm} ({count} of {len(self.seeds)} runs)" for arm, count in self.untrained.items())
-        return f"measured with the initial weights, as none were better on validation: {arms}"
+        return f"measured with the initial weights, because training improved no validation: {arms}"
 
     def markdown(self) -> str:
         """Return one Markdown table per direction."""

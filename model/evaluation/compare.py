@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +20,7 @@ from model.evaluation.retrieval import ranks
 _RESAMPLES = 2000
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """Difference in mean recall, in points, with a 95 % paired bootstrap interval over the test pairs.
 
     The interval does not cover the variation between training seeds.
@@ -81,7 +81,7 @@ def load_embeddings(run: Path, split: str) -> RunEmbeddings:
         ids = json.loads((run / f"{split}_ids.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(
-            f"{run} has no embeddings of split {split!r}; make them with: entityclip evaluate {run}"
+            f"{run} has no embeddings of split {split!r}; create them with: entityclip evaluate {run} --split {split}"
         ) from None
     return RunEmbeddings(tensors["image"], tensors["text"], ids)
 

@@ -3,12 +3,12 @@
 from typing import Any, NamedTuple
 
 import torch
-import torch.distributed
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from model.data.dataset import TripleDataset
 from model.data.loader import load_batches
+from model.distributed.local import LocalGroup
 from model.errors import ModelError
 from model.evaluation.clusters import Groups
 
@@ -48,32 +48,28 @@ def embed_images(
             found.append(towers.encode_image(batch.images, normalize=True).float().cpu())
             kept.extend(usable)
     if not found:
-        raise ModelError("none of the images can be used")
+        raise ModelError("none of the images can be used; check data.image_root")
     return torch.cat(found), kept
 
 
 @torch.inference_mode()
 def embed_split(
-    clip: nn.Module,
-    triples: TripleDataset,
-    batch_size: int,
-    device: torch.device,
-    *,
-    rank: int = 0,
-    world: int = 1,
+    clip: nn.Module, triples: TripleDataset, batch_size: int, device: torch.device, processes: LocalGroup | None = None
 ) -> SplitEmbeddings:
     """Encode the images and captions of a split. Raises ModelError if too many images are unusable.
 
-    With several processes (`world`), each encodes every `world`-th batch and receives the whole result. All of them
-    must call this function, in a torch.distributed process group (`gloo` or `nccl`). Batches do not depend on the
-    number of processes, so the result is bit-identical on processors of the same kind.
+    With several `processes`, each encodes every n-th of the batches and receives the whole result; all of them must
+    call this function. Batches do not depend on the number of processes, so the result is bit-identical on processors
+    of the same kind.
     """
+    processes = processes or LocalGroup()
     towers: Any = clip
     was_training = towers.training
     towers.eval()
     encoded: list[_EncodedBatch] = []
-    mine = list(triples.sequential_sampler(batch_size))[rank::world]
-    options: dict[str, Any] = {"desc": "encoding", "unit": "batch", "disable": True if rank else None, "leave": False}
+    mine = list(triples.sequential_sampler(batch_size))[processes.rank :: processes.count]
+    hidden = None if processes.is_first else True  # None: shown only on a terminal
+    options: dict[str, Any] = {"desc": "encoding", "unit": "batch", "disable": hidden, "leave": False}
     for batch, rows in tqdm(load_batches(triples, mine, device), total=len(mine), **options):
         if not rows:
             continue
@@ -81,12 +77,8 @@ def embed_split(
         text = towers.encode_text(batch.captions, normalize=True).float().cpu()
         encoded.append(_EncodedBatch(image, text, rows))
     towers.train(was_training)
-    failures = dict(triples.failures)
-    if world > 1:
-        parts: list[Any] = [None] * world
-        torch.distributed.all_gather_object(parts, (encoded, failures))
-        encoded = [batch for part, _ in parts for batch in part]
-        failures = {row_id: why for _, found in parts for row_id, why in found.items()}
+    parts = processes.all_gather_objects((encoded, dict(triples.failures)))
+    encoded = [batch for part, _ in parts for batch in part]
     read = torch.tensor([row for batch in encoded for row in batch.rows])
     by_row = read.argsort()
     kept = read[by_row].tolist()
@@ -96,5 +88,5 @@ def embed_split(
         ids=[triples.ids[row] for row in kept],
         topics=[triples.topics[row] for row in kept],
         groups=Groups(image=triples.image_group[kept], caption=triples.caption_group[kept]),
-        failures=failures,
+        failures={row_id: why for _, failures in parts for row_id, why in failures.items()},
     )

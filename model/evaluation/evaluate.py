@@ -1,6 +1,5 @@
 """Retrieval evaluation of a trained run with the two towers alone, as in the paper."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,10 +12,11 @@ from tqdm import tqdm
 
 from entityclip.contract.atomic_files import write_json, written_whole
 from entityclip.contract.entity_names import names_in
-from model.checkpoints.checkpoint import TOWERS, load_trained_towers, read_checkpoint_card
+from model.checkpoints.checkpoint import TOWERS, load_trained_towers, read_checkpoint_card, read_record
 from model.code_version import code_version
 from model.data.dataset import TripleDataset
-from model.data.shards import SplitRows, read_split
+from model.data.shards import SplitRows
+from model.data.splits import image_text_dataset, read_one_split
 from model.distributed.device import choose_device, torch_threads
 from model.distributed.local import LocalGroup
 from model.errors import ModelError
@@ -55,28 +55,25 @@ def evaluate(
     Raises ModelError for a run without a checkpoint or for unusable data.
     """
     card = read_checkpoint_card(run)
-    plan = evaluation_plan(run, explanations)
+    plan = evaluation_plan(run, explanations, allow_partial)
     processes = processes or LocalGroup()
     weights = card["sha256"][TOWERS]
-    allow_partial = allow_partial or plan.data.allow_partial
     with torch_threads(plan.threads):
         first = processes.is_first
         names = splits or [plan.data.splits.test]
-        rows = {split: read_rows(plan.data, split, allow_partial, speak=first) for split in names}
+        rows = {split: read_rows(plan.data, split, speak=first) for split in names}
         towers = load_trained_towers(run)
         device = processes.device or choose_device(plan.device)
         towers.clip.to(device)
         measured: dict[str, dict[str, Any]] = {}
-        rarest = _rarest_names(plan.data, rows, allow_partial) if first else {}
+        rarest = _rarest_names(plan.data, rows) if first else {}
         for split, split_rows in rows.items():
-            loading: dict[str, Any] = {"workers": plan.data.workers, "max_bad_images": plan.data.max_bad_images}
-            triples = TripleDataset(split_rows, towers, explanations=False, **loading)
-            size, rank, world = plan.evaluation.batch_size, processes.rank, processes.count
-            embeddings = embed_split(towers.clip, triples, size, device, rank=rank, world=world)
+            triples = image_text_dataset(split_rows, towers, plan.data)
+            embeddings = embed_split(towers.clip, triples, plan.evaluation.batch_size, device, processes)
             if first:
                 _save(run, split_rows, embeddings, weights)
                 found = _metrics(split_rows, triples, embeddings, rarest[split])
-                measured[split] = found | {"allow_partial": allow_partial}
+                measured[split] = found | {"allow_partial": plan.data.allow_partial}
                 written = {"step": card["step"], "towers_sha256": weights}
                 write_json(run / METRICS, {**written, "splits": _measured_before(run, weights) | measured})
     return measured
@@ -117,14 +114,11 @@ def retrieval_metrics(
 def read_metrics(run: Path) -> dict[str, Any]:
     """Read `run/metrics.json`. Raises ModelError if it is missing, damaged, or from an older version."""
     path = run / METRICS
-    try:
-        metrics = dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise ModelError(f"{run} was not evaluated; do it with: entityclip evaluate {run}") from None
-    except ValueError as error:
-        raise ModelError(f"{path}: cannot be read ({error}); recreate it with: entityclip evaluate {run}") from error
+    if not path.exists():
+        raise ModelError(f"{run} has not been evaluated; run: entityclip evaluate {run}")
+    metrics = read_record(path, None, f"recreate it with: entityclip evaluate {run}")
     if "splits" not in metrics:
-        raise ModelError(f"{path}: was written by an older version; recreate it with: entityclip evaluate {run}")
+        raise ModelError(f"{path} was written by an older version; recreate it with: entityclip evaluate {run}")
     return metrics
 
 
@@ -137,45 +131,44 @@ class Plan(NamedTuple):
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
-def evaluation_plan(run: Path, explanations: Path | None) -> Plan:
+def evaluation_plan(run: Path, explanations: Path | None, allow_partial: bool = False) -> Plan:
     """Return the evaluation settings of `run`; `explanations`, if given, replaces its folder of shards.
+
+    With `allow_partial`, incomplete explanations are accepted even if the settings do not.
 
     Raises ModelError for a run without settings (an imported checkpoint, an export) if `explanations` is None.
     """
-    other_data = None if explanations is None else DataSettings(explanations=explanations.resolve())
-    if not (run / SETTINGS).exists():
-        if other_data is None:
-            raise ModelError(f"{run} has no settings, so its data is unknown; name a folder with --explanations FOLDER")
-        return Plan(other_data)
-    settings = load_run_settings(run / SETTINGS)
-    return Plan(other_data or settings.data, settings.evaluation, settings.threads, settings.device)
+    data = None if explanations is None else DataSettings(explanations=explanations.resolve())
+    settings = load_run_settings(run / SETTINGS) if (run / SETTINGS).exists() else None
+    if data is None:
+        if settings is None:
+            raise ModelError(f"{run} has no {SETTINGS}, so its data is not known; pass --explanations FOLDER")
+        data = settings.data
+    data = data.model_copy(update={"allow_partial": data.allow_partial or allow_partial})
+    return Plan(data) if settings is None else Plan(data, settings.evaluation, settings.threads, settings.device)
 
 
-def read_rows(data: DataSettings, split: str, allow_partial: bool, *, speak: bool = True) -> SplitRows:
+def read_rows(data: DataSettings, split: str, *, speak: bool = True) -> SplitRows:
     """Read the rows of a split, printing a summary and any warnings to stderr if `speak`.
 
     Callers read all splits before encoding any, so that missing data is reported at once.
     """
-    rows = read_split(data.explanations, split, statuses=None, image_root=data.image_root, allow_partial=allow_partial)
+    rows = read_one_split(data, split)
     for line in (rows.source.line(), rows.source.warning()):
         if line and speak:
             tqdm.write(line, file=sys.stderr)
     return rows
 
 
-def _rarest_names(
-    data: DataSettings, rows: dict[str, SplitRows], allow_partial: bool
-) -> dict[str, dict[str, int | None] | None]:
+def _rarest_names(data: DataSettings, rows: dict[str, SplitRows]) -> dict[str, dict[str, int | None] | None]:
     """Return, by split and row id, how many training captions contain the row's rarest name (None: it has no name).
 
     Returns None for every split, after printing why, if the training split cannot be read.
     """
-    train = data.splits.train
     try:
-        options: dict[str, Any] = {"image_root": data.image_root, "allow_partial": allow_partial}
-        training = read_split(data.explanations, train, statuses=data.statuses, **options)
+        training = read_one_split(data, data.splits.train, data.statuses)
     except ModelError as error:
-        tqdm.write(f"no metrics by entity frequency: {error}", file=sys.stderr)
+        tqdm.write(f"skipping metrics by entity frequency: {error}", file=sys.stderr)
         return dict.fromkeys(rows)
     names = {
         (split, triple.id): names_in(triple.caption, triple.explanation)

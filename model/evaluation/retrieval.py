@@ -45,7 +45,7 @@ def ranks(image: Tensor, text: Tensor, groups: Groups, *, tile: int = _TILE) -> 
     """
     # normalised rows cannot overflow, so a row's sum is finite if and only if all its values are
     if not all(bool(embeddings.float().sum(dim=1).isfinite().all()) for embeddings in (image, text)):
-        raise ModelError("embeddings are not finite; the model's weights are broken")
+        raise ModelError("the embeddings contain NaN or infinite values; the model's weights are damaged")
     with torch.autocast(image.device.type, enabled=False):
         image_to_text, text_to_image = _ranks(image, text, groups, tile)
     return Ranks(image_to_text, text_to_image, _right_answers(groups))

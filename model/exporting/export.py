@@ -11,8 +11,7 @@ import torch
 from entityclip.contract.atomic_files import folder_written_whole, write_json
 from entityclip.contract.digests import digest
 from model.checkpoints.checkpoint import CARD, load_trained_towers, read_checkpoint_card
-from model.clip.folder import WEIGHTS, write_open_clip_folder, write_tokenizer
-from model.clip.open_clip_import import open_clip
+from model.clip.folder import WEIGHTS, save_tensors, towers_folder
 from model.clip.towers import Towers, load_towers
 from model.errors import ModelError
 from model.evaluation.evaluate import METRICS, read_metrics
@@ -44,9 +43,8 @@ def export(checkpoint: Path, out: Path) -> Path:
     towers = load_trained_towers(run)
     clip: Any = towers.clip
     with folder_written_whole(out) as folder:
-        model_cfg = open_clip.get_model_config(card["towers"]["model"])
-        write_tokenizer(towers.tokenizer, model_cfg, folder)
-        write_open_clip_folder(folder, model_cfg, dict(clip.visual.preprocess_cfg), clip.state_dict())
+        towers_folder(TowerSettings.model_validate(card["towers"]), towers).write(folder)
+        save_tensors(clip.state_dict(), folder / WEIGHTS)
         record = {
             "made_by": f"entityclip {version('entityclip')}",
             "open_clip": version("open_clip_torch"),
@@ -61,7 +59,7 @@ def export(checkpoint: Path, out: Path) -> Path:
         different = ", ".join(_differences(towers, load_towers(TowerSettings(model=f"{LOCAL_DIR}{folder}"))))
         if different:
             raise ModelError(
-                f"{out}: not written; loaded by open_clip, it differs from the trained model in: {different}"
+                f"{out} was not written: loaded by open_clip, the export differs from the trained model in: {different}"
             )
     return out
 

@@ -35,8 +35,8 @@ print(image @ text.T)  # cosines: the higher, the better a caption fits
 """
 _METHOD = "EntityCLIP ([arXiv 2410.17810](https://arxiv.org/abs/2410.17810))"
 _OURS = {
-    BRIDGE: "an explanation bridge, which is not the paper's",
-    ANCHORS: "explanation anchors, which are not the paper's",
+    BRIDGE: "an explanation bridge, which is not in the paper",
+    ANCHORS: "explanation anchors, which are not in the paper",
 }
 
 _METRICS = [*(f"R@{k}" for k in CHOOSING), "MedR"]
@@ -134,7 +134,7 @@ def _what(card: dict[str, Any]) -> str:
         return f"A CLIP, imported from {code(origin.get('file', 'another program'))}; its architecture is {start}."
     method = MethodSettings.model_validate(card["method"])
     named = ", ".join(_OURS.get(part, part) for part in parts(method))
-    recipe = f"{'as' if method.has_experts else 'after the idea of'} {_METHOD} ({named})"
+    recipe = f"{'as in' if method.has_experts else 'based on'} {_METHOD} ({named})"
     if is_plain_clip(method):
         how = "with the contrastive loss alone: no explanations were read (plain CLIP)"
     elif not method.uses_explanations:
@@ -142,7 +142,7 @@ def _what(card: dict[str, Any]) -> str:
     elif card["trained_with"]["wrong_explanations"]:
         how = f"{recipe}, but as a control, **with the explanations of other captions**"
     else:
-        how = f"with explanations of the captions' entities that an LLM wrote, {recipe}"
+        how = f"with an LLM's explanations of the entities in the captions, {recipe}"
     return f"A CLIP: an image tower, a text tower and a cosine. It was initialised as {start} and fine-tuned {how}."
 
 
@@ -208,7 +208,9 @@ def _limits(card: dict[str, Any], context_length: int) -> str:
         "- Its metrics hold for data like that above; measure it on your own data before you rely on it.",
     ]
     if MethodSettings.model_validate(card["method"]).uses_explanations:
-        lines.insert(1, "- Explanations are an LLM's and can be wrong or biased; the model learns their errors.")
+        lines.insert(
+            1, "- The explanations were written by an LLM and can be wrong or biased; the model learns their errors."
+        )
     return "\n".join(lines)
 
 

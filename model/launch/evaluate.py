@@ -51,7 +51,7 @@ def evaluate_in_processes(
         outcomes = Outcomes(Path(folder), count, process.returncode)
     if not outcomes.succeeded:
         outcomes.raise_model_error()
-        raise ProcessError(f"an evaluation by {count} processes on {device.type} failed:\n  {outcomes.summary()}")
+        raise ProcessError(f"evaluation in {count} processes on {device.type} failed:\n  {outcomes.summary()}")
     metrics = read_metrics(run)["splits"]
     return {name: metrics[name] for name in names}
 
@@ -62,9 +62,9 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m model.launch.evaluate", description="Evaluate as one of several processes."
     )
     parser.add_argument("run", type=Path, help="folder of a training run")
-    parser.add_argument("--split", action="append", default=[], help="split to measure (repeatable)")
-    parser.add_argument("--explanations", type=Path, help="shards other than those the run was trained on")
-    parser.add_argument("--allow-partial", action="store_true", help="accept incomplete explanations")
+    parser.add_argument("--split", action="append", default=[], help="split to evaluate (repeatable)")
+    parser.add_argument("--explanations", type=Path, help="folder of shards; default: the one in the run's settings")
+    parser.add_argument("--allow-partial", action="store_true", help="evaluate even if explanations are incomplete")
     parser.add_argument("--report", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
 

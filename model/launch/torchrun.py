@@ -79,10 +79,10 @@ class Outcomes:
             if end:
                 others.append(f"process {rank}: {end['message'] or end['outcome']}")
             elif code in (0, -signal.SIGTERM):
-                others.append(f"process {rank} was ended with the others")
+                others.append(f"process {rank} was stopped with the others")
             else:
-                by = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-                died.append(f"process {rank} was ended {by}")
+                how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+                died.append(f"process {rank} {how}")
         return "\n  ".join([*died, *others])
 
 

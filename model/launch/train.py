@@ -8,7 +8,6 @@ For several nodes, add torchrun's --nnodes and --rdzv-endpoint. The outcome is p
 
 import argparse
 import json
-import os
 import signal
 import subprocess
 import tempfile
@@ -22,6 +21,7 @@ from model.distributed.local import LocalGroup
 from model.errors import ProcessError
 from model.launch.torchrun import Outcomes, start_torchrun
 from model.launch.worker import run_process, torchrun_group
+from model.runs import last_steps
 from model.settings.load import load_settings
 from model.settings.schema import TrainSettings
 from model.tracking.run_log import METRICS_LOG
@@ -31,7 +31,6 @@ from model.training.stop_signal import Stopped, StopSignal
 
 _POLL_SECONDS = 0.5
 _SHUTDOWN_SECONDS = 300  # from SIGTERM to SIGKILL: time to finish a step and save the state
-_TAIL_BYTES = 1 << 16
 
 
 def train_in_processes(
@@ -77,8 +76,8 @@ def train_in_processes(
         raise Stopped(message)
     outcomes.raise_model_error()
     raise ProcessError(
-        f"a run of {count} processes on {device.type} failed:\n  {outcomes.summary()}"
-        f"\nits saved states are in {out}; the same command resumes from the last one"
+        f"training in {count} processes on {device.type} failed:\n  {outcomes.summary()}"
+        f"\nthe saved states are in {out}; run the same command again to resume from the last one"
     )
 
 
@@ -86,9 +85,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Train as one of several processes; return exit code 0, 1 on failure, or 2 for a user error."""
     parser = argparse.ArgumentParser(prog="python -m model.launch", description="Train as one of several processes.")
     parser.add_argument("settings", type=Path, help="YAML file of training settings")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, log and record")
+    parser.add_argument("--out", type=Path, required=True, help="run folder, for checkpoint, log and record")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting (repeatable)")
-    parser.add_argument("--overwrite", action="store_true", help="start over, whatever run is in that folder")
+    parser.add_argument("--overwrite", action="store_true", help="start over, replacing any run in that folder")
     parser.add_argument("--report", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
 
@@ -112,12 +111,8 @@ class _StepLog:
         """Return (step, total steps, losses) for steps since the last call; if there are many, only the latest."""
         if not self._log.exists() or self._log.stat().st_size == self._size:
             return []
-        with self._log.open("rb") as file:
-            self._size = file.seek(0, os.SEEK_END)
-            start = file.seek(max(0, self._size - _TAIL_BYTES))
-            lines = file.read().splitlines(keepends=True)[1 if start else 0 :]
-        found = [json.loads(line) for line in lines if line.endswith(b"\n")]
-        steps = [(line["step"], line["of"], line["losses"]) for line in found if line["kind"] == "step"]
+        self._size = self._log.stat().st_size
+        steps = [(line["step"], line["of"], line["losses"]) for line in last_steps(self._log)]
         new = [one for one in steps if one[0] > self._last]
         if new:
             self._last = new[-1][0]

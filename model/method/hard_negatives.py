@@ -54,7 +54,7 @@ def draw_hard_negatives(
     """
     own, size = per_image.shape
     if size < 2:
-        raise ModelError(f"hard negatives need a batch of at least 2 pairs, this one has {size}")
+        raise ModelError(f"hard negatives need a batch of at least 2 pairs, but this one has {size}")
     first = 0 if whole is None else whole.first
     chances = negative_chances(torch.cat([per_image, per_text]), torch.cat([allowed, allowed]))
     exists = chances.any(dim=1)

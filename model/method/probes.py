@@ -17,12 +17,10 @@ from model.method.entityclip import EntityCLIP
 from model.method.losses import contrastive_loss
 from model.method.mmae import Context, as_context
 
-AS_TRAINED, BOTH_SIDES, ONE_SIDE, TAKEN_AWAY = (
-    "as trained",
-    "others', the same on both sides",
-    "others', on the captions' side",
-    "taken from the captions' side",
-)
+AS_TRAINED = "as trained"
+BOTH_SIDES = "others', the same on both sides"
+ONE_SIDE = "others', on the captions' side"
+TAKEN_AWAY = "taken from the captions' side"
 
 
 class Copying(NamedTuple):

@@ -5,9 +5,8 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 from cycler import cycler
@@ -48,8 +47,7 @@ _DARK = {
 }
 
 
-@dataclass(frozen=True)
-class Chart:
+class Chart(NamedTuple):
     """A light and a dark SVG as data URIs, with alt text and the plotted numbers as a table."""
 
     title: str

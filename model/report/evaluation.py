@@ -1,8 +1,7 @@
 """Evaluation section: retrieval metrics with intervals, overall, by topic and by entity frequency."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 
@@ -17,8 +16,7 @@ _PARTS = {
 }
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A table row for one topic or bucket: number of queries, and each arm's metrics (None if not measured on it)."""
 
     name: str
@@ -26,8 +24,7 @@ class Part:
     arms: list[dict[str, Any] | None]
 
 
-@dataclass(frozen=True)
-class PartTable:
+class PartTable(NamedTuple):
     """Table by topic or entity frequency; a long one keeps the rows with the most queries and counts the rest."""
 
     title: str
@@ -36,8 +33,7 @@ class PartTable:
     left_out: int
 
 
-@dataclass(frozen=True)
-class Evaluation:
+class Evaluation(NamedTuple):
     """Content of the evaluation section.
 
     Attributes:

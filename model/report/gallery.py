@@ -1,9 +1,8 @@
 """Gallery of up to 200 triples, shown as they are stored in the shards."""
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from model.report.explanations import Explanations, read_rows
 from model.report.pictures import LARGE, Picture, picture_of_row
@@ -36,8 +35,7 @@ def quotas(counts: Counter[tuple[str, str]], total: int) -> dict[tuple[str, str]
     return share
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(NamedTuple):
     """A row from `read_rows`; `split` and `status` are indices into the gallery's lists of names."""
 
     row: dict[str, Any]
@@ -46,8 +44,7 @@ class Card:
     picture: Picture
 
 
-@dataclass(frozen=True)
-class Gallery:
+class Gallery(NamedTuple):
     """Cards, the names of their splits and statuses, and the number of rows they were sampled from."""
 
     cards: list[Card]

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,8 +17,7 @@ _BARS = 24
 _MEANING = {status.value: status.meaning for status in Status}
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """A status other than `ok`, the number of rows with it, and a few example rows."""
 
     status: str
@@ -28,8 +26,7 @@ class Failure:
     examples: list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Generation:
+class Generation(NamedTuple):
     """Content of the generation section.
 
     Attributes:

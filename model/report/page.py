@@ -16,15 +16,9 @@ _TEMPLATES = Path(__file__).parent / "templates"
 def render(**content: Any) -> str:
     """Return the page's HTML. Its policy blocks all requests, and all scripts except the embedded one."""
     style, script = (_own(name) for name in ("page.css", "page.js"))
-    policy = "; ".join(
-        (
-            "default-src 'none'",
-            "img-src data:",
-            f"style-src '{_digest(style)}'",
-            f"script-src '{_digest(script)}'",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
+    policy = (
+        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        "base-uri 'none'; form-action 'none'"
     )
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),

@@ -2,23 +2,19 @@
 
 import base64
 import io
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
-from entityclip.contract.image_rules import BadImage
-from model.data.images import decode, decode_bytes, decode_file
+from entityclip.contract.image_rules import BadImage, decode_image
 from model.data.triple_table import Triple
 from model.report.text import cut
 
 _QUALITIES = (85, 70, 50, 30, 10)
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(NamedTuple):
     """Longest side in pixels and maximum JPEG size in bytes."""
 
     side: int
@@ -28,8 +24,7 @@ class Size:
 LARGE, SMALL = Size(224, 24_000), Size(112, 9_000)
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """A data URI, or the reason why there is none."""
 
     uri: str | None = None
@@ -39,16 +34,14 @@ class Picture:
 def picture_of_row(row: dict[str, Any], size: Size, image_root: Path | None = None) -> Picture:
     """Return a thumbnail for a row from `read_rows`, from its image bytes or from the file under the image root."""
     image, root = row.get("image") or {}, image_root or row["image_root"]
-    if image.get("bytes") is not None:
-        return _picture(size, decode_bytes, image["bytes"], size.side)
-    if image.get("path") is None or not root:
-        return Picture(why="the row names no image")
-    return _picture(size, decode_file, Path(root), image["path"], size.side)
+    if image.get("bytes") is None and (image.get("path") is None or not root):
+        return Picture(why="the row has no image path")
+    return _picture(size, Path(root or ""), image.get("path"), image.get("bytes"))
 
 
 def picture_of_triple(triple: Triple, size: Size) -> Picture:
     """Return a thumbnail for a training or test pair."""
-    return _picture(size, decode, triple)
+    return _picture(size, triple.image_root, triple.image_path, triple.read_packed())
 
 
 def data_uri(kind: str, content: bytes) -> str:
@@ -56,9 +49,9 @@ def data_uri(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _picture(size: Size, load: Callable[..., Image.Image], *source: Any) -> Picture:
+def _picture(size: Size, root: Path, path: str | None, data: bytes | None) -> Picture:
     try:
-        image = load(*source)
+        image = decode_image(root, path, data, size.side)
     except BadImage as error:
         return Picture(why=cut(str(error), 200))
     image.thumbnail((size.side, size.side), Image.Resampling.LANCZOS)

@@ -5,14 +5,13 @@ sample.
 """
 
 import random
-from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from model.data.shards import read_split
-from model.data.triple_table import Triple
+from model.data.triple_table import Triple, TripleTable
 from model.errors import ModelError
 from model.evaluation.clusters import Groups
 from model.evaluation.compare import Comparison, compare, load_embeddings
@@ -25,8 +24,7 @@ _ALONE = 12  # random queries for a single arm
 _TOP = 5
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     """A retrieved image; `right` if it belongs to the query's pair, or to one with the same picture or caption."""
 
     picture: Picture
@@ -34,16 +32,14 @@ class Hit:
     right: bool
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """One arm's result: the rank of the best correct image, and the top images."""
 
     rank: int
     hits: list[Hit]
 
 
-@dataclass(frozen=True)
-class Query:
+class Query(NamedTuple):
     """A query caption, its own picture, and each arm's result."""
 
     triple: Triple
@@ -51,8 +47,7 @@ class Query:
     arms: dict[str, Found]
 
 
-@dataclass(frozen=True)
-class QuerySet:
+class QuerySet(NamedTuple):
     """Queries selected by one rule, which `how` describes."""
 
     title: str
@@ -60,8 +55,7 @@ class QuerySet:
     queries: list[Query]
 
 
-@dataclass(frozen=True)
-class Examples:
+class Examples(NamedTuple):
     """Query sets and, if there are several arms, the last arm's comparison with the first; or why there are none."""
 
     sets: list[QuerySet]
@@ -77,47 +71,49 @@ def find_examples(sources: Sources, split: str, arms: list[str], *, partial: boo
     """
     embeddings = {arm: load_embeddings(sources.arms[arm].location, split) for arm in arms}
     if sources.explanations is None:
-        raise ModelError("no explanations are known, so the captions cannot be read; name their folder too")
-    triples = _triples(sources, split, embeddings[arms[-1]].ids, partial)
-    groups = _groups(triples)
+        raise ModelError("the captions cannot be read without a folder of explanations; give one as well")
+    table, rows = _evaluated(sources.explanations, sources.image_root, split, embeddings[arms[-1]].ids, partial)
+    groups = Groups(image=table.picture_groups()[rows], caption=table.groups("caption")[rows])
     comparison = compare(embeddings[arms[-1]], embeddings[arms[0]], groups) if len(arms) > 1 else None
     by_arm = {arm: ranks(run.image, run.text, groups).text_to_image for arm, run in embeddings.items()}
     pictures: dict[int, Picture] = {}
 
     def picture(row: int) -> Picture:
         if row not in pictures:
-            pictures[row] = picture_of_triple(triples[row], SMALL)
+            pictures[row] = picture_of_triple(table[rows[row]], SMALL)
         return pictures[row]
 
     def query(row: int) -> Query:
         arms = {}
+        right = (groups["image"] == groups["image"][row]) | (groups["caption"] == groups["caption"][row])
         for arm, run in embeddings.items():
             scores = run.image @ run.text[row]
             first = scores.topk(min(_TOP, len(scores))).indices.tolist()
-            hits = [Hit(picture(i), triples[i].caption, _is_right(groups, row, i)) for i in first]
+            hits = [Hit(picture(i), table[rows[i]].caption, bool(right[i])) for i in first]
             arms[arm] = Found(int(by_arm[arm][row]), hits)
-        return Query(triples[row], picture(row), arms)
+        return Query(table[rows[row]], picture(row), arms)
 
-    chosen = _chosen(by_arm, len(triples))
+    chosen = _chosen(by_arm, len(rows))
     return Examples([QuerySet(title, how, [query(row) for row in rows]) for title, how, rows in chosen], comparison)
 
 
-def _triples(sources: Sources, split: str, ids: list[str], partial: bool) -> list[Triple]:
-    assert sources.explanations is not None, "checked"
-    found = read_split(sources.explanations, split, statuses=None, image_root=sources.image_root, allow_partial=partial)
-    rows = found.triples
-    places = {row_id: place for place, row_id in enumerate(rows.column("id"))}
+def _evaluated(
+    folder: Path, image_root: Path | None, split: str, ids: list[str], partial: bool
+) -> tuple[TripleTable, list[int]]:
+    """Return the rows of a split, and the row numbers of the evaluated pairs."""
+    table = read_split(folder, split, statuses=None, image_root=image_root, allow_partial=partial).triples
+    places = {row_id: place for place, row_id in enumerate(table.column("id"))}
     missing = [row_id for row_id in ids if row_id not in places]
     if missing:
-        raise ModelError(f"{sources.explanations}: {len(missing):,} of the {len(ids):,} evaluated pairs are missing")
-    return [rows[places[row_id]] for row_id in ids]
+        raise ModelError(f"{folder} lacks {len(missing):,} of the {len(ids):,} evaluated pairs")
+    return table, [places[row_id] for row_id in ids]
 
 
 def _chosen(by_arm: dict[str, Tensor], count: int) -> list[tuple[str, str, list[int]]]:
     """Return the title, selection rule and rows of each non-empty set."""
     if len(by_arm) == 1:
         drawn = random.Random(0).sample(range(count), min(_ALONE, count))
-        return [("At random", "Drawn with a fixed seed, not chosen.", sorted(drawn))]
+        return [("At random", "A random sample with a fixed seed.", sorted(drawn))]
     (baseline, before), *_, (ours, after) = by_arm.items()
     # by reciprocal rank, since a move from 6 to 1 matters more to users than one from 560 to 240
     gained = (1 / after.double() - 1 / before.double()).tolist()
@@ -127,23 +123,8 @@ def _chosen(by_arm: dict[str, Tensor], count: int) -> list[tuple[str, str, list[
     left = sorted(set(range(count)) - {*best, *worst})
     drawn = random.Random(0).sample(left, min(_EACH, len(left)))
     sets = [
-        ("Biggest gains", f"Where {ours} gained most over {baseline}, by 1 / rank of the right image.", best),
-        ("Biggest losses", f"Where {ours} lost most to {baseline}, by 1 / rank of the right image.", worst),
-        ("At random", "Drawn with a fixed seed from the others, not chosen.", sorted(drawn)),
+        ("Biggest gains", f"Queries where {ours} gained most over {baseline}, by 1 / rank of the right image.", best),
+        ("Biggest losses", f"Queries where {ours} lost most to {baseline}, by 1 / rank of the right image.", worst),
+        ("At random", "A random sample of the other queries, with a fixed seed.", sorted(drawn)),
     ]
     return [(title, how, rows) for title, how, rows in sets if rows]
-
-
-def _is_right(groups: Groups, query: int, found: int) -> bool:
-    return any(bool(of[query] == of[found]) for of in (groups["image"], groups["caption"]))
-
-
-def _groups(triples: list[Triple]) -> Groups:
-    """Group pairs as in evaluation: by image, and by caption."""
-
-    def numbers(identities: list[str]) -> Tensor:
-        return torch.from_numpy(np.unique(identities, return_inverse=True)[1])
-
-    return Groups(
-        image=numbers([t.image_path or t.id for t in triples]), caption=numbers([t.caption.strip() for t in triples])
-    )

@@ -1,8 +1,8 @@
 """Inputs of a report: the training runs and explanations found in the given folders."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from model.data.remote_shards import local_shards
 from model.errors import ModelError
@@ -11,8 +11,7 @@ from model.runs import RunOverview, in_order, is_training_run, overview
 _EXPLANATIONS = "explanations"  # subfolder in the output of the demo or of the end-to-end flow
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(NamedTuple):
     """Runs by arm name, and a folder of explanation shards, if there is one.
 
     The first run is the baseline; the last one is compared with it.
@@ -45,11 +44,11 @@ def find_sources(places: Sequence[Path]) -> Sources:
         folders += [folder for folder in (place, place / _EXPLANATIONS) if has_shards(folder)]
         if not several and not has_shards(place) and not has_shards(place / _EXPLANATIONS):
             what = "is not a folder" if not place.is_dir() else "has neither a training run nor explanation shards"
-            raise ModelError(f"{place}: {what}; name a run, a folder of explanations, or one that holds both")
+            raise ModelError(f"{place} {what}; give a run, a folder of explanations, or a folder with both")
     different = {folder.resolve(): folder for folder in folders}
     if len(different) > 1:
         named = ", ".join(str(folder) for folder in different.values())
-        raise ModelError(f"explanations in several folders ({named}); a report covers only one")
+        raise ModelError(f"there are explanations in several folders ({named}), but a report covers only one")
     trained_on = (run.explanations for run in runs)
     folder = next(iter(folders), None) or next((local_shards(name) for name in trained_on if name), None)
     return Sources(_named(sorted(runs, key=lambda run: not run.is_plain_clip)), folder)

@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 
 from model.errors import ModelError
 from model.report.charts import Chart, Draw, chart, finish, short
 from model.report.sources import Sources
-from model.runs import RunOverview
+from model.runs import IMPORTED, RunOverview
 from model.tracking.curve_panels import (
     ACCURACIES,
     GATES,
@@ -47,8 +47,7 @@ class Arm:
         return list(((self.run.record.get("data") or {}).get("train") or {}).get("gaps") or [])
 
 
-@dataclass(frozen=True)
-class Training:
+class Training(NamedTuple):
     """Charts that compare all arms, and the arms themselves."""
 
     charts: list[Chart]
@@ -157,6 +156,6 @@ def _history(run: RunOverview) -> tuple[History, list[str]]:
         for line in read_log(run.location):
             history.add(line["step"], dict(as_scalars(line)))
     except (ModelError, KeyError, TypeError, ValueError) as error:
-        if run.state != "imported checkpoint":
+        if run.state != IMPORTED:
             problems.append(str(error))
     return history, problems

@@ -15,7 +15,7 @@ def describe(ours: str, baseline: str, metrics: dict[str, dict[str, Any]], compa
     caution = "One training seed each: the interval does not include the variation between seeds."
     if not comparison.is_clear:
         difference = f"{comparison.difference:+.1f} points of mean recall"
-        return f"No clear difference: {ours} is {difference} from {baseline} ({recalls}; {interval}). {caution}"
+        return f"No clear difference: {ours} differs from {baseline} by {difference} ({recalls}; {interval}). {caution}"
     better = "better" if comparison.difference > 0 else "worse"
     size = f"{abs(comparison.difference):.1f} points of mean recall"
     return f"{ours} is {better} than {baseline} by {size} ({recalls}; {interval}). {caution}"
@@ -37,11 +37,11 @@ def without_comparison(evaluation: Evaluation, generation: Generation | None) ->
     recalls = [f"{arm} {found['mean_recall']:.1f}" for arm, found in evaluation.metrics.items()]
     sentences = [f"Mean recall on the {evaluation.split} split, in percent: {', '.join(recalls)}."] if recalls else []
     if not recalls and evaluation.missing:
-        sentences.append("No run was evaluated yet.")
+        sentences.append("No run has been evaluated yet.")
     if generation is not None and not recalls:
         ok = generation.of_status("ok")
         share = f" ({100 * ok / generation.total:.1f} %)" if generation.total else ""
         sentences.append(f"{ok:,} of {generation.total:,} explanations are valid{share}.")
         if generation.found.gaps:
             sentences.append(f"They are incomplete: {'; '.join(generation.found.gaps)}.")
-    return " ".join(sentences) or "Nothing was measured yet."
+    return " ".join(sentences) or "Nothing has been measured yet."

@@ -1,8 +1,7 @@
 """Writes the report page and its plots."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from entityclip.contract.atomic_files import written_whole
 from model.data.remote_shards import local_shards
@@ -23,8 +22,7 @@ from model.runs import in_order, overview
 from model.settings.load import load_run_settings
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """Summary of the page, for the terminal.
 
     Attributes:
@@ -50,7 +48,9 @@ def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
     split = settings.data.splits.test
     for run in arms.values():
         if split not in read_metrics(run)["splits"]:
-            raise ModelError(f"{run} was not evaluated on split {split!r}; run: entityclip evaluate {run}")
+            raise ModelError(
+                f"{run} has not been evaluated on split {split!r}; run: entityclip evaluate {run} --split {split}"
+            )
     names = {run: arm for arm, run in arms.items()}
     runs = in_order(overview(run) for run in names)
     sources = Sources({names[run.location]: run for run in runs}, local_shards(settings.data.explanations))

@@ -1,8 +1,8 @@
 """Searchable image embeddings: those that `evaluate` saved for a run's split, or those of an index."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 from safetensors import SafetensorError, safe_open
@@ -15,8 +15,7 @@ from model.search.index import ABOUT, EMBEDDINGS, load_model_of, open_index
 _SAVED = "_embeddings.safetensors"
 
 
-@dataclass(frozen=True)
-class Gallery:
+class Gallery(NamedTuple):
     """Embeddings on disk: a safetensors file with normalised `image` (M, D), and the ids (M,) of their pairs."""
 
     embeddings: Path
@@ -43,18 +42,18 @@ def open_gallery(folder: Path, split: str) -> Gallery:
     again = f"entityclip evaluate {folder} --split {split}"
     path = folder / f"{split}{_SAVED}"
     if not path.is_file():
-        raise ModelError(f"{folder} has no embeddings of split {split!r}; make them with: {again}")
+        raise ModelError(f"{folder} has no embeddings of split {split!r}; create them with: {again}")
     try:
         ids = pa.array(json.loads((folder / f"{split}_ids.json").read_text(encoding="utf-8")), pa.string())
         with safe_open(path, "pt") as file:
             made_by = (file.metadata() or {}).get("towers_sha256")
             shape = tuple(file.get_slice("image").get_shape())
     except (OSError, ValueError, pa.ArrowException, SafetensorError) as error:
-        raise ModelError(f"{path}: cannot be read ({error}); recreate it with: {again}") from error
+        raise ModelError(f"{path} cannot be read ({error}); recreate it with: {again}") from error
     if len(shape) != 2 or shape[0] != len(ids):
-        raise ModelError(f"{path}: {shape} embeddings and {len(ids)} ids do not match; recreate them with: {again}")
+        raise ModelError(f"{path} has shape {shape} for {len(ids)} ids; recreate it with: {again}")
     if made_by != read_checkpoint_card(folder)["sha256"][TOWERS]:
-        raise ModelError(f"{path}: was made with other weights than {folder} has now; recreate it with: {again}")
+        raise ModelError(f"{path} was created with other weights than those in {folder}; recreate it with: {again}")
     return Gallery(path, ids)
 
 

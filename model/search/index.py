@@ -24,10 +24,18 @@ from tqdm import tqdm
 
 from entityclip.contract.atomic_files import folder_written_whole, write_json
 from entityclip.contract.digests import digest
-from model.checkpoints.checkpoint import CARD, TOWERS, holds_model, load_clip, model_digest, read_checkpoint_card
+from model.checkpoints.checkpoint import (
+    CARD,
+    TOWERS,
+    holds_model,
+    load_clip,
+    model_digest,
+    read_checkpoint_card,
+    read_record,
+)
 from model.clip.towers import Towers
-from model.data.dataset import TripleDataset
 from model.data.shards import SplitRows
+from model.data.splits import image_text_dataset
 from model.distributed.device import choose_device, torch_threads
 from model.errors import ModelError
 from model.evaluation.embed import embed_images
@@ -75,10 +83,9 @@ def build_index(
         raise ModelError(f"{out} is neither empty nor an index; choose another folder")
     run = model.resolve().parent if (model / CARD).is_file() else model
     towers = load_clip(run)
-    plan = evaluation_plan(run, explanations)
-    allow_partial = allow_partial or plan.data.allow_partial
+    plan = evaluation_plan(run, explanations, allow_partial)
     with torch_threads(plan.threads):
-        every = [read_rows(plan.data, split, allow_partial) for split in splits or [plan.data.splits.test]]
+        every = [read_rows(plan.data, split) for split in splits or [plan.data.splits.test]]
         embeddings, tables = zip(*(_embed(run, rows, towers, plan) for rows in every), strict=True)
     image, table = torch.cat(embeddings).to(_DTYPES[precision]), pa.concat_tables(tables)
     sources = [rows.source for rows in every]
@@ -104,23 +111,17 @@ def build_index(
 
 def open_index(folder: Path) -> Index:
     """Open an index. Raises ModelError if it is missing, damaged, or in a different format version."""
-    try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise ModelError(f"no index at {folder}; build one with: entityclip index RUN {folder}") from None
-    except ValueError as error:
-        raise ModelError(f"{folder / ABOUT}: cannot be read ({error}); rebuild the index") from error
-    if about.get("format_version") != FORMAT_VERSION:
-        found = about.get("format_version")
-        raise ModelError(f"{folder / ABOUT}: format {found}, this program reads {FORMAT_VERSION}; rebuild the index")
+    if not (folder / ABOUT).exists():
+        raise ModelError(f"no index at {folder}; build one with: entityclip index RUN {folder}")
+    about = read_record(folder / ABOUT, FORMAT_VERSION, "rebuild the index")
     try:
         rows = pq.read_table(folder / ROWS, memory_map=True)
         with safe_open(folder / EMBEDDINGS, "pt") as file:
             shape = tuple(file.get_slice("image").get_shape())
     except (OSError, pa.ArrowException, SafetensorError) as error:
-        raise ModelError(f"{folder}: cannot be read ({error}); rebuild the index") from error
+        raise ModelError(f"{folder} cannot be read ({error}); rebuild the index") from error
     if shape != (about["images"], about["width"]) or len(rows) != about["images"]:
-        raise ModelError(f"{folder}: {shape} embeddings and {len(rows)} rows do not match; rebuild the index")
+        raise ModelError(f"{folder} has embeddings of shape {shape} for {len(rows)} rows; rebuild the index")
     return Index(folder, about, rows)
 
 
@@ -132,12 +133,12 @@ def load_model_of(index: Index, model: Path | None = None) -> Towers:
     here = index.about["model"], index.folder / index.about["model_from_here"]
     places = [model] if model is not None else [Path(place) for place in here if holds_model(Path(place))]
     if not places:
-        raise ModelError(f"{index.folder}: its model is no longer at {here[0]}; give its folder with --model FOLDER")
+        raise ModelError(f"the model of {index.folder} is no longer at {here[0]}; give its folder with --model FOLDER")
     towers = load_clip(places[0])
     found, wanted = model_digest(towers), index.about["model_sha256"]
     if found != wanted:
         raise ModelError(
-            f"{places[0]} is not the model that made {index.folder} (digest {found[:16]}, not {wanted[:16]}); "
+            f"{places[0]} is not the model that built {index.folder} (digest {found[:16]}, not {wanted[:16]}); "
             "give the right one with --model, or rebuild the index"
         )
     return towers
@@ -146,8 +147,7 @@ def load_model_of(index: Index, model: Path | None = None) -> Towers:
 def _embed(run: Path, rows: SplitRows, towers: Towers, plan: Plan) -> tuple[Tensor, pa.Table]:
     """Return the embeddings (M, D) of a split's distinct images, and their rows of the index."""
     device = choose_device(plan.device)
-    loading: dict[str, Any] = {"workers": plan.data.workers, "max_bad_images": plan.data.max_bad_images}
-    triples = TripleDataset(rows, towers, explanations=False, **loading)
+    triples = image_text_dataset(rows, towers, plan.data)
     members: dict[int, list[int]] = {}
     for row, group in enumerate(triples.image_group.tolist()):
         members.setdefault(group, []).append(row)
@@ -190,6 +190,6 @@ def _saved(run: Path, rows: SplitRows, ids: list[str]) -> Tensor | None:
     numbers = {row_id: n for n, row_id in enumerate(json.loads((run / f"{rows.source.split}_ids.json").read_text()))}
     if not numbers.keys() >= set(ids):
         return None  # an image was unusable then, and may be usable now
-    tqdm.write(f"split {rows.source.split}: reusing the embeddings that evaluate saved", file=sys.stderr)
+    tqdm.write(f"split {rows.source.split}: reusing the embeddings saved by entityclip evaluate", file=sys.stderr)
     image: Tensor = load_file(path)["image"]
     return image[[numbers[row_id] for row_id in ids]]

@@ -14,10 +14,10 @@ from PIL import Image
 from safetensors import safe_open
 from torch import Tensor
 
-from entityclip.contract.image_rules import BadImage
-from model.clip.tokenize import tokenize
+from entityclip.contract.image_rules import BadImage, decode_image
+from model.clip.tokenize import TextReader
 from model.clip.towers import Towers
-from model.data.images import Preprocessing, decode_bytes
+from model.data.images import Preprocessing
 from model.errors import ModelError
 from model.search.index import EMBEDDINGS, Index
 
@@ -46,7 +46,7 @@ def embed_queries(towers: Towers, texts: Sequence[str], images: Sequence[Path]) 
     if any(not text.strip() for text in texts):
         raise ModelError("a query is empty; give a text to search for")
     if texts:
-        tokens, cut = tokenize(towers, [text.strip() for text in texts], "queries")
+        tokens, cut = TextReader(towers)([text.strip() for text in texts], "queries")
         if cut:
             remarks.append(f"{cut} queries are longer than {clip.context_length} tokens and are truncated")
         found.append(clip.encode_text(tokens.long(), normalize=True))
@@ -63,7 +63,7 @@ def search(index: Index, queries: Tensor, top: int) -> list[list[Hit]]:
     Raises ModelError if the queries' width differs from the index's.
     """
     if queries.shape[1] != index.about["width"]:
-        raise ModelError(f"the queries have width {queries.shape[1]}, {index.folder} has {index.about['width']}")
+        raise ModelError(f"the queries have width {queries.shape[1]}, but {index.folder} has {index.about['width']}")
     scores, rows = best_images(index.folder / EMBEDDINGS, queries, top)
     return [
         [_hit(index, rank, score, row) for rank, (score, row) in enumerate(zip(*found, strict=True), start=1)]
@@ -112,8 +112,8 @@ def _hit(index: Index, rank: int, score: float, row: int) -> Hit:
 
 def _open(path: Path) -> Image.Image:
     try:
-        return decode_bytes(path.read_bytes())
+        return decode_image(Path(), None, path.read_bytes())
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from error
+        raise ModelError(f"{path} cannot be read: {error}") from error
     except BadImage as error:
         raise ModelError(f"{path}: {error}") from error

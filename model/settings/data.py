@@ -12,49 +12,49 @@ from model.settings.section import Section
 class SplitSettings(Section):
     """Names of the splits in the explanation folder."""
 
-    train: str = Field(default="train", description="trained on")
-    val: str | None = Field(default="val", description="selects the checkpoint; null: the last step")
-    test: str = Field(default="test", description="evaluated at the end")
+    train: str = Field(default="train", description="split to train on")
+    val: str | None = Field(default="val", description="split that selects the checkpoint; null: the last weights")
+    test: str = Field(default="test", description="split to evaluate at the end")
 
 
 class DataSettings(Section):
     """Where the triples are."""
 
     explanations: Path | str = Field(
-        description="folder of explanation shards, as written by `entityclip generate`, or a URL whose shards are "
+        description="folder of explanation shards written by `entityclip generate`, or a URL from which shards are "
         "copied to this machine"
     )
-    image_root: Path | None = Field(default=None, description="overrides the image root recorded in the shards")
+    image_root: Path | None = Field(default=None, description="folder of the images; null: as recorded in the shards")
     splits: SplitSettings = Field(default_factory=SplitSettings)
     statuses: tuple[ExplainedStatus, ...] = Field(
         default=("ok", "over_context"),
         min_length=1,
-        description="train on rows with one of these statuses; over_context is a good explanation whose tail CLIP "
-        "does not read, entity_missing most often explains something else. A row that is not used is left out with its "
-        "image and caption",
+        description="statuses of the rows to train on; over_context: a valid explanation that is longer than CLIP's "
+        "context; entity_missing: in most cases, an explanation of something else. Other rows are not used at all, "
+        "not even their image and caption",
     )
     allow_partial: bool = Field(
-        default=False, description="accept incomplete explanations; the run's records list what is missing"
+        default=False, description="train on incomplete explanations; the run's records list what is missing"
     )
     wrong_explanations: bool = Field(
-        default=False, description="a control: every training row gets another row's explanation, with a different text"
+        default=False, description="control: every training row gets another row's explanation, of a different text"
     )
     cache_mib: int = Field(
         default=1024,
         ge=0,
-        description="a split whose preprocessed images fit in this size is decoded once, at the start",
+        description="maximum memory in MiB for a split's preprocessed images; a split that fits is decoded only once",
     )
     workers: int | None = Field(
         default=None,
         ge=0,
-        description="processes that decode images ahead of the training loop; null: one per core, at most 16; 0: the "
-        "training process decodes. Affects speed, not results",
+        description="number of processes that decode images; null: one per core, at most 16; 0: decode in the "
+        "training process. Affects speed, not results",
     )
     max_bad_images: float = Field(
         default=0.01,
         ge=0,
         le=1,
-        description="share of a split's rows, rounded up, whose image may be unusable before the run stops; rows with "
+        description="maximum share of a split's rows with an unusable image, rounded up; more stop the run. Rows with "
         "status bad_image do not count",
     )
 
@@ -65,5 +65,5 @@ class DataSettings(Section):
         if not is_url(str(location)):
             return Path(location)
         if has_credentials(str(location)):
-            raise ValueError("the URL holds credentials; set them in the environment instead")
+            raise ValueError("the URL contains credentials; set them in the environment instead")
         return str(location)

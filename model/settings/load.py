@@ -72,7 +72,7 @@ def preset(name: str) -> dict[str, Any]:
     """Return the values of a preset, including those of its base. Raises ModelError for an unknown name."""
     path = PRESETS / f"{name}.yaml"
     if not path.is_file():
-        raise ModelError(f"no preset {name!r}; there are {', '.join(sorted(p.stem for p in PRESETS.glob('*.yaml')))}")
+        raise ModelError(f"no preset {name!r}; presets: {', '.join(sorted(p.stem for p in PRESETS.glob('*.yaml')))}")
     values = _read(path)
     base = values.pop("preset", None)
     return values if base is None else _overlay(preset(base), values)
@@ -87,7 +87,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: {error}") from error
     if not isinstance(values, dict):
         sections = ", ".join(TrainSettings.model_fields)
-        raise ModelError(f"{path}: training settings are a mapping with the keys {sections}")
+        raise ModelError(f"{path}: expected a mapping with the keys {sections}")
     return values
 
 
@@ -95,7 +95,7 @@ def _parse(override: str) -> tuple[str, dict[str, Any]]:
     key, equals, text = override.partition("=")
     key = key.strip()
     if not equals or not all(key.split(".")):
-        raise ModelError(f"override {override!r}: write it as section.key=value, such as optim.lr=1e-3")
+        raise ModelError(f"override {override!r}: expected section.key=value, such as optim.lr=1e-3")
     try:
         value = parse_yaml(text)
     except ContractError as error:
@@ -144,7 +144,7 @@ def _check_model_folder(folder: Path, where: str) -> None:
     if not folder.is_dir():
         siblings = [p.name for p in folder.parent.iterdir() if p.is_dir()] if folder.parent.is_dir() else []
         near = difflib.get_close_matches(folder.name, siblings, n=3)
-        hint = f"; {folder.parent} has {', '.join(near)}" if near else ""
+        hint = f"; similar names in {folder.parent}: {', '.join(near)}" if near else ""
         raise ModelError(f"{where}: no model folder at {folder}{hint}")
     if not (folder / "open_clip_config.json").is_file():
-        raise ModelError(f"{where}: {folder} is not an open_clip model folder: it lacks open_clip_config.json")
+        raise ModelError(f"{where}: {folder} is not an open_clip model folder: open_clip_config.json is missing")

@@ -15,38 +15,38 @@ class MethodSettings(Section):
     With mmae and gi_itm off and neither bridge nor anchors, training is plain CLIP fine-tuning.
     """
 
-    mmae: bool = Field(default=True, description="Multimodal Attentive Experts and their contrastive loss")
-    gi_itm: bool = Field(default=True, description="Gated Integrative Image-Text Matching on hard negatives")
-    image_experts: int = Field(default=4, ge=0, description="n_v, experts on the image")
-    shared_experts: int = Field(default=4, ge=0, description="n_s, experts on the explanation")
-    text_experts: int = Field(default=4, ge=0, description="n_t, experts on the caption")
+    mmae: bool = Field(default=True, description="use Multimodal Attentive Experts and their contrastive loss")
+    gi_itm: bool = Field(default=True, description="use Gated Integrative Image-Text Matching on hard negatives")
+    image_experts: int = Field(default=4, ge=0, description="n_v, number of experts on the image")
+    shared_experts: int = Field(default=4, ge=0, description="n_s, number of experts on the explanation")
+    text_experts: int = Field(default=4, ge=0, description="n_t, number of experts on the caption")
     mask_padding: bool = Field(
-        default=True, description="experts ignore padding after the end of a text; as published they read it"
+        default=True, description="experts ignore the padding after a text; false: they read it, as published"
     )
-    aux_weight: float = Field(default=0.1, ge=0, description="lambda, weight of the MMAE loss; 0: as mmae off")
-    itm_weight: float = Field(default=0.1, ge=0, description="eta, weight of the GI-ITM loss; 0: as gi_itm off")
+    aux_weight: float = Field(default=0.1, ge=0, description="lambda, weight of the MMAE loss; 0: no MMAE")
+    itm_weight: float = Field(default=0.1, ge=0, description="eta, weight of the GI-ITM loss; 0: no GI-ITM")
     bridge_weight: float = Field(
         default=0.0,
         ge=0,
-        description="lambda_b, our extension, not in the paper: weight of the explanation bridge, "
-        "L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot); 0: off",
+        description="lambda_b, weight of the explanation bridge, L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot), our "
+        "extension to the paper; 0: off",
     )
     anchor_text_weight: float = Field(
         default=0.0,
         ge=0,
-        description="our extension, not in the paper: weight of L_anchor(T_eot, A), A the explanation as embedded by "
-        "the text tower before training; 0: off",
+        description="weight of the anchor loss L_anchor(T_eot, A), our extension to the paper, where A is the "
+        "explanation as embedded by the text tower before training; 0: off",
     )
     anchor_image_weight: float = Field(
-        default=0.0, ge=0, description="our extension, not in the paper: weight of L_anchor(V_cls, A); 0: off"
+        default=0.0, ge=0, description="weight of the anchor loss L_anchor(V_cls, A), likewise our extension; 0: off"
     )
     itm_epsilon: float = Field(
-        default=0.0, ge=0, lt=1, description="added to a match's probability before its logarithm; 0: cross-entropy"
+        default=0.0, ge=0, lt=1, description="added to a match's probability before the logarithm; 0: cross-entropy"
     )
     reference_compat: bool = Field(
         default=False,
-        description="for parity only, follow the authors' code where it differs from the paper: a wrong text is read "
-        "at the true text's end position, experts read padding, and itm_epsilon is 1e-8 unless set",
+        description="follow the authors' code where it differs from the paper, for comparisons with it: a wrong text "
+        "is read at the true text's end position, experts read padding, and itm_epsilon is 1e-8 unless set",
     )
 
     @model_validator(mode="after")
@@ -55,7 +55,7 @@ class MethodSettings(Section):
             self.image_experts + self.shared_experts and self.text_experts + self.shared_experts
         ):
             raise ValueError(
-                "image and text each need an expert: set image_experts and text_experts, or shared_experts"
+                "image and text each need at least one expert: set image_experts and text_experts, or shared_experts"
             )
         return self
 

@@ -12,12 +12,12 @@ class GroupSettings(Section):
     """Learning rate or weight decay of parameters selected by name; the first matching pattern applies."""
 
     pattern: str = Field(
-        description="regular expression, searched in names such as clip.visual.proj or "
-        "experts.shared.c_fc_weight; it is an error if nothing matches"
+        description="regular expression to search for in parameter names such as clip.visual.proj or "
+        "experts.shared.c_fc_weight; must match at least one"
     )
-    lr: float | None = Field(default=None, gt=0, description="peak learning rate; null: unchanged")
+    lr: float | None = Field(default=None, gt=0, description="peak learning rate of these parameters; null: unchanged")
     weight_decay: float | None = Field(
-        default=None, ge=0, description="for parameters that have weight decay; null: unchanged"
+        default=None, ge=0, description="weight decay of those parameters that have any; null: unchanged"
     )
 
     @field_validator("pattern")
@@ -32,7 +32,7 @@ class GroupSettings(Section):
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
         if self.lr is None and self.weight_decay is None:
-            raise ValueError("a group without lr and weight_decay has no effect")
+            raise ValueError("set lr or weight_decay; a group with neither has no effect")
         return self
 
 
@@ -40,37 +40,39 @@ class OptimSettings(Section):
     """AdamW or Adam, with warm-up and cosine decay to zero."""
 
     optimizer: Literal["adamw", "adam"] = Field(
-        default="adamw", description="adam is the authors' choice and has no weight decay"
+        default="adamw", description="optimiser; adam, the authors' choice, has no weight decay"
     )
-    steps: int | None = Field(default=None, ge=1, description="optimiser steps; set either this or epochs")
+    steps: int | None = Field(default=None, ge=1, description="number of optimiser steps; set either steps or epochs")
     epochs: float | None = Field(
-        default=None, gt=0, description="passes over the training rows, without incomplete last batches"
+        default=None, gt=0, description="number of passes over the training rows, without incomplete last batches"
     )
     batch_size: int = Field(ge=2, description="pairs per step; hard negatives need at least 2")
     micro_batch_size: int | None = Field(
         default=None,
         ge=1,
-        description="pairs that the towers encode at once in each process: same gradients with less memory and a third "
-        "more time; null: all",
+        description="pairs that the towers encode at once in each process; gives the same gradients with less memory "
+        "in a third more time; null: all pairs",
     )
     lr: float = Field(default=1e-5, gt=0, description="peak learning rate of the towers")
     new_lr: float = Field(default=1e-4, gt=0, description="peak learning rate of the training-only modules")
     weight_decay: float = Field(
         default=0.01, ge=0, description="not applied to biases, norms, embeddings and logit_scale"
     )
-    warmup: float = Field(default=0.05, ge=0, lt=1, description="share of steps with rising learning rate")
-    beta1: float = Field(default=0.9, ge=0, lt=1, description="the optimiser's first moment decay")
-    beta2: float = Field(default=0.98, ge=0, lt=1, description="the optimiser's second moment decay")
-    eps: float = Field(default=1e-6, gt=0, description="added to the square root of the second moment")
+    warmup: float = Field(default=0.05, ge=0, lt=1, description="share of steps in which the learning rate rises")
+    beta1: float = Field(default=0.9, ge=0, lt=1, description="decay rate of the first moment")
+    beta2: float = Field(default=0.98, ge=0, lt=1, description="decay rate of the second moment")
+    eps: float = Field(default=1e-6, gt=0, description="constant added to the square root of the second moment")
     clip_norm: float | None = Field(
         default=None, gt=0, description="maximum norm of all gradients together; null: no clipping"
     )
-    groups: tuple[GroupSettings, ...] = Field(default=(), description="exceptions by parameter name, see below")
+    groups: tuple[GroupSettings, ...] = Field(
+        default=(), description="settings of parameters selected by name, see below"
+    )
 
     @model_validator(mode="after")
     def _has_one_length(self) -> Self:
         if (self.steps is None) == (self.epochs is None):
-            raise ValueError("set either steps or epochs")
+            raise ValueError("set exactly one of steps and epochs")
         return self
 
     @model_validator(mode="after")

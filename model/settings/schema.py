@@ -16,9 +16,9 @@ LOCAL_DIR = "local-dir:"  # open_clip's prefix for a model folder
 class TowerSettings(Section):
     """The CLIP to start from."""
 
-    model: str = Field(description="an open_clip model name, or local-dir:PATH of an open_clip model folder")
+    model: str = Field(description="name of an open_clip model, or local-dir:PATH for an open_clip model folder")
     pretrained: str | None = Field(
-        default=None, description="open_clip's tag of pre-trained weights; null for local-dir or for random weights"
+        default=None, description="open_clip's tag of the pre-trained weights; null: local-dir's own, or random weights"
     )
 
     @model_validator(mode="after")
@@ -36,16 +36,16 @@ class TowerSettings(Section):
 class LockSettings(Section):
     """Towers whose initial weights are frozen; everything else is trained, including logit_scale."""
 
-    image: bool = Field(default=False, description="lock the image tower")
-    text: bool = Field(default=False, description="lock the text tower")
+    image: bool = Field(default=False, description="freeze the image tower")
+    text: bool = Field(default=False, description="freeze the text tower")
     image_unlocked_groups: int = Field(
         default=0,
         ge=0,
-        description="number of groups at the end of a locked Vision Transformer that are trained: its projection, its "
-        "last block with the last norm, the blocks before, its embeddings",
+        description="number of parameter groups of a locked Vision Transformer to train, counted from its end: the "
+        "projection, the last block with the last norm, each block before, the embeddings",
     )
     text_unlocked_layers: int = Field(
-        default=0, ge=0, description="number of groups at the end of a locked text tower that are trained, likewise"
+        default=0, ge=0, description="number of parameter groups of a locked text tower to train, counted likewise"
     )
 
     @model_validator(mode="after")
@@ -66,13 +66,13 @@ class LogSettings(Section):
     """Trackers that log a run, in addition to its own log and TensorBoard."""
 
     trackers: tuple[Literal["wandb", "mlflow"], ...] = Field(
-        default=(), description="each must be installed, and is configured by its own environment variables"
+        default=(), description="trackers to use; each must be installed and configured by its environment variables"
     )
     every: int | None = Field(
         default=None,
         ge=1,
-        description="steps between points in TensorBoard, learning curves and trackers; null: at most 20,000 points; "
-        "metrics.jsonl has every step",
+        description="steps between points in TensorBoard, learning curves and trackers; null: chosen to "
+        "give at most 20,000 points; metrics.jsonl has every step",
     )
 
 
@@ -82,12 +82,12 @@ class DivergenceSettings(Section):
     loss_factor: float | None = Field(
         default=10,
         gt=1,
-        description="limit of the total loss relative to its recent median, or to 1 if that is less; null: off",
+        description="maximum total loss, as a multiple of its recent median (of 1, if the median is lower); null: off",
     )
     gradient_factor: float | None = Field(
-        default=1000, gt=1, description="the same limit for the gradient norm before clipping; null: off"
+        default=1000, gt=1, description="maximum gradient norm before clipping, likewise; null: off"
     )
-    window: int = Field(default=100, ge=1, description="number of recent steps")
+    window: int = Field(default=100, ge=1, description="number of recent steps that the medians cover")
 
 
 class CheckpointSettings(Section):
@@ -110,28 +110,28 @@ class TrainSettings(Section):
     log: LogSettings = Field(default_factory=LogSettings)
     checkpoint: CheckpointSettings = Field(default_factory=CheckpointSettings)
     divergence: DivergenceSettings = Field(default_factory=DivergenceSettings)
-    seed: int = Field(default=0, ge=0, lt=2**31, description="seed of initial weights, batch order and hard negatives")
-    threads: int | None = Field(default=None, ge=1, description="torch threads; null: torch's default")
-    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU if available")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="seed for initial weights, batch order and hard negatives")
+    threads: int | None = Field(default=None, ge=1, description="number of torch threads; null: torch's default")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="device; auto: a GPU if available")
     precision: Literal["fp32", "bf16"] = Field(
         default="fp32",
-        description="bf16: autocast in the forward pass; weights, averages, losses and softmaxes stay in fp32",
+        description="precision; bf16: autocast in the forward pass, with weights, losses and softmaxes in fp32",
     )
     grad_checkpointing: bool = Field(
-        default=False, description="recompute the towers' blocks in the backward pass: less memory, more time"
+        default=False, description="recompute the towers' blocks in the backward pass: less memory, but more time"
     )
     compile: Literal["inductor", "aot_eager"] | None = Field(
         default=None,
         description="backend of torch.compile for the transformer blocks and the experts; null: not compiled",
     )
     preset: str | None = Field(
-        default=None, description="source of values that are not set: default, paper or paper-goodnews"
+        default=None, description="preset with the values of unset keys: default, paper or paper-goodnews"
     )
 
     @model_validator(mode="after")
     def _a_control_needs_a_reader(self) -> Self:
         if self.data.wrong_explanations and not self.method.uses_explanations:
-            raise ValueError("data.wrong_explanations has no effect: these method settings read no explanation")
+            raise ValueError("data.wrong_explanations has no effect: these method settings use no explanations")
         return self
 
     def as_plain(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def check_trackers(settings: LogSettings) -> None:
     """Raise ModelError if a requested tracker is not installed; called before any long work."""
     for name in settings.trackers:
         if find_spec(name) is None:
-            raise ModelError(f"log.trackers names {name}, which is not installed: pip install {name}, or leave it out")
+            raise ModelError(f"log.trackers: {name} is not installed; run pip install {name}, or remove it")
 
 
 def open_trackers(
@@ -44,7 +44,7 @@ def open_trackers(
         except Exception as error:  # each tracker raises its own errors: no login, no server, no such project
             if resumed_from is None:
                 advice = "fix this, or remove it from log.trackers"
-                raise ModelError(f"{name} cannot be used: {reason(error)}; {advice}") from error
+                raise ModelError(f"{name} cannot be opened: {reason(error)}; {advice}") from error
             say(f"{name} does not receive the metrics of this resumed run: {reason(error)}")
     return Trackers(opened, say, every=settings.log.every or -(-steps // _MOST_POINTS))
 

@@ -65,7 +65,6 @@ class RunLog:
         seconds: float,
     ) -> None:
         """Log an optimiser step; `seconds` is the time since the start, without validations."""
-        # five digits are enough for reading, and halve the line's length
         # five digits are enough for a mean over a batch, and halve the log
         report = {name: float(f"{value:.5g}") for name, value in report.items()}
         line = {"kind": "step", "step": step, "of": self._steps, "losses": losses, "report": report}
@@ -98,7 +97,7 @@ def read_log(run: Path) -> Iterator[dict[str, Any]]:
                 try:
                     yield json.loads(line)
                 except ValueError as error:
-                    raise ModelError(f"{path}, line {number}: is not JSON ({error}); the file is damaged") from None
+                    raise ModelError(f"{path}, line {number} is not JSON ({error}); the file is damaged") from None
     except FileNotFoundError:
         raise ModelError(f"{path} does not exist; is {run} the folder of a training run?") from None
 

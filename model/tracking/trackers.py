@@ -58,7 +58,7 @@ class Trackers:
                 call(tracker)
             except Exception as error:  # no tracker error may stop training
                 self._trackers.remove(tracker)
-                self._say(f"{tracker.name} gets no more numbers of this run: {reason(error)}")
+                self._say(f"{tracker.name} failed and receives no more metrics of this run: {reason(error)}")
 
 
 def reason(error: Exception) -> str:

@@ -40,11 +40,11 @@ def read_anchors(run: Path, rows: int) -> Tensor:
         anchors = load_file(run / ANCHORS)[_NAME]
     except (OSError, SafetensorError, KeyError) as error:
         raise ModelError(
-            f"{run / ANCHORS}: cannot be read ({error}), so this run cannot be resumed; start again with --overwrite"
+            f"{run / ANCHORS} cannot be read ({error}), so this run cannot be resumed; start again with --overwrite"
         ) from error
     if len(anchors) != rows:
         raise ModelError(
-            f"{run / ANCHORS} has {len(anchors)} rows, not {rows} as the data; start again with --overwrite"
+            f"{run / ANCHORS} has {len(anchors)} rows, but the training split has {rows}; start again with --overwrite"
         )
     return anchors
 

@@ -58,19 +58,15 @@ class CheckpointManager:
 
     def save_state(self, at: Position, device: torch.device) -> str:
         """Save everything needed to resume; return a line with the size and time taken."""
-        saved = save_state(
-            self.run,
-            self.model,
-            self.optimizer,
-            device,
-            position=at,
-            failures={use: triples.failures for use, triples in self.splits.items()},
-            rows={use: len(triples) for use, triples in self.splits.items()},
-            origin=self.origin,
-        )
+        began = time.monotonic()
+        failures = {use: triples.failures for use, triples in self.splits.items()}
+        rows = {use: len(triples) for use, triples in self.splits.items()}
+        record = {"failures": failures, "rows": rows, "origin": self.origin}
+        folder = save_state(self.run, at, record, self.model, self.optimizer, device)
         keep_last(self.run, self.settings.checkpoint.keep)
         self._saved, self._saved_at = (at.step, at.validated), time.monotonic()
-        return f"step {at.step}: state saved, {saved.mebibytes:.1f} MiB in {saved.seconds:.2f} s"
+        size = sum(file.stat().st_size for file in folder.iterdir()) / 2**20
+        return f"step {at.step}: state saved, {size:.1f} MiB in {self._saved_at - began:.2f} s"
 
     def restore(self, state: TrainState, device: torch.device) -> Position:
         """Restore a saved state. Raises ModelError if the number of usable rows has changed since."""
@@ -78,8 +74,8 @@ class CheckpointManager:
             triples.failures.update(state.failures[use])
             if len(triples) != state.rows[use]:
                 raise ModelError(
-                    f"{self.run} holds an unfinished run on {state.rows[use]} usable rows of split "
-                    f"{triples.source.split}, now there are {len(triples)}: images have changed; restore them, choose "
+                    f"{self.run} contains an unfinished run on {state.rows[use]} usable rows of split "
+                    f"{triples.source.split}, which now has {len(triples)}: images have changed. Restore them, choose "
                     "another folder, or start again with --overwrite"
                 )
         state.restore(self.model, self.optimizer, device)

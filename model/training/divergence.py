@@ -107,15 +107,15 @@ class DivergenceGuard:
         more = f" and {len(ids) - _NAMED_IDS:,} more, all in {self._run / REPORT}" if len(ids) > _NAMED_IDS else ""
         state = "there is no earlier state"
         if saved is not None:
-            state = f"the last earlier state is of step {saved}; the same command resumes there, into the same batch"
+            state = f"the last state is from step {saved}; the same command resumes from it and meets this batch again"
         return (
             f"step {step}: {why}: {terms}\n"
             "  the weights were not updated in this step\n"
             f"  batch: {', '.join(ids[:_NAMED_IDS])}{more}\n"
             f"  in {self._run}, {state}; checkpoint/ has the best weights so far\n"
-            f"  to continue: check these rows; or train with lower learning rates (now {lr}) or a longer warm-up, from "
-            f"scratch with --overwrite or from the best weights: entityclip export {self._run} CLIP, then --out NEW "
-            "--set towers.model=local-dir:CLIP"
+            f"  to continue, check these rows, or lower the learning rates (now {lr}), or lengthen the warm-up\n"
+            f"  to start over from the initial weights, use --overwrite; to start from the best ones, run entityclip "
+            f"export {self._run} CLIP, then train with --out NEW --set towers.model=local-dir:CLIP"
         )
 
     def _remember(self, loss: float, gradient: float | None) -> None:

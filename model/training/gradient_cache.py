@@ -7,10 +7,8 @@ chain rule. The token features and their gradient are kept in memory: for each r
 no experts read tokens.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -19,30 +17,9 @@ from torch import Tensor, nn
 from model.clip.towers import TokenFeatures, eot_position
 from model.errors import ModelError
 from model.method.batch import Batch
+from model.rng import forked, random_tensors, restore_random_tensors
 
 Encode = Callable[[Batch], TokenFeatures]
-
-
-class RandomState(NamedTuple):
-    """State of torch's default generators."""
-
-    cpu: Tensor
-    device: Tensor | None
-
-    @classmethod
-    def now(cls, device: torch.device) -> "RandomState":
-        """Return the state of the CPU's generator and, on a GPU, of the device's."""
-        on_device = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-        return cls(torch.get_rng_state(), on_device)
-
-    @contextmanager
-    def again(self, device: torch.device) -> Iterator[None]:
-        """Replay the same random numbers in the block, and restore the generators afterwards."""
-        with torch.random.fork_rng(devices=[] if self.device is None else [device]):
-            torch.set_rng_state(self.cpu)
-            if self.device is not None:
-                torch.cuda.set_rng_state(self.device, device)
-            yield
 
 
 class GradientCache:
@@ -51,12 +28,12 @@ class GradientCache:
     def __init__(self, micro_batches: list[Batch], encode: Encode, device: torch.device) -> None:
         """Encode every micro-batch without gradient on `device`."""
         self._micro_batches, self._device = micro_batches, device
-        self._states: list[RandomState] = []
+        self._states: list[dict[str, Tensor]] = []  # of torch's generators before each micro-batch
         self._gradients: list[Tensor | None] = []
         parts = []
         with torch.no_grad():
             for batch in micro_batches:
-                self._states.append(RandomState.now(device))
+                self._states.append(random_tensors(device))
                 parts.append(encode(batch.to(device)))
         self.features = _joined(parts)
         for leaf in _differentiable(self.features):
@@ -73,7 +50,8 @@ class GradientCache:
         for number in range(len(self._micro_batches))[micro_batches]:
             batch = self._micro_batches[number]
             start = sum(len(before.ids) for before in self._micro_batches[:number])
-            with self._states[number].again(self._device):
+            with forked(self._device):
+                restore_random_tensors(self._states[number], self._device)
                 part = encode(batch.to(self._device))
             given = {
                 tokens: gradient[start : start + len(batch.ids), : tokens.shape[1]]
@@ -105,8 +83,8 @@ def check_rows_are_independent(model: nn.Module, why: str) -> None:
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             raise ModelError(
                 f"{why}: {name} is a batch normalisation, which in training makes every row depend on the other rows "
-                "of its micro-batch and would change the result. Train a Vision Transformer, or this tower with "
-                "frozen statistics, or without micro-batches and in one process"
+                "of its micro-batch and would change the result. Train a Vision Transformer, lock this tower (frozen "
+                "statistics), or train in one process without micro-batches"
             )
 
 

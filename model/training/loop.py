@@ -174,7 +174,7 @@ class _Trainer:
             asked = "asked to stop" if stop.asked is None else stop.asked.name
             raise Stopped(
                 f"{asked}: stopped after step {self.at.step} of {self.steps}; the state is saved in "
-                f"{self.checkpoints.run}, and the same command resumes it"
+                f"{self.checkpoints.run}; run the same command again to resume"
             )
         return self.finish()
 
@@ -197,7 +197,7 @@ class _Trainer:
     def save_state(self, log: RunLog | NullOutput, progress: Progress | NullOutput) -> None:
         """Save everything needed to resume, including the unusable images found by any process."""
         own = {use: dict(triples.failures) for use, triples in self.splits.items()}
-        for found in self.processes.all_gather_json(own):
+        for found in self.processes.all_gather_objects(own):
             for use, failures in found.items():
                 self.splits[use].failures.update(failures)
         log.sync()

@@ -62,7 +62,7 @@ def _by_pattern(parameters: dict[str, nn.Parameter], groups: tuple[GroupSettings
             raise ModelError(f"{where} matches no trained parameter; similar names: {', '.join(near)}")
         free = [name for name in found if name not in chosen]
         if not free:
-            raise ModelError(f"{where} matches only parameters of earlier patterns; put it before them")
+            raise ModelError(f"{where} matches only parameters that earlier patterns match; move it before them")
         if group.lr is None and not any(decays(name, parameters[name]) for name in free):
             raise ModelError(f"{where} matches only parameters without weight decay, such as {free[0]}")
         chosen |= dict.fromkeys(free, group)

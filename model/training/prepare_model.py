@@ -67,4 +67,4 @@ def compile_blocks(model: EntityCLIP, backend: str) -> None:
 
 def _check_locked(tower: nn.Module, setting: str) -> None:
     if all(parameter.requires_grad for parameter in tower.parameters()):
-        raise ModelError(f"{setting} would leave nothing of the tower locked; it has fewer groups")
+        raise ModelError(f"{setting} would leave no part of the tower locked; set it lower")

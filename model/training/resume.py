@@ -1,8 +1,7 @@
 """Checks whether a run may be resumed with these settings and data; differences are reported field by field."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -39,15 +38,14 @@ FREE: dict[str, str] = {
     "device": LAST_BITS,
 }
 _LENGTH = (
-    "the learning rate schedule spans all steps; to train longer, `entityclip export` the finished run and start a "
-    "new one with towers.model=local-dir:EXPORT"
+    "the learning rate schedule spans all steps; to train longer, export the finished run with `entityclip export` and "
+    "start a new one with towers.model=local-dir:EXPORT"
 )
 _WORDS = {"optim.steps": _LENGTH, "optim.epochs": _LENGTH}
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """A setting that differs, with its earlier and current value."""
 
     field: str
@@ -73,7 +71,9 @@ def changes(before: dict[str, Any], now: TrainSettings) -> list[Change]:
     try:
         old = TrainSettings.model_validate(before).as_plain()
     except ValidationError as error:
-        raise ModelError(f"the run was started by another version, with settings unknown here: {error}") from error
+        raise ModelError(
+            f"the run was started by another version, whose settings are not valid here: {error}"
+        ) from error
     return [Change(field, *values) for field, values in _differences(old, now.as_plain()).items()]
 
 
@@ -94,12 +94,12 @@ def check_resumable(run: Path, origin: dict[str, Any], now: dict[str, Any], sett
     if refused:
         listed = "".join(f"\n  {change}" for change in refused)
         raise ModelError(
-            f"{run} holds an unfinished run, and these settings would change what is trained:{listed}\n"
+            f"{run} contains an unfinished run, and these settings would change what is trained:{listed}\n"
             f"{run}/settings.yaml has its original settings; {other}"
         )
     if differing := _changed_shards(origin["data"], now["data"]):
-        raise ModelError(f"{run} holds an unfinished run on other data: {differing}; {other}")
-    remarks = [f"changed setting, {change}" for change in changed]
+        raise ModelError(f"{run} contains an unfinished run on other data: {differing}; {other}")
+    remarks = [f"changed setting {change}" for change in changed]
     if versions := _differences(origin["versions"], now["versions"]):
         listed = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in versions.items())
         remarks.append(f"the code has changed since the start, so results may differ: {listed}")

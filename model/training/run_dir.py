@@ -28,7 +28,7 @@ _LOCK = ".lock"
 def check_run_dir(out: Path, overwrite: bool) -> None:
     """Raise ModelError if `out` is a file, or holds a finished run and `overwrite` is False."""
     if (out / RECORD).exists() and not overwrite:
-        raise ModelError(f"{out} holds a finished run; choose another folder, or start again with --overwrite")
+        raise ModelError(f"{out} contains a finished run; choose another folder, or start again with --overwrite")
     if out.exists() and not out.is_dir():
         raise ModelError(f"{out} is not a folder")
 

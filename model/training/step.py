@@ -80,7 +80,7 @@ class TrainingStep:
 
     def ids(self, batch: Batch) -> list[str]:
         """Gather the ids of the whole batch; every process must call this."""
-        return [triple_id for ids in self.processes.all_gather_json(batch.ids) for triple_id in ids]
+        return [triple_id for ids in self.processes.all_gather_objects(batch.ids) for triple_id in ids]
 
     def _at_once(self, batch: Batch, whole: LocalBatch, step: int) -> StepValues:
         model = self._averaged or self.model

@@ -66,7 +66,7 @@ class StopSignal:
             return
         self.asked = signal.Signals(number)
         # not print, which is not reentrant and so unsafe in a signal handler
-        os.write(2, f"\n{self.asked.name}: saving after this step\n".encode())
+        os.write(2, f"\n{self.asked.name} received; saving after this step\n".encode())
         if self._can_leave:
             self._can_leave = False
             raise _StopNow

@@ -47,8 +47,7 @@ class Validation:
         """Encode in all processes and rank in the first, without side effects."""
         assert self.split is not None
         clip, size = self.checkpoints.model.clip, self.settings.evaluation.batch_size
-        rank, world = self.processes.rank, self.processes.count
-        embeddings = embed_split(clip, self.split, size, self.device, rank=rank, world=world)
+        embeddings = embed_split(clip, self.split, size, self.device, self.processes)
         return retrieval_metrics(embeddings) if self.processes.is_first else {}
 
     def _note(

@@ -57,7 +57,7 @@ def test_relative_paths_start_at_the_project(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_remedy_names_the_manifest_that_writes_there(tmp_path: Path) -> None:
-    message = "make them with: entityclip generate MANIFEST"
+    message = "generate them with: entityclip generate MANIFEST"
     explanations = PROJECT / "runs" / "n24news" / "explanations"
     assert naming_the_manifest(message, explanations).endswith("entityclip generate data_manifests/n24news.yaml")
     assert naming_the_manifest(message, tmp_path) == message

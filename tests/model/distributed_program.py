@@ -89,7 +89,7 @@ def main() -> None:
         if not model.method.reads_padding:
             own = trimmed(model.clip, own)  # so texts differ in length between the processes
         found |= {f"{case}: {name}": value for name, value in computed(case, model, own, processes).items()}
-    said = processes.all_gather_json({"rank": processes.rank, "ids": ["ä"] * processes.rank})
+    said = processes.all_gather_objects({"rank": processes.rank, "ids": ["ä"] * processes.rank})
     assert said == [{"rank": rank, "ids": ["ä"] * rank} for rank in range(processes.count)]
     save_file(found, out / f"{processes.rank}.safetensors")
     dist.destroy_process_group()

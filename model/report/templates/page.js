@@ -21,7 +21,7 @@
       card.hidden = !fits;
       count += fits;
     });
-    shown.textContent = `Shows ${count} of ${cards.length}`;
+    shown.textContent = `Showing ${count} of ${cards.length}`;
     none.hidden = count > 0;
   }
 

@@ -45,7 +45,7 @@ def test_a_page_over_explanations_as_the_pipeline_writes_them(
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("nowhere", "is not a folder; name a run"),
+        ("nowhere", "is not a folder; give a run"),
         (".", "has neither a training run nor explanation shards"),
         ("s3://bucket/explanations", "reads local folders; copy the shards first"),
     ],

@@ -90,7 +90,7 @@ def test_several_processes_go_down_with_one_and_go_on_together(
     environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value() or "", "PYTHONPATH": str(ROOT)}
     reached = 0
     for code, word in (
-        (1, "error: a run of 2 processes on cpu failed:\n  process 1 was ended by SIGKILL\n"),
+        (1, "error: training in 2 processes on cpu failed:\n  process 1 was killed by SIGKILL\n"),
         (0, "SIGTERM: stopped after step {} of 1000000; the state is saved in"),
     ):
         process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -36,7 +36,7 @@ def test_missing_then_half_made_then_used_on_demand(
     config.write_text(yaml.safe_dump(settings))
     assert _run(monkeypatch, "train", config, "--out", run) == 2
     said = capfd.readouterr().err
-    assert f"no explanation folder at {tmp_path / 'explanations'}; make them with: entityclip generate" in said
+    assert f"no explanations at {tmp_path / 'explanations'}; generate them with: entityclip generate" in said
 
     explanations, _ = write_dataset(tmp_path, {"train": 8, "val": 4, "test": 4})
     (explanations / "_receipts" / "bucket-00000.json").unlink()
@@ -44,11 +44,11 @@ def test_missing_then_half_made_then_used_on_demand(
     said = capfd.readouterr().err
     assert "1 of 2 buckets are finished" in said and "dataset 'toy'" in said and "Traceback" not in said
     assert _run(monkeypatch, "train", config, "--out", run, "--allow-partial") == 0
-    assert "PARTIAL: split train is used as it is" in capfd.readouterr().err
+    assert "PARTIAL: the explanations of split train" in capfd.readouterr().err
     assert json.loads((run / "train.json").read_text())["allow_partial"] is True
 
     shutil.rmtree(clip)
     assert _run(monkeypatch, "evaluate", run) == 0  # the run's own setting holds for its own data
-    assert "PARTIAL: split test is used as it is" in capfd.readouterr().err
+    assert "PARTIAL: the explanations of split test" in capfd.readouterr().err
     assert _run(monkeypatch, "evaluate", run, "--explanations", explanations) == 2
     assert _run(monkeypatch, "evaluate", run, "--explanations", explanations, "--allow-partial") == 0

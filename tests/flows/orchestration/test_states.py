@@ -47,5 +47,5 @@ def test_training_without_explanations_names_the_command_that_makes_them(
     config = Path("data_manifests/goodnews/train.yaml")
     state = train_entityclip(config, nowhere, overrides, return_state=True)
     assert state.is_failed()
-    assert "make them with: entityclip generate data_manifests/goodnews.yaml" in str(state.message)
+    assert "generate them with: entityclip generate data_manifests/goodnews.yaml" in str(state.message)
     assert not nowhere.exists()

@@ -20,7 +20,7 @@ def test_weights_of_another_activation_are_refused_before_any_download(monkeypat
 
     monkeypatch.setattr(open_clip.factory, "download_pretrained", download)
     with pytest.raises(
-        ModelError, match="'openai' were trained with QuickGELU, ViT-B-32 computes GELU; use ViT-B-32-q"
+        ModelError, match=r"'openai' were trained with QuickGELU, but ViT-B-32 uses GELU; .* to ViT-B-32-q"
     ):
         load_towers(asked_for("ViT-B-32", "openai"))
     with pytest.raises(ModelError, match=re.escape("cannot load 'ViT-B-32-quickgelu'")):
@@ -31,13 +31,13 @@ def test_weights_of_another_activation_are_refused_before_any_download(monkeypat
 @pytest.mark.parametrize(
     ("model", "named"),
     [
-        ("convnext_base", "the tower 'convnext_base' of timm; supported are .*VisionTransformer"),
-        ("roberta-ViT-B-32", "the tower 'roberta-base' of transformers"),
+        ("convnext_base", "the timm tower 'convnext_base' of .* is not supported; .*VisionTransformer"),
+        ("roberta-ViT-B-32", "the transformers tower 'roberta-base'"),
     ],
 )
 def test_towers_of_other_libraries_are_refused(tmp_path, model, named):
     """By name and in a folder; open_clip would say that timm or transformers is not installed."""
-    with pytest.raises(ModelError, match=rf"^towers.model: {model} has {named}"):
+    with pytest.raises(ModelError, match=rf"^towers.model: {named}"):
         load_towers(asked_for(model, None))
     config = {"model_cfg": open_clip.get_model_config(model)}
     (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
@@ -58,8 +58,8 @@ def test_every_pair_of_open_clip_passes_or_is_refused_for_its_activation():
 
 
 def test_unknown_names_are_answered_with_what_there_is():
-    with pytest.raises(ModelError, match=r"no model 'ViT-B-23'; nearest: .*ViT-B-32"):
+    with pytest.raises(ModelError, match=r"no model 'ViT-B-23'; similar names: .*ViT-B-32"):
         check_names(asked_for("ViT-B-23", None))
-    with pytest.raises(ModelError, match=r"no weights 'opanai' for ViT-B-32-quickgelu \(it has .*openai"):
+    with pytest.raises(ModelError, match=r"no weights 'opanai' for ViT-B-32-quickgelu; available tags: .*openai"):
         check_names(asked_for("ViT-B-32-quickgelu", "opanai"))
     check_names(asked_for("ViT-B-32", None))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from model.data.batch_sampler import RandomBatchSampler, SequentialBatchSampler
+from model.data.batch_sampler import RandomBatchSampler, sequential_batches
 from model.errors import ModelError
 
 SEEDS = st.integers(0, 2**31 - 1)
@@ -64,8 +64,8 @@ def test_epochs_seeds_and_windows_differ():
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=40).map(np.array), st.integers(1, 12))
 def test_reading_in_sequence_takes_block_after_block(blocks, batch_size):
-    sampler = SequentialBatchSampler(len(blocks), batch_size, blocks)
+    sampler = sequential_batches(len(blocks), batch_size, blocks)
     batches = list(sampler)
     assert len(batches) == len(sampler) and {len(rows) for rows in batches[:-1]} <= {batch_size}
     assert [row for rows in batches for row in rows] == sorted(range(len(blocks)), key=lambda row: (blocks[row], row))
-    assert [*SequentialBatchSampler(5, 2)] == [[0, 1], [2, 3], [4]]
+    assert [*sequential_batches(5, 2)] == [[0, 1], [2, 3], [4]]

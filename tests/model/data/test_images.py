@@ -1,17 +1,22 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from entityclip.contract.image_rules import BadImage
+from entityclip.contract.image_rules import BadImage, decode_image
 from model.clip.open_clip_import import open_clip
-from model.data.images import Preprocessing, decode_bytes, decode_file
+from model.data.images import Preprocessing
 from model.errors import ModelError
 from tests.model.shard_writer import picture, png
+
+
+def decode_bytes(data: bytes, wanted: int | None = None) -> Image.Image:
+    return decode_image(Path(), None, data, wanted)
 
 
 def huge_png(width: int, height: int) -> bytes:
@@ -26,10 +31,10 @@ def huge_png(width: int, height: int) -> bytes:
 
 def test_images_become_rgb(tmp_path):
     picture(1).save(tmp_path / "1.png")
-    assert decode_file(tmp_path, "1.png").tobytes() == picture(1).tobytes()
+    assert decode_image(tmp_path, "1.png").tobytes() == picture(1).tobytes()
     assert decode_bytes(png(2)).tobytes() == picture(2).tobytes()
     picture(3).convert("P").save(tmp_path / "p.png")
-    assert decode_file(tmp_path, "p.png").mode == "RGB"
+    assert decode_image(tmp_path, "p.png").mode == "RGB"
 
 
 @pytest.mark.parametrize(
@@ -58,25 +63,25 @@ def test_bad_images_are_named(tmp_path, path, data, words):
     (root / "text.png").write_text("no picture")
     (root / "loop").symlink_to(root / "loop")
     with pytest.raises(BadImage, match=words):
-        decode_bytes(data) if path is None else decode_file(root, path)
+        decode_image(root, path, data)
 
 
 def test_odd_pixels_keep_what_they_show(tmp_path):
     grey = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
     Image.fromarray(grey).save(tmp_path / "16.png")
-    shown = np.asarray(decode_file(tmp_path, "16.png"))
+    shown = np.asarray(decode_image(tmp_path, "16.png"))
     assert np.array_equal(shown, np.repeat((grey >> 8).astype(np.uint8)[..., None], 3, axis=2))
     picture(4).save(tmp_path / "a.gif", save_all=True, append_images=[picture(5), picture(6)])
     with Image.open(tmp_path / "a.gif") as first:
-        assert decode_file(tmp_path, "a.gif").tobytes() == first.convert("RGB").tobytes()
+        assert decode_image(tmp_path, "a.gif").tobytes() == first.convert("RGB").tobytes()
     Image.new("CMYK", (3, 2), (255, 0, 0, 0)).save(tmp_path / "cmyk.jpg", quality=100)
-    cyan = np.asarray(decode_file(tmp_path, "cmyk.jpg")).astype(int)
+    cyan = np.asarray(decode_image(tmp_path, "cmyk.jpg")).astype(int)
     assert (cyan[..., 0] < 10).all() and (cyan[..., 1:] > 245).all()
     Image.new("RGB", (500, 1)).save(tmp_path / "flat.png")
-    assert decode_file(tmp_path, "flat.png").size == (500, 1)
+    assert decode_image(tmp_path, "flat.png").size == (500, 1)
     Image.new("I", (3, 3)).save(tmp_path / "deep.tiff")
     with pytest.raises(BadImage, match="32-bit pixels"):
-        decode_file(tmp_path, "deep.tiff")
+        decode_image(tmp_path, "deep.tiff")
 
 
 @pytest.mark.parametrize("size", [(16, 16), (40, 23), (9, 30)])

@@ -22,7 +22,7 @@ def test_workers_keep_the_order_and_pass_errors_on():
     assert torch.equal(torch.get_rng_state(), state)  # else a resumed run would draw other numbers
     with pytest.raises(ModelError, match="no such number"):
         list(doubled([1, -1], workers=2))
-    with pytest.raises(ModelError, match=r"a worker that loads data died.*data\.workers lower"):
+    with pytest.raises(ModelError, match=r"a data loading worker died.*reduce data\.workers"):
         list(doubled([1, -2, 3], workers=1))
 
 

@@ -11,7 +11,7 @@ from model.errors import ModelError
 from tests.model.shard_writer import row, write_receipts, write_shard
 
 OK = ("ok",)
-MAKE = r"entityclip generate MANIFEST, with the manifest of dataset 'toy'"
+MAKE = r"entityclip generate MANIFEST \(the manifest of dataset 'toy'\)"
 
 
 @pytest.fixture
@@ -59,10 +59,10 @@ def without_a_shard(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said", "rows"),
     [
-        (without_any_receipt, "no receipt in _receipts says which shards there should be", 6),
+        (without_any_receipt, "_receipts has no receipts, so missing shards cannot be detected", 6),
         (without_a_bucket, "1 of 2 buckets are finished", 6),
         (with_pairs_left, "40 planned pairs were left for a later run", 6),
-        (without_a_shard, "missing: split=train/part-00001-of-00002.parquet", 3),
+        (without_a_shard, "missing shards: split=train/part-00001-of-00002.parquet", 3),
     ],
 )
 def test_half_made_explanations_are_used_only_if_allowed(
@@ -71,11 +71,12 @@ def test_half_made_explanations_are_used_only_if_allowed(
     spoil(folder)
     with pytest.raises(ModelError) as refused:
         read_split(folder, "train", statuses=OK)
-    assert f"{folder}: its explanations are not complete: {said}" in str(refused.value)
+    assert f"the explanations in {folder} are incomplete: {said}" in str(refused.value)
     assert re.search(MAKE, str(refused.value)) and "--allow-partial" in str(refused.value)
     found = read_split(folder, "train", statuses=OK, allow_partial=True)
     assert len(found.triples) == rows and found.source.gaps == (said,)
-    assert (found.source.warning() or "").startswith("PARTIAL: split train") and said in (found.source.warning() or "")
+    warning = found.source.warning() or ""
+    assert warning.startswith("PARTIAL: the explanations of split train") and said in warning
 
 
 def rewrite(folder: Path) -> None:
@@ -119,19 +120,19 @@ def claim_other_counts(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "split", "said"),
     [
-        (rewrite, "train", rf"train/part-00001-of-00002\.parquet: is not the shard that was made.*{MAKE}"),
-        (add_a_split, "train", r"part-00000-of-00004\.parquet: does not belong to a dataset in 2 buckets; remove it"),
-        (add_an_unlisted_shard, "val", r"val/part-00001-of-00002\.parquet: the receipt of bucket 1 does not list"),
-        (promise(rows=7), "train", rf"has 3 rows, its receipt says 7.*{MAKE}"),
-        (promise(statuses={"ok": 2, "error": 1}), "train", r"has rows \{'ok': 3\}, its receipt says"),
-        (claim_other_counts, "train", r"has rows \{'ok': 3\}, its footer says \{'ok': 2, 'error': 1\}"),
-        (write(schema_version=99), "train", rf"bucket-00001\.json: its shards have schema version 99, this .*{MAKE}"),
+        (rewrite, "train", rf"train/part-00001-of-00002\.parquet does not match its receipt.*{MAKE}"),
+        (add_a_split, "train", r"part-00000-of-00004\.parquet does not belong to this dataset of 2 buckets; delete it"),
+        (add_an_unlisted_shard, "val", r"val/part-00001-of-00002\.parquet is not listed in the receipt of bucket 1"),
+        (promise(rows=7), "train", rf"has 3 rows, but its receipt records 7.*{MAKE}"),
+        (promise(statuses={"ok": 2, "error": 1}), "train", r"has rows \{'ok': 3\}, but its receipt records"),
+        (claim_other_counts, "train", r"has rows \{'ok': 3\}, but its footer records \{'ok': 2, 'error': 1\}"),
+        (write(schema_version=99), "train", rf"bucket-00001\.json lists .* schema version 99, but this .*{MAKE}"),
         (write(receipt_version=2), "train", r"bucket-00001\.json: receipt version is 2, this program reads 1"),
-        (write(dataset="other"), "train", r"bucket-00001\.json: is of dataset 'other'.*of 'toy' in 2"),
+        (write(dataset="other"), "train", r"bucket-00001\.json belongs to dataset 'other'.* to 'toy' with 2"),
         (
             write(bucket=0),
             "train",
-            r"bucket-00001\.json: is of bucket 0 of 2; delete bucket-00001\.json and generate it",
+            r"bucket-00001\.json records bucket 0 of 2, which .*; delete bucket-00001\.json and generate it",
         ),
         (write(pending="many"), "train", r"bucket-00001\.json: invalid field pending: .*valid integer"),
         (cut_a_receipt, "train", r"bucket-00001\.json: the receipt is not JSON"),

@@ -42,27 +42,27 @@ def test_what_is_wrong_is_said(tmp_path):
             read_split(tmp_path, split, statuses=OK, allow_partial=True)  # never excuses any of these
 
     refused(r"no shards of split 'train'.*entityclip generate MANIFEST")
-    with pytest.raises(ModelError, match="no explanation folder"):
+    with pytest.raises(ModelError, match="no explanations at"):
         read_split(tmp_path / "none", "train", statuses=OK)
     path = write_shard(tmp_path, "train", [row(0, "train", status="error")], tmp_path)
-    refused("no row with ok .it has 1 error")
-    refused("it has train", split="val")
+    refused("no rows with status ok; rows found: 1 error")
+    refused("splits found: train", split="val")
     path.write_bytes(path.read_bytes()[:-20])
-    refused("part-00000-of-00001.parquet: cannot be read as Parquet")
+    refused("part-00000-of-00001.parquet cannot be read as Parquet")
     write_shard(tmp_path, "train", [row(0, "train")], tmp_path, schema_version=9)
-    refused(r"schema version 9, this program reads \d+; generate it again in another folder.*dataset 'toy'")
+    refused(r"schema version 9, but this program reads version \d+; generate it again in another folder.*dataset 'toy'")
     table = pq.read_table(write_shard(tmp_path, "train", [row(0, "train")], tmp_path), partitioning=None)
     pq.write_table(table.drop_columns(["key"]), path)
-    refused("lacks the column 'key'")
+    refused("has no column 'key'")
     pq.write_table(table.set_column(3, "caption", pa.array([1])), path)
-    refused("column 'caption' has type int64")
+    refused("column 'caption' has the wrong type, int64")
     pq.write_table(table.replace_schema_metadata(None), path)
     refused("not an explanation shard")
     write_shard(tmp_path, "train", [row(0, "train", explanation=None)], tmp_path)
     refused("'train-000' has status ok but no explanation")
     write_shard(tmp_path, "train", [row(0, "train")], tmp_path)
     write_shard(tmp_path, "train", [row(0, "train")], tmp_path, 1, 2)
-    refused("id 'train-000' is in part-00000-of-00001.parquet and part-00001-of-00002.parquet")
+    refused("id 'train-000' occurs twice, in part-00000-of-00001.parquet and part-00001-of-00002.parquet")
 
 
 def test_text_is_read_in_whatever_form_another_writer_gives_it(tmp_path):
@@ -80,5 +80,5 @@ def test_text_is_read_in_whatever_form_another_writer_gives_it(tmp_path):
         assert list(read_split(tmp_path, "train", statuses=OK, allow_partial=True).triples) == expected
     image = pa.StructArray.from_arrays([plain["image"].combine_chunks().field("path")], names=["path"])
     pq.write_table(plain.set_column(2, "image", image), path)
-    with pytest.raises(ModelError, match="column 'image' has type struct"):
+    with pytest.raises(ModelError, match="column 'image' has the wrong type, struct"):
         read_split(tmp_path, "train", statuses=OK, allow_partial=True)

@@ -64,5 +64,5 @@ def test_a_run_says_that_its_explanations_are_wrong(settings, tmp_path):
         losses[wrong] = json.loads((run / "metrics.jsonl").read_text().splitlines()[1])["losses"]
     assert losses[True]["vtc"] == losses[False]["vtc"] and losses[True]["mmae"] != losses[False]["mmae"]
     plain["method"] |= {"mmae": False, "gi_itm": False}
-    with pytest.raises(ValidationError, match="these method settings read no explanation"):
+    with pytest.raises(ValidationError, match="these method settings use no explanations"):
         TrainSettings.model_validate(plain)

@@ -25,5 +25,5 @@ def test_each_process_has_a_gpu_of_its_own_or_all_have_the_cpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert device_of_process("auto", 1, 2) == torch.device("cuda", 1)
-    with pytest.raises(ModelError, match=r"3 processes need a GPU each, torch finds 2 here; start fewer"):
+    with pytest.raises(ModelError, match=r"3 processes need one GPU each, but torch finds 2 .*; start fewer"):
         device_of_process("auto", 2, 3)

@@ -58,7 +58,7 @@ def test_equal_runs_show_no_difference() -> None:
 def test_other_pairs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="different pairs"):
         compare(_run(50, 1.0, 1), _run(60, 1.0, 1), _alone(50))
-    with pytest.raises(ModelError, match="make them with: entityclip evaluate"):
+    with pytest.raises(ModelError, match=r"create them with: entityclip evaluate .* --split test"):
         load_embeddings(tmp_path, "test")
     run = _run(5, 1.0, 1)
     save_file({"image": run.image, "text": run.text}, tmp_path / "test_embeddings.safetensors")

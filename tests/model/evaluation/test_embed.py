@@ -12,6 +12,8 @@ from safetensors.torch import load_file, save_file
 from model.clip.towers import load_towers
 from model.data.dataset import TripleDataset
 from model.data.shards import read_split
+from model.distributed.collectives import DistributedGroup
+from model.distributed.local import LocalGroup
 from model.evaluation.embed import SplitEmbeddings, embed_split
 from model.settings.schema import TowerSettings
 from tests.model.shard_writer import picture, row, write_receipts, write_shard
@@ -20,18 +22,18 @@ _BATCH = 4
 _BROKEN = (0, 9, 10, 11, 12, 13)  # the fourth batch's images cannot be used at all, so one process skips it
 
 
-def _embed(folder: Path, clip: Path, **share: int) -> SplitEmbeddings:
+def _embed(folder: Path, clip: Path, processes: LocalGroup | None = None) -> SplitEmbeddings:
     torch.set_num_threads(1)
     towers = load_towers(TowerSettings(model=f"local-dir:{clip}"))
     triples = TripleDataset(read_split(folder / "explanations", "test", statuses=None), towers, explanations=False)
-    return embed_split(towers.clip, triples, _BATCH, torch.device("cpu"), **share)
+    return embed_split(towers.clip, triples, _BATCH, torch.device("cpu"), processes)
 
 
 def _one_of_several(rank: int, world: int, folder: Path, clip: Path) -> None:
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/meeting-{world}", rank=rank, world_size=world
     )
-    found = _embed(folder, clip, rank=rank, world=world)
+    found = _embed(folder, clip, DistributedGroup(torch.device("cpu")))
     about = {"ids": " ".join(found.ids), "failures": " ".join(sorted(found.failures))}
     tensors = {"image": found.image, "text": found.text, **{f"group {n}": g for n, g in found.groups.items()}}
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / f"{world}-{rank}", about)

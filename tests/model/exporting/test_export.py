@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from model.checkpoints.checkpoint import load_trained_towers, save_checkpoint
-from model.clip.folder import write_open_clip_folder
+from model.clip.folder import write_config
 from model.clip.open_clip_import import open_clip
 from model.clip.towers import Towers, load_towers
 from model.distributed.device import torch_threads
@@ -128,10 +128,10 @@ def test_only_an_export_is_replaced(clip_folder: Path, tmp_path: Path, monkeypat
     assert not (tmp_path / "new").exists()
 
     def with_another_activation(folder: Path, model_cfg: dict, *rest: Any) -> None:
-        write_open_clip_folder(folder, {**model_cfg, "quick_gelu": True}, *rest)
+        write_config(folder, {**model_cfg, "quick_gelu": True}, *rest)
 
-    monkeypatch.setattr("model.exporting.export.write_open_clip_folder", with_another_activation)
-    with pytest.raises(ModelError, match=r"it differs .* in: modules, image embeddings, text embeddings"):
+    monkeypatch.setattr("model.clip.folder.write_config", with_another_activation)
+    with pytest.raises(ModelError, match=r"differs .* in: modules, image embeddings, text embeddings"):
         export(run, tmp_path / "new")
     assert not (tmp_path / "new").exists() and len(list(tmp_path.iterdir())) == 2
 

@@ -150,17 +150,17 @@ def test_metrics_of_other_weights_and_what_was_not_trained_here(run: Path) -> No
     card = read_checkpoint_card(run)
     stale = {"towers_sha256": "0" * 64, "splits": {"test": {}}}
     assert "have not been measured" in model_card(card, stale, "mine", 10)
-    assert "with explanations of the captions' entities" in model_card(card, None, "mine", 10)
+    assert "with an LLM's explanations of the entities" in model_card(card, None, "mine", 10)
     control = copy.deepcopy(card)
     control["trained_with"]["wrong_explanations"] = True
     assert "**with the explanations of other captions**" in model_card(control, None, "mine", 10)
     method = {**card["method"], "mmae": False, "gi_itm": False}
     assert "no explanations were read (plain CLIP)" in model_card({**card, "method": method}, None, "mine", 10)
     unread = model_card({**card, "method": {**card["method"], "shared_experts": 0}}, None, "mine", 10)
-    assert "fine-tuned without explanations, as EntityCLIP" in unread and "(MMAE, GI-ITM)" in unread
+    assert "fine-tuned without explanations, as in EntityCLIP" in unread and "(MMAE, GI-ITM)" in unread
     anchored = model_card({**card, "method": {**method, "anchor_text_weight": 1.0}}, None, "mine", 10)
-    assert "(explanation anchors, which are not the paper's)" in anchored and "Explanations are an LLM's" in anchored
-    assert "after the idea of EntityCLIP" in anchored
+    assert "(explanation anchors, which are not in the paper)" in anchored and "written by an LLM and" in anchored
+    assert "based on EntityCLIP" in anchored
     imported = {**card, "trained_with": None, "origin": {"file": "best.pt"}, "validation": None}
     text = model_card(imported, None, "mine", 10)
     assert "imported from `best.pt`" in text and "is not recorded" in text

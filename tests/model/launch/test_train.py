@@ -70,9 +70,9 @@ def test_a_process_that_dies_takes_the_run_down_and_the_next_goes_on(long, tmp_p
             killed.append(step)
             workers()[1].kill()
 
-    with pytest.raises(ProcessError, match=r"2 processes on cpu failed:\n  process 1 was ended by SIGKILL\n") as error:
+    with pytest.raises(ProcessError, match=r"2 processes on cpu failed:\n  process 1 was killed by SIGKILL\n") as error:
         train_in_processes(long, tmp_path / "run", 2, kill_the_second)
-    assert "the same command resumes" in str(error.value) and not workers()
+    assert "run the same command again" in str(error.value) and not workers()
     assert not (tmp_path / "run" / "train.json").exists()
     reached = max(steps(tmp_path / "run"))
     assert killed and 5 < reached < 80
@@ -103,7 +103,7 @@ def test_a_run_that_is_asked_to_stop_saves_and_one_process_can_go_on(long, tmp_p
 
 
 def test_more_processes_than_pairs(settings, tmp_path):
-    with pytest.raises(ModelError, match=r"optim.batch_size=8 is less than a pair for each of 9 processes"):
+    with pytest.raises(ModelError, match=r"optim.batch_size=8 must be at least the number of processes, 9"):
         train_in_processes(settings, tmp_path / "run", 9)
 
 
@@ -111,6 +111,6 @@ def test_more_processes_than_pairs(settings, tmp_path):
 def test_a_mistake_that_the_processes_find_is_said_once_and_plainly(settings, tmp_path):
     with pytest.raises(
         ModelError,
-        match=r"^40 usable training rows are fewer than optim.batch_size=41; give more rows, [a-z ]*optim.batch_size$",
+        match=r"^the training split has 40 usable rows, fewer than optim.batch_size=41; add [a-z, ]*optim.batch_size$",
     ):
         train_in_processes(changed(settings, optim={"batch_size": 41}), tmp_path / "run", 2)

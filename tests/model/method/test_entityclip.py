@@ -128,7 +128,7 @@ def test_misuse_is_named(towers):
         model(some_batch(1))
     with pytest.raises(ModelError, match="the batch has none"):
         model(some_batch(3, explanations=False))
-    with pytest.raises(ValueError, match="each need an expert"):
+    with pytest.raises(ValueError, match="each need at least one expert"):
         MethodSettings(image_experts=0, shared_experts=0)
 
 

@@ -107,5 +107,5 @@ def test_similarities_that_are_not_finite_are_never_drawn():
 
 @pytest.mark.parametrize("size", [0, 1])
 def test_fewer_than_two_pairs_have_no_negative(size):
-    with pytest.raises(ModelError, match=f"at least 2 pairs, this one has {size}"):
+    with pytest.raises(ModelError, match=f"at least 2 pairs, but this one has {size}"):
         draw_hard_negatives(*torch.zeros(2, size, size), torch.zeros(size, size, dtype=torch.bool))

@@ -103,10 +103,10 @@ def test_the_pages_own_policy_stops_what_would_get_through(chromium: Browser, sm
 def test_filters(small: Page) -> None:
     cards, said = small.locator("#triples > li:visible"), small.locator("#shown")
     total = small.locator("#triples > li").count()
-    expect(said).to_have_text(f"Shows {total} of {total}")
+    expect(said).to_have_text(f"Showing {total} of {total}")
     assert said.get_attribute("aria-live") == "polite"
     small.get_by_role("combobox", name="Status").select_option("truncated")
-    expect(said).to_have_text(f"Shows {cards.count()} of {total}")
+    expect(said).to_have_text(f"Showing {cards.count()} of {total}")
     assert 0 < cards.count() < total
     assert set(cards.locator(".tag:first-child").all_text_contents()) == {"truncated"}
     small.get_by_role("combobox", name="Split").select_option("val")
@@ -118,7 +118,7 @@ def test_filters(small: Page) -> None:
     red = small.locator("#triples > li", has_text="name7 a red")
     assert red.count() > 0
     expect(small.locator("#none")).to_be_visible()
-    expect(said).to_have_text(f"Shows 0 of {total}")
+    expect(said).to_have_text(f"Showing 0 of {total}")
     small.get_by_role("searchbox", name="Text").fill("name7 red")
     expect(small.locator("#none")).to_be_hidden()
     expect(cards).to_have_count(red.count())
@@ -202,7 +202,7 @@ def test_half_made_and_damaged_explanations_say_so(chromium: Browser, tmp_path: 
     with visit(chromium, make(tmp_path / "report.html", folder)) as found:
         text = found.page.inner_text("main")
         assert "val/part-00000-of-00001.parquet cannot be read" in text
-        assert "incomplete: no receipt" in text
+        assert "incomplete: _receipts has no receipts" in text
         assert set(found.page.get_by_role("combobox", name="Split").locator("option").all_text_contents()) == {
             "all",
             "train",

@@ -95,7 +95,7 @@ def test_folders_that_hold_nothing_or_too_much(tmp_path: Path) -> None:
     assert find_sources([one, tmp_path / "one"]).explanations == one
     with pytest.raises(ModelError, match="explanations in several folders"):
         find_sources([one, other])
-    with pytest.raises(ModelError, match="is not a folder; name a run"):
+    with pytest.raises(ModelError, match="is not a folder; give a run"):
         find_sources([one, tmp_path / "nowhere"])
     with pytest.raises(ModelError, match="has neither a training run nor explanation shards"):
         find_sources([one / "split=train"])

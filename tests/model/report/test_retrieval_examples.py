@@ -12,7 +12,7 @@ from model.errors import ModelError
 from model.report.retrieval_examples import find_examples
 from model.report.sources import Sources
 from model.runs import overview
-from tests.model.shard_writer import picture, row, write_receipts, write_shard
+from tests.model.shard_writer import picture, png, row, write_receipts, write_shard
 
 _COUNT = 40
 
@@ -72,11 +72,32 @@ def test_gains_losses_and_marks(tmp_path: Path) -> None:
     assert alone.comparison is None
 
 
+def test_equal_packed_pictures_are_right_for_each_other_as_in_evaluation(tmp_path: Path) -> None:
+    """Shards may hold pictures without a path; the same file in another image root is another picture."""
+    rows = [row(n, "test", caption=f"caption {n}", image={"bytes": png(n % 2), "path": None}) for n in range(3)]
+    rows += [row(n, "test", caption=f"caption {n}", image={"bytes": None, "path": "0.png"}) for n in (3, 4)]
+    for number, some in enumerate((rows[:4], rows[4:])):
+        root = tmp_path / f"images {number}"
+        root.mkdir()
+        picture(number).save(root / "0.png")
+        write_shard(tmp_path / "e", "test", some, root, number, 2)
+    write_receipts(tmp_path / "e", 2)
+    (tmp_path / "run").mkdir()
+    save_file({"image": torch.eye(5), "text": torch.eye(5)}, tmp_path / "run" / "test_embeddings.safetensors")
+    (tmp_path / "run" / "test_ids.json").write_text(json.dumps([found["id"] for found in rows]))
+    sources = Sources({"run": overview(tmp_path / "run")}, tmp_path / "e")
+    (shown,) = find_examples(sources, "test", ["run"], partial=False).sets
+    right = {query.triple.id: {hit.caption for hit in query.arms["run"].hits if hit.right} for query in shown.queries}
+    alike = {"caption 0", "caption 2"}
+    assert right["test-000"] == right["test-002"] == alike and right["test-001"] == {"caption 1"}
+    assert right["test-003"] == {"caption 3"} and right["test-004"] == {"caption 4"}
+
+
 def test_what_was_evaluated_is_not_there_any_more(tmp_path: Path) -> None:
     sources, *_ = _write_arms(tmp_path)
     write_shard(tmp_path / "e", "test", [row(n, "test", caption=f"caption {n}") for n in range(30)], tmp_path)
     write_receipts(tmp_path / "e")
-    with pytest.raises(ModelError, match="10 of the 40 evaluated pairs are missing"):
+    with pytest.raises(ModelError, match="lacks 10 of the 40 evaluated pairs"):
         find_examples(sources, "test", ["first", "last"], partial=False)
-    with pytest.raises(ModelError, match="name their folder"):
+    with pytest.raises(ModelError, match="without a folder of explanations"):
         find_examples(Sources(sources.arms, None), "test", ["last"], partial=False)

@@ -87,7 +87,7 @@ def test_the_page_shows_both_arms_and_hostile_text_stays_text(
     trained: dict[str, TrainSettings], hostile_data: Path, tmp_path: Path, chromium: Browser
 ) -> None:
     for arm in trained:
-        with pytest.raises(ModelError, match="was not evaluated"):
+        with pytest.raises(ModelError, match="has not been evaluated"):
             write_report(tmp_path, "tiny", {name: tmp_path / name for name in trained})
         evaluate(tmp_path / arm)
     report = write_report(tmp_path, "tiny", {name: tmp_path / name for name in trained})
@@ -145,7 +145,7 @@ def test_one_arm_that_is_not_evaluated_and_then_is(
     run, out = tmp_path / "entityclip", tmp_path / "one.html"
     (run / "train.json").unlink()  # as while it trains
     report = write_page(out, "one", find_sources([run]))
-    assert report.verdict.startswith("No run was evaluated yet.") and report.comparison is None
+    assert report.verdict.startswith("No run has been evaluated yet.") and report.comparison is None
     with visit(chromium, out) as visited:
         text = visited.page.inner_text("main")
         assert "entityclip was not evaluated on this split" in text and "unfinished" in text
@@ -170,7 +170,7 @@ def test_one_arm_that_is_not_evaluated_and_then_is(
     report = write_page(out, "one", sources)
     with visit(chromium, out) as visited:
         text = visited.page.inner_text("main")
-        assert "Unavailable: no explanation folder" in text and "is readable" in text
+        assert "Unavailable: no explanations at" in text and "is readable" in text
     assert not visited.errors
 
 
@@ -179,7 +179,7 @@ def test_one_arm_that_is_not_evaluated_and_then_is(
     [
         (Comparison(4.2, 3.0, 5.4), "entityclip is better than plain by 4.2 points of mean recall (34.2 against 30.0;"),
         (Comparison(-4.2, -5.4, -3.0), "entityclip is worse than plain by 4.2 points"),
-        (Comparison(-0.4, -1.0, 0.2), "No clear difference: entityclip is -0.4 points of mean recall from plain"),
+        (Comparison(-0.4, -1.0, 0.2), "No clear difference: entityclip differs from plain by -0.4 points"),
     ],
 )
 def test_the_verdict_is_plain_whoever_wins(comparison: Comparison, beginning: str) -> None:

@@ -71,8 +71,8 @@ def test_a_written_copy_reads_back_the_same(file, tmp_path):
         ("preset=papr", ["no preset 'papr'", "default, paper, paper-goodnews"]),
         ("optim.groups=[{pattern: x, lrr: 1}]", ["optim.groups.0.lrr", "did you mean 'lr'"]),
         ("optim.groups=[{pattern: '(', lr: 1}]", ["optim.groups.0.pattern", "not a regular expression"]),
-        ("optim.groups=[{pattern: x}]", ["optim.groups.0", "has no effect"]),
-        ("optim.steps=null", ["optim", "set either steps or epochs"]),
+        ("optim.groups=[{pattern: x}]", ["optim.groups.0", "neither has no effect"]),
+        ("optim.steps=null", ["optim", "set exactly one of steps and epochs"]),
         ("optim={optimizer: adam}", ["optim", "with adam set weight_decay to 0"]),
         ("optim.groups=[{pattern: x, lr: 1, lr: 2}]", ["override 'optim.groups=", "the key 'lr' occurs twice"]),
         ("seed=2001-99-99", ["override 'seed=2001-99-99'", "month"]),
@@ -91,7 +91,7 @@ def test_mistakes_in_the_file_are_named(file, tmp_path):
     with pytest.raises(ModelError, match=f"{re.escape(str(file))}: data.explanation: .*did you mean 'explanations'"):
         load_settings(file, [])
     file.write_text(YAML.replace("local-dir:clip", "local-dir:clp"))
-    with pytest.raises(ModelError, match=r"towers.model: no model folder at .*clp; .* has clip"):
+    with pytest.raises(ModelError, match=r"towers.model: no model folder at .*clp; similar names in .*: clip"):
         load_settings(file, [])
     file.write_text("towers: [")
     with pytest.raises(ModelError, match="not valid YAML"):
@@ -100,7 +100,7 @@ def test_mistakes_in_the_file_are_named(file, tmp_path):
         load_settings(tmp_path / "none.yaml", [])
     (tmp_path / "empty").mkdir()
     file.write_text(YAML.replace("local-dir:clip", "local-dir:../empty"))
-    with pytest.raises(ModelError, match=r"lacks open_clip_config\.json"):
+    with pytest.raises(ModelError, match=r"open_clip_config\.json is missing"):
         load_settings(file, [])
 
 

@@ -148,5 +148,5 @@ def test_a_server_that_is_not_there_is_said_without_the_password(run, settings):
 def test_a_tracker_that_is_not_installed_is_named_at_the_start(settings, monkeypatch):
     log = settings.log.model_copy(update={"trackers": ("wandb",)})
     monkeypatch.setattr("model.tracking.open.find_spec", lambda name: None)
-    with pytest.raises(ModelError, match="names wandb, which is not installed: pip install wandb"):
+    with pytest.raises(ModelError, match="wandb is not installed; run pip install wandb"):
         check_trackers(log)

@@ -43,5 +43,5 @@ def test_a_log_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"metrics\.jsonl does not exist"):
         list(read_log(tmp_path))
     (tmp_path / METRICS_LOG).write_text(json.dumps({"step": 1}) + "\n{\n")
-    with pytest.raises(ModelError, match=r"metrics\.jsonl, line 2: is not JSON"):
+    with pytest.raises(ModelError, match=r"metrics\.jsonl, line 2 is not JSON"):
         list(read_log(tmp_path))

@@ -81,7 +81,7 @@ def test_a_tracker_that_fails_is_said_once_and_ends_nothing(tmp_path: Path) -> N
         for step in range(1, 6):
             log.step(step, {"total": 1.0}, {}, {}, 0.0)
     assert broken.told == 3 and len(list(read_log(tmp_path))) == 5
-    assert said == ["Broken gets no more numbers of this run: ConnectionError: no route to host"]
+    assert said == ["Broken failed and receives no more metrics of this run: ConnectionError: no route to host"]
 
 
 def test_a_reason_gives_no_secret_away(monkeypatch: pytest.MonkeyPatch) -> None:

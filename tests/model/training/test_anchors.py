@@ -73,7 +73,7 @@ def test_the_loss_is_nothing_where_a_caption_is_its_anchor_and_no_gradient_moves
 
 
 def test_anchors_that_are_gone_or_of_other_rows_are_named(tmp_path):
-    with pytest.raises(ModelError, match=r"anchors.safetensors: cannot be read .*--overwrite"):
+    with pytest.raises(ModelError, match=r"anchors.safetensors cannot be read .*--overwrite"):
         read_anchors(tmp_path, 3)
     (tmp_path / ANCHORS).write_bytes(b"half")
     with pytest.raises(ModelError, match="cannot be read"):

@@ -69,7 +69,7 @@ def test_far_too_high_a_learning_rate_stops_the_run_before_its_weights_are_kept(
     states = {path.name for path in (tmp_path / "run" / "state").iterdir()}
     assert f"spoiled-step-{step - 1:08d}" == report["set_aside"] and report["set_aside"] in states
     assert report["last_state"] == step - 2 and f"step-{step - 2:08d}" in states
-    assert f"the last earlier state is of step {step - 2}" in said
+    assert f"the last state is from step {step - 2}" in said
     weights = load_file(tmp_path / "run" / "checkpoint" / "model.safetensors")
     assert all(tensor.abs().max() < 10 for tensor in weights.values())
     assert (tmp_path / "run" / CURVES).exists() and not (tmp_path / "run" / "train.json").exists()

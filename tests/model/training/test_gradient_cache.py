@@ -13,9 +13,8 @@ from model.clip.towers import TokenFeatures
 from model.errors import ModelError
 from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP
-from model.rng import seeded
+from model.rng import forked, random_tensors, restore_random_tensors, seeded
 from model.settings.schema import MethodSettings
-from model.training.gradient_cache import RandomState
 from model.training.step import TrainingStep
 from tests.model.clip.test_towers import RESNET_SIZE, build, resnet
 from tests.model.method.test_entityclip import some_batch
@@ -143,9 +142,11 @@ def test_dropout_is_the_same_in_both_passes():
 
 
 def test_random_numbers_come_again():
-    state = RandomState.now(torch.device("cpu"))
+    cpu = torch.device("cpu")
+    states = random_tensors(cpu)
     first, before = torch.rand(3), torch.get_rng_state()
-    with state.again(torch.device("cpu")):
+    with forked(cpu):
+        restore_random_tensors(states, cpu)
         assert torch.equal(torch.rand(3), first)
     assert torch.equal(torch.get_rng_state(), before)
 

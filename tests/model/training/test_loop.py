@@ -77,11 +77,11 @@ def test_half_made_explanations_need_leave(settings, dataset, tmp_path, capfd):
     with pytest.raises(ModelError, match=r"1 of 2 buckets are finished.*entityclip generate.*--allow-partial"):
         train(settings, tmp_path / "run")
     train(changed(settings, data={"allow_partial": True}), tmp_path / "run")
-    warning = "PARTIAL: split train is used as it is, explanations are missing: 1 of 2"
+    warning = "PARTIAL: the explanations of split train are incomplete: 1 of 2"
     assert capfd.readouterr().err.count(warning) == 2  # before the steps and after them
     record = json.loads((tmp_path / "run" / "train.json").read_text())
     assert record["allow_partial"] is True and record["data"]["val"]["gaps"] == ["1 of 2 buckets are finished"]
-    with pytest.raises(ModelError, match="not complete"):
+    with pytest.raises(ModelError, match="are incomplete"):
         train(settings, tmp_path / "run", overwrite=True)
     assert json.loads((tmp_path / "run" / "train.json").read_text()) == record  # refused before anything is lost
 
@@ -120,14 +120,14 @@ def test_a_finished_run_is_not_overwritten_by_accident(settings, tmp_path):
     short = changed(settings, optim={"steps": 1})
     train(short, tmp_path / "run")
     (tmp_path / "run" / "metrics.json").write_text("{}")
-    with pytest.raises(ModelError, match="holds a finished run"):
+    with pytest.raises(ModelError, match="contains a finished run"):
         train(short, tmp_path / "run")
     train(short, tmp_path / "run", overwrite=True)
     assert not (tmp_path / "run" / "metrics.json").exists()
 
 
 def test_too_few_rows_are_named_before_training(settings, tmp_path):
-    with pytest.raises(ModelError, match=r"40 usable training rows are fewer than optim\.batch_size=64"):
+    with pytest.raises(ModelError, match=r"40 usable rows, fewer than optim\.batch_size=64"):
         train(changed(settings, optim={"batch_size": 64}), tmp_path / "run")
     assert not (tmp_path / "run" / "metrics.jsonl").exists()
 

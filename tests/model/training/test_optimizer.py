@@ -90,7 +90,7 @@ def test_patterns_choose_rates_and_decay_and_the_first_decides(towers):
     [
         ([{"pattern": r"visual\.transfomer", "lr": 1}], r"'visual.*matches no .*clip\.visual\.transformer"),
         ([{"pattern": "expert_s", "lr": 1}], r"matches no trained parameter.*experts"),
-        ([{"pattern": "proj", "lr": 1}, {"pattern": "out_proj", "lr": 2}], "'out_proj' matches only .* put it before"),
+        ([{"pattern": "proj", "lr": 1}, {"pattern": "out_proj", "lr": 2}], "'out_proj' matches only .* move it before"),
         ([{"pattern": "bias$", "weight_decay": 0.1}], "'bias.*only parameters without weight decay, such as clip"),
         ([{"pattern": "logit_scale", "weight_decay": 0.1}], "without weight decay"),
     ],

@@ -74,9 +74,9 @@ def test_text_layers_are_unlocked_from_the_end(make):
 
 
 def test_what_cannot_be_locked_is_said(make):
-    with pytest.raises(ModelError, match=r"lock\.image_unlocked_groups=99 would leave nothing of the tower locked"):
+    with pytest.raises(ModelError, match=r"lock\.image_unlocked_groups=99 would leave no part of the tower locked"):
         lock_towers(make().clip, LockSettings(image=True, image_unlocked_groups=99))
-    with pytest.raises(ModelError, match=r"lock\.text_unlocked_layers=99 would leave nothing"):
+    with pytest.raises(ModelError, match=r"lock\.text_unlocked_layers=99 would leave no part"):
         lock_towers(make().clip, LockSettings(text=True, text_unlocked_layers=99))
     with pytest.raises(ModelError, match="a ResNet can only be locked as a whole"):
         lock_towers(resnet(), LockSettings(image=True, image_unlocked_groups=1))

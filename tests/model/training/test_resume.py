@@ -188,7 +188,7 @@ def test_generators_of_every_kind_go_on_and_the_callers_stay(settings, tmp_path,
     handler = signal.getsignal(signal.SIGTERM)
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
     with pytest.raises(
-        Stopped, match=r"SIGTERM: stopped after step 4 of 6; the state is saved in .*the same command resumes it"
+        Stopped, match=r"SIGTERM: stopped after step 4 of 6; the state is saved in .*run the same command again"
     ):
         train(settings, tmp_path / "parts", on_step=stopping(4, parts))
     assert signal.getsignal(signal.SIGTERM) is handler
@@ -229,8 +229,8 @@ def test_changed_settings_are_named_and_refused_where_they_matter(settings, unfi
     capfd.readouterr()
     train(free, unfinished)
     said = capfd.readouterr().err
-    assert "changed setting, checkpoint.keep: 2 -> 1 (no effect on training or checkpoint selection)" in said
-    assert "changed setting, evaluation.batch_size: 5 -> 4 (mathematically equivalent" in said
+    assert "changed setting checkpoint.keep: 2 -> 1 (no effect on training or checkpoint selection)" in said
+    assert "changed setting evaluation.batch_size: 5 -> 4 (mathematically equivalent" in said
     assert [path.name for path in (unfinished / "state").iterdir()] == ["step-00000006"]
     assert "step 6: state saved, 1." in said and " MiB in 0." in said
 
@@ -267,7 +267,7 @@ def test_a_damaged_state_is_named_and_never_passed_over(settings, unfinished):
     content = bytearray((state / "model.safetensors").read_bytes())
     content[-1] ^= 1
     (state / "model.safetensors").write_bytes(content)
-    with pytest.raises(ModelError, match=r"model\.safetensors is not what was written; remove .*step-00000004"):
+    with pytest.raises(ModelError, match=r"model\.safetensors has changed since it was saved; remove .*step-00000004"):
         train(settings, unfinished)
 
 
