@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from entityclip.contract.digests import digest
+from entityclip.contract.hub import why_unavailable
 from entityclip.contract.torchvision_cpu import make_torchvision_importable
 from pipeline.errors import PipelineError
 from pipeline.manifest.manifest import Manifest
@@ -35,6 +36,15 @@ class LanguageModel:
     is_local: bool
     lock: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
+    def check_available(self) -> None:
+        """Check that a hub model is in the local cache or can be downloaded.
+
+        Raises:
+            PipelineError: it is neither.
+        """
+        if not self.is_local and (why := why_unavailable(self.name, "config.json", self.revision)):
+            raise PipelineError(f"generation.model: {why}")
+
     @cached_property
     def tokenizer(self) -> Any:
         """The Hugging Face tokenizer.
@@ -42,6 +52,7 @@ class LanguageModel:
         Raises:
             PipelineError: it cannot be loaded, or has no chat template.
         """
+        self.check_available()
         make_torchvision_importable()
         from transformers import AutoTokenizer  # takes seconds to import
 

@@ -1,12 +1,16 @@
 """Builds the engine configured in a manifest."""
 
+import os
+from pathlib import Path
+
 from pipeline.engines.base import Engine
 from pipeline.engines.transformers_engine import TransformersGeneration
 from pipeline.engines.vllm.client import VllmGeneration
-from pipeline.engines.vllm.server import DEFAULT_PYTHON, VllmServer
+from pipeline.engines.vllm.served_model import ApiKey
+from pipeline.engines.vllm.server import DEFAULT_PYTHON, VllmServer, installed_vllm
 from pipeline.engines.vllm.supervisor import SupervisedServer
 from pipeline.job import Job
-from pipeline.manifest.generation import TransformersEngine
+from pipeline.manifest.generation import TransformersEngine, VllmEngine
 
 
 def engine_for(job: Job) -> Engine:
@@ -21,9 +25,28 @@ def engine_for(job: Job) -> Engine:
         return TransformersGeneration(job.model, generation.sampling, settings)
     server = None
     if not settings.urls:
-        # not resolved: a virtual environment's interpreter is a symlink to one without vllm
-        python = job.manifest.folder / settings.python if settings.python else DEFAULT_PYTHON
+        python = _vllm_python(job, settings)
         media_root = job.manifest.image_root.resolve() if generation.send_image else None
         vllm = VllmServer(job.model, generation.max_model_len, settings, python, job.server_log, media_root)
         server = SupervisedServer(vllm, settings.max_restarts)
     return VllmGeneration(job.model, generation.sampling, settings, generation.max_model_len, server)
+
+
+def check_engine(job: Job) -> None:
+    """Check quickly, before the data is read, that a job's engine can be made.
+
+    Raises:
+        PipelineError: the model is not available, vLLM is not installed, or an API key is not set.
+    """
+    settings = job.manifest.generation.engine
+    job.model.check_available()
+    if isinstance(settings, TransformersEngine):
+        return
+    ApiKey.named(settings.api_key_env, os.environ)
+    if not settings.urls:
+        installed_vllm(_vllm_python(job, settings))
+
+
+def _vllm_python(job: Job, settings: VllmEngine) -> Path:
+    # not resolved: a virtual environment's interpreter is a symlink to one without vllm
+    return job.manifest.folder / settings.python if settings.python else DEFAULT_PYTHON

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from entityclip.contract.progress import Progress
 from pipeline.engines.base import Engine
-from pipeline.engines.factory import engine_for
+from pipeline.engines.factory import check_engine, engine_for
 from pipeline.errors import PipelineError
 from pipeline.generation.bucket import BucketReport, make_bucket
 from pipeline.generation.prepare import prepare, shards_there
@@ -58,6 +58,8 @@ def generate(
         stack.enter_context(rare_collections())
         stack.enter_context(single_writer(job.work, job.buckets))
         there = shards_there(job)
+        if not there and make_engine is None:  # the engine will be needed, and a fault is reported before planning
+            check_engine(job)
         plan = prepare(job, limit)
         began = time.monotonic()
         planned = sum(plan.pairs.values())

@@ -1,0 +1,29 @@
+"""Finds out, before anything slow starts, whether a file of the Hugging Face hub can be had."""
+
+import os
+
+
+def why_unavailable(repo: str, file: str, revision: str | None) -> str | None:
+    """Return None if a file is in the local cache or the hub can be reached, otherwise the reason and the remedies.
+
+    huggingface_hub itself would try for most of a minute, and print every attempt.
+    """
+    import httpx  # these take a fraction of a second to import
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(repo, file, revision=revision), str):
+        return None
+    home = os.environ.get("HF_HOME", constants.HF_HOME)
+    if constants.HF_HUB_OFFLINE:
+        why = "HF_HUB_OFFLINE is set"
+    else:
+        try:
+            httpx.head(constants.ENDPOINT, timeout=10.0)
+            return None
+        except httpx.HTTPError as error:
+            why = f"{constants.ENDPOINT} cannot be reached: {error}"
+    version = f" --revision {revision}" if revision else ""
+    return (
+        f"{repo} is not in the cache of Hugging Face models at {home}, and {why}. Download it where there is a network "
+        f"(hf download {repo}{version}) and set HF_HOME to the folder that then holds it, or name a local folder"
+    )
