@@ -46,13 +46,13 @@ def generate(
     Args:
         limit: generate for the first `limit` pairs only.
         redo: rows to generate again.
-        make_engine: makes the engine, if one is needed; by default that of the job's manifest.
-        submitter: takes the function that generates a bucket, returns one that starts it without waiting; by default
-            a pool of threads.
+        make_engine: creates the engine, if one is needed. Default: the engine configured in the job's manifest.
+        submitter: takes the function that generates a bucket and returns a non-blocking version of it. Default: buckets
+            run in a thread pool.
         on_start: called with the run's progress once the work is planned.
 
     Raises:
-        PipelineError: in the same cases as `make_bucket`, or the number of rows differs from the plan.
+        PipelineError: `make_bucket` failed, or the number of rows differs from the plan.
     """
     with ExitStack() as stack:
         stack.enter_context(rare_collections())
