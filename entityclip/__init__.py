@@ -3,8 +3,7 @@
 Names are imported on first access: `import entityclip` does not load torch, `pipeline` or `model`.
 """
 
-from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from entityclip.contract.lazy_names import lazy_names
 
@@ -45,13 +44,12 @@ if TYPE_CHECKING:
         read_pairs as read_pairs,
     )
 
-_NAMES = {
-    "model": tuple(
-        "Batch EntityCLIP ExpertBlock ExpertGate GIITM MMAE MethodSettings ModelError TrainSettings anchor_loss "
-        "bridge_loss contrastive_loss draw_hard_negatives evaluate export load_clip load_entityclip load_settings "
-        "matching_loss ranks train".split()
-    ),
-    "pipeline": tuple("Judge Manifest Pair PipelineError SCHEMA Status load_manifest open_job pack read_pairs".split()),
-}
-__getattr__, __all__ = lazy_names(__name__, _NAMES)
-__version__ = version("entityclip")
+_get, __all__ = lazy_names(__name__, __file__)
+
+
+def __getattr__(name: str) -> Any:
+    if name != "__version__":
+        return _get(name)
+    from importlib.metadata import version  # takes longer to import than all else here
+
+    return version("entityclip")

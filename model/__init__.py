@@ -27,22 +27,6 @@ if TYPE_CHECKING:
     from model.settings.schema import MethodSettings as MethodSettings, TrainSettings as TrainSettings
     from model.training.loop import train as train
 
-_NAMES = {
-    "model.checkpoints.checkpoint": ("load_clip", "load_entityclip"),
-    "model.errors": ("ModelError",),
-    "model.evaluation.evaluate": ("evaluate",),
-    "model.evaluation.retrieval": ("ranks",),
-    "model.exporting.export": ("export",),
-    "model.method.batch": ("Batch",),
-    "model.method.entityclip": ("EntityCLIP",),
-    "model.method.gi_itm": ("GIITM",),
-    "model.method.hard_negatives": ("draw_hard_negatives",),
-    "model.method.losses": ("anchor_loss", "bridge_loss", "contrastive_loss", "matching_loss"),
-    "model.method.mmae": ("ExpertBlock", "ExpertGate", "MMAE"),
-    "model.settings.load": ("load_settings",),
-    "model.settings.schema": ("MethodSettings", "TrainSettings"),
-    "model.training.loop": ("train",),
-}
-__getattr__, __all__ = lazy_names(__name__, _NAMES)
+__getattr__, __all__ = lazy_names(__name__, __file__)
 avoid_doubtful_amx()
 answer_for_moved_modules()

@@ -17,17 +17,6 @@ if TYPE_CHECKING:
     from pipeline.pair import Pair as Pair
     from pipeline.readers import read_pairs as read_pairs
 
-_NAMES = {
-    "pipeline.errors": ("PipelineError",),
-    "pipeline.job": ("open_job",),
-    "pipeline.judge.rules": ("Judge",),
-    "pipeline.manifest.manifest": ("Manifest", "load_manifest"),
-    "pipeline.packing.pack": ("pack",),
-    "pipeline.pair": ("Pair",),
-    "pipeline.readers": ("read_pairs",),
-    "entityclip.contract.schema": ("SCHEMA",),
-    "entityclip.contract.status": ("Status",),
-}
-__getattr__, __all__ = lazy_names(__name__, _NAMES)
+__getattr__, __all__ = lazy_names(__name__, __file__)
 avoid_doubtful_amx()
 answer_for_moved_modules()

@@ -1,18 +1,22 @@
 """Lazy imports of public names (PEP 562), which keep importing a package cheap."""
 
+import ast
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
-def lazy_names(package: str, names: Mapping[str, tuple[str, ...]]) -> tuple[Callable[[str], Any], list[str]]:
-    """Return `__getattr__` and `__all__` for a package.
+def lazy_names(package: str, file: str) -> tuple[Callable[[str], Any], list[str]]:
+    """Return `__getattr__` and `__all__` for a package whose public names are imported under `if TYPE_CHECKING:`.
 
     Args:
         package: the package's `__name__`.
-        names: public names by the module that defines them.
+        file: the package's `__file__`.
     """
-    homes = {name: module for module, of_module in names.items() for name in of_module}
+    (checked,) = [node for node in ast.parse(Path(file).read_bytes()).body if isinstance(node, ast.If)]
+    imports = [node for node in checked.body if isinstance(node, ast.ImportFrom)]
+    homes = {alias.name: str(node.module) for node in imports for alias in node.names}
 
     def get(name: str) -> Any:
         if name not in homes:
