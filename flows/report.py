@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from entityclip.contract.locations import is_url
 from flows.display.printing import show_lines
 from model.errors import ModelError
 from model.report.sources import find_sources, has_shards
-from model.report.write import Report, write_page
+
+if TYPE_CHECKING:
+    from model.report.write import Report
 
 
-def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> Report:
+def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> "Report":
     """Write the page, then print its verdict and the paths of the files written.
 
     Raises:
@@ -28,13 +31,15 @@ def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> Repor
     path = (out or folders[0] / name).absolute()
     if path.is_dir():
         raise ModelError(f"{path} is a folder; name the file to write, such as --out {path / 'report.html'}")
+    from model.report.write import write_page  # torch takes seconds to import, and errors come first
+
     report = write_page(path, title or folders[0].resolve().name, sources)
     show_lines(report.verdict, style="bold")
     show_files(report)
     return report
 
 
-def show_files(report: Report) -> None:
+def show_files(report: "Report") -> None:
     """Print the paths of the page and its plots."""
     show_lines(f"report: {report.path}")
     if report.plots:

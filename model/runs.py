@@ -9,13 +9,10 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from entityclip.contract.yaml_file import parse_yaml
+from model.run_files import CARD, CHECKPOINT, METRICS, METRICS_LOG, RECORD, SETTINGS, STATE, TOWERS
 from model.run_kind import OURS, is_plain_clip, kind, parts
 from model.settings.schema import MethodSettings
 
-# File names copied from `checkpoint`, `run_dir`, `run_log`, `evaluate` and `train_state`, which would import torch.
-_CARD, _RECORD, _LOG = "checkpoint/checkpoint.json", "train.json", "metrics.jsonl"
-_SETTINGS, _METRICS = "settings.yaml", "metrics.json"
-_TOWERS, _STATE = "towers.safetensors", "state"
 _TAIL = 1 << 18  # bytes read from the end of the log
 IMPORTED = "imported checkpoint"
 
@@ -106,7 +103,7 @@ class RunOverview(NamedTuple):
 
 def is_training_run(folder: Path) -> bool:
     """Return whether `folder` holds a training run or an imported checkpoint."""
-    return any((folder / name).is_file() for name in (_CARD, _RECORD, _LOG))
+    return any((folder / name).is_file() for name in (f"{CHECKPOINT}/{CARD}", RECORD, METRICS_LOG))
 
 
 def overview(run: Path) -> RunOverview:
@@ -126,14 +123,14 @@ def overview(run: Path) -> RunOverview:
             return {}
         return content
 
-    card, record, settings, evaluation = read(_CARD), read(_RECORD), read(_SETTINGS), read(_METRICS)
-    steps = last_steps(run / _LOG)
+    card, record, settings, evaluation = read(f"{CHECKPOINT}/{CARD}"), read(RECORD), read(SETTINGS), read(METRICS)
+    steps = last_steps(run / METRICS_LOG)
     last_step = steps[-1] if steps else {}
     state = "finished" if record else "unfinished" if last_step or settings else IMPORTED
     if evaluation:
         weights = card.get("sha256")
-        evaluation["stale"] = isinstance(weights, dict) and weights.get(_TOWERS) != evaluation.get("towers_sha256")
-    resumable = tuple(sorted(int(folder.name[5:]) for folder in (run / _STATE).glob("step-[0-9]*") if folder.is_dir()))
+        evaluation["stale"] = isinstance(weights, dict) and weights.get(TOWERS) != evaluation.get("towers_sha256")
+    resumable = tuple(sorted(int(folder.name[5:]) for folder in (run / STATE).glob("step-[0-9]*") if folder.is_dir()))
     return RunOverview(
         location=run,
         state=state,

@@ -23,8 +23,8 @@ from benchmarks.ablation.arms import (
 )
 from benchmarks.ablation.runs import Run
 from benchmarks.ablation.worlds import SHIPPED, World
+from model.run_files import RECORD
 from model.training.flops import step_flops
-from model.training.run_dir import RECORD
 from pipeline.worlds.heraldry.houses import MAIN, RARE
 from pipeline.worlds.heraldry.pools import SEVERAL, TWINS, UNSEEN
 

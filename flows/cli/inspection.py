@@ -74,6 +74,9 @@ def index(
     allow_partial: AllowPartial = False,
 ) -> None:
     """Embed the images of one or more splits into an index for `search`."""
+    from model.run_files import check_model
+
+    check_model(model)  # so that errors are reported before anything slow
     from flows.display.printing import show_lines
     from model.search.index import build_index
 
@@ -92,12 +95,15 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find images with a trained model."""
+    from model.run_files import check_index
+
+    if not queries and not image:
+        raise ModelError("no query given; pass a text or --image FILE")
+    check_index(index)  # so that errors are reported before anything slow
     from flows.display.retrieval import show_found
     from model.search.index import load_model_of, open_index
     from model.search.search import embed_queries, search as find
 
-    if not queries and not image:
-        raise ModelError("there is no query; give a text or --image FILE")
     opened = open_index(index)
     texts, images = queries or [], image or []
     vectors, remarks = embed_queries(load_model_of(opened, model), texts, images)

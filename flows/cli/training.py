@@ -7,6 +7,7 @@ import typer
 
 from flows.cli.options import AllowPartial, Heads, Nproc, Overrides, Shards, Splits
 from flows.cli.stages import exit_zero_when_stopped, open_stages
+from model.errors import ModelError
 
 
 def train(
@@ -22,10 +23,12 @@ def train(
 
     The settings' `method` selects what is trained: the paper's modules, anchors, or neither (plain CLIP).
     """
+    from model.preflight import check_training
     from model.settings.load import load_settings
 
     changed = [*([] if preset is None else [f"preset={preset}"]), *(override or [])]
-    load_settings(config, changed)  # so that errors are reported before anything slow
+    settings = load_settings(config, changed)  # so that errors are reported before anything slow
+    check_training(settings, out, overwrite=overwrite)
     stages = open_stages()
     from flows.display.summaries import show_training
     from flows.project_paths import absolute_overrides
@@ -44,7 +47,7 @@ def evaluate(
     nproc: Nproc = 1,
 ) -> None:
     """Evaluate the retrieval of a trained run with confidence intervals, and write metrics.json to its folder."""
-    from model.checkpoints.checkpoint import read_checkpoint_card
+    from model.run_files import read_checkpoint_card
 
     read_checkpoint_card(run)  # so that errors are reported before anything slow
     stages = open_stages()
@@ -65,6 +68,8 @@ def import_checkpoint(
     ] = None,
 ) -> None:
     """Convert a checkpoint from the authors' code into a run folder."""
+    if not checkpoint.is_file():
+        raise ModelError(f"no checkpoint at {checkpoint}")
     from flows.display.printing import show_lines
     from model.checkpoints.ete import import_checkpoint
 
@@ -77,6 +82,9 @@ def export(
     out: Annotated[Path, typer.Argument(help="Folder for the export. An existing export is replaced.")],
 ) -> None:
     """Write the trained towers as a folder that open_clip can load."""
+    from model.run_files import find_run, read_checkpoint_card
+
+    read_checkpoint_card(find_run(checkpoint))  # so that errors are reported before anything slow
     from flows.display.printing import console
     from model.exporting.export import export
 

@@ -17,15 +17,23 @@ from safetensors.torch import load_file
 
 from entityclip.contract.atomic_files import folder_written_whole, write_json
 from entityclip.contract.digests import digest
-from model.clip.folder import CONFIG, TowersFolder, save_tensors
+from model.clip.folder import TowersFolder, save_tensors
 from model.clip.towers import Towers, load_towers
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
+from model.run_files import (
+    BASE,
+    CARD,
+    CHECKPOINT,
+    CHECKPOINT_VERSION,
+    CONFIG,
+    MODEL,
+    TOWERS,
+    check_model,
+    find_run,
+    read_checkpoint_card,
+)
 from model.settings.schema import LOCAL_DIR, MethodSettings, TowerSettings
-
-FORMAT_VERSION = 1
-CHECKPOINT, MODEL, TOWERS, CARD = "checkpoint", "model.safetensors", "towers.safetensors", "checkpoint.json"
-BASE = "towers"
 
 
 def save_checkpoint(
@@ -56,7 +64,7 @@ def save_checkpoint(
             base.write(folder / BASE)
             towers = TowerSettings(model=f"{LOCAL_DIR}{BASE}")
         card = {
-            "format_version": FORMAT_VERSION,
+            "format_version": CHECKPOINT_VERSION,
             "step": step,
             "validation": validation,
             "origin": origin,
@@ -67,32 +75,6 @@ def save_checkpoint(
             "sha256": {name: digest(folder / name) for name in (MODEL, TOWERS)},
         }
         write_json(folder / CARD, card)
-
-
-def read_record(path: Path, version: int | None, remedy: str) -> dict[str, Any]:
-    """Read a JSON file that this package wrote.
-
-    Raises ModelError, with the remedy, for a file that cannot be read or is not of this version (None: has no version).
-    """
-    try:
-        record = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelError(f"{path} cannot be read: {error}; {remedy}") from error
-    if version is not None and (found := record.get("format_version")) != version:
-        raise ModelError(f"{path} has format {found}, but this program reads format {version}; {remedy}")
-    return record
-
-
-def read_checkpoint_card(run: Path) -> dict[str, Any]:
-    """Return `run/checkpoint/checkpoint.json`. Raises ModelError if it is absent or in a different format."""
-    path = run / CHECKPOINT / CARD
-    if not path.exists():
-        raise ModelError(f"no checkpoint at {path.parent}; train one with: entityclip train SETTINGS --out RUN")
-    card = read_record(path, FORMAT_VERSION, "train or import the run again")
-    model = str(card["towers"]["model"])
-    if model.startswith(LOCAL_DIR):
-        card["towers"]["model"] = LOCAL_DIR + str((path.parent / model.removeprefix(LOCAL_DIR)).resolve())
-    return card
 
 
 def load_trained_towers(run: Path) -> Towers:
@@ -123,23 +105,15 @@ def _load_into(module: torch.nn.Module, path: Path) -> None:
         raise ModelError(f"{path} does not fit the model described in {CARD}: {error}") from error
 
 
-def holds_model(folder: Path) -> bool:
-    """Return whether a folder holds something that `load_clip` would try to load."""
-    return any((folder / name).is_file() for name in (CARD, f"{CHECKPOINT}/{CARD}", CONFIG))
-
-
 def load_clip(folder: Path) -> Towers:
     """Load the towers of a run folder, its checkpoint folder, or an export (any open_clip model folder).
 
     Raises ModelError if the folder is none of these, or damaged.
     """
-    if (folder / CARD).is_file():
-        folder = folder.resolve().parent
+    check_model(folder)
     if (folder / CONFIG).is_file():
         return load_towers(TowerSettings(model=f"{LOCAL_DIR}{folder.resolve()}"))
-    if not folder.is_dir():
-        raise ModelError(f"no model at {folder}; give the folder of a run or of an export")
-    return load_trained_towers(folder)
+    return load_trained_towers(find_run(folder))
 
 
 def model_digest(towers: Towers) -> str:

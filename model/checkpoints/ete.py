@@ -12,12 +12,13 @@ from torch import Tensor
 
 from entityclip.contract.atomic_files import folder_written_whole
 from entityclip.contract.digests import digest
-from model.checkpoints.checkpoint import CHECKPOINT, save_checkpoint
+from model.checkpoints.checkpoint import save_checkpoint
 from model.checkpoints.infer_clip_config import Sizes, sizes_of
-from model.clip.folder import WEIGHTS, save_tensors, write_config
+from model.clip.folder import save_tensors, write_config
 from model.clip.open_clip_import import open_clip
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
+from model.run_files import CHECKPOINT, WEIGHTS
 from model.run_kind import parts
 from model.settings.schema import LOCAL_DIR, MethodSettings, TowerSettings
 

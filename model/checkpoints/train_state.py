@@ -18,13 +18,13 @@ from torch.optim import Optimizer
 
 from entityclip.contract.atomic_files import folder_written_whole, remove_whole, write_json
 from entityclip.contract.digests import digest
-from model.checkpoints.checkpoint import read_record
 from model.clip.folder import save_tensors
 from model.errors import ModelError
 from model.rng import plain_random_state, random_tensors, restore_random_state
+from model.run_files import STATE, read_record
 
 FORMAT_VERSION = 1
-STATE, CARD = "state", "state.json"
+CARD = "state.json"
 MODEL, OPTIMIZER, RANDOM = "model.safetensors", "optimizer.safetensors", "random.safetensors"
 
 

@@ -11,9 +11,8 @@ from entityclip.contract.atomic_files import write_json
 from model.clip.open_clip_import import open_clip
 from model.clip.towers import Towers
 from model.errors import ModelError
+from model.run_files import CONFIG
 from model.settings.schema import TowerSettings
-
-CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:

@@ -42,6 +42,15 @@ def how_to_make(dataset: str | None = None) -> str:
     return f"entityclip generate MANIFEST{of}"
 
 
+def no_shards(folder: Path, split: str) -> str:
+    """Return the message for a split of which `folder` has no shards."""
+    make = f"generate them with: {how_to_make()}"
+    if not folder.is_dir():
+        return f"no explanations at {folder}; {make}"
+    splits = sorted(p.name.removeprefix("split=") for p in folder.glob("split=*") if any(p.glob("part-*.parquet")))
+    return f"{folder} has no shards of split {split!r} (splits found: {', '.join(splits) or 'none'}); {make}"
+
+
 def check_shards(
     folder: Path, split: str, paths: Iterable[Path], *, dataset: str | None = None, allow_partial: bool = False
 ) -> Shards:

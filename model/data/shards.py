@@ -12,7 +12,7 @@ from entityclip.contract.errors import ContractError
 from entityclip.contract.receipts import ShardReceipt
 from entityclip.contract.schema import SCHEMA, SCHEMA_VERSION, provenance_of
 from model.data.parquet_reader import TripleReader, unreadable
-from model.data.receipts import check_shards, how_to_make
+from model.data.receipts import check_shards, how_to_make, no_shards
 from model.data.remote_shards import local_shards
 from model.data.triple_table import TripleTable
 from model.errors import ModelError
@@ -114,7 +114,7 @@ def read_split(
     folder = local_shards(location)
     paths = sorted((folder / f"split={split}").glob("part-*.parquet"))
     if not paths:
-        raise ModelError(_no_shards(folder, split))
+        raise ModelError(no_shards(folder, split))
     footers = {path: _footer(path) for path in paths}
     shards = check_shards(folder, split, paths, dataset=footers[paths[0]].get("dataset"), allow_partial=allow_partial)
     reader = TripleReader(statuses)
@@ -135,14 +135,6 @@ def read_split(
         min((footer["packed"]["size"] for footer in footers.values() if "packed" in footer), default=None),
     )
     return SplitRows(reader.rows(paths), source)
-
-
-def _no_shards(folder: Path, split: str) -> str:
-    make = f"generate them with: {how_to_make()}"
-    if not folder.is_dir():
-        return f"no explanations at {folder}; {make}"
-    splits = sorted(p.name.removeprefix("split=") for p in folder.glob("split=*") if any(p.glob("part-*.parquet")))
-    return f"{folder} has no shards of split {split!r} (splits found: {', '.join(splits) or 'none'}); {make}"
 
 
 def _footer(path: Path) -> dict[str, Any]:

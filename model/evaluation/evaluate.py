@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from entityclip.contract.atomic_files import write_json, written_whole
 from entityclip.contract.entity_names import names_in
-from model.checkpoints.checkpoint import TOWERS, load_trained_towers, read_checkpoint_card, read_record
+from model.checkpoints.checkpoint import load_trained_towers
 from model.code_version import code_version
 from model.data.dataset import TripleDataset
 from model.data.shards import SplitRows
@@ -26,10 +26,9 @@ from model.evaluation.embed import SplitEmbeddings, embed_split
 from model.evaluation.entity_frequency import buckets, frequencies
 from model.evaluation.metrics import WAYS, by_chance, mean_recall, summarise
 from model.evaluation.retrieval import Ranks, ranks
+from model.run_files import METRICS, SETTINGS, TOWERS, read_checkpoint_card, read_record
 from model.settings.load import load_run_settings
 from model.settings.schema import DataSettings, EvaluationSettings
-
-SETTINGS, METRICS = "settings.yaml", "metrics.json"
 
 
 def evaluate(

@@ -10,12 +10,13 @@ import torch
 
 from entityclip.contract.atomic_files import folder_written_whole, write_json
 from entityclip.contract.digests import digest
-from model.checkpoints.checkpoint import CARD, load_trained_towers, read_checkpoint_card
-from model.clip.folder import WEIGHTS, save_tensors, towers_folder
+from model.checkpoints.checkpoint import load_trained_towers
+from model.clip.folder import save_tensors, towers_folder
 from model.clip.towers import Towers, load_towers
 from model.errors import ModelError
-from model.evaluation.evaluate import METRICS, read_metrics
+from model.evaluation.evaluate import read_metrics
 from model.exporting.model_card import README, model_card
+from model.run_files import METRICS, WEIGHTS, find_run, read_checkpoint_card
 from model.settings.schema import LOCAL_DIR, TowerSettings
 
 RECORD = "entityclip_export.json"  # marks a folder as an export and records its origin
@@ -37,7 +38,7 @@ def export(checkpoint: Path, out: Path) -> Path:
     Returns `out`. Raises ModelError, leaving `out` unchanged, if `out` is anything else, the checkpoint cannot be
     loaded, open_clip would not find the tokenizer, or the export differs from the trained model.
     """
-    run = checkpoint.resolve().parent if (checkpoint / CARD).is_file() else checkpoint
+    run = find_run(checkpoint)
     card = read_checkpoint_card(run)
     _claim(out)
     towers = load_trained_towers(run)

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 from huggingface_hub import EvalResult, ModelCardData
 
-from model.checkpoints.checkpoint import TOWERS
 from model.evaluation.metrics import CHOOSING, WAYS
+from model.run_files import TOWERS
 from model.run_kind import ANCHORS, BRIDGE, is_plain_clip, parts
 from model.settings.schema import LOCAL_DIR, MethodSettings
 

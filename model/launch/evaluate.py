@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from model.checkpoints.checkpoint import read_checkpoint_card
 from model.distributed.device import device_of_process
 from model.errors import ProcessError
 from model.evaluation.evaluate import evaluate, evaluation_plan, read_metrics
 from model.launch.torchrun import Outcomes, start_torchrun
 from model.launch.worker import run_process, torchrun_group
+from model.run_files import read_checkpoint_card
 
 _SHUTDOWN_SECONDS = 30  # from SIGTERM to SIGKILL; there is nothing to save
 

@@ -21,12 +21,11 @@ from model.distributed.local import LocalGroup
 from model.errors import ProcessError
 from model.launch.torchrun import Outcomes, start_torchrun
 from model.launch.worker import run_process, torchrun_group
+from model.run_files import METRICS_LOG, RECORD, check_run_dir
 from model.runs import last_steps
 from model.settings.load import load_settings
 from model.settings.schema import TrainSettings
-from model.tracking.run_log import METRICS_LOG
 from model.training.loop import OnStep, TrainResult, train
-from model.training.run_dir import RECORD, check_run_dir
 from model.training.stop_signal import Stopped, StopSignal
 
 _POLL_SECONDS = 0.5

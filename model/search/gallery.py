@@ -7,10 +7,11 @@ from typing import NamedTuple
 import pyarrow as pa
 from safetensors import SafetensorError, safe_open
 
-from model.checkpoints.checkpoint import TOWERS, load_clip, read_checkpoint_card
+from model.checkpoints.checkpoint import load_clip
 from model.clip.towers import Towers
 from model.errors import ModelError
-from model.search.index import ABOUT, EMBEDDINGS, load_model_of, open_index
+from model.run_files import INDEX, TOWERS, read_checkpoint_card
+from model.search.index import EMBEDDINGS, load_model_of, open_index
 
 _SAVED = "_embeddings.safetensors"
 
@@ -24,7 +25,7 @@ class Gallery(NamedTuple):
 
 def splits_embedded(folder: Path) -> list[str]:
     """List the splits with saved embeddings, without reading the embeddings. Raises ModelError for a damaged index."""
-    if (folder / ABOUT).is_file():
+    if (folder / INDEX).is_file():
         return sorted(open_index(folder).about["splits"])
     return sorted(path.name.removesuffix(_SAVED) for path in folder.glob(f"*{_SAVED}"))
 
@@ -34,7 +35,7 @@ def open_gallery(folder: Path, split: str) -> Gallery:
 
     Raises ModelError if there is none, it is damaged, or it was made with weights that the run no longer has.
     """
-    if (folder / ABOUT).is_file():
+    if (folder / INDEX).is_file():
         index = open_index(folder)
         if split not in index.about["splits"]:
             raise ModelError(f"{folder} has no images of split {split!r}; build another index with: entityclip index")
@@ -59,4 +60,4 @@ def open_gallery(folder: Path, split: str) -> Gallery:
 
 def load_model_behind(folder: Path) -> Towers:
     """Load the model of a run or an index. Raises ModelError if it cannot be loaded or has changed."""
-    return load_model_of(open_index(folder)) if (folder / ABOUT).is_file() else load_clip(folder)
+    return load_model_of(open_index(folder)) if (folder / INDEX).is_file() else load_clip(folder)

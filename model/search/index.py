@@ -24,15 +24,7 @@ from tqdm import tqdm
 
 from entityclip.contract.atomic_files import folder_written_whole, write_json
 from entityclip.contract.digests import digest
-from model.checkpoints.checkpoint import (
-    CARD,
-    TOWERS,
-    holds_model,
-    load_clip,
-    model_digest,
-    read_checkpoint_card,
-    read_record,
-)
+from model.checkpoints.checkpoint import load_clip, model_digest
 from model.clip.towers import Towers
 from model.data.shards import SplitRows
 from model.data.splits import image_text_dataset
@@ -40,9 +32,10 @@ from model.distributed.device import choose_device, torch_threads
 from model.errors import ModelError
 from model.evaluation.embed import embed_images
 from model.evaluation.evaluate import Plan, evaluation_plan, read_rows
+from model.run_files import INDEX, TOWERS, check_index, find_run, holds_model, read_checkpoint_card, read_record
 
 FORMAT_VERSION = 1
-ABOUT, EMBEDDINGS, ROWS = "index.json", "embeddings.safetensors", "rows.parquet"
+EMBEDDINGS, ROWS = "embeddings.safetensors", "rows.parquet"
 Precision = Literal["fp32", "fp16"]
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
 
@@ -79,9 +72,9 @@ def build_index(
 
     Raises ModelError if `out` is anything else, the model cannot be loaded, or the data is unusable.
     """
-    if out.exists() and not (out / ABOUT).is_file() and not (out.is_dir() and not any(out.iterdir())):
+    if out.exists() and not (out / INDEX).is_file() and not (out.is_dir() and not any(out.iterdir())):
         raise ModelError(f"{out} is neither empty nor an index; choose another folder")
-    run = model.resolve().parent if (model / CARD).is_file() else model
+    run = find_run(model)
     towers = load_clip(run)
     plan = evaluation_plan(run, explanations, allow_partial)
     with torch_threads(plan.threads):
@@ -105,15 +98,14 @@ def build_index(
             "splits": {s.split: {"shards_sha256": s.digest, "gaps": list(s.gaps)} for s in sources},
             "sha256": {name: digest(folder / name) for name in (EMBEDDINGS, ROWS)},
         }
-        write_json(folder / ABOUT, about)
+        write_json(folder / INDEX, about)
     return open_index(out)
 
 
 def open_index(folder: Path) -> Index:
     """Open an index. Raises ModelError if it is missing, damaged, or in a different format version."""
-    if not (folder / ABOUT).exists():
-        raise ModelError(f"no index at {folder}; build one with: entityclip index RUN {folder}")
-    about = read_record(folder / ABOUT, FORMAT_VERSION, "rebuild the index")
+    check_index(folder)
+    about = read_record(folder / INDEX, FORMAT_VERSION, "rebuild the index")
     try:
         rows = pq.read_table(folder / ROWS, memory_map=True)
         with safe_open(folder / EMBEDDINGS, "pt") as file:

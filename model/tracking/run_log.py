@@ -14,10 +14,10 @@ from model.data.dataset import TripleDataset
 from model.data.shards import SplitRows
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
+from model.run_files import METRICS_LOG
 from model.settings.schema import TrainSettings
 from model.tracking.trackers import Trackers
 
-METRICS_LOG = "metrics.jsonl"
 _NAMED_FAILURES = 100
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 
-from model.checkpoints.checkpoint import CHECKPOINT, read_checkpoint_card, save_checkpoint
+from model.checkpoints.checkpoint import save_checkpoint
 from model.checkpoints.train_state import Position, TrainState, keep_last, save_state
 from model.clip.folder import TowersFolder
 from model.data.dataset import TripleDataset
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
+from model.run_files import CHECKPOINT, read_checkpoint_card
 from model.settings.schema import TrainSettings
 
 

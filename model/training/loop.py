@@ -22,11 +22,11 @@ from model.data.loader import load_batches
 from model.data.splits import load_splits, read_rows
 from model.distributed.device import choose_device, torch_threads
 from model.distributed.local import LocalGroup
-from model.evaluation.evaluate import SETTINGS
 from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP
 from model.precision import forward_context
 from model.rng import own_random_numbers
+from model.run_files import RECORD, SETTINGS, check_run_dir
 from model.settings.schema import TrainSettings
 from model.tracking.open import check_trackers, open_trackers
 from model.tracking.progress import NullOutput, Progress, log_data_summary, log_left_out_rows
@@ -37,7 +37,7 @@ from model.training.divergence import DivergenceGuard
 from model.training.optimizer import clamp_logit_scale, clip_gradients, gradient_norm, make_optimizer, set_learning_rate
 from model.training.prepare_model import prepare
 from model.training.resume import check_resumable
-from model.training.run_dir import RECORD, check_run_dir, clear_stale_files, lock_run_dir
+from model.training.run_dir import clear_stale_files, lock_run_dir
 from model.training.step import TrainingStep
 from model.training.stop_signal import Stopped, StopSignal
 from model.training.validation import Validation

@@ -12,25 +12,16 @@ from filelock import FileLock, Timeout
 
 from entityclip.contract.atomic_files import finish_folder, remove_whole
 from entityclip.contract.digests import digest
-from model.checkpoints.checkpoint import CHECKPOINT, TOWERS, read_checkpoint_card
-from model.checkpoints.train_state import STATE, keep_last, newest_origin
+from model.checkpoints.train_state import keep_last, newest_origin
 from model.data.remote_shards import local_shards
 from model.errors import ModelError
-from model.evaluation.evaluate import METRICS, SETTINGS, read_metrics
+from model.evaluation.evaluate import read_metrics
+from model.run_files import CHECKPOINT, METRICS, RECORD, SETTINGS, STATE, TOWERS, read_checkpoint_card
 from model.settings.schema import TrainSettings
 from model.training.anchors import ANCHORS
 from model.training.resume import changes
 
-RECORD = "train.json"
 _LOCK = ".lock"
-
-
-def check_run_dir(out: Path, overwrite: bool) -> None:
-    """Raise ModelError if `out` is a file, or holds a finished run and `overwrite` is False."""
-    if (out / RECORD).exists() and not overwrite:
-        raise ModelError(f"{out} contains a finished run; choose another folder, or start again with --overwrite")
-    if out.exists() and not out.is_dir():
-        raise ModelError(f"{out} is not a folder")
 
 
 @contextmanager

@@ -10,9 +10,9 @@ import pytest
 import torch
 from playwright.sync_api import Browser
 
-from model.checkpoints.checkpoint import read_checkpoint_card
 from model.evaluation.compare import load_embeddings
 from model.evaluation.evaluate import evaluate
+from model.run_files import read_checkpoint_card
 from model.search.index import build_index
 from model.settings.schema import TrainSettings
 from model.training.loop import train

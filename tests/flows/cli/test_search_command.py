@@ -48,6 +48,6 @@ def test_index_and_search(
     assert first["image"] == str(image) and first["score"] == pytest.approx(1.0, abs=1e-5)
 
     assert _run(monkeypatch, "search", index) == 2
-    assert "there is no query; give" in capsys.readouterr().err
+    assert "no query given; pass" in capsys.readouterr().err
     assert _run(monkeypatch, "search", tmp_path / "none", "x") == 2
     assert "no index at" in capsys.readouterr().err

@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-from model.checkpoints.checkpoint import load_entityclip, load_trained_towers, read_checkpoint_card
+from model.checkpoints.checkpoint import load_entityclip, load_trained_towers
 from model.checkpoints.ete import import_checkpoint, shapes_at_authors, state_from_authors
 from model.clip.open_clip_import import open_clip
 from model.errors import ModelError
 from model.evaluation.evaluate import evaluate, read_metrics
 from model.method.entityclip import EntityCLIP
+from model.run_files import read_checkpoint_card
 from model.settings.schema import MethodSettings
 from tests.model.parity import FOLDER, OUTPUTS, build, load
 from tests.model.shard_writer import picture

@@ -15,11 +15,12 @@ import torch
 from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 
-from model.checkpoints.checkpoint import load_trained_towers, read_checkpoint_card
+from model.checkpoints.checkpoint import load_trained_towers
 from model.distributed.device import torch_threads
 from model.evaluation.evaluate import evaluate, read_metrics
 from model.exporting.export import export
 from model.exporting.model_card import LOADING, code, fenced, model_card
+from model.run_files import read_checkpoint_card
 from model.settings.schema import TrainSettings
 from model.training.loop import train
 from tests.model.shard_writer import picture

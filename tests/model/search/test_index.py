@@ -11,7 +11,8 @@ from model.checkpoints.checkpoint import load_clip, model_digest
 from model.errors import ModelError
 from model.evaluation.evaluate import evaluate
 from model.exporting.export import export
-from model.search.index import ABOUT, EMBEDDINGS, build_index, load_model_of, open_index
+from model.run_files import INDEX
+from model.search.index import EMBEDDINGS, build_index, load_model_of, open_index
 from model.settings.schema import TrainSettings
 from model.training.loop import train
 from tests.model.shard_writer import picture, row, write_receipts, write_shard
@@ -137,14 +138,14 @@ def test_what_is_no_index_is_said(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is neither empty nor an index"):
         build_index(run, run)
     folder = build_index(run, tmp_path / "index").folder
-    about = json.loads((folder / ABOUT).read_text())
-    (folder / ABOUT).write_text(json.dumps(about | {"images": 3}))
+    about = json.loads((folder / INDEX).read_text())
+    (folder / INDEX).write_text(json.dumps(about | {"images": 3}))
     with pytest.raises(ModelError, match=r"has embeddings of shape .* for \d+ rows"):
         open_index(folder)
-    (folder / ABOUT).write_text(json.dumps(about | {"format_version": 99}))
+    (folder / INDEX).write_text(json.dumps(about | {"format_version": 99}))
     with pytest.raises(ModelError, match="format 99"):
         open_index(folder)
-    (folder / ABOUT).write_text(json.dumps(about))
+    (folder / INDEX).write_text(json.dumps(about))
     (folder / EMBEDDINGS).write_bytes(b"short")
     with pytest.raises(ModelError, match="cannot be read"):
         open_index(folder)

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 
 from model.clip.towers import Towers
 from model.errors import ModelError
-from model.search.index import ABOUT, EMBEDDINGS, FORMAT_VERSION, ROWS, Index, open_index
+from model.run_files import INDEX
+from model.search.index import EMBEDDINGS, FORMAT_VERSION, ROWS, Index, open_index
 from model.search.search import embed_queries, search
 from tests.model.shard_writer import picture
 
@@ -27,7 +28,7 @@ def _index(folder: Path, image: torch.Tensor) -> Index:
     }
     pq.write_table(pa.table(rows), folder / ROWS)
     about = {"format_version": FORMAT_VERSION, "images": count, "width": image.shape[1]}
-    (folder / ABOUT).write_text(json.dumps(about))
+    (folder / INDEX).write_text(json.dumps(about))
     return open_index(folder)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from model.errors import ModelError
-from model.tracking.run_log import METRICS_LOG, RunLog, read_log
+from model.run_files import METRICS_LOG
+from model.tracking.run_log import RunLog, read_log
 from model.tracking.trackers import Trackers
 
 

@@ -1,0 +1,71 @@
+"""Names of the files in a run folder, and what is read from them without torch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from model.errors import ModelError
+from model.settings.schema import LOCAL_DIR
+
+RECORD, SETTINGS, METRICS, METRICS_LOG = "train.json", "settings.yaml", "metrics.json", "metrics.jsonl"
+STATE, INDEX = "state", "index.json"
+CHECKPOINT, CARD, MODEL, TOWERS = "checkpoint", "checkpoint.json", "model.safetensors", "towers.safetensors"
+BASE = "towers"  # in a checkpoint: configuration and tokenizer of the model folder that training started from
+CHECKPOINT_VERSION = 1
+CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"  # of an open_clip model folder
+
+
+def read_record(path: Path, version: int | None, remedy: str) -> dict[str, Any]:
+    """Read a JSON file that this package wrote.
+
+    Raises ModelError, with the remedy, for a file that cannot be read or is not of this version (None: has no version).
+    """
+    try:
+        record = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{path} cannot be read: {error}; {remedy}") from error
+    if version is not None and (found := record.get("format_version")) != version:
+        raise ModelError(f"{path} has format {found}, but this program reads format {version}; {remedy}")
+    return record
+
+
+def read_checkpoint_card(run: Path) -> dict[str, Any]:
+    """Return `run/checkpoint/checkpoint.json`. Raises ModelError if it is absent or in a different format."""
+    path = run / CHECKPOINT / CARD
+    if not path.exists():
+        raise ModelError(f"no checkpoint at {path.parent}; train one with: entityclip train SETTINGS --out RUN")
+    card = read_record(path, CHECKPOINT_VERSION, "train or import the run again")
+    model = str(card["towers"]["model"])
+    if model.startswith(LOCAL_DIR):
+        card["towers"]["model"] = LOCAL_DIR + str((path.parent / model.removeprefix(LOCAL_DIR)).resolve())
+    return card
+
+
+def holds_model(folder: Path) -> bool:
+    """Return whether a folder holds something that `load_clip` would try to load."""
+    return any((folder / name).is_file() for name in (CARD, f"{CHECKPOINT}/{CARD}", CONFIG))
+
+
+def check_model(folder: Path) -> None:
+    """Raise ModelError if a folder holds nothing that `load_clip` would try to load."""
+    if not holds_model(folder):
+        raise ModelError(f"no model at {folder}; give the folder of a run or of an export")
+
+
+def find_run(folder: Path) -> Path:
+    """Return the run folder for a run folder or its checkpoint folder."""
+    return folder.resolve().parent if (folder / CARD).is_file() else folder
+
+
+def check_index(folder: Path) -> None:
+    """Raise ModelError if a folder is not an index."""
+    if not (folder / INDEX).exists():
+        raise ModelError(f"no index at {folder}; build one with: entityclip index RUN {folder}")
+
+
+def check_run_dir(out: Path, overwrite: bool) -> None:
+    """Raise ModelError if `out` is a file, or holds a finished run and `overwrite` is False."""
+    if (out / RECORD).exists() and not overwrite:
+        raise ModelError(f"{out} contains a finished run; choose another folder, or start again with --overwrite")
+    if out.exists() and not out.is_dir():
+        raise ModelError(f"{out} is not a folder")
