@@ -42,8 +42,8 @@ class LanguageModel:
         Raises:
             PipelineError: it is neither.
         """
-        if not self.is_local and (why := why_unavailable(self.name, "config.json", self.revision)):
-            raise PipelineError(f"generation.model: {why}")
+        if not self.is_local and (why := why_unavailable(self.name, ("config.json",), self.revision)):
+            raise PipelineError(f"generation.model: {why}, with generation.model")
 
     @cached_property
     def tokenizer(self) -> Any:

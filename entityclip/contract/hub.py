@@ -1,17 +1,17 @@
-"""Finds out, before anything slow starts, whether a file of the Hugging Face hub can be had."""
+"""Checks, before anything slow starts, whether a model of the Hugging Face hub is available."""
 
 import os
 
 
-def why_unavailable(repo: str, file: str, revision: str | None) -> str | None:
-    """Return None if a file is in the local cache or the hub can be reached, otherwise the reason and the remedies.
+def why_unavailable(repo: str, files: tuple[str, ...], revision: str | None = None) -> str | None:
+    """Return None if a file is in the local cache or the hub can be reached; otherwise return the reason and remedies.
 
     huggingface_hub itself would try for most of a minute, and print every attempt.
     """
     import httpx  # these take a fraction of a second to import
     from huggingface_hub import constants, try_to_load_from_cache
 
-    if isinstance(try_to_load_from_cache(repo, file, revision=revision), str):
+    if any(isinstance(try_to_load_from_cache(repo, file, revision=revision), str) for file in files):
         return None
     home = os.environ.get("HF_HOME", constants.HF_HOME)
     if constants.HF_HUB_OFFLINE:

@@ -23,15 +23,18 @@ def train(
 
     The settings' `method` selects what is trained: the paper's modules, anchors, or neither (plain CLIP).
     """
+    from flows.project_paths import absolute_overrides, naming_the_manifest
     from model.preflight import check_training
     from model.settings.load import load_settings
 
     changed = [*([] if preset is None else [f"preset={preset}"]), *(override or [])]
     settings = load_settings(config, changed)  # so that errors are reported before anything slow
-    check_training(settings, out, overwrite=overwrite)
+    try:
+        check_training(settings, out, overwrite=overwrite)
+    except ModelError as error:
+        raise ModelError(naming_the_manifest(str(error), settings.data.explanations)) from error
     stages = open_stages()
     from flows.display.summaries import show_training
-    from flows.project_paths import absolute_overrides
 
     overrides = absolute_overrides(changed, Path.cwd())
     with exit_zero_when_stopped():

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from entityclip.contract.hub import why_unavailable
 from model.clip.open_clip_import import open_clip
 from model.errors import ModelError
 from model.settings.schema import TowerSettings
@@ -14,6 +15,7 @@ SUPPORTED = (
     "(pool_type 'tok', no attentional pooling) or ModifiedResNet, and a native text transformer "
     "(pool_type 'argmax' or 'eos', no class embedding)"
 )
+_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _OTHER_TOWERS = (("timm", "vision_cfg", "timm_model_name"), ("transformers", "text_cfg", "hf_model_name"))
 
 
@@ -45,6 +47,16 @@ def check_names(settings: TowerSettings) -> None:
             f"towers: the weights {tag!r} were trained with {_activation(of_weights)}, but {model} uses "
             f"{_activation(of_model)}; set towers.model to {_sibling(model, quick_gelu=of_weights)}"
         )
+
+
+def check_weights_available(settings: TowerSettings) -> None:
+    """Raise ModelError if pre-trained weights are neither in the local cache nor downloadable from the hub."""
+    if settings.pretrained is None:
+        return
+    weights = open_clip.get_pretrained_cfg(settings.model, settings.pretrained)
+    repo, _, file = str(weights.get("hf_hub", "")).rpartition("/")
+    if repo and (why := why_unavailable(repo, (file,) if file else _WEIGHTS)):
+        raise ModelError(f"towers.pretrained: {why}, with towers.model=local-dir:FOLDER")
 
 
 def _check_native(model: str, config: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.clip.open_clip_import import open_clip
-from model.clip.pretrained import SUPPORTED, check_names, preprocessing_of
+from model.clip.pretrained import SUPPORTED, check_names, check_weights_available, preprocessing_of
 from model.errors import ModelError
 from model.settings.schema import TowerSettings
 
@@ -88,6 +88,8 @@ def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers
     with a different activation than the model's: open_clip only warns, but every output would be wrong.
     """
     check_names(settings)
+    if load_weights:
+        check_weights_available(settings)
     try:
         with _no_warning_of_random_weights(quiet=not load_weights):
             clip, _, transform = open_clip.create_model_and_transforms(

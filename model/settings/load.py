@@ -88,6 +88,8 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         sections = ", ".join(TrainSettings.model_fields)
         raise ModelError(f"{path}: expected a mapping with the keys {sections}")
+    if {"dataset", "generation"} <= values.keys():
+        raise ModelError(f"{path} is a manifest, which `entityclip generate` reads; give a file of training settings")
     return values
 
 
