@@ -1,8 +1,8 @@
-"""Peak memory of a step by batch size, at once and in micro-batches: `python -m benchmarks.batch_memory --help`.
+"""Measures a training step's peak memory by batch size: `python -m benchmarks.batch_memory --help`.
 
-Each measurement runs one full step in its own process: forward, backward and AdamW, whose state is allocated before.
-Memory is the peak RSS on a CPU, the peak of torch's allocator on a GPU; time is CPU time on a CPU, wall time on a GPU.
-docs/performance.md has the results.
+Each process measures one full step (forward, backward and AdamW), on a whole batch or in micro-batches. AdamW's
+state is allocated beforehand. Memory is the peak RSS on a CPU and the peak of torch's allocator on a GPU; time is CPU
+time on a CPU and wall time on a GPU. docs/performance.md has the results.
 """
 
 import logging
@@ -27,8 +27,8 @@ class Point(NamedTuple):
     """Memory and time of one measured step."""
 
     batch: int
-    micro_batch: int | None  # None: the whole batch at once
-    before_bytes: int  # in use before the step: weights and AdamW's state
+    micro_batch: int | None  # None if the batch is not split
+    before_bytes: int  # memory in use before the step, for weights and AdamW's state
     peak_bytes: int
     seconds: float
 
@@ -49,7 +49,7 @@ def measure(work: Workload, micro_batch: int | None, *, plain: bool) -> Point:
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    batch = steps.padded.to(torch.device("cpu"))  # as from a data loader
+    batch = steps.padded.to(torch.device("cpu"))  # where a data loader would leave it
     autocast = partial(torch.autocast, work.device, torch.bfloat16, enabled=work.bf16)
     step = TrainingStep(model, 0, autocast, micro_batch_size=micro_batch)
     if on_gpu:
@@ -76,7 +76,7 @@ def main(
     threads: Threads = 1,
     json_path: JsonPath = None,
 ) -> None:
-    """Measure a step at each batch size, at once and in micro-batches."""
+    """Measure a step at each batch size, on the whole batch and in micro-batches."""
     on_gpu = choose_device(device).type == "cuda"
     sizes = batch or ([128, 256, 512, 1024, 2048, 4096] if on_gpu else [8, 16, 32, 64])
     micro_batch = micro_batch or (128 if on_gpu else 8)

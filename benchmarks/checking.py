@@ -1,6 +1,6 @@
-"""Time and memory of `entityclip check`: `python -m benchmarks.checking --help`.
+"""Measures time and memory of `entityclip check`: `python -m benchmarks.checking --help`.
 
-Runs the command in its own process on pairs in the format of VisualNews' data.json. docs/check.md has the results.
+The command runs in its own process, on pairs in the format of VisualNews' data.json. docs/check.md has the results.
 """
 
 import json
@@ -34,7 +34,7 @@ def check_once(rows: int, pictures: int, *, full: bool) -> dict[str, Any]:
 
 
 def _link_pictures(folder: Path, count: int) -> None:
-    """Link the dataset's few pictures to the paths of its first `count` pairs."""
+    """Create the images of the first `count` pairs, as hard links to the dataset's few pictures."""
     pictures = sorted((folder / "images").iterdir())
     for number in range(count):
         path = folder / visualnews_image(number)

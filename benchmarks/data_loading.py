@@ -1,7 +1,7 @@
-"""Images per second from disk to batches: `python -m benchmarks.data_loading --help`.
+"""Measures how many images per second are loaded from disk into batches: `python -m benchmarks.data_loading --help`.
 
-Reads the same JPEGs by reference, packed, and with open_clip's CSV and webdataset readers (the installed
-open_clip_train), all with the same transform, workers and batch size. The readers alternate in rounds.
+Four readers load the same JPEGs in alternation: ours from image files and from packed shards, and open_clip's CSV and
+webdataset readers (the installed open_clip_train). All use the same transform, number of workers and batch size.
 docs/performance.md has the results.
 """
 
@@ -36,7 +36,7 @@ from pipeline.shards.shard import shard_name, write_shard
 
 READERS = ("csv", "webdataset", "reference", "packed")
 _SHARDS = 8
-_SKIPPED = 2  # unmeasured batches, until all workers are busy
+_SKIPPED = 2  # number of initial batches that are not measured, until all workers are busy
 _FIELDS, _WIDTH, _HEIGHT, _QUALITY = 24, 800, 600, 83
 
 
@@ -87,7 +87,7 @@ def _write_photographs(folder: Path, count: int) -> list[str]:
 
 
 def _noise(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """Return noise (height, width, 3) with little colour, whose amplitude falls with frequency."""
+    """Return noise with little colour, whose amplitude falls with frequency. The shape is (height, width, 3)."""
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     frequency[0, 0] = 1
     phases = np.exp(2j * np.pi * rng.random((4, *frequency.shape)))
@@ -98,7 +98,7 @@ def _noise(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 def read_once(reader: str, folder: Path, workers: int, batch_size: int) -> dict[str, float]:
-    """Read one epoch; return images per second, and CPU ms per image over all processes, from the third batch on."""
+    """Read one epoch; return, from the third batch on, images per second and CPU ms per image over all processes."""
     torch.set_num_threads(1)
     towers = shallow_towers()
     if reader in ("csv", "webdataset"):
@@ -163,7 +163,7 @@ def main(
     data: Annotated[Path | None, typer.Option(help="Folder to keep the images in, or to reuse them from.")] = None,
     json_path: JsonPath = None,
 ) -> None:
-    """Read the same pictures in four ways."""
+    """Read the same images with four readers."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = data or Path(temporary)
         if not (folder / "packed").exists():

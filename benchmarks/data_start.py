@@ -1,7 +1,7 @@
-"""Time and memory until the first batch of a large dataset: `python -m benchmarks.data_start --help`.
+"""Measures time and memory until the first batch of a large dataset: `python -m benchmarks.data_start --help`.
 
 The triples reference their images by path, and their texts are about as long as VisualNews' captions and explanations.
-Each size runs in its own process, after the towers (a ViT-B/32 with one layer, and its tokenizer) are loaded.
+Each size is measured in its own process, after loading the towers (a ViT-B/32 with one layer) and the tokenizer.
 docs/performance.md has the results.
 """
 
@@ -53,7 +53,7 @@ def write_triples(folder: Path, count: int, shards: int) -> None:
 
 
 def training_row(row_id: str, image: str, caption: str, explanation: str) -> Row:
-    """Return a row with status ok of the split train; its texts start with the id, so that they are distinct."""
+    """Return a row of the train split with status ok. Its texts start with its id, which makes them distinct."""
     values: dict[str, Any] = {field.name: None for field in fields(Row)}
     values |= {"id": row_id, "split": "train", "image": image, "status": "ok", "seed": 0, "model": "m", "revision": "r"}
     values |= {"caption": f"{row_id} {caption}", "explanation": f"{row_id} {explanation}"}
@@ -71,7 +71,7 @@ def shallow_towers() -> Towers:
 def start_once(folder: Path, workers: int) -> dict[str, float]:
     """Read the rows and load a first batch in this process; return seconds, and peaks of resident memory in MiB.
 
-    `anonymous_mib` excludes the mapped pages of the file with the texts, which the kernel drops under memory pressure.
+    `anonymous_mib` excludes memory-mapped pages of the file of texts, which the kernel drops under memory pressure.
     """
     torch.set_num_threads(1)
     towers = shallow_towers()
@@ -99,7 +99,7 @@ def start_once(folder: Path, workers: int) -> dict[str, float]:
 
 @contextmanager
 def _sampled_anonymous_mib() -> Iterator[list[float]]:
-    """Yield a list to which this process's anonymous memory is added every 20 ms."""
+    """Yield a list to which a thread appends this process's anonymous memory in MiB every 20 ms."""
     samples, over = [status_mib("RssAnon")], threading.Event()
 
     def watch() -> None:

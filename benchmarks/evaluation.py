@@ -1,14 +1,14 @@
-"""Time and memory of ranking a split in both directions: `python -m benchmarks.evaluation --help`.
+"""Measures time and memory of ranking a split in both directions: `python -m benchmarks.evaluation --help`.
 
-Compares our `model.evaluation.retrieval.ranks` with two other methods, alternating in one process on the same
+Compares our `model.evaluation.retrieval.ranks` with two other methods. The three alternate in one process on the same
 embeddings:
 
 - argsort per row, as in the authors' code: compute the full score matrix, sort each row, and look up the position of
-  the right answer;
-- the same with one row of scores at a time, for when the matrix does not fit in memory; measured on a sample of rows.
+  the correct answer;
+- argsort with one row of scores at a time, which needs no full matrix in memory; measured on a sample of rows.
 
-The floor is the time for the scores alone (2 N^2 D operations, once for both directions) at the highest rate of fp32
-matrix products measured in the same run. docs/performance.md has the results.
+The lower bound (floor) is the time to compute only the scores (2 N^2 D operations, once for both directions) at the
+highest rate of fp32 matrix products measured in the same run. docs/performance.md has the results.
 """
 
 import time
@@ -28,7 +28,7 @@ from model.evaluation.retrieval import product, ranks
 
 
 def embeddings(pairs: int, width: int) -> tuple[Tensor, Tensor]:
-    """Return normalised image and text embeddings (N, D); texts are noisy copies of images, so that ranks vary."""
+    """Return normalised image and text embeddings, each (N, D). A text is its image plus noise, so that ranks vary."""
     generator = torch.Generator().manual_seed(0)
     image = F.normalize(torch.randn(pairs, width, generator=generator), dim=-1)
     text = torch.randn(pairs, width, generator=generator).mul_(6 / width**0.5).add_(image)
@@ -36,14 +36,14 @@ def embeddings(pairs: int, width: int) -> tuple[Tensor, Tensor]:
 
 
 def ours(image: Tensor, text: Tensor) -> list[np.ndarray]:
-    """Return our ranks (N,) in both directions."""
+    """Return the ranks computed by our code: one array of shape (N,) for each direction."""
     alone = torch.arange(len(image))
     found = ranks(image, text, Groups(image=alone, caption=alone))
     return [found.image_to_text.numpy(), found.text_to_image.numpy()]
 
 
 def argsort_rows(image: Tensor, text: Tensor) -> list[np.ndarray]:
-    """Return the same ranks from the full score matrix, sorted row by row."""
+    """Return the same ranks as `ours`, by sorting each row of the full score matrix."""
     found = []
     for queries, gallery in ((image, text), (text, image)):
         scores = (queries @ gallery.T).numpy()
@@ -55,7 +55,7 @@ def argsort_rows(image: Tensor, text: Tensor) -> list[np.ndarray]:
 
 
 def argsort_single_rows(image: Tensor, text: Tensor, sample: int) -> list[np.ndarray]:
-    """Return the same ranks for `sample` rows of each direction, computing one row of scores at a time."""
+    """Return the ranks of `sample` queries in each direction, computing one row of scores at a time."""
     found = []
     for queries, gallery in ((image, text), (text, image)):
         rows = np.linspace(0, len(queries) - 1, sample).astype(int).tolist()
@@ -73,9 +73,9 @@ def multiply_rate(width: int) -> dict[str, float]:
 
 
 def measure(pairs: int, width: int, rounds: int, sample: int) -> dict[str, Any]:
-    """Measure the wall time and the CPU time over all threads of each method, alternating between them."""
+    """Measure each method's wall time, and its CPU time over all threads. The methods alternate."""
     image, text = embeddings(pairs, width)
-    ours(image[:2000], text[:2000])  # warm-up
+    ours(image[:2000], text[:2000])  # warms up the code before measuring
     times: dict[str, list[_Timed]] = {"ours": [], "argsort": [], "argsort, row by row": []}
     rates: list[dict[str, float]] = []
     different = 0
@@ -105,7 +105,7 @@ def measure(pairs: int, width: int, rounds: int, sample: int) -> dict[str, Any]:
 
 
 def measure_alone(pairs: int, width: int, threads: int) -> dict[str, float]:
-    """Run only our method in this process; return seconds, and the peak RSS in MiB before and after."""
+    """Rank only with our code in this process; return seconds, and the peak RSS in MiB before and after."""
     torch.set_num_threads(threads)
     image, text = embeddings(pairs, width)
     before = peak_mib()
@@ -163,7 +163,7 @@ def _rows(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _ratio(one: list[float], other: list[float]) -> float:
-    """Return the median over the rounds."""
+    """Return the median over the rounds of the ratio between two measurements."""
     return median(a / b for a, b in zip(one, other, strict=True))
 
 

@@ -2,14 +2,14 @@
 
 Uses the demo world's captions, its Llama and the real vLLM (`make vllm-env`), at temperature 0:
 
-- `LLM.generate`: in-process on token ids; the engine's throughput without a server;
-- run-batch: vLLM's batch runner; its time for all prompts minus its time for 16, since both include loading the model;
-- bench serve: vLLM's benchmark client with `vllm serve`, with as many prompts in flight as ours;
-- ours: the flow with the same server, from the first prompt sent to the last shard written;
-- ours again: the flow when all explanations already exist.
+- `LLM.generate`: called in-process on token ids; shows the engine's throughput without a server;
+- run-batch: vLLM's batch runner; the time for 16 prompts is subtracted, because it too includes loading the model;
+- bench serve: vLLM's benchmark client with `vllm serve`, with as many concurrent prompts as our flow;
+- ours: our flow with the same server, from the first prompt sent to the last shard written;
+- ours again: our flow when all explanations already exist.
 
-The client and ours alternate, and the server's prefix cache is cleared before each, so that neither warms it for the
-other. docs/generation_performance.md has the results.
+The benchmark client and our flow alternate. The server's prefix cache is cleared before each run, so that neither
+fills it for the other. docs/generation_performance.md has the results.
 """
 
 import json
@@ -39,11 +39,11 @@ from pipeline.readers import read_pairs
 _FEW = 16  # prompts in the run-batch call that measures start-up time
 _WHOLE = "ours, whole process with Prefect's start"
 _AGAIN = "ours again, all there, whole process"
-_IN_FLIGHT = 1.5  # times max_num_seqs, like the vllm engine's default
+_IN_FLIGHT = 1.5  # multiple of max_num_seqs, as in the vllm engine's default
 
 
 class Bench:
-    """One job's prompts, and the methods under comparison for answering them. Times are wall times in seconds."""
+    """The prompts of one job, and the compared methods of generating the answers. Times are wall times in seconds."""
 
     def __init__(self, folder: Path, prompts: int, max_num_seqs: int, rounds: int) -> None:
         self.folder = folder
@@ -63,7 +63,7 @@ class Bench:
         return self.job.manifest.generation.model_dump()
 
     def manifest_with(self, engine: dict[str, Any], output: str) -> Path:
-        """Write the demo's manifest for this folder, with the given engine and output."""
+        """Write a copy of the demo's manifest for this folder with the given engine and output; return its path."""
         content = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
         content["dataset"]["root"] = str(self.folder / "world")
         content["generation"]["model"] = str(MANIFEST.parent / content["generation"]["model"])
@@ -125,7 +125,7 @@ class Bench:
 
     @property
     def in_flight(self) -> int:
-        """The number of concurrent prompts, the same for the client and ours."""
+        """The number of concurrent prompts, both of the benchmark client and of our flow."""
         return round(_IN_FLIGHT * self.settings.max_num_seqs)
 
     def ours(self, url: str, output: str) -> tuple[float, float]:
@@ -156,7 +156,7 @@ class Bench:
             self.server.stop()
 
     def _engine_flags(self) -> list[str]:
-        """Return the server's arguments without those that only a server accepts."""
+        """Return the arguments of `vllm serve` that vLLM's offline tools accept too."""
         flags = self.server._command(port=0)[3:]
         for name in ("--served-model-name", "--host", "--port"):
             where = flags.index(name)
@@ -189,7 +189,7 @@ def main(
         bench = Bench(Path(folder), prompts, max_num_seqs, rounds)
         print(f"{len(bench.chats)} prompts, {bench.in_flight} in flight", file=sys.stderr, flush=True)
         with bench.served() as url:
-            for number in range(rounds + 1):  # the first round warms the server up and is discarded
+            for number in range(rounds + 1):  # the first round only warms up the server
                 _forget_prefixes(url)
                 client = bench.client(url)
                 _forget_prefixes(url)

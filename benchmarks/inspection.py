@@ -1,7 +1,7 @@
-"""Time and memory of `entityclip inspect` on many rows: `python -m benchmarks.inspection --help`.
+"""Measures time and memory of `entityclip inspect` on many rows: `python -m benchmarks.inspection --help`.
 
-The shards are synthetic, but have the schema, footers and receipts of real ones, and texts as long as news captions and
-explanations. Each command runs in its own process. docs/inspect.md has the results.
+The shards are synthetic, but have the schema, footers and receipts of real shards, and texts as long as news captions
+and explanations. Each command runs in its own process. docs/inspect.md has the results.
 """
 
 import hashlib

@@ -54,7 +54,7 @@ class Command(NamedTuple):
 
 
 def run_command(*arguments: str, accepted: tuple[int, ...] = (0,)) -> Command:
-    """Run an `entityclip` command. Raises CalledProcessError if its exit code is not among those accepted."""
+    """Run an `entityclip` command. Raises CalledProcessError if its exit code is not in `accepted`."""
     command = [sys.executable, "-m", "flows.cli", *arguments]
     began = time.monotonic()  # the child's peak RSS starts at this process's RSS, which is smaller
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
@@ -87,18 +87,18 @@ def _cell(value: Any) -> str:
 
 
 def median_and_range(values: Sequence[float]) -> str:
-    """Format the median of some values, with their least and greatest in brackets."""
+    """Format the median of values, with their minimum and maximum in brackets."""
     return f"{_cell(median(values))} ({_cell(min(values))} to {_cell(max(values))})"
 
 
 def write_results(path: Path | None, results: Any) -> None:
-    """Write results as JSON, if a path is given."""
+    """Write results as JSON; do nothing if `path` is None."""
     if path is not None:
         write_json(path, results)
 
 
 def run_main(main: Callable[..., None]) -> None:
-    """Run a benchmark's command line; a ModelError is printed without a traceback."""
+    """Run a benchmark's command line. A ModelError is printed without a traceback."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
     try:

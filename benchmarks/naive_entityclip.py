@@ -1,7 +1,7 @@
-"""Naive implementation of MMAE and GI-ITM: every expert is computed on every token, anew in each of the four passes.
+"""Naive implementation of MMAE and GI-ITM, which computes every expert on every token again in each of the four passes.
 
-This is what the published code computes, and what `model/method/mmae.py` avoids. It serves as a baseline and as a
-reference (tests/benchmarks/test_naive_entityclip.py checks equality). Like the published code it has no padding mask.
+The published code does this too, and `model/method/mmae.py` avoids it. The naive version is a baseline and a reference
+(tests/benchmarks/test_naive_entityclip.py checks equality). Like the published code, it has no padding mask.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _GROUPS = ("image", "shared", "text")
 
 
 class Block(nn.Module):
-    """q <- q + Attn(LN1(q), LN1(kv), LN1(kv));  q <- q + MLP(LN2(q)), one head, QuickGELU."""
+    """Expert block, with one head and QuickGELU: q <- q + Attn(LN1(q), LN1(kv), LN1(kv)); q <- q + MLP(LN2(q))."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Block(nn.Module):
         self.c_fc, self.c_proj = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
     def forward(self, query: Tensor, context: Tensor) -> Tensor:
-        """Attend from `query` (B, Lq, D) to `context` (B, L, D); return (B, Lq, D)."""
+        """Attend from `query`, shape (B, Lq, D), to `context`, shape (B, L, D). The result has shape (B, Lq, D)."""
         keys = self.ln_1(context)
         x = query + self.attention(self.ln_1(query), keys, keys, need_weights=False)[0]
         hidden = self.c_fc(self.ln_2(x))
@@ -38,21 +38,21 @@ class Block(nn.Module):
 
 
 class Triples(NamedTuple):
-    """Token features of (image, caption, explanation) triples, matching or not."""
+    """Token features of (image, caption, explanation) triples, which may or may not match."""
 
     image: Tensor  # V (B, Lv, D)
     text: Tensor  # T (B, Lt, D)
-    eot: Tensor  # (B,)
+    eot: Tensor  # positions of the captions' end tokens (B,)
     explanation: Tensor  # E (B, Lt, D)
 
 
 class NaiveOutput(NamedTuple):
     """Losses and intermediate results of one step."""
 
-    losses: dict[str, Tensor]  # as StepOutput.losses
+    losses: dict[str, Tensor]  # with the keys of StepOutput.losses
     x_v: Tensor  # (B, n_v + n_s, D)
     x_t: Tensor  # (B, n_t + n_s, D)
-    match_logits: tuple[Tensor, Tensor, Tensor]  # (B, 2) each: positives, wrong texts, wrong images
+    match_logits: tuple[Tensor, Tensor, Tensor]  # for positives, wrong texts, and wrong images, each (B, 2)
 
 
 class NaiveEntityCLIP(nn.Module):
@@ -75,7 +75,7 @@ class NaiveEntityCLIP(nn.Module):
         self.full_gate, self.head = nn.Linear(2 * width, rows_v + rows_t), nn.Linear(width, 2)
 
     def forward(self, batch: Batch, negatives: HardNegatives | None = None) -> NaiveOutput:
-        """Compute L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm; draw negatives unless they are given."""
+        """Compute L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm. If `negatives` is None, they are drawn."""
         assert batch.explanations is not None and isinstance(self.clip.logit_scale, Tensor)
         scale = self.clip.logit_scale.exp()
         triples = Triples(
@@ -105,7 +105,7 @@ class NaiveEntityCLIP(nn.Module):
         return NaiveOutput(losses, x_v, x_t, (positive, wrong_text, wrong_image))
 
     def read(self, triples: Triples) -> tuple[Tensor, Tensor]:
-        """Return X_v (B, n_v + n_s, D) and X_t (B, n_t + n_s, D): one output token per expert, after computing all."""
+        """Return X_v (B, n_v + n_s, D) and X_t (B, n_t + n_s, D): one token per expert. Experts run on all tokens."""
         image, text, explanation = triples.image, triples.text, triples.explanation
         on_image = [block(image, image) for block in self._group("image")]
         on_image += [block(image, explanation) for block in self._group("shared")]
@@ -116,7 +116,7 @@ class NaiveEntityCLIP(nn.Module):
         return x_v, x_t
 
     def match(self, triples: Triples) -> Tensor:
-        """Run one pass of GI-ITM; return match logits (B, 2)."""
+        """Run one pass of GI-ITM and return match logits of shape (B, 2)."""
         x_v, x_t = self.read(triples)
         v_cls, t_eot = triples.image[:, 0], at_position(triples.text, triples.eot)
         gate = self.full_gate(torch.cat([v_cls, t_eot], dim=-1))
@@ -125,7 +125,7 @@ class NaiveEntityCLIP(nn.Module):
         return logits
 
     def parameters_of(self, model: EntityCLIP) -> Iterator[tuple[str, Tensor, Tensor, int | None]]:
-        """Yield (name, parameter, its counterpart in `model`, its index there if that one is stacked)."""
+        """Yield (name, parameter, counterpart in `model`, index); index is None unless the counterpart is stacked."""
         others = dict(model.named_parameters())
         for group in _GROUPS:
             for place, block in enumerate(self._group(group)):
@@ -148,5 +148,5 @@ def stacked_name(name: str) -> str:
 
 
 def _mix(scores: Tensor, outputs: Tensor) -> Tensor:
-    """Average outputs (B, n, D) with weights softmax(scores (B, n)); return (B, D)."""
+    """Average `outputs` (B, n, D) with the softmax of `scores` (B, n) as weights. The result has shape (B, D)."""
     return torch.einsum("bn,bnd->bd", scores.softmax(dim=-1).to(outputs.dtype), outputs)

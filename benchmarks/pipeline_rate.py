@@ -1,8 +1,8 @@
-"""The cost of the pipeline without an LLM: `python -m benchmarks.pipeline_rate --help`.
+"""Measures the cost of the pipeline without an LLM: `python -m benchmarks.pipeline_rate --help`.
 
-Measures three runs with an engine that answers instantly, each in its own process: the buckets in a plain loop without
-Prefect, the real flow generating every row, and the flow again when all rows exist. The rate is rows per second,
-including planning but not Prefect's start; the peak excludes Prefect's temporary server and the judge's process.
+Three runs use an engine that answers instantly, each in its own process: all buckets in a plain loop without Prefect,
+the real flow generating every row, and the flow again when all rows exist. Rates, in rows per second, include planning
+but not Prefect's start. Peak memory excludes Prefect's temporary server and the judge's process.
 `--profile` profiles the first flow run. docs/generation_performance.md has the results.
 """
 
@@ -31,7 +31,7 @@ _TEXTS = [" ".join(random.Random(seed).choices(_WORDS, k=58)) for seed in range(
 
 
 class InstantEngine:
-    """Answers with about 60 words that depend only on the key and start with the name Angela."""
+    """Engine whose answers are about 60 words, start with the name Angela, and depend only on the request's key."""
 
     name = "instant"
     version = "1"
@@ -52,7 +52,7 @@ class InstantEngine:
 def run_flow(manifest: Path, *, profile: bool = False) -> dict[str, float]:
     """Generate with the flow in this process; return rows, seconds and the peak RSS in MiB.
 
-    `body_seconds` lasts from opening the job until all shards are done, `flow_seconds` until the flow has returned.
+    Both times start when the job is opened. `body_seconds` ends with the last shard, `flow_seconds` with the flow.
     """
     start = time.monotonic()
     from flows import generate

@@ -1,7 +1,7 @@
-"""Time and memory of planning: `python -m benchmarks.planning --help`.
+"""Measures time and memory of planning: `python -m benchmarks.planning --help`.
 
-Reads the pairs, assigns keys and seeds, and writes the plan, as every run does at its start. Each size runs in its own
-process, with the tokenizer loaded beforehand. docs/generation_performance.md has the results.
+Planning reads the pairs, assigns keys and seeds, and writes the plan, at the start of every run. Each size has
+its own process, with the tokenizer loaded beforehand. docs/generation_performance.md has the results.
 """
 
 import tempfile

@@ -1,9 +1,9 @@
-"""The overhead of Prefect: `python -m benchmarks.prefect_overhead --help`.
+"""Measures the overhead of Prefect: `python -m benchmarks.prefect_overhead --help`.
 
-Generates shards of a few rows with an engine that answers instantly; each measurement has its own process. The buckets
-run in a plain loop, and as tasks of the real flow on a temporary server, on as many threads; the difference is the cost
-of the tasks. Finally, once all shards exist, ranges run as child runs on a real worker. API calls are counted in the
-flow's process. docs/prefect.md has the results and what they imply for the size of a shard.
+Each measurement is a process that generates shards of a few rows with an engine that answers instantly. Buckets run in
+a plain loop, and as tasks of the real flow on a temporary server with as many threads; the difference is the cost of
+the tasks. Then, when all shards exist, ranges run as child runs on a real worker. API calls are counted in the flow's
+process. docs/prefect.md has the results and what they imply for the size of a shard.
 """
 
 import os
@@ -27,14 +27,14 @@ from benchmarks.synthetic_pairs import write_dataset
 
 
 def run_counted_flow(manifest: Path) -> dict[str, float]:
-    """Generate the manifest's shards with the flow in this process; return the results of `run_flow`, and API calls."""
+    """Generate the manifest's shards with the flow in this process; return `run_flow`'s results and `api_calls`."""
     calls: Counter[str] = Counter()
     with _counted(calls):
         return {**run_flow(manifest), "api_calls": calls.total()}
 
 
 def run_children(manifest: Path, children: int) -> dict[str, float]:
-    """Run a parent with `children` child runs on a real worker when all shards exist; return seconds and API calls."""
+    """Run a parent with `children` child runs on a real worker when all shards exist; return its time and API calls."""
     calls: Counter[str] = Counter()
     from flows.generate import generate_explanations
 

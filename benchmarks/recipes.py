@@ -1,8 +1,8 @@
-"""Comparison of training recipes on the demo world's validation split: `python -m benchmarks.recipes [--seeds 2]`.
+"""Compares training recipes on the demo world's validation split: `python -m benchmarks.recipes [--seeds 2]`.
 
 Run `entityclip generate data_manifests/heraldry.yaml` first. Each recipe trains EntityCLIP for the demo's 240 steps
-with several seeds, using the overrides in `BASE` and its own, and is judged by the best validation mean recall, which
-also selects checkpoints in training. The test split is not used. A run takes about a minute on one core.
+with several seeds, using the overrides in `BASE` and those of the recipe. It is judged by the best validation mean
+recall, which also selects checkpoints. The test split is not used. A run takes about a minute on one core.
 docs/training.md has the results.
 """
 

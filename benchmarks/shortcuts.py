@@ -1,4 +1,4 @@
-"""Shortcuts that solve MMAE and GI-ITM on the demo world: `python -m benchmarks.shortcuts`.
+"""Examines shortcuts that solve MMAE and GI-ITM on the demo world: `python -m benchmarks.shortcuts`.
 
 Run `entityclip generate data_manifests/heraldry.yaml` first. Trains EntityCLIP with the demo's settings, keeps the
 state after every 30th step, and probes each state on pairs of the validation split (`model.method.probes`): MMAE's loss
@@ -37,7 +37,7 @@ _EVERY, _BATCHES = 30, 8
 
 
 def probe(settings: TrainSettings, state: Path, batch_size: int) -> dict[str, Any]:
-    """Probe a saved state; return means over batches of the validation split."""
+    """Probe a saved state and return the mean results over batches of the validation split."""
     towers = load_towers(settings.towers)
     model = EntityCLIP(towers.clip, settings.method)
     model.load_state_dict(load_file(state / "model.safetensors"))

@@ -1,4 +1,4 @@
-"""The training steps that the benchmarks compare, with random weights and inputs of given sizes, and their costs."""
+"""Builds the training steps to compare, with random weights and inputs of given sizes, and measures their costs."""
 
 import time
 from collections.abc import Callable
@@ -46,10 +46,10 @@ class Workload:
 
     model: str = "ViT-B-32"  # an open_clip name
     batch: int = 16
-    context_length: int | None = None  # padded length of texts; None: the model's own
+    context_length: int | None = None  # padded length of texts; None: the model's default
     caption_tokens: int = 40  # the longest caption, including its end token
     explanation_tokens: int = 77
-    bf16: bool = False  # autocast; else fp32
+    bf16: bool = False  # bf16 autocast if True, fp32 otherwise
     device: str = "cpu"
     threads: int = 1
 
@@ -58,23 +58,23 @@ class Workload:
         return f"{'bf16 autocast' if self.bf16 else 'fp32'}, {where}"
 
     def now(self) -> float:
-        """Return seconds: this process's CPU time on a CPU, wall time after a synchronisation on a GPU."""
+        """Return the time in seconds: this process's CPU time on a CPU, or wall time after synchronising with a GPU."""
         if self.device == "cuda":
             torch.cuda.synchronize()
             return time.perf_counter()
         return time.process_time()
 
     def peak_bytes(self) -> int:
-        """Return the peak memory of this process: RSS on a CPU, torch's allocator on a GPU."""
+        """Return the peak memory of this process: the peak RSS on a CPU, or the peak of torch's allocator on a GPU."""
         return torch.cuda.max_memory_allocated() if self.device == "cuda" else int(peak_mib() * 2**20)
 
 
 class Steps:
     """Step variants that share one CLIP; `losses[variant]()` runs a variant's forward pass and returns its loss.
 
-    Both baselines use open_clip's `encode_image` and `encode_text`; the explanation enters the loss as
-    VTC(V_cls, E_eot), so that it gets gradients too. EntityCLIP has its default settings and draws negatives within
-    the step.
+    `PLAIN` and `EXPLANATION` use open_clip's `encode_image` and `encode_text`. `EXPLANATION` adds VTC(V_cls, E_eot) to
+    the loss, so that gradients reach the explanation too. EntityCLIP has its default settings and draws negatives
+    within the step.
     """
 
     def __init__(self, work: Workload, variants: list[Variant]) -> None:

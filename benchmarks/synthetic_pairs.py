@@ -1,4 +1,4 @@
-"""Cheap synthetic datasets of any size: news-like captions, a few pictures, and a manifest."""
+"""Writes synthetic datasets of any size: news-like captions, a few pictures, and a manifest."""
 
 import json
 import random
@@ -21,10 +21,10 @@ _NAMES = ["Angela", "Barack", "Carla", "Diego", "Emma", "Fatima", "Goran", "Hana
 def write_dataset(
     folder: Path, rows: int, *, rows_per_shard: int, check_images: bool = False, visualnews: bool = False
 ) -> Path:
-    """Write `rows` distinct pairs of about 25 words and a manifest, and return the manifest's path.
+    """Write `rows` distinct pairs, with captions of about 25 words, and a manifest; return the manifest's path.
 
-    The pairs share a few pictures (400 x 300 JPEGs). With `visualnews` they are written as a data.json in VisualNews'
-    format, and the images that it names do not exist.
+    The pairs share a few pictures (400 x 300 JPEGs). With `visualnews`, they are written as a data.json in
+    VisualNews' format, and the images that this file names do not exist.
     """
     rng = random.Random(0)
     (folder / "images").mkdir(parents=True, exist_ok=True)

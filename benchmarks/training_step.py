@@ -1,8 +1,8 @@
-"""Time of training steps: `python -m benchmarks.training_step --help`.
+"""Measures the time of training steps: `python -m benchmarks.training_step --help`.
 
-The steps alternate in one process, so that a busy machine slows all of them equally. Reports median times over the
-rounds, and median ratios to the step with the explanation encoded, each taken within a round. Time is the process's CPU
-time on a CPU, wall time between synchronisations on a GPU. docs/performance.md has the results.
+The steps alternate in one process, so that a busy machine slows all of them equally. Reports the median time over the
+rounds, and the median ratio to the same round's step "+ explanation encoded". Time is the process's CPU time on a CPU,
+and wall time between synchronisations on a GPU. docs/performance.md has the results.
 """
 
 import logging
@@ -19,7 +19,7 @@ from benchmarks.measuring import JsonPath, in_process, median_and_range, run_mai
 from benchmarks.steps import BASELINE, Bf16, Device, Flops, ModelName, Steps, Threads, Variant, Workload, peak_memory
 from model.distributed.device import choose_device
 
-# dense bf16, from the manufacturers' data sheets
+# peak rates of dense bf16 products, from the manufacturers' data sheets
 _PEAK_TFLOPS = {"NVIDIA H200": 989.5, "NVIDIA H100 80GB HBM3": 989.5, "NVIDIA A100-SXM4-80GB": 312.0}
 
 
@@ -62,7 +62,7 @@ def run_rounds(work: Workload, names: list[Name], rounds: int, warmup: int) -> d
 def summarise(
     taken: dict[Name, list[Seconds]], flops: dict[Variant, Flops], memory: dict[Name, int], peak: float | None
 ) -> list[dict[str, Any]]:
-    """Return one record per row; `peak` is in FLOP/s. Ratios are to the same round's step with explanation encoded."""
+    """Return one record per named step. `peak` is in FLOP/s. Ratios compare with the same round's `BASELINE` step."""
     records = []
     for name, steps in taken.items():
         seconds = [step.gradients for step in steps]

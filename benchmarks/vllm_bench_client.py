@@ -1,4 +1,4 @@
-"""`vllm bench serve` in vLLM's environment, without pandas; started by benchmarks/generation.py."""
+"""Runs `vllm bench serve` in vLLM's environment without needing pandas. Started by benchmarks/generation.py."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ def _load_data(self: Any) -> None:
 
 
 def main() -> None:
-    """Run the client with the arguments from the command line."""
+    """Run the benchmark client with the arguments from the command line."""
     from vllm.benchmarks.datasets.datasets import CustomDataset
     from vllm.benchmarks.serve import add_cli_args, main as bench_serve
 

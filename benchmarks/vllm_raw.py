@@ -1,4 +1,4 @@
-"""`LLM.generate` on prompts given as token ids, in vLLM's own environment. Started by benchmarks/generation.py.
+"""Times `LLM.generate` on prompts of token ids, in vLLM's own environment. Started by benchmarks/generation.py.
 
     python vllm_raw.py PROMPTS.json ENGINE_ARGUMENT...
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Load the engine, then time each round after clearing the prefix cache."""
+    """Load the engine, then time each round; the prefix cache is cleared before each."""
     from vllm import LLM, SamplingParams
     from vllm.engine.arg_utils import EngineArgs
     from vllm.utils.argparse_utils import FlexibleArgumentParser

@@ -1,4 +1,4 @@
-"""Defines the layers of the code base and draws them to docs/architecture.svg: `python -m docs.architecture`.
+"""Defines the layers of the code base. `python -m docs.architecture` draws them to docs/architecture.svg.
 
 tests/test_architecture.py checks every import against the layers.
 """
@@ -38,7 +38,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["errors", "rng", "code_version", "worker_process"],
     ],
 }
-# The units that turn a caption into a row of a shard, then those that turn rows into steps and metrics, both in order.
+# In order: the units that turn a caption into a row of a shard, and those that turn rows into steps and metrics.
 CAPTION = ["manifest", "readers", "plan", "engines", "judge", "generation", "shards"]
 BATCH = ["data", "training", "method", "clip", "checkpoints", "evaluation", "report"]
 _PICTURE = Path(__file__).with_name("architecture.svg")
@@ -51,7 +51,7 @@ _STYLE = (
 
 
 def picture() -> str:
-    """Return the diagram as SVG: flows above pipeline and model, the contract at the bottom."""
+    """Draw the layers as SVG, with flows above pipeline and model, and the contract at the bottom."""
     half = (_WIDTH - 3 * _PAD) / 2
     top = _height("flows") + 2 * _PAD
     middle = max(_height("pipeline"), _height("model"))

@@ -1,4 +1,4 @@
-"""Generates docs/manifest.md and docs/training_settings.md from field descriptions: `python -m docs.reference`."""
+"""Generates docs/manifest.md and docs/training_settings.md from field descriptions (`python -m docs.reference`)."""
 
 import json
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ _NAMES = {str: "text", int: "whole number", float: "number", bool: "true or fals
 
 
 def section(title: str, model: type[BaseModel]) -> Iterator[str]:
-    """Yield a section's Markdown lines: the heading, the first line of the model's docstring, a table of its fields."""
+    """Yield the Markdown lines on a Pydantic model: heading, first line of its docstring, and table of its fields."""
     yield f"## {title}\n"
     yield f"{(model.__doc__ or '').strip().splitlines()[0]}\n"
     yield "| field | type | default | meaning |\n|---|---|---|---|"

@@ -1,8 +1,8 @@
 """Thin Prefect flows over `pipeline` and `model`, and the `entityclip` command.
 
-Importing this package prepares the environment before Prefect is imported; variables that the user has set win. It
-disables telemetry, creates Prefect's home, and allows a temporary server minutes to start (Prefect's default of 20 s
-is too short with a cold disk or a slow CPU).
+Importing this package creates Prefect's home folder and, before Prefect is imported, sets environment variables unless
+the user has set them. They disable telemetry and give a temporary server five minutes to start: Prefect's default of
+20 s is too short with a cold disk or a slow CPU.
 """
 
 import os

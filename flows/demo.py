@@ -27,17 +27,17 @@ def run_demo(
     manifest: Path = MANIFEST,
     config: Path = CONFIG,
 ) -> Report:
-    """Generate explanations, train all arms on them with the same budget, evaluate, and write the report.
+    """Generate explanations, train all arms on them with the same budget, evaluate the arms, and write the report.
 
-    Finished work is reused: explanations by their keys, runs by their settings and shards. Interrupted training runs
-    resume from their last saved state.
+    Finished work is reused: explanations with the same keys, and runs with the same settings and shards. Interrupted
+    training runs resume from their last saved state.
 
     Args:
-        stages: runs the stages, as Prefect flows or without Prefect.
+        stages: functions that run the stages, as Prefect flows or without Prefect.
         engine: engine that generates the explanations.
-        out: run folder; by default `runs/heraldry`, or `runs/heraldry-vllm` for vLLM.
-        manifest: dataset and generation settings; by default those of the shipped demo world.
-        config: training settings shared by all arms.
+        out: run folder. Default: `runs/heraldry`, or `runs/heraldry-vllm` if the engine is vLLM.
+        manifest: YAML file with dataset and generation settings. Default: the shipped manifest of the demo world.
+        config: YAML file with the training settings shared by all arms.
     """
     name = "heraldry" if engine == "transformers" else f"heraldry-{engine}"
     out = out.resolve() if out else PROJECT / "runs" / name

@@ -25,9 +25,9 @@ def evaluate_entityclip(
 
     Args:
         run: folder of a training run; may be relative to the project's root.
-        splits: splits to evaluate on; by default the test split of the run's settings.
-        explanations: shards to use instead of those in the run's settings (an imported checkpoint has none); may be
-            relative to the project's root.
+        splits: names of the splits to evaluate on. Default: the test split in the run's settings.
+        explanations: folder of shards to use instead of the one in the run's settings (needed for an imported
+            checkpoint, whose settings name none); may be relative to the project's root.
         allow_partial: accept incomplete explanations.
         nproc: number of processes on this machine that share the encoding, each with its own GPU if there are GPUs.
     """

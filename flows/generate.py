@@ -31,7 +31,7 @@ def generate_explanations(
     Args:
         manifest: YAML file that names dataset, model, prompt and sampling; may be relative to the project's root.
         limit: generate for the first `limit` pairs only; existing explanations for other pairs are kept.
-        engine: engine to use instead of the manifest's, with its default settings.
+        engine: engine to use, with its default settings, instead of the engine in the manifest.
         output: folder (may be relative to the project's root) or URL to use instead of the manifest's output.
         redo: statuses of rows to generate again, such as `truncated,error`.
         redo_max_tokens: maximum length of the regenerated explanations, in tokens.

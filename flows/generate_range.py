@@ -25,14 +25,14 @@ def generate_range(
     redo: RedoStatuses | None = None,
     redo_max_tokens: Positive | None = None,
 ) -> GenerationSummary:
-    """Generate the shards `first` to `last` (inclusive) of a manifest's dataset.
+    """Generate the shards `first` to `last` (inclusive) of the dataset in a manifest.
 
     Args:
         manifest: YAML file that names dataset, model, prompt and sampling; may be relative to the project's root.
         first: number of the first shard, counted from 0.
         last: number of the last shard.
         limit: generate for the first `limit` pairs of the whole dataset only.
-        engine: engine to use instead of the manifest's, with its default settings.
+        engine: engine to use, with its default settings, instead of the engine in the manifest.
         output: folder (may be relative to the project's root) or URL to use instead of the manifest's output.
         redo: statuses of rows to generate again, such as `truncated,error`.
         redo_max_tokens: maximum length of the regenerated explanations, in tokens.

@@ -1,4 +1,4 @@
-"""Setup for reproducing the paper's tables on one of its benchmarks: manifest, settings, arms, run folders."""
+"""Prepares the reproduction of the paper's table on a benchmark: manifest, settings, arms and run folders."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from flows.project_paths import MANIFESTS, copy_shipped_manifests
 from pipeline.errors import PipelineError
 from pipeline.manifest.manifest import load_manifest
 
-# The arms differ only in the method. The bridge is ours, not the paper's.
+# The arms differ only in the method. The bridge is our addition; the paper does not have it.
 PAPER_ARMS = {
     "plain CLIP": only(),
     "MMAE only": only(mmae=True),
@@ -31,7 +31,7 @@ _RELEASED = {
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A benchmark, and the folder for its results, which also holds its manifest and training settings."""
+    """A benchmark to reproduce. `folder` holds the results, the manifest and the training settings."""
 
     benchmark: str
     folder: Path
@@ -67,13 +67,13 @@ class Reproduction:
         _write(self.manifest, manifest)
 
     def write_config(self, explanations: Path) -> None:
-        """Write the authors' training settings for these shards, which use every pair that has an explanation."""
+        """Write the authors' training settings for these shards; training uses every pair that has an explanation."""
         data = {"explanations": str(explanations), "statuses": list(EXPLAINED)}
         _write(self.config, {"preset": _PRESETS[self.benchmark], "data": data})
 
 
 def open_reproduction(benchmark: str, root: Path, out: Path) -> Reproduction:
-    """Return the reproduction of a benchmark, with results in the folder `out`.
+    """Return the reproduction of a benchmark whose results are in the folder `out`.
 
     Raises:
         PipelineError: there is no such benchmark, or `root` is not a folder.

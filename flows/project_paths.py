@@ -1,4 +1,4 @@
-"""Resolves paths in flow parameters against the project's root, whatever a worker's working directory is.
+"""Resolves paths in flow parameters against the project's root, independently of a worker's working directory.
 
 The command line resolves its arguments against the user's working directory before it calls a flow.
 """
@@ -48,7 +48,7 @@ def copy_shipped_manifests() -> None:
 
 
 def shipped_manifest(name: Path) -> Path:
-    """Return the shipped manifest for a name such as `n24news`; any other path, or an existing one, stays the same."""
+    """Return the path of the shipped manifest named, for example, `n24news`; return any other path unchanged."""
     shipped = MANIFESTS / f"{name}.yaml"
     if len(name.parts) != 1 or name.suffix or name.exists() or name.is_absolute():
         return name
@@ -57,7 +57,7 @@ def shipped_manifest(name: Path) -> Path:
 
 
 def enter_project() -> dict[str, str]:
-    """Change to the project installed on the worker; every deployment runs this as its pull step (prefect.yaml)."""
+    """Change the working directory to the project on the worker. Deployments' pull step (prefect.yaml) calls this."""
     os.chdir(PROJECT)
     return {"directory": str(PROJECT)}
 
@@ -78,7 +78,7 @@ def _absolute(override: str, folder: Path) -> str:
 
 
 def naming_the_manifest(message: str, explanations: Path | str) -> str:
-    """Replace MANIFEST in a message with the project's manifest whose output is `explanations`, if there is one."""
+    """Replace the word MANIFEST in a message with the path of the project's manifest that writes to `explanations`."""
     if _PLACEHOLDER not in message:
         return message
     for path in sorted(MANIFESTS.glob("*.yaml")):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> "Report":
-    """Write the page, then print its verdict and the paths of the files written.
+    """Write the report page, then print its verdict and the paths of the files written.
 
     Raises:
         ModelError: a folder contains nothing to report on, or the page cannot be written to `out`.
@@ -26,7 +26,7 @@ def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> "Repo
             )
     folders = [Path(run) for run in runs]
     sources = find_sources(folders)
-    # next to shards, the name starts with an underscore so that dataset readers skip the file
+    # a page next to shards is named with a leading underscore, so that dataset readers skip it
     name = "_report.html" if has_shards(folders[0]) else "report.html"
     path = (out or folders[0] / name).absolute()
     if path.is_dir():

@@ -1,4 +1,4 @@
-"""Reproduces the paper's tables on one of its benchmarks; if called again, it resumes."""
+"""Reproduces the paper's table on one of its benchmarks. A repeated call resumes."""
 
 import json
 from pathlib import Path
@@ -31,16 +31,16 @@ def reproduce(
     overrides: list[str] | None = None,
     force: bool = False,
 ) -> ArmsTable:
-    """Check the data, import or generate explanations, train each arm with each seed, evaluate, and write the table.
+    """Check the data, import or generate explanations, train and evaluate each arm with each seed, write the table.
 
     Args:
-        stages: runs the stages, as Prefect flows or without Prefect.
+        stages: functions that run the stages, as Prefect flows or without Prefect.
         benchmark: n24news, visualnews or goodnews.
         root: folder with the benchmark's published files; released explanations found there are imported.
         out: folder for all results.
         seeds: training seeds, the same for all arms.
         generate: whether to generate explanations even if there are released ones.
-        manifest: manifest from which to take model, prompt and engine, instead of the shipped one.
+        manifest: manifest whose model, prompt and engine are used. Default: the benchmark's shipped manifest.
         overrides: overrides of training settings, applied to all arms, such as `optim.epochs=1`.
         force: whether to continue even if the check finds errors.
 
@@ -56,7 +56,7 @@ def reproduce(
     partial = [] if complete else ["data.allow_partial=true"]
     changed = {arm: [*method, *(overrides or []), *partial] for arm, method in PAPER_ARMS.items()}
     overridden = {(arm, seed): [*changed[arm], f"seed={seed}"] for seed in seeds for arm in PAPER_ARMS}
-    # all loaded here so that errors are reported before the first run
+    # load all settings here, so that errors are reported before the first run
     settings = {key: load_settings(reproduction.config, values) for key, values in overridden.items()}
     measured: dict[str, dict[int, Any]] = {arm: {} for arm in PAPER_ARMS}
     for (arm, seed), wanted in settings.items():
@@ -95,7 +95,7 @@ def _check(reproduction: Reproduction, *, generation: bool, force: bool) -> None
 
 
 def _explain(stages: Stages, reproduction: Reproduction, released: list[Path]) -> tuple[Path, bool]:
-    """Import or generate explanations; return the folder of shards, and whether every pair has a row."""
+    """Import the `released` explanations or generate new ones; return their folder and whether every pair has a row."""
     console.rule("explanations", align="left")
     if not released:
         show_generation(stages.generate(reproduction.manifest))

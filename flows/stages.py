@@ -1,6 +1,6 @@
-"""The stages of a run without Prefect: generate, train, evaluate.
+"""Defines the three stages of a run as plain functions, without Prefect: generate, train, evaluate.
 
-The flows of the same names call these; the command line calls them directly if no Prefect server is configured.
+The flows call these functions. If no Prefect server is configured, the command line calls them directly.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # each stage imports only what it needs: torch takes seconds
 
 @dataclass(frozen=True)
 class Stages:
-    """The three stages, as plain functions or as flows; both take the parameters of the functions below."""
+    """The three stages, as plain functions or as flows. Both kinds have the parameters of this module's functions."""
 
     generate: "Callable[..., GenerationSummary]"
     train: "Callable[..., TrainResult]"
@@ -56,10 +56,10 @@ def train(
     """Train a run; `flows.train.train_entityclip` documents the parameters.
 
     Args:
-        on_step: called after every step with its number, the number of steps and the losses.
+        on_step: function called after every step with the step's number, the total number of steps, and the losses.
 
     Raises:
-        Stopped: SIGTERM came; the state is saved.
+        Stopped: training received SIGTERM and has saved its state.
     """
     from model.errors import ModelError
     from model.launch.train import train_in_processes
@@ -79,9 +79,9 @@ def train_unless_finished(
     allow_partial: bool = False,
     nproc: int = 1,
 ) -> "TrainResult | None":
-    """Train with `train_stage`, replacing a run that has other settings or shards.
+    """Train with `train_stage`. An existing run with different settings or shards is replaced.
 
-    Return None if the run is already finished with these settings on these shards.
+    Return None if the run is already finished with these settings and shards.
     """
     from model.training.run_dir import can_go_on, is_finished
 

@@ -25,7 +25,7 @@ def train_entityclip(
     allow_partial: bool = False,
     nproc: Positive = 1,
 ) -> TrainResult:
-    """Train EntityCLIP, or plain CLIP if all of its modules are disabled, on explanation shards.
+    """Train EntityCLIP on explanation shards, or plain CLIP if the settings disable all of EntityCLIP's modules.
 
     An unfinished run in the folder resumes from its last saved state. On SIGTERM, the run saves its state and ends as
     cancelled.

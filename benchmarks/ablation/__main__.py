@@ -1,7 +1,7 @@
 """Ablation of the method on heraldry worlds: `python -m benchmarks.ablation [--quick | --confirm | --harder]`.
 
-Arms get the same number of steps, or the same number of operations; each arm's learning rate is selected on validation
-from the same grid. Running it again resumes. docs/ablation.md describes the design and the results.
+All arms get the same number of steps, or the same number of operations. Each arm's learning rate is selected by
+validation from the same grid. Running the command again resumes. docs/ablation.md describes the design and the results.
 """
 
 from pathlib import Path

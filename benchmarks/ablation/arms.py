@@ -1,4 +1,4 @@
-"""The arms of the ablation: the method's parts, and controls with explanations that cannot help."""
+"""Defines the arms of the ablation: the method's parts, and controls with explanations that cannot help."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,10 +15,10 @@ class Arm:
 
     Attributes:
         method: overrides of training settings.
-        explanations: "generated": written by the demo's LLM for the pair's caption; "others": those of different pairs,
-            a control in which no gain can come from their content; "oracle": the encyclopedia's text, which has no LLM
-            errors.
-        like: for arms that are not tuned themselves, the name of the arm whose learning rate they use.
+        explanations: "generated" uses the text that the demo's LLM wrote for the pair's caption. "oracle" uses the
+            encyclopedia's text, which has no LLM errors. "others" is a control: it uses the LLM's text for a different
+            pair, so that no gain can come from the text's content.
+        like: name of the arm whose learning rate is used; None if this arm is tuned itself.
     """
 
     name: str
@@ -43,4 +43,4 @@ CONTROLS = tuple(
     Arm(f"{arm.name}, others' explanations", arm.method, "others", like=arm.name) for arm in TUNED if arm is not PLAIN
 )
 ORACLES = (Arm(f"{ANCHORS.name}, oracle's explanations", ANCHORS.method, "oracle", like=ANCHORS.name),)
-OTHER_CHECKPOINT = (PLAIN, ENTITYCLIP, BOTH, ANCHORS)  # the arms that are also trained from the second checkpoint
+OTHER_CHECKPOINT = (PLAIN, ENTITYCLIP, BOTH, ANCHORS)  # arms that are also trained from a second initial CLIP

@@ -1,7 +1,7 @@
-"""Evaluates the same runs with explanations instead of captions as queries, for houses unseen in training.
+"""Evaluates the ablation's runs with explanations instead of captions as queries, for houses unseen in training.
 
 No method can teach a text tower a name that is not in its training data, but an explanation describes what to look for.
-Every picture of the same houses counts as a correct answer.
+Every picture that shows the query's houses counts as a correct answer.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ CAPTION, EXPLANATION = "asked by caption", "asked by explanation"
 
 
 def found_by(run: Run, pools: Sequence[str]) -> dict[str, dict[str, Tensor]]:
-    """Return each query's contribution to the mean recall, by kind of query and pool, from the saved embeddings."""
+    """Return, by kind of query and pool, each query's contribution to mean recall, computed from saved embeddings."""
     embeddings = load_embeddings(run.folder, "test")
     houses = [frozenset(run.world.shots[row_id].houses) for row_id in embeddings.ids]
     numbers = {each: number for number, each in enumerate(dict.fromkeys(houses))}
@@ -34,7 +34,7 @@ def found_by(run: Run, pools: Sequence[str]) -> dict[str, dict[str, Tensor]]:
 
 
 def _explanations(run: Run, ids: Sequence[str]) -> Tensor:
-    """Embed the explanations generated for these test pairs: (N, D) fp32, L2-normalised."""
+    """Embed the explanations generated for these test pairs. Returns L2-normalised fp32 vectors of shape (N, D)."""
     towers = load_trained_towers(run.folder)
     rows = read_split(run.world.explanations("generated"), "test", statuses=None)
     triples = TripleDataset(rows, towers, explanations=True)

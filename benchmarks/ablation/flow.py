@@ -1,6 +1,6 @@
-"""The ablation's flow: builds models and worlds, selects learning rates, completes the final runs, writes tables.
+"""Runs the ablation: builds models and worlds, selects learning rates, completes the final runs, writes tables.
 
-Running it again resumes.
+A repeated call resumes.
 """
 
 import os
@@ -32,12 +32,12 @@ def ablate(
 ) -> list[RowResult]:
     """Compare the method's parts on heraldry worlds, and write SIZE.md, SIZE.csv and SIZE.png.
 
-    Sizes with `explained` also write SIZE-explained.md etc., for the same runs with explanations as queries.
+    If the size is `explained`, also write SIZE-explained.* for the same runs with explanations as queries.
 
     Args:
         out: folder for all results, shared by the sizes; a relative path is resolved against the project folder.
         size: the extent of the comparison, as described in docs/ablation.md.
-        workers: concurrent runs; by default one per core.
+        workers: number of concurrent runs. Default: one per core.
 
     Raises:
         ModelError: some runs failed; all other runs are complete.
@@ -76,7 +76,7 @@ def ablate(
 def _results(
     plan: Plan, runs: Mapping[Row, Mapping[tuple[int, int], Run]], found: Mapping[Row, Found]
 ) -> list[RowResult]:
-    """Return the rows' results, with gains over plain CLIP with the same checkpoint and budget."""
+    """Return the results of all rows, with gains relative to plain CLIP with the same checkpoint and budget."""
     plain = {row: found[replace(row, arm=PLAIN)] for row in runs if row.arm != PLAIN}
     return [row_result(row, runs[row], found[row], plain.get(row), plan.flops[row.arm.name]) for row in runs]
 

@@ -38,16 +38,16 @@ class Size:
         editions: editions of the worlds whose results are reported.
         seeds: training seeds, the same for all arms.
         tuning_editions: editions of the worlds on which learning rates are selected.
-        tuning_seeds: training seeds for selecting learning rates; if empty, the first of `lrs` is used.
+        tuning_seeds: training seeds for selecting learning rates; if empty, the first of `lrs` is used without tuning.
         lrs: learning rates to select from.
-        steps: number of steps, of every arm at equal steps, and of `costliest` at equal compute.
-        arms: arms trained with equal steps.
-        compute_arms: arms trained with equal compute.
-        costliest: the arm whose operations define the equal-compute budget.
-        other_checkpoint: seed of the second initial CLIP; None uses only the shipped one.
+        steps: number of training steps, of every arm at equal steps, and of `costliest` at equal compute.
+        arms: arms compared at equal steps.
+        compute_arms: arms compared at equal compute, that is, with equal numbers of operations.
+        costliest: arm whose number of operations in `steps` steps is the equal-compute budget.
+        other_checkpoint: seed of the second initial CLIP; with None, only the shipped CLIP is used.
         world: overrides of `WorldSettings`.
-        pools: pools of houses (the topics of the pairs), each reported separately.
-        explained: also evaluate with explanations as queries, in a separate table.
+        pools: pools of houses to report separately; a pair's pool is stored as its topic.
+        explained: whether to evaluate also with explanations as queries, and write a separate table.
     """
 
     name: str
@@ -103,7 +103,7 @@ SIZES = {size.name: size for size in (FULL, QUICK, CONFIRMATION, HARDER)}
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the results table: one initial checkpoint, budget and arm, over all worlds and seeds."""
+    """A row of the results table, which covers all worlds and seeds of one initial checkpoint, budget and arm."""
 
     checkpoint: int
     budget: Budget
@@ -112,7 +112,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of one size, stored below `root`; `flops` is the number of operations per step, by arm."""
+    """All runs of one size, stored below `root`. `flops` is the number of operations per step, by arm name."""
 
     root: Path
     size: Size
@@ -129,7 +129,7 @@ class Plan:
 
     @property
     def checkpoints(self) -> dict[int, Path]:
-        """Folders of the initial CLIPs by seed; 0 is the shipped one."""
+        """Folders of the initial CLIPs by seed; seed 0 is the shipped CLIP."""
         other = self.size.other_checkpoint
         return {0: SHIPPED / "clip"} | ({} if other is None else {other: self.root / f"clip-{other}"})
 
@@ -142,7 +142,7 @@ class Plan:
         return rows
 
     def counted(self) -> "Plan":
-        """Return a copy with each arm's operations per step, counted on its own batches; the worlds must exist."""
+        """Return a copy with each arm's operations per step, counted on the arm's batches. The worlds must exist."""
         arms = {arm.name: arm for arm in (*self.size.arms, *self.size.compute_arms, self.size.costliest)}
         world, clip, seed = self.worlds[0], self.checkpoints[0], self.size.seeds[0]
         runs = [Run(self.root, "final", world, 0, clip, arm, self.size.steps, 1e-3, seed) for arm in arms.values()]
@@ -166,7 +166,7 @@ class Plan:
         }
 
     def best_lr(self, arm: Arm) -> float:
-        """Return the learning rate whose tuning runs have the best mean validation recall; all budgets share it."""
+        """Return the learning rate whose tuning runs have the best mean validation recall; all budgets use it."""
         if not self.size.tuning_seeds:
             return self.size.lrs[0]
         row = next(row for row in self.rows if row.arm.name == (arm.like or arm.name))

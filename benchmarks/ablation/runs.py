@@ -1,4 +1,4 @@
-"""A training run of the ablation: its folder, its settings, and how to complete it."""
+"""Defines a training run of the ablation: its folder, its settings, and how to complete it."""
 
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -27,9 +27,9 @@ class Run:
 
     Attributes:
         stage: "tune" runs select learning rates on validation and never use the test split; "final" runs are reported.
-        checkpoint: seed of the initial CLIP; 0 is the shipped one.
+        checkpoint: seed of the initial CLIP; seed 0 is the shipped CLIP.
         clip: folder of the initial CLIP.
-        steps: number of optimiser steps; budgets with the same number share the run.
+        steps: number of optimiser steps; budgets with the same number of steps share the run.
     """
 
     root: Path
@@ -69,7 +69,7 @@ class Run:
         return is_finished(self.folder, settings) and (self.stage == "tune" or is_measured(self.folder, settings))
 
     def complete(self) -> None:
-        """Train, evaluate on the test split if it is a final run, and log the output to a file next to the folder.
+        """Train the run and, if its stage is "final", evaluate it on the test split. Log the output next to its folder.
 
         Raises ModelError as training and evaluation do.
         """
@@ -83,7 +83,7 @@ class Run:
                 evaluate(self.folder)
 
     def hits(self, pools: Sequence[str]) -> dict[str, Tensor]:
-        """Return each test pair's contribution to mean recall, by pool; no two pairs share an image or a caption.
+        """Return, by pool, each test pair's contribution to mean recall. No two pairs may share an image or a caption.
 
         Raises ModelError if the run was not evaluated.
         """
@@ -92,6 +92,6 @@ class Run:
         return self.by_pool(embeddings.ids, hits(embeddings, Groups(image=pairs, caption=pairs)), pools)
 
     def by_pool(self, ids: Sequence[str], values: Tensor, pools: Sequence[str]) -> dict[str, Tensor]:
-        """Split values of test pairs, given with their ids, by the pools of the pairs."""
+        """Split `values`, one per test pair in `ids`, by the pools of the pairs."""
         owners = self.world.pools
         return {pool: values[[place for place, row_id in enumerate(ids) if owners[row_id] == pool]] for pool in pools}

@@ -1,6 +1,6 @@
-"""Executes many small runs concurrently in separate processes; failed runs are reported at the end.
+"""Executes many small runs concurrently in separate processes, and reports failed runs at the end.
 
-Stopping the command stops all runs: complete runs are kept, and the next call repeats interrupted ones.
+Stopping the command stops all runs. Complete runs are kept, and the next call repeats interrupted runs.
 """
 
 import multiprocessing
@@ -16,12 +16,12 @@ from entityclip.contract.progress import Progress
 from model.errors import ModelError
 from model.worker_process import end_with_parent
 
-if TYPE_CHECKING:  # worker processes import this module, and `runs` only on receiving one
+if TYPE_CHECKING:  # worker processes import `runs` only when they receive a run
     from benchmarks.ablation.runs import Run
 
 
 def complete_runs(runs: "Sequence[Run]", workers: int, title: str) -> None:
-    """Complete the runs that are not complete yet.
+    """Complete the runs that are not complete yet, skipping duplicates.
 
     Raises:
         ModelError: some runs failed (raised after all others have ended), or a process was killed.

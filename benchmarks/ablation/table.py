@@ -1,4 +1,4 @@
-"""The ablation's results as Markdown, CSV and a plot."""
+"""Formats the ablation's results as Markdown, CSV and a plot."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from entityclip.contract.atomic_files import written_whole
 from model.evaluation.compare import Comparison, paired_difference
 
 _PANELS_ACROSS = 3
-Found = Mapping[tuple[int, int], Mapping[str, Tensor]]  # by world and seed, then pool: queries' shares of mean recall
+Found = Mapping[tuple[int, int], Mapping[str, Tensor]]  # [world, seed][pool]: each query's contribution to mean recall
 _COLUMNS = ("checkpoint", "budget", "arm", "lr", "steps", "GFLOP a step", "runs")
 
 
@@ -46,7 +46,7 @@ class RowResult:
     pools: dict[str, PoolResult]
 
     def named(self, way: str) -> "RowResult":
-        """Return a copy whose arm's name ends with `way`."""
+        """Return a copy with `way` appended to the arm's name."""
         arm = replace(self.row.arm, name=f"{self.row.arm.name}, {way}")
         return replace(self, row=replace(self.row, arm=arm))
 
@@ -54,10 +54,10 @@ class RowResult:
 def row_result(
     row: Row, runs: Mapping[tuple[int, int], Run], found: Found, baseline: Found | None, flops: float | None
 ) -> RowResult:
-    """Return a row's results.
+    """Return the results of a row.
 
     Args:
-        found, baseline: results of the row's runs and of plain CLIP's; None for plain CLIP itself.
+        found, baseline: results of the row's runs and of plain CLIP's runs; `baseline` is None for plain CLIP itself.
 
     Raises:
         ModelError: the baseline was evaluated on different pairs.
@@ -146,7 +146,7 @@ def _cells(found: PoolResult) -> list[str]:
 
 
 def spread(means: Mapping[tuple[int, int], float]) -> float | None:
-    """Return the standard deviation over seeds, averaged over worlds; None if a world has a single seed."""
+    """Return the standard deviation over seeds, averaged over worlds, or None if a world has only one seed."""
     by_world: dict[int, list[float]] = {}
     for (world, _), value in means.items():
         by_world.setdefault(world, []).append(value)

@@ -1,4 +1,4 @@
-"""The ablation's worlds, each with its own houses, a language model trained on them, and its explanations."""
+"""Defines the ablation's worlds, each with its own houses, a language model trained on them, and explanations."""
 
 import json
 import os
@@ -47,12 +47,12 @@ class World:
 
     @property
     def pools(self) -> dict[str, str | None]:
-        """The pool of each pair, by pair id; it is stored as the pair's topic."""
+        """The pool of each pair's houses, by pair id. Pairs store it as their topic."""
         return {row_id: shot.pair.topic for row_id, shot in self.shots.items()}
 
     @property
     def llm(self) -> Path:
-        """The language model's folder; the shipped model covers only the first edition, without the harder sizes."""
+        """Folder of the language model. The shipped model is used for the first edition unless the world is harder."""
         return self.folder / "llama" if self._is_harder or self.edition != FIRST_EDITION else SHIPPED / "llama"
 
     @property
@@ -65,7 +65,7 @@ class World:
 
     @property
     def _is_harder(self) -> bool:
-        """True if the world's language model must be trained longer; unseen houses do not affect this."""
+        """True if the world's language model needs longer training. Unseen houses make no difference."""
         return self.settings.entities_max > 1 or self.settings.twin_houses > 0
 
     @property
@@ -73,7 +73,7 @@ class World:
         return self.folder / "manifest.yaml"
 
     def explanations(self, kind: str) -> Path:
-        """Return the folder of the oracle's or the LLM's shards; for "others", training permutes the LLM's."""
+        """Return the folder of the oracle's or the LLM's shards. For "others", training permutes the LLM's texts."""
         return self.folder / ("oracle" if kind == "oracle" else "explanations")
 
     def write_manifest(self) -> None:
@@ -89,7 +89,7 @@ class World:
         load_manifest(self.manifest)
 
     def import_oracle(self) -> None:
-        """Write shards with the encyclopedia's explanations; the wording depends on the number of the picture."""
+        """Write shards with the encyclopedia's explanations. Their wording depends on the number of the picture."""
         texts = {shot.pair.image: explain_all(shot.houses, shot.copy % len(WORDINGS)) for shot in self.shots.values()}
         file = self.folder / "oracle.json"
         with written_whole(file) as temporary:
@@ -104,17 +104,17 @@ def _shots(settings: WorldSettings) -> dict[str, Shot]:
 
 
 def build_models(worlds: list[World], checkpoints: dict[int, Path], workers: int) -> None:
-    """Build, concurrently, the worlds' language models and the CLIPs (folders by seed) that do not exist yet."""
+    """Build, concurrently, the missing language models of `worlds` and the missing CLIPs of `checkpoints` (by seed)."""
     wanted = [("llama", world.llm, world.llm_options) for world in worlds]
     wanted += [("clip", folder, ["--seed", str(seed)]) for seed, folder in checkpoints.items()]
-    missing = [job for job in wanted if not (job[1] / "BUILD.json").is_file()]  # written last
+    missing = [job for job in wanted if not (job[1] / "BUILD.json").is_file()]  # BUILD.json is written last
     with ThreadPoolExecutor(workers) as pool:
         how: dict[str, Any] = {"desc": "models", "total": len(missing), "unit": "model", "disable": None}
         list(tqdm(pool.map(lambda job: _build(*job), missing), **how))
 
 
 def _build(kind: str, folder: Path, options: list[str]) -> None:
-    """Build a model in a subprocess, and log its output to a file next to the folder."""
+    """Build a model in a subprocess, and log the output to a file next to the model's folder."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", f"benchmarks.demo_models.{kind}", str(folder), *options]
     with (folder.parent / f"{folder.name}.log").open("wb") as log:

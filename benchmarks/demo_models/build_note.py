@@ -14,7 +14,7 @@ _PACKAGES = ("torch", "open_clip_torch", "transformers", "tokenizers", "numpy", 
 def write_build_note(
     folder: Path, module: str, settings: dict[str, Any], measure: Callable[[], dict[str, Any]]
 ) -> None:
-    """Evaluate the built model, then write and print the note; call it directly after the build.
+    """Evaluate the built model, then write and print the note. Call this right after the build, in the same process.
 
     Args:
         settings: the command's options by name.

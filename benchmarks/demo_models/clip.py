@@ -23,7 +23,7 @@ from model.clip.open_clip_import import open_clip
 from pipeline.worlds.heraldry.render import SIZE
 from pipeline.worlds.heraldry.vocabulary import world_words
 
-CONTEXT_LENGTH = 40  # tokens; tests check that every text of this world fits
+CONTEXT_LENGTH = 40  # tokens; tests check that every text of the demo world fits
 PIXEL_MEAN, PIXEL_STD = 0.5, 0.5
 
 
@@ -36,7 +36,7 @@ def open_clip_config(vocabulary: int) -> dict[str, Any]:
             "text_cfg": {
                 "context_length": CONTEXT_LENGTH,
                 "vocab_size": vocabulary,
-                # for a local-dir model open_clip ignores the name and reads the tokenizer next to the weights
+                # for a local-dir model, open_clip ignores this name and reads the tokenizer next to the weights
                 "hf_tokenizer_name": ".",
                 "width": 96,
                 "heads": 3,
@@ -48,7 +48,7 @@ def open_clip_config(vocabulary: int) -> dict[str, Any]:
 
 
 def build_clip(folder: Path, *, seed: int, steps: int, batch_size: int, pairs: int, learning_rate: float) -> None:
-    """Pre-train on generic captions and write a folder for `local-dir:`.
+    """Pre-train a CLIP on generic captions and write a folder that open_clip loads as `local-dir:FOLDER`.
 
     Args:
         folder: created if missing; existing files are overwritten.
@@ -88,7 +88,7 @@ def build_clip(folder: Path, *, seed: int, steps: int, batch_size: int, pairs: i
 
 
 def to_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
-    """Convert pictures (N, 48, 48, 3) uint8 to the image tower's input (N, 3, 48, 48), as its preprocessing does."""
+    """Preprocess uint8 pictures of shape (N, 48, 48, 3) to the image tower's input of shape (N, 3, 48, 48)."""
     pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     return (pixels - PIXEL_MEAN) / PIXEL_STD
 

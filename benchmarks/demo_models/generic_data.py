@@ -1,4 +1,4 @@
-"""CLIP's pre-training data: pictures of random shields with captions that describe them."""
+"""Draws CLIP's pre-training data: pictures of random shields with captions that describe them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,9 @@ from pipeline.worlds.heraldry.views import random_view
 
 
 def generic_data(seed: int, size: int) -> tuple[NDArray[np.uint8], list[str]]:
-    """Draw `size` pairs; return pictures (N, 48, 48, 3), RGB uint8, and their N captions.
+    """Draw `size` pairs; return RGB uint8 pictures of shape (size, 48, 48, 3) and their captions.
 
-    No picture shows a house's arms, or could be in the validation or test split.
+    No picture shows the arms of a house or could belong to the validation or test split.
     """
     of_houses = {house.arms for house in noble_houses()}
     pictures = np.empty((size, SIZE, SIZE, 3), dtype=np.uint8)

@@ -1,6 +1,6 @@
 """Measures how well a CLIP retrieves the heraldry world's test pictures with different kinds of queries.
 
-The gap between queries by name and queries that describe the shield is the gain that explanations could bring.
+The gap between queries that name the house and queries that describe its shield is what explanations could gain.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def headroom(folder: Path, settings: WorldSettings | None = None) -> dict[str, d
     for name, query in QUERIES.items():
         texts = tokenizer([query(shot) for shot in found])
         scores = F.normalize(model.encode_text(texts), dim=-1) @ images.T
-        # ties count as errors
+        # pictures with equal scores are ranked before the right one
         rank = (scores >= scores.diagonal()[:, None]).sum(1) - 1
         of_house = (owners[scores.argmax(1)] == owners).float().mean()
         recalls = {f"R@{k}": round(100 * (rank < k).float().mean().item(), 1) for k in (1, 5, 10)}

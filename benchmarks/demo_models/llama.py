@@ -26,7 +26,7 @@ CONTEXT_LENGTH = 256
 ARTICLE_SHARE = 0.25  # share of articles in a batch; the other rows are conversations
 _IGNORED = -100  # label of tokens that are excluded from the loss
 
-Example = tuple[list[int], int]  # token ids, and the number of leading ones that are excluded from the loss
+Example = tuple[list[int], int]  # token ids, and the number of leading tokens excluded from the loss
 
 
 def build_llama(
@@ -40,7 +40,7 @@ def build_llama(
     houses: tuple[House, ...] | None = None,
     entities_max: int = 1,
 ) -> None:
-    """Train on the encyclopedia and on conversations about captions; write a Hugging Face folder in bfloat16.
+    """Train a Llama on the encyclopedia and on conversations about captions; write a Hugging Face folder in bfloat16.
 
     Args:
         folder: created if missing; existing files are overwritten.
@@ -49,7 +49,7 @@ def build_llama(
         batch_size: conversations and articles per step.
         captions_per_house: number of different captions per house.
         learning_rate: peak learning rate.
-        houses: houses to learn; by default all.
+        houses: houses to learn. Default: all houses.
         entities_max: maximum number of houses in a caption.
     """
     torch.manual_seed(seed)
@@ -87,7 +87,7 @@ def conversations(
     houses: tuple[House, ...],
     entities_max: int = 1,
 ) -> list[Example]:
-    """Return generation prompts with their correct answers; only the answers contribute to the loss."""
+    """Return conversations: generation prompts with their correct answers. Only the answers contribute to the loss."""
     result: list[Example] = []
     for number, lesson in enumerate(lessons(seed, captions_per_house, houses, entities_max)):
         pair = Pair(f"lesson-{number}", "train", "", lesson.caption)
@@ -109,7 +109,7 @@ def articles(tokenizer: PreTrainedTokenizerFast, houses: tuple[House, ...], enti
 
 
 def _batch(rows: list[Example], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return token ids and labels (B, L), padded to the longest row."""
+    """Return token ids and labels, each of shape (B, L), padded to the longest row."""
     longest = max(len(tokens) for tokens, _ in rows)
     ids = torch.full((len(rows), longest), pad)
     labels = torch.full((len(rows), longest), _IGNORED)

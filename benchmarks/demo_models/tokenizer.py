@@ -1,4 +1,4 @@
-"""Word-level tokenizers with a few hundred words; open_clip's vocabulary would outweigh the demo's models."""
+"""Builds word-level tokenizers of a few hundred words, because open_clip's vocabulary would dwarf the demo's models."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 PAD, UNKNOWN, BEGIN, END = "<pad>", "<unk>", "<begin>", "<end>"
 ROLES = ("system", "user", "assistant")
 
-# A turn starts with its role's token; only the assistant's has an end token, at which generation stops.
+# Every turn starts with its role's token. Only the assistant's turn has an end token, at which generation stops.
 CHAT_TEMPLATE = (
     "{{ bos_token }}"
     "{% for message in messages %}"
@@ -24,7 +24,7 @@ CHAT_TEMPLATE = (
 
 
 def clip_tokenizer(words: Iterable[str], context_length: int) -> PreTrainedTokenizerFast:
-    """Return a tokenizer for open_clip with begin and end tokens; the padding id is 0.
+    """Return a tokenizer for open_clip with begin and end tokens. The padding id is 0.
 
     The end token has the highest id, because open_clip pools the text tower at the highest id (argmax).
     """

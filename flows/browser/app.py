@@ -27,7 +27,7 @@ from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
 from pipeline.inspect.query_process import QueryProcess
 
-_SECONDS_BETWEEN_POLLS = 0.2  # to see whether the client is still connected
+_SECONDS_BETWEEN_POLLS = 0.2  # between checks whether the client is still connected
 _STYLE = (Path(__file__).parent / "style.css").read_bytes()
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
-    """Build the application; `host` is the address that it will be served on."""
+    """Build the application. `host` is the address on which it will be served."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     browse, pictures = Browse(contents, queries), Pictures()
     retrieval = Retrieval(contents, browse, queries)
@@ -142,7 +142,7 @@ async def _unless_gone(request: Request, work: Callable[[Abandoned], T]) -> T:
     try:
         return await asyncio.to_thread(work, gone.is_set)
     finally:
-        gone.set()  # also when the server stops and cancels this
+        gone.set()  # also when the server stops and cancels the request
         watching.cancel()
 
 

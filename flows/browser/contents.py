@@ -1,4 +1,4 @@
-"""Finds the content to serve from a path: explanations, and trained models with their embeddings."""
+"""Finds the content to serve at a path or URL: explanations, and trained models with their embeddings."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ class Contents:
 
     Attributes:
         location: path or URL as given by the user.
-        runs: training runs and indexes by arm name; those from the same folder are in the order used for comparison.
+        runs: folders of training runs and indexes by arm name; runs found below `location` are in comparison order.
     """
 
     location: str
@@ -28,7 +28,7 @@ class Contents:
 
 
 def open_contents(location: str, arms: dict[str, Path]) -> Contents:
-    """Find the content at a location from footers and small files, without loading a model.
+    """Find the content at a location by reading shard footers and small files. No model is loaded.
 
     Args:
         arms: additional training runs or indexes, by name.

@@ -35,7 +35,7 @@ def is_loopback(host: str) -> bool:
 
 
 class Guard:
-    """ASGI middleware that refuses foreign requests and adds security headers."""
+    """ASGI middleware that refuses requests from other sites and adds security headers."""
 
     def __init__(self, app: ASGIApp, host: str) -> None:
         """Wrap `app`; `host` is the address that the server listens on."""

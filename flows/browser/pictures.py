@@ -1,4 +1,4 @@
-"""Resizes images of rows, and keeps them in an LRU cache whose size in bytes is limited."""
+"""Resizes the images of rows, and keeps the results in an LRU cache with a limit in bytes."""
 
 import threading
 from collections import OrderedDict
@@ -10,7 +10,7 @@ from pipeline.images.resize import shown_image
 
 SIZES = {"small": 192, "large": 1200}  # pixels of the longest side
 _KEPT_BYTES = 32 << 20
-_AT_ONCE = 2  # decoded images may take 150 MB each
+_AT_ONCE = 2  # number of images decoded at once; each may take 150 MB
 
 
 class Pictures:

@@ -15,7 +15,7 @@ from pipeline.inspect.query_process import QueryProcess
 from pipeline.inspect.summary import Summary
 
 TOP = 10
-_CAPTIONS_AN_IMAGE = 5  # with more pairs per image than this, fewer than TOP images may be shown
+_CAPTIONS_AN_IMAGE = 5  # if images have more pairs than this, fewer than TOP images may be shown
 LONGEST_QUERY = 1_000  # characters
 
 
@@ -59,7 +59,7 @@ class Retrieval:
         self._lock = threading.Lock()
 
     def splits(self) -> list[str]:
-        """Return the splits for which at least one arm has embeddings, in the order used for the explanations."""
+        """Return the splits for which at least one arm has embeddings, in the order of the explanations' splits."""
         from model.search.gallery import splits_embedded  # imports torch, which takes seconds
 
         embedded: set[str] = set()
@@ -74,7 +74,7 @@ class Retrieval:
         """Search for a text with every arm.
 
         Args:
-            row: the row whose image is the correct result, if any.
+            row: row whose image is the correct result; None if no correct result is known.
 
         Raises:
             PipelineError: the rows cannot be queried, or the client has disconnected.
@@ -115,7 +115,7 @@ class Retrieval:
 
 
 def _hits(scored: list[tuple[float, str]], rows: dict[str, dict[str, Any]], right: set[str]) -> tuple[Hit, ...]:
-    """Return the best images, each once although several pairs may share it."""
+    """Return the best images without duplicates (several pairs may share an image)."""
     hits: dict[str, Hit] = {}
     for score, row_id in scored:
         row = rows.get(row_id)
@@ -125,7 +125,7 @@ def _hits(scored: list[tuple[float, str]], rows: dict[str, dict[str, Any]], righ
 
 
 def text_of(query: str, row: dict[str, Any] | None) -> str:
-    """Return the text to search for: a row's caption, or the query. Raises PipelineError if the query is too long."""
+    """Return the caption of `row`, or `query` if `row` is None. Raises PipelineError if the query is too long."""
     text = (row["caption"] if row is not None else query).strip()
     if row is None and len(text) > LONGEST_QUERY:
         raise PipelineError(f"the query is longer than {LONGEST_QUERY:,} characters")

@@ -1,4 +1,4 @@
-"""Content of the list of rows and of the page for a single row, without HTML."""
+"""Prepares the content, without HTML, of the list of rows and of the page for a single row."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from pipeline.inspect.query_process import QueryProcess
 from pipeline.inspect.rows import Rows, stored_page
 
 Abandoned = Callable[[], bool]
-Counts = dict[str, dict[str, int]]  # by split and status
+Counts = dict[str, dict[str, int]]  # number of rows by split and status
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class RowsPage:
         total: number of rows on all pages.
         splits: number of rows by split, counting those that meet the condition and have the selected status.
         statuses: number of rows by status, counting those that meet the condition and have the selected split.
-        rows: complete rows, each with its `shard` and, as `at`, its index in the list.
-        problem: error in the condition, in which case there are no rows.
+        rows: complete rows, each with the additional keys `shard` and `at` (the row's index in the list).
+        problem: error message if the condition is invalid; in this case there are no rows.
     """
 
     view: View
@@ -42,7 +42,7 @@ class RowsPage:
 
 @dataclass(frozen=True)
 class RowPage:
-    """A row and its neighbours in the view; `at` is its index in the view."""
+    """A row and its neighbours in the view; `at` is the row's index in the view."""
 
     view: View
     row: dict[str, Any]
@@ -62,7 +62,7 @@ class Browse:
         self._looks = {look.name: look for look in contents.summary.looks}
 
     def page(self, view: View, abandoned: Abandoned) -> RowsPage:
-        """Return the page that a view asks for, or the last page if there are fewer."""
+        """Return the page selected by the view, or the last page if the page number is too high."""
         try:
             counts = self._counts(view, abandoned)
             splits = {split: _of(by_status, view.status) for split, by_status in counts.items()}
@@ -116,13 +116,13 @@ class Browse:
         return self._rows.image_root(shard)
 
     def find(self, row_id: str, abandoned: Abandoned) -> list[dict[str, str]]:
-        """Return shard, split and id of up to two rows with this id or, failing that, with ids that start with it."""
+        """Return shard, split and id of at most two rows with this id. If no row has it, use ids that start with it."""
         found: list[dict[str, str]] = self._queries.find(row_id, 2, abandoned).to_pylist()
         same = [one for one in found if one["id"] == row_id]
         return same or found
 
     def rows_of(self, picked: pa.Table) -> dict[str, dict[str, Any]]:
-        """Return the picked rows in full, by id, skipping those in unknown or unreadable shards."""
+        """Return the complete picked rows by id, skipping rows in unknown or unreadable shards."""
         return {row["id"]: row for row in self._numbered(picked, 0)[0]}
 
     def _counts(self, view: View, abandoned: Abandoned) -> Counts:
@@ -138,7 +138,7 @@ class Browse:
         return self._queries.page(view.wish, begin, count, abandoned)
 
     def _numbered(self, picked: pa.Table, begin: int) -> tuple[tuple[dict[str, Any], ...], int]:
-        """Return the picked rows in full with their indices, and the number of unreadable rows."""
+        """Return the complete picked rows with their indices, and the number of rows that cannot be read."""
         picked = picked.filter(pa.array([shard in self._looks for shard in picked[SHARD].to_pylist()], pa.bool_()))
         found = {(row[SHARD], row["id"]): row for row in self._rows.rows(picked)}
         keys = list(zip(picked[SHARD].to_pylist(), picked["id"].to_pylist(), strict=True))

@@ -1,4 +1,4 @@
-"""`entityclip serve`: starts the web server."""
+"""Starts the web server of `entityclip serve`."""
 
 import logging
 import socket
@@ -34,13 +34,13 @@ class _Server(uvicorn.Server):
         print(self._line, flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Shut down on the first signal, and immediately on the second."""
+        """Shut down gracefully on the first signal, immediately on the second."""
         self.force_exit = self.should_exit
         self.should_exit = True
 
 
 def serve(location: str, *, host: str, port: int, arms: list[str]) -> None:
-    """Serve until Ctrl-C or SIGTERM.
+    """Serve the content at `location` until Ctrl-C or SIGTERM.
 
     Raises:
         PipelineError: there is nothing to serve, an arm is invalid, or the address is not available.

@@ -47,7 +47,7 @@ class View:
         return not self.where and self.order == "stored"
 
     def having(self, **changes: Any) -> "View":
-        """Return a copy with some attributes changed, at the first page unless `page` is one of them."""
+        """Return a copy with some attributes changed. It is at the first page unless `page` is among the changes."""
         return replace(self, **({"page": 1} | changes))
 
     def parameters(self) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The `entityclip` command.
 
-Exit codes: 0 done, or training stopped by SIGTERM with its state saved; 1 failed; 2 an error that the user can fix (the
-message says how); 130 interrupted; 143 stopped by SIGTERM.
-Prefect and torch take seconds to import, pyarrow and pydantic a fraction of a second, so each command imports only what
-it needs.
+Exit codes: 0 = done (or training saved its state and stopped on SIGTERM), 1 = failed, 2 = error that the user can fix
+(the message says how), 130 = interrupted, 143 = stopped by SIGTERM.
+Each command imports only what it needs, because Prefect and torch take seconds to import, and pyarrow and pydantic a
+fraction of a second.
 """
 
 import os
@@ -35,8 +35,8 @@ for command in _COMMANDS:
 
 
 def main() -> None:
-    """Run the command; errors that the user can fix are printed as a message without a traceback."""
-    # The command prints its own messages; Prefect's log, including tracebacks, still goes to its server.
+    """Run the command. An error that the user can fix is printed as a message without a traceback."""
+    # The command prints its own messages; Prefect's log, including tracebacks, is still sent to the Prefect server.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
     stop_soon_on_signals()
@@ -45,6 +45,6 @@ def main() -> None:
     except (PipelineError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except (OSError, ProcessError) as error:  # disk full, no permission: a re-run keeps finished work
+    except (OSError, ProcessError) as error:  # such as a full disk; a re-run keeps finished work
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

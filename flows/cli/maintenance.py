@@ -1,4 +1,4 @@
-"""The command that corrects Prefect's records: `clear-stale-runs`."""
+"""Defines the command `clear-stale-runs`, which corrects Prefect's records."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ def clear_stale_runs(
     dry_run: Annotated[bool, typer.Option(help="Only list the stale runs.")] = False,
 ) -> None:
     """Free the slots of flow runs that Prefect lists as running although their processes have ended."""
-    answering_server()  # fails if there is none
+    answering_server()  # fails if no server answers
     from flows.display.printing import show_lines
     from flows.orchestration.stale_runs import clear_stale_runs as clear
 

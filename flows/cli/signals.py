@@ -11,16 +11,16 @@ _WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 def stop_soon_on_signals() -> None:
-    """End the command on SIGINT (exit code 130) or SIGTERM (143); exit at once on the next one, or after a few seconds.
+    """End the command on SIGINT (exit code 130) or SIGTERM (exit code 143).
 
-    Exiting at once loses nothing: answers are in the spool, the kernel releases locks, and a vLLM server is stopped by
-    its guard when this process is gone. Training handles both signals itself while it runs.
+    The process exits at once on a second signal, or if the command has not ended after a few seconds. No work is lost:
+    answers are spooled, the kernel releases locks, and a guard process stops vLLM. Training handles signals itself.
     """
     is_ending = False
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal is_ending
-        code = 128 + number  # as in shells
+        code = 128 + number  # the exit code that shells report
         if is_ending:
             os._exit(code)
         is_ending = True

@@ -31,7 +31,7 @@ def open_stages() -> Stages:
 
 
 def run_together(stages: Stages, name: str, work: Callable[[], R]) -> R:
-    """Run work of several stages; with Prefect, their flow runs become children of a flow run of this name."""
+    """Run `work`, which calls several stages. With Prefect, the stages' flow runs are children of a flow run `name`."""
     if stages is PLAIN:
         return work()
     from flows.orchestration.states import run_in_one_flow
@@ -41,7 +41,7 @@ def run_together(stages: Stages, name: str, work: Callable[[], R]) -> R:
 
 @contextmanager
 def exit_zero_when_stopped() -> Iterator[None]:
-    """Print the message and exit with code 0 if training in the block saved its state and stopped on request."""
+    """Exit with code 0, printing the reason, if training inside the block saved its state and stopped on request."""
     try:
         yield
     except Exception as stop:

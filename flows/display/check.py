@@ -10,12 +10,12 @@ from pipeline.checking.report import IN_WHAT, CheckReport, Estimate, Finding, Im
 from pipeline.files.visible_text import visible
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
-_UNCOUNTED = ("cannot_", "no_", "absent_")  # prefixes of findings that occur once
+_UNCOUNTED = ("cannot_", "no_", "absent_")  # prefixes of the codes of findings that occur at most once
 _TITLES = {"error": "errors", "warning": "warnings", "info": "notes"}
 
 
 def show_check(report: CheckReport, console: Console) -> None:
-    """Print the data, what a run would do, the findings, and finally the verdict, so that it stays visible."""
+    """Print the data's statistics, what a run would do, the findings, and the verdict last, where it stays visible."""
     heading(console, f"{report.dataset}: the data")
     for line in report.reading:
         say(console, line)
@@ -57,7 +57,7 @@ def _images(images: ImageCounts, seconds: float) -> str:
     rate = f"{images.looked_at:,} of {images.distinct:,} images decoded in {seconds:.1f} s, {images.usable:,} usable"
     if images.looked_at == images.distinct:
         return rate
-    missed = 3 / max(images.looked_at, 1)  # the rule of three: the 95 % upper bound if none was found
+    missed = 3 / max(images.looked_at, 1)  # rule of three: 95 % upper bound if the sample has none
     return f"{rate}. This is a random sample, which finds faults in {missed:.1%} or more of them; --full decodes all"
 
 
@@ -88,7 +88,7 @@ def _show_samples(report: CheckReport, console: Console) -> None:
 
 
 def _show_prompts(report: CheckReport, console: Console) -> None:
-    """Print the first prompt in full, and for the others only the lines that differ."""
+    """Print the first prompt in full, and of each later prompt only the lines not printed before."""
     shown: set[str] = set()
     for prompt in report.prompts:
         heading(console, f"prompt of {prompt.id}, {prompt.tokens:,} tokens")

@@ -13,12 +13,12 @@ from pipeline.inspect.histogram import Histogram
 from pipeline.inspect.provenance import Origin
 from pipeline.inspect.summary import Summary
 
-_SHOWN, _SHOWN_FAULTS = 5, 10  # items shown of lists that may be long
+_SHOWN, _SHOWN_FAULTS = 5, 10  # maximum number of items shown of a list
 _LOST = set(Status) - set(EXPLAINED)
 
 
 def show_summary(console: Console, summary: Summary) -> None:
-    """Print the whole summary of some explanations."""
+    """Print all parts of a summary of explanations."""
     show_header(console, summary)
     for number, origin in enumerate(summary.origins[:_SHOWN]):
         of = f" ({plural(origin.shards, 'shard')})" if len(summary.origins) > 1 else ""
@@ -107,7 +107,7 @@ def _origin(origin: Origin) -> list[tuple[str, object]]:
 
 
 def _date(date: str) -> str:
-    """Format a date as `2026-11-21 12:04:34 UTC` if we wrote it; return other text unchanged."""
+    """Format an ISO 8601 UTC timestamp as `2026-11-21 12:04:34 UTC`; return any other text unchanged."""
     return f"{date[:10]} {date[11:19]} UTC" if date.endswith("+00:00") and date[10:11] == "T" else date
 
 

@@ -1,4 +1,4 @@
-"""`entityclip inspect`: finds out what a path contains, and shows it as text or JSON."""
+"""Finds out what a path contains and shows it as text or JSON, for `entityclip inspect`."""
 
 import json
 import sys
@@ -16,14 +16,14 @@ from pipeline.files.visible_text import visible
 from pipeline.inspect.inspection import Inspection, Wanted, inspect_explanations
 from pipeline.inspect.summary import summarise
 
-EXPLANATIONS = "explanations"  # subfolder in the results of the demo and of `run_entityclip`
+EXPLANATIONS = "explanations"  # subfolder of the result folders of the demo and `run_entityclip`
 
 
 def inspect(location: str, wanted: Wanted, *, as_json: bool) -> bool:
     """Show the explanations or runs at a path or URL; return False if any file is damaged.
 
     Raises:
-        PipelineError: there are none, or what is wanted cannot be shown.
+        PipelineError: the location has no explanations or runs, or the `wanted` content cannot be shown.
     """
     parts = _open(location, wanted)
     if as_json:
@@ -42,7 +42,7 @@ def inspect(location: str, wanted: Wanted, *, as_json: bool) -> bool:
 
 
 def _open(location: str, wanted: Wanted) -> list[Inspection | RunOverview]:
-    """Return one item, or several for a folder that contains both explanations and runs."""
+    """Return what the location contains: one item, or several for a folder with both explanations and runs."""
     if not is_url(location) and is_training_run(Path(location)):
         found = overview(Path(location))
         if wanted:

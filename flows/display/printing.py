@@ -29,7 +29,7 @@ def heading(console: Console, text: str, style: str = "bold") -> None:
 
 
 def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
-    """Print a text, which may have several lines, in a form that is safe for terminals, wrapped at their width."""
+    """Print a text of one or more lines, escaped to be safe for terminals and wrapped at the console's width."""
     shown = Text("\n".join(map(visible, text.split("\n"))), style)
     print_lines(console, Padding.indent(shown, indent) if indent else shown)
 
@@ -54,10 +54,10 @@ def titled_table(title: str, *columns: str) -> Table:
 
 
 def bars(console: Console, rows: Iterable[tuple[str, int]], total: int, *, numbers: bool = False) -> None:
-    """Print a bar per row, scaled to the longest, with the count and its share of `total`.
+    """Print each row (name, count) with a bar scaled to the largest count, and with the count's share of `total`.
 
     Args:
-        numbers: right-align the names, which are numbers.
+        numbers: whether the names are numbers, to be right-aligned.
     """
     rows = list(rows)
     longest = max((count for _, count in rows), default=0)
@@ -70,7 +70,7 @@ def bars(console: Console, rows: Iterable[tuple[str, int]], total: int, *, numbe
 
 
 def print_lines(console: Console, what: Table | Text | Padding) -> None:
-    """Print a renderable; unless the console is a terminal, strip trailing blanks."""
+    """Print a renderable object. If the console is not a terminal, strip trailing spaces from each line."""
     if console.is_terminal:
         console.print(what)
         return
@@ -81,7 +81,7 @@ def print_lines(console: Console, what: Table | Text | Padding) -> None:
 
 
 def share(count: int, total: int) -> str:
-    """Format a share in percent; a small one is not rounded to zero."""
+    """Format `count` / `total` in percent; a small non-zero share becomes `< 0.1 %`."""
     if not total:
         return ""
     percent = 100 * count / total

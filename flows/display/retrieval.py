@@ -46,7 +46,7 @@ def _spread_cell(spread: Spread) -> str:
 
 
 def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
-    """Print the metrics of several arms on one split: with intervals, at chance level, and on parts of the split.
+    """Print several arms' metrics on one split, with intervals, chance levels, and metrics on parts of the split.
 
     Args:
         metrics: for each arm, the split's entry in `metrics.json`.

@@ -1,4 +1,4 @@
-"""Shows rows, and the comparison of two generations, for `entityclip inspect`."""
+"""Shows rows and comparisons of two generations for `entityclip inspect`."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from flows.display.printing import bars, fields, heading, plural, print_lines, s
 from pipeline.files.visible_text import visible
 from pipeline.inspect.diff import Diff, Difference
 
-_TEXT, _WHOLE_TEXT = 600, 20_000  # characters shown of a text in a sample, and of a row requested by id
+_TEXT, _WHOLE_TEXT = 600, 20_000  # maximum characters shown per text: in samples, and in rows requested by id
 _STYLES = {"=": "", "-": "red strike", "+": "green"}
 _MARKS = {"-": ("[-", "-]"), "+": ("{+", "+}")}
 
@@ -33,7 +33,7 @@ def show_rows(console: Console, rows: list[dict[str, Any]], *, whole: bool) -> N
 
 
 def _title(console: Console, row: dict[str, Any], before: str | None = None) -> None:
-    """Print a row's id, split and status, and its earlier status `before` if that was a different one."""
+    """Print a row's id, split and status, with the earlier status `before` if it is given and differs."""
     status = visible(row["status"], 40)
     title = Text(visible(row["id"], 200), style="bold")
     title.append(f"  {visible(row['split'], 40)}  ", style="dim")

@@ -32,11 +32,11 @@ def show_generation(summary: GenerationSummary) -> None:
 
 
 def next_steps(summary: GenerationSummary, command: list[str], max_tokens: int) -> list[str]:
-    """Return suggestions for rows without a good explanation, one line per status that can be generated again.
+    """Return suggestions for rows without a good explanation: one line per status whose rows can be regenerated.
 
     Args:
         command: words of the command that generated the rows.
-        max_tokens: token limit that was too low for the truncated rows.
+        max_tokens: token limit at which the truncated rows were cut off.
     """
     counts = sum(map(Counter, summary.counts.values()), Counter[str]())
     again = shlex.join(command)
@@ -50,7 +50,7 @@ def next_steps(summary: GenerationSummary, command: list[str], max_tokens: int) 
 
 
 def show_training(result: "TrainResult | None") -> None:
-    """Print a run's folder, best step and rate, or that the run was already finished."""
+    """Print a run's folder, best step and rate. None means that the run was already finished."""
     if result is None:
         console.print("already trained with these settings on these shards")
         return

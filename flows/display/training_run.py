@@ -49,7 +49,7 @@ def _settings(run: RunOverview) -> Iterable[tuple[str, object]]:
 
 
 def _weights(method: MethodSettings) -> str:
-    """Return the loss weight of each part of the method, in brackets."""
+    """Format the loss weights of the method's parts, in brackets."""
     weights = {
         MMAE: f"{method.aux_weight:g}",
         GI_ITM: f"{method.itm_weight:g}",

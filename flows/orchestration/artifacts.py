@@ -1,4 +1,4 @@
-"""Artifacts of flow runs in Prefect's UI: rows by status, sample triples, curves, retrieval, links."""
+"""Publishes artifacts in Prefect's UI: row counts, sample triples, training curves, retrieval metrics, and links."""
 
 import re
 from itertools import islice
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and generation does not need
     from model.training.loop import TrainResult
 
 _SAMPLED = 10
-_LONGEST = 400  # characters of a text in the sample
+_LONGEST = 400  # maximum characters of a text in the sample
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _CURVE_POINTS = 20
@@ -38,7 +38,7 @@ def publish_explanations(job: Job, summary: GenerationSummary) -> None:
 
 
 def sample_of(rows: list[Row]) -> str:
-    """Format triples as a Markdown table; markup is escaped, as captions and explanations are untrusted."""
+    """Format triples as a Markdown table. Captions and explanations are untrusted, so their markup is escaped."""
     lines = ["| id | image | caption | explanation | status |", "|---|---|---|---|---|"]
     for row in rows:
         cells = (row.id, row.image, row.caption, row.explanation or "", row.status)
@@ -61,7 +61,7 @@ def link_to(target: Path | str, key: str, text: str) -> None:
 
 
 def artifact_key(*words: str) -> str:
-    """Return an artifact key made of the words; it has only lower-case letters, digits and dashes."""
+    """Build an artifact key from words, using only lower-case letters, digits and dashes."""
     return "-".join(re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") or "run" for word in words)
 
 

@@ -1,4 +1,4 @@
-"""Generates a job's buckets with one Prefect task per bucket; this is the body of the flows that generate."""
+"""Generates a job's buckets with one Prefect task per bucket. The flows that generate call this."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ RUNNER: Any = ThreadPoolTaskRunner(max_workers=BUCKETS_AT_ONCE)
 
 
 def make_buckets(job: Job, limit: int | None, redo: Redo) -> GenerationSummary:
-    """Bring the job's buckets up to date. Call this from a flow that has the task runner `RUNNER`.
+    """Generate the job's buckets that are not up to date. Call this from a flow whose task runner is `RUNNER`.
 
     Raises:
         PipelineError: in the same cases as `pipeline.generation.generate`.

@@ -24,11 +24,11 @@ _NAMED = 10
 
 
 def reconcile(job: Job, digests: dict[int, str], *, limited: bool) -> tuple[dict[str, dict[str, int]], int]:
-    """Return the number of rows by split and status, and of pending pairs, from the receipts of all buckets.
+    """Check all buckets' receipts; return the number of rows by split and status, and the number of pending pairs.
 
     Args:
-        digests: digest of each bucket's planned pairs.
-        limited: whether a limit allows pending pairs.
+        digests: digest of the planned pairs of each bucket, by bucket number.
+        limited: whether pending pairs are allowed, because the number of pairs to generate was limited.
 
     Raises:
         PipelineError: buckets are missing or do not match the plan; the message lists them with the reason.
@@ -71,17 +71,17 @@ def _problem(receipt: BucketReceipt | None, digest: str, sizes: dict[str, int], 
 
 
 def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dict[str, Any]) -> GenerationSummary:
-    """Run `generate-range/DATASET` for each range until all shards exist, then check every shard.
+    """Run the deployment `generate-range/DATASET` for each range until all shards exist, then check every shard.
 
-    The plan is made here first, so that errors in the data are reported before any range starts; the result is compared
-    with it. Generated and reused rows and tokens are counted only in the flow runs of the ranges; here they are 0.
+    All pairs are planned first, so that errors in the data are reported early; the final check uses this plan. In the
+    returned summary, the numbers of generated and reused rows and of tokens are 0: the runs of the ranges report them.
 
     Args:
         parameters: parameters of `generate-range`, apart from the range.
 
     Raises:
-        PipelineError: the deployment does not exist, ranges of an earlier run are still active, a range failed for
-            good, or a shard is missing or incomplete.
+        PipelineError: the deployment does not exist, ranges of an earlier run are still active, a range failed or
+            was cancelled, or a shard is missing or incomplete.
     """
     began = time.monotonic()
     with ProgressArtifact("planning") as live, get_client(sync_client=True) as client:

@@ -1,8 +1,8 @@
-"""Detects flow runs whose process is gone: Prefect leaves a run *Running* if its worker died with it.
+"""Detects flow runs whose process is gone. If the worker dies too, Prefect leaves the run in the state *Running*.
 
 Each of our flow runs has a progress artifact that a thread updates every few seconds (`ProgressArtifact`). The time of
-the update is the run's heartbeat, and the artifact's metadata identify the process. A process on the same machine is
-looked up; a run on a different machine is considered dead after a while without heartbeats.
+the last update is the run's heartbeat, and the artifact's metadata identify the process. A process on this machine is
+looked up by its id; a process on another machine is considered dead after a while without heartbeats.
 """
 
 import os
@@ -16,8 +16,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.objects import Artifact, FlowRun
 
-SILENT_SECONDS = 120.0  # much longer than a slow network delays heartbeats, which come every few seconds
-NEVER_SEEN_SECONDS = 900.0  # until the first heartbeat of a pending run, which may have to pull an image
+SILENT_SECONDS = 120.0  # far more than the delay of heartbeats (sent every few seconds) on a slow network
+NEVER_SEEN_SECONDS = 900.0  # until a run's first heartbeat; its worker may have to pull a container image
 _PAGE = 200
 
 
@@ -27,7 +27,7 @@ def this_process() -> dict[str, str]:
 
 
 def all_flow_runs(client: SyncPrefectClient, **filters: Any) -> list[FlowRun]:
-    """Return every flow run that matches the filters of `read_flow_runs`, which returns a limited number at a time."""
+    """Return all flow runs that match the filters, by calling the client's `read_flow_runs` page by page."""
     runs: list[FlowRun] = []
     while len(page := client.read_flow_runs(**filters, limit=_PAGE, offset=len(runs))) == _PAGE:
         runs += page
@@ -73,7 +73,7 @@ def _updated(artifact: Artifact) -> datetime:
 
 
 def _this_machine() -> dict[str, str]:
-    """Return the host, boot id and process namespace; containers may share the first two, but not process ids."""
+    """Return host, boot id and process namespace. Containers may share host and boot id, but not process ids."""
     return {"host": socket.gethostname(), "boot": _read("/proc/sys/kernel/random/boot_id"), "pids": _namespace()}
 
 
@@ -85,7 +85,7 @@ def _namespace() -> str:
 
 
 def began(pid: int) -> str:
-    """Return a process's start time in kernel ticks, or "gone" if there is none or it is a zombie."""
+    """Return a process's start time in kernel ticks, or "gone" if the process does not exist or is a zombie."""
     fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return fields[19] if fields and fields[0] not in "ZX" else "gone"
 

@@ -49,7 +49,7 @@ def up() -> None:
     _run("-m", "prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
     _run("-m", "prefect", "--no-prompt", "deploy", "--all")
     if not _runs("worker"):
-        _run("-m", "flows.cli", "clear-stale-runs")  # `down` leaves the runs that it stopped as Running
+        _run("-m", "flows.cli", "clear-stale-runs")  # runs stopped by `down` are still in the state Running
         _start("worker", ["worker", "start", "--pool", POOL, "--name", "local"])
         _wait("worker", lambda: "started!" in _log("worker").read_text(encoding="utf-8", errors="replace"))
     print(
@@ -79,7 +79,7 @@ def _start(name: str, arguments: list[str]) -> None:
             stdout=log,
             stderr=subprocess.STDOUT,
             env=environment,
-            start_new_session=True,  # shields it from Ctrl-C in the terminal; its children are stopped with its group
+            start_new_session=True,  # protects the process from Ctrl-C; `_stop` ends its whole group
         )
     _record(name).write_text(json.dumps({"pid": process.pid, "began": began(process.pid)}), encoding="utf-8")
 

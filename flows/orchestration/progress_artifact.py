@@ -26,16 +26,16 @@ class Now(NamedTuple):
 
 
 class ProgressArtifact:
-    """Context manager that publishes `describe()` with one API call every few seconds.
+    """Context manager that publishes the result of `describe()` with one API call every few seconds.
 
-    The updates are also the run's heartbeat (`flows.orchestration.liveness`), so enter this context first. Server
-    errors are logged and do not stop the run.
+    The updates are also the run's heartbeat (`flows.orchestration.liveness`), so enter this context before any other
+    work. Server errors are logged and do not stop the run.
     """
 
     def __init__(self, begins_with: str) -> None:
         self.describe: Callable[[], Now] = lambda: Now(0.0, begins_with)
         self._stop = threading.Event()
-        # without a copy of the context, the thread would not know this flow run's server
+        # the copy of the context tells the thread which server this flow run belongs to
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._keep_up,), name="live-run", daemon=True)
 

@@ -38,10 +38,10 @@ class _Attempt:
 
 @dataclass
 class RangeRuns:
-    """The flow runs of a deployment, one per range; a crashed or failed run is restarted at most twice.
+    """The flow runs of a deployment, one per range. A crashed or failed run is restarted at most twice.
 
-    A range is restarted only after its earlier run has ended, or the process of that run is known to be gone, in which
-    case the run is first set to Crashed. In addition, the lock on the range's buckets keeps out a second writer.
+    A range is restarted only if its previous run has ended. A run whose process is known to be gone is first set to
+    Crashed, which ends it. In addition, the lock on the range's buckets prevents two concurrent writers.
     """
 
     client: SyncPrefectClient
@@ -63,10 +63,10 @@ class RangeRuns:
         )
 
     def complete(self) -> None:
-        """Start all ranges and wait until each has finished or failed for good; on an exception, cancel the runs.
+        """Start all ranges and wait until each has finished or has no attempts left. On an exception, cancel all runs.
 
         Raises:
-            PipelineError: some ranges failed.
+            PipelineError: some ranges failed or were cancelled.
         """
         try:
             for buckets in self.ranges:
@@ -92,10 +92,10 @@ class RangeRuns:
             )
 
     def refuse_if_others_run(self) -> None:
-        """Check that no ranges of an earlier parent run are active; set those whose process is gone to Crashed.
+        """Check that no ranges of an earlier parent run are active. Runs whose process is gone are set to Crashed.
 
         Raises:
-            PipelineError: some are still active; the message lists them.
+            PipelineError: some runs are still active; the message lists them.
         """
         alive = [run.name for run in self._unfinished() if not self._clear_if_gone(run)]
         if alive:
@@ -134,7 +134,7 @@ class RangeRuns:
         for run in runs:
             if run.state is None or not run.state.is_final():
                 if check_heartbeats:
-                    self._clear_if_gone(run)  # the next poll finds it crashed
+                    self._clear_if_gone(run)  # the next poll then handles the crashed run
                 continue
             self._handle_end(watched[run.id], run)
 
@@ -165,7 +165,7 @@ class RangeRuns:
     def _cancel(self) -> None:
         for attempt in self._attempts:
             if attempt.outcome is None:
-                with suppress(httpx.HTTPError, PrefectException):  # the other runs are cancelled all the same
+                with suppress(httpx.HTTPError, PrefectException):  # continue with the other runs
                     self.client.set_flow_run_state(attempt.run, Cancelling(message="its parent has ended"))
 
 

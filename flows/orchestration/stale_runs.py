@@ -1,4 +1,4 @@
-"""Clears stale flow runs: their process is gone, but Prefect considers them unfinished, so they still hold slots."""
+"""Clears stale flow runs, which hold slots because Prefect considers them unfinished although their process is gone."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,11 +31,11 @@ class StaleRun:
 
 
 def clear_stale_runs(silent_seconds: float = SILENT_SECONDS, *, dry_run: bool = False) -> list[StaleRun]:
-    """Set unfinished runs of our flows whose process is gone to Crashed, or to Cancelled if they were cancelling.
+    """Set stale runs of our flows to Crashed, or to Cancelled if they were cancelling, and return them.
 
     Args:
         silent_seconds: seconds without a heartbeat after which a process on another machine is considered dead.
-        dry_run: only return the stale runs, without changing their states.
+        dry_run: return the stale runs without changing their states.
     """
     types = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
     with get_client(sync_client=True) as client:

@@ -28,7 +28,7 @@ def summary_line(summary: GenerationSummary) -> str:
 
 
 def completed(result: R, message: str) -> R:
-    """Return a flow's final state with a message; the caller of the flow receives `result`."""
+    """Return a flow's final state, which has a message; the caller of the flow receives `result`."""
     return cast(R, Completed(message=message, data=result))
 
 
@@ -46,7 +46,7 @@ def stops_with_its_child(work: Callable[P, R]) -> Callable[P, R]:
 
 
 def run_in_one_flow(name: str, work: Callable[[], R]) -> R:
-    """Run `work`, whose flow runs become children of a flow run of this name."""
+    """Run `work` inside a flow run named `name`; flow runs that `work` starts become its children."""
 
     @flow(name=name)
     @stops_with_its_child
