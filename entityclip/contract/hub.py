@@ -1,4 +1,4 @@
-"""Finds out, before anything slow starts, whether a file of the Hugging Face hub can be had."""
+"""Checks, before anything slow starts, whether a file on the Hugging Face hub is available."""
 
 import os
 
@@ -6,9 +6,9 @@ import os
 def why_unavailable(repo: str, file: str, revision: str | None) -> str | None:
     """Return None if a file is in the local cache or the hub can be reached, otherwise the reason and the remedies.
 
-    huggingface_hub itself would try for most of a minute, and print every attempt.
+    Without this check, huggingface_hub would retry for most of a minute and print every attempt.
     """
-    import httpx  # these take a fraction of a second to import
+    import httpx  # both imports take a fraction of a second
     from huggingface_hub import constants, try_to_load_from_cache
 
     if isinstance(try_to_load_from_cache(repo, file, revision=revision), str):

@@ -1,4 +1,4 @@
-"""Lazy imports of public names (PEP 562), which keep importing a package cheap."""
+"""Imports public names lazily (PEP 562), so that importing a package stays cheap."""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -6,12 +6,7 @@ from typing import Any
 
 
 def lazy_names(package: str, names: Mapping[str, tuple[str, ...]]) -> tuple[Callable[[str], Any], list[str]]:
-    """Return `__getattr__` and `__all__` for a package.
-
-    Args:
-        package: the package's `__name__`.
-        names: public names by the module that defines them.
-    """
+    """Return `__getattr__` and `__all__` for a package; `names` maps modules to the public names that they define."""
     homes = {name: module for module, of_module in names.items() for name in of_module}
 
     def get(name: str) -> Any:

@@ -44,7 +44,7 @@ def answered_row(planned: PlannedPair, model: LanguageModel, completion: Complet
 
 
 def judged(completion: Completion, caption: str, judge: Judge) -> Judgement | None:
-    """Judge the answer to a caption; return None if it has no text."""
+    """Judge the answer to a caption; return None if the completion has no text."""
     if completion.text is None:
         return None
     return judge.judge(caption, completion.text, completion.finish_reason)
