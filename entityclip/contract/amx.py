@@ -23,7 +23,7 @@ def amx_is_doubtful() -> bool:
 
 
 def avoid_doubtful_amx() -> None:
-    """Restrict oneDNN to instruction sets below AMX, in this process and its children, if `amx_is_doubtful`.
+    """Restrict oneDNN to instruction sets below AMX, in this process and its children, if `amx_is_doubtful()`.
 
     Call this before torch's first matrix product. Set ONEDNN_MAX_CPU_ISA=ALL to use AMX anyway.
     """

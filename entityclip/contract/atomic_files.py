@@ -86,7 +86,7 @@ def write_json(path: Path, content: Any) -> None:
 
 @contextmanager
 def _failures_named(path: Path) -> Iterator[None]:
-    """Add `path` to OSErrors that name no file, such as that of a full disk; turn safetensors errors into OSErrors."""
+    """Add `path` to OSErrors that name no file (such as a full-disk error); turn safetensors errors into OSErrors."""
     try:
         yield
     except SafetensorError as error:

@@ -62,7 +62,7 @@ class Progress(AbstractContextManager["Progress"]):
             self.total = self._bar.total = (self.total or 0) - units
 
     def over(self, items: Iterable[_Item]) -> Iterator[_Item]:
-        """Yield the items, counting each one when the next is requested."""
+        """Yield the items, counting each item when the next is requested."""
         for item in items:
             yield item
             self.add()

@@ -113,7 +113,7 @@ def _place(rows: dict[tuple[str, str], Row], run: Run, work: BucketWork, answere
 def _commit(
     job: Job, bucket: int, rows: list[Row], existing: dict[str, Shard], sessions: Iterable[Session]
 ) -> dict[str, ShardReceipt]:
-    """Write the shards whose rows changed, delete shards without rows, and return the receipts of all that remain."""
+    """Write shards whose rows changed, delete shards without rows, and return the receipts of the remaining shards."""
     current: dict[str, list[Row]] = {name: [] for name in existing}
     for row in rows:
         current.setdefault(shard_name(row.split, bucket, job.manifest.num_shards), []).append(row)
@@ -138,7 +138,7 @@ def _commit(
 
 
 def _generation(session: Session, keys: set[str]) -> dict[str, Any]:
-    """Return an entry for a shard's `generations`: what the session contributed to the rows with `keys`."""
+    """Return an entry for a shard's `generations`: what a session contributed to the rows with these keys."""
     completions = [completion for completion in session.completions if completion.key in keys]
     return {
         **session.about,

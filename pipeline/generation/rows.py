@@ -65,7 +65,7 @@ def copied_row(planned: PlannedPair, answer: Row) -> Row:
 
 
 def better_row(old: Row | None, new: Row) -> Row:
-    """Return the new row, or the old one if only the old one has a text, so that a failed redo loses nothing."""
+    """Return `new`, or `old` if only `old` has a text, so that a failed redo does not lose the old text."""
     if old is not None and old.raw_text is not None and new.raw_text is None:
         return old
     return new

@@ -54,7 +54,7 @@ def _selected(summary: Summary, look: Look, split: str, status: str) -> pa.Table
 
 
 class Rows(Database):
-    """Database with the rows of `summary` as the table `rows` and, for a comparison, those of `other` as `other`."""
+    """Database with the rows of `summary` as the table `rows` and, for a comparison, the rows of `other` as `other`."""
 
     def __init__(self, summary: Summary, other: Summary | None = None) -> None:
         summaries = {"rows": summary} | ({} if other is None else {"other": other})

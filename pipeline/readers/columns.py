@@ -74,7 +74,7 @@ class RecordMapper:
     ) -> None:
         """Set up the mapping. Images are either paths below `root` or written to `store`; one of these is None.
 
-        `store` receives embedded images and, if `inside` is given, files below that folder that records name.
+        `store` receives embedded images and, if `inside` is given, the files below `inside` that records refer to.
         """
         self._given: dict[str, str | None] = dict(columns)
         self._never_seen = {role for role, column in self._given.items() if column is not None} | {"caption"}

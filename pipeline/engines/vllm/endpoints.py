@@ -33,7 +33,7 @@ class Endpoint:
         locate: returns the server's base URL, or None while it is restarting.
         in_flight: number of prompts sent but not yet answered.
         failing_since: monotonic time of the first failure since its last answer, or None if it is not failing.
-        rests_until: monotonic time before which an overloaded server gets no new prompts; it may still answer old ones.
+        rests_until: monotonic time before which an overloaded server gets no new prompts; earlier ones may be answered.
         probed: True while a probe is in flight.
     """
 

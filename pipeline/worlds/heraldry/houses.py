@@ -44,7 +44,7 @@ def noble_houses(edition: int = FIRST_EDITION, twins: int = 0) -> tuple[House, .
     """Return all houses, ordered by index; names and shields are unique.
 
     Each edition combines the same words into different names and has different arms, so it needs its own language
-    model. A world with twins also needs its own, because some of its arms differ from the edition's.
+    model. A world with twins also needs its own model, because some of its arms are different.
 
     Args:
         edition: edition of the encyclopedia, starting at 1.

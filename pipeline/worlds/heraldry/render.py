@@ -50,7 +50,7 @@ def picture_of(shields: Sequence[Arms], view: View, rng: np.random.Generator, *,
     """Return a picture of one or more shields in their surroundings.
 
     Args:
-        shields: arms of 1 to 3 shields; several are placed left, right and below, in this order.
+        shields: arms of 1 to 3 shields. Two are placed left and right, in this order; a third is placed below them.
         view: the surroundings.
         rng: random generator; pictures are redrawn until one falls in the partition selected by `held_out`.
         held_out: True for validation and test, False for training.
