@@ -41,12 +41,12 @@ class Job:
 
     @property
     def work(self) -> Path:
-        """The local folder for the plan, spool, lock and server log, whose names dataset readers ignore."""
+        """The local folder for plan, spool, lock and server log; their names make dataset readers ignore them."""
         return self.manifest.work_folder
 
     @property
     def plan_folder(self) -> Path:
-        """The folder this run's plan is written to."""
+        """The folder to which this run's plan is written."""
         return self.work / f"_plan{self._part}"
 
     @property
@@ -94,9 +94,8 @@ def open_job(
     """Load and check a manifest with its prompt, model and judge, before any slow work starts.
 
     Args:
-        manifest_path: the YAML file.
-        engine: used instead of the manifest's engine, with default settings except for the dtype; ignored if the
-            manifest already uses this engine.
+        engine: kind of engine to use instead of the manifest's, with default settings except for the dtype; ignored if
+            the manifest already uses this kind.
         output: overrides the manifest's output: a folder, relative to the working directory, or a URL.
         buckets: generate only these buckets, so that several processes can share the work.
 

@@ -40,7 +40,7 @@ class LanguageModel:
         """Check that a hub model is in the local cache or can be downloaded.
 
         Raises:
-            PipelineError: it is neither.
+            PipelineError: the model is neither in the cache nor can it be downloaded.
         """
         if not self.is_local and (why := why_unavailable(self.name, ("config.json",), self.revision)):
             raise PipelineError(f"generation.model: {why}, with generation.model")
@@ -50,7 +50,7 @@ class LanguageModel:
         """The Hugging Face tokenizer.
 
         Raises:
-            PipelineError: it cannot be loaded, or has no chat template.
+            PipelineError: the tokenizer cannot be loaded, or has no chat template.
         """
         self.check_available()
         make_torchvision_importable()

@@ -23,9 +23,9 @@ def amx_is_doubtful() -> bool:
 
 
 def avoid_doubtful_amx() -> None:
-    """Restrict oneDNN in this process and its children to instruction sets below AMX where AMX is doubtful.
+    """Restrict oneDNN to instruction sets below AMX, in this process and its children, if `amx_is_doubtful()`.
 
-    Call it before torch's first matrix product. Set ONEDNN_MAX_CPU_ISA=ALL to use AMX anyway.
+    Call this before torch's first matrix product. Set ONEDNN_MAX_CPU_ISA=ALL to use AMX anyway.
     """
     if amx_is_doubtful():
         os.environ[_VARIABLE] = _BELOW_AMX

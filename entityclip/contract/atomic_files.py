@@ -15,8 +15,8 @@ from safetensors import SafetensorError
 def written_whole(path: Path, *, one_writer: bool = False) -> Iterator[Path]:
     """Yield a temporary path in the same folder; rename it to `path` if the block ends without an error.
 
-    The temporary name starts with a dot, so readers of the folder do not mistake it for a shard. With `one_writer`
-    (the caller holds a lock) the name is fixed, and the next writer overwrites what a killed one left behind.
+    The temporary name starts with a dot, so readers of the folder do not mistake the file for a shard. With
+    `one_writer` (the caller holds a lock) the name is fixed, so a file left by a killed writer is overwritten later.
 
     Raises:
         OSError: the file cannot be written, for example because the disk is full; the error names `path`.
@@ -35,10 +35,11 @@ def written_whole(path: Path, *, one_writer: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def folder_written_whole(folder: Path) -> Iterator[Path]:
-    """Yield a new folder, which replaces `folder` if the block ends without an error.
+    """Yield a temporary folder; it replaces `folder` if the block ends without an error.
 
-    A folder cannot be renamed onto another, so the old one is first moved aside, and removed last. If the process is
-    killed in between, the next `finish_folder` completes the replacement. Raises OSError as `written_whole` does.
+    A folder cannot be renamed onto an existing one, so the old folder is first moved aside and is deleted last. If the
+    process is killed in between, the next `finish_folder` completes the replacement. Raises OSError like
+    `written_whole`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     finish_folder(folder)
@@ -61,14 +62,14 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
 
 
 def finish_folder(folder: Path) -> None:
-    """Complete the replacement of `folder` if its writer was killed after moving the old one aside."""
+    """Complete the replacement of `folder` if its writer was killed after moving the old folder aside."""
     temporary, previous = _beside(folder)
     if previous.exists() and temporary.exists() and not folder.exists():
         temporary.rename(folder)
 
 
 def remove_whole(folder: Path) -> None:
-    """Remove a folder, if it exists, atomically: it is renamed before its content is deleted."""
+    """Remove a folder atomically, if it exists: rename it before deleting its content."""
     aside = folder.with_name(f".{folder.name}.removed")
     shutil.rmtree(aside, ignore_errors=True)
     if folder.exists():
@@ -85,7 +86,7 @@ def write_json(path: Path, content: Any) -> None:
 
 @contextmanager
 def _failures_named(path: Path) -> Iterator[None]:
-    """Add `path` to OSErrors that name no file, such as a full disk's; turn safetensors errors into OSErrors."""
+    """Add `path` to OSErrors that name no file (such as a full-disk error); turn safetensors errors into OSErrors."""
     try:
         yield
     except SafetensorError as error:

@@ -1,15 +1,15 @@
 """Heuristic recognition of names in captions.
 
-The judge checks that an explanation mentions them; evaluation counts how often training captions contain them.
+The judge checks that an explanation mentions these names; evaluation counts how often training captions contain them.
 
 In mixed-case captions, a name is a run of capitalised words; lower-case particles (of, de, van, the ...) join words,
 while punctuation separates them. A single capitalised word at the start of a sentence is not a name unless it is all
-capitals (NATO). A run is a name only if it has a distinctive word, which titles, photo credits, English stop words and
-single letters are not. Days and months separate names (except in Theresa May).
+capitals (NATO). A run is a name only if it has a distinctive word: not a title, photo credit, English stop word or
+single letter. Days and months separate names, except for the surname in Theresa May.
 
-Where case carries no information (all lower or upper case, scripts without case), a name is a run of the caption's
-words, without stop words, that the explanation repeats, since the prompt asks for the named entities. The judge ignores
-such names, because they are in the explanation by construction.
+If case carries no information (all lower or upper case, scripts without case), a name is a run of the caption's words,
+without stop words, that the explanation repeats, because the prompt asks for the named entities. The judge ignores such
+names: by definition, the explanation mentions them.
 """
 
 import re
@@ -55,8 +55,8 @@ def names_in(caption: str, explanation: str | None = None) -> set[Name]:
     """Return the names in a caption, each as its set of distinctive words.
 
     Args:
-        explanation: the caption's explanation, read only if the caption's case carries no information; without it
-            such a caption has no names.
+        explanation: the caption's explanation. It is needed only for a caption whose case carries no information;
+            None means that such a caption has no names.
     """
     if caption.upper() != caption != caption.lower():
         runs = _capitalised_runs(caption)

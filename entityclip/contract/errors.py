@@ -2,4 +2,4 @@
 
 
 class ContractError(ValueError):
-    """Error without a location in its message; `pipeline` and `model` prefix one and raise their own error."""
+    """Error whose message lacks a location; `pipeline` and `model` add the location and raise their own error."""

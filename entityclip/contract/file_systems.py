@@ -10,8 +10,8 @@ def open_file_system(url: str) -> tuple[pa_fs.FileSystem, str]:
     """Return the file system for a URL, and the path within it.
 
     pyarrow handles s3 and gs; fsspec handles the other schemes that are installed (https, hf, sftp, memory, ...).
-    Endpoint and region may be in the URL (`s3://bucket/prefix?endpoint_override=http://minio:9000&region=eu-west-1`);
-    credentials are read from the environment, as the file system documents, never from the URL.
+    Endpoint and region may be in the URL (`s3://bucket/prefix?endpoint_override=http://minio:9000&region=eu-west-1`).
+    Credentials are never read from the URL, only from the environment variables that the file system documents.
 
     Raises:
         ContractError: the URL contains credentials, or no installed file system supports its scheme.

@@ -6,9 +6,9 @@ import os
 def why_unavailable(repo: str, files: tuple[str, ...], revision: str | None = None) -> str | None:
     """Return None if a file is in the local cache or the hub can be reached; otherwise return the reason and remedies.
 
-    huggingface_hub itself would try for most of a minute, and print every attempt.
+    Without this check, huggingface_hub would retry for most of a minute and print every attempt.
     """
-    import httpx  # these take a fraction of a second to import
+    import httpx  # both imports take a fraction of a second
     from huggingface_hub import constants, try_to_load_from_cache
 
     if any(isinstance(try_to_load_from_cache(repo, file, revision=revision), str) for file in files):

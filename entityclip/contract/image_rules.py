@@ -1,15 +1,15 @@
-"""Which images are usable, and how they are converted to RGB, for `check`, `generate`, `pack` and training.
+"""Defines which images are usable, and how they are converted to RGB, for `check`, `generate`, `pack` and training.
 
 An image is usable if it lies below the image root, is in one of FORMATS, has at most MAX_PIXELS pixels, no side longer
-than MAX_ASPECT times the other and a known range of pixel values, and decodes completely. As in open_clip, pixels are
-used as stored (no EXIF orientation, no colour profile, alpha dropped, first frame of an animation), and converted to
-8-bit RGB:
+than MAX_ASPECT times the other and a known range of pixel values, and decodes completely. As in open_clip, EXIF
+orientation and colour profile are ignored, alpha is dropped, and only the first frame of an animation is used. Pixels
+are converted to 8-bit RGB:
 
 - 12- and 16-bit grey keeps its 8 highest bits;
-- floats are scaled from 0..1 if none exceeds that, else from 0..255, with a margin for overshoot from resampling;
+- floats are scaled from 0..1 or, if a value exceeds 1, from 0..255 (with a margin for overshoot from resampling);
   other ranges are rejected;
 - 32-bit and signed integers are rejected: no format defines their white level;
-- grey TIFFs of 16 bits and more whose zero is white are inverted, which Pillow does not do.
+- grey TIFFs with 16 or more bits in which zero means white are inverted, because Pillow does not invert them.
 """
 
 import io
@@ -54,7 +54,7 @@ class ImageFault(StrEnum):
 
 
 class BadImage(ValueError):  # noqa: N818
-    """The image is unusable; the message says why, `fault` is the category."""
+    """The image is unusable. The message says why; `fault` is the category."""
 
     def __init__(self, why: str, fault: ImageFault = ImageFault.UNDECODABLE) -> None:
         super().__init__(why)
@@ -137,7 +137,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def decode_image(root: Path, path: str | None, data: bytes | None = None, wanted: int | None = None) -> Image.Image:
-    """Decode an image to RGB, from its bytes or from its path below the image root; `wanted` as for `load`.
+    """Decode an image to RGB, from its bytes or from its path below the image root. For `wanted`, see `load`.
 
     Raises:
         BadImage: the image is unusable.
@@ -202,7 +202,7 @@ def _float_white(image: Image.Image) -> float:
 
 
 def _strips(image: Image.Image) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-    """Yield successive strips of an image as (first row, values), which avoids a second full copy in memory."""
+    """Yield successive strips of an image as (first row, values), to avoid a second full copy in memory."""
     rows = max(1, _VALUES_AT_ONCE // image.width)
     for top in range(0, image.height, rows):
         yield top, np.asarray(image.crop((0, top, image.width, min(top + rows, image.height))))

@@ -1,4 +1,4 @@
-"""Lazy imports of public names (PEP 562), which keep importing a package cheap."""
+"""Imports public names lazily (PEP 562), so that importing a package stays cheap."""
 
 import ast
 import importlib

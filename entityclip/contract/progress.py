@@ -20,7 +20,7 @@ class Progress(AbstractContextManager["Progress"]):
     Args:
         total: expected number of units.
         bar: False if the step shows its own bar on a terminal.
-        last_line: without a terminal, also print a line at the end.
+        last_line: also print a line at the end, unless stderr is a terminal.
     """
 
     def __init__(
@@ -62,13 +62,13 @@ class Progress(AbstractContextManager["Progress"]):
             self.total = self._bar.total = (self.total or 0) - units
 
     def over(self, items: Iterable[_Item]) -> Iterator[_Item]:
-        """Yield the items, counting each one when the next is requested."""
+        """Yield the items, counting each item when the next is requested."""
         for item in items:
             yield item
             self.add()
 
     def __str__(self) -> str:
-        """Return the present state as one line, such as `17/41 images, 2 images/s, 12 s left`."""
+        """Return the current state as one line, such as `17/41 images, 2 images/s, 12 s left`."""
         return self._at(time.monotonic())
 
     def _at(self, now: float) -> str:
@@ -92,7 +92,7 @@ class Progress(AbstractContextManager["Progress"]):
 
 
 def duration(seconds: float) -> str:
-    """Format seconds as 45 s, 12 min, 3 h 05 min, or 6 d 4 h."""
+    """Format a number of seconds, such as `45 s`, `12 min`, `3 h 05 min` or `6 d 4 h`."""
     minutes = round(seconds / 60)
     if seconds < 99.5:
         return f"{seconds:.0f} s"

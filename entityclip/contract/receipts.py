@@ -1,7 +1,7 @@
 """Receipts for generated buckets, stored with the shards as `_receipts/bucket-00003.json`.
 
 A dataset's explanations are complete when every bucket has a receipt with nothing pending and the shards are those
-listed in the receipts, with the same digests. docs/parquet_schema.md describes the file.
+listed in the receipts, with the same digests. docs/parquet_schema.md describes the format of a receipt.
 """
 
 import json
@@ -25,7 +25,7 @@ class ReceiptVersionError(ContractError):
 
 @dataclass(frozen=True)
 class ShardReceipt:
-    """A shard's SHA-256, size in bytes, number of rows, and rows by status."""
+    """A shard's SHA-256, size in bytes, number of rows, and number of rows by status."""
 
     sha256: str
     size: _Count
@@ -35,11 +35,11 @@ class ShardReceipt:
 
 @dataclass(frozen=True)
 class BucketReceipt:
-    """The receipt for a bucket, which consists of shard N of every split.
+    """The receipt for a bucket. Bucket N consists of shard N of every split.
 
     Attributes:
         shards: receipts by shard name; splits without pairs in the bucket have no shard.
-        pending: number of planned pairs left for a later run (beyond `limit`).
+        pending: number of planned pairs that a `limit` left for a later run.
         unsent: number of rows never sent to the engine, for example because of a bad image; a re-run retries them,
             since the cause may have been fixed.
         plan: digest of the planned pairs that the shards cover.
@@ -79,7 +79,7 @@ def parse_receipt(content: bytes) -> BucketReceipt:
 
     Raises:
         ReceiptVersionError: this program does not support the receipt's version.
-        ContractError: it is not JSON, or a field is missing or invalid.
+        ContractError: the content is not JSON, or a field is missing or invalid.
     """
     try:
         plain = json.loads(content)

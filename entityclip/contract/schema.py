@@ -1,6 +1,6 @@
 """The Arrow schema of explanation shards, and the provenance in their footers.
 
-docs/parquet_schema.md documents the columns; a change in their meaning increments SCHEMA_VERSION.
+docs/parquet_schema.md documents the columns; a change in their meaning must increment SCHEMA_VERSION.
 """
 
 import json
@@ -50,7 +50,7 @@ def huggingface_metadata() -> dict[bytes, bytes]:
 
 
 def schema_with(provenance: dict[str, Any]) -> pa.Schema:
-    """Return the schema with a shard's provenance and the metadata for dataset viewers."""
+    """Return `SCHEMA` with a shard's provenance and the entries for dataset viewers in its metadata."""
     return SCHEMA.with_metadata(
         {
             METADATA_KEY: json.dumps({"schema_version": SCHEMA_VERSION, **provenance}, ensure_ascii=False),
@@ -60,10 +60,10 @@ def schema_with(provenance: dict[str, Any]) -> pa.Schema:
 
 
 def provenance_of(schema: pa.Schema) -> dict[str, Any]:
-    """Return the provenance stored in a shard's schema, whatever its schema version.
+    """Return the provenance stored in a shard's schema; every schema version is accepted.
 
     Raises:
-        ContractError: this is not an explanation shard.
+        ContractError: the schema is not that of an explanation shard.
     """
     raw = (schema.metadata or {}).get(METADATA_KEY)
     if raw is None:

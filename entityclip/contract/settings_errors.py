@@ -1,4 +1,4 @@
-"""Readable messages for settings that pydantic rejects; a misspelt key gets the nearest valid one as a hint."""
+"""Explains why pydantic rejected settings; the message for a misspelt key suggests the nearest valid key."""
 
 import difflib
 import reprlib
@@ -15,7 +15,7 @@ _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 120, 120
 
 
 def explain(error: ValidationError, model: type[BaseModel], *, show_values: bool) -> Iterator[tuple[str, str]]:
-    """Yield the dotted key and the message for each error, at most 30 of them.
+    """Yield the dotted key and the message of each error, for at most 30 errors.
 
     Args:
         show_values: append invalid values to the messages, except for URLs with credentials.
@@ -51,7 +51,7 @@ def _valid_keys(model: type[BaseModel], section: tuple[int | str, ...]) -> list[
 
 
 def models_in(annotation: Any) -> list[type[BaseModel]]:
-    """Return the pydantic models that a type annotation names, without the models of their fields."""
+    """Return the pydantic models that occur in a type annotation, but not the models of their fields."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in models_in(part)]

@@ -5,8 +5,8 @@ CUDA build of torchvision with a CPU build of torch), `import torchvision` fails
 fakes for `torchvision::nms` and `torchvision::qnms` without checking that they exist. Declaring both schemas first
 makes the import succeed. Transforms then work; `torchvision.ops` and `torchvision.io` do not, and are not used here.
 
-`entityclip-torchvision.pth` beside this file does the same for every program in the environment that the package is
-installed in: the line that `entityclip export` prints imports open_clip alone.
+`entityclip-torchvision.pth` next to this file does the same for every program in the environment where the package is
+installed, because the code that `entityclip export` prints imports open_clip without importing this package.
 """
 
 import sys
@@ -26,13 +26,13 @@ class _BeforeRegistrations(MetaPathFinder):
 
 
 def make_torchvision_importable() -> None:
-    """Let a later `import torchvision` succeed although its operators cannot be loaded. Imports nothing."""
+    """Make a later `import torchvision` succeed even if its operators cannot be loaded. Imports nothing itself."""
     if not any(isinstance(finder, _BeforeRegistrations) for finder in sys.meta_path):
         sys.meta_path.insert(0, _BeforeRegistrations())
 
 
 def declare_missing_operators() -> None:
-    """Declare torchvision's operators if it could not load them; call it while torchvision is being imported."""
+    """Declare torchvision's operators if it could not load them; call this while torchvision is being imported."""
     from torchvision.extension import _has_ops
 
     if _declared or _has_ops():

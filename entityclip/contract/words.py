@@ -13,7 +13,10 @@ _LONGEST_CACHED = 40  # characters; a text without spaces is a single long chunk
 
 
 def words(text: str) -> list[str]:
-    """Split text into words without case, diacritics or possessive 's, and Chinese and Japanese into characters."""
+    """Split a text into words, without case, diacritics and possessive 's.
+
+    Chinese and Japanese text is split into characters.
+    """
     chunks = text.split()
     fold = _cached if max(map(len, chunks), default=0) <= _LONGEST_CACHED else words_of_chunk
     return list(chain.from_iterable(map(fold, chunks)))

@@ -38,7 +38,7 @@ def parse_yaml(text: str) -> Any:
     """Parse YAML like `yaml.safe_load`, but reject duplicate keys and limit the expansion of aliases.
 
     Raises:
-        ContractError: "not valid YAML" and the reason, such as a duplicate key in a mapping, a tag for a Python
+        ContractError: the text is not valid YAML, or it contains a duplicate key in a mapping, a tag for a Python
             object, a NUL, or more than 20,000 values after expanding aliases.
     """
     try:
@@ -51,7 +51,7 @@ def parse_yaml(text: str) -> Any:
 
 class _Loader(yaml.SafeLoader):
     def get_single_node(self) -> yaml.Node | None:
-        """Return the document's root node, checked before any object is constructed from it."""
+        """Return the document's root node after checking it, before any object is constructed from it."""
         node: yaml.Node | None = super().get_single_node()
         if node is not None:
             _count_values(node, {}, set())

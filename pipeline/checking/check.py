@@ -1,6 +1,6 @@
-"""Checks a manifest and its data before a long run: what the run would do, and what is wrong.
+"""Checks a manifest and its data before a long run, and reports what the run would do and what is wrong.
 
-Writes only what reading the data writes anyway: a demo world, embedded images. If a step fails, the failure is
+Writes only files that reading the data always writes: a demo world, extracted images. If a step fails, the failure is
 reported as a finding, and steps that do not depend on it still run.
 """
 
@@ -44,7 +44,7 @@ class CheckOptions:
 
     Attributes:
         sample: number of images to decode.
-        full: whether to decode all images instead.
+        full: whether to decode all images instead of a sample.
         workers: number of decoding threads; None for one per core.
         languages: whether to detect the language of each caption.
         limit: plan a run for the first `limit` pairs only.
@@ -70,7 +70,7 @@ def check_manifest(
     engine: EngineKind | None = None,
     output: Path | str | None = None,
 ) -> CheckReport:
-    """Read and compare all pairs, decode images, plan a run without writing, and send the engine a few prompts.
+    """Check a manifest: compare its pairs, decode images, plan a run, and send the engine `options.probe` prompts.
 
     Args:
         engine, output: override the manifest's settings; see `open_job`.

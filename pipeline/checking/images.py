@@ -49,8 +49,8 @@ class ImageLook:
     """Result of decoding the images of some rows.
 
     Attributes:
-        rows: for each distinct image that was decoded, the first row that has it; ascending, (N,).
-        contents: digest of each image's bytes; `NOTHING` for unusable images, (N,).
+        rows: array of shape (N,), ascending: for each distinct image that was decoded, the first row with this image.
+        contents: array of shape (N,): digest of each image's bytes, or `NOTHING` if the image is unusable.
         faulty: number of images per kind of fault.
         examples: for each kind of fault, the first few rows affected, with the reason.
     """
@@ -61,7 +61,7 @@ class ImageLook:
     examples: dict[ImageFault, list[tuple[int, str]]]
 
     def contents_by_row(self, images: Digests) -> Digests:
-        """Return, for each row, the digest of its image's bytes or `NOTHING`, given the path digests of all rows."""
+        """Return the digest of each row's image bytes, or `NOTHING`; `images` holds the digests of all image paths."""
         contents = np.full(len(images), NOTHING, np.int64)
         if not len(self.rows):
             return contents
@@ -81,11 +81,7 @@ def choose(rows: Rows, sample: int) -> Rows:
 
 
 def look_at_images(rows: PairFile, chosen: Rows, root: Path, workers: int | None = None) -> ImageLook:
-    """Decode and hash the images of the chosen rows.
-
-    Args:
-        workers: number of threads; by default one per core available to this process.
-    """
+    """Decode and hash the images of the chosen rows in `workers` threads (default: one per available core)."""
     contents = np.full(len(chosen), NOTHING, np.int64)
     faulty: Counter[ImageFault] = Counter()
     examples: dict[ImageFault, list[tuple[int, str]]] = {}
@@ -117,7 +113,7 @@ def _looked_at(images: Iterator[str], root: Path, workers: int | None) -> Iterat
 
 
 def image_counts(look: ImageLook, distinct: int) -> ImageCounts:
-    """Count the decoded images: usable ones, and faulty ones by kind of fault."""
+    """Count the usable images among the decoded ones, and the faulty images by kind of fault."""
     return ImageCounts(
         distinct=distinct,
         looked_at=len(look.rows),

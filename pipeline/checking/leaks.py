@@ -1,4 +1,4 @@
-"""Findings about leakage: content shared with an earlier split (order: train, val, test), which inflates metrics."""
+"""Finds leakage: content that also occurs in an earlier split (order: train, val, test), which inflates metrics."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from pipeline.checking.survey import Survey
 from pipeline.pair import Pair
 
 _MEND = "remove these pairs from one of the two splits; otherwise metrics on the later one will be too good"
-# What is reported, and how a pair is shown with the one that it repeats.
+# For each code: the text of the finding, and the detail of an example, given a pair and the earlier pair it repeats.
 _WORDS: dict[Code, tuple[str, Callable[[Pair, Pair], str]]] = {
     "leaked_images": ("pairs whose image path occurs in an earlier split", lambda pair, _: f"image {pair.image}"),
     "leaked_captions": ("pairs whose caption occurs in an earlier split", lambda pair, _: quoted(pair.caption)),

@@ -47,7 +47,7 @@ class PairFile(AbstractContextManager["PairFile"]):
             yield from self._read(batch)
 
     def pair(self, row: int) -> Pair:
-        """Return the pair at a row; reading nearby rows is cheap, as the last batch is cached."""
+        """Return the pair in a row. The last batch is cached, so reading nearby rows is cheap."""
         batch, place = divmod(int(row), _ROWS_A_BATCH)
         if self._held[0] != batch:
             self._held = (batch, self._read(batch))

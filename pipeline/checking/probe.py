@@ -12,10 +12,10 @@ from pipeline.job import Job
 
 
 def probe_engine(job: Job, requests: list[Request], to_generate: int) -> Estimate:
-    """Open the job's engine, have it answer `requests` (at least one), and close it.
+    """Open the job's engine, send it `requests` (at least one), and close it; return the estimate for the whole run.
 
-    The estimate assumes that the run is as fast as the probe; a server with more requests in flight is faster. Raises
-    PipelineError if the engine cannot be opened, or fails.
+    The estimate assumes that the run is as fast as the probe, but a server is faster with more requests in flight.
+    Raises PipelineError if the engine cannot be opened, or fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()

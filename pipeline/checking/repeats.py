@@ -11,7 +11,7 @@ from pipeline.checking.images import ImageLook
 from pipeline.checking.report import EXAMPLES, Code, Finding, Severity, example, quoted, rows_named
 from pipeline.checking.survey import NOTHING, Digests, Rows, Survey
 
-_ODD = np.int64(-7046029254386353131)  # odd multiplier for combining the digests of caption and image into the pair's
+_ODD = np.int64(-7046029254386353131)  # odd multiplier for combining a pair's caption and image digests
 _WORDS: dict[Code, tuple[Severity, str, str]] = {
     "repeated_ids": (
         "error",
@@ -61,8 +61,8 @@ class Leaks:
     """Rows whose digest also occurs in an earlier split.
 
     Attributes:
-        rows: these rows, ascending.
-        partners: for each of them, the first row with the same digest in the earliest split that contains it.
+        rows: numbers of these rows, ascending.
+        partners: for each of `rows`, the first row with the same digest in the earliest split with this digest.
     """
 
     rows: Rows
@@ -104,7 +104,7 @@ def leaks(digests: Digests, split: npt.NDArray[np.uint16]) -> Leaks:
 
 
 def pairs_of_splits(found: Leaks, split: npt.NDArray[np.uint16]) -> Counter[tuple[int, int]]:
-    """Count the leaked rows by the numbers of the earlier and the later split."""
+    """Count the leaked rows by (number of the earlier split, number of the later split)."""
     return Counter(zip(split[found.partners].tolist(), split[found.rows].tolist(), strict=True))
 
 

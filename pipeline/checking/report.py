@@ -41,12 +41,12 @@ def example(rows: PairFile, row: int, detail: str) -> Example:
 
 
 def captions(rows: PairFile, some: Iterable[int]) -> list[Example]:
-    """Convert rows to report examples that show their captions."""
+    """Return an example for each row, with the row's caption as the detail."""
     return [example(rows, row, quoted(rows.pair(row).caption)) for row in some]
 
 
 def rows_named(rows: PairFile, some: Sequence[int]) -> str:
-    """List rows by split, id and row number, as text."""
+    """Return a text that names the first two rows by split, id and number, and counts the others."""
     named = [f"{rows.pair(row).split} {rows.pair(row).id} (row {row})" for row in some[:_NAMED]]
     return ", ".join(named) + (f" and {len(some) - _NAMED:,} more" if len(some) > _NAMED else "")
 
@@ -132,7 +132,7 @@ class Lengths(_Part):
 
 
 def lengths_of(counts: Counter[int], limit: int) -> Lengths | None:
-    """Summarise the number of texts of each length in tokens; None if there are no texts."""
+    """Return statistics of text lengths, given the number of texts by length in tokens; None if there are no texts."""
     found = histogram(counts, limit)
     if found is None:
         return None
@@ -183,9 +183,9 @@ class Work(_Part):
         num_shards: number of shards per split.
         plan_bytes: size of the plan on disk.
         to_generate: number of distinct prompts to send.
-        redone: how many of these replace an existing text.
-        prompt_tokens: total length of all prompts to send.
-        longest_prompt: length of the longest of them, in tokens.
+        redone: number of these prompts that replace an existing text.
+        prompt_tokens: total length of all prompts to send, in tokens.
+        longest_prompt: length of the longest prompt to send, in tokens.
         reused: number of rows whose text already exists.
         settled: number of rows that get a status without a text, for example because their prompt is too long.
         pending: number of pairs excluded by the limit.

@@ -17,7 +17,7 @@ _PROMPTS = 3
 
 
 def samples_of(rows: PairFile, manifest: Manifest, job: Job | None) -> list[Sample]:
-    """Return five randomly chosen pairs (seeded) with their lengths; prompt lengths only if there is a job."""
+    """Return five pairs, drawn with a fixed seed, with their lengths; prompts are measured only if `job` is given."""
     count_clip_tokens = open_judge(manifest).count_tokens
     samples = []
     for row in choose(np.arange(len(rows)), _SAMPLES):

@@ -24,19 +24,20 @@ _APART = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True)
 class Survey:
-    """A dataset's pairs on disk, and 64-bit digests by row for finding duplicates, valid in this process only.
+    """A dataset's pairs on disk, and digests for finding duplicates among them.
+
+    All arrays have shape (N,), one value per row. Digests have 64 bits and are valid in this process only.
 
     Attributes:
-        rows: the pairs, on disk.
         splits: names of the splits: train, val, test, then any others.
-        split: index of each row's split in `splits`, (N,).
-        ids: digests of split and id, (N,).
-        images: digests of the image paths, (N,).
-        captions: digests of the captions, (N,).
-        plain_captions: digests of the captions normalised by `plain`, (N,).
-        clip_tokens: number of non-empty captions of each length in CLIP tokens.
+        split: index of each row's split in `splits`.
+        ids: digests of split and id.
+        images: digests of the image paths.
+        captions: digests of the captions.
+        plain_captions: digests of the captions normalised by `plain`.
+        clip_tokens: number of non-empty captions by length in CLIP tokens.
         long_captions: the first few rows whose caption exceeds CLIP's context.
-        languages: number of captions by language, with the key None for unknown ones; None if not requested.
+        languages: number of captions by language (key None: unknown), or None if languages are not detected.
         in_language: the first few rows of each language.
     """
 
@@ -72,7 +73,7 @@ def survey(
     context_length: int,
     language_of: Callable[[str], str | None] | None,
 ) -> Survey:
-    """Read all pairs, writing them to a temporary file at `path`. Raises PipelineError if the reader does."""
+    """Read all pairs and write them to a temporary file at `path`. Raises PipelineError if the reader raises it."""
     found: dict[str, int] = {}
     split, ids, images, captions, plain_captions = array("H"), array("q"), array("q"), array("q"), array("q")
     lengths: Counter[int] = Counter()

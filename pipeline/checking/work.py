@@ -46,7 +46,7 @@ def plan_work(
     Args:
         pairs: the dataset's pairs, without repeated ids.
         folder: temporary folder for the plan.
-        total: number of pairs.
+        total: number of `pairs`, for the progress display.
         limit: plan a run for the first `limit` pairs only; None for all.
         redo: which rows the run would generate again.
         requests: number of requests to keep for a probe.
@@ -108,7 +108,7 @@ def length_findings(lengths: Lengths | None) -> list[Finding]:
 
 
 def _lengths(work: BucketWork) -> Counter[int]:
-    """Count pairs by the length of their prompt, whether it is still to be sent, too long, or was sent before."""
+    """Count pairs by prompt length; include prompts to send, prompts already sent, and prompts too long to send."""
     lengths: Counter[int] = Counter()
     for request in work.requests:
         lengths[request.prompt_tokens] += len(work.waiting[request.key])

@@ -17,8 +17,8 @@ class Request:
         prompt_token_ids: the chat tokenized with the model's chat template, including the generation prompt; this is
             the engine's input.
         seed: sampling seed of this row; has no effect at temperature 0.
-        max_tokens: token budget for the answer: the manifest's, unless the row is redone with a different one.
-        image_url: image for a vision-language model, as a file:// or data: URL; None: no image is sent.
+        max_tokens: token budget for the answer, from the manifest or, for a redone row, from the redo options.
+        image_url: image for a vision-language model, as a file:// or data: URL; None if no image is sent.
     """
 
     key: str
@@ -36,7 +36,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The result of a request: a text with its finish_reason, or an error. The engine reports the token counts."""
+    """The result of a request: a text with its finish_reason, or an error. The engine reports token counts."""
 
     key: str
     text: str | None = None
@@ -47,7 +47,7 @@ class Completion:
 
 
 class Engine(Protocol):
-    """Generates explanations; a context manager, to be entered before use.
+    """Generates explanations. An engine is a context manager and must be entered before use.
 
     Attributes:
         name, version: name and version of the engine, recorded in the shards.
@@ -65,7 +65,7 @@ class Engine(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """Yield exactly one completion for each request, in the order in which they finish.
+        """Yield exactly one completion for each request, in the order in which the requests finish.
 
         A failed request becomes a completion with an error.
 

@@ -33,7 +33,7 @@ def engine_for(job: Job) -> Engine:
 
 
 def check_engine(job: Job) -> None:
-    """Check quickly, before the data is read, that a job's engine can be made.
+    """Check quickly, before the data is read, that a job's engine can be created.
 
     Raises:
         PipelineError: the model is not available, vLLM is not installed, or an API key is not set.
@@ -48,5 +48,5 @@ def check_engine(job: Job) -> None:
 
 
 def _vllm_python(job: Job, settings: VllmEngine) -> Path:
-    # not resolved: a virtual environment's interpreter is a symlink to one without vllm
+    # not resolved: a virtual environment's interpreter is a symlink to an interpreter without vllm
     return job.manifest.folder / settings.python if settings.python else DEFAULT_PYTHON

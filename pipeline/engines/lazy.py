@@ -33,7 +33,7 @@ class LazyEngine(AbstractContextManager["LazyEngine"]):
         """Return the engine, opening it if necessary. Thread-safe.
 
         Raises:
-            PipelineError: it cannot be opened, or the run was aborted.
+            PipelineError: the engine cannot be opened, or the run was aborted.
         """
         with self._lock:
             self.check()
@@ -49,12 +49,12 @@ class LazyEngine(AbstractContextManager["LazyEngine"]):
 
     @property
     def about(self) -> dict[str, Any]:
-        """What the shards record about the engine: name, versions, start time of generation, and any restarts."""
+        """Metadata about the engine that shards record: name, versions, start time of generation, and any restarts."""
         restarts = self.opened.restarts if self.opened is not None else 0
         return self._about | ({"server_restarts": restarts} if restarts else {})
 
     def give_up(self, reason: str) -> None:
-        """Abort the run: every bucket stops at its next `check`. Only the first `reason` is kept."""
+        """Abort the run: every bucket stops at its next `check`, which raises the first `reason` that was given."""
         self._lost = self._lost or reason
 
     def check(self) -> None:

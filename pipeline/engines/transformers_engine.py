@@ -121,7 +121,7 @@ class TransformersGeneration:
 
 
 def _first_stop(text: str, stop: tuple[str, ...]) -> int | None:
-    """Return the position of the first stop text, or None."""
+    """Return the position at which the first stop text begins, or None."""
     return min((at for one in stop if (at := text.find(one)) >= 0), default=None)
 
 
@@ -138,7 +138,7 @@ class _StopTexts:
         self._tail = 4 * max(map(len, stop)) + 4  # tokens: at worst one per byte, four bytes per character
 
     def __call__(self, input_ids: "torch.Tensor", scores: "torch.Tensor", **_: object) -> "torch.Tensor":
-        """Return a mask (B,) of the rows that are done."""
+        """Return a boolean mask of shape (B,) that is True for the rows that are done."""
         import torch
 
         answers = input_ids[:, self._prompt_length :][:, -self._tail :]
@@ -150,8 +150,8 @@ class _StopTexts:
 class _SeededSampling:
     """Temperature and nucleus sampling with one generator per row, by the Gumbel-max trick.
 
-    The argmax of logits plus Gumbel noise is a sample from their softmax, so greedy decoding after this
-    processor amounts to sampling, and a row's text does not depend on the other rows in its batch.
+    The argmax of logits plus Gumbel noise is a sample from the softmax of the logits, so greedy decoding after
+    this processor amounts to sampling. A row's text does not depend on the other rows in its batch.
     """
 
     def __init__(self, sampling: Sampling, seeds: list[int]) -> None:
@@ -162,7 +162,7 @@ class _SeededSampling:
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def __call__(self, input_ids: "torch.Tensor", scores: "torch.Tensor") -> "torch.Tensor":
-        """Return perturbed scores (B, vocabulary); tokens outside the nucleus are -inf."""
+        """Return perturbed scores of shape (B, vocabulary), which are -inf for tokens outside the nucleus."""
         import torch
 
         logits = scores.float() / self._temperature

@@ -1,4 +1,4 @@
-"""Locations of a manifest's data: opens URLs, and finds the folder shared by patterns (see readers/sources.py)."""
+"""Opens the URLs in a manifest, and finds the folder of all files that match a pattern (see readers/sources.py)."""
 
 from collections.abc import Iterable, Mapping
 from itertools import takewhile
@@ -15,7 +15,7 @@ PATTERN = "*?[{"
 
 
 def open_file_system(url: str, what: str) -> tuple[pa_fs.FileSystem, str]:
-    """Call the contract's `open_file_system`, but raise PipelineError; `what` names the URL in its message."""
+    """Call the contract's `open_file_system`, but raise a PipelineError whose message begins with `what`."""
     try:
         return file_systems.open_file_system(url)
     except ContractError as error:
@@ -23,7 +23,7 @@ def open_file_system(url: str, what: str) -> tuple[pa_fs.FileSystem, str]:
 
 
 def fixed_folder(file: str | Iterable[str] | Mapping[str, str | Iterable[str]]) -> str:
-    """Return the folder that contains all matches: the first pattern's path, up to its first part with a wildcard."""
+    """Return the folder that contains all matches: the first pattern's path before its first wildcard component."""
     while not isinstance(file, str):
         file = next(iter(file.values() if isinstance(file, Mapping) else file), "")
     address, _, query = file.partition("?") if is_url(file) else (file, "", "")

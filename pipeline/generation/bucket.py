@@ -100,7 +100,7 @@ def _is_settled(receipt: BucketReceipt, plan_digest: str, files: list[ShardFile]
 
 
 def _place(rows: dict[tuple[str, str], Row], run: Run, work: BucketWork, answered: list[Completion]) -> None:
-    """Add the rows made from the answers to `rows`, each judged against its own caption."""
+    """Convert the answers to rows, each judged against its own caption, and add them to `rows`."""
     placed = [(planned, completion) for completion in answered for planned in work.waiting[completion.key]]
     texts = [(p.pair.caption, c.text, c.finish_reason) for p, c in placed if c.text is not None]
     judgements = iter(run.judging.judge_all(texts))
@@ -113,7 +113,7 @@ def _place(rows: dict[tuple[str, str], Row], run: Run, work: BucketWork, answere
 def _commit(
     job: Job, bucket: int, rows: list[Row], existing: dict[str, Shard], sessions: Iterable[Session]
 ) -> dict[str, ShardReceipt]:
-    """Write the shards whose rows changed, delete those with no rows left, and return the remaining receipts."""
+    """Write shards whose rows changed, delete shards without rows, and return the receipts of the remaining shards."""
     current: dict[str, list[Row]] = {name: [] for name in existing}
     for row in rows:
         current.setdefault(shard_name(row.split, bucket, job.manifest.num_shards), []).append(row)

@@ -58,7 +58,7 @@ def generate(
         stack.enter_context(rare_collections())
         stack.enter_context(single_writer(job.work, job.buckets))
         there = shards_there(job)
-        if not there and make_engine is None:  # the engine will be needed, and a fault is reported before planning
+        if not there and make_engine is None:  # the engine will be needed, so report a fault before planning
             check_engine(job)
         plan = prepare(job, limit)
         began = time.monotonic()

@@ -13,12 +13,12 @@ REDOABLE = tuple(status for status in Status if status not in _NEVER_SENT)
 class Redo:
     """Which rows to generate again, and with what token budget.
 
-    A redone row keeps its key, which describes the manifest's settings; the shard's `generations` record the actual
-    ones. If redoing a row fails, it keeps its old answer.
+    A redone row keeps its key, which is computed from the manifest's settings; the settings actually used are recorded
+    in the shard's `generations`. If redoing a row fails, the row keeps its old answer.
 
     Attributes:
         statuses: rows with one of these statuses are redone.
-        max_tokens: token budget for each redone row, or None for the manifest's.
+        max_tokens: token budget for each redone row; None for the budget in the manifest.
     """
 
     statuses: frozenset[Status] = frozenset()

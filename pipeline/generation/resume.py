@@ -22,13 +22,13 @@ class BucketWork:
     """A bucket's planned pairs, divided into finished rows and requests.
 
     Attributes:
-        settled: finished rows by (split, id); those being redone are replaced if their request succeeds.
+        settled: finished rows by (split, id); a row that is being redone is replaced if its request succeeds.
         reused: number of `settled` rows whose text already existed.
         requests: one per distinct key that has no text yet, or whose text is to be redone.
         waiting: the pairs that each request answers, by key; identical prompts are generated only once.
         too_long: length in tokens of each prompt that does not fit the model's context, by key.
         redone: number of `requests` that replace an existing answer.
-        pending: number of pairs left for a later run (beyond `limit`).
+        pending: number of pairs that a `limit` left for a later run.
     """
 
     settled: dict[tuple[str, str], Row]
@@ -52,10 +52,10 @@ def divide(
 
     Rows are matched by key, never by position. A row that was never sent (because of a missing image, say) is checked
     again, because the cause may have been fixed; a row with an engine error is kept unless `redo` includes `error`.
-    Spooled answers are newer than those in the shards, and are not redone again.
+    Spooled answers are newer than the answers in the shards, and are not redone again.
 
     Args:
-        problem_of: returns why an image cannot be used, or None; by default images are fetched and decoded.
+        problem_of: returns why an image cannot be used, or None. Default: images are fetched and decoded.
     """
     old_rows = {(row.split, row.id): row for row in existing}
     fresh = {completion.key: completion for completion in spooled}
@@ -126,7 +126,7 @@ def _problem(job: Job, pair: Pair, problem_of: Callable[[str], str | None]) -> t
 def _requests(
     job: Job, open_pairs: list[PlannedPair], redone: set[str], redo_max_tokens: int | None
 ) -> tuple[list[Request], dict[str, list[PlannedPair]], list[Row], dict[str, int]]:
-    """Return the requests, their pairs by key, the rows of prompts that are too long, and those lengths by key."""
+    """Return requests, pairs by key, rows for prompts that are too long, and the lengths of such prompts by key."""
     waiting: dict[str, list[PlannedPair]] = {}
     for planned in open_pairs:
         waiting.setdefault(planned.key, []).append(planned)

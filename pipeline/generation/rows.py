@@ -44,7 +44,7 @@ def answered_row(planned: PlannedPair, model: LanguageModel, completion: Complet
 
 
 def judged(completion: Completion, caption: str, judge: Judge) -> Judgement | None:
-    """Judge the answer to a caption; return None if it has no text."""
+    """Judge the answer to a caption; return None if the completion has no text."""
     if completion.text is None:
         return None
     return judge.judge(caption, completion.text, completion.finish_reason)
@@ -65,7 +65,7 @@ def copied_row(planned: PlannedPair, answer: Row) -> Row:
 
 
 def better_row(old: Row | None, new: Row) -> Row:
-    """Return the new row, or the old one if only the old one has a text, so that a failed redo loses nothing."""
+    """Return `new`, or `old` if only `old` has a text, so that a failed redo does not lose the old text."""
     if old is not None and old.raw_text is not None and new.raw_text is None:
         return old
     return new

@@ -54,7 +54,7 @@ class ErrorLimit:
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Run garbage collection rarely and only on new objects; by default it took a sixth of the pipeline's time."""
+    """Run garbage collection rarely, and only on new objects; with Python's defaults it took a sixth of the time."""
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)

@@ -1,6 +1,6 @@
 """The spool: the answers of an unfinished bucket as JSON lines, so that a crash loses only seconds of work.
 
-`_spool/bucket-00012.jsonl` holds, for every run that wrote to it, a line that describes the engine, followed by the
+For every run that wrote to it, `_spool/bucket-00012.jsonl` holds a line that describes the engine, followed by the
 completions in order of arrival. A partial last line, left by a killed process, is removed. The file is deleted once
 its answers are in the shards.
 """

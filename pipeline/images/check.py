@@ -10,9 +10,9 @@ _SHOWS_TRUNCATION = 32  # pixels; small, so that a JPEG is decoded to its end, b
 
 
 def image_fault(root: Path, relative: str) -> tuple[ImageFault, str] | None:
-    """Return why the image `root/relative` cannot be used, as kind and message, or None. Never reads outside `root`.
+    """Return the kind of fault and a message if the image `root/relative` cannot be used, otherwise None.
 
-    The image is decoded as in packing and training, except for steps that cannot fail.
+    The image is decoded as in packing and training, except for steps that cannot fail. Never reads outside `root`.
     """
     try:
         with open_image(root, relative) as image:
@@ -23,13 +23,13 @@ def image_fault(root: Path, relative: str) -> tuple[ImageFault, str] | None:
 
 
 def image_problem(root: Path, relative: str) -> str | None:
-    """Return why the image `root/relative` cannot be used, or None."""
+    """Return why the image `root/relative` cannot be used; None if it can be used."""
     found = image_fault(root, relative)
     return None if found is None else found[1]
 
 
 def image_digest(root: Path, relative: str) -> str:
-    """Return the hex SHA-256 of an image file, or that of b"" if it cannot be read or lies outside `root`."""
+    """Return the hex SHA-256 of an image file, or the digest of b"" if the file is unreadable or outside `root`."""
     try:
         return digest(image_file(root, relative))
     except (BadImage, OSError):
@@ -37,5 +37,5 @@ def image_digest(root: Path, relative: str) -> str:
 
 
 def image_url(root: Path, relative: str) -> str:
-    """Return an image's file:// URL with symlinks resolved, because servers compare it with their allowed folder."""
+    """Return an image's file:// URL with symlinks resolved, because servers check that it is in an allowed folder."""
     return (root / relative).resolve().as_uri()

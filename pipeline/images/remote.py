@@ -23,10 +23,10 @@ _CHUNK = 2**20
 
 
 def fetch_images(manifest: Manifest, images: Iterable[str]) -> None:
-    """Download the images that are missing locally; does nothing if the dataset's root is local.
+    """Download the images that are missing locally; do nothing if the dataset's root is local.
 
-    An image that does not exist at the URL stays absent, and its row's status says so. Raises PipelineError if the
-    server cannot be reached or refuses the request.
+    An image that does not exist at the URL is not an error: the status of its row reports it later. Raises
+    PipelineError if the server cannot be reached or refuses the request.
     """
     url = manifest.dataset_root
     if url is None or not is_url(url):
@@ -40,7 +40,7 @@ def fetch_images(manifest: Manifest, images: Iterable[str]) -> None:
     stream = iter(images)
     with ThreadPoolExecutor(_THREADS) as pool:
         while some := set(islice(stream, _AT_ONCE)):
-            # `isfile`, unlike `Path.is_file`, takes a name that is too long for one that does not exist
+            # `isfile`, unlike `Path.is_file`, returns False for a name that is too long
             missing = sorted(i for i in some if _is_below(i) and not os.path.isfile(root / i))  # noqa: PTH113
             list(pool.map(fetch, missing))  # raises the first error
 

@@ -9,7 +9,7 @@ from entityclip.contract.image_rules import BadImage, ImageFault, image_file, lo
 
 _KEPT_AS_THEY_ARE = ("JPEG", "PNG", "WEBP", "GIF")
 MAX_BYTES = 64 << 20  # size of an image file
-MAX_DECODED = 50_000_000  # pixels of three bytes each; for a JPEG, after it is decoded at a reduced size
+MAX_DECODED = 50_000_000  # pixels of three bytes each; for a JPEG, counted at the reduced size at which it is decoded
 _QUALITY = 88
 
 
@@ -19,7 +19,7 @@ def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int,
     A file that is already small enough is returned unchanged if it is a JPEG, PNG, WebP or GIF.
 
     Raises:
-        BadImage: it cannot be used.
+        BadImage: the image is unusable.
     """
     with open_image(root, path, data) as image:
         short, is_kept = min(image.size), image.format in _KEPT_AS_THEY_ARE
@@ -35,7 +35,7 @@ def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int,
 
 
 def shown_image(root: Path, path: str | None, data: bytes | None, longest: int) -> bytes:
-    """Return a JPEG with no side longer than `longest`, never enlarged. Raises BadImage if unusable or too large."""
+    """Return a JPEG, reduced to at most `longest` pixels per side. Raises BadImage if unusable or too large."""
     if data is None and (size := image_file(root, path).stat().st_size) > MAX_BYTES:
         raise BadImage(f"{path} has {size:,} bytes, too many to display", ImageFault.TOO_LARGE)
     with open_image(root, path, data) as image:

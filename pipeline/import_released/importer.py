@@ -71,7 +71,7 @@ class ImportedEngine(AbstractContextManager["ImportedEngine"]):
         pass
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """Yield the texts; finish reasons and token counts are unknown."""
+        """Yield the imported texts as completions, whose finish reasons and token counts are unknown."""
         for request in requests:
             yield Completion(request.key, self._texts.text(request.key))
 
@@ -83,7 +83,7 @@ class ImportSummary:
     Attributes:
         reading: what the reader cleaned, as lines of text.
         matched: number of pairs with a text, by split.
-        missing: number of pairs without a text, by split; they are pending and have no row.
+        missing: number of pairs without a text, by split; these pairs are pending and have no row.
         surplus: number of texts that do not belong to any pair.
         unusable: number of entries whose value is not a text.
         counts: number of rows by split and status.
@@ -118,14 +118,14 @@ def import_explanations(
 ) -> ImportSummary:
     """Write the dataset's shards with the texts from these files, replacing the shards of an earlier import.
 
-    A text belongs to a pair if its key in the file ends in the image's path relative to the image root.
+    A text belongs to a pair if its key in the file ends with the image's path relative to the image root.
 
     Args:
         model: the LLM that wrote the texts, if known.
-        output: by default the manifest's output with `-imported` added, so that generated texts are kept.
+        output: location of the shards. Default: the manifest's output plus `-imported`, to keep generated texts.
 
     Raises:
-        PipelineError: a file is not a JSON object, no text belongs to a pair, or one of generation's errors occurs.
+        PipelineError: a file is not a JSON object, no text belongs to a pair, or an error occurs as in `generate`.
     """
     if not files:
         raise PipelineError("no explanation file was given")

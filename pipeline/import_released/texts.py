@@ -52,7 +52,7 @@ class ImportedTexts:
         return self.entries - sum(self._used)
 
     def find(self, image: str) -> str | None:
-        """Return the key of the first text whose path ends in the image's whole path, or None if there is none."""
+        """Return the key of the first text whose path ends with the whole path `image`, or None if there is none."""
         start = _reversed_path(image)
         found = self._database.execute(
             "SELECT number, key FROM texts WHERE path >= ? AND path < ? ORDER BY number LIMIT 1",
@@ -82,7 +82,7 @@ class ImportedTexts:
 
 
 def imported_key(text: str, model: str) -> str:
-    """Return the key of a text whose prompt and sampling are unknown: a hash of the text and its LLM's name.
+    """Return the key of a text whose prompt and sampling are unknown: a hash of the text and the name of its LLM.
 
     It never equals the key of a generated text.
     """

@@ -10,7 +10,7 @@ from pipeline.inspect.summary import Summary
 
 
 def ids_alike(summary: Summary, row: dict[str, Any]) -> list[str]:
-    """Return the ids of all rows in the same split that share the image or caption of `row`, including its own id.
+    """Return the ids of all rows in the same split that share the image or caption of `row`, including `row`.
 
     Reads only ids, splits, captions and image paths. Raises PipelineError if a shard has become unreadable.
     """

@@ -1,4 +1,4 @@
-"""Determines how far a generation has got, from the files next to its shards: receipts, spool, writers."""
+"""Determines which parts of an output are finished, from the files next to its shards: receipts, spool, writers."""
 
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ class Completeness:
 
 
 def check_completeness(found: Found, looks: list[Look], damaged: list[Fault]) -> tuple[Completeness, list[Fault]]:
-    """Return what is finished in an output, and its faults: invalid receipts, and shards that do not match them."""
+    """Return an output's completeness, and faults: invalid receipts, shards that contradict their receipt or footer."""
     names = [name for name in found.listed(RECEIPTS) if name.endswith(".json")]
     read = list(each(lambda name: _receipt(found, name), names, "receipts"))
     receipts = {receipt.bucket: receipt for receipt in read if isinstance(receipt, BucketReceipt)}

@@ -49,12 +49,12 @@ class Shards:
 class Database:
     """Named tables that hold the rows of shards.
 
-    The user's SQL can read nothing else: DuckDB may not access files or load extensions, and its settings are locked.
+    SQL can read nothing but these tables: DuckDB may not access files or load extensions, and its settings are locked.
     A shard that turns out to be damaged is recorded in `faults` and excluded; the remaining ones are read.
     """
 
     def __init__(self, tables: dict[str, Shards], memory_mib: int | None = None, spill: str | None = None) -> None:
-        """Limit DuckDB's memory to `memory_mib`; it spills to a temporary folder, created in `spill` if given."""
+        """Limit DuckDB to `memory_mib` MiB of memory; it spills to a temporary folder, created in `spill` if given."""
         self.faults: dict[str, list[Fault]] = {name: [] for name in tables}
         self._tables = tables
         self._memory_mib = memory_mib
@@ -87,7 +87,7 @@ class Database:
                     raise PipelineError(f"the SQL query failed: {_first_line(error)}") from error
 
     def condition_problem(self, where: str) -> str | None:
-        """Return a brief reason why `where` is not a condition on the rows; None if it is one."""
+        """Return a brief reason why `where` is not a condition on the rows; None if it is a valid condition."""
         sql = f"SELECT id FROM rows WHERE {bracketed(where)}"
         try:
             statements = duckdb.extract_statements(sql)
@@ -153,7 +153,7 @@ class Database:
 
 
 def bracketed(where: str) -> str:
-    """Put a condition in brackets for use within SQL, on lines of its own as it may end in a comment."""
+    """Put a condition in brackets for use within SQL, on a separate line because it may end in a comment."""
     return f"(\n{where}\n)"
 
 

@@ -34,15 +34,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Diff:
-    """Differences between two generations.
+    """Differences between a generation ("here") and another generation ("there").
 
     Attributes:
         other: location of the other generation.
         both: number of pairs in both generations, matched by split and id.
-        explanations, statuses, captions, keys: number of pairs in both that differ in this respect.
+        explanations, statuses, captions, keys: number of pairs in both generations that differ in this respect.
         only_here, only_there: number of pairs in only one of the generations.
-        changes: status here, status there and number of pairs, for each change of status; most frequent first.
-        made: values here and there of provenance that differs, by dotted name.
+        changes: (status here, status there, number of pairs) for each change of status, most frequent first.
+        made: (value here, value there) for each provenance entry that differs, by dotted name.
         samples: some pairs whose explanation or status differs.
     """
 
@@ -59,7 +59,7 @@ class Diff:
     samples: tuple[Difference, ...]
 
     def as_plain(self) -> dict[str, Any]:
-        """Return a dict for JSON."""
+        """Return the differences as a JSON-serialisable dict."""
         texts = ("explanation", "status", "model", "revision")
         return {
             "other": self.other,
@@ -127,7 +127,7 @@ _COUNTED = {
 
 
 def _matched(where: str | None) -> str:
-    """Return SQL that joins both sides, replacing texts with hashes to save memory."""
+    """Return SQL that joins both generations, with hashes instead of texts to save memory."""
 
     def side(table: str, name: str) -> str:
         chosen = f"WHERE {bracketed(where)}" if where is not None and table == "rows" else ""
@@ -152,7 +152,7 @@ def _samples(rows: Rows, picked: pa.Table) -> list[Difference]:
 
 
 def word_diff(one: str, other: str) -> list[Piece]:
-    """Return the word diff: the "=" and "-" pieces, in order, make up `one`, the "=" and "+" pieces `other`."""
+    """Return the word diff of two texts: "=" and "-" pieces make up `one`; "=" and "+" pieces make up `other`."""
     before, after = (text.split()[:_WORDS_COMPARED] for text in (one, other))
     pieces: list[Piece] = []
     for tag, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
@@ -164,7 +164,7 @@ def word_diff(one: str, other: str) -> list[Piece]:
 
 
 def _made_differently(one: tuple[Origin, ...], other: tuple[Origin, ...]) -> dict[str, tuple[Any, Any]]:
-    """Compare the provenance of most rows on one side with that of most rows on the other."""
+    """Return the provenance entries that differ between the origins with the most rows on each side."""
     if not one or not other:
         return {}
     here, there = (_flat({**side[0].made, "engines": list(side[0].engines)}) for side in (one, other))

@@ -22,7 +22,7 @@ _ROWS_AT_ONCE = 1_000
 
 
 def with_pictures(tables: Iterable[tuple[Path, pa.Table]]) -> Iterator[pa.Table]:
-    """Yield the tables in pieces, filling in the bytes of images below the image root that comes with each table.
+    """Yield the tables in pieces, with the images' bytes read from the image root that comes with each table.
 
     Missing images and images outside the root are left without bytes.
     """

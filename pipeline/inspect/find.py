@@ -55,7 +55,7 @@ def find_shards(location: Path | str) -> Found | None:
     """Find the shards at a location; return None for a folder that contains neither shards nor an output.
 
     Raises:
-        PipelineError: nothing exists there, or it cannot be reached.
+        PipelineError: the location does not exist or cannot be reached.
     """
     if is_url(str(location)):
         filesystem, base = open_file_system(str(location), "location to inspect")
@@ -84,7 +84,7 @@ def find_shards(location: Path | str) -> Found | None:
 
 
 def _found(location: str, kind: Kind, filesystem: pa_fs.FileSystem, root: str, prefixes: list[str]) -> Found:
-    """Collect the Parquet files, and the temporary files of unfinished ones, in some folders below the root."""
+    """Collect the Parquet files, and the temporary files of unfinished ones, in the given folders below the root."""
     shards: list[StoredFile] = []
     half_written: list[str] = []
     for prefix in prefixes:

@@ -34,7 +34,7 @@ class Fault:
 
     Attributes:
         shown: whether its rows are still used.
-        foreign: whether it is not one of our shards.
+        foreign: whether it is not an explanation shard.
     """
 
     name: str
@@ -49,9 +49,9 @@ class Look:
 
     Attributes:
         provenance: the footer's `entityclip` entry.
-        columns: names of its columns.
+        columns: names of the shard's columns.
         counts: number of rows by split and status.
-        tallies: number of rows by value of `finish_reason`, `completion_tokens` and `clip_tokens`, if it has them.
+        tallies: number of rows by value, for each of `finish_reason`, `completion_tokens`, `clip_tokens` that exists.
     """
 
     name: str
@@ -73,7 +73,7 @@ def look_at_shards(found: Found) -> tuple[list[Look], list[Fault]]:
 
 
 def each(function: Callable[[T], R], items: Iterable[T], what: str) -> Iterator[R]:
-    """Map a function over items concurrently, in order; on a terminal, show a progress bar if it takes long."""
+    """Apply a function to items concurrently and yield the results in order; on a terminal, show a bar if slow."""
     items = list(items)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         yield from tqdm(

@@ -28,7 +28,7 @@ class Histogram:
 
     Attributes:
         rows: number of rows with a value.
-        unknown: number of rows without one.
+        unknown: number of rows without a value.
         least, mean, most: minimum, mean and maximum of the values.
         quantiles: for each share, the smallest value that this share of the rows does not exceed.
         over: number of rows above `context`; None without a context.
@@ -45,7 +45,7 @@ class Histogram:
     over: int | None = None
 
     def as_plain(self) -> dict[str, Any]:
-        """Return a dict for JSON."""
+        """Return the statistics as a JSON-serialisable dict."""
         plain = {
             "rows": self.rows,
             "unknown": self.unknown,

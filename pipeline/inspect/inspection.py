@@ -21,12 +21,12 @@ class Wanted:
 
     Attributes:
         where: condition in DuckDB's SQL; all other options apply only to rows that meet it.
-        sample: number of random rows to show; with `diff`, of differences; with `export`, of rows to write.
+        sample: number of random rows to show (with `diff`, differences to show; with `export`, rows to write).
         ids: ids of rows to show.
         diff: location of another generation of the same pairs, to compare with.
         export: format of the exported file.
         out: path of the exported file.
-        pictures: whether to include the images' bytes in it.
+        pictures: whether to include the images' bytes in the exported file.
     """
 
     where: str | None = None
@@ -58,7 +58,7 @@ class Inspection:
     exported: int | None = None
 
     def as_plain(self) -> dict[str, Any]:
-        """Return a dict for JSON; docs/inspect.md lists the keys."""
+        """Return the inspection as a JSON-serialisable dict; docs/inspect.md lists the keys."""
         more = {
             "matching": self.matching,
             "samples": self.samples if self.samples is None else [_without_bytes(row) for row in self.samples],
@@ -72,7 +72,7 @@ def inspect_explanations(summary: Summary, wanted: Wanted) -> Inspection:
     """Run an inspection. Shards that turn out to be damaged are added to the summary's faults.
 
     Raises:
-        PipelineError: the condition is invalid, an id is missing, nothing can be compared, or the output file exists.
+        PipelineError: the condition is invalid, an id does not exist, no pairs can be compared, or `out` exists.
     """
     check_out(wanted.out, wanted.export, wanted.pictures)
     if wanted.diff and (wanted.ids or wanted.export):

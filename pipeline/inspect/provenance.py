@@ -1,4 +1,4 @@
-"""Collects the origins of shards from their footers, each distinct combination once."""
+"""Collects the distinct origins of shards from their footers."""
 
 import json
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Origin:
     context: int | None
 
     def as_plain(self) -> dict[str, Any]:
-        """Return a dict for JSON."""
+        """Return the origin as a JSON-serialisable dict."""
         return {
             **self.made,
             "engines": list(self.engines),
@@ -43,7 +43,7 @@ class Origin:
 
 
 def origins(looks: list[Look]) -> list[Origin]:
-    """Group shards by provenance and return the origin of each group, the one with the most rows first."""
+    """Group shards by provenance and return the origin of each group, ordered by decreasing number of rows."""
     groups: dict[str, list[Look]] = {}
     for look in looks:
         made = {name: look.provenance.get(name) for name in _SAME}

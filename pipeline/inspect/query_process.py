@@ -1,9 +1,9 @@
 """Runs SQL in a separate process that can be stopped and whose memory is bounded; DuckDB alone guarantees neither.
 
-`len(range(200000000))` is one step that ignores interrupts and DuckDB's memory limit, and takes 14 GB. `QueryProcess`
-is the client; the server is this file run as a program. They exchange lines of JSON: the first line on the server's
-stdin locates the shards, and each further line is a question, which it answers with a line on stdout. The server exits
-when stdin closes, which also happens if its parent is killed.
+For example, `len(range(200000000))` is one step that ignores interrupts and DuckDB's memory limit, and takes 14 GB.
+`QueryProcess` is the client; the server is this file run as a program. They exchange lines of JSON: the first line on
+the server's stdin locates the shards, and each later line is a question, which the server answers with a line on
+stdout. The server exits when stdin closes, which also happens if its parent is killed.
 """
 
 import json
@@ -62,7 +62,7 @@ class QueryProcess(AbstractContextManager["QueryProcess"]):
         return counts
 
     def page(self, wish: Wish, offset: int, limit: int, abandoned: Callable[[], bool] = lambda: False) -> pa.Table:
-        """Return shard, split and id of `limit` rows starting at `offset`.
+        """Return a table with shard, split and id of `limit` rows, starting at row `offset` of the selection.
 
         Raises:
             PipelineError: the condition is invalid.
@@ -77,7 +77,7 @@ class QueryProcess(AbstractContextManager["QueryProcess"]):
         return _picked(self._ask({"ask": "sql", "sql": sql, "parameters": [row_id, row_id, limit]}, abandoned))
 
     def of_ids(self, ids: list[str], split: str, abandoned: Callable[[], bool] = lambda: False) -> pa.Table:
-        """Return shard, split and id of the rows of a split with these ids. Raises like `page`."""
+        """Return shard, split and id of the rows in `split` with these ids. Raises like `page`."""
         sql = f"SELECT {SHARD}, split, id FROM rows WHERE split = ? AND id IN (SELECT unnest(?::VARCHAR[]))"
         return _picked(self._ask({"ask": "sql", "sql": sql, "parameters": [split, ids]}, abandoned))
 
@@ -100,7 +100,7 @@ class QueryProcess(AbstractContextManager["QueryProcess"]):
             self._lock.release()
 
     def _exchange(self, question: dict[str, Any], check: Callable[[], None]) -> bytes:
-        """Send a question and return the line with its answer; b"" if the process has ended."""
+        """Send a question and return the line with the answer; b"" if the process has ended."""
         try:
             stdin, stdout = self._pipes()
             _write(stdin, question)

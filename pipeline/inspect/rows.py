@@ -54,7 +54,7 @@ def _selected(summary: Summary, look: Look, split: str, status: str) -> pa.Table
 
 
 class Rows(Database):
-    """The rows of some shards as the table `rows` and, for a comparison, those of others as the table `other`."""
+    """Database with the rows of `summary` as the table `rows` and, for a comparison, the rows of `other` as `other`."""
 
     def __init__(self, summary: Summary, other: Summary | None = None) -> None:
         summaries = {"rows": summary} | ({} if other is None else {"other": other})
@@ -77,7 +77,7 @@ class Rows(Database):
         return self.query(sql, [list(ids)] if ids else [])
 
     def tables(self, picked: pa.Table, table: str = "rows") -> Iterator[tuple[str, pa.Table]]:
-        """Yield each shard's picked rows in full, with `ROW_SCHEMA`: shards sorted by name, rows in stored order."""
+        """Yield each shard's name and picked rows (`ROW_SCHEMA`), shards sorted by name and rows in stored order."""
         ordered = picked.select([SHARD, "id"]).sort_by(SHARD).combine_chunks()
         runs = pc.run_end_encode(ordered[SHARD].combine_chunks()) if len(ordered) else None
         begin = 0
@@ -89,7 +89,7 @@ class Rows(Database):
             begin = end
 
     def rows(self, picked: pa.Table, table: str = "rows") -> list[dict[str, Any]]:
-        """Return the complete picked rows in the order of `picked`, leaving out those in damaged shards."""
+        """Return the picked rows with all columns, in the order of `picked`; rows in damaged shards are left out."""
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for shard, part in self.tables(picked, table):
             found |= {(shard, row["id"]): {**row, SHARD: shard} for row in part.to_pylist()}
@@ -101,7 +101,7 @@ class Rows(Database):
         return self._image_roots[shard]
 
     def _read(self, table: str, shard: str, ids: pa.ChunkedArray) -> pa.Table:
-        """Read rows by id; only row groups that contain one of them are read in full."""
+        """Read rows by id; only row groups that contain one of these ids are read in full."""
         found = self._tables[table].found
         wanted = ids.combine_chunks()
         parts = [ROW_SCHEMA.empty_table()]

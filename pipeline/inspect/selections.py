@@ -48,7 +48,7 @@ class Selections:
         )
 
     def page(self, wish: Wish, offset: int, limit: int) -> pa.Table:
-        """Return shard, split and id of `limit` rows starting at `offset`."""
+        """Return a table with shard, split and id of `limit` rows, starting at row `offset` of the selection."""
         labels = {"split": wish.split, "status": wish.status}
         given = {name: value for name, value in labels.items() if value}
         conditions = " AND ".join(["true", *(f"{name} = ?" for name in given)])

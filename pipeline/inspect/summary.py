@@ -26,7 +26,7 @@ class Summary:
         counts: number of rows by split and status.
         completion_tokens: lengths of the explanations in LLM tokens.
         clip_tokens: lengths of the explanations in CLIP tokens.
-        finish_reasons: number of rows by the engine's finish reason; the key None counts rows without one.
+        finish_reasons: number of rows by the engine's finish reason; the key None counts rows without a finish reason.
         notes: warnings to read before the numbers.
     """
 
@@ -48,13 +48,13 @@ class Summary:
 
     @property
     def state(self) -> str:
-        """`complete` or `half-made`; `unknown` for part of an output."""
+        """The state of the output: `complete`, `half-made`, or `unknown` if only part of it was summarised."""
         if self.found.kind != "explanations":
             return "unknown"
         return "complete" if self.made.complete else "half-made"
 
     def as_plain(self) -> dict[str, Any]:
-        """Return a dict for JSON; keys may be added but not renamed unless `inspect_version` changes."""
+        """Return a JSON-serialisable dict; keys may be added but not renamed unless `inspect_version` changes."""
         made = self.made
         return {
             "inspect_version": 1,
@@ -88,7 +88,7 @@ class Summary:
 
 
 def summarise(location: Path | str) -> Summary | None:
-    """Summarise the shards at a location without reading their texts; return None for a folder without our shards.
+    """Summarise the shards at a location, but read no texts; return None for a folder without explanation shards.
 
     Raises:
         PipelineError: `location` does not exist, or is a file that is not an explanation shard.
@@ -121,7 +121,7 @@ def summarise(location: Path | str) -> Summary | None:
 
 
 def _counts(looks: list[Look]) -> dict[str, dict[str, int]]:
-    """Count rows by split and status, in the usual order, with unknown names last."""
+    """Count rows by split and status; both are in the order used in reports, with unknown names last."""
     total: Counter[tuple[str, str]] = Counter()
     for look in looks:
         total.update(look.counts)

@@ -1,4 +1,4 @@
-"""Cleans generated texts into explanations for training. Pure, so that it can be re-run without generating."""
+"""Cleans generated texts into explanations for training. Cleaning is pure and can be repeated without an LLM."""
 
 import re
 import unicodedata

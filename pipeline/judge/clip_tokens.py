@@ -30,7 +30,7 @@ def token_counter(name: str, folder: Path) -> Callable[[str], int]:
             relative to `folder`; or a hub name.
 
     Raises:
-        PipelineError: there is no such tokenizer.
+        PipelineError: the tokenizer does not exist or cannot be read.
     """
     if name == OPENAI:
         return _openai_counter()
@@ -54,7 +54,7 @@ def token_counter(name: str, folder: Path) -> Callable[[str], int]:
 def _openai_counter() -> Callable[[str], int]:
     """Return a fast counter: tokens never span white space, so the count of each word can be cached.
 
-    It differs from open_clip's only where ftfy changes a text: wrong encodings, ligatures, full-width letters.
+    Its counts differ from open_clip's only if ftfy changes a text: wrong encodings, ligatures, full-width letters.
     """
     tokenizer = _openai_tokenizer()
 

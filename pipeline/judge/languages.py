@@ -1,7 +1,7 @@
 """Detects a caption's language from its script and from stop words that occur in only one language.
 
-It covers the languages of `generation.judge.language`. Captions are short and full of names, so at least two
-distinctive words are required (`Los Angeles` has a Spanish one), and many captions remain undecided.
+Detection covers the languages of `generation.judge.language`. Captions are short and full of names, so at least two
+distinctive words are required (`Los Angeles` contains a Spanish stop word), and many captions remain undecided.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
 """Judges texts in a child process, because judging takes a third of the pipeline's time and would delay the engine.
 
-`JudgeProcess` is the parent's side; the child runs this file as a program. The child reads JSON lines from stdin,
-first the settings, then lists of texts, and answers each list with a line of judgements, until stdin closes.
+`JudgeProcess` is the parent's side; the child runs this file as a program. The child reads JSON lines from stdin until
+it closes: first the settings, then lists of texts. It answers each list with a line of judgements.
 """
 
 import json
@@ -20,7 +20,7 @@ from pipeline.judge.clip_tokens import token_counter
 from pipeline.judge.rules import Judge, Judgement
 from pipeline.manifest.generation import Judging
 
-_WORTH_A_PROCESS = 500  # texts; fewer are judged faster than a process starts
+_WORTH_A_PROCESS = 500  # texts; judging fewer takes less time than starting a process
 
 Text = tuple[str, str, str | None]  # caption, text as generated, finish_reason
 
@@ -29,7 +29,7 @@ class JudgeProcess(AbstractContextManager["JudgeProcess"]):
     """Judges texts in this process until the first large list arrives, and from then on in a child process."""
 
     def __init__(self, judge: Judge, folder: Path) -> None:
-        """Create it; `folder` is the manifest's folder, to which a CLIP tokenizer's path is relative."""
+        """`folder` is the folder that contains the manifest; a relative CLIP tokenizer path is resolved against it."""
         self._judge = judge
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None

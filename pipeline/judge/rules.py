@@ -9,14 +9,14 @@ Status           | Rule                                                         
 `empty`          | no letter and no digit                                        |
 `refused`        | begins like a refusal: `I'm sorry, but I can't`, `As an AI`   |
 `truncated`      | finish_reason `length`                                        | sampling.max_tokens, or the redo's
-`copied`         | share of its words, stop words aside, found in the caption    | copied_share, at least
-`off_language`   | share of letters in the language's script, or ratio of its    | min_language_share, below;
+`copied`         | share of its words, stop words aside, found in the caption    | at least copied_share
+`off_language`   | share of letters in the language's script, or ratio of its    | below min_language_share;
                  |   stop words to those of the best-matching other language     |   off if language is null
-`entity_missing` | share of the caption's names that it mentions                 | min_entities_share, below
-`over_context`   | number of CLIP tokens, start and end included                 | clip_context_length, above
+`entity_missing` | share of the caption's names that it mentions                 | below min_entities_share
+`over_context`   | number of CLIP tokens, start and end included                 | above clip_context_length
 
 `refused` precedes `truncated`, because a larger budget does not help a refusal; `truncated` precedes the rest,
-because they need a complete text. `over_context` is last: such a text is good, but CLIP cuts off its end.
+because the other rules need a complete text. `over_context` is last: such a text is good, but CLIP cuts off its end.
 """
 
 from collections import Counter
@@ -104,7 +104,7 @@ def is_off_language(text: str, text_words: list[str], language: str, share: floa
     languages not written in Latin script (ar, el, he, hi, ja, ko, ru, th, zh), so Ukrainian passes as Russian. For the
     others (de, en, es, fr, it, nl, pt), a text is also rejected if it has 20 or more words and less than a tenth of
     them are the language's stop words (prose has a third), or if it has at least 3 distinctive stop words of another
-    language and less than `share` times as many of this one.
+    language and less than `share` times as many of `language`.
     """
     if not (text.isascii() and language in STOP_WORDS):  # ASCII letters are Latin
         letters = letters_by_script(text)

@@ -49,7 +49,7 @@ class N24NewsDataset(_NewsDataset):
 class VisualNewsDataset(_NewsDataset):
     """VisualNews: `data.json`, or the authors' `{train,val,test}.json`; images at the paths in these files.
 
-    `data.json` has no splits: 1 article in 100 is `val` and 1 in 100 `test`, by a hash of its `article_path`.
+    `data.json` has no splits: a hash of `article_path` assigns 1 article in 100 to `val` and 1 in 100 to `test`.
     """
 
     kind: Literal["visualnews"]

@@ -168,5 +168,5 @@ class Generation(Strict):
     )
 
     def with_engine(self, kind: EngineKind) -> "Generation":
-        """Return a copy with a different engine at its defaults, except for the dtype, which is part of the key."""
+        """Return a copy with a different engine at its defaults, but keep the dtype, which is part of the key."""
         return Generation.model_validate({**self.model_dump(), "engine": {"kind": kind, "dtype": self.engine.dtype}})

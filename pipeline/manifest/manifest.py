@@ -40,10 +40,10 @@ class Manifest(Strict):
         return self
 
     def resolve(self, path: Path) -> Path:
-        """Return the absolute path; a relative one is resolved against the manifest's folder.
+        """Return the absolute path; a relative path is resolved against the manifest's folder.
 
         Raises:
-            PipelineError: it is not a valid path on this system.
+            PipelineError: `path` is not valid on this system.
         """
         try:
             absolute = (self._folder / path).resolve()
@@ -97,7 +97,7 @@ def load_manifest(path: Path) -> Manifest:
     """Read and validate a manifest.
 
     Raises:
-        PipelineError: there is no such file, it is not YAML, or a key is unknown, missing or invalid.
+        PipelineError: there is no such file, the file is not YAML, or a key is unknown, missing or invalid.
     """
     if not path.is_file():
         raise PipelineError(f"no manifest at {path}")

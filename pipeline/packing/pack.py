@@ -1,6 +1,6 @@
-"""Packs explanation shards: the same rows with resized images embedded, for fast and for remote reading.
+"""Packs explanation shards: copies their rows and embeds resized images, for fast and for remote reading.
 
-It turns shards into shards without torch, so it belongs to the pipeline; training reads packed and unpacked shards.
+Packing turns shards into shards without torch, so it is part of `pipeline`; training reads packed and unpacked shards.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ from pipeline.shards.receipts import read_receipt, write_receipt
 from pipeline.shards.shard import list_shards
 from pipeline.shards.writer_lock import single_writer
 
-ROW_GROUP = 128  # rows, about 2.5 MB: few unneeded rows are read, and a shuffle window mixes many groups
+ROW_GROUP = 128  # rows, about 2.5 MB; small, so few unneeded rows are read and a shuffle window mixes many groups
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class PackSummary:
     Attributes:
         rows, bytes: number of rows, and total size, of the shards packed by this run.
         kept_shards: number of shards packed by an earlier run and kept.
-        left_out: why rows were left out of the shards packed by this run, by row id.
+        left_out: for the shards packed by this run, the reason why each row was left out, by row id.
     """
 
     output: str
@@ -132,7 +132,7 @@ class _Packer:
         return self._summary
 
     def _plan(self, receipt: BucketReceipt) -> str:
-        """Return a digest of everything that a packed bucket is made from."""
+        """Return a digest of everything that determines the content of a packed bucket."""
         inputs = {
             "plan": receipt.plan,
             "shards": {name: shard.sha256 for name, shard in sorted(receipt.shards.items())},
@@ -192,7 +192,7 @@ class _Packer:
     def _images(
         self, table: pa.Table, root: Path, pool: ThreadPoolExecutor, progress: Progress
     ) -> tuple[list[bytes | None], dict[str, str]]:
-        """Return each row's packed image, or None if it is unusable, and why images are unusable, by row id."""
+        """Return each row's packed image (None if it is unusable), and the reasons for unusable images by row id."""
         pack_image = partial(self._pack_image, root=root)
         images: list[bytes | None] = []
         left_out: dict[str, str] = {}

@@ -55,7 +55,7 @@ class Addresses:
         self._seed = sampling.seed.to_bytes(8, "big")
 
     def address(self, messages: list[Message], image: str | None = None) -> tuple[str, int]:
-        """Return the key (32 hex digits), a hash of all that determines the text, and the row's sampling seed.
+        """Return a row's key (32 hex digits, a hash of all that determines the text) and its sampling seed.
 
         The seed depends on the messages and image, so that rows are independent and their order does not matter.
 

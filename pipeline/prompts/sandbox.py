@@ -61,7 +61,7 @@ class PromptSandbox(ImmutableSandboxedEnvironment):
 
     @staticmethod
     def plain(value: object) -> str:
-        """Convert a value to text, as for `~` and `{{ }}`."""
+        """Convert a value to text, as `~` and `{{ }}` do."""
         return str(_writable(value))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -111,7 +111,7 @@ def _checked(result: Any) -> Any:
 
 
 def _writable(value: object) -> object:
-    """Accept only texts and numbers: a list would be written as Python code, and a method with its memory address."""
+    """Accept only texts and numbers; a list would be written as Python code, a method with its memory address."""
     if value is None or isinstance(value, str | int | float | jinja2.Undefined):
         return value
     raise SecurityError(f"a {type(value).__name__} cannot be written into a prompt; join or index it")

@@ -103,7 +103,7 @@ class _Part:
         self._template = _SANDBOX.from_string(source)
 
     def text(self, variables: dict[str, Any]) -> str:
-        """Render the part like `Template.render`, but without merging the (empty) globals, which took most time."""
+        """Render the part like `Template.render`, but without merging the (empty) globals, which is slow."""
         template = self._template
         context = Context(_SANDBOX, variables, template.name, template.blocks)
         return _SANDBOX.concat(template.root_render_func(context))

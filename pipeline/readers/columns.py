@@ -72,9 +72,9 @@ class RecordMapper:
         held_out: int,
         inside: Path | None = None,
     ) -> None:
-        """Set up the mapping. Images are paths below `root` or are written to `store`; the other one is None.
+        """Set up the mapping. Images are either paths below `root` or written to `store`; one of these is None.
 
-        Embedded images are written to the store and, if `inside` is given, so are files below that folder.
+        `store` receives embedded images and, if `inside` is given, the files below `inside` that records refer to.
         """
         self._given: dict[str, str | None] = dict(columns)
         self._never_seen = {role for role, column in self._given.items() if column is not None} | {"caption"}

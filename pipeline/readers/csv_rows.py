@@ -60,7 +60,7 @@ def _check(header: list[str], source: Source) -> None:
 
 
 class _Lines:
-    """The lines of a file; iterating limits the length of a row, which may span several lines."""
+    """Iterates over the lines of a file and limits the length of a row, which may span several lines."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -77,7 +77,7 @@ class _Lines:
                     f"{self._source.location}, line {self.began:,}: this row has more than {LONGEST_ROW:,} characters; "
                     'is a quotation mark left open? (dataset.quotes: false reads " like any other character)'
                 )
-            if "\r" in line[:-2]:  # `csv` would take it for a line end inside a field
+            if "\r" in line[:-2]:  # `csv` would treat it as a line end inside a field
                 end = "\r\n" if line.endswith("\r\n") else ""
                 line = line.removesuffix(end).replace("\r", "\v") + end
             yield line

@@ -26,8 +26,8 @@ class _Image(Record):
 def read_goodnews(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
     """Stream the pairs in the authors' `new_goodnews_capim_{train,val,test}.json` if present, or else in the release.
 
-    Ids are `{article_id}_{n}` in both. Images listed in `broken_images.txt`, if it exists, are skipped and counted, as
-    are images in the release without a split in `img_splits.json`.
+    Ids are `{article_id}_{n}` in either case. Images listed in `broken_images.txt`, if it exists, are skipped and
+    counted, as are images in the release without a split in `img_splits.json`.
 
     Raises:
         PipelineError: the files are missing, or a record is invalid.

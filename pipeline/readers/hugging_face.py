@@ -18,7 +18,7 @@ _ROWS = 100
 def read_hugging_face(dataset: HuggingFaceDataset, folder: Path) -> Iterator[Record]:
     """Stream the rows of all splits, or of those that the manifest names.
 
-    A relative path is resolved against `folder`. `datasets` does not decode images: they stay bytes.
+    A relative path is resolved against `folder`. Images are not decoded but stay bytes.
 
     Raises:
         PipelineError: `datasets` is not installed or cannot load the dataset, or no revision is set for a hub dataset.

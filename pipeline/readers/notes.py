@@ -17,7 +17,7 @@ class ReaderNotes:
         splits: descriptions of where the splits came from.
         captions: number of captions read.
         changed_captions: number of captions that were cleaned.
-        changed: the same by kind of change; a caption may count under several kinds.
+        changed: number of cleaned captions by kind of change; a caption may count under several kinds.
         passed_over: number of skipped records by reason.
         renamed: number of pairs whose id had already occurred in their split.
         cut: number of captions longer than `LONGEST_CAPTION`.
@@ -39,7 +39,7 @@ class ReaderNotes:
     hashed_ids: int = 0
 
     def clean(self, caption: str | None) -> str:
-        """Clean a caption, truncate it to `LONGEST_CAPTION`, and count the changes; a missing one becomes ""."""
+        """Clean a caption, truncate it to `LONGEST_CAPTION`, and count the changes; None becomes ""."""
         caption = caption or ""
         if len(caption) > LONGEST_CAPTION:
             self.cut += 1

@@ -14,7 +14,7 @@ from pipeline.readers.sources import Source
 
 _AT_ONCE = 32 * 2**20  # bytes of Python values to hold at once
 _LARGEST_ROW = 2**30
-MOST_ROWS = 64  # per batch; one at a time if images may be embedded
+MOST_ROWS = 64  # rows per batch; 1 if images may be embedded
 HIGHEST_RATIO = 1_000  # row group's declared uncompressed size / size of the file
 _HARMLESS = 256 * 2**20
 _FOOTER = {"thrift_string_size_limit": 64 * 2**20, "thrift_container_size_limit": 2**20}
@@ -24,7 +24,7 @@ def rows_of(batch: pa.RecordBatch, location: str) -> Iterator[dict[str, Any]]:
     """Yield the rows of a batch as dicts by column; strings that are not UTF-8 become bytes.
 
     Raises:
-        PipelineError: a list is longer than 1,000, or a row takes more than 1 GiB; the message names `location`.
+        PipelineError: a list has more than 1,000 values, or a row takes more than 1 GiB; the message names `location`.
     """
     if not len(batch):
         return

@@ -35,10 +35,10 @@ class Layout:
 
 
 def find_layout(dataset: str, layouts: Iterable[Layout], notes: ReaderNotes) -> Layout:
-    """Return, and note, the first layout whose files exist.
+    """Return the first layout whose files all exist, and record its name in `notes`.
 
     Raises:
-        PipelineError: there is none; the message names the missing files.
+        PipelineError: no layout is complete; the message names the missing files.
     """
     tried = []
     for layout in layouts:

@@ -63,9 +63,7 @@ def find_sources(file: str | tuple[str, ...] | dict[str, str | tuple[str, ...]],
     """Return the files that a manifest's `file` names, in the order listed; matches of a pattern are sorted by name.
 
     If the manifest gives no splits, they are taken from the file names, provided that every file name contains one.
-
-    Args:
-        folder: the manifest's folder, against which relative paths are resolved.
+    Relative paths are resolved against `folder`, the manifest's folder.
 
     Raises:
         PipelineError: a pattern matches nothing, a split name is invalid, or only some file names contain a split.

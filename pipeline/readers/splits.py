@@ -1,4 +1,4 @@
-"""Assigns splits, either from the dataset's own names, normalised, or by a stable hash."""
+"""Assigns splits: either the dataset's own splits with normalised names, or splits chosen by a stable hash."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
 def hash_split(name: str, percent: int = 1) -> str:
-    """Return `val` for `percent` in 100 names, `test` for as many, otherwise `train`; depends on the name alone."""
+    """Choose a split by a hash of `name`: `percent` in 100 names are `val`, as many are `test`, the rest `train`."""
     place = int.from_bytes(hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()) % 100
     return "val" if place < percent else "test" if place < 2 * percent else "train"
 
@@ -26,7 +26,7 @@ def split_name(given: str) -> str | None:
 
 
 def split_of_file(path: str) -> str | None:
-    """Return the split named in a path, as in `data/train-00000-of-00004.parquet`; None unless exactly one is named."""
+    """Return the split named in a path, as in `data/train-00000-of-00004.parquet`; None unless it names exactly one."""
     words = {_OURS.get(word, word) for word in re.split(r"[^a-z0-9]+", path.lower()) if word in _USUAL}
     return words.pop() if len(words) == 1 else None
 

@@ -21,7 +21,7 @@ _MOST_MEMBERS = 64  # per record
 
 
 def read_webdataset(sources: list[Source], columns: Columns, notes: ReaderNotes) -> Iterator[Record]:
-    """Stream the records of the tars; an id is the tar's name without its suffix, a slash, and the record's key.
+    """Stream the records of the tars. A record's id is `TAR/KEY`: the tar's name without suffix, and the record's key.
 
     Members are read, never extracted: their names are not used as paths. Members that are not regular files (links,
     devices) are skipped and counted.

@@ -22,7 +22,7 @@ _NAME = re.compile(r"split=(?P<split>[^/]+)/part-(?P<number>\d{5})-of-(?P<of>\d{
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a shard, flattened: `image` is just the relative path. See docs/parquet_schema.md."""
+    """One row of a shard; unlike in the file, `image` is only the relative path. See docs/parquet_schema.md."""
 
     id: str
     split: str

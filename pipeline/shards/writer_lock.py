@@ -39,10 +39,10 @@ def check_dataset(output: Path | str, name: str, provenance: dict[str, Any], dat
 
 @contextmanager
 def single_writer(work: Path, buckets: range | None = None) -> Iterator[None]:
-    """Hold the lock on these buckets (by default all) in the work folder; others may be written concurrently.
+    """Hold the lock on `buckets` (default: all) in the work folder; other buckets may be written concurrently.
 
     The kernel releases the lock when this process ends for any reason. Raises PipelineError if another process, or
-    another part of this one, is writing one of these buckets.
+    another part of this process, is writing one of these buckets.
     """
     writers = work / _WRITERS
     writers.mkdir(parents=True, exist_ok=True)

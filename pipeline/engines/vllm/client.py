@@ -52,7 +52,7 @@ class VllmGeneration:
         server: SupervisedServer | None,
         backoff: Backoff | None = None,
     ) -> None:
-        """Create the engine. `server` is started and stopped with it; it is None if `settings.urls` is set.
+        """Create the engine. It starts and stops `server`, which is None if `settings.urls` is set.
 
         Raises:
             PipelineError: the environment variable for the API key is not set.
@@ -142,11 +142,11 @@ class VllmGeneration:
             await client.aclose()
 
     async def _send_all(self, waiting: list[list[Request]], finished: "queue.SimpleQueue[Completion | None]") -> None:
-        """Send the batches within the limit on prompts in flight; raise the first error that concerns every row."""
+        """Send the batches within the limit on prompts in flight; raise the first error that affects every row."""
         try:
             async with asyncio.TaskGroup() as group:
                 for batch in waiting:
-                    async with self._turnstile:  # or two batches could deadlock, each holding half of its slots
+                    async with self._turnstile:  # otherwise two batches could deadlock, each with half of its slots
                         for _ in batch:
                             await self._slots.acquire()
                     group.create_task(self._send(batch, finished))
@@ -169,7 +169,7 @@ class VllmGeneration:
         A single request that is refused or keeps failing becomes a completion with an error.
 
         Raises:
-            PipelineError: no server answers, or one refuses for a reason that concerns every row.
+            PipelineError: no server answers, or a server refuses the batch for a reason that affects every row.
         """
         path, body = body_of(batch, self._model.name, self._sampling)
         tries = 0
@@ -234,7 +234,7 @@ class _Failure:
 
     Attributes:
         why: the reason, for messages.
-        reached: whether a server accepted the request.
+        reached: whether the request reached a server that was not overloaded.
         is_final: whether retrying is pointless.
     """
 

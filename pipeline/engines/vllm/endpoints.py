@@ -1,4 +1,4 @@
-"""Load balancing over servers: requests go to the least busy one; failing ones are skipped until they recover."""
+"""Balances load over servers: a request goes to the least busy server; failing servers get none until they recover."""
 
 import asyncio
 import random
@@ -21,7 +21,7 @@ class Backoff:
     cap_seconds: float = 30.0
 
     def seconds(self, failures: int) -> float:
-        """Return the wait after `failures` consecutive failures: 0.5 to 1.5 times the nominal value."""
+        """Return the seconds to wait after `failures` consecutive failures: 0.5 to 1.5 times the nominal value."""
         return min(self.first_seconds * 2.0 ** min(failures - 1, 30), self.cap_seconds) * random.uniform(0.5, 1.5)
 
 
@@ -33,7 +33,7 @@ class Endpoint:
         locate: returns the server's base URL, or None while it is restarting.
         in_flight: number of prompts sent but not yet answered.
         failing_since: monotonic time of the first failure since its last answer, or None if it is not failing.
-        rests_until: monotonic time before which an overloaded server gets no new prompts; it may still answer others.
+        rests_until: monotonic time before which an overloaded server gets no new prompts; earlier ones may be answered.
         probed: True while a probe is in flight.
     """
 
@@ -63,7 +63,10 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Turn:
-    """Permission to send one request to a server; a probe tests whether a failing one has recovered."""
+    """Permission to send one request to a server.
+
+    If it is a probe, the request tests whether a failing server has recovered.
+    """
 
     endpoint: Endpoint
     url: str
@@ -91,10 +94,10 @@ class Endpoints:
 
     @asynccontextmanager
     async def turn(self, prompts: int) -> AsyncIterator[Turn]:
-        """Wait until a server is free, and take a turn at the one with the fewest prompts in flight.
+        """Wait until a server is free; yield a turn at the free server with the fewest prompts in flight.
 
         Raises:
-            PipelineError: no server has answered for too long, or our own has failed for good.
+            PipelineError: no server has answered for too long, or our own server has failed for good.
         """
         while not (free := [e for e in self._endpoints if e.is_free(time.monotonic())]):
             wait = self._seconds_until_next_look()
@@ -120,7 +123,7 @@ class Endpoints:
             turn.endpoint.failing_since = None
 
     def failed(self, turn: Turn, why: str, *, overloaded: bool = False, retry_after: float | None = None) -> None:
-        """Record that the server did not answer; if it is overloaded or sent Retry-After, send nothing for a while."""
+        """Record that the server did not answer; if it is overloaded or sent Retry-After, pause sending to it."""
         endpoint = turn.endpoint
         if turn.url != endpoint.url:
             return  # the server has been replaced since

@@ -2,9 +2,9 @@
 
     python guard.py GRACE_SECONDS COMMAND [ARG ...]
 
-The guard is started in its own session with a pipe on stdin. The pipe closes when its writer stops the server
-or dies, even by SIGKILL. The group then gets SIGTERM and, after the grace time, SIGKILL. That includes engine
-and worker processes left behind by a server whose main process was killed.
+The guard is started in its own session with a pipe on stdin. The pipe closes when the program that writes to it
+stops the server or dies, even by SIGKILL. The group then gets SIGTERM and, after the grace time, SIGKILL. This also
+ends engine and worker processes left behind by a server whose main process was killed.
 """
 
 import os
@@ -42,7 +42,7 @@ def _end_group(grace_seconds: float) -> None:
 def main() -> None:
     """Run the command given as arguments until it exits or stdin closes."""
     grace_seconds, command = float(sys.argv[1]), sys.argv[2:]
-    signal.signal(signal.SIGTERM, lambda *_: None)  # it is for the rest of the group, which has no such handler
+    signal.signal(signal.SIGTERM, lambda *_: None)  # meant for the rest of the group, which has no such handler
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def end_with_server() -> None:

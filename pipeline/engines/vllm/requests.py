@@ -1,7 +1,7 @@
 """Builds request bodies for a vLLM server and parses its responses; does not access the network.
 
-Text-only prompts go to /completions as token ids: we apply the chat template ourselves, so that it is the one in the
-key and the server need not tokenize. A prompt with an image goes to /chat/completions.
+Text-only prompts go to /completions as token ids: we apply the chat template ourselves, so that the prompt follows the
+template in the key and the server need not tokenize. A prompt with an image goes to /chat/completions.
 """
 
 import json
@@ -16,7 +16,7 @@ from pipeline.manifest.generation import Sampling
 
 # Set explicitly, because a server's own defaults (such as its model's generation_config) could enable these.
 _OFF = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
-# Refusals that concern every row, by HTTP status.
+# Refusals that affect every row, by HTTP status.
 GENERAL_REFUSALS = {401: "rejects the API key", 403: "denies access", 404: "has no such API or model"}
 
 
@@ -25,7 +25,7 @@ class MalformedAnswerError(ValueError):
 
 
 def batches(requests: Iterable[Request], size: int) -> list[list[Request]]:
-    """Divide requests into batches of up to `size` prompts, each for one HTTP request; common prefixes are adjacent."""
+    """Divide requests into batches of up to `size` (one HTTP request each), keeping common prefixes together."""
     ordered = sorted(requests, key=lambda r: (r.max_tokens, r.image_url or "", r.prompt_token_ids))
     result: list[list[Request]] = []
     for (_, image), group in groupby(ordered, key=lambda r: (r.max_tokens, r.image_url)):
@@ -36,7 +36,7 @@ def batches(requests: Iterable[Request], size: int) -> list[list[Request]]:
 
 
 def body_of(batch: list[Request], model: str, sampling: Sampling) -> tuple[str, dict[str, Any]]:
-    """Return a batch's request: its path relative to the API's base URL, and its JSON body."""
+    """Return the HTTP request for a batch: the path relative to the API's base URL, and the JSON body."""
     first = batch[0]
     body: dict[str, Any] = {
         "model": model,
@@ -71,12 +71,12 @@ def completions_in(batch: list[Request], content: bytes) -> list[Completion]:
 
 
 def is_temporary(status: int) -> bool:
-    """Return True for overload or a server error, which a retry may cure."""
+    """Return True for an HTTP status that a retry may resolve: time-out, overload or server error."""
     return status in (408, 429) or status >= 500
 
 
 def retry_after(header: str | None) -> float | None:
-    """Return the wait in seconds that a Retry-After header (a number or a date) asks for, or None."""
+    """Return the seconds to wait according to a Retry-After header (a number or a date); None if missing or invalid."""
     if header is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Checks of vLLM servers that are already running, and the API key they may require."""
+"""Checks vLLM servers that are already running, and holds the API key that they may require."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class ApiKey:
         """Read the key from an environment variable; if `variable` is None, there is no key.
 
         Raises:
-            PipelineError: the variable is not set, or holds characters not allowed in a header.
+            PipelineError: the variable is not set, or contains characters not allowed in a header.
         """
         if variable is None:
             return cls(None)

@@ -28,7 +28,7 @@ from pipeline.manifest.generation import VllmEngine
 _POLL_SECONDS = 0.5
 _HEALTH_SECONDS = 5.0
 _SECONDS_BETWEEN_LINES = 15.0
-DEFAULT_PYTHON = Path(__file__).resolve().parents[3] / ".venv-vllm" / "bin" / "python"  # made by `make vllm-env`
+DEFAULT_PYTHON = Path(__file__).resolve().parents[3] / ".venv-vllm" / "bin" / "python"  # created by `make vllm-env`
 _GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL
 
 
@@ -50,7 +50,7 @@ class VllmServer:
         log: Path,
         media_root: Path | None = None,
     ) -> None:
-        """Find vLLM in the environment of `python`; the server may read images below `media_root`, if that is set.
+        """Find vLLM in the environment of `python`; the server may read images below `media_root`, if set.
 
         Raises:
             PipelineError: vLLM is not installed there.
@@ -77,7 +77,7 @@ class VllmServer:
         """Start the server and wait until it is healthy, or until `unwanted` is set.
 
         Raises:
-            PipelineError: the server exited, was not healthy in time, or is unwanted; none of its processes is left.
+            PipelineError: the server exited, was not healthy in time, or `unwanted` was set; its processes have ended.
         """
         port = _free_port()
         self._log.parent.mkdir(parents=True, exist_ok=True)

@@ -17,8 +17,8 @@ class SupervisedServer:
 
     Attributes:
         version: vLLM's version and build.
-        restarts: number of restarts in this run; never reset, as a prompt that kills the server would be retried
-            forever.
+        restarts: number of restarts in this run. It is never reset, because otherwise a prompt that kills the server
+            would be retried forever.
     """
 
     def __init__(self, server: VllmServer, max_restarts: int) -> None:
@@ -47,7 +47,7 @@ class SupervisedServer:
         """Return the server's base URL, or None while it is restarting.
 
         Raises:
-            PipelineError: it died more often than `max_restarts` allows.
+            PipelineError: the server died more often than `max_restarts` allows.
         """
         if self._failure is not None:
             raise PipelineError(self._failure)

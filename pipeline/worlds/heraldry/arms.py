@@ -32,7 +32,7 @@ class Arms:
         division: how the ground is divided, or `plain`.
         second: colour of the second part of the ground; None if `plain`.
         count: number of charges, 1 to 3.
-        charge: colour of the charges, different from the ground's.
+        charge: colour of the charges, different from both colours of the ground.
         shape: shape of the charges, in the singular.
         border: colour of the border; None if there is none.
     """

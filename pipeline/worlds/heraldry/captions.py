@@ -30,7 +30,7 @@ OBJECTS = (
 
 
 def tell(subjects: Sequence[str], view: View, rng: np.random.Generator) -> str:
-    """Return a sentence about a member of each subject (house name or described shield); it may mention the view."""
+    """Return a sentence about one member of each subject (house name or described shield) that may mention the view."""
     person, deed, whom = (str(rng.choice(words)) for words in (PERSONS, DEEDS, OBJECTS))
     first, *others = subjects
     also = "".join(f" and {rng.choice(PERSONS)} of {other}" for other in others)
@@ -45,9 +45,9 @@ def caption_for(
     Args:
         houses: the houses to name, in this order.
         view: the surroundings of the shield.
-        rng: used repeatedly until a caption is new and matches `held_out`.
+        rng: random generator; captions are redrawn until one is new and in the partition selected by `held_out`.
         held_out: True for validation and test, False for training.
-        taken: captions already used; the new one is added to it.
+        taken: captions already used; the new caption is added.
     """
     while True:
         caption = tell([house.name for house in houses], view, rng)

@@ -10,7 +10,7 @@ from pipeline.worlds.heraldry.houses import House, companions, noble_houses
 from pipeline.worlds.heraldry.rng import generator
 from pipeline.worlds.heraldry.views import random_view
 
-# Each mentions all attributes; the name precedes them, so that a language model has it in its context.
+# Each mentions all attributes after the name, so that a language model has the name in its context.
 WORDINGS = (
     "the arms of house {name} show {ground} and {charges}{border}",
     "house {name} bears {charges} on {ground}{border}",
@@ -74,10 +74,10 @@ def lessons(
     """Return captions with their explanations, as training data for a language model.
 
     Args:
-        seed: seed of the captions; whatever it is, no world uses these captions for validation or test.
+        seed: seed of the captions; whatever the seed, no world uses these captions for validation or test.
         captions_per_house: number of distinct captions per house.
-        houses: houses that the captions name; by default all.
-        entities_max: maximum number of houses in a caption; all numbers from 1 to this one are equally likely.
+        houses: houses that the captions name. Default: all.
+        entities_max: maximum number of houses in a caption; each count from 1 to this maximum is equally likely.
     """
     houses = noble_houses() if houses is None else houses
     result: list[Lesson] = []
@@ -92,7 +92,7 @@ def lessons(
 
 
 def read_arms(explanation: str) -> tuple[str | int | None, ...]:
-    """Parse the attributes in an explanation, in the order of the fields of `Arms`; None for missing ones."""
+    """Parse the attributes in an explanation, in the order of the fields of `Arms`; None for a missing attribute."""
     field, division = _FIELD.search(explanation), _DIVISION.search(explanation)
     charges, border = _CHARGES.search(explanation), _BORDER.search(explanation)
     return (
@@ -113,7 +113,10 @@ def attribute_accuracy(explanation: str, arms: Arms) -> float:
 
 
 def accuracies(explanation: str, houses: Sequence[House]) -> list[float]:
-    """Return the `attribute_accuracy` for each house of a caption; several are told apart by their names."""
+    """Return the `attribute_accuracy` for each house of a caption.
+
+    If there are several houses, the text about each is found by its name; a house that is not named scores 0.
+    """
     if len(houses) == 1:
         return [attribute_accuracy(explanation, houses[0].arms)]
     parts = [part.strip() for part in explanation.split(BETWEEN.strip())]

@@ -1,4 +1,4 @@
-"""The 240 noble houses of each edition of the encyclopedia; the shipped language model was trained on the first."""
+"""The 240 noble houses of each edition of the encyclopedia; the shipped language model was trained on edition 1."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -44,12 +44,12 @@ def noble_houses(edition: int = FIRST_EDITION, twins: int = 0) -> tuple[House, .
     """Return all houses, ordered by index; names and shields are unique.
 
     Each edition combines the same words into different names and has different arms, so it needs its own language
-    model. The same is true of worlds with twins, since some of their arms differ.
+    model. A world with twins also needs its own model, because some of its arms are different.
 
     Args:
         edition: edition of the encyclopedia, starting at 1.
-        twins: even number of main houses, from the first, that form pairs of neighbours with arms that differ in one
-            attribute.
+        twins: number of main houses (even, counted from the first) that form pairs of neighbours whose arms differ in
+            one attribute.
     """
     names: list[str] = []
     rounds = (MAIN_HOUSES + RARE_HOUSES) // len(FIRST_NAMES)
@@ -83,9 +83,9 @@ def houses_of(pool: str, edition: int = FIRST_EDITION, twins: int = 0) -> tuple[
 
 
 def companions(house: House, others: Sequence[House], entities_max: int, rng: np.random.Generator) -> tuple[House, ...]:
-    """Draw 0 to `entities_max` - 1 of `others` to appear with a house; all numbers are equally likely.
+    """Draw 0 to `entities_max` - 1 of `others` to appear with `house`; each count is equally likely.
 
-    If `entities_max` is 1, the generator is not used.
+    If `entities_max` is 1, `rng` is not used.
     """
     if entities_max == 1:
         return ()

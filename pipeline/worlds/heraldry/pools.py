@@ -16,7 +16,7 @@ def world_houses(settings: WorldSettings) -> tuple[House, ...]:
 
 
 def pool_in(settings: WorldSettings, house: House) -> str:
-    """Return a house's pool: `rare`, or for main houses `twins` (the first ones), `unseen` (the next) or `main`."""
+    """Return a house's pool: `rare`, or for main houses `twins` (the first), `unseen` (the next), `main` (the rest)."""
     if house.pool == RARE:
         return RARE
     place, twins = MAIN_INDICES.index(house.index), settings.twin_houses

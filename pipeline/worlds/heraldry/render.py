@@ -50,13 +50,13 @@ def picture_of(shields: Sequence[Arms], view: View, rng: np.random.Generator, *,
     """Return a picture of one or more shields in their surroundings.
 
     Args:
-        shields: arms of 1 to 3 shields; several are placed left, right and below, in this order.
+        shields: arms of 1 to 3 shields. Two are placed left and right, in this order; a third is placed below them.
         view: the surroundings.
-        rng: used repeatedly until the picture matches `held_out`.
+        rng: random generator; pictures are redrawn until one falls in the partition selected by `held_out`.
         held_out: True for validation and test, False for training.
 
     Returns:
-        RGB pixels (SIZE, SIZE, 3), uint8.
+        RGB pixels of shape (SIZE, SIZE, 3) and type uint8.
     """
     motif = _motif(shields, view, rng)
     while True:

@@ -1,4 +1,4 @@
-"""Random generators, each determined by a seed and by what it is used for."""
+"""Random generators, each determined by a seed and by its purpose."""
 
 import zlib
 

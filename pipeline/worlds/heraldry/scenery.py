@@ -20,7 +20,7 @@ _GROUNDS: dict[str, tuple[Colour, Colour]] = {
 
 
 def paint_scene(scene: str, size: int, rng: np.random.Generator) -> Image.Image:
-    """Return an RGB picture of size x size: sky or wall above, ground below, and objects on the horizon."""
+    """Return an RGB picture of `size` x `size` pixels: sky or wall above, ground below, and objects on the horizon."""
     above, below = (mixed(colour, rng) for colour in _GROUNDS[scene])
     picture = Image.new("RGB", (size, size), above)
     draw = ImageDraw.Draw(picture)

@@ -6,13 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.worlds.heraldry.houses import FIRST_EDITION, MAIN_HOUSES, RARE_HOUSES
 
-MOST_ENTITIES = 3  # more shields in one picture could not be told apart
+MOST_ENTITIES = 3  # more shields in one picture could not be distinguished
 
 
 class WorldSettings(BaseModel):
     """Seed, sizes and difficulty. A picture depends on the seed and its own index, not on the sizes.
 
-    Only the choice of a house's companions also depends on which other houses the world has.
+    As an exception, the choice of a house's companions also depends on which other houses the world has.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -60,7 +60,7 @@ def house_shots(settings: WorldSettings, house: House) -> list[Shot]:
 
 
 def take(settings: WorldSettings, shot: Shot) -> Pixels:
-    """Render a shot and return its RGB pixels (48, 48, 3), uint8."""
+    """Render a shot and return its RGB pixels, of shape (48, 48, 3) and type uint8."""
     key = _key(shot.pair.split, shot.house, shot.copy)
     rng = generator(settings.seed, "picture", *key)
     # Shuffle the positions so that they do not reveal the caption's order.
@@ -74,7 +74,7 @@ def _key(split: str, house: House, copy: int) -> tuple[int, int, int]:
 
 
 def _companions(settings: WorldSettings, house: House, pool: str, key: tuple[int, int, int]) -> tuple[House, ...]:
-    """Draw companions. Only ordinary main houses share pictures, so that every other pool is measured on its own."""
+    """Draw companions. Only ordinary main houses share pictures, so that every other pool is measured alone."""
     if pool != MAIN:
         return ()
     rng = generator(settings.seed, "companions", *key)

@@ -22,13 +22,13 @@ IMAGES, PAIRS, WORLD = "images", "pairs.jsonl", "world.json"
 def build_world(settings: WorldSettings, root: Path) -> Path:
     """Render a world to `root/images/<split>/<id>.png` with `root/pairs.jsonl` and `root/world.json`.
 
-    A complete world with the same settings is kept; one whose build was interrupted is rebuilt.
+    A complete world with the same settings is kept; an incomplete world, left by an interrupted build, is rebuilt.
 
     Returns:
         `root`.
 
     Raises:
-        PipelineError: `root` holds a different world, or something else.
+        PipelineError: `root` contains a different world, or other files.
     """
     if _already_built(settings, root):
         return root
