@@ -55,8 +55,8 @@ class RunOverview(NamedTuple):
     def method(self) -> MethodSettings | None:
         """Return the method from the settings, or else from the checkpoint; None if neither holds a valid one.
 
-        `settings.yaml` holds every setting; one that is absent did not exist in the version that wrote the
-        file, so its default (off) is correct.
+        `settings.yaml` holds every setting. An absent setting did not exist in the version that wrote the file,
+        so its default (off) is correct.
         """
         of_settings = self.settings.get("method", {}) if self.settings else None
         for method in (of_settings, self.checkpoint.get("method")):
@@ -79,14 +79,14 @@ class RunOverview(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """Return the display name, such as "EntityCLIP" (`run_kind.kind`), marked if a control or imported."""
+        """Return the method's display name (`run_kind.kind`), with a remark if the run is a control or imported."""
         name = "of an unknown method" if self.method is None else kind(self.method)
         control = ", others' explanations" if self.is_control else ""
         imported = ", imported" if self.state == IMPORTED else ""
         return f"{name}{control}{imported}"
 
     def as_plain(self) -> dict[str, Any]:
-        """Return the overview as JSON types."""
+        """Return the overview as JSON-serialisable values."""
         return {
             "inspect_version": 1,
             "kind": "training run",
@@ -148,10 +148,7 @@ def overview(run: Path) -> RunOverview:
 
 
 def in_order(runs: Iterable[RunOverview]) -> list[RunOverview]:
-    """Sort runs for comparison: plain CLIP (the baseline), controls, the paper's method, our extensions.
-
-    The sort is stable.
-    """
+    """Sort runs stably, for comparison: plain CLIP (the baseline), controls, the paper's method, our extensions."""
     return sorted(runs, key=_rank)
 
 

@@ -2,7 +2,7 @@
 
 `RUN/checkpoint/model.safetensors` holds every parameter, `towers.safetensors` only those of the towers, under
 open_clip's names, and `checkpoint.json` (the card) describes the model and method. If training started from a model
-folder, `towers/` holds a copy of its configuration and tokenizer, so that the folder itself is no longer needed. A
+folder, `towers/` holds a copy of its configuration and tokenizer, so that the model folder is no longer needed. A
 relative `local-dir:` path in the card is relative to `RUN/checkpoint`, so that a run can be moved.
 """
 
@@ -39,13 +39,13 @@ def save_checkpoint(
     trained_with: dict[str, Any] | None = None,
     base: TowersFolder | None = None,
 ) -> None:
-    """Write `run/checkpoint`; an existing one is replaced once the new one is complete.
+    """Write `run/checkpoint`, replacing an existing checkpoint once the new one is complete.
 
     Args:
         towers: settings of the towers that training started from.
         origin: where imported weights came from.
         trained_with: settings, seed, code version and shards used for training.
-        base: the model folder that training started from, to be saved with the checkpoint.
+        base: configuration and tokenizer of the model folder that training started from; they are saved too.
     """
     with folder_written_whole(run / CHECKPOINT) as folder:
         save_tensors(model.state_dict(), folder / MODEL)
@@ -72,7 +72,7 @@ def save_checkpoint(
 def read_record(path: Path, version: int | None, remedy: str) -> dict[str, Any]:
     """Read a JSON file that this package wrote.
 
-    Raises ModelError, with the remedy, for a file that cannot be read or is not of this version (None: has no version).
+    Raises ModelError, which ends with `remedy`, if the file is unreadable or its format is not `version` (None: any).
     """
     try:
         record = dict(json.loads(path.read_text(encoding="utf-8")))
@@ -84,7 +84,7 @@ def read_record(path: Path, version: int | None, remedy: str) -> dict[str, Any]:
 
 
 def read_checkpoint_card(run: Path) -> dict[str, Any]:
-    """Return `run/checkpoint/checkpoint.json`. Raises ModelError if it is absent or in a different format."""
+    """Read `run/checkpoint/checkpoint.json`. Raises ModelError if it is absent or in a different format."""
     path = run / CHECKPOINT / CARD
     if not path.exists():
         raise ModelError(f"no checkpoint at {path.parent}; train one with: entityclip train SETTINGS --out RUN")
@@ -131,7 +131,7 @@ def holds_model(folder: Path) -> bool:
 def load_clip(folder: Path) -> Towers:
     """Load the towers of a run folder, its checkpoint folder, or an export (any open_clip model folder).
 
-    Raises ModelError if the folder is none of these, or damaged.
+    Raises ModelError if the folder is none of these, or if it is damaged.
     """
     if (folder / CARD).is_file():
         folder = folder.resolve().parent
@@ -143,7 +143,7 @@ def load_clip(folder: Path) -> Towers:
 
 
 def model_digest(towers: Towers) -> str:
-    """Return a SHA-256 of everything that determines an embedding: named weights, preprocessing, some texts' tokens."""
+    """Return a SHA-256 of what determines embeddings: named weights, preprocessing, and the tokens of sample texts."""
     clip: Any = towers.clip
     found = hashlib.sha256(json.dumps(dict(clip.visual.preprocess_cfg), sort_keys=True).encode())
     found.update(towers.tokenizer(["", "Queen Elizabeth II visits Ascot"]).numpy().tobytes())

@@ -1,4 +1,4 @@
-"""The usable rows of a split: texts in one memory-mapped file, order and locations in another.
+"""The usable rows of a split: texts in one memory-mapped file, row order and image locations in another.
 
 Rows are numbered in the order of their ids, independently of the shards.
 """
@@ -57,10 +57,10 @@ class TripleTable(Sequence[Triple]):
     """
 
     def __init__(self, texts: TextFile, index: np.ndarray, roots: Sequence[Path], shards: Sequence[Path]) -> None:
-        """`index` (N,), of dtype ROW_INDEX, refers to `roots` and `shards` by number and to `texts` by position."""
+        """Use `index` (N,) of dtype ROW_INDEX; it refers to `roots` and `shards` by number, to `texts` by position."""
         self._texts, self.roots = texts, tuple(roots)
         self._index = MappedArray.of(index)
-        self._explanations: MappedArray | None = None  # (N,) like `index["text"]`, if they were replaced
+        self._explanations: MappedArray | None = None  # (N,) text positions, if explanations were replaced
         self.images = PackedImages(shards)
 
     @property
@@ -109,15 +109,15 @@ class TripleTable(Sequence[Triple]):
         return np.unique(index["shard"].astype(np.int64) << 32 | index["group"], return_inverse=True)[1]
 
     def with_explanations_of(self, donors: np.ndarray) -> "TripleTable":
-        """Return the same rows, but give row i the explanation and key of row `donors[i]`."""
+        """Return a table of the same rows in which row i has the explanation and key of row `donors[i]`."""
         other = copy(self)
         other._explanations = MappedArray.of(self._positions("explanation")[donors])
         return other
 
     def groups(self, column: str, instead: str | None = None) -> Tensor:
-        """Return group numbers (N,) int64, by first appearance; rows with equal stripped texts share one.
+        """Return each row's group number (N,) int64, by first appearance; equal stripped texts share a number.
 
-        A null text is replaced by the one in the column `instead`. Texts are compared by 64-bit hashes, since a
+        A null text is replaced by the text in column `instead`. Texts are compared by 64-bit hashes, since a
         dictionary of a million texts takes a gigabyte; the probability of a collision among them is 3e-8.
         """
         hashes = []
@@ -129,7 +129,7 @@ class TripleTable(Sequence[Triple]):
         return torch.from_numpy(_by_appearance(np.concatenate(hashes)[self._positions(column)]))
 
     def picture_groups(self) -> Tensor:
-        """Return group numbers (N,) int64; rows with the same image (root, and path or else bytes) share one."""
+        """Return each row's group number (N,) int64; rows with equal image root and path (or bytes) share a number."""
         names = self.groups("path", instead="picture").numpy()
         return torch.from_numpy(_by_appearance(names * len(self.roots) + self.row_index["root"]))
 

@@ -28,7 +28,7 @@ def frequencies(names: Sequence[set[Name]], training_captions: Iterable[str]) ->
 
 
 def buckets(found: Sequence[int | None]) -> dict[str, list[int]]:
-    """Group row numbers by bucket, from rarest to most frequent, then captions without names; buckets may be empty."""
+    """Return row numbers by bucket: rarest names first, captions without names last. Buckets may be empty."""
     rows: dict[str, list[int]] = {name: [] for name in [*BUCKETS, NO_NAME]}
     for row, frequency in enumerate(found):
         if frequency is None:

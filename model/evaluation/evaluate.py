@@ -132,7 +132,7 @@ class Plan(NamedTuple):
 
 
 def evaluation_plan(run: Path, explanations: Path | None, allow_partial: bool = False) -> Plan:
-    """Return the evaluation settings of `run`; `explanations`, if given, replaces its folder of shards.
+    """Return the evaluation settings of `run`; `explanations`, if given, replaces the folder of shards in them.
 
     With `allow_partial`, incomplete explanations are accepted even if the settings do not.
 

@@ -36,11 +36,9 @@ _SHUTDOWN_SECONDS = 300  # from SIGTERM to SIGKILL: time to finish a step and sa
 def train_in_processes(
     settings: TrainSettings, out: Path, count: int, on_step: OnStep | None = None, *, overwrite: bool = False
 ) -> TrainResult:
-    """Train like `model.training.loop.train` in `count` processes, with the same batches, negatives and gradients.
+    """Train like `train`, but in `count` processes; batches and negatives are the same, gradients up to rounding.
 
-    Gradients are equal up to rounding.
-
-    Raises what `train` raises, and, after ending the other processes, ProcessError if one dies or fails.
+    Raises what `train` raises. If a process dies or fails, ends the other processes and raises ProcessError.
     """
     if count == 1:
         return train(settings, out, on_step, overwrite=overwrite)

@@ -1,6 +1,6 @@
 """Steps 2 and 3 of the method: expert blocks and Multimodal Attentive Experts (MMAE).
 
-Only one query per expert is used (the image's CLS or the text's end-of-text token), so only that one is
+Only one query per expert is used (the image's CLS or the text's end-of-text token), so no other query is
 computed. With one head and one query, the key and value projections and the affine part of LN1 can be applied
 to the query and to the attended mixture instead of to every token; what remains per token, the normalisation,
 is shared by all experts.
@@ -96,17 +96,17 @@ class ExpertOutputs(NamedTuple):
 
     @property
     def x_v(self) -> Tensor:
-        """X_v (B, n_v + n_s, D): image experts, then shared ones."""
+        """Return X_v (B, n_v + n_s, D): image experts, then shared experts."""
         return torch.cat([self.image, self.image_shared], dim=1)
 
     @property
     def x_t(self) -> Tensor:
-        """X_t (B, n_t + n_s, D): text experts, then shared ones."""
+        """Return X_t (B, n_t + n_s, D): text experts, then shared experts."""
         return torch.cat([self.text, self.text_shared], dim=1)
 
 
 class MMAE(nn.Module):
-    """Step 3: n_v image, n_s shared and n_t text experts of width D; the shared ones read the explanation."""
+    """Step 3: n_v image, n_s shared and n_t text experts of width D; the shared experts read the explanation."""
 
     def __init__(self, width: int, *, image: int, shared: int, text: int) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class MMAE(nn.Module):
         self.text = ExpertBlock(text, width) if text else None
 
     def forward(self, features: TokenFeatures, explanation: Context | None) -> ExpertOutputs:
-        """Return all experts' outputs for B true triples; without explanations, the shared ones' are (B, 0, D)."""
+        """Return all experts' outputs for B true triples; without explanations, shared experts give (B, 0, D)."""
         v_cls, t_eot = features.v_cls, features.t_eot
         return ExpertOutputs(
             image=_read(self.image, v_cls, as_context(features.image, None)),
@@ -129,7 +129,7 @@ class MMAE(nn.Module):
         return _read(self.shared, query, explanation)
 
     def on_text(self, query: Tensor, text: Tensor, explanation: Context | None) -> Tensor:
-        """Return X_t (B, n_t + n_s, D) for a query (B, D) that need not come from the end of its text (B, Lt, D)."""
+        """Return X_t (B, n_t + n_s, D) for a query (B, D), not necessarily the end token of `text` (B, Lt, D)."""
         own = _read(self.text, query, as_context(text, None))
         return torch.cat([own, self.on_explanation(query, explanation)], dim=1)
 
@@ -156,7 +156,7 @@ def _read(experts: ExpertBlock | None, query: Tensor, context: Context | None) -
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Apply n linear layers: x (n, B, I), weight (n, O, I), bias (n, O) -> (n, B, O)."""
+    """Apply n linear layers, with weight (n, O, I) and bias (n, O), to x (n, B, I); return (n, B, O)."""
     # W x^T rather than x W^T: the weight's gradient then has the weight's layout and needs no copy
     return torch.baddbmm(bias[:, :, None], weight, x.transpose(1, 2)).transpose(1, 2)
 

@@ -32,9 +32,9 @@ class Copying(NamedTuple):
 
 @torch.no_grad()
 def copying(model: EntityCLIP, features: TokenFeatures) -> Copying:
-    """Return MMAE's loss with own explanations, with swapped ones on both sides or one side, and with none on one side.
+    """Return MMAE's loss with own explanations, swapped on both sides, swapped on one side, and none on one side.
 
-    Swapped: row i reads the explanation of row i - 1. None: the shared experts' outputs are zero.
+    "Swapped" means that row i reads the explanation of row i - 1; "none", that the shared experts' outputs are zero.
 
     Raises ModelError for a model without MMAE, or one whose experts read no explanations.
     """

@@ -25,7 +25,7 @@ LARGE, SMALL = Size(224, 24_000), Size(112, 9_000)
 
 
 class Picture(NamedTuple):
-    """A data URI, or the reason why there is none."""
+    """A picture as a data URI, or the reason why there is none."""
 
     uri: str | None = None
     why: str = ""

@@ -22,7 +22,7 @@ class Sources(NamedTuple):
 
     @property
     def image_root(self) -> Path | None:
-        """The image root in the runs' settings, if it overrides the shards' own."""
+        """Return the image root in the runs' settings, if it overrides the one recorded in the shards."""
         roots = ((run.settings.get("data") or {}).get("image_root") for run in self.arms.values())
         return next((Path(root) for root in roots if root), None)
 
@@ -30,10 +30,10 @@ class Sources(NamedTuple):
 def find_sources(places: Sequence[Path]) -> Sources:
     """Find the training runs and the explanations in these folders.
 
-    If they hold no explanations, those that the runs were trained on are used. The runs keep the order of the folders,
-    and are sorted by `in_order` within a folder, except that plain CLIP always comes first.
+    If the folders hold no explanations, the ones that the runs were trained on are used. Plain CLIP comes first; other
+    runs keep the order of the folders and, within a folder, are sorted by `in_order`.
 
-    Raises ModelError if a folder holds neither, or if several hold explanations.
+    Raises ModelError if a folder holds neither runs nor explanations, or if several folders hold explanations.
     """
     runs: list[RunOverview] = []
     folders: list[Path] = []

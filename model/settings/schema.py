@@ -135,5 +135,5 @@ class TrainSettings(Section):
         return self
 
     def as_plain(self) -> dict[str, Any]:
-        """Return the settings as plain types, for YAML and JSON."""
+        """Return the settings as values that YAML and JSON can represent."""
         return self.model_dump(mode="json")

@@ -20,7 +20,7 @@ class _StopNow(Exception):  # noqa: N818
 
 
 class StopSignal:
-    """Context manager: the first SIGTERM or SIGINT sets `asked`; a second one is handled as before.
+    """Context manager: the first SIGTERM or SIGINT sets `asked`; a second signal goes to the previous handler.
 
     Outside the main thread, where Python cannot handle signals, it does nothing.
     """
