@@ -1,8 +1,8 @@
 """Random state: seeded for a run, saved with it, and restored for the caller afterwards.
 
 Initial weights, dropout and patch dropout use torch's global generator. Batch order and hard negatives use separate
-generators (`seeded`), derived from the seed and the step, so they need not be saved. This package does not use the
-generators of Python and numpy; their states are saved because a library may use them.
+generators (`seeded`), derived from the seed and the step, so they need not be saved. No code here draws from
+the global generators of Python and numpy; their states are saved because a library may use them.
 """
 
 import hashlib

@@ -25,13 +25,13 @@ class RunOverview(NamedTuple):
 
     Attributes:
         state: "finished", "unfinished" (running or stopped), or "imported checkpoint".
-        settings: the run's settings as plain types.
+        settings: the run's settings as JSON-serialisable values.
         last_step: the last step in the log: its number, losses and learning rates.
         checkpoint: card of the best checkpoint, with its step and its validation metrics in percent.
         evaluation: contents of `metrics.json`: gallery and retrieval metrics in percent by split; `stale` is True if
             they were measured with different weights.
         resumable: steps with a saved training state, from which training can resume.
-        record: record of the finished run: seconds, rows by use, versions.
+        record: record of the finished run, such as its seconds, rows by use, and versions.
         damaged: unreadable files, each with the reason.
     """
 

@@ -22,7 +22,7 @@ class TextReader:
     def __call__(self, texts: list[str], what: str) -> tuple[Tensor, int]:
         """Return token ids (N, context_length) int32 of N texts, and how many were truncated (these also end in EOT).
 
-        Texts are tokenised to context_length + 1 tokens; a text whose EOT is the last of these is too long.
+        Texts are tokenised to context_length + 1 tokens; a text whose EOT is the last of these is truncated.
 
         Raises ModelError if EOT is not where the text tower looks for it, or a token is outside the text tower's
         vocabulary; `what` names the texts in the message.

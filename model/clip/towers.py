@@ -172,7 +172,7 @@ def end_position(pool: tuple[str, int], tokens: Tensor) -> Tensor:
 
 
 def is_causal(clip: nn.Module) -> bool:
-    """Return whether text attention is causal, so that trimming padding changes no token feature."""
+    """Return whether text attention is causal; if so, trimming padding changes no token feature."""
     return getattr(text_tower(clip), "attn_mask", None) is not None
 
 

@@ -28,7 +28,7 @@ WINDOW = 8192  # packed rows shuffled together; two windows are held in memory, 
 
 
 class Truncation(NamedTuple):
-    """How many texts exceed the context length."""
+    """Shares of the texts that exceed the context length."""
 
     captions: float  # share
     explanations: float | None  # share; None if explanations are not counted

@@ -55,7 +55,7 @@ def cache_samples(dataset: "TripleDataset", limit_mib: int) -> bool:
 def load_batches(
     dataset: "TripleDataset", batch_sampler: Iterable[list[int]], device: torch.device = _CPU
 ) -> Iterator[tuple[Batch, list[int]]]:
-    """Yield a batch for each list of rows, prefetched by the dataset's workers; endless if the sampler is.
+    """Yield a batch for each list of rows, prefetched by the dataset's workers; endless if the sampler is endless.
 
     Each batch is on `device` (copied through pinned memory for a GPU) and comes with its row numbers; rows without a
     usable image are left out.
@@ -143,7 +143,7 @@ def _as_loaded(rows: Any) -> Any:
 
 
 def _chunks(rows: list[int]) -> list[list[int]]:
-    """Split rows into chunks; at least one, which may be empty."""
+    """Split rows into chunks; if there are no rows, return one empty chunk."""
     return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)] or [[]]
 
 

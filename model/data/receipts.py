@@ -26,7 +26,7 @@ class Shards(NamedTuple):
     """The checked shards of a split.
 
     Attributes:
-        digests: SHA-256 by path relative to the folder, sorted.
+        digests: SHA-256 of each shard, by path relative to the folder, sorted by path.
         receipts: each shard's entry in its bucket's receipt; shards of an unfinished bucket have none.
         gaps: descriptions of missing explanations; empty if complete.
     """

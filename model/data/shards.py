@@ -25,7 +25,7 @@ class ShardSource(NamedTuple):
     """The shards that a split was read from.
 
     Attributes:
-        digests: SHA-256 by path relative to the folder, sorted.
+        digests: SHA-256 of each shard, by path relative to the folder, sorted by path.
         statuses: number of rows by status.
         used: number of used rows by status.
         made_by: distinct combinations of dataset, model, revision and prompt in the shards' footers.

@@ -27,7 +27,7 @@ ROW_INDEX = np.dtype(
         ("shard", np.int32),
         ("group", np.int32),  # row group in the shard
         ("row", np.int32),  # row within the group
-        ("known_bad", np.bool_),  # the shard's status says that the image cannot be used
+        ("known_bad", np.bool_),  # the row's status says that the image cannot be used
     ]
 )
 
@@ -46,7 +46,7 @@ class Triple(NamedTuple):
 
 
 class TripleTable(Sequence[Triple]):
-    """Triples by row number, read from the file on access.
+    """The triples of a split by row number, read from the files on access.
 
     Pickled to a worker process as file descriptors: nothing that grows with the split is copied.
 

@@ -39,7 +39,7 @@ class LocalBatch:
         return x
 
     def sum(self, x: Tensor) -> Tensor:
-        """Sum over the processes, without gradient."""
+        """Sum `x` over the processes, without gradient."""
         return x.detach()
 
     def rows(self, index: Tensor) -> Rows:

@@ -51,7 +51,7 @@ def paired_difference(ours: Mapping[tuple[int, int], Tensor], baseline: Mapping[
     worlds = sorted({world for world, _ in ours})
     tables = [
         torch.stack([ours[world, seed] - baseline[world, seed] for seed in seeds]).double().numpy() for world in worlds
-    ]  # (seeds, N) each
+    ]  # one (seeds, N) table per world
     rng = np.random.default_rng(0)
     drawn = np.empty(_RESAMPLES)
     for number in range(_RESAMPLES):

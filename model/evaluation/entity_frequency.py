@@ -13,7 +13,7 @@ NO_NAME = "no name found"
 
 
 def frequencies(names: Sequence[set[Name]], training_captions: Iterable[str]) -> list[int | None]:
-    """Return, for each set of names, how many training captions contain the rarest name; None for an empty set.
+    """Return, for each set of names, how many training captions contain its rarest name; None for an empty set.
 
     Memory use is one integer per occurrence of a name's word in the training captions.
     """

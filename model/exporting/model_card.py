@@ -106,7 +106,7 @@ def model_card(card: dict[str, Any], metrics: dict[str, Any] | None, name: str, 
 
 
 def _eval_results(splits: dict[str, Any]) -> Iterator[EvalResult]:
-    """Yield the metrics in the card's table, for `model-index` in the front matter."""
+    """Yield the front matter's `model-index` entries, which hold the metrics in the card's table."""
     for split, found in splits.items():
         values = {("mean_recall", "Mean recall"): found["mean_recall"]}
         for way in WAYS:

@@ -57,7 +57,7 @@ def evaluate_in_processes(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Evaluate as one of several processes; return exit code 0, 1 on failure, or 2 for a user error."""
+    """Evaluate as one of several processes; return exit code 0 (success), 1 (failure) or 2 (user error)."""
     parser = argparse.ArgumentParser(
         prog="python -m model.launch.evaluate", description="Evaluate as one of several processes."
     )

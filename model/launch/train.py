@@ -80,7 +80,7 @@ def train_in_processes(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train as one of several processes; return exit code 0, 1 on failure, or 2 for a user error."""
+    """Train as one of several processes; return exit code 0 (success), 1 (failure) or 2 (user error)."""
     parser = argparse.ArgumentParser(prog="python -m model.launch", description="Train as one of several processes.")
     parser.add_argument("settings", type=Path, help="YAML file of training settings")
     parser.add_argument("--out", type=Path, required=True, help="run folder, for checkpoint, log and record")

@@ -42,7 +42,7 @@ def matching_accuracy(
 ) -> dict[str, Tensor]:
     """Return GI-ITM's accuracy on the whole batch, by pass and overall, from the logits (b, 2) of the three passes.
 
-    Two of three correct answers are "no match", so always giving that answer reaches 67 % overall: compare the passes
+    Always answering "no match" is correct in two of three passes, which is 67 % overall, so compare the passes
     separately. The accuracy of a pass in which no row has a negative is NaN.
     """
     whole = whole or LocalBatch(len(positive))

@@ -11,7 +11,7 @@ from model.precision import at_least_fp32
 
 
 class HardNegatives(NamedTuple):
-    """A wrong text for each of this process's images and vice versa, where the whole batch has one."""
+    """A wrong text for each image of this process, and a wrong image for each text, where the whole batch has any."""
 
     text_index: Tensor  # (b,) row of the wrong (caption, explanation) in the whole batch
     text_exists: Tensor  # (b,) bool

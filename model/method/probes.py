@@ -24,7 +24,7 @@ TAKEN_AWAY = "taken from the captions' side"
 
 
 class Copying(NamedTuple):
-    """L_vtc(V*, T*) of a batch with different explanations; `chance` is the loss from guessing at random."""
+    """L_vtc(V*, T*) of a batch, by which explanations the experts read; `chance` is the loss of random guesses."""
 
     losses: dict[str, float]
     chance: float

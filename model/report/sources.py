@@ -14,7 +14,7 @@ _EXPLANATIONS = "explanations"  # subfolder in the output of the demo or of the 
 class Sources(NamedTuple):
     """Runs by arm name, and a folder of explanation shards, if there is one.
 
-    The first run is the baseline; the last one is compared with it.
+    The first run is the baseline; the last run is compared with it.
     """
 
     arms: dict[str, RunOverview]
@@ -60,7 +60,7 @@ def has_shards(folder: Path) -> bool:
 
 
 def _named(runs: list[RunOverview]) -> dict[str, RunOverview]:
-    """Key runs by folder name; if names clash, the parent folder's name is added, or else a number."""
+    """Key runs by folder name; if names clash, add the parent folder's name; if they still clash, a number."""
     names = [run.location.resolve().name for run in runs]
     if len(set(names)) < len(names):
         names = ["/".join(run.location.resolve().parts[-2:]) for run in runs]

@@ -46,7 +46,7 @@ def load_run_settings(path: Path) -> TrainSettings:
 
 
 def _load(path: Path, overrides: list[str], *, complete: bool = False) -> tuple[TrainSettings, set[str]]:
-    """Return the settings and the keys changed by overrides. A `complete` file's preset is not applied."""
+    """Return the settings and the keys changed by overrides. The preset of a `complete` file is not applied."""
     values = _with_absolute_paths(_read(path), path.resolve().parent)
     changed: set[str] = set()
     changes: dict[str, Any] = {}

@@ -2,7 +2,7 @@
 
 A caption names an entity; its explanation describes, in words that the pre-trained tower knows, what is visible.
 Training pulls the caption's and the image's embeddings towards the explanation's fixed embedding. Every explanation is
-encoded once, without gradient, so a step costs no more than one without explanations.
+encoded once, without gradient, so a step costs no more than without explanations.
 """
 
 from pathlib import Path

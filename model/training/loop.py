@@ -1,7 +1,7 @@
 """Training loop: minimises the total loss, validates by retrieval, and saves the best checkpoint.
 
-Deterministic given the settings: initial weights, batch order and hard negatives have their own generators. An
-interrupted run resumes from its last saved state and ends as if it had not been interrupted.
+Training is deterministic given the settings: every random generator is seeded (`model.rng`). An interrupted run
+resumes from its last saved state and ends as if it had not been interrupted.
 """
 
 import time

@@ -55,7 +55,7 @@ class StopSignal:
             self._can_leave = False
 
     def hand_over(self) -> None:
-        """After the block, pass a received SIGINT on to the previous handler."""
+        """Pass a received SIGINT on to the previous handler; to be called after the block."""
         if self.asked == signal.SIGINT:
             signal.raise_signal(signal.SIGINT)
 
