@@ -24,7 +24,7 @@ _TIMEOUT = timedelta(hours=2)
 
 
 def run_process(work: Callable[[], None], report: Path | None) -> int:
-    """Call `work`, this process's part of the work; return exit code 0 (success), 1 (failure) or 2 (user error).
+    """Call `work`, this process's part of the job; return exit code 0 (success), 1 (failure) or 2 (user error).
 
     The outcome is printed to stderr, or written to the folder `report` (see `model.launch.torchrun`).
     """

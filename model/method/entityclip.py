@@ -88,7 +88,7 @@ class EntityCLIP(nn.Module):
             generator: random generator for drawing the hard negatives.
             negatives: hard negatives to use instead of drawing them.
             whole: the whole batch of B rows, of which these b are a part; None: b = B. Losses are this process's
-                share, and sum to the whole batch's loss over the processes; the report covers the whole batch.
+                share of the whole batch's loss, to be summed over the processes; the report covers the whole batch.
 
         Raises ModelError if GI-ITM is on and the whole batch has fewer than 2 rows.
         """

@@ -25,7 +25,7 @@ class Part(NamedTuple):
 
 
 class PartTable(NamedTuple):
-    """Table by topic or entity frequency; a long table is cut to the rows with most queries (`left_out`: others)."""
+    """Table by topic or entity frequency. Long tables keep the rows with most queries; `left_out` counts the rest."""
 
     title: str
     what: str

@@ -19,7 +19,7 @@ def sample(found: Explanations, count: int) -> list[dict[str, Any]]:
 
 
 def quotas(counts: Counter[tuple[str, str]], total: int) -> dict[tuple[str, str], int]:
-    """Divide `total` rows over splits and statuses: a few of each, rarest first, then in proportion to the rest."""
+    """Divide `total` rows over splits and statuses: a few of each, rarest first, then by share of remaining rows."""
     kinds = sorted(counts, key=lambda kind: (counts[kind], kind))
     least = max(1, min(_AT_LEAST, total // max(1, len(kinds))))
     share: dict[tuple[str, str], int] = {}

@@ -56,7 +56,7 @@ class QuerySet(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """Query sets, or why there are none (`why_not`); if there are several arms, the last compared with the first."""
+    """Query sets, or the reason for having none; with several arms, also the last arm's comparison with the first."""
 
     sets: list[QuerySet]
     comparison: Comparison | None = None
