@@ -1,4 +1,4 @@
-"""EntityCLIP: triples -> training -> evaluation -> report. Imports neither Prefect nor `pipeline`."""
+"""Training, evaluation and reports of EntityCLIP. Imports neither Prefect nor `pipeline`."""
 
 from typing import TYPE_CHECKING
 

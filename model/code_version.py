@@ -27,7 +27,8 @@ def code_version() -> dict[str, Any]:
 def git_state(root: Path) -> dict[str, Any] | None:
     """Return `commit` and `dirty` (tracked files were changed) if `root` is the top of a git work tree, else None.
 
-    A subfolder does not count: an environment inside another repository does not run that repository's code.
+    A subfolder of a work tree does not count: if the package is installed in a virtual environment inside another
+    repository, that repository's commit says nothing about our code.
     """
     top = _git(root, "rev-parse", "--show-toplevel")
     if not top or Path(top).resolve() != root.resolve():
@@ -39,7 +40,7 @@ def git_state(root: Path) -> dict[str, Any] | None:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    """Return git's output, or None on failure. GIT_* variables are dropped: they may point at another repository."""
+    """Return git's output, or None on failure. Ignores GIT_* variables, which may point to another repository."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(

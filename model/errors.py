@@ -9,4 +9,4 @@ class ModelError(ValueError):
 
 
 class ProcessError(Exception):
-    """One of a run's processes died or failed, ending the run; the message says which, how, and how to continue."""
+    """A process died or failed, which ended the run. The message says which process, why, and how to continue."""

@@ -1,8 +1,8 @@
 """Random state: seeded for a run, saved with it, and restored for the caller afterwards.
 
 Initial weights, dropout and patch dropout use torch's global generator. Batch order and hard negatives use separate
-generators (`seeded`), derived from the seed and the step, so they need not be saved. No code here uses Python's or
-numpy's generator today; their states are saved because a library may.
+generators (`seeded`), derived from the seed and the step, so they need not be saved. No code here draws from
+the global generators of Python and numpy; their states are saved because a library may use them.
 """
 
 import hashlib
@@ -46,20 +46,20 @@ def random_tensors(device: torch.device) -> dict[str, Tensor]:
 
 
 def plain_random_state() -> dict[str, Any]:
-    """Return the states of Python's and numpy's generators as JSON types."""
+    """Return the states of Python's and numpy's generators as JSON-serialisable values."""
     version, internal, gauss = random.getstate()
     kind, keys, *rest = np.random.get_state()
     return {"python": [version, list(internal), gauss], "numpy": [kind, np.asarray(keys).tolist(), *rest]}
 
 
 def restore_random_state(tensors: dict[str, Tensor], plain: dict[str, Any], device: torch.device) -> None:
-    """Restore all generator states."""
+    """Restore the states from `random_tensors` and `plain_random_state`."""
     restore_random_tensors(tensors, device)
     _restore_plain(plain)
 
 
 def restore_random_tensors(tensors: dict[str, Tensor], device: torch.device) -> None:
-    """Restore what `random_tensors` returned; the GPU's only if one was saved and `device` is a GPU."""
+    """Restore the states from `random_tensors`; the GPU's state only if it was saved and `device` is a GPU."""
     torch.set_rng_state(tensors[_CPU])
     if device.type == "cuda" and _CUDA in tensors:
         torch.cuda.set_rng_state(tensors[_CUDA], device)
@@ -73,7 +73,7 @@ def _restore_plain(plain: dict[str, Any]) -> None:
 
 
 def seeded(seed: int, purpose: str, number: int = 0, device: torch.device | None = None) -> torch.Generator:
-    """Return a new generator seeded from `seed`, `purpose` and `number`, the epoch or step."""
+    """Return a new generator seeded from `seed`, `purpose` and `number` (of an epoch or step)."""
     name = f"{seed}/{purpose}/{number}".encode()
     value = int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1
     return torch.Generator(device=device or torch.device("cpu")).manual_seed(value)

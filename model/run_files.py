@@ -18,7 +18,7 @@ CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"  # of a
 def read_record(path: Path, version: int | None, remedy: str) -> dict[str, Any]:
     """Read a JSON file that this package wrote.
 
-    Raises ModelError, with the remedy, for a file that cannot be read or is not of this version (None: has no version).
+    Raises ModelError, which ends with `remedy`, if the file is unreadable or its format is not `version` (None: any).
     """
     try:
         record = dict(json.loads(path.read_text(encoding="utf-8")))

@@ -22,13 +22,13 @@ class RunOverview(NamedTuple):
 
     Attributes:
         state: "finished", "unfinished" (running or stopped), or "imported checkpoint".
-        settings: the run's settings as plain types.
+        settings: the run's settings as JSON-serialisable values.
         last_step: the last step in the log: its number, losses and learning rates.
         checkpoint: card of the best checkpoint, with its step and its validation metrics in percent.
         evaluation: contents of `metrics.json`: gallery and retrieval metrics in percent by split; `stale` is True if
             they were measured with different weights.
         resumable: steps with a saved training state, from which training can resume.
-        record: record of the finished run: seconds, rows by use, versions.
+        record: record of the finished run, such as its seconds, rows by use, and versions.
         damaged: unreadable files, each with the reason.
     """
 
@@ -52,8 +52,8 @@ class RunOverview(NamedTuple):
     def method(self) -> MethodSettings | None:
         """Return the method from the settings, or else from the checkpoint; None if neither holds a valid one.
 
-        `settings.yaml` holds every setting; one that is absent did not exist in the version that wrote the
-        file, so its default (off) is correct.
+        `settings.yaml` holds every setting. An absent setting did not exist in the version that wrote the file,
+        so its default (off) is correct.
         """
         of_settings = self.settings.get("method", {}) if self.settings else None
         for method in (of_settings, self.checkpoint.get("method")):
@@ -76,14 +76,14 @@ class RunOverview(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """Return the display name, such as "EntityCLIP" (`run_kind.kind`), marked if a control or imported."""
+        """Return the method's display name (`run_kind.kind`), with a remark if the run is a control or imported."""
         name = "of an unknown method" if self.method is None else kind(self.method)
         control = ", others' explanations" if self.is_control else ""
         imported = ", imported" if self.state == IMPORTED else ""
         return f"{name}{control}{imported}"
 
     def as_plain(self) -> dict[str, Any]:
-        """Return the overview as JSON types."""
+        """Return the overview as JSON-serialisable values."""
         return {
             "inspect_version": 1,
             "kind": "training run",
@@ -145,10 +145,7 @@ def overview(run: Path) -> RunOverview:
 
 
 def in_order(runs: Iterable[RunOverview]) -> list[RunOverview]:
-    """Sort runs for comparison: plain CLIP (the baseline), controls, the paper's method, our extensions.
-
-    The sort is stable.
-    """
+    """Sort runs stably, for comparison: plain CLIP (the baseline), controls, the paper's method, our extensions."""
     return sorted(runs, key=_rank)
 
 

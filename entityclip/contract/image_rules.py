@@ -73,8 +73,8 @@ def image_file(root: Path, path: str | None) -> Path:
     try:
         whole_root = _resolved(root.absolute())
         file = (whole_root / path).resolve()
-        is_below = file.is_relative_to(whole_root)
-    except (OSError, ValueError, RuntimeError):  # a NUL, or a cycle of symbolic links
+        is_below = file.is_relative_to(whole_root) and not file.is_symlink()  # still a link: part of a cycle
+    except (OSError, ValueError, RuntimeError):  # a NUL, or, before Python 3.13, a cycle of symbolic links
         is_below = False
     if not is_below:
         raise BadImage(f"{shown} is outside the image root", ImageFault.OUTSIDE)

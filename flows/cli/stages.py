@@ -3,15 +3,17 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from flows.orchestration.server import answering_server, is_server_configured
-from flows.stages import PLAIN, Stages
+
+if TYPE_CHECKING:  # pyarrow and pydantic take longer to import than `--help` needs
+    from flows.stages import Stages
 
 R = TypeVar("R")
 
 
-def open_stages() -> Stages:
+def open_stages() -> "Stages":
     """Return the flows if a Prefect server is configured, otherwise the plain functions.
 
     Call this after checking the user's input, since importing Prefect takes seconds.
@@ -19,6 +21,8 @@ def open_stages() -> Stages:
     Raises:
         PipelineError: the configured server does not answer.
     """
+    from flows.stages import PLAIN, Stages
+
     if not is_server_configured():
         return PLAIN
     print("a Prefect server is configured: connecting", file=sys.stderr, flush=True)
@@ -30,8 +34,10 @@ def open_stages() -> Stages:
     return Stages(generate_explanations, train_entityclip, evaluate_entityclip)
 
 
-def run_together(stages: Stages, name: str, work: Callable[[], R]) -> R:
+def run_together(stages: "Stages", name: str, work: Callable[[], R]) -> R:
     """Run `work`, which calls several stages. With Prefect, the stages' flow runs are children of a flow run `name`."""
+    from flows.stages import PLAIN
+
     if stages is PLAIN:
         return work()
     from flows.orchestration.states import run_in_one_flow

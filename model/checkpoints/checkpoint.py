@@ -2,7 +2,7 @@
 
 `RUN/checkpoint/model.safetensors` holds every parameter, `towers.safetensors` only those of the towers, under
 open_clip's names, and `checkpoint.json` (the card) describes the model and method. If training started from a model
-folder, `towers/` holds a copy of its configuration and tokenizer, so that the folder itself is no longer needed. A
+folder, `towers/` holds a copy of its configuration and tokenizer, so that the model folder is no longer needed. A
 relative `local-dir:` path in the card is relative to `RUN/checkpoint`, so that a run can be moved.
 """
 
@@ -47,13 +47,13 @@ def save_checkpoint(
     trained_with: dict[str, Any] | None = None,
     base: TowersFolder | None = None,
 ) -> None:
-    """Write `run/checkpoint`; an existing one is replaced once the new one is complete.
+    """Write `run/checkpoint`, replacing an existing checkpoint once the new one is complete.
 
     Args:
         towers: settings of the towers that training started from.
         origin: where imported weights came from.
         trained_with: settings, seed, code version and shards used for training.
-        base: the model folder that training started from, to be saved with the checkpoint.
+        base: configuration and tokenizer of the model folder that training started from; they are saved too.
     """
     with folder_written_whole(run / CHECKPOINT) as folder:
         save_tensors(model.state_dict(), folder / MODEL)
@@ -108,7 +108,7 @@ def _load_into(module: torch.nn.Module, path: Path) -> None:
 def load_clip(folder: Path) -> Towers:
     """Load the towers of a run folder, its checkpoint folder, or an export (any open_clip model folder).
 
-    Raises ModelError if the folder is none of these, or damaged.
+    Raises ModelError if the folder is none of these, or if it is damaged.
     """
     check_model(folder)
     if (folder / CONFIG).is_file():
@@ -117,7 +117,7 @@ def load_clip(folder: Path) -> Towers:
 
 
 def model_digest(towers: Towers) -> str:
-    """Return a SHA-256 of everything that determines an embedding: named weights, preprocessing, some texts' tokens."""
+    """Return a SHA-256 of what determines embeddings: named weights, preprocessing, and the tokens of sample texts."""
     clip: Any = towers.clip
     found = hashlib.sha256(json.dumps(dict(clip.visual.preprocess_cfg), sort_keys=True).encode())
     found.update(towers.tokenizer(["", "Queen Elizabeth II visits Ascot"]).numpy().tobytes())

@@ -1,4 +1,4 @@
-"""Imports the authors' `.pt` checkpoints: renames parameters, stacks experts, and converts everything to fp32."""
+"""Imports `.pt` checkpoints of the paper's authors: renames parameters, stacks experts, and converts all to fp32."""
 
 import pickle
 import zipfile
@@ -43,7 +43,7 @@ _OTHERS = {
 
 
 class Imported(NamedTuple):
-    """What was found in an imported checkpoint, and where it was written."""
+    """Summary of an imported checkpoint, and the folder to which it was written."""
 
     out: Path
     dtype: str
@@ -53,7 +53,7 @@ class Imported(NamedTuple):
     ignored: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """Return a summary for display, line by line."""
+        """Return the lines of a summary for display."""
         sizes, method = self.sizes, self.method
         counts = f"{method.image_experts}/{method.shared_experts}/{method.text_experts}"
         modules = ", ".join(parts(method)) or "none"
@@ -82,18 +82,18 @@ def import_checkpoint(
     text_heads: int | None = None,
     eot_id: int | None = None,
 ) -> Imported:
-    """Convert one of the authors' checkpoints to `out/checkpoint`, for `evaluate`, and `out/clip`, for open_clip.
+    """Convert a checkpoint of the paper's authors to `out/checkpoint` (for `evaluate`) and `out/clip` (for open_clip).
 
     Args:
-        path: a state dict with the authors' names, fp16 or fp32, bare or under "state_dict", "model" or
-            "model_state_dict", with or without the prefix "module.".
+        path: file with a state dict, fp16 or fp32, either bare or under the key "state_dict", "model" or
+            "model_state_dict". Parameters have the authors' names, with or without the prefix "module.".
         out: a folder without a checkpoint.
         vision_heads, text_heads: number of attention heads, which cannot be inferred from shapes; None: width / 64, as
             in OpenAI's models.
         eot_id: id of the end-of-text token; None: the highest id in each text, as in OpenAI's models.
 
-    Raises ModelError if the file is of another kind, if parameters are missing, unknown, of the wrong shape or not
-    finite, or if `out` already holds a checkpoint.
+    Raises ModelError if the file is not such a state dict, if parameters are missing, unknown, of the wrong shape or
+    not finite, or if `out` already holds a checkpoint.
     """
     if (out / CHECKPOINT).exists():
         raise ModelError(f"{out} already contains a checkpoint; choose another folder, or delete the checkpoint")
@@ -116,7 +116,7 @@ def import_checkpoint(
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Return the parameters by name, without the prefix, and the names of ignored entries."""
+    """Return the parameters by name, without the prefix "module.", and the names of ignored entries."""
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -141,7 +141,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
 
 
 def _method(state: dict[str, Tensor]) -> MethodSettings:
-    """Infer the method from the parameters' names."""
+    """Infer the method settings from the names of the parameters."""
     experts = [(ours.split(".")[1], number) for ours, number in map(from_authors, state) if number is not None]
     counts = {group: max((n + 1 for of, n in experts if of == group), default=0) for group in _EXPERTS.values()}
     mmae = any(name.startswith("weight_attn_") for name in state)
@@ -181,9 +181,9 @@ def _some(names: list[str]) -> str:
 
 
 def from_authors(name: str) -> tuple[str, int | None]:
-    """Return our name for a parameter in the authors' model and, for experts, its index in our stack (else None).
+    """Return our name for a parameter of the authors' model and, for experts, its index in our stack (else None).
 
-    Everything but experts, gates and heads belongs to CLIP.
+    A parameter that belongs to no expert, gate or head belongs to CLIP.
     """
     for theirs, group in _EXPERTS.items():
         number, _, parameter = name.removeprefix(theirs).partition(".")
@@ -196,7 +196,7 @@ def from_authors(name: str) -> tuple[str, int | None]:
 
 
 def shapes_at_authors(state: dict[str, Tensor]) -> dict[str, torch.Size]:
-    """Return the names and shapes that the parameters of our state dict have in the authors' model."""
+    """Return the parameter shapes that the authors' model has for our state dict, by the authors' names."""
     prefixes = {group: theirs for theirs, group in _EXPERTS.items()}
     parameters = {ours: theirs for theirs, ours in _IN_AN_EXPERT.items()}
     shapes = {}
@@ -212,7 +212,7 @@ def shapes_at_authors(state: dict[str, Tensor]) -> dict[str, torch.Size]:
 
 
 def state_from_authors(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Convert the authors' state dict to our names, stacking each group's experts, whose numbers must have no gaps."""
+    """Rename the authors' parameters to ours, and stack each group's experts, whose numbers must have no gaps."""
     renamed: dict[str, Tensor] = {}
     stacks: dict[str, dict[int, Tensor]] = {}
     for name, tensor in state.items():

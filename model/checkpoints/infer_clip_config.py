@@ -57,7 +57,7 @@ class Sizes:
 
     @property
     def preprocess_cfg(self) -> dict[str, Any]:
-        """Return OpenAI's preprocessing."""
+        """Return OpenAI's image preprocessing, as in open_clip's configuration files."""
         return {
             "mean": list(open_clip.OPENAI_DATASET_MEAN),
             "std": list(open_clip.OPENAI_DATASET_STD),
@@ -71,7 +71,7 @@ def sizes_of(
 ) -> Sizes:
     """Infer sizes from a state dict with OpenAI's parameter names.
 
-    Arguments that are None follow OpenAI's models: heads are width / 64, and a text ends at its highest token id.
+    None stands for the value in OpenAI's models: width / 64 heads; the highest token id in a text marks its end.
 
     Raises ModelError for a ResNet, a missing parameter, a number of heads that does not divide the width, and an
     end-of-text id outside the vocabulary.

@@ -1,8 +1,8 @@
-"""Training states in safetensors and JSON: a run resumed from one gives the same results as an uninterrupted run.
+"""Training states in safetensors and JSON. A run resumed from a state gives the same results as an uninterrupted run.
 
 `RUN/state/step-00000120/` holds `model.safetensors`, `optimizer.safetensors` (tensors named STATE/PARAMETER),
 `random.safetensors` (torch's generators) and `state.json`: the position, the states of Python's and numpy's
-generators, the images that failed, and the run's settings, data and code version. Learning rate, batch order and
+generators, the unusable images, and the run's settings, data and code version. Learning rate, batch order and
 hard negatives depend only on the settings and the step, so they are not saved.
 """
 
@@ -47,8 +47,8 @@ class TrainState(NamedTuple):
 
     folder: Path
     position: Position
-    failures: dict[str, dict[str, str]]  # by use ("train", "val"): row id -> why its image cannot be used
-    rows: dict[str, int]  # by use: number of usable rows at the start
+    failures: dict[str, dict[str, str]]  # by use ("train", "val") and row id: why the image is unusable
+    rows: dict[str, int]  # number of usable rows at the start, by use
     origin: dict[str, Any]  # see `model.tracking.run_log.describe_origin`
     random: dict[str, Any]
     model: dict[str, Tensor]
@@ -56,7 +56,7 @@ class TrainState(NamedTuple):
     random_tensors: dict[str, Tensor]
 
     def restore(self, model: nn.Module, optimizer: Optimizer, device: torch.device) -> None:
-        """Restore weights, optimiser and generators. Raises ModelError if they do not fit the model."""
+        """Restore weights, optimiser and random generators. Raises ModelError if the state does not fit the model."""
         try:
             model.load_state_dict(self.model)
             _load_optimizer(self.optimizer, model, optimizer)
@@ -68,7 +68,7 @@ class TrainState(NamedTuple):
 def save_state(
     run: Path, at: Position, record: dict[str, Any], model: nn.Module, optimizer: Optimizer, device: torch.device
 ) -> Path:
-    """Write the training state atomically; return its folder. `record` has `failures`, `rows` and `origin`."""
+    """Write a training state atomically; return its folder. `record` has TrainState's failures, rows and origin."""
     target = run / STATE / f"step-{at.step:08d}"
     with folder_written_whole(target) as folder:
         save_tensors(model.state_dict(), folder / MODEL)
@@ -109,7 +109,7 @@ def set_aside(run: Path, step: int) -> Path | None:
 def newest_state(run: Path) -> TrainState | None:
     """Load the latest saved state of a run, or return None if there is none.
 
-    Raises ModelError if it is damaged or in another format; the user decides whether to fall back to an earlier one.
+    Raises ModelError if that state is damaged or in another format; users decide whether to use an earlier state.
     """
     folders = _folders(run)
     if not folders:
@@ -138,7 +138,7 @@ def newest_state(run: Path) -> TrainState | None:
 
 
 def newest_origin(run: Path) -> dict[str, Any] | None:
-    """Return the latest saved state's origin, or None if there is no state. Raises as `newest_state` does."""
+    """Return the `origin` of the latest saved state, or None if there is no state. Raises as `newest_state` does."""
     folders = _folders(run)
     return dict(_read_card(folders[0])["origin"]) if folders else None
 

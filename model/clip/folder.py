@@ -1,4 +1,4 @@
-"""Model folders that open_clip loads with `local-dir:FOLDER`, offline."""
+"""Model folders, which open_clip loads offline under the name `local-dir:FOLDER`."""
 
 import copy
 from pathlib import Path
@@ -16,7 +16,7 @@ from model.settings.schema import TowerSettings
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
-    """Write tensors, from any device, to a safetensors file."""
+    """Write tensors on any device to a safetensors file."""
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
 
 
@@ -24,8 +24,8 @@ def write_config(folder: Path, model_cfg: dict[str, Any], preprocess_cfg: dict[s
     """Write a model's configuration into an existing folder.
 
     Args:
-        model_cfg: arguments of open_clip's model class; "quick_gelu" is always written.
-        preprocess_cfg: at least "mean" and "std".
+        model_cfg: arguments of open_clip's model class; an absent "quick_gelu" is written as False.
+        preprocess_cfg: image preprocessing, with at least "mean" and "std".
     """
     write_json(folder / CONFIG, {"model_cfg": {"quick_gelu": False, **model_cfg}, "preprocess_cfg": preprocess_cfg})
 
@@ -38,7 +38,7 @@ class TowersFolder(NamedTuple):
     tokenizer: Any
 
     def write(self, folder: Path) -> None:
-        """Write the configuration and tokenizer into an existing folder; OpenAI's tokenizer is part of open_clip.
+        """Write configuration and tokenizer into an existing folder (not OpenAI's tokenizer, which open_clip contains).
 
         Raises ModelError for a tokenizer that open_clip cannot load from a folder.
         """
@@ -53,6 +53,6 @@ class TowersFolder(NamedTuple):
 
 
 def towers_folder(settings: TowerSettings, towers: Towers) -> TowersFolder:
-    """Build the folder's contents from loaded towers, without reading the folder named in `settings` again."""
+    """Build a TowersFolder from loaded towers, without reading the folder named in `settings` again."""
     clip: Any = towers.clip
     return TowersFolder(open_clip.get_model_config(settings.model), dict(clip.visual.preprocess_cfg), towers.tokenizer)

@@ -22,7 +22,7 @@ from entityclip.contract.torchvision_cpu import make_torchvision_importable
 
 
 class _Hidden(MetaPathFinder):
-    """Makes imports of these names fail in the thread that created it; other threads are not affected."""
+    """Import hook: in the thread that created it, imports of `names` fail; other threads are not affected."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names, self.thread = names, threading.get_ident()

@@ -23,7 +23,7 @@ def check_names(settings: TowerSettings) -> None:
     """Raise ModelError for unknown names or tags, timm or transformers towers, and weights for another activation.
 
     OpenAI's weights were trained with QuickGELU; in a GELU model every output would be wrong, yet open_clip
-    only warns. A `local-dir:` folder specifies its activation itself.
+    only warns. The activation of a `local-dir:` folder is not checked: its own configuration specifies it.
     """
     model, tag = settings.model, settings.pretrained
     if settings.folder is not None:
@@ -76,7 +76,7 @@ def _config_of_folder(folder: Path) -> dict[str, Any]:
 def preprocessing_of(settings: TowerSettings) -> dict[str, Any]:
     """Return the image preprocessing of pre-trained weights as arguments of `create_model_and_transforms`.
 
-    open_clip looks it up by the weights' tag, so a model created without weights needs it explicitly.
+    open_clip looks it up by the weights' tag, so a model created without weights needs these arguments.
     """
     if settings.pretrained is None:
         return {}

@@ -11,7 +11,7 @@ from model.errors import ModelError
 
 
 class TextReader:
-    """A model's tokenizer with the text tower's limits, but without the tower: it is pickled to worker processes."""
+    """A model's tokenizer and the limits of its text tower, without the tower itself; it is pickled to workers."""
 
     def __init__(self, towers: Towers) -> None:
         clip: Any = towers.clip
@@ -20,9 +20,9 @@ class TextReader:
         self._pool = text_pool(clip)
 
     def __call__(self, texts: list[str], what: str) -> tuple[Tensor, int]:
-        """Return token ids (N, context_length) int32, EOT last in truncated texts, and the number of truncated texts.
+        """Return token ids (N, context_length) int32 of N texts, and how many were truncated (these also end in EOT).
 
-        Texts are tokenised to one token more than fits: those whose EOT is the extra token are truncated.
+        Texts are tokenised to context_length + 1 tokens; a text whose EOT is the last of these is truncated.
 
         Raises ModelError if EOT is not where the text tower looks for it, or a token is outside the text tower's
         vocabulary; `what` names the texts in the message.

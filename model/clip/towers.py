@@ -1,6 +1,6 @@
 """Step 1 of the method: token features of open_clip models.
 
-open_clip's `encode_image` and `encode_text` return one token; the experts need all of them, in the joint embedding:
+open_clip's `encode_image` and `encode_text` return one token; the experts need every token, in the joint embedding:
 
 - Vision Transformer and text transformer: the tower's last LayerNorm and projection, applied to every token.
 - ModifiedResNet: its attention pool, applied to the last feature map with every token as a query. The pool's tokens
@@ -46,17 +46,17 @@ class TokenFeatures(NamedTuple):
 
     @property
     def v_cls(self) -> Tensor:
-        """V_cls (B, D): what CLIP's `encode_image` returns."""
+        """Return V_cls (B, D), the output of CLIP's `encode_image`."""
         return self.image[:, 0]
 
     @property
     def t_eot(self) -> Tensor:
-        """T_eot (B, D): what CLIP's `encode_text` returns."""
+        """Return T_eot (B, D), the output of CLIP's `encode_text`."""
         return at_position(self.text, self.text_eot)
 
     @property
     def e_eot(self) -> Tensor:
-        """E_eot (B, D): what CLIP's `encode_text` returns for the explanation, which must be present."""
+        """Return E_eot (B, D), the output of CLIP's `encode_text` for the explanation, which must be present."""
         assert self.explanation is not None and self.explanation_eot is not None
         return at_position(self.explanation, self.explanation_eot)
 
@@ -82,10 +82,10 @@ class TokenFeatures(NamedTuple):
 def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers:
     """Load a CLIP, its inference transform and its tokenizer.
 
-    Without `load_weights` the parameters are random, to be replaced by a checkpoint's.
+    Without `load_weights`, parameters are random, for callers that load a checkpoint next.
 
     Raises ModelError for a name, tag or class that open_clip or this package does not support, and for weights trained
-    with a different activation than the model's: open_clip only warns, but every output would be wrong.
+    with another activation than the model's (every output would be wrong, but open_clip only warns).
     """
     check_names(settings)
     if load_weights:
@@ -106,7 +106,7 @@ def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers
 
 
 def check_towers(clip: nn.Module) -> None:
-    """Raise ModelError, naming the model's class and the supported ones, if its token features are not supported."""
+    """Raise ModelError, which names the supported models, if this package cannot compute the CLIP's token features."""
     kind = type(clip).__name__
     if type(clip) not in (open_clip.CLIP, open_clip.CustomTextCLIP):
         raise ModelError(f"model class {kind} is not supported; {SUPPORTED}")
@@ -174,7 +174,7 @@ def end_position(pool: tuple[str, int], tokens: Tensor) -> Tensor:
 
 
 def is_causal(clip: nn.Module) -> bool:
-    """Return whether text attention is causal, so that trimming padding changes no token feature."""
+    """Return whether text attention is causal; if so, trimming padding changes no token feature."""
     return getattr(text_tower(clip), "attn_mask", None) is not None
 
 
@@ -214,7 +214,7 @@ def _is_resnet(visual: nn.Module) -> bool:
 
 
 def _pooled_for_every_token(pool: Any, feature_map: Tensor) -> Tensor:
-    """Apply open_clip's AttentionPool2d with all queries, the mean first: (B, C, H, W) -> (B, 1 + H*W, D)."""
+    """Apply open_clip's AttentionPool2d with every token as a query, mean first: (B, C, H, W) -> (B, 1 + H*W, D)."""
     x = feature_map.flatten(2).transpose(1, 2)
     x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1)
     x = x + pool.positional_embedding.to(x.dtype)
@@ -230,7 +230,7 @@ def _pooled_for_every_token(pool: Any, feature_map: Tensor) -> Tensor:
 
 @contextmanager
 def _no_warning_of_random_weights(*, quiet: bool) -> Iterator[None]:
-    """Silence open_clip's warning about random weights, which is misleading if a checkpoint replaces them."""
+    """Silence open_clip's warning about random weights, which misleads if a checkpoint then replaces them."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING if quiet else before)
     try:

@@ -1,6 +1,6 @@
-"""Batch order: in training a function of the data, batch size and seed only; in evaluation fixed.
+"""Batch order: in training it depends only on the data, batch size and seed; in evaluation it is fixed.
 
-A resumed run only needs the number of batches drawn so far. With several processes, each takes part of every batch.
+To resume a run, the number of batches drawn is enough. With several processes, each takes a part of every batch.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class RandomBatchSampler(Sampler[list[int]]):
     grouped into windows, and rows are permuted within each window.
 
     Attributes:
-        start: number of the batch that iteration starts from; set when a run is resumed.
+        start: number of the batch from which iteration starts; set when a run is resumed.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class RandomBatchSampler(Sampler[list[int]]):
 
         Args:
             blocks: (count,) block number of each row; None: rows are permuted freely.
-            window: minimum number of rows in a window; the last one of an epoch may be smaller.
+            window: minimum number of rows in a window; only the last window of an epoch may be smaller.
 
         Raises ModelError if `count` rows do not fill a batch.
         """

@@ -1,4 +1,4 @@
-"""A split as a torch Dataset: rows of the shards as tokens and pixels.
+"""A split as a torch Dataset, which loads rows of the shards as tokens and pixels.
 
 Texts are read from a memory-mapped file and tokenised, and images decoded, in the worker processes of
 `model.data.loader`. A row whose image cannot be used is skipped and reported.
@@ -28,7 +28,7 @@ WINDOW = 8192  # packed rows shuffled together; two windows are held in memory, 
 
 
 class Truncation(NamedTuple):
-    """How many texts exceed the context length."""
+    """Shares of the texts that exceed the context length."""
 
     captions: float  # share
     explanations: float | None  # share; None if explanations are not counted
@@ -36,10 +36,10 @@ class Truncation(NamedTuple):
 
 
 class TripleDataset(Dataset[LoadedRows]):
-    """A split's rows, loaded by number, many at a time, with their metadata.
+    """The rows of a split, which are loaded by row number, many at a time, and their metadata.
 
-    A row is loaded identically in every process. Worker processes receive only what loading needs, none of which grows
-    with the split.
+    Every process loads a row identically. Worker processes receive only what they need for loading, which does not
+    grow with the split.
 
     Attributes:
         ids, topics: id and topic of each row, read from disk on access.
@@ -67,11 +67,11 @@ class TripleDataset(Dataset[LoadedRows]):
         """Group equal rows and count truncated texts.
 
         Args:
-            explanations: sets `reads_explanations`.
-            trim: see the attributes; only valid if the method does not read padding.
-            workers: see the attributes; None: one per core.
+            explanations: whether to load explanation tokens (`reads_explanations`).
+            trim: as in the attributes; only valid if the method does not read padding.
+            workers: as in the attributes; None: one per core.
             count_explanations: count truncated explanations even if they are not loaded.
-            max_bad_images: share of rows whose image may be unusable, rounded up to whole rows.
+            max_bad_images: maximum share of rows with an unusable image, rounded up to whole rows.
 
         Raises ModelError for a missing image root, images packed smaller than the model's input, and a tokenizer that
         does not match the towers.
@@ -108,7 +108,7 @@ class TripleDataset(Dataset[LoadedRows]):
         return self.__getitems__([row])
 
     def __getitems__(self, rows: Sequence[int | PackedRow]) -> LoadedRows:
-        """Load rows, skipping those without a usable image, which may be all of them."""
+        """Load rows, skipping those without a usable image; the result may have no rows at all."""
         numbers = [row.row if isinstance(row, PackedRow) else row for row in rows]
         if self.cache is not None:
             return self.cache.loaded(numbers)
@@ -126,17 +126,17 @@ class TripleDataset(Dataset[LoadedRows]):
     def training_sampler(self, batch_size: int, seed: int) -> RandomBatchSampler:
         """Return a random-order sampler for training. Raises ModelError if the rows do not fill a batch.
 
-        Packed images are read by row group, each once per epoch, so their rows are shuffled within windows of WINDOW
-        rows; otherwise the order does not depend on the shards.
+        Packed images are read by whole row groups, once per epoch, so their rows are shuffled within windows of WINDOW
+        rows. If images are not packed, the order does not depend on the shards.
         """
         return RandomBatchSampler(len(self), batch_size, seed, self._blocks(), WINDOW)
 
     def sequential_sampler(self, batch_size: int) -> BatchSampler:
-        """Return a sampler that covers all rows once in the order that is fastest to read: by id, or as packed."""
+        """Return a sampler that covers all rows once, ordered for fast reading: by id, or by row group if packed."""
         return sequential_batches(len(self), batch_size, self._blocks())
 
     def read_ahead(self) -> Callable[[list[int]], list[int | PackedRow]]:
-        """Return a function that replaces rows whose image is packed by PackedRows; its cache holds two windows."""
+        """Return a function that replaces numbers of rows with packed images by PackedRows; it caches two windows."""
         images, location = self._rows.images.keeping(2 * WINDOW), self._rows.location
         packed = self._rows.row_index["packed"]
         return lambda rows: [PackedRow(row, images.read(*location(row))) if packed[row] else row for row in rows]
@@ -173,7 +173,7 @@ class TripleDataset(Dataset[LoadedRows]):
         return self.tokenize([self._rows.text(column, row) or "" for row in rows], f"{column}s")
 
     def _blocks(self) -> np.ndarray | None:
-        """Return each row's row group, (N,), if images are packed, else None."""
+        """Return the row group number of each row (N,) if images are packed, else None."""
         return self._rows.row_groups() if self.is_packed else None
 
     def _check_images(self) -> None:

@@ -18,7 +18,7 @@ _NAMED = 10  # rows listed in a message
 class Preprocessing:
     """A model's inference transform, split before normalisation so that pixels can be stored as bytes.
 
-    Applying both halves gives the same result as the whole transform, bit for bit: `ToTensor` divides bytes by 255.
+    `ToTensor` divides bytes by 255, so both halves together give the same result as the whole transform, bit for bit.
     """
 
     def __init__(self, transform: Callable[[Any], Tensor]) -> None:
@@ -69,7 +69,7 @@ class BadImages(dict[str, str]):
             )
 
     def lines(self) -> list[str]:
-        """Return a line for each of the first few rows, and one with the number of remaining rows."""
+        """Return a line for each of the first few rows, and a line with the number of remaining rows."""
         named = [f"skipped {row_id}: {why}" for row_id, why in list(self.items())[:_NAMED]]
         more = len(self) - len(named)
         return named + ([f"skipped {more:,} more rows with unusable images"] if more else [])

@@ -1,6 +1,6 @@
 """Prefetching: workers load a batch sampler's rows in chunks, which this process assembles into batches.
 
-Workers send integer tokens and uint8 pixels; this process joins them, normalises them and moves them to the device.
+Workers send integer tokens and uint8 pixels; this process joins them, moves them to the device and normalises pixels.
 """
 
 from collections import deque
@@ -55,7 +55,7 @@ def cache_samples(dataset: "TripleDataset", limit_mib: int) -> bool:
 def load_batches(
     dataset: "TripleDataset", batch_sampler: Iterable[list[int]], device: torch.device = _CPU
 ) -> Iterator[tuple[Batch, list[int]]]:
-    """Yield a batch for each list of rows, prefetched by the dataset's workers; endless if the sampler is.
+    """Yield a batch for each list of rows, prefetched by the dataset's workers; endless if the sampler is endless.
 
     Each batch is on `device` (copied through pinned memory for a GPU) and comes with its row numbers; rows without a
     usable image are left out.
@@ -66,8 +66,8 @@ def load_batches(
     first = next(batches, None)
     if first is None:
         return
-    ahead = 2 * len(_chunks(first))  # two batches' worth of chunks
-    chunk_counts: deque[int] = deque()  # of each batch being loaded
+    ahead = 2 * len(_chunks(first))  # number of chunks in two batches
+    chunk_counts: deque[int] = deque()  # number of chunks of each batch being loaded
 
     def chunks() -> Iterator[list[int]]:
         for rows in chain([first], batches):
@@ -87,7 +87,7 @@ def load_batches(
 def load_chunks(
     dataset: Dataset[Any], chunks: Iterable[list[Any]], *, workers: int, ahead: int = 0, pin: bool = False
 ) -> Iterator[Any]:
-    """Yield what the dataset's `__getitems__` returns for each chunk in order, in `workers` processes (0: this one).
+    """Call the dataset's `__getitems__` on each chunk, in `workers` processes (0: in this one); yield results in order.
 
     About `ahead` chunks are prefetched, at least two per worker. With `pin`, tensors are in pinned memory.
 
@@ -105,7 +105,7 @@ def load_chunks(
             worker_init_fn=partial(begin_worker, lifeline),
             prefetch_factor=max(2, -(-ahead // workers)) if workers else None,
             pin_memory=pin,
-            generator=torch.Generator(),  # the default would draw from the global one, and so change resumed runs
+            generator=torch.Generator(),  # the default draws from the global generator, which changes resumed runs
         )
         try:
             yield from loader
@@ -143,12 +143,12 @@ def _as_loaded(rows: Any) -> Any:
 
 
 def _chunks(rows: list[int]) -> list[list[int]]:
-    """Split rows into chunks; at least one, which may be empty."""
+    """Split rows into chunks; if there are no rows, return one empty chunk."""
     return [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)] or [[]]
 
 
 def _batch(dataset: "TripleDataset", parts: list[LoadedRows], device: torch.device) -> tuple[Batch, list[int]]:
-    """Join parts into a batch on `device`; return it and its rows. Raises ModelError if too many images have failed."""
+    """Join parts into a batch on `device`; return it and its row numbers. Raises ModelError if too many images fail."""
     dataset.note_failures(chain.from_iterable(part.failures for part in parts))
     rows = [row for part in parts for row in part.rows]
     pixels = [part.pixels.to(device, non_blocking=True) for part in parts]

@@ -1,6 +1,6 @@
-"""Memory-mapped temporary files: shared by all processes, and in memory only where they are read.
+"""Memory-mapped temporary files, shared by all processes; only the parts that are read occupy memory.
 
-The files are unlinked, so they disappear with the last process that has them open, however it ends.
+The files are unlinked, so they disappear when the last process that has them open ends, even if it is killed.
 """
 
 import mmap

@@ -1,4 +1,4 @@
-"""Reads image bytes from the shards, a whole row group at a time, with a cache of the last few."""
+"""Reads image bytes from the shards, a whole row group at a time, and caches recently used row groups."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _OPEN = 64  # shards kept open
 
 
 class PackedImages:
-    """Reads the shards' column `image.bytes`, with a least-recently-used cache of row groups, up to `kept` rows."""
+    """Reads the shards' column `image.bytes`, caching the most recently used row groups, up to `kept` rows in total."""
 
     def __init__(self, shards: Sequence[Path], kept: int = _KEPT) -> None:
         self._shards = tuple(shards)
@@ -31,7 +31,7 @@ class PackedImages:
         return PackedImages(self._shards, rows)
 
     def read(self, shard: int, group: int, row: int) -> bytes:
-        """Return the image bytes of a row, by shard number, row group in the shard, and row in the group."""
+        """Return the image bytes of a row, given by shard number, row group in the shard, and row in the group."""
         key = (shard, group)
         if key not in self._groups:
             self._groups[key] = self._read_group(shard, group)

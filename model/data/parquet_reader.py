@@ -24,11 +24,11 @@ class TripleReader:
 
     Attributes:
         counts: number of rows by status.
-        used: the same, for usable rows only.
+        used: number of usable rows by status.
     """
 
     def __init__(self, statuses: tuple[str, ...] | None) -> None:
-        """Use rows with one of `statuses`; None: rows with a caption."""
+        """Treat rows with one of `statuses` as usable; None: all rows with a caption."""
         self._statuses = statuses
         self._texts = TextWriter()
         self._index: list[np.ndarray] = []  # entries of usable rows, by row group
@@ -40,7 +40,7 @@ class TripleReader:
         self.used: Counter[str] = Counter()
 
     def read(self, shard: int, path: Path, root: Path) -> Counter[str]:
-        """Read a shard; return its row count by status. Raises ModelError if unreadable or lacking an explanation."""
+        """Read a shard; return row counts by status. Raises ModelError if it is unreadable or lacks an explanation."""
         found: Counter[str] = Counter()
         try:
             with pq.ParquetFile(path) as file:  # read_table would add a column for the folder split=...
@@ -115,7 +115,10 @@ def _counted(status: Any) -> Counter[str]:
 
 
 def _packed(file: pq.ParquetFile, group: int) -> tuple[np.ndarray, pa.Array | None]:
-    """Return which rows of a group have image bytes, and the bytes if only some have them or a path may be missing."""
+    """Return a mask of the group's rows that have image bytes, and the bytes (None if they need not be read).
+
+    They are read unless the metadata show that no row has bytes, or that all rows have both bytes and a path.
+    """
     columns = file.metadata.row_group(group)
     count = columns.num_rows
     found = {columns.column(number).path_in_schema: columns.column(number) for number in range(columns.num_columns)}
@@ -135,7 +138,7 @@ def _nulls(column: pq.ColumnChunkMetaData) -> int | None:
 
 
 def _digests(pictures: pa.Array | None, paths: pa.Array) -> pa.Array:
-    """Return the SHA-256 of each image that has no path; null for the others."""
+    """Return the SHA-256 of the bytes of each image that has no path; null for all other rows."""
     if pictures is None or not paths.null_count:
         return pa.nulls(len(paths), pa.string())
     return pa.array(

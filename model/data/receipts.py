@@ -26,7 +26,7 @@ class Shards(NamedTuple):
     """The checked shards of a split.
 
     Attributes:
-        digests: SHA-256 by path relative to the folder, sorted.
+        digests: SHA-256 of each shard, by path relative to the folder, sorted by path.
         receipts: each shard's entry in its bucket's receipt; shards of an unfinished bucket have none.
         gaps: descriptions of missing explanations; empty if complete.
     """
@@ -54,12 +54,12 @@ def no_shards(folder: Path, split: str) -> str:
 def check_shards(
     folder: Path, split: str, paths: Iterable[Path], *, dataset: str | None = None, allow_partial: bool = False
 ) -> Shards:
-    """Hash a split's shards, at `paths`, and compare them with the receipts in the folder.
+    """Hash the shards of a split (`paths`), and compare them with the receipts in the folder.
 
     Args:
         dataset: the dataset's name, for messages.
-        allow_partial: only report missing explanations in `gaps`: unfinished buckets, pairs left for later, shards
-            that are listed but absent. Existing shards are still checked.
+        allow_partial: do not raise for missing explanations (unfinished buckets, pairs left for a later run, absent
+            shards), but describe them in `gaps`. Existing shards are still checked.
 
     Raises ModelError for missing explanations (unless `allow_partial`), a shard that differs from its receipt or is not
     listed in its bucket's receipt, and receipts that are unreadable or belong to different datasets.

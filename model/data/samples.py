@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class PackedRow(NamedTuple):
-    """A row with its packed image, read ahead: row groups are read whole, so one process reads for all workers."""
+    """A row number and the row's packed image; one process reads whole row groups ahead, on behalf of all workers."""
 
     row: int
     image: bytes

@@ -25,9 +25,9 @@ class ShardSource(NamedTuple):
     """The shards that a split was read from.
 
     Attributes:
-        digests: SHA-256 by path relative to the folder, sorted.
+        digests: SHA-256 of each shard, by path relative to the folder, sorted by path.
         statuses: number of rows by status.
-        used: the same, for used rows only.
+        used: number of used rows by status.
         made_by: distinct combinations of dataset, model, revision and prompt in the shards' footers.
         gaps: descriptions of missing explanations; empty if complete.
         packed_at: smallest shorter side of any packed image, in pixels; None: images are referenced by path.
@@ -43,12 +43,12 @@ class ShardSource(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """Return one SHA-256 for all shards: that of `sha256sum`'s output for them, sorted by name."""
+        """Return one SHA-256 for all shards: the hash of what `sha256sum` prints for them, sorted by name."""
         lines = "".join(f"{sha}  {name}\n" for name, sha in sorted(self.digests.items()))
         return hashlib.sha256(lines.encode()).hexdigest()
 
     def record(self) -> dict[str, Any]:
-        """Return the source as JSON types."""
+        """Return the source as JSON-serialisable values."""
         return {
             "split": self.split,
             "statuses": self.statuses,
@@ -103,8 +103,8 @@ def read_split(
 
     Args:
         location: a folder, or a URL whose shards are copied to this machine first.
-        statuses: use only rows with one of these; None: every row with a caption. Evaluation needs the latter: it reads
-            no explanations, and its gallery must not depend on an LLM's failures.
+        statuses: use only rows with one of these; None: every row with a caption. Evaluation passes None: it reads no
+            explanations, and its gallery must not depend on an LLM's failures.
         image_root: overrides the image root recorded in the shards.
         allow_partial: accept incomplete explanations; the source's `gaps` describe what is missing.
 

@@ -1,4 +1,4 @@
-"""Loads a run's splits and builds the control with wrong explanations."""
+"""Loads the splits of a run, and replaces explanations with wrong ones for the control run."""
 
 import numpy as np
 import torch
@@ -41,14 +41,14 @@ def read_rows(data: DataSettings) -> tuple[SplitRows, SplitRows | None]:
 
 
 def read_one_split(data: DataSettings, split: str, statuses: tuple[str, ...] | None = None) -> SplitRows:
-    """Read a split's rows as `read_split` does, with the folder, image root and tolerance of the settings."""
+    """Call `read_split` with the shards' location, the image root and `allow_partial` from the settings."""
     return read_split(
         data.explanations, split, statuses=statuses, image_root=data.image_root, allow_partial=data.allow_partial
     )
 
 
 def image_text_dataset(rows: SplitRows, towers: Towers, data: DataSettings) -> TripleDataset:
-    """Return a split's images and captions, without explanations, for encoding. Raises as TripleDataset does."""
+    """Return a dataset of a split's images and captions, without explanations. Raises as TripleDataset does."""
     return TripleDataset(rows, towers, explanations=False, workers=data.workers, max_bad_images=data.max_bad_images)
 
 

@@ -1,4 +1,4 @@
-"""The usable rows of a split: texts in one memory-mapped file, order and locations in another.
+"""The usable rows of a split: texts in one memory-mapped file, row order and image locations in another.
 
 Rows are numbered in the order of their ids, independently of the shards.
 """
@@ -27,7 +27,7 @@ ROW_INDEX = np.dtype(
         ("shard", np.int32),
         ("group", np.int32),  # row group in the shard
         ("row", np.int32),  # row within the group
-        ("known_bad", np.bool_),  # the shard's status says that the image cannot be used
+        ("known_bad", np.bool_),  # the row's status says that the image cannot be used
     ]
 )
 
@@ -36,7 +36,7 @@ class Triple(NamedTuple):
     """One usable row of a split."""
 
     id: str
-    read_packed: Callable[[], bytes | None]  # reads the image's bytes if the shard holds them
+    read_packed: Callable[[], bytes] | None  # reads the image's bytes if the shard holds them
     image_path: str | None  # relative to image_root
     image_root: Path
     caption: str
@@ -46,7 +46,7 @@ class Triple(NamedTuple):
 
 
 class TripleTable(Sequence[Triple]):
-    """Triples by row number, read from the file on access.
+    """The triples of a split by row number, read from the files on access.
 
     Pickled to a worker process as file descriptors: nothing that grows with the split is copied.
 
@@ -57,10 +57,10 @@ class TripleTable(Sequence[Triple]):
     """
 
     def __init__(self, texts: TextFile, index: np.ndarray, roots: Sequence[Path], shards: Sequence[Path]) -> None:
-        """`index` (N,), of dtype ROW_INDEX, refers to `roots` and `shards` by number and to `texts` by position."""
+        """Use `index` (N,) of dtype ROW_INDEX; it refers to `roots` and `shards` by number, to `texts` by position."""
         self._texts, self.roots = texts, tuple(roots)
         self._index = MappedArray.of(index)
-        self._explanations: MappedArray | None = None  # (N,) like `index["text"]`, if they were replaced
+        self._explanations: MappedArray | None = None  # (N,) text positions, if explanations were replaced
         self.images = PackedImages(shards)
 
     @property
@@ -73,7 +73,7 @@ class TripleTable(Sequence[Triple]):
     def __getitem__(self, row: int) -> Triple:  # type: ignore[override]  # no slices
         return Triple(
             id=self.text("id", row),
-            read_packed=partial(self.packed_image, row),
+            read_packed=partial(self.images.read, *self.location(row)) if self.row_index["packed"][row] else None,
             image_path=self.text("path", row),
             image_root=self.image_root(row),
             caption=self.text("caption", row),
@@ -109,15 +109,15 @@ class TripleTable(Sequence[Triple]):
         return np.unique(index["shard"].astype(np.int64) << 32 | index["group"], return_inverse=True)[1]
 
     def with_explanations_of(self, donors: np.ndarray) -> "TripleTable":
-        """Return the same rows, but give row i the explanation and key of row `donors[i]`."""
+        """Return a table of the same rows in which row i has the explanation and key of row `donors[i]`."""
         other = copy(self)
         other._explanations = MappedArray.of(self._positions("explanation")[donors])
         return other
 
     def groups(self, column: str, instead: str | None = None) -> Tensor:
-        """Return group numbers (N,) int64, by first appearance; rows with equal stripped texts share one.
+        """Return each row's group number (N,) int64, by first appearance; equal stripped texts share a number.
 
-        A null text is replaced by the one in the column `instead`. Texts are compared by 64-bit hashes, since a
+        A null text is replaced by the text in column `instead`. Texts are compared by 64-bit hashes, since a
         dictionary of a million texts takes a gigabyte; the probability of a collision among them is 3e-8.
         """
         hashes = []
@@ -129,7 +129,7 @@ class TripleTable(Sequence[Triple]):
         return torch.from_numpy(_by_appearance(np.concatenate(hashes)[self._positions(column)]))
 
     def picture_groups(self) -> Tensor:
-        """Return group numbers (N,) int64; rows with the same image (root, and path or else bytes) share one."""
+        """Return each row's group number (N,) int64; rows with equal image root and path (or bytes) share a number."""
         names = self.groups("path", instead="picture").numpy()
         return torch.from_numpy(_by_appearance(names * len(self.roots) + self.row_index["root"]))
 

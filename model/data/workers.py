@@ -1,7 +1,7 @@
 """Starts and ends the worker processes that load data.
 
 Processes rather than threads: image libraries release the GIL, but the code between their calls does not and would
-block the training loop (docs/performance.md, "Data loading"). They are forked from a clean server process, since
+block the training loop (docs/performance.md, "Data loading"). Workers are forked from a clean server process, since
 forking this process would break its threads (CUDA's, Prefect's).
 """
 
@@ -21,7 +21,7 @@ MAX_WORKERS = 16
 
 
 def count_workers(wanted: int | None) -> int:
-    """Return `wanted`, or by default one worker per usable core, divided among the processes of a run."""
+    """Return `wanted`; if it is None, this process's share of the usable cores, between 1 and MAX_WORKERS."""
     if wanted is not None:
         return wanted
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -29,7 +29,7 @@ def count_workers(wanted: int | None) -> int:
 
 
 def start_fork_server() -> None:
-    """Start the process that workers are forked from; it imports in the background what they need.
+    """Start the process from which workers are forked; it imports what they need in the background.
 
     A `model.py` in the working directory does not shadow this package.
     """
@@ -55,9 +55,9 @@ def _environment(**variables: str) -> Iterator[None]:
 
 @contextmanager
 def worker_lifeline() -> Iterator[Connection]:
-    """Yield the connection for `begin_worker`; workers exit when the block or this process ends.
+    """Yield the connection to pass to `begin_worker`; workers exit when the block or this process ends.
 
-    Workers ignore SIGTERM, so without this Python would wait for them forever at exit.
+    Workers ignore SIGTERM; without the connection, Python would wait for them forever at exit.
     """
     lifeline, held = multiprocessing.Pipe(duplex=False)
     close = multiprocessing.util.Finalize(None, held.close, exitpriority=10)  # before Python waits for its children
@@ -68,10 +68,10 @@ def worker_lifeline() -> Iterator[Connection]:
 
 
 def begin_worker(lifeline: Connection, _: int) -> None:
-    """Set up a worker process: one thread, ended only by its lifeline.
+    """Set up a worker process to use one torch thread and to exit only when its lifeline closes.
 
-    Ctrl-C is left to the training process, which ends its workers. torch's own watchdog does not help: it watches the
-    parent, here the fork server, which lives as long as its workers.
+    Ctrl-C is left to the training process, which ends its workers. torch's watchdog would not end them: it watches the
+    parent process, which is the fork server and lives as long as its workers.
     """
     threading.Thread(target=_end_with, args=(lifeline,), name="lifeline", daemon=True).start()
     torch.set_num_threads(1)

@@ -1,8 +1,8 @@
 """Batches sharded over processes (torch.distributed), with the same gradients as in a single process.
 
-Every process holds some of the rows and computes their share of the loss. For that it needs rows from other processes:
+Every process holds some of the rows and computes their share of the loss. For this, it needs rows of other processes:
 all embeddings for the contrastive losses, and the rows drawn as hard negatives. Both are exchanged with gradients, so
-the shares add up to the whole batch's loss, and their gradients to its gradient.
+the shares add up to the whole batch's loss, and their gradients add up to the gradient of that loss.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class DistributedGroup(LocalGroup):
     device: torch.device
 
     def __init__(self, device: torch.device) -> None:
-        """Join the initialised torch.distributed group; `device` is this process's device."""
+        """Use the initialised torch.distributed group; `device` is this process's device."""
         self.device = device
         self.rank, self.count = dist.get_rank(), dist.get_world_size()
 
@@ -112,7 +112,7 @@ class _Forward(nn.Module):
 
 
 class _Depend(torch.autograd.Function):
-    """Return the first argument; the backward pass also reaches the others, but gives them no gradient."""
+    """Returns the first argument; the backward pass also reaches the other arguments, but gives them no gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, *others: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ class _Depend(torch.autograd.Function):
 
 
 class _RemoteRows(Rows):
-    """Rows received from their owners; each process gathers all indices to find out which rows to send where."""
+    """Rows received from the processes that hold them; each process gathers all indices to learn what to send where."""
 
     def __init__(self, whole: DistributedBatch, index: Tensor) -> None:
         self._longest = whole.longest

@@ -16,7 +16,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def device_of_process(name: str, number: int, count: int) -> torch.device:
-    """Return the device of process `number` of `count` on this machine: a GPU of its own, or the CPU.
+    """Return the device of process `number` of `count` on this machine: GPU `number`, or the CPU.
 
     Raises ModelError if there are fewer GPUs than processes, and as `choose_device` does.
     """

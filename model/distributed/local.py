@@ -11,7 +11,7 @@ from model.errors import ModelError
 
 
 class Rows:
-    """A selection of rows of a batch, to be taken from any of its tensors."""
+    """A selection of a batch's rows, which can be taken from any of the batch's tensors."""
 
     def __init__(self, index: Tensor) -> None:
         self._index = index
@@ -39,7 +39,7 @@ class LocalBatch:
         return x
 
     def sum(self, x: Tensor) -> Tensor:
-        """Sum over the processes, without gradient."""
+        """Sum `x` over the processes, without gradient."""
         return x.detach()
 
     def rows(self, index: Tensor) -> Rows:
@@ -60,7 +60,7 @@ class LocalGroup:
 
     @property
     def is_first(self) -> bool:
-        """Return whether this process writes files and messages."""
+        """Return whether this is the first process, which alone writes files and messages."""
         return self.rank == 0
 
     def shard(self, rows: list[int]) -> list[int]:
@@ -68,22 +68,22 @@ class LocalGroup:
         return rows
 
     def share(self, rows: int, texts: int) -> LocalBatch:
-        """Return the whole batch, of which this process holds `rows` rows with texts of length `texts`."""
+        """Describe the whole batch, of which this process holds `rows` rows with texts of length `texts`."""
         return LocalBatch(rows)
 
     def all_gather_ints(self, *own: int) -> list[list[int]]:
-        """Return the integers of every process, by rank; blocks until all processes have called it."""
+        """Return the integers passed by each process, by rank. Blocks until all processes have called this method."""
         return [list(own)]
 
     def barrier(self) -> None:
-        """Block until every process has called it."""
+        """Block until every process has called this method."""
         self.all_gather_ints(0)
 
     def all_gather_objects(self, own: Any) -> list[Any]:
-        """Return the values of every process, which are pickled, by rank."""
+        """Return the value passed by each process, by rank. Values are pickled. Blocks like `all_gather_ints`."""
         return [own]
 
     @contextmanager
     def own_random_numbers(self, seed: int, step: int) -> Iterator[None]:
-        """Use a different dropout seed in each process and step, so that no two share masks."""
+        """Within the block, use a dropout seed that differs by process and step, so that no two share dropout masks."""
         yield

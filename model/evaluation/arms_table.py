@@ -1,4 +1,4 @@
-"""Results table for several arms and seeds in the paper's layout: one row per arm, for both retrieval directions."""
+"""Results of several arms (methods) over seeds, laid out as in the paper: a table per direction, a row per arm."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class ArmsTable:
     Attributes:
         cells: results by arm, retrieval direction and column.
         mean_recall: mean of R@1, R@5 and R@10 in both directions, by arm.
-        untrained: by arm, the number of runs (if any) whose best checkpoint is the initial weights.
+        untrained: number of runs whose best checkpoint is the initial weights, by arm; arms without any are omitted.
     """
 
     split: str
@@ -71,8 +71,7 @@ def arms_table(measured: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> ArmsT
     Args:
         measured: a split's metrics from `metrics.json`, plus the checkpoint's "step", by arm and seed.
 
-    Raises:
-        ModelError: the arms differ in seeds, split or gallery size.
+    Raises ModelError if the arms differ in seeds, split or gallery size.
     """
     runs = [metrics for by_seed in measured.values() for metrics in by_seed.values()]
     seeds = {tuple(sorted(by_seed)) for by_seed in measured.values()}

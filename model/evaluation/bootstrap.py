@@ -22,7 +22,7 @@ _CHUNK_VALUES = 2**22  # values per chunk of resamples: 32 MiB in fp64
 
 
 def intervals(found: Ranks, clusters: Tensor, resamples: int = RESAMPLES) -> dict[str, Any] | None:
-    """Return 95 % intervals [low, high] for mean recall and for each metric of `summarise` in both directions.
+    """Return 95 % intervals [low, high] of mean recall, and of each metric of `summarise` in both directions.
 
     Args:
         found: ranks (N,) of the queries, possibly for only part of the split.
@@ -57,9 +57,9 @@ def intervals(found: Ranks, clusters: Tensor, resamples: int = RESAMPLES) -> dic
 
 
 def draws(count: int, resamples: int, *, width: int = 1) -> Iterator[Tensor]:
-    """Yield how often each of `count` clusters is drawn, for b resamples at a time: (b, count) fp64.
+    """Yield tensors (b, count) fp64 that say how often each of b resamples draws each of the `count` clusters.
 
-    `width` is the number of values that the caller derives from one resample; it bounds the chunk size.
+    `width` is the number of values that the caller derives from one resample; it limits b.
     """
     generator = seeded(0, "bootstrap", 0)
     rows = max(1, _CHUNK_VALUES // max(count, width))
@@ -79,7 +79,7 @@ def interval(values: Tensor) -> list[float]:
 
 
 def _means_of(found: Ranks) -> tuple[list[tuple[str, str]], Tensor]:
-    """Return (direction, metric) of the metrics that are means over queries, and each query's values (N, metrics)."""
+    """Return the metrics that are means over queries, as (direction, metric), and the queries' values (N, metrics)."""
     columns: dict[tuple[str, str], Tensor] = {}
     for way in WAYS:
         values = getattr(found, way).double()
@@ -89,7 +89,7 @@ def _means_of(found: Ranks) -> tuple[list[tuple[str, str]], Tensor]:
 
 
 def _medians(times: Tensor, values: Tensor) -> Tensor:
-    """Return the medians (b,) of sorted `values` (N,) that occur `times` (b, N), as defined by `metrics.median`."""
+    """Return the medians (b,) of resamples in which sorted `values` (N,) occur `times` (b, N); see `metrics.median`."""
     places = times.cumsum(dim=1)
     total = places[:, -1]
     middles = torch.stack([(total - 1).div(2, rounding_mode="floor"), total.div(2, rounding_mode="floor")], dim=1)

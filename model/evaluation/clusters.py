@@ -7,14 +7,14 @@ from torch import Tensor
 
 
 class Groups(TypedDict):
-    """Group numbers of pairs (N,): pairs with the same image share an `image` number, and likewise for `caption`."""
+    """Group numbers (N,) of N pairs. Pairs with the same image share a number in `image`; likewise for `caption`."""
 
     image: Tensor
     caption: Tensor
 
 
 def cluster_labels(groups: Groups) -> Tensor:
-    """Label the connected components of pairs that share an image or a caption: (N,) int64, 0 to C - 1.
+    """Return the cluster number, 0 to C - 1, of each pair, (N,) int64. A shared image or caption links two pairs.
 
     Clusters are numbered in the order of their first pairs. Pairs in different clusters share nothing, so clusters can
     be resampled independently, and all correct answers to a query are in its own cluster.

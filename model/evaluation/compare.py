@@ -1,4 +1,4 @@
-"""Paired comparisons with bootstrap intervals: two runs on one test split, or two arms over data sets and seeds."""
+"""Paired comparison, with bootstrap intervals, of two runs on a test split, or of two arms over data sets and seeds."""
 
 import json
 from collections.abc import Mapping
@@ -37,10 +37,10 @@ class Comparison(NamedTuple):
 
 
 def paired_difference(ours: Mapping[tuple[int, int], Tensor], baseline: Mapping[tuple[int, int], Tensor]) -> Comparison:
-    """Return the mean of `ours` minus that of `baseline`, with equal weight for each data set, and a 95 % interval.
+    """Return the mean of `ours` minus the mean of `baseline`, weighting data sets equally, and its 95 % interval.
 
     Args:
-        ours, baseline: each query's contribution to the metric, (N,) fp64, by data set ("world") and training seed.
+        ours, baseline: contribution of each query to the metric (N,) fp64, by data set ("world") and training seed.
 
     Seeds, and the queries within each world, are resampled with replacement, identically for both arms. The worlds are
     fixed. Raises ModelError if the arms differ in their runs or numbers of queries.
@@ -51,7 +51,7 @@ def paired_difference(ours: Mapping[tuple[int, int], Tensor], baseline: Mapping[
     worlds = sorted({world for world, _ in ours})
     tables = [
         torch.stack([ours[world, seed] - baseline[world, seed] for seed in seeds]).double().numpy() for world in worlds
-    ]  # (seeds, N) each
+    ]  # one (seeds, N) table per world
     rng = np.random.default_rng(0)
     drawn = np.empty(_RESAMPLES)
     for number in range(_RESAMPLES):
@@ -104,7 +104,7 @@ def compare(ours: RunEmbeddings, baseline: RunEmbeddings, groups: Groups) -> Com
 
 
 def hits(run: RunEmbeddings, groups: Groups) -> Tensor:
-    """Return each pair's contribution to mean recall, averaged over its image and caption queries, in percent: (N,)."""
+    """Return each pair's contribution (N,) to mean recall, in percent, averaged over its image and caption queries."""
     found = ranks(run.image, run.text, groups)
     each = [(one <= k).double() for one in (found.image_to_text, found.text_to_image) for k in CHOOSING]
     return 100 * torch.stack(each).mean(dim=0)

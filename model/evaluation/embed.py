@@ -34,9 +34,9 @@ class _EncodedBatch(NamedTuple):
 def embed_images(
     clip: nn.Module, triples: TripleDataset, rows: list[int], batch_size: int, device: torch.device
 ) -> tuple[Tensor, list[int]]:
-    """Encode the images of `rows`; return (M, D) fp32, L2-normalised, on the CPU, and the M rows with a usable image.
+    """Encode the usable images of `rows`; return (M, D) fp32, L2-normalised, on the CPU, and the M images' rows.
 
-    Raises ModelError if too many images are unusable, or all of them.
+    Raises ModelError if too many images, or all images, are unusable.
     """
     towers: Any = clip
     towers.eval()
@@ -58,9 +58,9 @@ def embed_split(
 ) -> SplitEmbeddings:
     """Encode the images and captions of a split. Raises ModelError if too many images are unusable.
 
-    With several `processes`, each encodes every n-th of the batches and receives the whole result; all of them must
-    call this function. Batches do not depend on the number of processes, so the result is bit-identical on processors
-    of the same kind.
+    With n `processes`, each encodes every n-th batch and receives the whole result; all of them must call this
+    function. Batches do not depend on the number of processes, so the result is bit-identical on processors of the
+    same kind.
     """
     processes = processes or LocalGroup()
     towers: Any = clip

@@ -13,7 +13,7 @@ NO_NAME = "no name found"
 
 
 def frequencies(names: Sequence[set[Name]], training_captions: Iterable[str]) -> list[int | None]:
-    """Return, for each set of names, how many training captions contain the rarest name; None for an empty set.
+    """Return, for each set of names, how many training captions contain its rarest name; None for an empty set.
 
     Memory use is one integer per occurrence of a name's word in the training captions.
     """
@@ -28,7 +28,7 @@ def frequencies(names: Sequence[set[Name]], training_captions: Iterable[str]) ->
 
 
 def buckets(found: Sequence[int | None]) -> dict[str, list[int]]:
-    """Group row numbers by bucket, from rarest to most frequent, then captions without names; buckets may be empty."""
+    """Return row numbers by bucket: rarest names first, captions without names last. Buckets may be empty."""
     rows: dict[str, list[int]] = {name: [] for name in [*BUCKETS, NO_NAME]}
     for row, frequency in enumerate(found):
         if frequency is None:

@@ -39,7 +39,7 @@ def evaluate(
     allow_partial: bool = False,
     processes: LocalGroup | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Measure `run/checkpoint` on splits (default: the settings' test split); each split is its own gallery.
+    """Measure `run/checkpoint` on splits (default: the settings' test split); queries search only their own split.
 
     `explanations` overrides the settings' folder of shards; an imported checkpoint has no settings and requires it.
     Every row with a caption and a usable image is included, whatever the status of its explanation. Shards are checked
@@ -131,7 +131,7 @@ class Plan(NamedTuple):
 
 
 def evaluation_plan(run: Path, explanations: Path | None, allow_partial: bool = False) -> Plan:
-    """Return the evaluation settings of `run`; `explanations`, if given, replaces its folder of shards.
+    """Return the evaluation settings of `run`; `explanations`, if given, replaces the folder of shards in them.
 
     With `allow_partial`, incomplete explanations are accepted even if the settings do not.
 

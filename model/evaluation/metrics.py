@@ -31,7 +31,7 @@ def by_chance(right_answers: Tensor, gallery: int) -> dict[str, float]:
     The first of r correct answers is beyond place k with probability prod_{t<k} (M - r - t) / (M - t). Only wrong
     answers precede it, so its place is its rank.
     """
-    beyond = torch.zeros(gallery + 1, dtype=torch.float64)  # [k]: share of queries with a rank above k
+    beyond = torch.zeros(gallery + 1, dtype=torch.float64)  # entry k: share of queries with a rank above k
     places = torch.arange(gallery, dtype=torch.float64)
     for right, queries in zip(*(found.tolist() for found in right_answers.unique(return_counts=True)), strict=True):
         missed = ((gallery - right - places) / (gallery - places)).clamp(min=0).cumprod(0)

@@ -20,7 +20,7 @@ _TILE = 1536  # maximum rows and columns of scores held at once: 9 MiB in fp32, 
 
 
 class Ranks(NamedTuple):
-    """Rank of each query's best correct answer, in both directions, and number of correct answers; (N,) int64 each."""
+    """Ranks of the queries' best correct answers, by direction, and numbers of correct answers. Each is (N,) int64."""
 
     image_to_text: Tensor
     text_to_image: Tensor
@@ -79,7 +79,7 @@ def _ranks(image: Tensor, text: Tensor, groups: Groups, tile: int) -> list[Tenso
 
 @contextmanager
 def _side_by_side(device: torch.device) -> Iterator[Callable[..., Iterable[Any]]]:
-    """Yield a `map` that gives each of torch's CPU threads its own tile, so that the scores stay in that core's cache.
+    """Yield a `map` that processes one tile per CPU thread of torch, so that its scores stay in that core's cache.
 
     Each product runs in one thread, because BLAS may sum in a different order with a different number of threads.
     """
@@ -109,7 +109,10 @@ def _better(
     shared: set[tuple[int, int]],
     wrong: dict[tuple[int, int], Tensor],
 ) -> tuple[Tensor, Tensor]:
-    """Count the wrong answers that score at least `best` in a row of tiles: (tile,) for images, (N,) for texts."""
+    """For each query in a row of tiles, count the wrong candidates that score at least `best`.
+
+    Returns shape (tile,) for image queries and (N,) for text queries.
+    """
     row = scores.place(r)
     of_images = torch.zeros_like(best[0][row], dtype=torch.int64)
     of_texts = torch.zeros_like(best[1], dtype=torch.int64)
@@ -125,7 +128,7 @@ def _better(
 
 
 class _Scores:
-    """Tiles of the (N, N) matrix of image-text scores, with the pairs in a given order."""
+    """Tiles of the (N, N) matrix of image-text scores, whose pairs are arranged by `order`."""
 
     def __init__(self, image: Tensor, text: Tensor, groups: Groups, order: Tensor, tile: int) -> None:
         self.count, self.tile = len(order), tile
@@ -151,7 +154,7 @@ class _Scores:
 
 
 def _tiles_with_right_answers(clusters: Tensor, tile: int) -> set[tuple[int, int]]:
-    """Return (row, column) of each tile in which clusters overlap; clusters are sorted, so it is near the diagonal."""
+    """Return (row, column) of tiles that may hold correct answers: near the diagonal, because `clusters` is sorted."""
     first = clusters[::tile].tolist()
     last = [*clusters[tile - 1 :: tile].tolist(), int(clusters[-1])]
     found = set()
@@ -164,9 +167,9 @@ def _tiles_with_right_answers(clusters: Tensor, tile: int) -> set[tuple[int, int
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:
-    """Return left @ right.T in true fp32: (A, D) and (B, D) to (A, B).
+    """Multiply left (A, D) by the transpose of right (B, D) in true fp32; return (A, B).
 
-    On a CPU it is computed as a 1 x 1 convolution over 16 rows of pixels: torch passes convolutions to oneDNN but
+    On a CPU, the product is a 1 x 1 convolution over 16 rows of pixels: torch passes convolutions to oneDNN but
     matrix products to MKL, which uses only half of an AMD processor's vector units. (On a GPU, a convolution would use
     TF32.)
     """
@@ -178,7 +181,7 @@ def product(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _count_at_least(scores: Tensor, least: Tensor, dim: int, enough: np.ndarray) -> Tensor:
-    """Count, for each row (dim 1) or column (dim 0) of a tile, the scores that reach its value in `least`: int64.
+    """For each row (dim 1) or column (dim 0) of a tile, count the scores that reach its value in `least`, as int64.
 
     `enough` is a bool work buffer.
     """
@@ -211,7 +214,7 @@ def _filled(embeddings: Tensor, order: Tensor, tile: int) -> Tensor:
 
 
 def _right_answers(groups: Groups) -> Tensor:
-    """Count each pair's correct answers (N,), by inclusion-exclusion of those with its image and with its caption."""
+    """Count each pair's correct answers (N,): those with its image, plus those with its caption, minus both."""
     image, caption = groups["image"], groups["caption"]
     _, both = torch.stack([image, caption], dim=1).unique(dim=0, return_inverse=True)
     members = [group.unique(return_inverse=True)[1] for group in (image, caption, both)]

@@ -73,7 +73,7 @@ def _claim(out: Path) -> None:
 
 
 def _origin(towers: TowerSettings) -> dict[str, Any]:
-    """Return the initial model; for a folder only its name, since exports get published."""
+    """Return the name of the initial model; of a folder, only the last part, because exports get published."""
     name = towers.model if towers.folder is None else LOCAL_DIR + towers.folder.name
     return {"model": name, "pretrained": towers.pretrained}
 

@@ -74,8 +74,7 @@ def model_card(card: dict[str, Any], metrics: dict[str, Any] | None, name: str, 
 
     Args:
         card: the contents of the run's `checkpoint.json`.
-        metrics: the contents of its `metrics.json`, if evaluated; ignored if they were measured with different weights.
-        name: the export's name.
+        metrics: the run's `metrics.json`, if it was evaluated; ignored if measured with different weights.
         context_length: the text tower's context length, in tokens.
     """
     measured = metrics if metrics is not None and metrics.get("towers_sha256") == card["sha256"][TOWERS] else None
@@ -107,7 +106,7 @@ def model_card(card: dict[str, Any], metrics: dict[str, Any] | None, name: str, 
 
 
 def _eval_results(splits: dict[str, Any]) -> Iterator[EvalResult]:
-    """Yield the metrics in the card's table, for `model-index` in the front matter."""
+    """Yield the front matter's `model-index` entries, which hold the metrics in the card's table."""
     for split, found in splits.items():
         values = {("mean_recall", "Mean recall"): found["mean_recall"]}
         for way in WAYS:

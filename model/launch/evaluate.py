@@ -33,7 +33,7 @@ def evaluate_in_processes(
 ) -> dict[str, dict[str, Any]]:
     """Evaluate like `model.evaluation.evaluate.evaluate`, with the encoding shared by `count` processes.
 
-    Raises what `evaluate` raises, and, after ending the other processes, ProcessError if one dies or fails.
+    Raises what `evaluate` raises. If a process dies or fails, ends the other processes and raises ProcessError.
     """
     if count == 1:
         return evaluate(run, splits, explanations=explanations, allow_partial=allow_partial)
@@ -57,7 +57,7 @@ def evaluate_in_processes(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Evaluate as one of several processes; return exit code 0, 1 on failure, or 2 for a user error."""
+    """Evaluate as one of several processes; return exit code 0 (success), 1 (failure) or 2 (user error)."""
     parser = argparse.ArgumentParser(
         prog="python -m model.launch.evaluate", description="Evaluate as one of several processes."
     )

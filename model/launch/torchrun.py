@@ -1,8 +1,8 @@
 """Runs torchrun on this machine, in its own session, and reads the outcomes of its processes.
 
-This file is also the program that it starts: `-m model.launch.torchrun FOLDER ARGUMENTS` runs torchrun without its
-error report. Each process writes its outcome to FOLDER/RANK.json (`model.launch.worker`), and torchrun's exit codes by
-rank go to FOLDER/torchrun.json; a negative code is the signal that ended the process.
+This file is also the program that `start_torchrun` starts: `-m model.launch.torchrun FOLDER ARGUMENTS` runs torchrun
+without its error report. Each process writes its outcome to FOLDER/RANK.json (`model.launch.worker`), and torchrun's
+exit codes by rank go to FOLDER/torchrun.json; a negative code is the signal that ended the process.
 """
 
 import ctypes
@@ -66,13 +66,13 @@ class Outcomes:
         return first["message"] if first.get("outcome") == STOPPED else None
 
     def raise_model_error(self) -> None:
-        """If a process ended with a ModelError, raise a ModelError with its message."""
+        """Raise a ModelError with the message of a process that ended with a ModelError, if any did."""
         for end in self._by_rank.values():
             if end.get("outcome") == MODEL_ERROR:
                 raise ModelError(end["message"].removeprefix("error: "))
 
     def summary(self) -> str:
-        """Describe the outcomes, starting with processes that died without a report: they made the others end."""
+        """Describe the outcomes. Processes that died without a report come first, since they made the others end."""
         died, others = [], []
         for rank, end in self._by_rank.items():
             code = self._codes.get(str(rank), 0)

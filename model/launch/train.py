@@ -35,11 +35,9 @@ _SHUTDOWN_SECONDS = 300  # from SIGTERM to SIGKILL: time to finish a step and sa
 def train_in_processes(
     settings: TrainSettings, out: Path, count: int, on_step: OnStep | None = None, *, overwrite: bool = False
 ) -> TrainResult:
-    """Train like `model.training.loop.train` in `count` processes, with the same batches, negatives and gradients.
+    """Train like `train`, but in `count` processes; batches and negatives are the same, gradients up to rounding.
 
-    Gradients are equal up to rounding.
-
-    Raises what `train` raises, and, after ending the other processes, ProcessError if one dies or fails.
+    Raises what `train` raises. If a process dies or fails, ends the other processes and raises ProcessError.
     """
     if count == 1:
         return train(settings, out, on_step, overwrite=overwrite)
@@ -81,7 +79,7 @@ def train_in_processes(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train as one of several processes; return exit code 0, 1 on failure, or 2 for a user error."""
+    """Train as one of several processes; return exit code 0 (success), 1 (failure) or 2 (user error)."""
     parser = argparse.ArgumentParser(prog="python -m model.launch", description="Train as one of several processes.")
     parser.add_argument("settings", type=Path, help="YAML file of training settings")
     parser.add_argument("--out", type=Path, required=True, help="run folder, for checkpoint, log and record")

@@ -19,12 +19,12 @@ from model.errors import ModelError
 from model.launch.torchrun import FAILED, FINISHED, MODEL_ERROR, STOPPED
 from model.training.stop_signal import Stopped
 
-# Torchrun notices a dead process at once; the timeout only has to cover waiting while the first one ranks and saves.
+# Torchrun notices a dead process at once; the timeout only has to exceed the time for ranking and saving in rank 0.
 _TIMEOUT = timedelta(hours=2)
 
 
 def run_process(work: Callable[[], None], report: Path | None) -> int:
-    """Do this process's part of the work; return exit code 0, 1 on failure, or 2 for a user error.
+    """Call `work`, this process's part of the job; return exit code 0 (success), 1 (failure) or 2 (user error).
 
     The outcome is printed to stderr, or written to the folder `report` (see `model.launch.torchrun`).
     """

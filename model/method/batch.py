@@ -26,7 +26,7 @@ class Batch:
 
     @property
     def groups(self) -> Tensor:
-        """The three groups stacked, (3, B)."""
+        """Return the three groups, stacked to (3, B)."""
         return torch.stack([self.image_group, self.caption_group, self.key_group])
 
     def rows(self, rows: slice) -> "Batch":

@@ -13,7 +13,7 @@ from model.method.mmae import ExpertOutputs
 
 
 def expert_names(outputs: ExpertOutputs) -> tuple[list[str], list[str]]:
-    """Return the names of the rows of X_v and X_t: `image_1`, ..., `image_shared_1`, ...; `text_1`, ..."""
+    """Return names for the experts in X_v (`image_1`, ..., `image_shared_1`, ...) and in X_t (`text_1`, ...)."""
     sides = [("image", outputs.image), ("image_shared", outputs.image_shared)]
     sides += [("text", outputs.text), ("text_shared", outputs.text_shared)]
     names = [[f"{side}_{row}" for row in range(1, rows.shape[1] + 1)] for side, rows in sides]
@@ -23,8 +23,8 @@ def expert_names(outputs: ExpertOutputs) -> tuple[list[str], list[str]]:
 def gate_usage(gate: str, weights: Tensor, names: list[str], whole: LocalBatch | None = None) -> dict[str, Tensor]:
     """Summarise a gate's weights (b, n) as `gate/NAME` and `gate/effective_experts`, means over the whole batch.
 
-    `gate/NAME` is an expert's mean weight; they sum to 1. `gate/effective_experts` is exp(entropy) of a row's weights,
-    from 1 (one expert per pair) to n (uniform).
+    `gate/NAME` is an expert's mean weight; these weights sum to 1. `gate/effective_experts` is exp(entropy) of a row's
+    weights, from 1 (one expert per pair) to n (uniform).
     """
     whole = whole or LocalBatch(len(weights))
     weights = weights.detach().float()
@@ -42,7 +42,7 @@ def matching_accuracy(
 ) -> dict[str, Tensor]:
     """Return GI-ITM's accuracy on the whole batch, by pass and overall, from the logits (b, 2) of the three passes.
 
-    Two of three correct answers are "no match", so always giving that answer reaches 67 % overall: compare the passes
+    Always answering "no match" is correct in two of three passes, which is 67 % overall, so compare the passes
     separately. The accuracy of a pass in which no row has a negative is NaN.
     """
     whole = whole or LocalBatch(len(positive))

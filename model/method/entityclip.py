@@ -38,7 +38,7 @@ class StepOutput(NamedTuple):
 
 
 class EntityCLIP(nn.Module):
-    """The towers and the training-only modules; modules that are off are not built."""
+    """The towers and the training-only modules; modules that the settings turn off are not built."""
 
     def __init__(self, clip: nn.Module, method: MethodSettings) -> None:
         """Wrap an open_clip model, without copying its parameters. Raises ModelError for unsupported towers."""
@@ -61,7 +61,7 @@ class EntityCLIP(nn.Module):
         negatives: HardNegatives | None = None,
         whole: LocalBatch | None = None,
     ) -> StepOutput:
-        """Compute `token_features` (step 1) and `losses`; see there for the other arguments.
+        """Compute the token features (step 1) and the losses; `losses` documents the keyword arguments.
 
         Raises ModelError as `token_features` and `losses` do.
         """
@@ -87,8 +87,8 @@ class EntityCLIP(nn.Module):
             groups: the image, caption and key groups (3, b) of these triples, as in `Batch.groups`.
             generator: random generator for drawing the hard negatives.
             negatives: hard negatives to use instead of drawing them.
-            whole: the whole batch of B rows, of which these b are a part; None: b = B. Losses are shares whose sum
-                over the processes is the whole batch's loss; the report covers the whole batch.
+            whole: the whole batch of B rows, of which these b are a part; None: b = B. Losses are this process's
+                share of the whole batch's loss, to be summed over the processes; the report covers the whole batch.
 
         Raises ModelError if GI-ITM is on and the whole batch has fewer than 2 rows.
         """
@@ -138,7 +138,7 @@ class EntityCLIP(nn.Module):
         return StepOutput(losses, report)
 
     def token_features(self, batch: Batch) -> TokenFeatures:
-        """Compute step 1: V, T and, if used, E from the same text tower.
+        """Compute step 1: V with the image tower; T and, if used, E with the text tower.
 
         Without experts, V_cls, T_eot and E_eot are the only tokens.
 
@@ -166,7 +166,7 @@ class EntityCLIP(nn.Module):
         return features if self.experts is not None else features.pooled()
 
     def _readable(self, tokens: Tensor) -> Tensor | None:
-        """Return (B, Lt) bool, True up to the end-of-text token; None if experts read padding, as published."""
+        """Return a mask (B, Lt), True up to the end-of-text token; None if experts read padding, as published."""
         if not self.method.masks_padding:
             return None
         positions = torch.arange(tokens.shape[1], device=tokens.device)
@@ -182,8 +182,8 @@ class EntityCLIP(nn.Module):
     ) -> tuple[MatchingOutput, MatchingOutput, MatchingOutput]:
         """Compute step 4: GI-ITM on true triples, wrong texts for the images, and wrong images for the texts.
 
-        A caption keeps its explanation, so a wrong pair only needs the shared experts' outputs for the image and the
-        explanation recomputed; all others are gathered. Wrong texts are read at their own EOT (with `reference_compat`,
+        A caption keeps its explanation, so for a wrong pair only the shared experts' outputs on image and explanation
+        are recomputed; all other outputs are gathered. Wrong texts are read at their own EOT (with `reference_compat`,
         at the true text's EOT, as in the authors' code).
 
         Args:

@@ -26,7 +26,7 @@ class GIITM(nn.Module):
         self.head = nn.Linear(width, 2)
 
     def forward(self, v_cls: Tensor, t_eot: Tensor, x_v: Tensor, x_t: Tensor) -> MatchingOutput:
-        """Match V_cls, T_eot (B, D) with X_v (B, n_v + n_s, D), X_t (B, n_t + n_s, D)."""
+        """Compute GI-ITM from V_cls and T_eot (B, D), X_v (B, n_v + n_s, D) and X_t (B, n_t + n_s, D)."""
         experts = torch.cat([x_v, x_t], dim=1)
         gate, fused = self.gate(torch.cat([v_cls, t_eot], dim=-1), experts)
         return MatchingOutput(experts, gate, fused, self.head(fused))

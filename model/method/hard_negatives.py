@@ -11,7 +11,7 @@ from model.precision import at_least_fp32
 
 
 class HardNegatives(NamedTuple):
-    """A wrong text for each of this process's images and vice versa, where the whole batch has one."""
+    """A wrong text for each image of this process, and a wrong image for each text, where the whole batch has any."""
 
     text_index: Tensor  # (b,) row of the wrong (caption, explanation) in the whole batch
     text_exists: Tensor  # (b,) bool
@@ -20,7 +20,7 @@ class HardNegatives(NamedTuple):
 
 
 def possible_negatives(groups: Tensor, own: Tensor | None = None) -> Tensor:
-    """Return (b, B) bool: whether own row i and row j share neither image, caption nor explanation key.
+    """Return a mask (b, B), True where own row i and row j have different images, captions and explanation keys.
 
     Args:
         groups: the whole batch's groups (3, B), as in `Batch.groups`.
@@ -43,8 +43,8 @@ def draw_hard_negatives(
         per_image, per_text: (b, B) similarities from the main loss, of own images to all texts and of own texts to all
             images; detached here.
         allowed: (b, B) bool, False between a row and itself (see `possible_negatives`).
-        generator: must be on the similarities' device. With the same seed in every process, the processes
-            together draw what a single one would.
+        generator: random generator on the similarities' device. If every process uses the same seed, they
+            together draw what a single process would draw.
         whole: the whole batch that these rows belong to; None: they are all of it.
 
     A row with no True in `allowed` gets no negative (`*_exists` False, index 0). Columns whose similarity is not

@@ -25,11 +25,10 @@ class Contrast(NamedTuple):
 
 
 def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, whole: LocalBatch | None = None) -> Contrast:
-    """Return L_vtc: CLIP's symmetric cross-entropy on cosines times `scale` = exp(logit_scale).
+    """Return L_vtc: CLIP's symmetric cross-entropy on cosines times the scalar `scale` = exp(logit_scale).
 
     Args:
         image, text: (b, D), not normalised; row i of one belongs to row i of the other.
-        scale: scalar.
         whole: the whole batch that these rows belong to; None: they are all of it.
     """
     whole = whole or LocalBatch(len(image))
@@ -46,17 +45,17 @@ def bridge_loss(v_cls: Tensor, t_eot: Tensor, e_eot: Tensor, scale: Tensor, whol
     """Return the explanation bridge, our extension: L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot).
 
     As published, V* and T* of a pair read the same explanation, so L_vtc(V*, T*) can fall without the towers learning
-    from it; the bridge makes them learn. V_cls, T_eot, E_eot are (b, D); `scale`, `whole` as in `contrastive_loss`.
+    from it; the bridge makes them learn. V_cls, T_eot and E_eot are (b, D); `scale`, `whole` as in `contrastive_loss`.
     """
     return contrastive_loss(v_cls, e_eot, scale, whole).loss + contrastive_loss(t_eot, e_eot, scale, whole).loss
 
 
 def anchor_loss(side: Tensor, anchors: Tensor, scale: Tensor, whole: LocalBatch | None = None) -> Tensor:
-    """Return the anchor loss, our extension: a side's similarities to the anchors should match those among anchors.
+    """Return the anchor loss, our extension, which makes a side's similarities to anchors match those among anchors.
 
-    KL(softmax(scale a a^T) || softmax(scale s a^T)) in both directions, with no gradient through the target; averaged
-    over the batch, at least 0. Captions of one entity have nearly equal anchors, so each is a valid match for the
-    others; one-hot labels would treat them as wrong.
+    It is KL(softmax(scale a a^T) || softmax(scale s a^T)), averaged over both directions and the batch, with no
+    gradient through the target; it is at least 0. Captions of one entity have nearly equal anchors, so each is a valid
+    match for the others; one-hot labels would treat the other captions as wrong.
 
     Args:
         side: T_eot or V_cls (b, D), not normalised.
@@ -82,7 +81,7 @@ def matching_loss(
     Args:
         logits: (b, 2) match logits.
         label: MATCH or NO_MATCH, the same for every row.
-        rows: (b,) bool, which rows count; None: all. The loss is 0 if none do.
+        rows: mask (b,) of the rows that count; None: all rows. The loss is 0 if no row counts.
         epsilon: 0 gives cross-entropy; above 0, the gradient vanishes for confidently wrong pairs.
         count: how many rows count in the whole batch; None: as many as in this process.
     """

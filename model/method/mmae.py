@@ -1,6 +1,6 @@
 """Steps 2 and 3 of the method: expert blocks and Multimodal Attentive Experts (MMAE).
 
-Only one query per expert is used (the image's CLS or the text's end-of-text token), so only that one is
+Only one query per expert is used (the image's CLS or the text's end-of-text token), so no other query is
 computed. With one head and one query, the key and value projections and the affine part of LN1 can be applied
 to the query and to the attended mixture instead of to every token; what remains per token, the normalisation,
 is shared by all experts.
@@ -29,7 +29,7 @@ class Context(NamedTuple):
 
 
 def as_context(tokens: Tensor, readable: Tensor | None) -> Context:
-    """Build a context from token features (B, L, D) and a mask (B, L), False for padding."""
+    """Build a context from token features (B, L, D) and `readable`, a mask (B, L) that is False for padding."""
     return Context(F.layer_norm(tokens, tokens.shape[-1:]), readable)
 
 
@@ -39,9 +39,9 @@ class ExpertBlock(nn.Module):
     q <- q + Attn(LN1(q), LN1(kv), LN1(kv));  q <- q + MLP(LN2(q)), where the MLP is four times as wide
     and uses QuickGELU. Query and context share LN1.
 
-    Scores need W_q a . (W_k y + b_k) for every token y = g * y' + b. Everything except (g * W_k^T W_q a) . y'
-    is the same for every token and cancels in the softmax; b_k therefore has no gradient. The attended value is
-    W_v (g * sum p y' + b) + b_v.
+    With u = W_q LN1(q) + b_q, scores need u . (W_k y + b_k) for every token y = g * y' + b (y' is normalised; g and b
+    are LN1's affine part). Everything except (g * W_k^T u) . y' is the same for every token and cancels in the softmax,
+    so b_k has no gradient. The attended value is W_v (g * sum p y' + b) + b_v, where p are the softmax weights.
 
     Scores and softmax are always fp32. Under bf16 autocast, outputs are off by 0.2 to 0.8 % (from initial to
     sharp attention), as in a plain block; with scores in bf16, they were off by up to 1.2 %
@@ -96,17 +96,17 @@ class ExpertOutputs(NamedTuple):
 
     @property
     def x_v(self) -> Tensor:
-        """X_v (B, n_v + n_s, D): image experts, then shared ones."""
+        """Return X_v (B, n_v + n_s, D): image experts, then shared experts."""
         return torch.cat([self.image, self.image_shared], dim=1)
 
     @property
     def x_t(self) -> Tensor:
-        """X_t (B, n_t + n_s, D): text experts, then shared ones."""
+        """Return X_t (B, n_t + n_s, D): text experts, then shared experts."""
         return torch.cat([self.text, self.text_shared], dim=1)
 
 
 class MMAE(nn.Module):
-    """Step 3: n_v image, n_s shared and n_t text experts of width D; the shared ones read the explanation."""
+    """Step 3: n_v image, n_s shared and n_t text experts of width D; the shared experts read the explanation."""
 
     def __init__(self, width: int, *, image: int, shared: int, text: int) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class MMAE(nn.Module):
         self.text = ExpertBlock(text, width) if text else None
 
     def forward(self, features: TokenFeatures, explanation: Context | None) -> ExpertOutputs:
-        """Return all experts' outputs for B true triples; without explanations, the shared ones' are (B, 0, D)."""
+        """Return all experts' outputs for B true triples; without explanations, shared experts give (B, 0, D)."""
         v_cls, t_eot = features.v_cls, features.t_eot
         return ExpertOutputs(
             image=_read(self.image, v_cls, as_context(features.image, None)),
@@ -129,7 +129,7 @@ class MMAE(nn.Module):
         return _read(self.shared, query, explanation)
 
     def on_text(self, query: Tensor, text: Tensor, explanation: Context | None) -> Tensor:
-        """Return X_t (B, n_t + n_s, D) for a query (B, D) that need not come from the end of its text (B, Lt, D)."""
+        """Return X_t (B, n_t + n_s, D) for a query (B, D), not necessarily the end token of `text` (B, Lt, D)."""
         own = _read(self.text, query, as_context(text, None))
         return torch.cat([own, self.on_explanation(query, explanation)], dim=1)
 
@@ -156,7 +156,7 @@ def _read(experts: ExpertBlock | None, query: Tensor, context: Context | None) -
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Apply n linear layers: x (n, B, I), weight (n, O, I), bias (n, O) -> (n, B, O)."""
+    """Apply n linear layers, with weight (n, O, I) and bias (n, O), to x (n, B, I); return (n, B, O)."""
     # W x^T rather than x W^T: the weight's gradient then has the weight's layout and needs no copy
     return torch.baddbmm(bias[:, :, None], weight, x.transpose(1, 2)).transpose(1, 2)
 

@@ -25,7 +25,7 @@ class Part(NamedTuple):
 
 
 class PartTable(NamedTuple):
-    """Table by topic or entity frequency; a long one keeps the rows with the most queries and counts the rest."""
+    """Table by topic or entity frequency. Long tables keep the rows with most queries; `left_out` counts the rest."""
 
     title: str
     what: str
@@ -39,7 +39,7 @@ class Evaluation(NamedTuple):
     Attributes:
         split: the evaluated split.
         metrics: metrics by arm, for the arms measured on the split.
-        missing: arms that were not measured on it.
+        missing: arms that were not measured on the split.
         stale: arms whose weights have changed since they were measured.
     """
 
@@ -52,7 +52,7 @@ class Evaluation(NamedTuple):
 
 
 def describe_evaluation(sources: Sources) -> Evaluation:
-    """Build the section and draw its chart."""
+    """Build the evaluation section and draw its chart."""
     measured = {arm: _splits(run.evaluation) for arm, run in sources.arms.items()}
     split = _split_of(sources, measured)
     metrics = {arm: splits[split] for arm, splits in measured.items() if split in splits}
@@ -68,12 +68,12 @@ def describe_evaluation(sources: Sources) -> Evaluation:
 
 
 def frequency_of(metrics: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return metrics by arm and frequency bucket, omitting arms without them."""
+    """Return metrics by arm and frequency bucket, omitting arms that have no such metrics."""
     return {arm: found["by_entity_frequency"] for arm, found in metrics.items() if found.get("by_entity_frequency")}
 
 
 def _splits(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics by split, skipping malformed ones."""
+    """Return the metrics by split, skipping malformed entries."""
     splits = evaluation.get("splits")
     if not isinstance(splits, dict):
         return {}

@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
 @dataclass
 class Explanations:
-    """What is known about the shards without reading their texts.
+    """Contents of the shards, as far as known without reading their texts.
 
     Attributes:
         counts: number of rows by (split, status).
@@ -55,7 +55,7 @@ class Explanations:
 
     @property
     def context(self) -> int | None:
-        """CLIP's context length in tokens, if all shards agree on it."""
+        """Return CLIP's context length in tokens if all shards record the same, else None."""
         judges = [footer.get("judge") for footer in self.footers]
         found = [judge.get("clip_context_length") if isinstance(judge, dict) else None for judge in judges]
         return found[0] if found and isinstance(found[0], int) and found.count(found[0]) == len(found) else None

@@ -19,7 +19,7 @@ def sample(found: Explanations, count: int) -> list[dict[str, Any]]:
 
 
 def quotas(counts: Counter[tuple[str, str]], total: int) -> dict[tuple[str, str], int]:
-    """Allot rows to each split and status: a few of each, rarest first, then in proportion to the remaining rows."""
+    """Divide `total` rows over splits and statuses: a few of each, rarest first, then by share of remaining rows."""
     kinds = sorted(counts, key=lambda kind: (counts[kind], kind))
     least = max(1, min(_AT_LEAST, total // max(1, len(kinds))))
     share: dict[tuple[str, str], int] = {}
@@ -54,7 +54,7 @@ class Gallery(NamedTuple):
 
 
 def make_gallery(found: Explanations, image_root: Path | None = None) -> Gallery:
-    """Sample rows across splits and statuses; pictures are read from `image_root`, or else the shards' own root."""
+    """Sample rows across splits and statuses. `image_root` overrides the folder of images recorded in the shards."""
     rows = sample(found, ROWS)
     splits, statuses = (list(dict.fromkeys(str(row[name]) for row in rows)) for name in ("split", "status"))
     cards = [

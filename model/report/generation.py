@@ -55,7 +55,7 @@ class Generation(NamedTuple):
 
 
 def describe_generation(found: Explanations) -> Generation:
-    """Build the section and draw its charts."""
+    """Build the generation section and draw its charts."""
     counts: dict[str, Counter[str]] = {}
     for (split, status), rows in sorted(found.counts.items()):
         counts.setdefault(split, Counter())[status] = rows
@@ -98,7 +98,7 @@ def length_panel(tally: dict[int, int], context: int | None) -> Draw:
 
 
 class Bar(NamedTuple):
-    """Explanations of `low` to `high` tokens (inclusive; None: unbounded); all bars are `width` tokens wide."""
+    """Explanations that have `low` to `high` tokens (inclusive; None: no limit). Every bar is `width` tokens wide."""
 
     low: int
     high: int | None
@@ -148,7 +148,7 @@ def _failure(found: Explanations, status: str, rows: int) -> Failure:
 
 
 def _made(footers: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Return (label, distinct values over all shards) for each provenance field."""
+    """Return, for each provenance field, its label and the distinct values in all shards."""
     found: dict[str, dict[str, None]] = {}
     for footer in footers:
         prompt = footer.get("prompt")

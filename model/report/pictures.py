@@ -25,7 +25,7 @@ LARGE, SMALL = Size(224, 24_000), Size(112, 9_000)
 
 
 class Picture(NamedTuple):
-    """A data URI, or the reason why there is none."""
+    """A picture as a data URI, or the reason why there is none."""
 
     uri: str | None = None
     why: str = ""
@@ -41,7 +41,7 @@ def picture_of_row(row: dict[str, Any], size: Size, image_root: Path | None = No
 
 def picture_of_triple(triple: Triple, size: Size) -> Picture:
     """Return a thumbnail for a training or test pair."""
-    return _picture(size, triple.image_root, triple.image_path, triple.read_packed())
+    return _picture(size, triple.image_root, triple.image_path, triple.read_packed and triple.read_packed())
 
 
 def data_uri(kind: str, content: bytes) -> str:

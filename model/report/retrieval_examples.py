@@ -25,7 +25,7 @@ _TOP = 5
 
 
 class Hit(NamedTuple):
-    """A retrieved image; `right` if it belongs to the query's pair, or to one with the same picture or caption."""
+    """A retrieved image. `right` says whether its pair is the query's, or has the same picture or caption."""
 
     picture: Picture
     caption: str
@@ -56,7 +56,7 @@ class QuerySet(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """Query sets and, if there are several arms, the last arm's comparison with the first; or why there are none."""
+    """Query sets, or the reason for having none; with several arms, also the last arm's comparison with the first."""
 
     sets: list[QuerySet]
     comparison: Comparison | None = None

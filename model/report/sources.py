@@ -14,7 +14,7 @@ _EXPLANATIONS = "explanations"  # subfolder in the output of the demo or of the 
 class Sources(NamedTuple):
     """Runs by arm name, and a folder of explanation shards, if there is one.
 
-    The first run is the baseline; the last one is compared with it.
+    The first run is the baseline; the last run is compared with it.
     """
 
     arms: dict[str, RunOverview]
@@ -22,7 +22,7 @@ class Sources(NamedTuple):
 
     @property
     def image_root(self) -> Path | None:
-        """The image root in the runs' settings, if it overrides the shards' own."""
+        """Return the image root in the runs' settings, if it overrides the one recorded in the shards."""
         roots = ((run.settings.get("data") or {}).get("image_root") for run in self.arms.values())
         return next((Path(root) for root in roots if root), None)
 
@@ -30,10 +30,10 @@ class Sources(NamedTuple):
 def find_sources(places: Sequence[Path]) -> Sources:
     """Find the training runs and the explanations in these folders.
 
-    If they hold no explanations, those that the runs were trained on are used. The runs keep the order of the folders,
-    and are sorted by `in_order` within a folder, except that plain CLIP always comes first.
+    If the folders hold no explanations, the ones that the runs were trained on are used. Plain CLIP comes first; other
+    runs keep the order of the folders and, within a folder, are sorted by `in_order`.
 
-    Raises ModelError if a folder holds neither, or if several hold explanations.
+    Raises ModelError if a folder holds neither runs nor explanations, or if several folders hold explanations.
     """
     runs: list[RunOverview] = []
     folders: list[Path] = []
@@ -60,7 +60,7 @@ def has_shards(folder: Path) -> bool:
 
 
 def _named(runs: list[RunOverview]) -> dict[str, RunOverview]:
-    """Key runs by folder name; if names clash, the parent folder's name is added, or else a number."""
+    """Key runs by folder name; if names clash, add the parent folder's name; if they still clash, a number."""
     names = [run.location.resolve().name for run in runs]
     if len(set(names)) < len(names):
         names = ["/".join(run.location.resolve().parts[-2:]) for run in runs]

@@ -43,7 +43,7 @@ class Arm:
 
     @property
     def gaps(self) -> list[str]:
-        """Missing parts of the explanations that the run was trained on."""
+        """Return descriptions of what is missing in the explanations that the run was trained on."""
         return list(((self.run.record.get("data") or {}).get("train") or {}).get("gaps") or [])
 
 
@@ -55,7 +55,7 @@ class Training(NamedTuple):
 
 
 def describe_training(sources: Sources) -> Training:
-    """Build the section and draw its charts."""
+    """Build the training section and draw its charts."""
     histories = {arm: _history(run) for arm, run in sources.arms.items()}
     arms = {arm: Arm(run, *histories[arm], _arm_charts(histories[arm][0])) for arm, run in sources.arms.items()}
     return Training(_common_charts({arm: history for arm, (history, _) in histories.items()}), arms)
@@ -138,7 +138,7 @@ def with_steps(draw: Draw) -> Draw:
 
 
 def _points(history: History, names: Collection[str], factor: float = 1.0) -> Sequence[Sequence[str]]:
-    """Return a few points of the curves, including the last: the step and each curve's value."""
+    """Return a table of a few points of the curves, including the last; a row has the step and each curve's value."""
     table: dict[int, dict[str, float]] = {}
     for name in names:
         for step, value in zip(*means(history.bins(name)), strict=True):

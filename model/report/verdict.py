@@ -33,7 +33,7 @@ def baseline_note(measured: dict[str, RunOverview]) -> str:
 
 
 def without_comparison(evaluation: Evaluation, generation: Generation | None) -> str:
-    """Summarise the recalls of arms that were not compared; if there are none, how many explanations are valid."""
+    """Summarise the recalls of arms that were not compared or, without recalls, how many explanations are valid."""
     recalls = [f"{arm} {found['mean_recall']:.1f}" for arm, found in evaluation.metrics.items()]
     sentences = [f"Mean recall on the {evaluation.split} split, in percent: {', '.join(recalls)}."] if recalls else []
     if not recalls and evaluation.missing:

@@ -28,7 +28,7 @@ class Report(NamedTuple):
     Attributes:
         plots: PNG files written next to the page.
         metrics: each arm's metrics on the test split, from its `metrics.json`.
-        comparison: the last arm compared with the first; None if no two arms can be compared.
+        comparison: the last arm compared with the first; None if they cannot be compared.
         verdict: the comparison in a sentence or two.
     """
 
@@ -58,7 +58,7 @@ def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
 
 
 def write_page(path: Path, title: str, sources: Sources, *, strict: bool = False) -> Report:
-    """Write the page and `NAME_plots/`, replacing earlier ones; missing or damaged inputs are reported on the page.
+    """Write the page and its plots (`NAME_plots/`), replacing earlier ones; the page reports missing or damaged inputs.
 
     With `strict`, runs that cannot be compared raise ModelError.
     """

@@ -33,7 +33,7 @@ def splits_embedded(folder: Path) -> list[str]:
 def open_gallery(folder: Path, split: str) -> Gallery:
     """Open the gallery of a run's split, or all images of an index that covers the split.
 
-    Raises ModelError if there is none, it is damaged, or it was made with weights that the run no longer has.
+    Raises ModelError if the gallery is absent, damaged, or computed with weights that the run no longer has.
     """
     if (folder / INDEX).is_file():
         index = open_index(folder)
@@ -59,5 +59,5 @@ def open_gallery(folder: Path, split: str) -> Gallery:
 
 
 def load_model_behind(folder: Path) -> Towers:
-    """Load the model of a run or an index. Raises ModelError if it cannot be loaded or has changed."""
+    """Load the model of a run or an index. Raises ModelError if the model cannot be loaded or has changed."""
     return load_model_of(open_index(folder)) if (folder / INDEX).is_file() else load_clip(folder)

@@ -118,9 +118,9 @@ def open_index(folder: Path) -> Index:
 
 
 def load_model_of(index: Index, model: Path | None = None) -> Towers:
-    """Load the model that made an index; `model` is its current location if it has moved.
+    """Load the model that built an index; `model` is the model's current location, if it has moved.
 
-    Raises ModelError if the model is not found, or is not the one that made the index.
+    Raises ModelError if the model is not found, or is not the one that built the index.
     """
     here = index.about["model"], index.folder / index.about["model_from_here"]
     places = [model] if model is not None else [Path(place) for place in here if holds_model(Path(place))]

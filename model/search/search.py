@@ -74,8 +74,8 @@ def search(index: Index, queries: Tensor, top: int) -> list[list[Hit]]:
 def best_images(embeddings: Path, queries: Tensor, top: int) -> tuple[Tensor, Tensor]:
     """Return scores and row numbers (Q, top) of the best images for the queries (Q, D), best first.
 
-    `embeddings` is a safetensors file with `image` (M, D), read chunk by chunk. With fewer than `top` images, all are
-    returned.
+    `embeddings` is a safetensors file with `image` (M, D), read chunk by chunk. If there are fewer than `top` images,
+    all are returned.
     """
     scores, rows = torch.empty(len(queries), 0), torch.empty(len(queries), 0, dtype=torch.int64)
     for start, chunk in _chunks(embeddings):

@@ -21,7 +21,7 @@ _PATH_KEYS = (("data", "explanations"), ("data", "image_root"))
 def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
     """Read training settings; an override such as `optim.lr=1e-3` replaces one value (parsed as YAML).
 
-    Values absent from the file come from its preset, or from the one named by an override `preset=NAME`.
+    Values absent from the file come from its preset, or from the preset named by an override `preset=NAME`.
 
     Relative paths, including those after `local-dir:`, are relative to the file's folder or, in overrides, to the
     working directory. A URL for the explanations is kept as it is; its shards are copied when they are read
@@ -46,7 +46,7 @@ def load_run_settings(path: Path) -> TrainSettings:
 
 
 def _load(path: Path, overrides: list[str], *, complete: bool = False) -> tuple[TrainSettings, set[str]]:
-    """Return the settings and the keys changed by overrides. A `complete` file's preset is not applied."""
+    """Return the settings and the keys changed by overrides. The preset of a `complete` file is not applied."""
     values = _with_absolute_paths(_read(path), path.resolve().parent)
     changed: set[str] = set()
     changes: dict[str, Any] = {}

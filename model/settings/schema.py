@@ -91,7 +91,7 @@ class DivergenceSettings(Section):
 
 
 class CheckpointSettings(Section):
-    """When a training state for resuming is saved, whichever comes first. The best weights are saved separately."""
+    """Intervals at which the training state is saved; a run resumes from it. The best weights are saved separately."""
 
     every: int | None = Field(default=500, ge=1, description="steps between saved states; null: by minutes only")
     minutes: float | None = Field(default=10, gt=0, description="minutes between saved states; null: by steps only")
@@ -135,5 +135,5 @@ class TrainSettings(Section):
         return self
 
     def as_plain(self) -> dict[str, Any]:
-        """Return the settings as plain types, for YAML and JSON."""
+        """Return the settings as values that YAML and JSON can represent."""
         return self.model_dump(mode="json")

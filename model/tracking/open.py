@@ -25,13 +25,12 @@ def open_trackers(
     """Open the trackers of a run.
 
     Args:
-        run: the run's folder.
-        settings: the run's settings; they name the trackers, which record them as the run's configuration.
+        settings: the run's settings, which name the trackers; each tracker also records all settings.
         say: function that prints a line for the user.
         steps: the run's total number of steps.
         resumed_from: the step from which the run resumes; None for a new run.
 
-    Raises ModelError if a new run's tracker cannot be opened. A resumed run continues without it and prints why.
+    Raises ModelError if a tracker of a new run cannot be opened. A resumed run prints why and continues without it.
     """
     # imported late: matplotlib and TensorBoard take 2 s, and only the first process of a run needs them
     from model.tracking.learning_curves import LearningCurves

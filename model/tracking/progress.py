@@ -50,7 +50,7 @@ class Progress:
     def __init__(
         self, steps: int, batch_size: int, begins_at: int = 0, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`begins_at` is the number of steps that earlier processes completed."""
+        """Show progress from step `begins_at`, the number of steps already completed, to `steps`."""
         self._steps, self._batch_size, self._clock = steps, batch_size, clock
         look: dict[str, Any] = {"bar_format": _BAR, "dynamic_ncols": True, "disable": None, "leave": False}
         self._bar = tqdm(total=steps, initial=begins_at, desc="training", **look)

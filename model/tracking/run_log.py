@@ -42,7 +42,7 @@ class RunLog:
         Args:
             steps: the run's total number of steps, written to each step's line as "of".
             resumed_from: the step from which the run resumes; None starts a new log.
-            validated: whether to keep that step's validation.
+            validated: whether to keep the validation of step `resumed_from`.
         """
         self._path, self._trackers, self._steps = run / METRICS_LOG, trackers, steps
         self._resumed_from, self._validated = resumed_from, validated

@@ -2,7 +2,7 @@
 
 A caption names an entity; its explanation describes, in words that the pre-trained tower knows, what is visible.
 Training pulls the caption's and the image's embeddings towards the explanation's fixed embedding. Every explanation is
-encoded once, without gradient, so a step costs no more than one without explanations.
+encoded once, without gradient, so a step costs no more than without explanations.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ _NAME = "anchors"
 
 
 def make_anchors(run: Path, clip: nn.Module, triples: TripleDataset, batch_size: int, processes: LocalGroup) -> None:
-    """Write `run/anchors.safetensors`: (N, D) fp16, where each row is an L2-normalised output of `encode_text`.
+    """Write a tensor (N, D) fp16 of L2-normalised outputs of `encode_text` to `run/anchors.safetensors`.
 
     With several processes, all must call this; only the first encodes.
     """
@@ -51,7 +51,7 @@ def read_anchors(run: Path, rows: int) -> Tensor:
 
 @torch.inference_mode()
 def embed_explanations(clip: nn.Module, triples: TripleDataset, batch_size: int) -> Tensor:
-    """Encode every row's explanation with the text tower: (N, D) fp32, L2-normalised, on the CPU."""
+    """Encode every row's explanation with the text tower. Returns (N, D) fp32, L2-normalised, on the CPU."""
     towers: Any = clip
     device, was_training = next(clip.parameters()).device, clip.training
     towers.eval()

@@ -29,7 +29,7 @@ class CheckpointManager:
         splits: dict[str, TripleDataset],
         base: TowersFolder | None,
     ) -> None:
-        """`origin` is the run's `describe_origin`; `base` is the initial model folder, if any."""
+        """Use `origin`, which `describe_origin` returned for the run, and `base`, the initial model folder, if any."""
         self.run, self.settings, self.origin = run, settings, origin
         self.model, self.optimizer, self.splits, self.base = model, optimizer, splits, base
         self._saved = (0, True)  # step of the last saved state, and whether its validation was done

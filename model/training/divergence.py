@@ -31,7 +31,7 @@ class DivergenceGuard:
     """Tracks recent losses and gradient norms, and stops the run at outliers."""
 
     def __init__(self, run: Path, settings: DivergenceSettings, log: Iterable[dict[str, Any]] = ()) -> None:
-        """`log` is the log of a resumed run, so that the run is checked as if it had never been interrupted."""
+        """Start from the `log` of a resumed run, so that the run is checked as if it had never been interrupted."""
         self._run, self._settings = run, settings
         self._recent = {name: deque[float](maxlen=settings.window) for name in ("loss", "gradient")}
         for line in deque((line for line in log if line["kind"] == "step"), maxlen=settings.window):
@@ -51,7 +51,7 @@ class DivergenceGuard:
         """Raise DivergenceError, after writing `RUN/diverged.json`, if the step must not be taken.
 
         The state saved just before the step, if any, is renamed to `RUN/state/spoiled-...`, because its weights gave
-        this loss; a resumed run then starts from an earlier one.
+        this loss; a resumed run then starts from an earlier state.
 
         Args:
             step: number of the step, starting at 1.

@@ -23,7 +23,7 @@ def count_flops(compute: Callable[[], object]) -> int:
     """Count the floating-point operations of one call in matrix products and convolutions, two per multiply-add.
 
     torch counts mm, addmm, bmm, baddbmm and convolutions but not the CPU's fused attention, so SDPA runs with its math
-    backend, which consists of these.
+    backend, which consists of these operations.
     """
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         compute()

@@ -28,7 +28,7 @@ class GradientCache:
     def __init__(self, micro_batches: list[Batch], encode: Encode, device: torch.device) -> None:
         """Encode every micro-batch without gradient on `device`."""
         self._micro_batches, self._device = micro_batches, device
-        self._states: list[dict[str, Tensor]] = []  # of torch's generators before each micro-batch
+        self._states: list[dict[str, Tensor]] = []  # states of torch's generators before each micro-batch
         self._gradients: list[Tensor | None] = []
         parts = []
         with torch.no_grad():

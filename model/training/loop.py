@@ -1,7 +1,7 @@
 """Training loop: minimises the total loss, validates by retrieval, and saves the best checkpoint.
 
-Deterministic given the settings: initial weights, batch order and hard negatives have their own generators. An
-interrupted run resumes from its last saved state and ends as if it had not been interrupted.
+Training is deterministic given the settings: every random generator is seeded (`model.rng`). An interrupted run
+resumes from its last saved state and ends as if it had not been interrupted.
 """
 
 import time
@@ -81,8 +81,8 @@ def train(
 
     Raises ModelError for unusable settings or data, and, unless `overwrite`, for a finished run in `out` or an
     unfinished one with different settings or data. Raises DivergenceError for a loss or gradient that is not finite or
-    far too large (`model.training.divergence`). After SIGTERM, saves the state and raises Stopped; after SIGINT, does
-    what the previous handler does.
+    far too large (`model.training.divergence`). After SIGTERM, saves the state and raises Stopped; after SIGINT, saves
+    the state and calls the previous handler.
     """
     processes = processes or LocalGroup()
     processes.check(settings.optim.batch_size)
@@ -189,7 +189,7 @@ class _Trainer:
         return progress, log
 
     def decide(self, stop: StopSignal) -> tuple[bool, bool]:
-        """Agree on whether to stop, which any process may request, and whether to save, which the first one decides."""
+        """Agree with all processes on whether to stop (any may request it) and whether to save (the first decides)."""
         due = self.processes.is_first and self.checkpoints.state_is_due(self.at, last=self.at.step == self.steps)
         votes = self.processes.all_gather_ints(stop.asked is not None, due)
         return any(stopping for stopping, _ in votes), any(saving for _, saving in votes)

@@ -88,7 +88,7 @@ def set_learning_rate(
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
-    """Return the fraction of the peak rate at `step` (from 0): linear warm-up over a share `warmup`, then cosine."""
+    """Return the share of the peak rate at `step` (from 0): linear warm-up for `warmup * steps`, then cosine decay."""
     rising = round(warmup * steps)
     if step < rising:
         return (step + 1) / (rising + 1)

@@ -13,7 +13,7 @@ from model.settings.schema import LockSettings, TrainSettings
 
 
 def prepare(model: EntityCLIP, settings: TrainSettings) -> None:
-    """Lock, checkpoint and compile the model in place, as the settings say; parameter names do not change.
+    """Lock, compile and add activation checkpointing in place, as the settings say; parameter names do not change.
 
     Raises ModelError for anything that the towers do not support.
     """

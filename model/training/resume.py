@@ -12,7 +12,7 @@ from model.tracking.trackers import flatten
 EXACT = "no effect on training or checkpoint selection"
 LAST_BITS = "mathematically equivalent; the last bits of sums may differ from an uninterrupted run's"
 
-# Settings that may change while a run is interrupted. After changing any other, no settings would describe the run.
+# Settings that may change while a run is interrupted. Others may not: no single settings file would describe the run.
 FREE: dict[str, str] = {
     "preset": EXACT,  # its values are in the settings themselves
     "data.explanations": EXACT,  # the shards themselves are compared by digest
@@ -64,7 +64,7 @@ class Change(NamedTuple):
 
 
 def changes(before: dict[str, Any], now: TrainSettings) -> list[Change]:
-    """Return the settings that differ from those recorded with an earlier run, as plain types.
+    """Return the settings that differ from `before`, the plain settings recorded with an earlier run.
 
     A setting missing from the record counts as its default. Raises ModelError for a record that is no longer valid.
     """
@@ -78,15 +78,14 @@ def changes(before: dict[str, Any], now: TrainSettings) -> list[Change]:
 
 
 def check_resumable(run: Path, origin: dict[str, Any], now: dict[str, Any], settings: TrainSettings) -> list[str]:
-    """Return remarks about harmless differences.
+    """Check that a run may be resumed; return remarks about differences that do not prevent it.
 
     Args:
         run: the run's folder, for messages.
-        origin: the run's `describe_origin`, from its saved state.
-        now: the same for this process.
-        settings: the settings of this process.
+        origin: what `describe_origin` returned when the run started, from its saved state.
+        now: what `describe_origin` returns now.
 
-    Raises ModelError if the data differ, or if settings differ that would change the training, listing each.
+    Raises ModelError if the data differ, or if settings that affect training differ, and lists these.
     """
     changed = changes(origin["settings"], settings)
     refused = [change for change in changed if not change.allowed]

@@ -1,4 +1,4 @@
-"""Run folders: locking, removing stale files, and checking whether one already holds the requested run."""
+"""Run folders: locking, removing stale files, and checking whether a folder already holds the requested run."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ _LOCK = ".lock"
 def lock_run_dir(out: Path) -> Iterator[None]:
     """Lock the folder against other training processes; the kernel releases a dead process's lock.
 
-    Raises ModelError if another process holds it. Completes or removes files that a killed process left half-written.
+    Raises ModelError if another process holds the lock. Completes or removes half-written files of a killed process.
     """
     out.mkdir(parents=True, exist_ok=True)
     try:

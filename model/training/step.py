@@ -49,12 +49,12 @@ class TrainingStep:
         micro_batch_size: int | None = None,
         processes: LocalGroup | None = None,
     ) -> None:
-        """`autocast` creates the context of each forward pass; backward passes run outside of it.
+        """Prepare to train `model`; `autocast` creates the context of forward passes, not of backward passes.
 
         With `micro_batch_size`, the towers process at most that many rows at a time, which gives the same gradients
         with less memory (`model.training.gradient_cache`). With `processes`, each holds some rows of the batch, and all
         get the gradients of the whole batch (`model.distributed.collectives`). Raises ModelError for towers in which
-        either would change the gradients.
+        either option would change the gradients.
         """
         if micro_batch_size is not None:
             check_rows_are_independent(model, f"optim.micro_batch_size={micro_batch_size}")
@@ -68,7 +68,7 @@ class TrainingStep:
     def gradients(self, step: int, batch: Batch) -> StepValues:
         """Replace the gradients with those of the whole batch, of which `batch` holds this process's rows.
 
-        `model.training.divergence` checks whether they are usable.
+        The caller checks whether these are usable (`model.training.divergence`).
         """
         rows, size = len(batch.ids), self.micro_batch_size
         texts = batch.captions if batch.explanations is None else batch.explanations

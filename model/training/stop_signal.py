@@ -20,7 +20,7 @@ class _StopNow(Exception):  # noqa: N818
 
 
 class StopSignal:
-    """Context manager: the first SIGTERM or SIGINT sets `asked`; a second one is handled as before.
+    """Context manager: the first SIGTERM or SIGINT sets `asked`; a second signal goes to the previous handler.
 
     Outside the main thread, where Python cannot handle signals, it does nothing.
     """
@@ -55,7 +55,7 @@ class StopSignal:
             self._can_leave = False
 
     def hand_over(self) -> None:
-        """After the block, pass a received SIGINT on to the previous handler."""
+        """Pass a received SIGINT on to the previous handler; to be called after the block."""
         if self.asked == signal.SIGINT:
             signal.raise_signal(signal.SIGINT)
 

@@ -18,7 +18,7 @@ class Validation:
     """Validation by retrieval before the first step, every `evaluation.every` steps, and after the last one."""
 
     def __init__(self, checkpoints: CheckpointManager, steps: int, device: torch.device, processes: LocalGroup) -> None:
-        """Without a validation split, nothing is measured and the weights after all `steps` are kept."""
+        """Use the split "val"; without it, nothing is measured and the weights after all `steps` are kept."""
         self.checkpoints, self.steps, self.device, self.processes = checkpoints, steps, device, processes
         self.settings, self.split = checkpoints.settings, checkpoints.splits.get("val")
 

@@ -28,7 +28,7 @@ Language = Literal["ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "
 
 
 class Judging(Strict):
-    """Thresholds of the rules in pipeline/judge/rules.py that decide whether an explanation is `ok`. Not in any key.
+    """Thresholds of the rules in pipeline/judge/rules.py that decide whether an explanation is `ok`. Keys ignore them.
 
     After a change, `entityclip reclean` judges existing rows again, without an LLM.
     """

@@ -106,7 +106,7 @@ class _LocalTree:
     def content(self, file: str) -> bytes | str:
         """Return a text file's bytes, or the reason for skipping it."""
         try:
-            path = (self._root / file).resolve()
+            path = (self._root / file).resolve(strict=True)
             if not path.is_relative_to(self._root):
                 return "text files that are links leading out of the folder"
             if not path.is_file():

@@ -27,7 +27,7 @@ def test_it_says_what_it_did_and_refuses_to_do_it_twice(
     torch.save({"state_dict": trained}, tmp_path / "authors.pt")
     assert run(monkeypatch, tmp_path / "authors.pt", tmp_path / "run") == 0
     out = capsys.readouterr().out
-    assert "float16 in the file" in out and "2/0/2" in out and f"local-dir:{tmp_path / 'run' / 'clip'}" in out
+    assert "converted from float16" in out and "2/0/2" in out and f"local-dir:{tmp_path / 'run' / 'clip'}" in out
     assert (tmp_path / "run" / "checkpoint" / "checkpoint.json").is_file()
     assert run(monkeypatch, tmp_path / "authors.pt", tmp_path / "run") == 2
     assert capsys.readouterr().err.startswith("error: ")

@@ -72,7 +72,7 @@ def test_queries_are_encoded_as_captions_and_images_are(towers: Towers, tmp_path
 
 def test_bad_queries_are_named(towers: Towers, tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"no image")
-    with pytest.raises(ModelError, match=r"x\.png cannot be decoded"):
+    with pytest.raises(ModelError, match=r"x\.png: the image cannot be decoded"):
         embed_queries(towers, [], [tmp_path / "x.png"])
     with pytest.raises(ModelError, match="a query is empty"):
         embed_queries(towers, ["  "], [])

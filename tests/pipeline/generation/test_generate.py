@@ -117,7 +117,7 @@ def test_bad_rows_get_a_status_and_cost_no_tokens(job: Job, tmp_path: Path) -> N
         ({"id": "long", "image": "0.png", "caption": "ba " * 500}, "too_long", "max_model_len 64 less max_tokens 8"),
         ({"id": "missing", "image": "gone.png", "caption": "ba"}, "bad_image", "gone.png: no such image"),
         ({"id": "broken", "image": "broken.png", "caption": "ba be"}, "bad_image", "broken.png cannot be decoded"),
-        ({"id": "text", "image": "text.png", "caption": "ba bi"}, "bad_image", "text.png: cannot be decoded"),
+        ({"id": "text", "image": "text.png", "caption": "ba bi"}, "bad_image", "text.png cannot be decoded"),
         ({"id": "outside", "image": "../tiny.yaml", "caption": "ba bo"}, "bad_image", "outside the image root"),
         ({"id": "half", "image": "0.png", "caption": "half a \ud800 pair"}, "ok", None),
     ]

@@ -86,7 +86,7 @@ def test_a_process_that_was_killed_is_started_again(queries: QueryProcess) -> No
     assert _works(queries)
     assert queries._process is not None
     queries._process.kill()
-    with pytest.raises(PipelineError, match="has ended"):
+    with pytest.raises(PipelineError, match="ended with exit code"):
         _works(queries)
     assert _works(queries)
 
