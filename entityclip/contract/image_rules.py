@@ -73,7 +73,7 @@ def image_file(root: Path, path: str | None) -> Path:
     try:
         whole_root = _resolved(root.absolute())
         file = (whole_root / path).resolve()
-        is_below = file.is_relative_to(whole_root) and not file.is_symlink()  # still a link: part of a cycle
+        is_below = file.is_relative_to(whole_root) and not os.path.islink(file)  # noqa: PTH114 - still a link: part of a cycle
     except (OSError, ValueError, RuntimeError):  # a NUL, or, before Python 3.13, a cycle of symbolic links
         is_below = False
     if not is_below:

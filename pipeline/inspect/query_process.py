@@ -10,7 +10,6 @@ import json
 import os
 import queue
 import resource
-import select
 import shutil
 import signal
 import subprocess
@@ -104,7 +103,7 @@ class QueryProcess(AbstractContextManager["QueryProcess"]):
         try:
             stdin, stdout = self._pipes()
             _write(stdin, question)
-            while not select.select([stdout], [], [], _TICK)[0]:
+            while not wait([stdout], _TICK):
                 check()
             return stdout.readline()
         except Stopped:  # DuckDB cannot always be interrupted
