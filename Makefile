@@ -17,7 +17,8 @@ demo: .venv/.installed $(if $(filter vllm,$(ENGINE)),.venv-vllm/.installed)  ## 
 	$(BIN)/entityclip demo --engine $(ENGINE)
 
 up: .venv/.installed  ## local Prefect: server on SQLite, work pool, one process worker, all deployments
-	$(BIN)/python -m flows.orchestration.local_server up
+	@echo "bringing local Prefect up"
+	@$(BIN)/python -m flows.orchestration.local_server up
 
 down:  ## stop local Prefect
 	$(BIN)/python -m flows.orchestration.local_server down

@@ -9,9 +9,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ _FOLDER = PROJECT / ".prefect-local"
 _URL = "http://127.0.0.1:4200/api"
 _SECONDS_TO_START = 180.0
 _SECONDS_TO_STOP = 20.0
+_SECONDS_BETWEEN_LINES = 5.0
 
 
 def up() -> None:
@@ -44,14 +46,17 @@ def up() -> None:
             raise PipelineError(
                 f"another Prefect server answers at {url}; use that server, or set PREFECT_API_URL to another port"
             )
-        _start("server", ["server", "start", "--host", "127.0.0.1", "--port", str(address.port)])
-        _wait("server", lambda: _answers(url))
-    _run("-m", "prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
-    _run("-m", "prefect", "--no-prompt", "deploy", "--all")
+        with _announced("starting the Prefect server"):
+            _start("server", ["server", "start", "--host", "127.0.0.1", "--port", str(address.port)])
+            _wait("server", lambda: _answers(url))
+    with _announced("registering the deployments of prefect.yaml"):
+        _run("-m", "prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
+        _run("-m", "prefect", "--no-prompt", "deploy", "--all")
     if not _runs("worker"):
-        _run("-m", "flows.cli", "clear-stale-runs")  # runs stopped by `down` are still in the state Running
-        _start("worker", ["worker", "start", "--pool", POOL, "--name", "local"])
-        _wait("worker", lambda: "started!" in _log("worker").read_text(encoding="utf-8", errors="replace"))
+        with _announced("starting a worker"):
+            _run("-m", "flows.cli", "clear-stale-runs")  # runs stopped by `down` are still in the state Running
+            _start("worker", ["worker", "start", "--pool", POOL, "--name", "local"])
+            _wait("worker", lambda: "started!" in _log("worker").read_text(encoding="utf-8", errors="replace"))
     print(
         f"Prefect runs at {url.removesuffix('/api')} (logs in {_FOLDER.name}/). To use it: export PREFECT_API_URL={url}"
     )
@@ -61,6 +66,25 @@ def down() -> None:
     """Stop the worker with its flow runs, then the server; their data is kept."""
     stopped = [name for name in ("worker", "server") if _stop(name)]
     print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+@contextmanager
+def _announced(what: str) -> Iterator[None]:
+    """Print what the block does, and every few seconds for how long it has been doing it."""
+    began, is_over = time.monotonic(), threading.Event()
+
+    def repeat() -> None:
+        while not is_over.wait(_SECONDS_BETWEEN_LINES):
+            print(f"{what}: {time.monotonic() - began:.0f} s", flush=True)
+
+    print(what, flush=True)
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def _run(*arguments: str) -> None:

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from multiprocessing.connection import wait
 from typing import IO, Any
 
 import pyarrow as pa
