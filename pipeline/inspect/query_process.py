@@ -104,7 +104,7 @@ class QueryProcess(AbstractContextManager["QueryProcess"]):
         try:
             stdin, stdout = self._pipes()
             _write(stdin, question)
-            while not wait([stdout], _TICK):
+            while not wait([stdout.fileno()], _TICK):
                 check()
             return stdout.readline()
         except Stopped:  # DuckDB cannot always be interrupted
