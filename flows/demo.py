@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flows.arms import ARMS
+from flows.display.next_steps import show_next
 from flows.display.printing import console
 from flows.display.retrieval import show_arms
 from flows.display.summaries import show_generation, show_training
@@ -61,6 +62,7 @@ def run_demo(
     show_files(report)
     console.print("seconds: " + ", ".join(f"{name} {took:.1f}" for name, took in seconds.items()), markup=False)
     peaks = [resource.getrusage(who).ru_maxrss / 2**20 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    show_next(f"entityclip serve {out}", f"entityclip inspect {explanations} --sample 5")
     console.print(f"peak memory: this process {peaks[0]:.2f} GiB, largest child {peaks[1]:.2f} GiB")
     return report
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from entityclip.contract.locations import is_url
+from flows.display.next_steps import link
 from flows.display.printing import show_lines
 from model.errors import ModelError
 from model.report.sources import find_sources, has_shards
@@ -41,7 +42,7 @@ def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> "Repo
 
 def show_files(report: "Report") -> None:
     """Print the paths of the page and its plots."""
-    show_lines(f"report: {report.path}")
+    show_lines(f"report: {link(report.path)}")
     if report.plots:
         names = ", ".join(plot.name for plot in report.plots)
         show_lines(f"plots: {report.plots[0].parent}: {names}")

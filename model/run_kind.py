@@ -6,6 +6,10 @@ Reports, the site, tables and model cards all use these names, in this order.
 from model.settings.schema import MethodSettings
 
 MMAE, GI_ITM, BRIDGE, ANCHORS = "MMAE", "GI-ITM", "bridge", "anchors"
+UNIMPROVED = (
+    "training improved nothing: validation recall was highest before the first step, so the checkpoint holds the "
+    "weights that training started from"
+)
 OURS = (BRIDGE, ANCHORS)  # our extensions, not in the paper
 
 

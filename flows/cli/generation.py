@@ -25,8 +25,9 @@ def generate(
     job = open_job(manifest, engine=engine, output=out)  # so that errors are reported before anything slow
     parse_redo(redo, redo_max_tokens)
     stages = open_stages()
+    from flows.display.next_steps import after_generation
     from flows.display.printing import show_lines
-    from flows.display.summaries import next_steps, show_generation
+    from flows.display.summaries import show_generation
 
     location = out if out is None or is_url(out) else str(Path(out).absolute())
     summary = stages.generate(manifest.absolute(), limit, engine, location, redo, redo_max_tokens)
@@ -34,7 +35,7 @@ def generate(
     options = {"--limit": limit, "--engine": engine, "--out": out}
     given = [word for name, value in options.items() if value is not None for word in (name, str(value))]
     budget = redo_max_tokens or job.manifest.generation.sampling.max_tokens
-    show_lines(*next_steps(summary, ["entityclip", "generate", str(manifest), *given], budget))
+    show_lines(*after_generation(summary, ["entityclip", "generate", str(manifest), *given], budget, manifest))
 
 
 def reclean(manifest: ManifestPath, out: Output = None) -> None:

@@ -77,6 +77,7 @@ def index(
     from model.run_files import check_model
 
     check_model(model)  # so that errors are reported before anything slow
+    from flows.display.next_steps import show_next
     from flows.display.printing import show_lines
     from model.search.index import build_index
 
@@ -84,6 +85,7 @@ def index(
         model, out, splits=split or (), explanations=explanations, precision=precision, allow_partial=allow_partial
     )
     show_lines(f"{len(images):,} images in {out}")
+    show_next(f"entityclip search {out} 'a text query'")
 
 
 def search(

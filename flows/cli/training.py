@@ -34,12 +34,14 @@ def train(
     except ModelError as error:
         raise ModelError(naming_the_manifest(str(error), settings.data.explanations)) from error
     stages = open_stages()
+    from flows.display.next_steps import show_next
     from flows.display.summaries import show_training
 
     overrides = absolute_overrides(changed, Path.cwd())
     with exit_zero_when_stopped():
         run = stages.train(config.absolute(), out.absolute(), overrides, overwrite, allow_partial, nproc)
         show_training(run)
+        show_next(f"entityclip evaluate {out}")
 
 
 def evaluate(
@@ -50,15 +52,19 @@ def evaluate(
     nproc: Nproc = 1,
 ) -> None:
     """Evaluate the retrieval of a trained run with confidence intervals, and write metrics.json to its folder."""
-    from model.run_files import read_checkpoint_card
+    from model.run_files import METRICS, read_checkpoint_card
 
     read_checkpoint_card(run)  # so that errors are reported before anything slow
     stages = open_stages()
+    from flows.display.next_steps import link, show_next
+    from flows.display.printing import show_lines
     from flows.display.retrieval import show_arms
 
     other = explanations and explanations.absolute()
     for metrics in stages.evaluate(run.absolute(), split, other, allow_partial, nproc).values():
         show_arms({run.name: metrics})
+    show_lines(f"metrics: {link(run / METRICS)}")
+    show_next(f"entityclip report {run}")
 
 
 def import_checkpoint(
@@ -73,11 +79,13 @@ def import_checkpoint(
     """Convert a checkpoint from the authors' code into a run folder."""
     if not checkpoint.is_file():
         raise ModelError(f"no checkpoint at {checkpoint}")
+    from flows.display.next_steps import show_next
     from flows.display.printing import show_lines
     from model.checkpoints.ete import import_checkpoint
 
     heads = {"vision_heads": vision_heads, "text_heads": text_heads}
     show_lines(*import_checkpoint(checkpoint, out, **heads, eot_id=eot_id).lines())
+    show_next(f"entityclip evaluate {out} --explanations SHARDS")
 
 
 def export(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 _QUERIES = {"image_to_text": "image", "text_to_image": "caption"}
 _METRICS = ("R@1", "R@5", "R@10", "R@50", "R@100", "MedR", "MeanR", "MRR")
+_MOST_BY_CHANCE = 10.0  # percent of mean recall; reached with 53 candidates
 _FIRST = ("R@1", "R@5", "R@10", "MedR")  # shown on narrow terminals, where the full set of columns would be truncated
 
 
@@ -61,6 +62,13 @@ def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
         if sure
         else ""
     )
+    by_chance = sum(first["chance"][way][name] for way in _QUERIES for name in _FIRST[:3]) / 6
+    if by_chance > _MOST_BY_CHANCE:
+        console.print(
+            f"only {first['gallery']:,} candidates: chance alone gives a mean recall of {by_chance:.1f} %, so these "
+            "numbers say little",
+            style="bold red",
+        )
     console.print(f"mean: of R@1, R@5 and R@10 in both directions; {below}".rstrip("; "), style="dim")
     if left_out:
         rest = ", ".join(name for name in _METRICS if name not in _FIRST)

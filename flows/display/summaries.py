@@ -1,14 +1,12 @@
 """Shows summaries of generation and training."""
 
-import shlex
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
 
-from entityclip.contract.status import Status
-from flows.display.printing import console
+from flows.display.next_steps import UNIMPROVED, left_out, link
+from flows.display.printing import console, show_lines
 from pipeline.generation.summary import GenerationSummary
 
 if TYPE_CHECKING:  # torch takes seconds to import, and is not needed for generation
@@ -31,29 +29,12 @@ def show_generation(summary: GenerationSummary) -> None:
     console.print(f"shards: {escape(summary.output)}", soft_wrap=True)
 
 
-def next_steps(summary: GenerationSummary, command: list[str], max_tokens: int) -> list[str]:
-    """Return suggestions for rows without a good explanation: one line per status whose rows can be regenerated.
-
-    Args:
-        command: words of the command that generated the rows.
-        max_tokens: token limit at which the truncated rows were cut off.
-    """
-    counts = sum(map(Counter, summary.counts.values()), Counter[str]())
-    again = shlex.join(command)
-    lines = {
-        Status.TRUNCATED: f"{again} --redo truncated --redo-max-tokens {2 * max_tokens}",
-        Status.REFUSED: "the same prompt will mostly be refused again; change generation.prompt or generation.model, "
-        f"or retry with {again} --redo refused",
-        Status.ERROR: f"{again} --redo error",
-    }
-    return [f"{counts[status]:,} {status.value}: {line}" for status, line in lines.items() if counts[status]]
-
-
 def show_training(result: "TrainResult | None") -> None:
     """Print a run's folder, best step and rate. None means that the run was already finished."""
     if result is None:
         console.print("already trained with these settings on these shards")
         return
+    from model.runs import overview
     from model.tracking.learning_curves import CURVES
 
     best = "" if result.best_mean_recall is None else f", validation mean recall {result.best_mean_recall:.1f}"
@@ -61,4 +42,8 @@ def show_training(result: "TrainResult | None") -> None:
         f"{result.steps} steps in {result.seconds:.1f} s, {result.samples_per_second:.0f} samples/s; "
         f"best step {result.best_step}{best}"
     )
-    console.print(f"run: {escape(str(result.out))} (learning curves: {CURVES})", soft_wrap=True)
+    record = overview(result.out).record
+    show_lines(*left_out(record["data"]["train"]))
+    if result.best_step == 0 and result.best_mean_recall is not None:
+        show_lines(UNIMPROVED, style="bold red")
+    console.print(f"run: {escape(str(result.out))}; learning curves: {link(result.out / CURVES)}", soft_wrap=True)

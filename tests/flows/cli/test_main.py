@@ -90,8 +90,8 @@ def test_generate_then_generate_again(
     out = capsys.readouterr().out
     assert "generated 2; reused 4; pending 0" in out
     truncated = [row for row in all_rows(tmp_path / "explanations").values() if row.status == "truncated"]
-    hint = f"{len(truncated)} truncated: entityclip "  # the tiny LLM rambles
-    (command,) = [line.removeprefix(hint) for line in out.splitlines() if line.startswith(hint)]
+    hint = f"{len(truncated)} truncated: "  # the tiny LLM rambles
+    (command,) = [line.split(" entityclip ")[1] for line in out.splitlines() if line.startswith(hint)]
     assert _run(monkeypatch, *shlex.split(command)) == 0
     out = capsys.readouterr().out
     assert f"generated {len(truncated)}; reused {6 - len(truncated)}; pending 0" in out

@@ -28,7 +28,7 @@ def test_a_page_over_explanations_as_the_pipeline_writes_them(
     assert _run(monkeypatch, folder) == 0
     printed = capsys.readouterr().out
     page = (folder / "_report.html").read_text(encoding="utf-8")  # a name that readers of datasets pass over
-    assert f"report: {folder / '_report.html'}" in printed and "explanation_length.png" in printed
+    assert f"report: {(folder / '_report.html').as_uri()}" in printed and "explanation_length.png" in printed
     assert "of 300 explanations are valid" in printed
     assert before is not None and before == summarise(folder)
     made = before.as_plain()

@@ -1,0 +1,52 @@
+"""What commands say after their work."""
+
+from pathlib import Path
+
+from flows.display.next_steps import after_generation, left_out
+from pipeline.generation.summary import GenerationSummary
+
+
+def _summary(counts: dict[str, dict[str, int]], pending: int = 0) -> GenerationSummary:
+    return GenerationSummary("d", "my out", "m", "r", None, counts, 0, 0, pending, 0, 0, 0.0)
+
+
+def test_each_status_is_explained_and_the_commands_are_complete(tmp_path: Path) -> None:
+    counts = {
+        "train": {"ok": 7, "truncated": 1200, "error": 1, "bad_image": 2},
+        "test": {"truncated": 34, "refused": 5},
+    }
+    lines = list(
+        after_generation(_summary(counts), ["entityclip", "generate", "my data.yaml"], 160, tmp_path / "m.yaml")
+    )
+    command = "entityclip generate 'my data.yaml' --redo"
+    assert lines == [
+        "1,234 truncated: the token budget was used up before the text ended; generate them again with: "
+        f"{command} truncated --redo-max-tokens 320",
+        "5 refused: the LLM refused to answer; the same prompt will mostly be refused again; change generation.prompt or "
+        f"generation.model, or retry with: {command} refused",
+        "2 bad_image: the image is missing or cannot be decoded; not sent to the LLM",
+        f"1 error: the engine returned an error or no answer; generate them again with: {command} error",
+        "look at these rows: entityclip inspect 'my out' --where \"status <> 'ok'\" --sample 5",
+        "next: entityclip train SETTINGS.yaml --out RUN --set data.explanations='my out'",
+    ]
+
+
+def test_shipped_settings_are_named_and_a_limited_run_trains_on_what_there_is(tmp_path: Path) -> None:
+    settings = tmp_path / "m" / "train.yaml"
+    settings.parent.mkdir()
+    settings.touch()
+    (line,) = after_generation(_summary({"train": {"ok": 3}}, pending=4), ["x"], 160, tmp_path / "m.yaml")
+    assert (
+        line == f"next: entityclip train {settings} --out runs/d/run --set data.explanations='my out' --allow-partial"
+    )
+
+
+def test_rows_left_out_of_training_are_counted_with_the_setting_that_takes_them() -> None:
+    statuses = {"ok": 9, "entity_missing": 20, "bad_image": 1}
+    assert list(left_out({"statuses": statuses, "used": {"ok": 9}})) == [
+        "rows not used for training: 21 of 30 (20 entity_missing, 1 bad_image)",
+        "to use those with an explanation as well: --set 'data.statuses=[ok, entity_missing]'",
+    ]
+    used = {"ok": 9, "entity_missing": 20}
+    assert list(left_out({"statuses": statuses, "used": used})) == ["rows not used for training: 1 of 30 (1 bad_image)"]
+    assert not list(left_out({"statuses": used, "used": used}))
