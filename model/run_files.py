@@ -53,7 +53,7 @@ def check_model(folder: Path) -> None:
 
 
 def find_run(folder: Path) -> Path:
-    """Return the run folder for a run folder or its checkpoint folder."""
+    """Return the run folder, given either the run folder itself or its checkpoint folder."""
     return folder.resolve().parent if (folder / CARD).is_file() else folder
 
 

@@ -167,7 +167,7 @@ def _check_counts(path: Path, found: Counter[str], footer: dict[str, Any], recei
     recorded = {"footer": footer.get("counts"), "receipt": None if receipt is None else receipt.statuses}
     for source, counts in recorded.items():
         if counts is not None and Counter(counts) != found:
-            raise ModelError(f"{path} has rows {dict(found)}, but its {source} records {counts}; {again}")
+            raise ModelError(f"{path} has row counts {dict(found)}, but its {source} records {counts}; {again}")
     if receipt is not None and receipt.rows != found.total():
         raise ModelError(f"{path} has {found.total()} rows, but its receipt records {receipt.rows}; {again}")
 

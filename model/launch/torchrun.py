@@ -72,7 +72,7 @@ class Outcomes:
                 raise ModelError(end["message"].removeprefix("error: "))
 
     def summary(self) -> str:
-        """Describe the outcomes. Processes that died without a report come first, since they made the others end."""
+        """Describe the outcomes. Processes that died without a report come first, as they caused the rest to stop."""
         died, others = [], []
         for rank, end in self._by_rank.items():
             code = self._codes.get(str(rank), 0)

@@ -37,7 +37,8 @@ class DataSettings(Section):
         default=False, description="train on incomplete explanations; the run's records list what is missing"
     )
     wrong_explanations: bool = Field(
-        default=False, description="control: every training row gets another row's explanation, of a different text"
+        default=False,
+        description="control: give every training row the explanation of another row, with different text",
     )
     cache_mib: int = Field(
         default=1024,

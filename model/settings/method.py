@@ -38,7 +38,7 @@ class MethodSettings(Section):
         "explanation as embedded by the text tower before training; 0: off",
     )
     anchor_image_weight: float = Field(
-        default=0.0, ge=0, description="weight of the anchor loss L_anchor(V_cls, A), likewise our extension; 0: off"
+        default=0.0, ge=0, description="weight of the anchor loss L_anchor(V_cls, A), also our extension; 0: off"
     )
     itm_epsilon: float = Field(
         default=0.0, ge=0, lt=1, description="added to a match's probability before the logarithm; 0: cross-entropy"

@@ -42,7 +42,7 @@ class LockSettings(Section):
         default=0,
         ge=0,
         description="number of parameter groups of a locked Vision Transformer to train, counted from its end: the "
-        "projection, the last block with the last norm, each block before, the embeddings",
+        "projection, the last block with the final norm, each earlier block, the embeddings",
     )
     text_unlocked_layers: int = Field(
         default=0, ge=0, description="number of parameter groups of a locked text tower to train, counted likewise"

@@ -2,7 +2,8 @@
 
 It checks each step's losses and gradient norm before the optimiser step. Too large means more than
 `divergence.loss_factor` times the median total loss, or `divergence.gradient_factor` times the median gradient norm, of
-the last `divergence.window` steps. Medians below 1 count as 1, since near zero ordinary steps exceed any factor.
+the last `divergence.window` steps. A median below 1 counts as 1, as even ordinary steps exceed any multiple of a median
+near zero.
 """
 
 import json

@@ -22,8 +22,8 @@ def test_each_status_is_explained_and_the_commands_are_complete(tmp_path: Path) 
     assert lines == [
         "1,234 truncated: the token budget was used up before the text ended; generate them again with: "
         f"{command} truncated --redo-max-tokens 320",
-        "5 refused: the LLM refused to answer; the same prompt will mostly be refused again; change generation.prompt or "
-        f"generation.model, or retry with: {command} refused",
+        "5 refused: the LLM refused to answer; the same prompt will mostly be refused again; change generation.prompt "
+        f"or generation.model, or retry with: {command} refused",
         "2 bad_image: the image is missing or cannot be decoded; not sent to the LLM",
         f"1 error: the engine returned an error or no answer; generate them again with: {command} error",
         "look at these rows: entityclip inspect 'my out' --where \"status <> 'ok'\" --sample 5",
