@@ -62,7 +62,7 @@ def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
         if sure
         else ""
     )
-    by_chance = sum(first["chance"][way][name] for way in _QUERIES for name in _FIRST[:3]) / 6
+    by_chance = sum(first["chance"]["image_to_text"][name] for name in _FIRST[:3]) / 3  # the same in both directions
     if by_chance > _MOST_BY_CHANCE:
         console.print(
             f"only {first['gallery']:,} candidates: chance alone gives a mean recall of {by_chance:.1f} %, so these "
