@@ -14,7 +14,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from model.evaluation.metrics import CHOOSING, WAYS
 from model.run_files import TOWERS
-from model.run_kind import ANCHORS, BRIDGE, is_plain_clip, parts
+from model.run_kind import ANCHORS, BRIDGE, UNIMPROVED, is_plain_clip, parts
 from model.settings.schema import LOCAL_DIR, MethodSettings
 
 README = "README.md"
@@ -161,6 +161,8 @@ def _results(card: dict[str, Any], metrics: dict[str, Any] | None) -> Iterator[s
     if card["validation"] is not None:
         best = f"{card['validation']['mean_recall']:.1f}"
         yield f"The weights are from step {card['step']:,}, selected by mean recall on the validation split ({best})."
+        if card["step"] == 0:
+            yield f"**Note: {UNIMPROVED}.**"
 
 
 def _result_rows(splits: dict[str, Any]) -> Iterator[list[str]]:

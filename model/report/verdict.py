@@ -5,6 +5,7 @@ from typing import Any
 from model.evaluation.compare import Comparison
 from model.report.evaluation import Evaluation
 from model.report.generation import Generation
+from model.run_kind import UNIMPROVED
 from model.runs import RunOverview
 
 
@@ -30,6 +31,16 @@ def baseline_note(measured: dict[str, RunOverview]) -> str:
     if len(plain) > 1:
         return f" {len(plain)} runs are plain CLIP ({', '.join(plain)}); {first} is the baseline."
     return ""
+
+
+def unimproved_note(runs: dict[str, RunOverview]) -> str:
+    """Return a sentence to append if validation selected the initial weights of some runs; else an empty string."""
+    names = [
+        arm
+        for arm, run in runs.items()
+        if run.record.get("best_step") == 0 and run.record.get("best_mean_recall") is not None
+    ]
+    return f" For {', '.join(names)}, {UNIMPROVED}." if names else ""
 
 
 def without_comparison(evaluation: Evaluation, generation: Generation | None) -> str:

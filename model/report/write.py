@@ -17,7 +17,7 @@ from model.report.plots import write_plots
 from model.report.retrieval_examples import Examples, find_examples
 from model.report.sources import Sources
 from model.report.training import describe_training
-from model.report.verdict import baseline_note, describe, without_comparison
+from model.report.verdict import baseline_note, describe, unimproved_note, without_comparison
 from model.runs import in_order, overview
 from model.settings.load import load_run_settings
 
@@ -73,6 +73,7 @@ def write_page(path: Path, title: str, sources: Sources, *, strict: bool = False
         verdict += baseline_note({arm: sources.arms[arm] for arm in evaluation.metrics})
     else:
         verdict = without_comparison(evaluation, generation)
+    verdict += unimproved_note(sources.arms)
     page = render(
         title=title,
         verdict=verdict,

@@ -83,8 +83,8 @@ def check_rows_are_independent(model: nn.Module, why: str) -> None:
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             raise ModelError(
                 f"{why}: {name} is a batch normalisation layer: in training it makes every row depend on the other "
-                "rows of its micro-batch and would change the result. Train a Vision Transformer, lock this tower (frozen "
-                "statistics), or train in one process without micro-batches"
+                "rows of its micro-batch and would change the result. Train a Vision Transformer, lock this tower "
+                "(frozen statistics), or train in one process without micro-batches"
             )
 
 

@@ -79,3 +79,12 @@ def test_no_run_of_plain_clip_or_several_are_said(tmp_path: Path) -> None:
     arms = find_sources([tmp_path]).arms
     assert list(arms) == ["plain", "weightless", "paper", "anchors"]
     assert baseline_note(arms) == " 2 runs are plain CLIP (plain, weightless); plain is the baseline."
+
+
+def test_a_run_that_training_did_not_improve_is_named(tmp_path: Path) -> None:
+    for name, step in (("anchors", 0), ("paper", 3)):
+        run = _run(tmp_path / name, _METHODS[name][0])
+        (run / "train.json").write_text(json.dumps({"best_step": step, "best_mean_recall": 10.0}), encoding="utf-8")
+    arms = find_sources([tmp_path]).arms
+    assert unimproved_note(arms).startswith(" For anchors, training improved nothing: validation recall was highest")
+    assert unimproved_note({"paper": arms["paper"]}) == ""
