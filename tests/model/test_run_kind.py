@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from model.report.sources import find_sources
-from model.report.verdict import baseline_note
+from model.report.verdict import baseline_note, unimproved_note
 from model.runs import in_order, overview
 
 _OFF = {"mmae": False, "gi_itm": False}
