@@ -55,7 +55,7 @@ models: .venv/.installed  ## rebuild the demo's two small models
 	$(BIN)/python -m benchmarks.demo_models.llama data_manifests/heraldry/llama
 
 .venv/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("EntityCLIP needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("EntityCLIP needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.12 ...")'
 	@echo "installing about 1.6 GB of Python packages into .venv (several GB more with CUDA); this takes minutes, once"
 	@$(call shown,.venv) $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
 	@cp entityclip/contract/entityclip-torchvision.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
