@@ -16,6 +16,7 @@ from model.data.dataset import TripleDataset
 from model.data.shards import read_split
 from model.evaluation.clusters import Groups
 from model.evaluation.compare import hits, load_embeddings
+from model.evaluation.retrieval import ranks
 from model.training.anchors import embed_explanations
 
 _BATCH = 256
@@ -29,7 +30,8 @@ def found_by(run: Run, pools: Sequence[str]) -> dict[str, dict[str, Tensor]]:
     numbers = {each: number for number, each in enumerate(dict.fromkeys(houses))}
     same = torch.tensor([numbers[each] for each in houses])
     asked = {CAPTION: embeddings, EXPLANATION: replace(embeddings, text=_explanations(run, embeddings.ids))}
-    values = {way: hits(texts, Groups(image=same, caption=same)) for way, texts in asked.items()}
+    groups = Groups(image=same, caption=same)
+    values = {way: hits(ranks(texts.image, texts.text, groups)) for way, texts in asked.items()}
     return {way: run.by_pool(embeddings.ids, each, pools) for way, each in values.items()}
 
 

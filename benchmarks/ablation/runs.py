@@ -13,6 +13,7 @@ from benchmarks.ablation.worlds import SHIPPED, World
 from model.evaluation.clusters import Groups
 from model.evaluation.compare import hits, load_embeddings
 from model.evaluation.evaluate import evaluate
+from model.evaluation.retrieval import ranks
 from model.settings.load import load_settings
 from model.settings.schema import TrainSettings
 from model.training.loop import train
@@ -89,7 +90,8 @@ class Run:
         """
         embeddings = load_embeddings(self.folder, "test")
         pairs = torch.arange(len(embeddings.ids))
-        return self.by_pool(embeddings.ids, hits(embeddings, Groups(image=pairs, caption=pairs)), pools)
+        found = ranks(embeddings.image, embeddings.text, Groups(image=pairs, caption=pairs))
+        return self.by_pool(embeddings.ids, hits(found), pools)
 
     def by_pool(self, ids: Sequence[str], values: Tensor, pools: Sequence[str]) -> dict[str, Tensor]:
         """Split `values`, one per test pair in `ids`, by the pools of the pairs."""

@@ -15,7 +15,7 @@ from model.errors import ModelError
 from model.evaluation.bootstrap import draws, interval
 from model.evaluation.clusters import Groups, cluster_labels
 from model.evaluation.metrics import CHOOSING
-from model.evaluation.retrieval import ranks
+from model.evaluation.retrieval import Ranks
 
 _RESAMPLES = 2000
 
@@ -86,15 +86,12 @@ def load_embeddings(run: Path, split: str) -> RunEmbeddings:
     return RunEmbeddings(tensors["image"], tensors["text"], ids)
 
 
-def compare(ours: RunEmbeddings, baseline: RunEmbeddings, groups: Groups) -> Comparison:
+def compare(ours: Ranks, baseline: Ranks, groups: Groups) -> Comparison:
     """Return the difference in mean recall between `ours` and `baseline`, evaluated on the same pairs.
 
     Each resample draws the same clusters of pairs (`model.evaluation.bootstrap`) for both runs.
-    Raises ModelError if the pairs differ.
     """
-    if ours.ids != baseline.ids:
-        raise ModelError("the runs were evaluated on different pairs; evaluate both on the same shards")
-    difference = hits(ours, groups) - hits(baseline, groups)
+    difference = hits(ours) - hits(baseline)
     members = cluster_labels(groups)
     sums = torch.zeros(int(members.max()) + 1, 2, dtype=torch.float64)  # sum and count of differences
     sums.index_add_(0, members, torch.stack([difference, torch.ones_like(difference)], dim=1))
@@ -103,8 +100,7 @@ def compare(ours: RunEmbeddings, baseline: RunEmbeddings, groups: Groups) -> Com
     return Comparison(difference.mean().item(), low, high)
 
 
-def hits(run: RunEmbeddings, groups: Groups) -> Tensor:
+def hits(found: Ranks) -> Tensor:
     """Return each pair's contribution (N,) to mean recall, in percent, averaged over its image and caption queries."""
-    found = ranks(run.image, run.text, groups)
     each = [(one <= k).double() for one in (found.image_to_text, found.text_to_image) for k in CHOOSING]
     return 100 * torch.stack(each).mean(dim=0)

@@ -26,6 +26,7 @@ from model.evaluation.embed import SplitEmbeddings, embed_split
 from model.evaluation.entity_frequency import buckets, frequencies
 from model.evaluation.metrics import WAYS, by_chance, mean_recall, summarise
 from model.evaluation.retrieval import Ranks, ranks
+from model.evaluation.saved_ranks import save_ranks
 from model.run_files import METRICS, SETTINGS, TOWERS, read_checkpoint_card, read_record
 from model.settings.load import load_run_settings
 from model.settings.schema import DataSettings, EvaluationSettings
@@ -49,7 +50,8 @@ def evaluate(
 
     Returns the metrics by split and merges them into `run/metrics.json`, where "splits" keeps earlier results for the
     same weights. For each split, writes `run/{split}_embeddings.safetensors` with `image` and `text` (N, D), fp32 and
-    normalised, and the digests of weights and shards as metadata; and `run/{split}_ids.json` with the ids in order.
+    normalised, and the digests of weights and shards as metadata; `run/{split}_ids.json` with the ids in order; and the
+    ranks in `run/{split}_ranks.parquet`.
 
     Raises ModelError for a run without a checkpoint or for unusable data.
     """
@@ -70,26 +72,31 @@ def evaluate(
             triples = image_text_dataset(split_rows, towers, plan.data)
             embeddings = embed_split(towers.clip, triples, plan.evaluation.batch_size, device, processes)
             if first:
-                _save(run, split_rows, embeddings, weights)
-                found = _metrics(split_rows, triples, embeddings, rarest[split])
-                measured[split] = found | {"allow_partial": plan.data.allow_partial}
+                found = ranks(embeddings.image, embeddings.text, embeddings.groups)
+                _save(run, split_rows, embeddings, found, weights)
+                metrics = _metrics(split_rows, triples, embeddings, found, rarest[split])
+                measured[split] = metrics | {"allow_partial": plan.data.allow_partial}
                 written = {"step": card["step"], "towers_sha256": weights}
                 write_json(run / METRICS, {**written, "splits": _measured_before(run, weights) | measured})
     return measured
 
 
 def retrieval_metrics(
-    embeddings: SplitEmbeddings, *, with_intervals: bool = False, buckets: Mapping[str, list[int]] | None = None
+    embeddings: SplitEmbeddings,
+    found: Ranks,
+    *,
+    with_intervals: bool = False,
+    buckets: Mapping[str, list[int]] | None = None,
 ) -> dict[str, Any]:
     """Return recalls in percent, MedR, MeanR and MRR in both directions, overall and by topic, and the chance levels.
 
     Args:
+        found: the ranks of the embeddings.
         with_intervals: add 95 % bootstrap intervals (`model.evaluation.bootstrap`) under "intervals".
         buckets: row numbers by entity frequency bucket; adds metrics by bucket under "by_entity_frequency".
 
     The queries of a topic or bucket search the whole split.
     """
-    found = ranks(embeddings.image, embeddings.text, embeddings.groups)
     clusters = cluster_labels(embeddings.groups) if with_intervals else None
     gallery = len(embeddings.ids)
     topics: dict[str, list[int]] = {}
@@ -179,21 +186,26 @@ def _rarest_names(data: DataSettings, rows: dict[str, SplitRows]) -> dict[str, d
     return {split: {row_id: found[of, row_id] for of, row_id in names if of == split} for split in rows}
 
 
-def _save(run: Path, rows: SplitRows, embeddings: SplitEmbeddings, weights: str) -> None:
+def _save(run: Path, rows: SplitRows, embeddings: SplitEmbeddings, found: Ranks, weights: str) -> None:
     split = rows.source.split
     about = {"split": split, "towers_sha256": weights, "shards_sha256": rows.source.digest}
     with written_whole(run / f"{split}_embeddings.safetensors") as temporary:
         save_file({"image": embeddings.image, "text": embeddings.text}, temporary, metadata=about)
     write_json(run / f"{split}_ids.json", embeddings.ids)
+    save_ranks(run, split, embeddings.ids, found, about)
 
 
 def _metrics(
-    rows: SplitRows, triples: TripleDataset, embeddings: SplitEmbeddings, rarest: dict[str, int | None] | None
+    rows: SplitRows,
+    triples: TripleDataset,
+    embeddings: SplitEmbeddings,
+    found: Ranks,
+    rarest: dict[str, int | None] | None,
 ) -> dict[str, Any]:
     by_frequency = None if rarest is None else buckets([rarest[row_id] for row_id in embeddings.ids])
     return {
         "split": rows.source.split,
-        **retrieval_metrics(embeddings, with_intervals=True, buckets=by_frequency),
+        **retrieval_metrics(embeddings, found, with_intervals=True, buckets=by_frequency),
         "failed_images": embeddings.failures,
         "truncated_captions": triples.truncation.captions,
         "gaps": list(rows.source.gaps),

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from model.data.shards import read_split
-from model.data.triple_table import Triple, TripleTable
+from model.data.shards import SplitRows, read_split
+from model.data.triple_table import Triple
 from model.errors import ModelError
 from model.evaluation.clusters import Groups
 from model.evaluation.compare import Comparison, compare, load_embeddings
 from model.evaluation.retrieval import ranks
+from model.evaluation.saved_ranks import load_ranks
 from model.report.pictures import SMALL, Picture, picture_of_triple
 from model.report.sources import Sources
 
@@ -72,10 +73,19 @@ def find_examples(sources: Sources, split: str, arms: list[str], *, partial: boo
     embeddings = {arm: load_embeddings(sources.arms[arm].location, split) for arm in arms}
     if sources.explanations is None:
         raise ModelError("the captions cannot be read without a folder of explanations; give one as well")
-    table, rows = _evaluated(sources.explanations, sources.image_root, split, embeddings[arms[-1]].ids, partial)
+    ids = embeddings[arms[-1]].ids
+    if any(run.ids != ids for run in embeddings.values()):
+        raise ModelError("the runs were evaluated on different pairs; evaluate all of them on the same shards")
+    shards, rows = _evaluated(sources.explanations, sources.image_root, split, ids, partial)
+    table, digest = shards.triples, shards.source.digest
     groups = Groups(image=table.picture_groups()[rows], caption=table.groups("caption")[rows])
-    comparison = compare(embeddings[arms[-1]], embeddings[arms[0]], groups) if len(arms) > 1 else None
-    by_arm = {arm: ranks(run.image, run.text, groups).text_to_image for arm, run in embeddings.items()}
+    found = {}
+    for arm, run in embeddings.items():
+        of_run = sources.arms[arm]
+        about = {"towers_sha256": str(of_run.evaluation.get("towers_sha256")), "shards_sha256": digest}
+        found[arm] = load_ranks(of_run.location, split, ids, about) or ranks(run.image, run.text, groups)
+    comparison = compare(found[arms[-1]], found[arms[0]], groups) if len(arms) > 1 else None
+    by_arm = {arm: of_arm.text_to_image for arm, of_arm in found.items()}
     pictures: dict[int, Picture] = {}
 
     def picture(row: int) -> Picture:
@@ -99,14 +109,14 @@ def find_examples(sources: Sources, split: str, arms: list[str], *, partial: boo
 
 def _evaluated(
     folder: Path, image_root: Path | None, split: str, ids: list[str], partial: bool
-) -> tuple[TripleTable, list[int]]:
+) -> tuple[SplitRows, list[int]]:
     """Return the rows of a split, and the row numbers of the evaluated pairs."""
-    table = read_split(folder, split, statuses=None, image_root=image_root, allow_partial=partial).triples
-    places = {row_id: place for place, row_id in enumerate(table.column("id"))}
+    shards = read_split(folder, split, statuses=None, image_root=image_root, allow_partial=partial)
+    places = {row_id: place for place, row_id in enumerate(shards.triples.column("id"))}
     missing = [row_id for row_id in ids if row_id not in places]
     if missing:
         raise ModelError(f"{folder} lacks {len(missing):,} of the {len(ids):,} evaluated pairs")
-    return table, [places[row_id] for row_id in ids]
+    return shards, [places[row_id] for row_id in ids]
 
 
 def _chosen(by_arm: dict[str, Tensor], count: int) -> list[tuple[str, str, list[int]]]:

@@ -8,6 +8,7 @@ from model.checkpoints.train_state import Position
 from model.distributed.local import LocalGroup
 from model.evaluation.embed import embed_split
 from model.evaluation.evaluate import retrieval_metrics
+from model.evaluation.retrieval import ranks
 from model.tracking.progress import NullOutput, Progress
 from model.tracking.run_log import RunLog
 from model.training.checkpointing import CheckpointManager
@@ -48,7 +49,9 @@ class Validation:
         assert self.split is not None
         clip, size = self.checkpoints.model.clip, self.settings.evaluation.batch_size
         embeddings = embed_split(clip, self.split, size, self.device, self.processes)
-        return retrieval_metrics(embeddings) if self.processes.is_first else {}
+        if not self.processes.is_first:
+            return {}
+        return retrieval_metrics(embeddings, ranks(embeddings.image, embeddings.text, embeddings.groups))
 
     def _note(
         self, metrics: dict[str, Any], at: Position, log: RunLog | NullOutput, progress: Progress | NullOutput

@@ -1,6 +1,7 @@
 import json
 import shutil
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 import torch.nn.functional as F
@@ -43,8 +44,11 @@ def test_metrics_are_those_of_plain_open_clip(settings, tmp_path):
     torch.testing.assert_close(saved["text"], F.normalize(text, dim=-1), rtol=0, atol=1e-6)
 
     scores = saved["image"] @ saved["text"].T
+    ranks = pq.read_table(run / "test_ranks.parquet").to_pydict()
+    assert ranks["id"] == ids and ranks["right_answers"] == [1] * 15
     for name, table in (("image_to_text", scores), ("text_to_image", scores.T)):
         places = (table.argsort(dim=1, descending=True) == torch.arange(15)[:, None]).int().argmax(dim=1)
+        assert ranks[name] == (1 + places).tolist()
         for k in (1, 5, 10):
             assert metrics[name][f"R@{k}"] == pytest.approx(100 * (places < k).float().mean().item())
         main = places[[i for i, n in enumerate(numbers) if n % 3]]
