@@ -13,7 +13,7 @@ from flows.display.retrieval import show_arms
 from flows.display.summaries import show_generation, show_training
 from flows.project_paths import MANIFESTS, PROJECT
 from flows.report import show_files
-from flows.stages import Stages, train_unless_finished
+from flows.stages import Stages, evaluate_unless_measured, train_unless_finished
 from model.report.write import Report, write_report
 from pipeline.manifest.engine_kind import EngineKind
 
@@ -47,14 +47,15 @@ def run_demo(
     with _timed(seconds, "generate"):
         show_generation(stages.generate(manifest, engine=engine, output=str(explanations)))
     runs = {arm: out / arm for arm in ARMS}
+    overrides = {arm: [*ARMS[arm], f"data.explanations={explanations}"] for arm in ARMS}
     for arm, run in runs.items():
-        overrides = [*ARMS[arm], f"data.explanations={explanations}"]
         console.rule(f"training {arm}", align="left")
         with _timed(seconds, f"train {arm}"):
-            show_training(train_unless_finished(stages.train, config, run, overrides))
+            show_training(train_unless_finished(stages.train, config, run, overrides[arm]))
     for arm, run in runs.items():
         with _timed(seconds, f"evaluate {arm}"):
-            stages.evaluate(run)
+            if not evaluate_unless_measured(stages.evaluate, config, run, overrides[arm]):
+                console.print(f"{arm}: already evaluated with these weights on these shards")
     with _timed(seconds, "report"):
         report = write_report(out, "EntityCLIP on the heraldry world", runs)
     show_arms(report.metrics)

@@ -12,7 +12,7 @@ from flows.orchestration.parameters import Override, Positive, Ranges
 from flows.orchestration.progress_artifact import Now, ProgressArtifact
 from flows.orchestration.states import completed, stops_with_its_child
 from flows.project_paths import in_project
-from flows.stages import train_unless_finished
+from flows.stages import evaluate_unless_measured, train_unless_finished
 from flows.train import train_entityclip
 from model.report.write import Report, write_report
 from pipeline.job import open_job
@@ -54,12 +54,12 @@ def run_entityclip(
         generate_explanations(manifest, limit, engine, ranges=ranges)
         done.append(stages[0])
         runs = {arm: folder / arm for arm in ARMS}
+        changed = {arm: [*(overrides or []), *ARMS[arm], f"data.explanations={explanations}"] for arm in ARMS}
         for arm, run in runs.items():
-            changed = [*(overrides or []), *ARMS[arm], f"data.explanations={explanations}"]
-            train_unless_finished(train_entityclip, config, run, changed, allow_partial, nproc)
+            train_unless_finished(train_entityclip, config, run, changed[arm], allow_partial, nproc)
             done.append(arm)
         for arm, run in runs.items():
-            evaluate_entityclip(run, allow_partial=allow_partial)
+            evaluate_unless_measured(evaluate_entityclip, config, run, changed[arm], allow_partial)
             done.append(arm)
         report = write_report(folder, f"EntityCLIP on {in_project(manifest).stem}", runs)
         link_to(report.path, artifact_key("report", folder.name), "report")

@@ -91,6 +91,18 @@ def train_unless_finished(
     return train_stage(config, run, overrides, not can_go_on(folder, settings), allow_partial, nproc)
 
 
+def evaluate_unless_measured(
+    evaluate_stage: Callable[..., Any], config: Path, run: Path, overrides: list[str], allow_partial: bool = False
+) -> bool:
+    """Evaluate with `evaluate_stage`; return False if the run's metrics are those of its weights and test shards."""
+    from model.training.run_dir import is_measured
+
+    if is_measured(in_project(run), _settings(config, overrides, allow_partial)):
+        return False
+    evaluate_stage(run, allow_partial=allow_partial)
+    return True
+
+
 def _settings(config: Path, overrides: list[str], allow_partial: bool) -> "TrainSettings":
     from model.settings.load import load_settings
 
