@@ -17,8 +17,8 @@ from model.data.remote_shards import local_shards
 from model.data.triple_table import TripleTable
 from model.errors import ModelError
 
-# The columns of the contract's schema that training reads.
 _SHOWN = 19  # characters of a revision: "sha256:" and 12 digits; the record has all of them
+# The columns of the contract's schema that training reads.
 _NEEDED = ("id", "image", "caption", "topic", "explanation", "status", "key")
 
 
@@ -65,7 +65,8 @@ class ShardSource(NamedTuple):
         unused = {status: count - self.used.get(status, 0) for status, count in self.statuses.items()}
         rows = f"rows used {_counted(self.used)}, not used {_counted(unused)}"
         made = "; ".join(
-            f"dataset {m['dataset']}, explained by {m['model']} (revision {str(m['revision'])[:_SHOWN]}) with prompt {m['prompt']}"
+            f"dataset {m['dataset']}, explained by {m['model']} (revision {str(m['revision'])[:_SHOWN]}) "
+            f"with prompt {m['prompt']}"
             for m in self.made_by
         )
         number = f"{len(self.digests)} shard{'s' if len(self.digests) > 1 else ''}"
