@@ -1,6 +1,6 @@
 """The library's public API: `from entityclip import EntityCLIP, load_clip, load_manifest, train`.
 
-Names are imported on first access: `import entityclip` does not load torch, `pipeline` or `model`.
+Each name is imported on first access, so `import entityclip` does not load torch, `pipeline` or `model`.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,7 @@
 """Disables AMX (Intel's matrix tiles) for torch on virtual machines that advertise it.
 
-Some hypervisors advertise AMX, grant permission to use it, and then kill the process at its first tile instruction
-(SIGILL, "Illegal instruction"), which torch's bf16 matrix products and vLLM's bf16 CPU attention both execute.
+Some hypervisors advertise AMX and grant permission to use it, but kill a process with SIGILL ("Illegal instruction") at
+its first tile instruction. torch's bf16 matrix products and vLLM's bf16 CPU attention execute such instructions.
 """
 
 import os

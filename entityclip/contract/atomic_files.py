@@ -1,4 +1,4 @@
-"""Writes files and folders atomically: temporary name, fsync, rename, fsync of the parent folder."""
+"""Writes files and folders atomically, by means of a temporary name, fsync, rename, and fsync of the parent folder."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from safetensors import SafetensorError
 def written_whole(path: Path, *, one_writer: bool = False) -> Iterator[Path]:
     """Yield a temporary path in the same folder; rename it to `path` if the block ends without an error.
 
-    The temporary name starts with a dot, so readers of the folder do not mistake the file for a shard. With
-    `one_writer` (the caller holds a lock) the name is fixed, so a file left by a killed writer is overwritten later.
+    The temporary name starts with a dot, so readers of the folder do not mistake the file for a shard. If the caller
+    holds a lock (`one_writer`), the name is fixed, so that the next write overwrites a file left by a killed writer.
 
     Raises:
         OSError: the file cannot be written, for example because the disk is full; the error names `path`.
@@ -38,7 +38,7 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder; it replaces `folder` if the block ends without an error.
 
     A folder cannot be renamed onto an existing one, so the old folder is first moved aside and is deleted last. If the
-    process is killed in between, the next `finish_folder` completes the replacement. Raises OSError like
+    process is killed in between, the next call of `finish_folder` completes the replacement. Raises OSError like
     `written_whole`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def _failures_named(path: Path) -> Iterator[None]:
 
 
 def _beside(folder: Path) -> tuple[Path, Path]:
-    """Return two sibling paths: one where the new folder is written, one where the old folder is moved aside."""
+    """Return two sibling paths: one for the new folder while it is written, one for the old folder when it is moved."""
     return folder.with_name(f".{folder.name}.tmp"), folder.with_name(f".{folder.name}.previous")
 
 

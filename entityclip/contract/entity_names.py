@@ -2,14 +2,14 @@
 
 The judge checks that an explanation mentions these names; evaluation counts how often training captions contain them.
 
-In mixed-case captions, a name is a run of capitalised words; lower-case particles (of, de, van, the ...) join words,
-while punctuation separates them. A single capitalised word at the start of a sentence is not a name unless it is all
-capitals (NATO). A run is a name only if it has a distinctive word: not a title, photo credit, English stop word or
-single letter. Days and months separate names, except for the surname in Theresa May.
+In mixed-case captions, a name is a run of capitalised words. Lower-case particles (of, de, van, the ...) may occur
+within a run; punctuation, days and months end it, but `May` after a first name counts as a surname (Theresa May). At
+least one word of a run must be distinctive: not a title, photo credit, English stop word or single letter. A single
+capitalised word at the start of a sentence is not a name unless it is all capitals (NATO).
 
-If case carries no information (all lower or upper case, scripts without case), a name is a run of the caption's words,
-without stop words, that the explanation repeats, because the prompt asks for the named entities. The judge ignores such
-names: by definition, the explanation mentions them.
+If case carries no information (all lower or upper case, scripts without case), a name is a run of words in the caption,
+none of them a stop word, that all occur in the explanation, because the prompt asks the LLM to mention the named
+entities. The judge ignores such names: by definition, the explanation mentions them.
 """
 
 import re

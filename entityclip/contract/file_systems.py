@@ -9,7 +9,7 @@ from entityclip.contract.locations import has_credentials
 def open_file_system(url: str) -> tuple[pa_fs.FileSystem, str]:
     """Return the file system for a URL, and the path within it.
 
-    pyarrow handles s3 and gs; fsspec handles the other schemes that are installed (https, hf, sftp, memory, ...).
+    pyarrow handles s3 and gs; fsspec handles other schemes if their packages are installed (https, hf, sftp, ...).
     Endpoint and region may be in the URL (`s3://bucket/prefix?endpoint_override=http://minio:9000&region=eu-west-1`).
     Credentials are never read from the URL, only from the environment variables that the file system documents.
 

@@ -4,9 +4,9 @@ import os
 
 
 def why_unavailable(repo: str, files: tuple[str, ...], revision: str | None = None) -> str | None:
-    """Return None if a file is in the local cache or the hub can be reached; otherwise return the reason and remedies.
+    """Return None if one of the files is cached or the hub can be reached; otherwise return the reason and remedies.
 
-    Without this check, huggingface_hub would retry for most of a minute and print every attempt.
+    Without this check, huggingface_hub would retry for almost a minute and print every attempt.
     """
     import httpx  # both imports take a fraction of a second
     from huggingface_hub import constants, try_to_load_from_cache

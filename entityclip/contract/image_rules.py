@@ -1,11 +1,11 @@
 """Defines which images are usable, and how they are converted to RGB, for `check`, `generate`, `pack` and training.
 
-An image is usable if it lies below the image root, is in one of FORMATS, has at most MAX_PIXELS pixels, no side longer
-than MAX_ASPECT times the other and a known range of pixel values, and decodes completely. As in open_clip, EXIF
-orientation and colour profile are ignored, alpha is dropped, and only the first frame of an animation is used. Pixels
-are converted to 8-bit RGB:
+An image is usable if its path is below the image root, its format is one of FORMATS, it has at most MAX_PIXELS pixels,
+its longer side is at most MAX_ASPECT times the shorter, the range of its pixel values is known, and it decodes
+completely. As in open_clip, EXIF orientation and colour profile are ignored, alpha is dropped, and only the first frame
+of an animation is used. Pixels are converted to 8-bit RGB:
 
-- 12- and 16-bit grey keeps its 8 highest bits;
+- of 12- and 16-bit grey values, the 8 highest bits are kept;
 - floats are scaled from 0..1 or, if a value exceeds 1, from 0..255 (with a margin for overshoot from resampling);
   other ranges are rejected;
 - 32-bit and signed integers are rejected: no format defines their white level;
@@ -65,10 +65,10 @@ def image_file(root: Path, path: str | None) -> Path:
     """Return the resolved path of the image at `path` below `root`.
 
     Raises:
-        BadImage: `path` is empty, leads out of `root` (also through a symbolic link), or is not a file.
+        BadImage: `path` is empty, leads outside `root` (possibly through a symbolic link), or is not a file.
     """
     if not path:
-        raise BadImage("the record names no image", ImageFault.MISSING)
+        raise BadImage("the record has no image path", ImageFault.MISSING)
     shown = _shown(path)
     try:
         whole_root = _resolved(root.absolute())
@@ -148,23 +148,23 @@ def decode_image(root: Path, path: str | None, data: bytes | None = None, wanted
 
 
 def _check_header(image: Image.Image) -> None:
-    size = f"{image.width}x{image.height} pixels"
+    size = f"the image has {image.width}x{image.height} pixels"
     if image.width * image.height > MAX_PIXELS:
-        raise BadImage(f"it has {size}; the limit is {MAX_PIXELS:,}", ImageFault.TOO_LARGE)
+        raise BadImage(f"{size}; the limit is {MAX_PIXELS:,}", ImageFault.TOO_LARGE)
     if max(image.size) > MAX_ASPECT * min(image.size):
-        raise BadImage(f"it has {size}; one side is more than {MAX_ASPECT} times the other", ImageFault.UNSUPPORTED)
+        raise BadImage(f"{size}; one side is more than {MAX_ASPECT} times the other", ImageFault.UNSUPPORTED)
     if image.mode == "I" and image.format != "PPM":  # Pillow scales PPM to 16 bits
         raise BadImage(
-            "it has signed or 32-bit pixels, whose range is undefined; save it with 8 or 16 bits",
+            "the image has signed or 32-bit pixels, whose range is undefined; save it with 8 or 16 bits",
             ImageFault.UNSUPPORTED,
         )
     if not _becomes_rgb(image.mode):
-        raise BadImage(f"its pixel format ({image.mode}) cannot be converted to RGB", ImageFault.UNSUPPORTED)
+        raise BadImage(f"the pixel format ({image.mode}) cannot be converted to RGB", ImageFault.UNSUPPORTED)
 
 
 @lru_cache(maxsize=64)
 def _becomes_rgb(mode: str) -> bool:
-    """Return True if Pillow can convert this mode to RGB; for LAB, that depends on Pillow's build."""
+    """Return True if Pillow can convert this mode to RGB; for LAB, this depends on how Pillow was built."""
     try:
         Image.new(mode, (1, 1)).convert("RGB")
     except (ImportError, ValueError):
@@ -196,13 +196,13 @@ def _float_white(image: Image.Image) -> float:
     if white is not None and low >= -_OVERSHOOT * white:
         return white
     raise BadImage(
-        f"its float pixels range from {low:g} to {high:g}; expected 0 to 1 or 0 to 255. Save it with 8 or 16 bits",
+        f"the float pixels range from {low:g} to {high:g}; expected 0 to 1 or 0 to 255. Save it with 8 or 16 bits",
         ImageFault.UNSUPPORTED,
     )
 
 
 def _strips(image: Image.Image) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-    """Yield successive strips of an image as (first row, values), to avoid a second full copy in memory."""
+    """Yield an image in strips, as (number of the first row, values), to avoid a second full copy in memory."""
     rows = max(1, _VALUES_AT_ONCE // image.width)
     for top in range(0, image.height, rows):
         yield top, np.asarray(image.crop((0, top, image.width, min(top + rows, image.height))))

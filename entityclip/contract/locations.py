@@ -9,7 +9,7 @@ def is_url(location: str) -> bool:
 
 
 def has_credentials(url: str) -> bool:
-    """Return True if a URL contains a user name or password, which would end up in records and messages."""
+    """Return True if a URL contains a user name or password, which must not end up in records or messages."""
     try:
         return "@" in urlsplit(url).netloc
     except ValueError:  # invalid brackets

@@ -1,4 +1,4 @@
-"""Modules that were renamed after documentation mentioned them; importing an old name reports the new one."""
+"""Modules renamed since they were documented. Importing an old name raises an error that gives the new name."""
 
 import sys
 from collections.abc import Sequence

@@ -57,7 +57,7 @@ class Progress(AbstractContextManager["Progress"]):
                 self._print(now)
 
     def reduce_total(self, units: int) -> None:
-        """Subtract units from the total, such as those that an earlier run finished."""
+        """Subtract units from the total, for example those finished by an earlier run."""
         with self._lock:
             self.total = self._bar.total = (self.total or 0) - units
 
@@ -92,7 +92,7 @@ class Progress(AbstractContextManager["Progress"]):
 
 
 def duration(seconds: float) -> str:
-    """Format a number of seconds, such as `45 s`, `12 min`, `3 h 05 min` or `6 d 4 h`."""
+    """Format a duration given in seconds, for example as `45 s`, `12 min`, `3 h 05 min` or `6 d 4 h`."""
     minutes = round(seconds / 60)
     if seconds < 99.5:
         return f"{seconds:.0f} s"

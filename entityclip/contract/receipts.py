@@ -1,7 +1,7 @@
 """Receipts for generated buckets, stored with the shards as `_receipts/bucket-00003.json`.
 
-A dataset's explanations are complete when every bucket has a receipt with nothing pending and the shards are those
-listed in the receipts, with the same digests. docs/parquet_schema.md describes the format of a receipt.
+A dataset's explanations are complete when every bucket has a receipt without pending pairs, and exactly the shards
+listed in the receipts exist, with the same digests. docs/parquet_schema.md describes the format of a receipt.
 """
 
 import json
@@ -87,7 +87,7 @@ def parse_receipt(content: bytes) -> BucketReceipt:
         raise ContractError(f"the receipt is not JSON: {error}") from error
     version = plain.get("receipt_version") if isinstance(plain, dict) else None
     if version != RECEIPT_VERSION:
-        raise ReceiptVersionError(f"receipt version is {version}, this program reads {RECEIPT_VERSION}")
+        raise ReceiptVersionError(f"receipt version {version} is not supported; expected {RECEIPT_VERSION}")
     try:
         return _RECEIPT.validate_python(plain)
     except ValidationError as error:

@@ -1,6 +1,6 @@
 """The Arrow schema of explanation shards, and the provenance in their footers.
 
-docs/parquet_schema.md documents the columns; a change in their meaning must increment SCHEMA_VERSION.
+docs/parquet_schema.md documents the columns; SCHEMA_VERSION must be incremented whenever their meaning changes.
 """
 
 import json
@@ -50,7 +50,7 @@ def huggingface_metadata() -> dict[bytes, bytes]:
 
 
 def schema_with(provenance: dict[str, Any]) -> pa.Schema:
-    """Return `SCHEMA` with a shard's provenance and the entries for dataset viewers in its metadata."""
+    """Return `SCHEMA` with metadata: the provenance of a shard and the entries for dataset viewers."""
     return SCHEMA.with_metadata(
         {
             METADATA_KEY: json.dumps({"schema_version": SCHEMA_VERSION, **provenance}, ensure_ascii=False),

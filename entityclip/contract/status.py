@@ -5,7 +5,7 @@ from typing import Literal, Self, get_args
 
 
 class Status(StrEnum):
-    """A row's status and its meaning, in the order used in reports. `pipeline.judge.rules` defines the rules."""
+    """The status of a row. Members are in the order used in reports; `pipeline.judge.rules` defines the rules."""
 
     _value_: str
     meaning: str

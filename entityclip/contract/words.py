@@ -1,4 +1,4 @@
-"""Normalised words for comparing captions with explanations, shared by the judge and evaluation."""
+"""Splits texts into normalised words, so that the judge and evaluation can compare captions with explanations."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ _LONGEST_CACHED = 40  # characters; a text without spaces is a single long chunk
 
 
 def words(text: str) -> list[str]:
-    """Split a text into words, without case, diacritics and possessive 's.
+    """Split a text into case-folded words, without diacritics and without possessive 's.
 
     Chinese and Japanese text is split into characters.
     """

@@ -17,8 +17,8 @@ def load_yaml(path: Path) -> Any:
     """Load a YAML file.
 
     Raises:
-        ContractError: the file cannot be read (the cause is the OSError), is longer than 1 MiB or not UTF-8, or
-            `parse_yaml` rejects it.
+        ContractError: the file cannot be read (with the OSError as cause), is longer than 1 MiB, is not UTF-8, or
+            is rejected by `parse_yaml`.
     """
     try:
         with path.open("rb") as file:
@@ -26,7 +26,7 @@ def load_yaml(path: Path) -> Any:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ContractError(f"the file cannot be read: {error}") from error
     if len(content) > LONGEST:
-        raise ContractError(f"the file has more than {LONGEST:,} bytes; check that it is the right one")
+        raise ContractError(f"the file has more than {LONGEST:,} bytes; check that it is the right file")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -46,7 +46,7 @@ def parse_yaml(text: str) -> Any:
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # ValueError: a date 2001-99-99, or 5,000 digits
         raise ContractError(f"not valid YAML: {error}") from error
     except (RecursionError, AttributeError, TypeError) as error:  # the last two: `!!bool {}`, `!!timestamp x`
-        raise ContractError("not valid YAML: nested too deeply, or a tag does not match its value") from error
+        raise ContractError("not valid YAML: it is nested too deeply, or a tag does not match its value") from error
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,4 +1,4 @@
-"""Opens the URLs in a manifest, and finds the folder of all files that match a pattern (see readers/sources.py)."""
+"""Opens the URLs in a manifest, and finds the folder that contains a pattern's matches (see readers/sources.py)."""
 
 from collections.abc import Iterable, Mapping
 from itertools import takewhile
@@ -23,7 +23,7 @@ def open_file_system(url: str, what: str) -> tuple[pa_fs.FileSystem, str]:
 
 
 def fixed_folder(file: str | Iterable[str] | Mapping[str, str | Iterable[str]]) -> str:
-    """Return the folder that contains all matches: the first pattern's path before its first wildcard component."""
+    """Return the folder that contains all matches: the leading components of the first pattern, without wildcards."""
     while not isinstance(file, str):
         file = next(iter(file.values() if isinstance(file, Mapping) else file), "")
     address, _, query = file.partition("?") if is_url(file) else (file, "", "")

@@ -27,7 +27,7 @@ class Storage(Protocol):
         """Yield all files. Like dataset readers, skip files and folders whose names start with _ or a dot."""
 
     def read(self, name: str) -> bytes:
-        """Return the content of a file. Raises FileNotFoundError."""
+        """Return the content of a file. Raises FileNotFoundError if there is no such file."""
 
     def write(self, name: str, content: bytes) -> None:
         """Create or replace a file atomically. The caller must be the only writer of that name."""
@@ -60,7 +60,7 @@ class LocalFolder:
 
 
 class ObjectStorage:
-    """A prefix in object storage. An object appears when its upload completes; a killed upload leaves nothing."""
+    """A prefix in object storage. An object appears when its upload completes; an interrupted upload creates none."""
 
     def __init__(self, filesystem: pa_fs.FileSystem, prefix: str) -> None:
         self._filesystem = filesystem
@@ -88,7 +88,7 @@ class ObjectStorage:
 
 
 def open_storage(location: Path | str) -> Storage:
-    """Return the storage for a local folder or a URL like `s3://bucket/prefix`. Raises like `open_file_system`."""
+    """Open a local folder, or a URL such as `s3://bucket/prefix`. Raises the same errors as `open_file_system`."""
     if not is_url(str(location)):
         return LocalFolder(Path(location))
     return ObjectStorage(*open_file_system(str(location), "output"))

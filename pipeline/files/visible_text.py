@@ -6,10 +6,10 @@ _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def visible(text: str, limit: int | None = None) -> str:
-    """Escape every control, format, bidi and unassigned character of a text, such as `\\x1b`.
+    """Replace every control, format, bidi and unassigned character of a text by an escape sequence, such as `\\x1b`.
 
-    The result cannot move the cursor, set colours, hide text or reverse a line. Unicode spaces become plain spaces.
-    Text longer than `limit` characters is cut and its length appended.
+    The result cannot move the cursor, set colours, hide text or reverse it. Unicode spaces become plain spaces.
+    Text longer than `limit` characters is cut, and its original length is appended.
     """
     end = ""
     if limit is not None and len(text) > limit:

@@ -1,1 +1,1 @@
-"""Cleans and judges answers: the rules, and the word lists they need."""
+"""Cleaning and judging of answers, with the rules and the word lists that they need."""

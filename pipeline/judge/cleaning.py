@@ -1,4 +1,4 @@
-"""Cleans generated texts into explanations for training. Cleaning is pure and can be repeated without an LLM."""
+"""Cleans generated texts into explanations for training. Cleaning can be repeated later without an LLM."""
 
 import re
 import unicodedata

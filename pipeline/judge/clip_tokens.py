@@ -54,7 +54,7 @@ def token_counter(name: str, folder: Path) -> Callable[[str], int]:
 def _openai_counter() -> Callable[[str], int]:
     """Return a fast counter: tokens never span white space, so the count of each word can be cached.
 
-    Its counts differ from open_clip's only if ftfy changes a text: wrong encodings, ligatures, full-width letters.
+    Its counts differ from open_clip's only if ftfy changes the text (bad encodings, ligatures or full-width letters).
     """
     tokenizer = _openai_tokenizer()
 
@@ -94,8 +94,8 @@ def _openai_tokenizer() -> Tokenizer:
 def _file_counter(path: Path) -> Callable[[str], int]:
     if not path.is_file():
         raise PipelineError(
-            f"generation.judge.clip_tokenizer: {path.parent} has no tokenizer.json; for a CLIP model with "
-            f"OpenAI's tokenizer, such as most of open_clip, set it to {OPENAI!r}"
+            f"generation.judge.clip_tokenizer: {path.parent} has no tokenizer.json; if the CLIP model uses "
+            f"OpenAI's tokenizer, as most models of open_clip do, use {OPENAI!r} instead"
         )
     try:
         tokenizer = Tokenizer.from_file(str(path))

@@ -43,7 +43,7 @@ class JudgeProcess(AbstractContextManager["JudgeProcess"]):
         """Return a judgement for each text, in the same order. Thread-safe.
 
         Raises:
-            PipelineError: the child process has died; the answers are in the spool.
+            PipelineError: the child process has died. The answers of the LLM are kept in the spool.
         """
         if self._process is None and len(texts) < _WORTH_A_PROCESS:
             return [self._judge.judge(*text) for text in texts]

@@ -55,5 +55,5 @@ _REFUSALS = re.compile(
 
 
 def is_refusal(text: str) -> bool:
-    """Return True if the text begins like a refusal or a counter-question; later phrases are ignored."""
+    """Return True if the text begins like a refusal or a counter-question; phrases later in the text are ignored."""
     return _REFUSALS.match(text[:200].replace("\u2019", "'")) is not None

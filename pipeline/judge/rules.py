@@ -1,21 +1,21 @@
 """The rules that judge explanations, in order of precedence. They are pure functions of caption, text and thresholds.
 
 The first matching rule gives the status; a row that matches none is `ok`. The thresholds come from the manifest's
-`generation.judge`. Rows with status `empty` or `refused` have no explanation, so that they are not trained on by
-mistake; all other rows keep theirs. The raw text is always kept.
+`generation.judge`. Rows with status `empty` or `refused` have no explanation, so that no model is trained on their
+text by mistake; all other judged rows have an explanation. The raw text is always kept.
 
 Status           | Rule                                                          | Threshold
 -----------------|---------------------------------------------------------------|------------------------------------
 `empty`          | no letter and no digit                                        |
 `refused`        | begins like a refusal: `I'm sorry, but I can't`, `As an AI`   |
-`truncated`      | finish_reason `length`                                        | sampling.max_tokens, or the redo's
-`copied`         | share of its words, stop words aside, found in the caption    | at least copied_share
+`truncated`      | finish_reason `length`                                        | max_tokens of the run or redo
+`copied`         | share of its words in the caption, ignoring stop words        | at least copied_share
 `off_language`   | share of letters in the language's script, or ratio of its    | below min_language_share;
                  |   stop words to those of the best-matching other language     |   off if language is null
 `entity_missing` | share of the caption's names that it mentions                 | below min_entities_share
 `over_context`   | number of CLIP tokens, start and end included                 | above clip_context_length
 
-`refused` precedes `truncated`, because a larger budget does not help a refusal; `truncated` precedes the rest,
+`refused` precedes `truncated`, because a larger token budget does not prevent a refusal; `truncated` precedes the rest,
 because the other rules need a complete text. `over_context` is last: such a text is good, but CLIP cuts off its end.
 """
 
@@ -102,9 +102,9 @@ def is_off_language(text: str, text_words: list[str], language: str, share: floa
 
     A text is rejected if less than `share` of its letters are in the language's script. This is the only test for
     languages not written in Latin script (ar, el, he, hi, ja, ko, ru, th, zh), so Ukrainian passes as Russian. For the
-    others (de, en, es, fr, it, nl, pt), a text is also rejected if it has 20 or more words and less than a tenth of
-    them are the language's stop words (prose has a third), or if it has at least 3 distinctive stop words of another
-    language and less than `share` times as many of `language`.
+    others (de, en, es, fr, it, nl, pt), a text is also rejected if it has 20 or more words, less than a tenth of which
+    are stop words of `language` (in prose, about a third are), or if it contains at least 3 distinctive stop words of
+    another language, and their number times `share` exceeds the number of distinctive stop words of `language`.
     """
     if not (text.isascii() and language in STOP_WORDS):  # ASCII letters are Latin
         letters = letters_by_script(text)

@@ -15,7 +15,7 @@ class Strict(BaseModel):
 
 
 class HeraldryDataset(Strict):
-    """The demo world, rendered into `root` if it does not exist yet."""
+    """The demo world; it is rendered into `root` if it does not exist there yet."""
 
     kind: Literal["heraldry"]
     root: Path = Field(description="folder of the rendered world, relative to the manifest")
@@ -29,7 +29,7 @@ class HeraldryDataset(Strict):
 
 class _NewsDataset(Strict):
     root: Path = Field(description="folder of the published files, relative to the manifest")
-    images: Path | None = Field(default=None, description="image root, relative to the manifest; null: as published")
+    images: Path | None = Field(default=None, description="image root, relative to the manifest; null: published path")
 
     _published: ClassVar[str]
 
@@ -40,14 +40,14 @@ class _NewsDataset(Strict):
 
 
 class N24NewsDataset(_NewsDataset):
-    """N24News as published: `news/nytimes_{train,dev,test}.json`, and `imgs/` with `{image_id}.jpg`."""
+    """N24News as published: `news/nytimes_{train,dev,test}.json`, with images `imgs/{image_id}.jpg`."""
 
     kind: Literal["n24news"]
     _published = "imgs"
 
 
 class VisualNewsDataset(_NewsDataset):
-    """VisualNews: `data.json`, or the authors' `{train,val,test}.json`; images at the paths in these files.
+    """VisualNews: `data.json`, or the authors' `{train,val,test}.json`, with images at the paths in these files.
 
     `data.json` has no splits: a hash of `article_path` assigns 1 article in 100 to `val` and 1 in 100 to `test`.
     """
@@ -70,7 +70,7 @@ _Column = Annotated[str, Field(min_length=1)] | None
 
 
 class Columns(Strict):
-    """The names of the data's columns; those not set are found by their usual names (docs/your_data.md)."""
+    """Column names in the data; columns not set here are recognised by their usual names (docs/your_data.md)."""
 
     id: _Column = Field(default=None, description="column with the ids; set it to null explicitly to generate ids")
     caption: _Column = Field(default=None, description="column with the captions, each a text or a list of texts")
@@ -86,7 +86,7 @@ Locations = Location | tuple[Location, ...]
 def _image_root(null: str) -> Any:
     return Field(
         default=None,
-        description=f"folder or URL that image paths are relative to; relative to the manifest itself; null: {null}",
+        description=f"folder (relative to the manifest) or URL to which image paths are relative; null: {null}",
     )
 
 
@@ -97,13 +97,13 @@ class OwnDataset(Strict):
         default=1,
         ge=1,
         le=40,
-        description="percentage of the images assigned to val, and the same percentage to test, by a hash of the "
-        "image; used only if the data has no splits",
+        description="percentage of the images assigned to val, and also the percentage assigned to test, by a hash "
+        "of the image; used only if the data has no splits",
     )
     images: Path | None = Field(
         default=None,
-        description="local folder, relative to the manifest, to which images inside the files or below a URL are "
-        "copied; null: `.work/NAME-images` next to the manifest",
+        description="local folder, relative to the manifest, to which images stored in the data files or below a "
+        "URL are copied; null: `.work/NAME-images` next to the manifest",
     )
 
 
@@ -116,7 +116,7 @@ class _Files(OwnDataset):
 
 
 class _FilesWithPaths(_Files):
-    root: Location | None = _image_root("the folder of `file`, up to the first component with a pattern")
+    root: Location | None = _image_root("the part of `file` before the first component with a pattern")
 
 
 class JsonlDataset(_FilesWithPaths):
@@ -171,7 +171,7 @@ class HuggingFaceDataset(OwnDataset):
         description="folder written by `save_to_disk` or readable by `load_dataset`, relative to the manifest; or the "
         "name of a dataset on the hub"
     )
-    config: str | None = Field(default=None, description="name of the dataset's configuration, if it has several")
+    config: str | None = Field(default=None, description="name of the configuration, if the dataset has several")
     revision: str | None = Field(default=None, description="commit or tag; required for a dataset on the hub")
     splits: tuple[str, ...] | None = Field(default=None, description="splits to read; null: all")
     columns: Columns = Field(default_factory=Columns, description="column names; `a.b` is field `b` of column `a`")

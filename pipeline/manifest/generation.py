@@ -20,7 +20,7 @@ class Sampling(Strict):
     max_tokens: int = Field(default=160, ge=1, description="maximum length of an explanation, in LLM tokens")
     seed: int = Field(default=0, ge=0, lt=2**31, description="base seed; each row's seed also depends on its prompt")
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        default=(), max_length=4, description="up to four stop texts, before which an explanation ends"
+        default=(), max_length=4, description="up to four stop strings; an explanation ends before the first match"
     )
 
 
@@ -28,13 +28,13 @@ Language = Literal["ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "
 
 
 class Judging(Strict):
-    """Thresholds of the rules in pipeline/judge/rules.py that decide whether an explanation is `ok`. Keys ignore them.
+    """Thresholds of the rules in pipeline/judge/rules.py, which decide if an explanation is `ok`; not part of its key.
 
     After a change, `entityclip reclean` judges existing rows again, without an LLM.
     """
 
     copied_share: float = Field(
-        default=0.8, gt=0, le=1, description="`copied` if at least this share of the words occurs in the caption"
+        default=0.8, gt=0, le=1, description="a text is `copied` if at least this share of its words is in the caption"
     )
     min_entities_share: float = Field(
         default=0.3,
@@ -43,13 +43,13 @@ class Judging(Strict):
         description="an explanation is `entity_missing` if it mentions less than this share of the caption's names; "
         "0: off, which is recommended for captions in German, where every noun is capitalized",
     )
-    language: Language | None = Field(default=None, description="expected language (others: `off_language`); null: any")
+    language: Language | None = Field(default=None, description="expected language, else `off_language`; null: any")
     min_language_share: float = Field(
         default=0.5,
         gt=0,
         le=1,
         description="an explanation is `off_language` if less than this share of its letters is in the script of "
-        "`language`, or if another language has so many more stop words in it that their ratio is below this",
+        "`language`, or if the ratio of its stop words in `language` to those in another language is below this value",
     )
     clip_tokenizer: str = Field(
         default="openai",
@@ -57,7 +57,7 @@ class Judging(Strict):
         "tokenizer.json, relative to the manifest, or a hub name",
     )
     clip_context_length: int = Field(
-        default=77, ge=3, description="`over_context` if it has more CLIP tokens, including start and end"
+        default=77, ge=3, description="a text is `over_context` above this many CLIP tokens, including start and end"
     )
 
 
@@ -68,7 +68,7 @@ class TransformersEngine(Strict):
     """The default engine: the model runs in this process."""
 
     kind: Literal["transformers"] = "transformers"
-    dtype: Dtype = Field(default="auto", description="type of weights and activations; auto: as stored")
+    dtype: Dtype = Field(default="auto", description="data type of weights and activations; auto: as stored")
     batch_size: int = Field(default=64, ge=1, description="number of rows generated together")
     threads: int | None = Field(default=None, ge=1, description="number of torch threads; null: torch's default")
 
@@ -86,11 +86,11 @@ class VllmEngine(Strict):
     python: Path | None = Field(
         default=None, description="Python interpreter that has vllm, relative to the manifest; null: that of .venv-vllm"
     )
-    dtype: Dtype = Field(default="auto", description="type of weights and activations; auto: vLLM's choice")
+    dtype: Dtype = Field(default="auto", description="data type of weights and activations; auto: chosen by vLLM")
     tensor_parallel_size: int = Field(default=1, ge=1, description="number of GPUs that share each layer")
     data_parallel_size: int = Field(default=1, ge=1, description="number of copies of the model, each on its own GPUs")
     gpu_memory_utilization: float | None = Field(
-        default=None, gt=0, le=1, description="share of the GPU's memory to use; null: vLLM's default"
+        default=None, gt=0, le=1, description="share of each GPU's memory to use; null: vLLM's default"
     )
     serve: dict[str, ServeValue] = Field(
         default_factory=dict,
@@ -99,13 +99,13 @@ class VllmEngine(Strict):
     )
     max_num_seqs: int = Field(default=256, ge=1, description="number of rows that a server generates together")
     concurrency: int | None = Field(
-        default=None, ge=1, description="maximum prompts in flight in total; null: 1.5 x max_num_seqs per server"
+        default=None, ge=1, description="maximum total number of prompts in flight; null: 1.5 x max_num_seqs per server"
     )
     prompts_per_request: int = Field(default=16, ge=1, le=1024, description="prompts per request; 1 if temperature > 0")
     startup_timeout: float = Field(default=600.0, gt=0, description="seconds to wait until the server is healthy")
     request_timeout: float = Field(default=600.0, gt=0, description="seconds to wait for the answer to a request")
-    wait_for_server: float = Field(default=300.0, ge=0, description="seconds without any answer before the run stops")
-    max_restarts: int = Field(default=3, ge=0, description="how many times a run restarts its own server if it dies")
+    wait_for_server: float = Field(default=300.0, ge=0, description="seconds without any answer before a run stops")
+    max_restarts: int = Field(default=3, ge=0, description="maximum number of times a run restarts its own server")
 
     @field_validator("urls")
     @classmethod
@@ -113,7 +113,7 @@ class VllmEngine(Strict):
         for url in urls:
             parts = urlsplit(url)
             if "@" in url or parts.query:
-                raise ValueError("a URL must not contain user, password or key; use api_key_env instead")
+                raise ValueError("a URL must not contain a user name, password or key; use api_key_env instead")
             parts.port  # noqa: B018 - raises ValueError if it is not a valid port
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
                 raise ValueError(f"{url!r} is not a base URL such as http://gpu1:8000/v1")
@@ -152,9 +152,9 @@ class Generation(Strict):
     """How explanations are generated."""
 
     model: str = Field(description="model folder, relative to the manifest, or hub name")
-    revision: str | None = Field(default=None, description="hub revision; a folder is identified by its digest")
+    revision: str | None = Field(default=None, description="revision on the hub; a folder is identified by its digest")
     prompt: str = Field(description="name of a shipped template, or a YAML file relative to the manifest")
-    max_model_len: int = Field(default=2048, ge=16, description="maximum LLM tokens of prompt and explanation")
+    max_model_len: int = Field(default=2048, ge=16, description="maximum LLM tokens of prompt and explanation together")
     send_image: bool = Field(
         default=False,
         description="whether to send the image as well, for vision-language models with the vllm engine; the check "
@@ -164,9 +164,9 @@ class Generation(Strict):
     engine: Engine = Field(default_factory=TransformersEngine)
     judge: Judging = Field(default_factory=Judging)
     max_error_share: float = Field(
-        default=0.5, gt=0, le=1, description="the run stops if more than this share of at least 20 answers are errors"
+        default=0.5, gt=0, le=1, description="share of errors above which a run stops (after at least 20 answers)"
     )
 
     def with_engine(self, kind: EngineKind) -> "Generation":
-        """Return a copy with a different engine at its defaults, but keep the dtype, which is part of the key."""
+        """Return a copy with another engine at its defaults, but with the same dtype, which is part of the key."""
         return Generation.model_validate({**self.model_dump(), "engine": {"kind": kind, "dtype": self.engine.dtype}})

@@ -28,8 +28,8 @@ class Manifest(Strict):
         description="local folder for plan, spool and lock, relative to the manifest; null: the output folder, or, if "
         "the output is a URL, `.work/NAME-DIGEST` next to the manifest",
     )
-    num_shards: int = Field(default=16, ge=1, le=99_999, description="shards per split; do not change it later")
-    check_images: bool = Field(default=True, description="do not send rows whose image cannot be decoded")
+    num_shards: int = Field(default=16, ge=1, le=99_999, description="shards per split; cannot be changed later")
+    check_images: bool = Field(default=True, description="whether to send only rows whose image is usable")
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -61,7 +61,7 @@ class Manifest(Strict):
     def image_root(self) -> Path:
         """The local folder that the dataset's image paths are relative to.
 
-        Images stored inside the files or below a URL are extracted or downloaded to it.
+        Images stored in the data files or below a URL are extracted or downloaded to this folder.
         """
         if not isinstance(self.dataset, OwnDataset):
             return self.resolve(self.dataset.image_folder)
@@ -71,7 +71,7 @@ class Manifest(Strict):
 
     @property
     def dataset_root(self) -> str | None:
-        """The root of image paths in users' own data: an absolute folder or a URL; None if images are in the files."""
+        """The root of image paths in users' own data: an absolute folder, a URL, or None for images in the files."""
         dataset = self.dataset
         if not isinstance(dataset, OwnDataset) or isinstance(dataset, WebDataset):
             return None

@@ -8,9 +8,9 @@ the image's bytes if it is sent to  | the model's path: the revision is the dige
   the LLM (`send_image`)            | prompt template's name: only its rendered text matters
 model name and revision             | engine and its version, hardware, batch size, concurrency,
 chat template                       |   timeouts, URLs, threads, parallel sizes, memory share and all
-temperature, top_p, max_tokens,     |   other flags: they affect speed, and the text only by rounding
-  seed, stop (greedy: max_tokens    | a dtype of `auto`: chosen by the engine, so that existing rows
-  and stop only)                    |   are found again on another machine
+temperature, top_p, max_tokens,     |   other flags: they affect speed, and the text only through rounding
+  seed, stop (greedy: max_tokens    | a dtype of `auto`: the engine's choice may differ by machine,
+  and stop only)                    |   but existing rows must be found on all machines
 dtype if set in the manifest        | max_model_len: it decides only whether a row is sent
 `serve` flags that change weights   | generation.judge: it rates a text, but does not change it
   or cache (`DECIDING_FLAGS`)       | dtype and flags of servers at `urls`: they are unknown
@@ -55,7 +55,7 @@ class Addresses:
         self._seed = sampling.seed.to_bytes(8, "big")
 
     def address(self, messages: list[Message], image: str | None = None) -> tuple[str, int]:
-        """Return a row's key (32 hex digits, a hash of all that determines the text) and its sampling seed.
+        """Return a row's key (32 hex digits, a hash of everything that determines the text) and its sampling seed.
 
         The seed depends on the messages and image, so that rows are independent and their order does not matter.
 

@@ -1,7 +1,7 @@
 """The plan: every pair with its key, seed and bucket, computed in one streaming pass and written as Parquet.
 
-The bucket is computed from the key, so identical prompts share a bucket, even across splits, and editing one pair does
-not move others. Memory use is 70 bytes per pair, to detect duplicate ids.
+The bucket is computed from the key, so identical prompts share a bucket, even across splits, and editing a pair does
+not move any other pair. Memory use is 70 bytes per pair, to detect duplicate ids.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ _CHARACTERS_IN_MEMORY = 64 * 2**20  # captions may be of any length
 class PlannedPair:
     """A pair with the content address of its explanation.
 
-    `selected` is False for pairs beyond `limit`: they keep an existing text, but are not generated in this run.
+    `selected` is False for pairs beyond `limit`: an existing explanation is kept, but this run generates no new one.
     """
 
     pair: Pair

@@ -1,8 +1,8 @@
 """The sandbox for rendering prompt templates: no code execution, no randomness, bounded memory.
 
-Jinja's own sandbox refuses private attributes and unsafe calls. Because template files may be untrusted, every way to
-produce a huge text is bounded here as well. Anything that differs between renderings (`lipsum`, `random`, memory
-addresses) is refused, because a row's key depends on its rendered messages. Rendering time is not bounded.
+Jinja's own sandbox refuses private attributes and unsafe calls. Because template files may be untrusted, every
+operation that can produce a huge text is bounded here, but rendering time is not. Anything that differs between
+renderings (`lipsum`, `random`, memory addresses) is refused, because a row's key depends on its rendered messages.
 """
 
 import math
@@ -111,14 +111,14 @@ def _checked(result: Any) -> Any:
 
 
 def _writable(value: object) -> object:
-    """Accept only texts and numbers; a list would be written as Python code, a method with its memory address."""
+    """Accept only texts and numbers; a list would be written as Python code, and a method with a memory address."""
     if value is None or isinstance(value, str | int | float | jinja2.Undefined):
         return value
     raise SecurityError(f"a {type(value).__name__} cannot be written into a prompt; join or index it")
 
 
 def _size(value: object) -> int:
-    """Return the length of a text, the absolute value of an integer, or a container's total size; at least 1."""
+    """Return a text's length, an integer's absolute value, or the total size of a container, but at least 1."""
     size, stack, visited = 0, [value], 0
     while stack:
         visited += 1

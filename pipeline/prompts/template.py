@@ -1,4 +1,4 @@
-"""Prompt templates: a system part, a user part and optional examples, versioned by name, rendered in a sandbox."""
+"""Prompt templates: system part, user part and optional examples, rendered in a sandbox. Names contain a version."""
 
 from functools import cached_property
 from pathlib import Path
@@ -21,14 +21,14 @@ _SANDBOX = PromptSandbox()
 
 
 class PromptExample(BaseModel):
-    """A few-shot example: a caption with a good explanation."""
+    """A few-shot example: a caption and a good explanation of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     caption: str = Field(description="caption of the example")
     explanation: str = Field(description="explanation of the example, sent verbatim as the answer of the assistant")
-    topic: str | None = Field(default=None, description="topic of the example, if `user` contains `topic`")
-    id: str | None = Field(default=None, description="id of the example, if `user` contains `id`")
+    topic: str | None = Field(default=None, description="topic of the example; needed if `user` contains `topic`")
+    id: str | None = Field(default=None, description="id of the example; needed if `user` contains `id`")
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class PromptTemplate(BaseModel):
 
     def _error(self, error: Exception, where: str) -> PipelineError:
         reason = str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
-        return PipelineError(f"prompt template {self.name}{where}: {reason}; the variables are caption, id and topic")
+        return PipelineError(f"prompt template {self.name}{where}: {reason}; allowed variables: caption, id, topic")
 
 
 class _Part:
@@ -114,7 +114,7 @@ class _Part:
 
 
 def load_prompt(name_or_path: str, base: Path) -> PromptTemplate:
-    """Load a shipped template by name (`news-v1`), or one from a YAML file relative to `base`.
+    """Load a shipped template by its name (such as `news-v1`), or a YAML file, whose path is relative to `base`.
 
     Raises:
         PipelineError: there is no such template, or it is invalid.

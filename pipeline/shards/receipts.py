@@ -11,7 +11,7 @@ from pipeline.files.storage import Storage
 
 
 def read_receipt(storage: Storage, bucket: int) -> BucketReceipt | None:
-    """Return a bucket's receipt; None if it is missing or has a different version, so the bucket is generated again.
+    """Return a bucket's receipt. If it is missing or has another version, return None: the bucket is generated again.
 
     Raises:
         PipelineError: the file is not a receipt.

@@ -44,7 +44,7 @@ class Row:
 
     @property
     def was_sent(self) -> bool:
-        """Whether this row was sent to the engine: it has a text, or an error from the engine."""
+        """Whether this row was sent to the engine, that is, has a text or an error from the engine."""
         return self.raw_text is not None or self.status == Status.ERROR
 
 
@@ -87,7 +87,7 @@ def list_shards(storage: Storage) -> list[ShardFile]:
 
 
 def read_shard(storage: Storage, name: str) -> Shard:
-    """Read a whole shard. Raises PipelineError if it cannot be read, or is not one of our shards."""
+    """Read a whole shard. Raises PipelineError if it cannot be read or is not an explanation shard."""
     try:
         content = storage.read(name)
         table = pq.read_table(pa.BufferReader(content))
@@ -99,7 +99,7 @@ def read_shard(storage: Storage, name: str) -> Shard:
         raise PipelineError(f"{name}: {error}; choose another output folder") from error
     if (version := provenance.get("schema_version")) != SCHEMA_VERSION:
         raise PipelineError(
-            f"{name} has schema version {version}, but this program writes {SCHEMA_VERSION}; "
+            f"{name} has schema version {version}, but this program writes version {SCHEMA_VERSION}; "
             "choose another output folder"
         )
     return Shard(_rows(table), provenance, hashlib.sha256(content).hexdigest(), len(content))

@@ -19,11 +19,11 @@ _ALL = 100_000  # more buckets than a manifest may have
 
 
 def check_output(output: Path | str, shards: Iterable[ShardFile], num_shards: int) -> None:
-    """Raise PipelineError, with the remedy, if the output has a different number of shards."""
+    """Raise PipelineError, with the remedy, if the output has shards written with a different `num_shards`."""
     for shard in shards:
         if shard.num_shards != num_shards:
             raise PipelineError(
-                f"{output} contains shards written with num_shards {shard.num_shards} ({shard.name}), but the manifest "
+                f"{output} contains shards written with num_shards={shard.num_shards} ({shard.name}), but the manifest "
                 f"says {num_shards}; restore num_shards, or choose another output folder"
             )
 
@@ -64,7 +64,7 @@ def single_writer(work: Path, buckets: range | None = None) -> Iterator[None]:
 
 
 def _lock_bytes(file: int, buckets: range) -> None:
-    """Lock one byte per bucket: for the open file if the system supports that, otherwise for the process."""
+    """Lock one byte per bucket. The open file owns the lock if the system supports that, otherwise the process does."""
     if hasattr(fcntl, "F_OFD_SETLK"):
         request = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, buckets.start, len(buckets), 0)
         fcntl.fcntl(file, fcntl.F_OFD_SETLK, request)
@@ -73,7 +73,7 @@ def _lock_bytes(file: int, buckets: range) -> None:
 
 
 def _overlapping(writers: Path, buckets: range) -> Iterator[str]:
-    """Yield descriptions of the writers registered for any of these buckets; they may include killed ones."""
+    """Yield a description of each writer registered for any of these buckets, including writers that were killed."""
     for path in sorted(writers.iterdir()):
         start, stop = map(int, path.name.split("-"))
         if start < buckets.stop and buckets.start < stop:

@@ -127,7 +127,7 @@ def claim_other_counts(folder: Path) -> None:
         (promise(statuses={"ok": 2, "error": 1}), "train", r"has row counts \{'ok': 3\}, but its receipt records"),
         (claim_other_counts, "train", r"has row counts \{'ok': 3\}, but its footer records \{'ok': 2, 'error': 1\}"),
         (write(schema_version=99), "train", rf"bucket-00001\.json lists .* schema version 99, but this .*{MAKE}"),
-        (write(receipt_version=2), "train", r"bucket-00001\.json: receipt version is 2, this program reads 1"),
+        (write(receipt_version=2), "train", r"bucket-00001\.json: receipt version 2 is not supported; expected 1"),
         (write(dataset="other"), "train", r"bucket-00001\.json belongs to dataset 'other'.* to 'toy' with 2"),
         (
             write(bucket=0),

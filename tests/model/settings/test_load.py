@@ -123,7 +123,7 @@ def test_a_key_that_occurs_twice_is_refused_with_its_line(file):
         ("preset: default".encode("utf-16"), "the file is not UTF-8"),
         (b"seed: 2001-99-99", "not valid YAML: month"),
         (b"seed: !!timestamp x", "not valid YAML"),
-        (b"[" * 5000, "not valid YAML: nested too deep"),
+        (b"[" * 5000, "not valid YAML: it is nested too deep"),
         (b"a: &a [" + b"x, " * 200 + b"]\nb: [" + b"*a, " * 200 + b"]", "not valid YAML: more than 20,000 values"),
         (b"# " + b"x" * LONGEST, "the file has more than 1,048,576 bytes; check"),
     ],

@@ -174,7 +174,7 @@ def test_another_datasets_folder_is_refused(job: Job, tmp_path: Path, tiny_llama
     with pytest.raises(PipelineError, match=r"contains shards of dataset 'tiny' \(split=.*\), not of 'other'"):
         generate(other, ScriptedEngine())
     recut = open_job(write_manifest(tmp_path, tiny_llama, num_shards=3))
-    with pytest.raises(PipelineError, match=r"num_shards 2 .* the manifest says 3"):
+    with pytest.raises(PipelineError, match=r"num_shards=2 .* the manifest says 3"):
         generate(recut, ScriptedEngine())
     assert all_rows(job.output) == before
 

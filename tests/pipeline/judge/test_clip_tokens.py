@@ -50,7 +50,7 @@ def test_a_tokenizer_that_is_not_there(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "tokenizer.json").write_text(json.dumps({"model": 1}))
     for name, message in (
-        ("empty", "has no tokenizer.json; .* set it to 'openai'"),
+        ("empty", "has no tokenizer.json; .* use 'openai' instead"),
         ("broken", "tokenizer.json cannot be read"),
         ("./none", "neither 'openai' nor a folder"),
         ("open-ai", "neither 'openai' nor a folder"),

@@ -170,7 +170,7 @@ def test_row_groups_are_small(tmp_path: Path, tiny_llama: Path) -> None:
     [
         ("none.jpg", None, "none.jpg: no such image"),
         ("../x.jpg", None, "outside the image root"),
-        (None, None, "names no image"),
+        (None, None, "has no image path"),
         (None, b"text", "cannot be decoded"),
     ],
 )

@@ -140,7 +140,7 @@ def test_images_inside_parquet_become_files_once(tmp_path: Path) -> None:
     assert found == [images[0], images[0], images[1], images[0]]
     assert sorted(path.suffix for path in root.rglob("*.*")) == [".jpg", ".png"]
     assert pairs[0].image == pairs[3].image
-    assert image_problem(root, pairs[4].image) == "the record names no image"
+    assert image_problem(root, pairs[4].image) == "the record has no image path"
     put_parquet(tmp_path / "train.parquet", {"image": images[:2], "caption": ["A", "C"]})  # plain bytes
     plain, _ = pairs_of(tmp_path, {"kind": "parquet", "file": "train.parquet", "images": "elsewhere"})
     assert [p.image for p in plain] == [pairs[0].image, pairs[2].image]
