@@ -1,1 +1,1 @@
-"""Fetches, checks, stores and resizes the images of pairs."""
+"""Fetches, checks, stores and resizes the images of a dataset."""

@@ -1,4 +1,4 @@
-"""Checks whether an image can be used, before any LLM token is spent on its caption."""
+"""Checks whether an image can be used before any LLM tokens are spent on its caption."""
 
 import hashlib
 from pathlib import Path
@@ -12,7 +12,7 @@ _SHOWS_TRUNCATION = 32  # pixels; small, so that a JPEG is decoded to its end, b
 def image_fault(root: Path, relative: str) -> tuple[ImageFault, str] | None:
     """Return the kind of fault and a message if the image `root/relative` cannot be used, otherwise None.
 
-    The image is decoded as in packing and training, except for steps that cannot fail. Never reads outside `root`.
+    Decodes the image as packing and training do, but skips steps that cannot fail. Never reads outside `root`.
     """
     try:
         with open_image(root, relative) as image:
@@ -23,7 +23,7 @@ def image_fault(root: Path, relative: str) -> tuple[ImageFault, str] | None:
 
 
 def image_problem(root: Path, relative: str) -> str | None:
-    """Return why the image `root/relative` cannot be used; None if it can be used."""
+    """Return the reason why the image `root/relative` cannot be used, or None if it can be used."""
     found = image_fault(root, relative)
     return None if found is None else found[1]
 
@@ -37,5 +37,5 @@ def image_digest(root: Path, relative: str) -> str:
 
 
 def image_url(root: Path, relative: str) -> str:
-    """Return an image's file:// URL with symlinks resolved, because servers check that it is in an allowed folder."""
+    """Return an image's file:// URL with symlinks resolved, because servers accept only images in an allowed folder."""
     return (root / relative).resolve().as_uri()

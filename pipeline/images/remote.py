@@ -1,4 +1,4 @@
-"""Downloads images from a URL into the local image root before they are checked, sent or trained on."""
+"""Downloads a dataset's images to the local image root before they are checked, sent to the LLM or used in training."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -25,8 +25,8 @@ _CHUNK = 2**20
 def fetch_images(manifest: Manifest, images: Iterable[str]) -> None:
     """Download the images that are missing locally; do nothing if the dataset's root is local.
 
-    An image that does not exist at the URL is not an error: the status of its row reports it later. Raises
-    PipelineError if the server cannot be reached or refuses the request.
+    An image that does not exist on the server is not an error here; it is reported later in the status of its row.
+    Raises PipelineError if the server cannot be reached or refuses the request.
     """
     url = manifest.dataset_root
     if url is None or not is_url(url):
@@ -46,7 +46,7 @@ def fetch_images(manifest: Manifest, images: Iterable[str]) -> None:
 
 
 def with_images(pairs: Iterable[Pair], manifest: Manifest) -> Iterator[Pair]:
-    """Yield the pairs, fetching their images in batches."""
+    """Yield the pairs, downloading missing images for one batch of pairs at a time."""
     stream = iter(pairs)
     while batch := list(islice(stream, _AT_ONCE)):
         fetch_images(manifest, [pair.image for pair in batch])

@@ -14,12 +14,10 @@ _QUALITY = 88
 
 
 def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int, quality: int) -> bytes:
-    """Return an image as a JPEG whose shorter side is at most `size` pixels.
+    """Return the encoded image, resized so that its shorter side is at most `size` pixels.
 
-    A file that is already small enough is returned unchanged if it is a JPEG, PNG, WebP or GIF.
-
-    Raises:
-        BadImage: the image is unusable.
+    A JPEG, PNG, WebP or GIF that is already small enough is returned unchanged; other images become JPEGs.
+    Raises BadImage if the image is unusable.
     """
     with open_image(root, path, data) as image:
         short, is_kept = min(image.size), image.format in _KEPT_AS_THEY_ARE
@@ -35,13 +33,13 @@ def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int,
 
 
 def shown_image(root: Path, path: str | None, data: bytes | None, longest: int) -> bytes:
-    """Return a JPEG, reduced to at most `longest` pixels per side. Raises BadImage if unusable or too large."""
+    """Return the image as a JPEG of at most `longest` pixels per side. Raises BadImage if it cannot be displayed."""
     if data is None and (size := image_file(root, path).stat().st_size) > MAX_BYTES:
-        raise BadImage(f"{path} has {size:,} bytes, too many to display", ImageFault.TOO_LARGE)
+        raise BadImage(f"{path} is too large to display ({size:,} bytes)", ImageFault.TOO_LARGE)
     with open_image(root, path, data) as image:
         image.draft("RGB", (longest, longest))  # JPEG only: decodes at a half, a quarter or an eighth of the size
         if image.width * image.height > MAX_DECODED:
-            raise BadImage(f"it has {image.width}x{image.height} pixels, too many to display", ImageFault.TOO_LARGE)
+            raise BadImage(f"image too large to display ({image.width}x{image.height} pixels)", ImageFault.TOO_LARGE)
         load(image)
         pixels = to_rgb(image)
     pixels.thumbnail((longest, longest), Image.Resampling.LANCZOS)

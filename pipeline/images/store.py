@@ -1,7 +1,7 @@
 """Content-addressed storage below the image root for images embedded in a dataset's files.
 
-Each distinct image is stored once, and everything after the reader (decoding, vision models, training) sees a path
-below an image root, as for other datasets. Only one image is held in memory at a time.
+Each distinct image is stored once. All stages after the reader (decoding, vision models, training) get a path below an
+image root, as with other datasets. Only one image is held in memory at a time.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ class ImageStore:
         self._root = root
 
     def put(self, content: bytes) -> str:
-        """Write an image if it is new, and return its path below the root, with forward slashes. Raises OSError."""
+        """Store an image if it is new, and return its path relative to the root, with slashes. Raises OSError."""
         digest = hashlib.sha256(content).hexdigest()[:40]
         relative = f"{digest[:2]}/{digest[2:]}{_ending(content)}"
         path = self._root / relative

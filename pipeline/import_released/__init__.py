@@ -1,1 +1,1 @@
-"""Imports explanations that others generated and released."""
+"""Imports explanations that were generated and released by others."""

@@ -1,4 +1,4 @@
-"""Imports released explanations into shards, in the same steps as generation: plan, rows, shards, receipts."""
+"""Imports released explanations into shards with the same steps as generation: plan, rows, shards, receipts."""
 
 import tempfile
 from collections import Counter
@@ -31,7 +31,7 @@ UNKNOWN = "unknown"
 
 
 class _NamedModel(LanguageModel):
-    """A model known only by its name; nothing is loaded."""
+    """A language model of which only the name is known; nothing is loaded."""
 
     chat_template_digest = UNKNOWN
 
@@ -41,7 +41,7 @@ class _NamedModel(LanguageModel):
 
 @dataclass(frozen=True)
 class ImportJob(Job):
-    """A job whose texts come from files; its shards do not record the manifest's model, prompt and sampling.
+    """A job whose explanations come from files; its shards do not record the model, prompt or sampling in the manifest.
 
     Attributes:
         sources: name and SHA-256 of each file.
@@ -58,7 +58,7 @@ class ImportJob(Job):
 
 
 class ImportedEngine(AbstractContextManager["ImportedEngine"]):
-    """Engine that answers requests with the imported texts."""
+    """An engine that answers requests with the imported texts."""
 
     name = IMPORTED
     restarts = 0
@@ -71,7 +71,7 @@ class ImportedEngine(AbstractContextManager["ImportedEngine"]):
         pass
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """Yield the imported texts as completions, whose finish reasons and token counts are unknown."""
+        """Yield the imported texts as completions with unknown finish reasons and token counts."""
         for request in requests:
             yield Completion(request.key, self._texts.text(request.key))
 
@@ -81,11 +81,11 @@ class ImportSummary:
     """The result of an import.
 
     Attributes:
-        reading: what the reader cleaned, as lines of text.
+        reading: the reader's summary of what it cleaned or skipped, as lines of text.
         matched: number of pairs with a text, by split.
         missing: number of pairs without a text, by split; these pairs are pending and have no row.
         surplus: number of texts that do not belong to any pair.
-        unusable: number of entries whose value is not a text.
+        unusable: number of entries whose value is not a string.
         counts: number of rows by split and status.
     """
 
@@ -116,16 +116,16 @@ class ImportSummary:
 def import_explanations(
     manifest_path: Path, files: Sequence[Path], *, model: str = UNKNOWN, output: Path | str | None = None
 ) -> ImportSummary:
-    """Write the dataset's shards with the texts from these files, replacing the shards of an earlier import.
+    """Write explanation shards with the texts from `files`, replacing the shards of an earlier import.
 
     A text belongs to a pair if its key in the file ends with the image's path relative to the image root.
 
     Args:
         model: the LLM that wrote the texts, if known.
-        output: location of the shards. Default: the manifest's output plus `-imported`, to keep generated texts.
+        output: location of the shards. Default: the manifest's output plus `-imported`, so generated texts are kept.
 
     Raises:
-        PipelineError: a file is not a JSON object, no text belongs to a pair, or an error occurs as in `generate`.
+        PipelineError: a file is not a JSON object, or no text belongs to a pair. Other errors are those of `generate`.
     """
     if not files:
         raise PipelineError("no explanation file was given")
@@ -169,7 +169,7 @@ def _import(job: ImportJob, texts: ImportedTexts) -> ImportSummary:
         if not matched:
             raise PipelineError(
                 f"none of the {texts.entries:,} texts belongs to a pair of dataset {job.manifest.name}: "
-                f"an image path in the files is {texts.example!r}, one in the dataset {image!r}"
+                f"image paths are like {texts.example!r} in the files, but like {image!r} in the dataset"
             )
         with open_run(job, plan, existing, lambda: ImportedEngine(texts)) as run:
             reports = [make_bucket(run, bucket) for bucket in plan.buckets]

@@ -18,15 +18,15 @@ class ImportedTexts:
     Attributes:
         files: name and SHA-256 of each file.
         entries: number of texts in the files.
-        unusable: number of entries whose value is not a text.
-        example: image path of the first text, for messages.
+        unusable: number of entries whose value is not a string.
+        example: image path of the first text, for error messages.
     """
 
     def __init__(self, files: Iterable[Path], model: str, folder: Path) -> None:
         """Read the files.
 
         Raises:
-            PipelineError: a file does not exist, or is not a JSON object.
+            PipelineError: a file does not exist or does not contain a JSON object.
         """
         self.files: list[dict[str, str]] = []
         self.unusable = 0
@@ -52,7 +52,7 @@ class ImportedTexts:
         return self.entries - sum(self._used)
 
     def find(self, image: str) -> str | None:
-        """Return the key of the first text whose path ends with the whole path `image`, or None if there is none."""
+        """Return the key of the first text whose path ends with all components of the path `image`, or None."""
         start = _reversed_path(image)
         found = self._database.execute(
             "SELECT number, key FROM texts WHERE path >= ? AND path < ? ORDER BY number LIMIT 1",

@@ -1,6 +1,6 @@
-"""Packs explanation shards: copies their rows and embeds resized images, for fast and for remote reading.
+"""Packs explanation shards: copies their rows and embeds resized images, for fast local and remote reading.
 
-Packing turns shards into shards without torch, so it is part of `pipeline`; training reads packed and unpacked shards.
+Packing is part of `pipeline` because it does not need torch. Training reads both packed and unpacked shards.
 """
 
 import hashlib
@@ -38,12 +38,12 @@ ROW_GROUP = 128  # rows, about 2.5 MB; small, so few unneeded rows are read and 
 
 @dataclass(frozen=True)
 class PackSettings:
-    """How images are packed.
+    """Settings for packing images.
 
     Attributes:
-        size: length of the shorter side in pixels.
+        size: maximum length of the shorter side in pixels.
         quality: JPEG quality.
-        max_bad_images: allowed share of unusable images.
+        max_bad_images: maximum share of unusable images, 0 to 1.
         image_root: overrides the image root recorded in the shards.
         workers: number of threads; None: one per CPU.
     """
@@ -60,9 +60,9 @@ class PackSummary:
     """The result of packing.
 
     Attributes:
-        rows, bytes: number of rows, and total size, of the shards packed by this run.
+        rows, bytes: total number of rows, and total size, of the shards packed by this run.
         kept_shards: number of shards packed by an earlier run and kept.
-        left_out: for the shards packed by this run, the reason why each row was left out, by row id.
+        left_out: reasons why rows were left out of the shards packed by this run, by row id.
     """
 
     output: str
@@ -86,7 +86,7 @@ def pack(source: Path | str, out: Path | str, settings: PackSettings | None = No
     """Pack all shards of `source` into `out`; both are folders or URLs.
 
     A bucket in `out` that was packed from the same shards with the same settings is kept, so an interrupted run can be
-    continued. A row whose image is unusable is left out, counted, and listed in `_left_out/`; a later run packs its
+    resumed. A row whose image is unusable is left out, counted, and listed in `_left_out/`; a later run packs its
     bucket again once the image is usable.
 
     Raises:
@@ -95,7 +95,7 @@ def pack(source: Path | str, out: Path | str, settings: PackSettings | None = No
     """
     settings = settings or PackSettings()
     if Path(source).resolve() == Path(out).resolve():  # URLs compare equal as well
-        raise PipelineError(f"{out} is the folder of the source shards; name another folder for the packed ones")
+        raise PipelineError(f"{out} is the folder of the source shards; choose another folder for the packed shards")
     reading = open_storage(source)
     receipts = _receipts(reading, source)
     with nullcontext() if is_url(str(out)) else single_writer(Path(out)):
@@ -147,7 +147,7 @@ class _Packer:
         return any(isinstance(self._pack_image(image, Path(image["root"])), bytes) for image in left_out)
 
     def _pack_image(self, image: dict[str, Any], root: Path) -> bytes | str:
-        """Return the packed image, or why it is unusable."""
+        """Return the packed image, or the reason why it is unusable."""
         size, quality = self._settings.size, self._settings.quality
         try:
             return packed_image(root, image["path"], image.get("bytes"), size=size, quality=quality)
@@ -192,7 +192,7 @@ class _Packer:
     def _images(
         self, table: pa.Table, root: Path, pool: ThreadPoolExecutor, progress: Progress
     ) -> tuple[list[bytes | None], dict[str, str]]:
-        """Return each row's packed image (None if it is unusable), and the reasons for unusable images by row id."""
+        """Return each row's packed image (None if unusable), and the reasons why images are unusable, by row id."""
         pack_image = partial(self._pack_image, root=root)
         images: list[bytes | None] = []
         left_out: dict[str, str] = {}
@@ -214,8 +214,8 @@ class _Packer:
         if self._unexpected > ceil(self._settings.max_bad_images * self._total):
             raise PipelineError(
                 f"{self._unexpected} of {self._total} images cannot be used, more than --max-bad-images "
-                f"{self._settings.max_bad_images:g} allows; the last one, {row['id']!r}: {why}. Check that all images "
-                f"are below the image root {root}; --image-root sets another"
+                f"{self._settings.max_bad_images:g} allows. The last error is in row {row['id']!r}: {why}. Check that "
+                f"all images are below the image root {root}, or set another root with --image-root"
             )
 
 
@@ -226,7 +226,7 @@ def _receipts(storage: Storage, source: Path | str) -> list[BucketReceipt]:
     receipts = [read_receipt(storage, bucket) for bucket in range(shards[0].num_shards)]
     if missing := receipts.count(None):
         raise PipelineError(
-            f"{source} has {missing} unfinished buckets of {len(receipts)}; finish them with: entityclip generate"
+            f"unfinished buckets in {source}: {missing} of {len(receipts)}; finish them with: entityclip generate"
         )
     return [receipt for receipt in receipts if receipt is not None]
 
@@ -236,7 +236,7 @@ def _left_out_name(bucket: int) -> str:
 
 
 def _parquet(table: pa.Table) -> bytes:
-    """Serialize a table in small row groups; images are not compressed or dictionary-encoded, as they are JPEGs."""
+    """Serialize a table in small row groups; images are already compressed, so they are stored unchanged."""
     leaves = table.slice(0, 0).flatten().column_names
     compression = {name: "none" if name == "image.bytes" else "zstd" for name in leaves}
     buffer = io.BytesIO()

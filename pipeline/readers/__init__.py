@@ -42,10 +42,10 @@ def read_pairs(manifest: Manifest, notes: ReaderNotes | None = None) -> Iterator
     Images embedded in the dataset's files are extracted to the image root in the process.
 
     Args:
-        notes: filled, as the pairs are read, with counts of what was cleaned or skipped.
+        notes: updated with counts of what was cleaned or skipped while the pairs are read.
 
     Raises:
-        PipelineError: the image root or the file of pairs is missing, or a record is not a pair.
+        PipelineError: the image root or a file of the dataset is missing, or a record is not a valid pair.
     """
     dataset = manifest.dataset
     notes = notes if notes is not None else ReaderNotes()

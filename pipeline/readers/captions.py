@@ -1,4 +1,4 @@
-"""Cleans news captions, and names every kind of change so that readers can count them. All functions are pure."""
+"""Cleans news captions, and reports the kinds of changes so that readers can count them. All functions are pure."""
 
 import html
 import re
@@ -20,12 +20,12 @@ KINDS = (BROKEN, ENTITIES, CONTROLS, RETURNS, SPACE)
 
 
 def clean_caption(text: str) -> tuple[str, frozenset[str]]:
-    """Return the caption on one line, and the kinds of changes made. Idempotent.
+    """Return the cleaned caption as a single line, and the kinds of changes made. Idempotent.
 
-    These changes are made in order, and repeated until none applies (`&amp;quot;` is a quotation mark): lone surrogates
-    become U+FFFD; HTML entities that end in a semicolon become their characters; carriage returns and the white space
-    around them become spaces; control and format characters (NUL, bidirectional marks, soft hyphens, byte-order marks)
-    are removed, except joiners; runs of white space become single spaces.
+    Lone surrogates become U+FFFD; HTML entities that end in a semicolon become their characters; carriage returns and
+    the white space around them become spaces; control and format characters (NUL, bidirectional marks, soft hyphens,
+    byte-order marks) are removed, except joiners; runs of white space become single spaces. These changes are made in
+    this order, and are repeated until none applies, so that `&amp;quot;` becomes a quotation mark.
     """
     changes: set[str] = set()
     while True:

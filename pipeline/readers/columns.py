@@ -1,4 +1,4 @@
-"""Maps records with arbitrary columns to pairs: column roles, lists, ids, splits, embedded images and image paths."""
+"""Maps records with arbitrary columns to pairs: finds ids, splits and image paths, and stores embedded images."""
 
 import hashlib
 import itertools
@@ -37,9 +37,9 @@ class Record:
 
     Attributes:
         where: file, unit (such as "line") and number of the record, for error messages.
-        fields: values by column. A caption is a string or a list of strings; an image is a path, bytes, a struct of
-            both, or a list of these.
-        id: id to use if the record itself has none; if None, a hash of image and caption is used.
+        fields: values by column. A caption is a string or a list of strings; an image is a path, bytes, a struct with
+            a path and bytes, or a list of these.
+        id: id to use if `fields` contains no id. Default: a hash of image and caption.
         split: split of the record's file, if known.
     """
 
@@ -55,7 +55,7 @@ class Record:
 
 
 def columns_to_read(columns: Columns) -> set[str]:
-    """Return the columns that may be needed: those that the manifest names, and the usual ones for other roles."""
+    """Return the columns that may be needed: those set in the manifest, and the usual columns for the other roles."""
     return {column for role, named in columns for column in ((named,) if named else USUAL[role])}
 
 
@@ -72,7 +72,7 @@ class RecordMapper:
         held_out: int,
         inside: Path | None = None,
     ) -> None:
-        """Set up the mapping. Images are either paths below `root` or written to `store`; one of these is None.
+        """Set up the mapping. Images are either paths below `root` or written to `store`; the unused argument is None.
 
         `store` receives embedded images and, if `inside` is given, the files below `inside` that records refer to.
         """
@@ -169,7 +169,7 @@ class RecordMapper:
         return value
 
     def _split(self, record: Record) -> str | None:
-        """Return the record's split; "" if its split column is empty, None if no split is given anywhere."""
+        """Return the split; "" if the split column is empty, None if neither the record nor its file gives a split."""
         found, value = self._value(record, "split")
         if not found:
             if record.split is not None:
@@ -195,7 +195,7 @@ class RecordMapper:
         return split
 
     def _image(self, record: Record, value: Any) -> str:
-        """Return the image's path below the root; "" if there is no image, which the row's status will report."""
+        """Return the image's path below the root; "" if there is no image (reported later in the row's status)."""
         path: Any = None
         if isinstance(value, dict):
             value, path = value.get("bytes"), value.get("path")
@@ -247,7 +247,7 @@ def _lookup(fields: Mapping[str, Any], column: str) -> tuple[bool, Any]:
 
 
 def _below(path: str, root: str) -> str:
-    """Return a path relative to the root. A path outside it is returned unchanged; the row's status will report it."""
+    """Return a path relative to the root. A path outside the root is returned unchanged and reported later."""
     if not _UNUSUAL.search(path):
         return path
     pure = PurePosixPath(path)

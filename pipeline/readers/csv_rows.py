@@ -18,8 +18,8 @@ def read_csv(sources: list[Source], dataset: CsvDataset, notes: ReaderNotes) -> 
     """Stream the rows of the files as records. Rows with more fields than columns are skipped and counted.
 
     Raises:
-        PipelineError: the column names are missing or not distinct, or a row is longer than 16 Mi characters, as
-            happens after an unclosed quotation mark.
+        PipelineError: the column names are missing or not distinct, or a row is longer than 16 Mi characters (usually
+            because of an unclosed quotation mark).
     """
     comma = dataset.kind == "csv"
     csv.field_size_limit(LONGEST_ROW)  # process-wide; Python's default of 128 Ki is too little for some captions
@@ -75,7 +75,7 @@ class _Lines:
             if self.held > LONGEST_ROW:
                 raise PipelineError(
                     f"{self._source.location}, line {self.began:,}: this row has more than {LONGEST_ROW:,} characters; "
-                    'is a quotation mark left open? (dataset.quotes: false reads " like any other character)'
+                    'check for an unclosed quotation mark, or set dataset.quotes: false to read " as a normal character'
                 )
             if "\r" in line[:-2]:  # `csv` would treat it as a line end inside a field
                 end = "\r\n" if line.endswith("\r\n") else ""

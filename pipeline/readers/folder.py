@@ -23,12 +23,12 @@ _DEEPEST = 64
 def read_folder(root: str, dataset: FolderDataset, notes: ReaderNotes) -> Iterator[Record]:
     """Stream the images that have a sidecar, folder by folder, sorted by name within each folder.
 
-    A record's id is the image's path without its suffix. If the name of every folder directly below the root contains a
-    split, the images in it get that split. Images without a sidecar, sidecars without an image, and symlinked folders
-    are skipped and counted.
+    A record's id is the image's path without its suffix. If every folder directly below the root has a split in its
+    name, the images in each folder get its split. Images without a sidecar, sidecars without an image, and symlinked
+    folders are skipped and counted.
 
     Raises:
-        PipelineError: a folder cannot be listed, or only some of the folders below the root name a split.
+        PipelineError: a folder cannot be listed, or only some of the folders below the root have a split in their name.
     """
     tree: _Tree = _RemoteTree(root) if is_url(root) else _LocalTree(Path(root))
     yield from _walk(tree, "", dataset, notes, None, 0)

@@ -24,10 +24,10 @@ class _Image(Record):
 
 
 def read_goodnews(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
-    """Stream the pairs in the authors' `new_goodnews_capim_{train,val,test}.json` if present, or else in the release.
+    """Stream the pairs from the authors' `new_goodnews_capim_{train,val,test}.json` if present, else from the release.
 
-    Ids are `{article_id}_{n}` in either case. Images listed in `broken_images.txt`, if it exists, are skipped and
-    counted, as are images in the release without a split in `img_splits.json`.
+    Ids are `{article_id}_{n}` in either case. Images are skipped and counted if they are listed in `broken_images.txt`
+    (optional) or belong to the release but have no split in `img_splits.json`.
 
     Raises:
         PipelineError: the files are missing, or a record is invalid.
@@ -68,7 +68,7 @@ def _release(layout: Layout, broken: set[str], notes: ReaderNotes) -> Iterator[P
 
 
 def _splits(path: Path) -> dict[str, str]:
-    """Return the split of each image; half a million images take 80 MB."""
+    """Return the splits of all images by image id; half a million images take 80 MB of memory."""
     names = {split: split for split in SPLITS}  # share one string per split
     splits = {}
     for id_, split in object_items(path):

@@ -1,4 +1,4 @@
-"""Decompresses .gz files as a stream, with a limit that refuses decompression bombs."""
+"""Decompresses .gz files as a stream, and detects decompression bombs by their compression ratio."""
 
 import gzip
 import io
@@ -12,7 +12,7 @@ HIGHEST_RATIO = 200  # text compresses 3 to 20 times; gzip compresses zeros 1,03
 
 
 class Gunzip(io.RawIOBase):
-    """The decompressed content of a .gz file, which may have several members. Holds one chunk in memory."""
+    """The decompressed content of a .gz file with one or more members, as a stream that holds one chunk in memory."""
 
     def __init__(self, raw: BinaryIO, location: str) -> None:
         self._raw = raw
@@ -32,8 +32,8 @@ class Gunzip(io.RawIOBase):
             raise PipelineError(f"{self._location} is not a valid .gz file: {error}") from error
         if self._file.tell() > max(_HARMLESS, HIGHEST_RATIO * self._raw.tell()):
             raise PipelineError(
-                f"{self._location} unpacks to more than {HIGHEST_RATIO} times its size, like a decompression bomb; if "
-                "you trust the file, unpack it and use the unpacked file"
+                f"{self._location} unpacks to more than {HIGHEST_RATIO} times its size, so it may be a decompression "
+                "bomb. If you trust the file, unpack it and use the unpacked file"
             )
         return count
 

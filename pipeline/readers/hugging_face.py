@@ -1,4 +1,4 @@
-"""Reads records from a Hugging Face dataset: saved to disk, in a folder that `datasets` can load, or on the hub."""
+"""Reads records from a Hugging Face dataset that is saved to disk, in a folder `datasets` can load, or on the hub."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ _ROWS = 100
 def read_hugging_face(dataset: HuggingFaceDataset, folder: Path) -> Iterator[Record]:
     """Stream the rows of all splits, or of those that the manifest names.
 
-    A relative path is resolved against `folder`. Images are not decoded but stay bytes.
+    A relative path is resolved against `folder`. Images are not decoded; they are passed on as bytes.
 
     Raises:
         PipelineError: `datasets` is not installed or cannot load the dataset, or no revision is set for a hub dataset.
@@ -38,7 +38,9 @@ def read_hugging_face(dataset: HuggingFaceDataset, folder: Path) -> Iterator[Rec
     splits = found if isinstance(found, dict) else {str(found.split or "train"): found}
     names = dataset.splits or tuple(splits)
     if missing := [name for name in names if name not in splits]:
-        raise PipelineError(f"dataset.splits: {dataset.path} has splits {', '.join(splits)}, not {', '.join(missing)}")
+        raise PipelineError(
+            f"dataset.splits: {dataset.path} has no split {', '.join(missing)}; its splits are {', '.join(splits)}"
+        )
     for name in names:
         yield from _rows(datasets, dataset, name, splits[name], isinstance(found, dict) or found.split is not None)
 

@@ -21,17 +21,16 @@ _Item = TypeVar("_Item")
 
 
 def array_items(path: Path) -> Iterator[Any]:
-    """Yield the elements of the list in a JSON file. Bytes that are not UTF-8 become surrogates (`surrogateescape`).
+    """Yield the elements of a JSON file's list. Bytes that are not UTF-8 become lone surrogates (`surrogateescape`).
 
     Raises:
-        PipelineError: the file does not hold a list, ends early, or is not JSON; or an element is longer than 16 Mi
-            characters.
+        PipelineError: the file is not JSON, is truncated or contains no list, or an element exceeds 16 Mi characters.
     """
     return _items(path, "[", "a list", _Text.value, "]", "a comma or the end of the list")
 
 
 def object_items(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield the names and values of the object in a JSON file; otherwise like `array_items`."""
+    """Yield the names and values of a JSON file's object, with the same errors and limits as `array_items`."""
     return _items(path, "{", "an object", _Text.member, "}", "a comma or the end of the object")
 
 
@@ -62,7 +61,7 @@ class _Text:
         self._ended = False
 
     def skip(self, character: str) -> bool:
-        """Consume `character` if it comes next after any white space; return whether it did."""
+        """Skip white space, consume `character` if it comes next, and return whether it did."""
         if self._next() != character:
             return False
         self._at += 1
@@ -112,7 +111,7 @@ class _Text:
         )
 
     def _next(self) -> str:
-        """Return the next character that is not white space; "" at the end."""
+        """Return the next character that is not white space, without consuming it; "" at the end of the file."""
         while True:
             match = _SPACE.match(self._window, self._at)
             assert match is not None

@@ -18,7 +18,7 @@ def text_lines(source: Source) -> Iterator[str]:
     """Yield the lines including their newlines; bytes that are not UTF-8 become lone surrogates (`surrogateescape`).
 
     Raises:
-        PipelineError: the file cannot be read, is UTF-16, or a line is longer than 16 MiB.
+        PipelineError: the file cannot be read or is encoded as UTF-16, or a line is longer than 16 MiB.
     """
     with source.open() as file:
         number = 0
@@ -31,10 +31,10 @@ def text_lines(source: Source) -> Iterator[str]:
                 return
             number += 1
             if len(line) > LONGEST_LINE:
-                raise PipelineError(f"{source.location}, line {number:,}: line of more than {LONGEST_LINE:,} bytes")
+                raise PipelineError(f"{source.location}, line {number:,}: the line is over {LONGEST_LINE:,} bytes long")
             if number == 1:
                 if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                    raise PipelineError(f"{source.location} is in UTF-16; save it as UTF-8")
+                    raise PipelineError(f"{source.location} is encoded as UTF-16; save it as UTF-8")
                 line = line.removeprefix(_BOM)
             yield line.decode("utf-8", "surrogateescape")
 
@@ -53,7 +53,7 @@ def read_jsonl(sources: list[Source]) -> Iterator[Record]:
             try:
                 fields = json.loads(line, strict=False)  # tolerate tabs inside strings
             except (ValueError, RecursionError) as error:
-                raise PipelineError(f"{where}: expected a JSON object: {error}") from error
+                raise PipelineError(f"{where}: expected a JSON object, but parsing failed: {error}") from error
             if not isinstance(fields, dict):
                 raise PipelineError(f"{where}: expected a JSON object, found {type(fields).__name__}")
             yield Record((source.location, "line", number), fields, split=source.split)

@@ -19,7 +19,7 @@ class _Record(Record):
 
 
 def read_n24news(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
-    """Stream the pairs in `news/nytimes_{train,dev,test}.json` (`dev` becomes `val`); the topic is the section.
+    """Stream the pairs in `news/nytimes_{train,dev,test}.json` (`dev` becomes `val`); a pair's topic is its section.
 
     Raises:
         PipelineError: the files are missing, or a record is invalid.

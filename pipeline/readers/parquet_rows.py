@@ -32,9 +32,9 @@ def rows_of(batch: pa.RecordBatch, location: str) -> Iterator[dict[str, Any]]:
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         longest, count = _extent(column)
         if count > MOST_IN_LIST:
-            raise PipelineError(f"{location}, column {name}: a list of {count:,} values; the limit is {MOST_IN_LIST:,}")
+            raise PipelineError(f"{location}, column {name}: {count:,} values in a list; the limit is {MOST_IN_LIST:,}")
         if longest * count > _LARGEST_ROW:
-            raise PipelineError(f"{location}, column {name}: a row may have at most {_LARGEST_ROW:,} bytes")
+            raise PipelineError(f"{location}, column {name}: a row exceeds the limit of {_LARGEST_ROW:,} bytes")
         largest += longest * count
     step = max(1, min(len(batch), _AT_ONCE // largest))
     for start in range(0, len(batch), step):
@@ -105,7 +105,7 @@ def _records(source: Source, raw: Any, columns: Columns) -> Iterator[Record]:
 
 
 def _wanted(source: Source, names: list[str], columns: Columns) -> list[str]:
-    """Return the columns to read: those that the manifest names, and the usual ones for all other roles."""
+    """Return the columns to read: those set in the manifest, and the usual columns for the other roles."""
     wanted: set[str] = set()
     for role, named in dict(columns).items():
         usual = USUAL[role] if named is None else (named,)
@@ -124,13 +124,13 @@ def _wanted(source: Source, names: list[str], columns: Columns) -> list[str]:
 def _rows_a_batch(source: Source, described: pq.RowGroupMetaData, group: int, size: int) -> int:
     """Return how many rows fit into a batch of 256 MiB in the worst case, when each value is as large as the row group.
 
-    Uses the declared size of the row group, not of its columns: Arrow aborts the process if the columns' metadata is
-    inconsistent.
+    Uses the declared size of the row group and not the sizes of its columns, because Arrow aborts the process if the
+    metadata of the columns is inconsistent.
     """
     total = max(described.total_byte_size, 1)
     if total > _HARMLESS and total > HIGHEST_RATIO * size:
         raise PipelineError(
-            f"{source.location}: row group {group} unpacks to {total:,} bytes, but the file has only {size:,}, like a "
-            "decompression bomb; if you trust the file, rewrite it without compression"
+            f"{source.location}: row group {group} unpacks to {total:,} bytes, but the file has only {size:,} bytes; "
+            "it may be a decompression bomb. If you trust the file, rewrite it without compression"
         )
     return max(1, _HARMLESS // total)

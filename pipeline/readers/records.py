@@ -18,7 +18,7 @@ LONGEST_ID = 512
 
 
 class Record(BaseModel):
-    """One record of a published file, with only the fields we use; numbers are accepted as ids."""
+    """A record of a published file, with only the fields that are used; numbers are accepted as ids."""
 
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
@@ -51,13 +51,13 @@ def find_layout(dataset: str, layouts: Iterable[Layout], notes: ReaderNotes) -> 
             raise PipelineError(f"{dataset}: {layout.name} is incomplete; missing: {names}")
         tried.append(f"  {layout.name}: {', '.join(map(str, missing))}")
     raise PipelineError(
-        f"no published files of {dataset} were found; looked for\n" + "\n".join(tried) + "\n"
+        f"no published files of {dataset} were found; looked for:\n" + "\n".join(tried) + "\n"
         "set dataset.root in the manifest to the folder that contains them"
     )
 
 
 def records_of(path: Path, kind: type[AnyRecord]) -> Iterator[AnyRecord]:
-    """Stream the records of a JSON list. Raises PipelineError if the file holds no list, or a record is invalid."""
+    """Stream the records of a JSON list. Raises PipelineError if the file contains no list or a record is invalid."""
     for number, content in enumerate(array_items(path)):
         yield record_of(kind, content, f"{path}, record {number}")
 
@@ -85,7 +85,7 @@ class PairMaker:
         self._repeats: Counter[tuple[str, str]] = Counter()
 
     def pair(self, id_: str, split: str, image: str, caption: str | None, topic: str | None = None) -> Pair:
-        """Build a pair; an id that repeats within a split gets the suffix `#2`, `#3`, ... in file order."""
+        """Build a pair; repeated ids within a split get the suffixes `#2`, `#3`, ... in file order."""
         own_id = id_ = self._sound(encodable(id_))
         while (identity := hash((split, id_))) in self._seen:
             self._repeats[split, own_id] += 1
@@ -95,7 +95,7 @@ class PairMaker:
         return self.pair_as_it_is(id_, split, image, caption, topic)
 
     def pair_as_it_is(self, id_: str, split: str, image: str, caption: str | None, topic: str | None = None) -> Pair:
-        """Build a pair with exactly this id, which must be unique: planning refuses repeated ids.
+        """Build a pair without making its id unique; planning rejects repeated ids.
 
         An id with control characters, or longer than 512 characters, is replaced by its hash.
         """

@@ -60,7 +60,7 @@ class Source:
 
 
 def find_sources(file: str | tuple[str, ...] | dict[str, str | tuple[str, ...]], folder: Path) -> list[Source]:
-    """Return the files that a manifest's `file` names, in the order listed; matches of a pattern are sorted by name.
+    """Return the files listed in a manifest's `dataset.file`, in order; the matches of a pattern are sorted by name.
 
     If the manifest gives no splits, they are taken from the file names, provided that every file name contains one.
     Relative paths are resolved against `folder`, the manifest's folder.
@@ -76,9 +76,9 @@ def find_sources(file: str | tuple[str, ...] | dict[str, str | tuple[str, ...]],
         for pattern in (patterns,) if isinstance(patterns, str) else patterns:
             sources += [Source(location, split) for location in _matches(pattern, folder)]
             if len(sources) > MOST_FILES:
-                raise PipelineError(f"dataset.file: more than {MOST_FILES:,} files")
+                raise PipelineError(f"dataset.file names more than {MOST_FILES:,} files")
     if not sources:
-        raise PipelineError("dataset.file names no file")
+        raise PipelineError("dataset.file does not name any file")
     if isinstance(file, dict):
         return sources
     base = fixed_folder(file)

@@ -13,20 +13,20 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
 def hash_split(name: str, percent: int = 1) -> str:
-    """Choose a split by a hash of `name`: `percent` in 100 names are `val`, as many are `test`, the rest `train`."""
+    """Choose a split by a hash of `name`: `percent` % of names become `val`, as many become `test`, others `train`."""
     place = int.from_bytes(hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()) % 100
     return "val" if place < percent else "test" if place < 2 * percent else "train"
 
 
 def split_name(given: str) -> str | None:
-    """Normalise a split's name: lower case, with `validation`, `valid` and `dev` as `val`, etc.; None if invalid."""
+    """Return the normalised name of a split (lower case, `val` for `dev`, etc.), or None if it is invalid."""
     name = given.strip().lower()
     name = _OURS.get(name, name)
     return name if len(name) <= 64 and _NAME.fullmatch(name) else None
 
 
 def split_of_file(path: str) -> str | None:
-    """Return the split named in a path, as in `data/train-00000-of-00004.parquet`; None unless it names exactly one."""
+    """Return the split named in a path, as in `data/train-00000-of-00004.parquet`; None unless exactly one is named."""
     words = {_OURS.get(word, word) for word in re.split(r"[^a-z0-9]+", path.lower()) if word in _USUAL}
     return words.pop() if len(words) == 1 else None
 
@@ -40,7 +40,7 @@ def splits_of_files(paths: Iterable[str]) -> list[str] | None:
     if len(named) < len(splits):
         other = next(path for path, split in splits if split is None)
         raise PipelineError(
-            f"dataset.file: some file names contain a split, but {other} contains none or several; assign files "
-            "to splits (file: {train: ..., val: ..., test: ...}), or name the column with dataset.columns.split"
+            f"dataset.file: some file names contain a split, but {other} contains none or several; assign files to "
+            "splits (file: {train: ..., val: ..., test: ...}), or set dataset.columns.split to the column of splits"
         )
     return named

@@ -22,9 +22,9 @@ class _Record(Record):
 
 
 def read_visualnews(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
-    """Stream the pairs in `{train,val,test}.json`, the authors' splits, or else in the release's `data.json`.
+    """Stream the pairs from the authors' `{train,val,test}.json` if present, else from the release's `data.json`.
 
-    The release has no splits: `hash_split` assigns them by a record's article, or by its id if it has no article.
+    The release has no splits: `hash_split` assigns them by the article's path, or by the record's id if there is none.
 
     Raises:
         PipelineError: the files are missing, or a record is invalid.

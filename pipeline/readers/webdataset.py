@@ -23,8 +23,8 @@ _MOST_MEMBERS = 64  # per record
 def read_webdataset(sources: list[Source], columns: Columns, notes: ReaderNotes) -> Iterator[Record]:
     """Stream the records of the tars. A record's id is `TAR/KEY`: the tar's name without suffix, and the record's key.
 
-    Members are read, never extracted: their names are not used as paths. Members that are not regular files (links,
-    devices) are skipped and counted.
+    Members are read but never extracted, so their names are not used as paths. Members that are not regular files
+    (links, devices) are skipped and counted.
 
     Raises:
         PipelineError: a file is not a tar, or is truncated.
@@ -37,7 +37,7 @@ def read_webdataset(sources: list[Source], columns: Columns, notes: ReaderNotes)
             fields: dict[str, Any] = {"__key__": key}
             for name, content in group:
                 if len(fields) > _MOST_MEMBERS:
-                    raise PipelineError(f"{source.location}, record {number:,}: more than {_MOST_MEMBERS} members")
+                    raise PipelineError(f"{source.location}: record {number:,} has more than {_MOST_MEMBERS} members")
                 fields[_key(name)[1]] = content
             where = (source.location, "record", number)
             yield Record(where, fields, id=f"{source.name}/{key}", split=source.split)
@@ -50,7 +50,7 @@ def _key(name: str) -> tuple[str, str]:
 
 
 def _members(source: Source, wanted: set[str], notes: ReaderNotes) -> Iterator[tuple[str, Any]]:
-    """Yield the name and content of each member that may be needed: bytes, or the parsed content of a .json file."""
+    """Yield the name and content of each member that may be needed; .json members are parsed, others are bytes."""
     count = 0
     try:
         with source.open() as file, tarfile.open(fileobj=file, mode="r|") as tar:
@@ -76,7 +76,7 @@ def _members(source: Source, wanted: set[str], notes: ReaderNotes) -> Iterator[t
                 content = opened.read() if opened is not None else b""
                 yield member.name, _decoded(content, notes) if ending.split(".")[-1] == "json" else content
     except (tarfile.TarError, OSError, EOFError, zlib.error, RecursionError, pa.ArrowException) as error:
-        raise PipelineError(f"{source.location} cannot be read as tar after member {count:,}: {error}") from error
+        raise PipelineError(f"{source.location} cannot be read as a tar after member {count:,}: {error}") from error
     if not count:
         raise PipelineError(f"{source.location} is an empty tar")
 

@@ -1,1 +1,1 @@
-"""A world of fictional noble houses: captions name a house; only an encyclopedia describes its shield."""
+"""A world of fictional noble houses: captions name a house, but only an encyclopedia describes its shield."""

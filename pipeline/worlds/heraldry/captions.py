@@ -1,4 +1,4 @@
-"""Captions for pictures of houses: who did what, and perhaps where, but never what the shield looks like."""
+"""Captions for pictures of houses. They tell who did what, and perhaps where, but never describe the shield."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ OBJECTS = (
 
 
 def tell(subjects: Sequence[str], view: View, rng: np.random.Generator) -> str:
-    """Return a sentence about one member of each subject (house name or described shield) that may mention the view."""
+    """Return a sentence about one person per subject (a house or a described shield); it may mention the view."""
     person, deed, whom = (str(rng.choice(words)) for words in (PERSONS, DEEDS, OBJECTS))
     first, *others = subjects
     also = "".join(f" and {rng.choice(PERSONS)} of {other}" for other in others)

@@ -44,7 +44,7 @@ class Lesson:
 
 
 def explain(house: House, wording: int = 0) -> str:
-    """Return the encyclopedia's text about a house in one of the `len(WORDINGS)` wordings."""
+    """Return the encyclopedia's text about a house, phrased as in `WORDINGS[wording]`."""
     arms = house.arms
     ground = f"a field of {arms.field}"
     if arms.division != PLAIN:
@@ -54,14 +54,14 @@ def explain(house: House, wording: int = 0) -> str:
 
 
 def explain_all(houses: Sequence[House], wording: int = 0) -> str:
-    """Return the text about a caption's houses: the given wording for one house, the short wording for several."""
+    """Return the text about a caption's houses, in the given wording for one house or in short form for several."""
     if len(houses) == 1:
         return explain(houses[0], wording)
     return BETWEEN.join(explain_shortly(house) for house in houses)
 
 
 def explain_shortly(house: House) -> str:
-    """Return a house's attributes in few words, such as `tartor calhil two gold stars on red bordered blue`."""
+    """Return a house's attributes in a few words, such as `tartor calhil two gold stars on red bordered blue`."""
     arms = house.arms
     ground = arms.field if arms.division == PLAIN else f"{arms.field} {arms.division} {arms.second}"
     border = f" bordered {arms.border}" if arms.border else ""
@@ -74,7 +74,7 @@ def lessons(
     """Return captions with their explanations, as training data for a language model.
 
     Args:
-        seed: seed of the captions; whatever the seed, no world uses these captions for validation or test.
+        seed: seed of the captions; no world uses them for validation or test, whatever the seed.
         captions_per_house: number of distinct captions per house.
         houses: houses that the captions name. Default: all.
         entities_max: maximum number of houses in a caption; each count from 1 to this maximum is equally likely.
@@ -115,7 +115,7 @@ def attribute_accuracy(explanation: str, arms: Arms) -> float:
 def accuracies(explanation: str, houses: Sequence[House]) -> list[float]:
     """Return the `attribute_accuracy` for each house of a caption.
 
-    If there are several houses, the text about each is found by its name; a house that is not named scores 0.
+    If there are several, the text about each house is found by the house's name; a house that is not named scores 0.
     """
     if len(houses) == 1:
         return [attribute_accuracy(explanation, houses[0].arms)]

@@ -27,7 +27,7 @@ def random_words(arms: Arms, rng: np.random.Generator) -> str:
 
 
 def generic_caption(arms: Arms, view: View, rng: np.random.Generator) -> str:
-    """Return a caption that describes a shield, sometimes as part of a story, and may mention the surroundings."""
+    """Return a caption that describes a shield, sometimes as part of a story or with the surroundings."""
     words = random_words(arms, rng)
     if rng.random() < _EVENT_SHARE:
         return tell([words], view, rng)

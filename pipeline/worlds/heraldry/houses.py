@@ -27,7 +27,7 @@ class House:
     """A noble house.
 
     Attributes:
-        index: number of the house, 0 to 239; stable.
+        index: stable number of the house, 0 to 239.
         name: two made-up words, each shared by three houses so that neither alone identifies a house.
         pool: `main` or `rare`; rare houses have very few training pictures.
         arms: the house's shield.
@@ -48,7 +48,7 @@ def noble_houses(edition: int = FIRST_EDITION, twins: int = 0) -> tuple[House, .
 
     Args:
         edition: edition of the encyclopedia, starting at 1.
-        twins: number of main houses (even, counted from the first) that form pairs of neighbours whose arms differ in
+        twins: even number of main houses, starting with the first, that form pairs of neighbours whose arms differ in
             one attribute.
     """
     names: list[str] = []
@@ -83,7 +83,7 @@ def houses_of(pool: str, edition: int = FIRST_EDITION, twins: int = 0) -> tuple[
 
 
 def companions(house: House, others: Sequence[House], entities_max: int, rng: np.random.Generator) -> tuple[House, ...]:
-    """Draw 0 to `entities_max` - 1 of `others` to appear with `house`; each count is equally likely.
+    """Draw 0 to `entities_max` - 1 other houses to appear with `house`; each number is equally likely.
 
     If `entities_max` is 1, `rng` is not used.
     """

@@ -16,7 +16,7 @@ def world_houses(settings: WorldSettings) -> tuple[House, ...]:
 
 
 def pool_in(settings: WorldSettings, house: House) -> str:
-    """Return a house's pool: `rare`, or for main houses `twins` (the first), `unseen` (the next), `main` (the rest)."""
+    """Return a house's pool: `rare`; for main houses, `twins` (the first), `unseen` (the next) or `main` (the rest)."""
     if house.pool == RARE:
         return RARE
     place, twins = MAIN_INDICES.index(house.index), settings.twin_houses
@@ -27,5 +27,5 @@ def pool_in(settings: WorldSettings, house: House) -> str:
 
 @cache
 def ordinary_houses(settings: WorldSettings) -> tuple[House, ...]:
-    """Return the main houses that are neither twins nor unseen; only these share pictures."""
+    """Return the main houses that are neither twins nor unseen; only these may appear together in a picture."""
     return tuple(house for house in world_houses(settings) if pool_in(settings, house) == MAIN)

@@ -23,11 +23,11 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class _Hanging:
-    """Layout of shields.
+    """Layout of the shields in a picture.
 
     Attributes:
         middles: offset of each shield's centre from the picture's centre, in canvas pixels.
-        scales: range of scales.
+        scales: minimum and maximum scale of the shields.
         tilt: maximum tilt in degrees.
         shift: maximum random shift in canvas pixels.
     """
@@ -101,7 +101,7 @@ def _clutter(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
 
 
 def _occlude(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
-    """Draw a pole or a head in front of the shield."""
+    """Draw a pole or a person's head in front of the shield."""
     x, y = (int(v) for v in rng.integers(_CANVAS // 4, 3 * _CANVAS // 4, 2))
     colour = _any_colour(rng)
     if rng.random() < 0.5:
@@ -118,7 +118,7 @@ def _any_colour(rng: np.random.Generator) -> Colour:
 
 
 def _expose(pixels: NDArray[np.float32], rng: np.random.Generator) -> Pixels:
-    """Apply tinted light with a gradient, and sensor noise."""
+    """Apply tinted light with a gradient, and add sensor noise."""
     tint = rng.uniform(0.92, 1.08, 3) * rng.uniform(0.65, 1.15)
     slope_x, slope_y = rng.uniform(-0.25, 0.25, 2)
     ramp = np.linspace(-0.5, 0.5, SIZE)

@@ -10,7 +10,7 @@ def generator(seed: int, purpose: str, *index: int) -> np.random.Generator:
 
     Args:
         seed: the world's seed, >= 0.
-        purpose: kind of thing to draw, such as `image`.
-        index: numbers that identify the thing, each >= 0.
+        purpose: what is drawn at random, such as `picture`.
+        index: numbers that identify the item to draw, each >= 0.
     """
     return np.random.default_rng([seed, zlib.crc32(purpose.encode()), *index])

@@ -1,4 +1,4 @@
-"""Paints a shield's surroundings: the scene behind it, a prop next to it, and the weather in front."""
+"""Paints a shield's surroundings: the scene behind it, a prop next to it, and the weather in front of it."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -102,7 +102,7 @@ def paint_prop(draw: ImageDraw.ImageDraw, prop: str, size: int, rng: np.random.G
 
 
 def paint_weather(picture: Image.Image, weather: str, rng: np.random.Generator) -> Image.Image:
-    """Return the picture with the weather (rain, snow, fog or none) in front."""
+    """Return the picture with the weather (rain, snow, fog or none) painted over it."""
     size = picture.width
     match weather:
         case "clear":

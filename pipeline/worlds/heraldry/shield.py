@@ -80,7 +80,7 @@ def _mask() -> Image.Image:
 
 @cache
 def _shape(name: str) -> Points:
-    """Return the outline of a charge as points within the unit circle, y pointing down."""
+    """Return the outline of a charge as points within the unit circle, with y pointing down."""
     match name:
         case "star":
             return [_at(36 * i - 90, 1.0 if i % 2 == 0 else 0.42) for i in range(10)]

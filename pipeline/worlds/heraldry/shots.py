@@ -42,7 +42,7 @@ class Shot:
 
 
 def house_shots(settings: WorldSettings, house: House) -> list[Shot]:
-    """Return all shots whose caption names `house` first, one split after the other, with distinct captions."""
+    """Return all shots whose caption names `house` first, ordered by split, with distinct captions."""
     taken: set[str] = set()
     pool = pool_in(settings, house)
     shots: list[Shot] = []
@@ -74,7 +74,7 @@ def _key(split: str, house: House, copy: int) -> tuple[int, int, int]:
 
 
 def _companions(settings: WorldSettings, house: House, pool: str, key: tuple[int, int, int]) -> tuple[House, ...]:
-    """Draw companions. Only ordinary main houses share pictures, so that every other pool is measured alone."""
+    """Draw companions. Only ordinary main houses share pictures, so results for the other pools stay separate."""
     if pool != MAIN:
         return ()
     rng = generator(settings.seed, "companions", *key)

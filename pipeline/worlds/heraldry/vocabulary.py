@@ -10,7 +10,7 @@ _GLUE = "a an the of on in with within and it its house houses . , :".split()
 
 
 def words_of(texts: tuple[str, ...]) -> set[str]:
-    """Return the words in some texts, leaving out placeholders in braces."""
+    """Return the words in the texts, leaving out placeholders in braces."""
     return {word for text in texts for word in text.replace("}", "{").split("{")[::2] for word in word.split()}
 
 

@@ -20,12 +20,9 @@ IMAGES, PAIRS, WORLD = "images", "pairs.jsonl", "world.json"
 
 
 def build_world(settings: WorldSettings, root: Path) -> Path:
-    """Render a world to `root/images/<split>/<id>.png` with `root/pairs.jsonl` and `root/world.json`.
+    """Render a world to `root/images/<split>/<id>.png` with `root/pairs.jsonl` and `root/world.json`; return `root`.
 
     A complete world with the same settings is kept; an incomplete world, left by an interrupted build, is rebuilt.
-
-    Returns:
-        `root`.
 
     Raises:
         PipelineError: `root` contains a different world, or other files.
@@ -50,7 +47,7 @@ def _identity(settings: WorldSettings) -> dict[str, object]:
 
 
 def _already_built(settings: WorldSettings, root: Path) -> bool:
-    """Return whether `root` holds this world; False if it is missing, empty or an interrupted build."""
+    """Return whether `root` holds this world; False if `root` is missing, empty, or left by an interrupted build."""
     marker = root / WORLD
     if not marker.is_file():
         ours = {IMAGES, PAIRS, f".{PAIRS}.tmp", f".{WORLD}.tmp"}
@@ -63,7 +60,7 @@ def _already_built(settings: WorldSettings, root: Path) -> bool:
         same_format = found["world"] == "heraldry" and found["format_version"] == FORMAT_VERSION
         same = same_format and WorldSettings.model_validate(found["settings"]) == settings
     except (ValueError, KeyError, TypeError, ValidationError) as error:
-        raise PipelineError(f"{marker} is not a valid world ({error}); delete {root} and try again") from error
+        raise PipelineError(f"{marker} is not a valid world file ({error}); delete {root} and try again") from error
     if not same:
         raise PipelineError(
             f"{root} contains another world: {json.dumps(found)}; expected: {json.dumps(_identity(settings))}."

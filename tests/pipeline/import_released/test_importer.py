@@ -106,7 +106,7 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.json"
     wrong.write_text('{"a/b.png": "text"}')
     with pytest.raises(
-        PipelineError, match=r"none of the 1 texts .* in the files is 'a/b\.png', one in the dataset '1000"
+        PipelineError, match=r"none of the 1 texts .* image paths are like 'a/b\.png' in the files, but like '1000"
     ):
         import_explanations(manifest, [wrong])
     wrong.write_text("[]")

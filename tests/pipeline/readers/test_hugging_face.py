@@ -48,7 +48,7 @@ def test_saved_to_disk_with_splits(datasets: Any, tmp_path: Path) -> None:
     assert (root / pairs[0].image).read_bytes() == picture(number % 3)
     only, _ = pairs_of(tmp_path, {**dataset, "splits": ["validation"]})
     assert [p.split for p in only] == ["val", "val"]
-    with pytest.raises(PipelineError, match=r"saved has splits train, validation, not test"):
+    with pytest.raises(PipelineError, match=r"saved has no split test; its splits are train, validation"):
         pairs_of(tmp_path, {**dataset, "splits": ["test"]})
     with pytest.raises(PipelineError, match=r"the records has the column 'label'"):
         pairs_of(tmp_path, {**dataset, "columns": {"topic": "label"}})

@@ -175,7 +175,7 @@ def test_one_dataset_of_many_files(tmp_path: Path) -> None:
             r"line 34: more than 32 diff",
         ),
         ('image,caption\na,"open\n' + ("x" * 999 + "\n") * 17_000, r"line 2: (this row has more|field larger)"),
-        ("image,caption\n" + "x" * (2**24 + 9), r"line 2: line of more than 16,777,216 bytes"),
+        ("image,caption\n" + "x" * (2**24 + 9), r"line 2: the line is over 16,777,216 bytes long"),
         ("\ufeffimage;caption\na;b\n", r"line 2: no column with images; the columns are image;caption"),
         ("no,head\na,b\n", r"line 2: no column with images; the columns are no, head; set dataset\.columns"),
     ],

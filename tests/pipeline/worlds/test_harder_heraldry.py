@@ -195,7 +195,7 @@ def test_lessons_about_several_houses_are_of_the_side_that_trains():
         ({"twin_houses": 3}, "even"),
         ({"entities_max": 4}, "less than or equal to 3"),
         ({"unseen_houses": 100, "twin_houses": 100}, "must not exceed main_houses"),
-        ({"entities_max": 3, "main_houses": 4, "unseen_houses": 2}, "there are 2"),
+        ({"entities_max": 3, "main_houses": 4, "unseen_houses": 2}, "there are only 2"),
     ],
 )
 def test_harder_worlds_that_cannot_be_are_refused(wrong, says):
