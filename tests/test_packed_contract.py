@@ -47,7 +47,7 @@ def test_packed_rows_train_as_those_by_reference(
     every = list(range(len(reference)))
     one, rows = next(load_batches(reference, [every]))
     pack(job.output, tmp_path / "small", PackSettings(size=8))
-    with pytest.raises(ModelError, match=r"packed images of 8 pixels, but the model needs 16 x 16.*--size 16"):
+    with pytest.raises(ModelError, match=r"images packed at 8 pixels, but the model needs 16 x 16.*--size 16"):
         read(tmp_path / "small")
     shutil.rmtree(tmp_path / "images")
     packed = read(tmp_path / "packed")

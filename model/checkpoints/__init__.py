@@ -1,1 +1,1 @@
-"""Checkpoints, saved training states, and import of checkpoints from the authors' code (ETE)."""
+"""Checkpoints, saved training states, and the import of checkpoints made by the authors' code (ETE)."""

@@ -88,7 +88,7 @@ def load_trained_towers(run: Path) -> Towers:
 
 
 def load_entityclip(run: Path) -> tuple[EntityCLIP, Towers]:
-    """Load the whole trained model, for analysis or further training. Raises as `load_trained_towers` does."""
+    """Load the whole trained model, for analysis or more training. Raises ModelError as `load_trained_towers` does."""
     card = read_checkpoint_card(run)
     towers = load_towers(TowerSettings.model_validate(card["towers"]), load_weights=False)
     model = EntityCLIP(towers.clip, MethodSettings.model_validate(card["method"]))
@@ -117,7 +117,7 @@ def load_clip(folder: Path) -> Towers:
 
 
 def model_digest(towers: Towers) -> str:
-    """Return a SHA-256 of what determines embeddings: named weights, preprocessing, and the tokens of sample texts."""
+    """Return the SHA-256 of all that determines embeddings: named weights, preprocessing and tokens of sample texts."""
     clip: Any = towers.clip
     found = hashlib.sha256(json.dumps(dict(clip.visual.preprocess_cfg), sort_keys=True).encode())
     found.update(towers.tokenizer(["", "Queen Elizabeth II visits Ascot"]).numpy().tobytes())

@@ -1,4 +1,4 @@
-"""Imports `.pt` checkpoints of the paper's authors: renames parameters, stacks experts, and converts all to fp32."""
+"""Imports `.pt` checkpoints of the paper's authors: renames parameters, converts them to fp32, and stacks experts."""
 
 import pickle
 import zipfile
@@ -53,7 +53,7 @@ class Imported(NamedTuple):
     ignored: tuple[str, ...]
 
     def lines(self) -> list[str]:
-        """Return the lines of a summary for display."""
+        """Return a summary for display, line by line."""
         sizes, method = self.sizes, self.method
         counts = f"{method.image_experts}/{method.shared_experts}/{method.text_experts}"
         modules = ", ".join(parts(method)) or "none"
@@ -87,7 +87,7 @@ def import_checkpoint(
     Args:
         path: file with a state dict, fp16 or fp32, either bare or under the key "state_dict", "model" or
             "model_state_dict". Parameters have the authors' names, with or without the prefix "module.".
-        out: a folder without a checkpoint.
+        out: folder to write to; it must not contain a checkpoint.
         vision_heads, text_heads: number of attention heads, which cannot be inferred from shapes; None: width / 64, as
             in OpenAI's models.
         eot_id: id of the end-of-text token; None: the highest id in each text, as in OpenAI's models.
@@ -123,7 +123,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
         raise ModelError(f"no checkpoint at {path}") from None
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{path} is not a file of plain tensors (torch.load, weights_only): {reason}") from error
+        raise ModelError(f"{path} is not a file of plain tensors (torch.load, weights_only=True): {reason}") from error
     wrapper = next((key for key in _WRAPPERS if isinstance(content, Mapping) and key in content), None)
     if wrapper is not None:
         content = content[wrapper]
@@ -183,7 +183,7 @@ def _some(names: list[str]) -> str:
 def from_authors(name: str) -> tuple[str, int | None]:
     """Return our name for a parameter of the authors' model and, for experts, its index in our stack (else None).
 
-    A parameter that belongs to no expert, gate or head belongs to CLIP.
+    A parameter that belongs to no expert, gate or matching head is assumed to belong to CLIP.
     """
     for theirs, group in _EXPERTS.items():
         number, _, parameter = name.removeprefix(theirs).partition(".")
@@ -196,7 +196,7 @@ def from_authors(name: str) -> tuple[str, int | None]:
 
 
 def shapes_at_authors(state: dict[str, Tensor]) -> dict[str, torch.Size]:
-    """Return the parameter shapes that the authors' model has for our state dict, by the authors' names."""
+    """Return the shapes that our state dict's parameters have in the authors' model, by the authors' names."""
     prefixes = {group: theirs for theirs, group in _EXPERTS.items()}
     parameters = {ours: theirs for theirs, ours in _IN_AN_EXPERT.items()}
     shapes = {}
@@ -212,7 +212,7 @@ def shapes_at_authors(state: dict[str, Tensor]) -> dict[str, torch.Size]:
 
 
 def state_from_authors(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the authors' parameters to ours, and stack each group's experts, whose numbers must have no gaps."""
+    """Rename the authors' parameters to ours, and stack each group's experts, which must be numbered without gaps."""
     renamed: dict[str, Tensor] = {}
     stacks: dict[str, dict[int, Tensor]] = {}
     for name, tensor in state.items():

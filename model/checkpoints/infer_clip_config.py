@@ -1,4 +1,4 @@
-"""Configuration of an OpenAI-style CLIP, inferred from the shapes of its parameters."""
+"""Configuration of an OpenAI-style CLIP model, inferred from the shapes of its parameters."""
 
 import math
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ def sizes_of(
 ) -> Sizes:
     """Infer sizes from a state dict with OpenAI's parameter names.
 
-    None stands for the value in OpenAI's models: width / 64 heads; the highest token id in a text marks its end.
+    None selects the rule of OpenAI's models: width / 64 heads, and the highest token id in a text marks its end.
 
     Raises ModelError for a ResNet, a missing parameter, a number of heads that does not divide the width, and an
     end-of-text id outside the vocabulary.

@@ -61,14 +61,14 @@ class TrainState(NamedTuple):
             model.load_state_dict(self.model)
             _load_optimizer(self.optimizer, model, optimizer)
         except (RuntimeError, KeyError) as error:
-            raise ModelError(f"the state in {self.folder} does not fit the model of these settings: {error}") from error
+            raise ModelError(f"the state in {self.folder} does not fit the configured model: {error}") from error
         restore_random_state(self.random_tensors, self.random, device)
 
 
 def save_state(
     run: Path, at: Position, record: dict[str, Any], model: nn.Module, optimizer: Optimizer, device: torch.device
 ) -> Path:
-    """Write a training state atomically; return its folder. `record` has TrainState's failures, rows and origin."""
+    """Write a training state atomically; return its folder. `record`: TrainState's `failures`, `rows` and `origin`."""
     target = run / STATE / f"step-{at.step:08d}"
     with folder_written_whole(target) as folder:
         save_tensors(model.state_dict(), folder / MODEL)
@@ -109,7 +109,7 @@ def set_aside(run: Path, step: int) -> Path | None:
 def newest_state(run: Path) -> TrainState | None:
     """Load the latest saved state of a run, or return None if there is none.
 
-    Raises ModelError if that state is damaged or in another format; users decide whether to use an earlier state.
+    Raises ModelError if that state is damaged or in another format; whether to use an earlier state is up to the user.
     """
     folders = _folders(run)
     if not folders:

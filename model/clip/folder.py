@@ -38,7 +38,7 @@ class TowersFolder(NamedTuple):
     tokenizer: Any
 
     def write(self, folder: Path) -> None:
-        """Write configuration and tokenizer into an existing folder (not OpenAI's tokenizer, which open_clip contains).
+        """Write configuration and tokenizer into an existing folder, but not OpenAI's tokenizer (part of open_clip).
 
         Raises ModelError for a tokenizer that open_clip cannot load from a folder.
         """

@@ -1,7 +1,7 @@
 """The only import of open_clip; use `from model.clip.open_clip_import import open_clip`.
 
 A plain `import open_clip` takes 9 s on a slow core, 5 s more than torch alone, in each process and each worker. Part
-of that time goes to two things that this package never uses and that are therefore skipped:
+of that time goes to two imports that are skipped here, since open_clip does not need them at this point:
 
 - timm and transformers, which open_clip can do without. Only towers that `model.clip.towers` rejects need them.
 - torch's compiler, which torchvision.ops imports for one function. It is imported later, when that function

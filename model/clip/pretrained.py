@@ -20,7 +20,7 @@ _OTHER_TOWERS = (("timm", "vision_cfg", "timm_model_name"), ("transformers", "te
 
 
 def check_names(settings: TowerSettings) -> None:
-    """Raise ModelError for unknown names or tags, timm or transformers towers, and weights for another activation.
+    """Raise ModelError for an unknown name or tag, timm or transformers towers, and weights with the wrong activation.
 
     OpenAI's weights were trained with QuickGELU; in a GELU model every output would be wrong, yet open_clip
     only warns. The activation of a `local-dir:` folder is not checked: its own configuration specifies it.

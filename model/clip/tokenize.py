@@ -20,9 +20,9 @@ class TextReader:
         self._pool = text_pool(clip)
 
     def __call__(self, texts: list[str], what: str) -> tuple[Tensor, int]:
-        """Return token ids (N, context_length) int32 of N texts, and how many were truncated (these also end in EOT).
+        """Return token ids (N, context_length) int32 and the number of truncated texts; these, too, end in EOT.
 
-        Texts are tokenised to context_length + 1 tokens; a text whose EOT is the last of these is truncated.
+        Each text is first tokenised to context_length + 1 tokens; if EOT is the last of them, the text is truncated.
 
         Raises ModelError if EOT is not where the text tower looks for it, or a token is outside the text tower's
         vocabulary; `what` names the texts in the message.
@@ -41,7 +41,7 @@ class TextReader:
         expected = token[:1] if pool_type == "argmax" else torch.tensor([eos_id])
         if not torch.equal(token, expected.expand_as(token)):
             raise ModelError(
-                f"{what}: the text tower (pool_type {pool_type!r}) does not find the end-of-text token of every text; "
+                f"{what}: the text tower (pool_type {pool_type!r}) does not find the end-of-text token in every text; "
                 "the tokenizer does not belong to this model"
             )
         truncated = eot == self.context_length
@@ -52,5 +52,5 @@ class TextReader:
         return ids, int(truncated.sum())
 
     def end_position(self, tokens: Tensor) -> Tensor:
-        """Return the position (N,) of the token that the text tower pools."""
+        """Return the position (N,) of the token that the text tower's pooling selects."""
         return end_position(self._pool, tokens)

@@ -1,12 +1,12 @@
 """Step 1 of the method: token features of open_clip models.
 
-open_clip's `encode_image` and `encode_text` return one token; the experts need every token, in the joint embedding:
+open_clip's `encode_image` and `encode_text` return one token; experts need every token, in the joint embedding space:
 
 - Vision Transformer and text transformer: the tower's last LayerNorm and projection, applied to every token.
 - ModifiedResNet: its attention pool, applied to the last feature map with every token as a query. The pool's tokens
   are the map's mean, followed by its H*W positions; `encode_image` returns the output for the mean.
 
-These functions use open_clip's public attributes, so its models are loaded, trained and saved unchanged.
+These functions use open_clip's public attributes, so its models can be loaded, trained and saved without modification.
 """
 
 import logging
@@ -25,7 +25,7 @@ from model.settings.schema import TowerSettings
 
 
 class Towers(NamedTuple):
-    """A CLIP with its image transform and tokenizer."""
+    """A CLIP model with its image transform and tokenizer."""
 
     clip: nn.Module
     transform: Callable[[Any], Tensor]  # PIL image -> (3, H, W), for inference: no augmentation
@@ -80,12 +80,12 @@ class TokenFeatures(NamedTuple):
 
 
 def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers:
-    """Load a CLIP, its inference transform and its tokenizer.
+    """Load a CLIP model, its inference transform and its tokenizer.
 
     Without `load_weights`, parameters are random, for callers that load a checkpoint next.
 
     Raises ModelError for a name, tag or class that open_clip or this package does not support, and for weights trained
-    with another activation than the model's (every output would be wrong, but open_clip only warns).
+    with a different activation than the model's (every output would be wrong, but open_clip only warns).
     """
     check_names(settings)
     if load_weights:
@@ -106,7 +106,7 @@ def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers
 
 
 def check_towers(clip: nn.Module) -> None:
-    """Raise ModelError, which names the supported models, if this package cannot compute the CLIP's token features."""
+    """Raise ModelError, naming the supported models, if this package cannot compute the model's token features."""
     kind = type(clip).__name__
     if type(clip) not in (open_clip.CLIP, open_clip.CustomTextCLIP):
         raise ModelError(f"model class {kind} is not supported; {SUPPORTED}")
@@ -116,7 +116,7 @@ def check_towers(clip: nn.Module) -> None:
         raise ModelError(f"{kind} with image tower {type(visual).__name__} is not supported; {SUPPORTED}")
     if not _is_resnet(visual) and (visual.attn_pool is not None or visual.pool_type != "tok"):
         pooling = "attention" if visual.attn_pool is not None else repr(visual.pool_type)
-        raise ModelError(f"an image tower with pooling by {pooling} is not supported; {SUPPORTED}")
+        raise ModelError(f"an image tower with {pooling} pooling is not supported; {SUPPORTED}")
     if text is not clip and type(text) is not open_clip.transformer.TextTransformer:
         raise ModelError(f"{kind} with text tower {type(text).__name__} is not supported; {SUPPORTED}")
     if getattr(text, "cls_emb", None) is not None or getattr(text, "use_pad_mask", False):
@@ -124,13 +124,13 @@ def check_towers(clip: nn.Module) -> None:
     if text_pool(clip)[0] not in ("argmax", "eos"):
         raise ModelError(f"a text tower with pool_type {text_pool(clip)[0]!r} is not supported; {SUPPORTED}")
     if clip.logit_bias is not None:
-        raise ModelError("a model with a logit bias is not supported: this method uses a softmax, not a sigmoid loss")
+        raise ModelError("a model with a logit bias is not supported: this method's loss is a softmax, not a sigmoid")
 
 
 def image_tokens(clip: nn.Module, images: Tensor) -> Tensor:
     """Return V (B, Lv, D) of images (B, 3, H, W); V[:, 0] equals `clip.encode_image(images)`.
 
-    Lv is 1 + H*W / patch^2 for a Vision Transformer, 1 + H*W / 32^2 for a ResNet.
+    Lv is 1 + H*W / patch^2 for a Vision Transformer, and 1 + H*W / 32^2 for a ResNet.
     """
     visual: Any = clip.visual
     if _is_resnet(visual):
@@ -163,7 +163,7 @@ def text_tokens(clip: nn.Module, tokens: Tensor) -> Tensor:
 
 
 def eot_position(clip: nn.Module, tokens: Tensor) -> Tensor:
-    """Return the position (B,) of the token that the text tower pools."""
+    """Return the position (B,) of the token that the text tower's pooling selects."""
     return end_position(text_pool(clip), tokens)
 
 
@@ -174,7 +174,7 @@ def end_position(pool: tuple[str, int], tokens: Tensor) -> Tensor:
 
 
 def is_causal(clip: nn.Module) -> bool:
-    """Return whether text attention is causal; if so, trimming padding changes no token feature."""
+    """Return whether text attention is causal; if so, trimming padding does not change any token's features."""
     return getattr(text_tower(clip), "attn_mask", None) is not None
 
 
@@ -184,7 +184,7 @@ def at_position(features: Tensor, position: Tensor) -> Tensor:
 
 
 def embed_width(clip: nn.Module) -> int:
-    """Return D, the width of the joint embedding."""
+    """Return D, the width of the joint embedding space."""
     visual: Any = clip.visual
     return int(visual.output_dim)
 
@@ -214,7 +214,7 @@ def _is_resnet(visual: nn.Module) -> bool:
 
 
 def _pooled_for_every_token(pool: Any, feature_map: Tensor) -> Tensor:
-    """Apply open_clip's AttentionPool2d with every token as a query, mean first: (B, C, H, W) -> (B, 1 + H*W, D)."""
+    """Apply open_clip's AttentionPool2d with each token as a query, the mean first: (B, C, H, W) -> (B, 1 + H*W, D)."""
     x = feature_map.flatten(2).transpose(1, 2)
     x = torch.cat([x.mean(dim=1, keepdim=True), x], dim=1)
     x = x + pool.positional_embedding.to(x.dtype)

@@ -1,6 +1,6 @@
 """Batch order: in training it depends only on the data, batch size and seed; in evaluation it is fixed.
 
-To resume a run, the number of batches drawn is enough. With several processes, each takes a part of every batch.
+A run can be resumed from just the number of batches drawn. With several processes, each takes part of every batch.
 """
 
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ from model.rng import seeded
 
 
 class RandomBatchSampler(Sampler[list[int]]):
-    """Endless batches of row numbers in random order.
+    """An endless sequence of batches of row numbers, in random order.
 
-    Each epoch has its own seeded permutation; its last batch is dropped if incomplete.
+    Each epoch has its own seeded permutation; an incomplete last batch is dropped.
 
     If rows come in blocks that should be read only once (row groups with packed images), the blocks are permuted and
     grouped into windows, and rows are permuted within each window.
@@ -79,7 +79,7 @@ class RandomBatchSampler(Sampler[list[int]]):
 
 
 def sequential_batches(count: int, batch_size: int, blocks: np.ndarray | None = None) -> BatchSampler:
-    """Return batches that cover rows 0 to count - 1 once, ordered by block and row number; the last may be smaller.
+    """Return batches that cover rows 0 to count - 1 once, by block and row number; the last batch may be smaller.
 
     `blocks` is as in RandomBatchSampler.
     """

@@ -1,7 +1,7 @@
-"""A split as a torch Dataset, which loads rows of the shards as tokens and pixels.
+"""A torch Dataset of one split, which loads rows of the shards as tokens and pixels.
 
-Texts are read from a memory-mapped file and tokenised, and images decoded, in the worker processes of
-`model.data.loader`. A row whose image cannot be used is skipped and reported.
+The worker processes of `model.data.loader` read texts from a memory-mapped file, tokenise them, and decode images. A
+row whose image cannot be used is skipped and reported.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +28,7 @@ WINDOW = 8192  # packed rows shuffled together; two windows are held in memory, 
 
 
 class Truncation(NamedTuple):
-    """Shares of the texts that exceed the context length."""
+    """Shares of captions and of explanations that exceed the context length."""
 
     captions: float  # share
     explanations: float | None  # share; None if explanations are not counted
@@ -36,19 +36,19 @@ class Truncation(NamedTuple):
 
 
 class TripleDataset(Dataset[LoadedRows]):
-    """The rows of a split, which are loaded by row number, many at a time, and their metadata.
+    """The rows of a split and their metadata; rows are loaded by row number, many at a time.
 
-    Every process loads a row identically. Worker processes receive only what they need for loading, which does not
-    grow with the split.
+    Every process loads a row identically. Worker processes receive only what they need for loading, so what
+    is sent to them does not grow with the split.
 
     Attributes:
         ids, topics: id and topic of each row, read from disk on access.
         image_group, caption_group, key_group: (N,) int64; rows with the same image, caption or key share a number.
         anchors: explanation anchors (N, D), set by training if the method uses them.
-        failures: why images could not be used, by row id, for the rows loaded so far.
+        failures: reasons why images could not be used, by row id, for the rows loaded so far.
         cache: the loaded rows, if `model.data.loader.cache_samples` has cached them.
         reads_explanations: whether explanation tokens are loaded.
-        is_packed: whether the shards contain the images, which are best read in the order of their row groups.
+        is_packed: whether shards contain images; if so, rows are best read in the order of their row groups.
         trim: whether a batch's token ids are cut to the length of its longest text.
         workers: number of processes that load batches; 0: this process loads them.
     """
@@ -73,8 +73,8 @@ class TripleDataset(Dataset[LoadedRows]):
             count_explanations: count truncated explanations even if they are not loaded.
             max_bad_images: maximum share of rows with an unusable image, rounded up to whole rows.
 
-        Raises ModelError for a missing image root, images packed smaller than the model's input, and a tokenizer that
-        does not match the towers.
+        Raises ModelError for a missing image root, images packed at a smaller size than the model's input, and a
+        tokenizer that does not match the towers.
         """
         self._rows = rows.triples
         self.reads_explanations = explanations
@@ -104,7 +104,7 @@ class TripleDataset(Dataset[LoadedRows]):
         return len(self._rows)
 
     def __getitem__(self, row: int) -> LoadedRows:
-        """Load one row; the result has no rows and one failure if its image is unusable."""
+        """Load one row; if its image is unusable, the result has no rows and one failure."""
         return self.__getitems__([row])
 
     def __getitems__(self, rows: Sequence[int | PackedRow]) -> LoadedRows:
@@ -126,7 +126,7 @@ class TripleDataset(Dataset[LoadedRows]):
     def training_sampler(self, batch_size: int, seed: int) -> RandomBatchSampler:
         """Return a random-order sampler for training. Raises ModelError if the rows do not fill a batch.
 
-        Packed images are read by whole row groups, once per epoch, so their rows are shuffled within windows of WINDOW
+        Packed images are read in whole row groups, once per epoch, so their rows are shuffled within windows of WINDOW
         rows. If images are not packed, the order does not depend on the shards.
         """
         return RandomBatchSampler(len(self), batch_size, seed, self._blocks(), WINDOW)
@@ -136,7 +136,7 @@ class TripleDataset(Dataset[LoadedRows]):
         return sequential_batches(len(self), batch_size, self._blocks())
 
     def read_ahead(self) -> Callable[[list[int]], list[int | PackedRow]]:
-        """Return a function that replaces numbers of rows with packed images by PackedRows; it caches two windows."""
+        """Return a function that turns row numbers into PackedRows where images are packed; it caches two windows."""
         images, location = self._rows.images.keeping(2 * WINDOW), self._rows.location
         packed = self._rows.row_index["packed"]
         return lambda rows: [PackedRow(row, images.read(*location(row))) if packed[row] else row for row in rows]
@@ -151,7 +151,7 @@ class TripleDataset(Dataset[LoadedRows]):
         return self._tokens("explanation", rows)[0].long()
 
     def summary(self) -> str:
-        """Return a one-line summary of pairs, truncated texts and unusable images."""
+        """Return one line with the number of pairs, shares of truncated texts, and number of unusable images."""
         cut = f"{100 * self.truncation.captions:.1f} % of captions"
         if self.truncation.explanations is not None:
             cut += f" and {100 * self.truncation.explanations:.1f} % of explanations"
@@ -184,8 +184,8 @@ class TripleDataset(Dataset[LoadedRows]):
         height, width = self.image_size
         if self.source.packed_at is not None and self.source.packed_at < min(height, width):
             raise ModelError(
-                f"split {self.source.split} has packed images of {self.source.packed_at} pixels, but the model needs "
-                f"{height} x {width}; pack it again with --size {max(height, width)} or more"
+                f"split {self.source.split} has images packed at {self.source.packed_at} pixels, but the model needs "
+                f"{height} x {width}; pack the split again with --size {max(height, width)} or more"
             )
 
     def _count_truncated(self, explanations: bool) -> Truncation:

@@ -64,7 +64,7 @@ class BadImages(dict[str, str]):
         if len(self) > self._allowed:
             raise ModelError(
                 f"{len(self)} of {self._rows} images cannot be used, more than data.max_bad_images={self._limit:g} "
-                f"allows. The last one is that of row {row_id!r}: {why}. Check data.image_root and that no image is "
+                f"allows. The latest is the image of row {row_id!r}: {why}. Check data.image_root and that no image is "
                 "missing, or raise data.max_bad_images"
             )
 

@@ -60,7 +60,7 @@ def load_batches(
     Each batch is on `device` (copied through pinned memory for a GPU) and comes with its row numbers; rows without a
     usable image are left out.
 
-    Raises ModelError if more images have failed than allowed, and as `load_chunks` does.
+    Raises ModelError if more images have failed than allowed, and in the cases listed for `load_chunks`.
     """
     batches = iter(batch_sampler)
     first = next(batches, None)
@@ -115,12 +115,12 @@ def load_chunks(
                 raise
             raise ModelError(
                 f"a data loading worker died ({error}). If memory or shared memory (/dev/shm in a container) is short, "
-                "reduce data.workers; with 0, the training process loads the data itself"
+                "reduce data.workers; if it is 0, the training process loads the data itself"
             ) from error
 
 
 def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], depth: int) -> Iterator[Result]:
-    """Yield `function(item)` for each item in order, computed by one thread up to `depth` items ahead.
+    """Yield `function(item)` for each item in order, computed by a thread that runs up to `depth` items ahead.
 
     Exceptions of `function` propagate.
     """
@@ -138,7 +138,7 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], depth: 
 
 
 def _as_loaded(rows: Any) -> Any:
-    """Return the rows as they are: the dataset already loads the rows of a chunk together."""
+    """Return a chunk's rows unchanged (as collate function), since the dataset has already combined them."""
     return rows
 
 

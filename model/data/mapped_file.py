@@ -1,6 +1,6 @@
 """Memory-mapped temporary files, shared by all processes; only the parts that are read occupy memory.
 
-The files are unlinked, so they disappear when the last process that has them open ends, even if it is killed.
+The files are unlinked, so they disappear once the last process that uses them ends, even if it is killed.
 """
 
 import mmap
@@ -13,7 +13,7 @@ import numpy as np
 
 
 class MappedFile:
-    """A file's content as read-only memory. Pickled to a worker process as a file descriptor, not as a copy."""
+    """A file's content as read-only memory; pickling passes a worker process the file descriptor, not a copy."""
 
     def __init__(self, file: int) -> None:
         """Map an open file and take ownership of its descriptor."""

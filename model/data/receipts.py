@@ -43,7 +43,7 @@ def how_to_make(dataset: str | None = None) -> str:
 
 
 def no_shards(folder: Path, split: str) -> str:
-    """Return the message for a split of which `folder` has no shards."""
+    """Return the error message for a split without shards in `folder`."""
     make = f"generate them with: {how_to_make()}"
     if not folder.is_dir():
         return f"no explanations at {folder}; {make}"
@@ -74,13 +74,13 @@ def check_shards(
     if gaps and not allow_partial:
         raise ModelError(
             f"the explanations in {folder} are incomplete: {'; '.join(gaps)}. Generate the rest with: "
-            f"{how_to_make(dataset)}. To use them as they are, pass --allow-partial"
+            f"{how_to_make(dataset)}. To use the incomplete explanations, pass --allow-partial"
         )
     digests = _digests(there)
     for name, found in digests.items():
         if name in listed and listed[name].sha256 != found:
             raise ModelError(
-                f"{folder / name} does not match its receipt: its SHA-256 is {found}, the receipt has "
+                f"{folder / name} does not match its receipt: its SHA-256 is {found}, but the receipt has "
                 f"{listed[name].sha256}; delete it and generate it again with: {how_to_make(dataset)}"
             )
     return Shards(digests, {name: shard for name, shard in listed.items() if name in there}, gaps)
@@ -100,11 +100,11 @@ def _read_receipts(folder: Path) -> dict[int, BucketReceipt]:
         if (receipt.dataset, receipt.num_buckets) != (first.dataset, first.num_buckets):
             raise ModelError(
                 f"{path} belongs to dataset {receipt.dataset!r} with {receipt.num_buckets} buckets, but another "
-                f"receipt there to {first.dataset!r} with {first.num_buckets}; keep only one dataset in a folder"
+                f"receipt there belongs to {first.dataset!r} with {first.num_buckets}; keep only one dataset per folder"
             )
         if f"{RECEIPTS}/{path.name}" != receipt.name or receipt.bucket >= receipt.num_buckets:
             raise ModelError(
-                f"{path} records bucket {receipt.bucket} of {receipt.num_buckets}, which does not fit its file name; "
+                f"{path} records bucket {receipt.bucket} of {receipt.num_buckets}, which does not match its file name; "
                 f"{_again(path, receipt)}"
             )
         receipts[receipt.bucket] = receipt

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class PackedRow(NamedTuple):
-    """A row number and the row's packed image; one process reads whole row groups ahead, on behalf of all workers."""
+    """A row number and the row's packed image, which one process reads ahead for all workers, in whole row groups."""
 
     row: int
     image: bytes

@@ -31,7 +31,7 @@ class ShardSource(NamedTuple):
         used: number of used rows by status.
         made_by: distinct combinations of dataset, model, revision and prompt in the shards' footers.
         gaps: descriptions of missing explanations; empty if complete.
-        packed_at: smallest shorter side of any packed image, in pixels; None: images are referenced by path.
+        packed_at: shortest side of any packed image, in pixels; None: images are referenced by path.
     """
 
     split: str
@@ -154,7 +154,7 @@ def _footer(path: Path) -> dict[str, Any]:
             f"{SCHEMA_VERSION}; generate it again in another folder with: {how_to_make(provenance.get('dataset'))}"
         )
     if "image_root" not in provenance:
-        raise ModelError(f"{path}: 'image_root' is missing in its `entityclip` metadata")
+        raise ModelError(f"{path}: 'image_root' is missing from its `entityclip` metadata")
     for name in _NEEDED:
         if name not in schema.names:
             raise ModelError(f"{path} has no column {name!r}; see docs/parquet_schema.md")
@@ -185,7 +185,7 @@ def _made_by(footers: dict[Path, dict[str, Any]]) -> tuple[dict[str, str | None]
 
 
 def _reads_as(kind: pa.DataType, declared: pa.DataType) -> bool:
-    """Return whether a column's type fits the declared one: any Arrow text type, or a struct with all its fields."""
+    """Return whether a column's type fits the declared type: both are text, or a struct has all declared fields."""
     if pa.types.is_struct(declared):
         return pa.types.is_struct(kind) and set(declared.names) <= set(kind.names)
     return _is_text(kind) and _is_text(declared)

@@ -14,11 +14,11 @@ from model.settings.schema import DataSettings, TrainSettings
 
 
 def with_wrong_explanations(rows: SplitRows, seed: int) -> SplitRows:
-    """Replace each row's explanation and key with another row's; rows with equal explanations get equal replacements.
+    """Replace each row's explanation and key with those of another row; equal explanations get equal replacements.
 
-    Distinct explanations are arranged in a random cycle and each is replaced by the next, so no row keeps its text and
-    every text is used. The shards do not record which entity a row is about, so a replacement may by chance
-    be about the same one.
+    Distinct explanations are arranged in a random cycle and each is replaced by the next, so no row keeps its
+    explanation and every explanation is used. The shards do not record which entity a row is about, so a replacement
+    may by chance be about the same entity.
 
     Raises ModelError if there are fewer than two distinct explanations.
     """

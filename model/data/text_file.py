@@ -33,7 +33,7 @@ class TextWriter:
 
 
 class TextFile:
-    """Texts, looked up by column and position in the file. Pickled to another process as a file descriptor."""
+    """Texts, looked up by column and position in the file; pickling passes another process the file descriptor."""
 
     def __init__(self, file: MappedFile) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""The usable rows of a split: texts in one memory-mapped file, row order and image locations in another.
+"""The usable rows of a split, with texts in one memory-mapped file, and row order and image locations in another.
 
 Rows are numbered in the order of their ids, independently of the shards.
 """
@@ -48,7 +48,7 @@ class Triple(NamedTuple):
 class TripleTable(Sequence[Triple]):
     """The triples of a split by row number, read from the files on access.
 
-    Pickled to a worker process as file descriptors: nothing that grows with the split is copied.
+    Pickling passes a worker process file descriptors, so that nothing that grows with the split is copied.
 
     Attributes:
         row_index: (N,) of dtype ROW_INDEX.
@@ -57,7 +57,7 @@ class TripleTable(Sequence[Triple]):
     """
 
     def __init__(self, texts: TextFile, index: np.ndarray, roots: Sequence[Path], shards: Sequence[Path]) -> None:
-        """Use `index` (N,) of dtype ROW_INDEX; it refers to `roots` and `shards` by number, to `texts` by position."""
+        """Use `index` (N,) of dtype ROW_INDEX, whose entries refer to `roots`, `shards` and `texts` by position."""
         self._texts, self.roots = texts, tuple(roots)
         self._index = MappedArray.of(index)
         self._explanations: MappedArray | None = None  # (N,) text positions, if explanations were replaced
@@ -115,7 +115,7 @@ class TripleTable(Sequence[Triple]):
         return other
 
     def groups(self, column: str, instead: str | None = None) -> Tensor:
-        """Return each row's group number (N,) int64, by first appearance; equal stripped texts share a number.
+        """Return each row's group number (N,) int64, numbered by first appearance; equal stripped texts form a group.
 
         A null text is replaced by the text in column `instead`. Texts are compared by 64-bit hashes, since a
         dictionary of a million texts takes a gigabyte; the probability of a collision among them is 3e-8.
@@ -154,7 +154,7 @@ class Column(Sequence[Any]):
 
 
 def _by_appearance(codes: np.ndarray) -> np.ndarray:
-    """Renumber codes by first appearance."""
+    """Renumber codes in the order of their first appearance."""
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
     rank[np.argsort(first)] = np.arange(len(first))

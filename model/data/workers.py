@@ -1,6 +1,6 @@
 """Starts and ends the worker processes that load data.
 
-Processes rather than threads: image libraries release the GIL, but the code between their calls does not and would
+They are processes, not threads: image libraries release the GIL, but the code between their calls does not and would
 block the training loop (docs/performance.md, "Data loading"). Workers are forked from a clean server process, since
 forking this process would break its threads (CUDA's, Prefect's).
 """
@@ -21,7 +21,7 @@ MAX_WORKERS = 16
 
 
 def count_workers(wanted: int | None) -> int:
-    """Return `wanted`; if it is None, this process's share of the usable cores, between 1 and MAX_WORKERS."""
+    """Return `wanted` or, if it is None, this process's share of the usable cores, between 1 and MAX_WORKERS."""
     if wanted is not None:
         return wanted
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -31,7 +31,7 @@ def count_workers(wanted: int | None) -> int:
 def start_fork_server() -> None:
     """Start the process from which workers are forked; it imports what they need in the background.
 
-    A `model.py` in the working directory does not shadow this package.
+    A `model.py` in the working directory does not shadow this package in that process.
     """
     multiprocessing.set_forkserver_preload(["model.data.dataset"])
     path = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
@@ -55,7 +55,7 @@ def _environment(**variables: str) -> Iterator[None]:
 
 @contextmanager
 def worker_lifeline() -> Iterator[Connection]:
-    """Yield the connection to pass to `begin_worker`; workers exit when the block or this process ends.
+    """Yield the connection to pass to `begin_worker`; workers exit when the with block or this process ends.
 
     Workers ignore SIGTERM; without the connection, Python would wait for them forever at exit.
     """

@@ -11,8 +11,8 @@ from torch import Tensor
 class Batch:
     """B triples of (image, caption, explanation), ready for the towers.
 
-    Rows with the same number in one of the three groups have the same image, caption or explanation key, and are never
-    each other's hard negatives.
+    Rows with the same number in one of the three groups have the same image, caption or explanation key, respectively,
+    and are never used as each other's hard negatives.
     """
 
     ids: list[str]
@@ -26,7 +26,7 @@ class Batch:
 
     @property
     def groups(self) -> Tensor:
-        """Return the three groups, stacked to (3, B)."""
+        """Return the three groups, stacked into one tensor (3, B)."""
         return torch.stack([self.image_group, self.caption_group, self.key_group])
 
     def rows(self, rows: slice) -> "Batch":

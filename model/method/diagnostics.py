@@ -21,7 +21,7 @@ def expert_names(outputs: ExpertOutputs) -> tuple[list[str], list[str]]:
 
 
 def gate_usage(gate: str, weights: Tensor, names: list[str], whole: LocalBatch | None = None) -> dict[str, Tensor]:
-    """Summarise a gate's weights (b, n) as `gate/NAME` and `gate/effective_experts`, means over the whole batch.
+    """Summarise a gate's weights (b, n) as `gate/NAME` and `gate/effective_experts`, both means over the whole batch.
 
     `gate/NAME` is an expert's mean weight; these weights sum to 1. `gate/effective_experts` is exp(entropy) of a row's
     weights, from 1 (one expert per pair) to n (uniform).

@@ -80,7 +80,7 @@ class EntityCLIP(nn.Module):
         """Compute step 5: L = L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm.
 
         Our extensions add lambda_b [L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot)] if `bridge_weight` > 0, and
-        weighted L_anchor(T_eot, A) and L_anchor(V_cls, A), where A are the anchors.
+        L_anchor(T_eot, A) and L_anchor(V_cls, A) with their weights, where A are the anchors.
 
         Args:
             features: token features of b triples, from `token_features`.
@@ -88,7 +88,7 @@ class EntityCLIP(nn.Module):
             generator: random generator for drawing the hard negatives.
             negatives: hard negatives to use instead of drawing them.
             whole: the whole batch of B rows, of which these b are a part; None: b = B. Losses are this process's
-                share of the whole batch's loss, to be summed over the processes; the report covers the whole batch.
+                share of the whole batch's loss, to be summed over processes; metrics cover the whole batch.
 
         Raises ModelError if GI-ITM is on and the whole batch has fewer than 2 rows.
         """
@@ -188,7 +188,7 @@ class EntityCLIP(nn.Module):
 
         Args:
             features, outputs: token features and expert outputs of the b true triples.
-            explanation: E (b, Lt, D), the shared experts' context; None if there are none.
+            explanation: E (b, Lt, D), the shared experts' context; None if there are no shared experts.
             negatives: row indices in the whole batch, (b,) each; rows without a negative are computed but not counted.
             whole: see `losses`.
         """

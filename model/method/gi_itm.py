@@ -1,4 +1,4 @@
-"""Step 4 of the method: Gated Integrative Image-Text Matching (GI-ITM); for its negatives see `hard_negatives`."""
+"""Step 4 of the method: Gated Integrative Image-Text Matching (GI-ITM); for its negatives, see `hard_negatives`."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Hard negatives of step 4, drawn from the batch: a wrong text for each image, a wrong image for each text."""
+"""Hard negatives of step 4, drawn from the batch: a wrong text for each image, and a wrong image for each text."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from model.precision import at_least_fp32
 
 
 class HardNegatives(NamedTuple):
-    """A wrong text for each image of this process, and a wrong image for each text, where the whole batch has any."""
+    """A wrong text for each image of this process, and a wrong image for each text, if the whole batch has one."""
 
     text_index: Tensor  # (b,) row of the wrong (caption, explanation) in the whole batch
     text_exists: Tensor  # (b,) bool
@@ -20,7 +20,7 @@ class HardNegatives(NamedTuple):
 
 
 def possible_negatives(groups: Tensor, own: Tensor | None = None) -> Tensor:
-    """Return a mask (b, B), True where own row i and row j have different images, captions and explanation keys.
+    """Return a mask (b, B), True where own row i and any row j differ in image, caption and explanation key.
 
     Args:
         groups: the whole batch's groups (3, B), as in `Batch.groups`.
@@ -37,15 +37,15 @@ def draw_hard_negatives(
     generator: torch.Generator | None = None,
     whole: LocalBatch | None = None,
 ) -> HardNegatives:
-    """Draw one negative per row from softmax(similarity), masked before the softmax.
+    """Draw one negative per row from the softmax of its similarities, with disallowed pairs masked before the softmax.
 
     Args:
-        per_image, per_text: (b, B) similarities from the main loss, of own images to all texts and of own texts to all
-            images; detached here.
+        per_image, per_text: (b, B) similarities from the main loss, of this process's images to all texts and of its
+            texts to all images; they are detached here.
         allowed: (b, B) bool, False between a row and itself (see `possible_negatives`).
         generator: random generator on the similarities' device. If every process uses the same seed, they
             together draw what a single process would draw.
-        whole: the whole batch that these rows belong to; None: they are all of it.
+        whole: the whole batch that these rows belong to; None: these rows are the whole batch.
 
     A row with no True in `allowed` gets no negative (`*_exists` False, index 0). Columns whose similarity is not
     finite are never drawn; in that case the loss is not finite either, which stops training.
@@ -66,7 +66,7 @@ def draw_hard_negatives(
 
 
 def negative_chances(similarity: Tensor, allowed: Tensor) -> Tensor:
-    """Return the probabilities (n, B), in at least fp32, of drawing each allowed column; arguments are (n, B).
+    """Return the probabilities (n, B), in at least fp32, of drawing each allowed column; both arguments are (n, B).
 
     Masking comes before the softmax, so a row sums to 1 however small its allowed similarities are; a row without
     allowed columns is all zeros.

@@ -1,6 +1,6 @@
-"""Step 5 of the method: the terms of the loss, in fp32 or higher whatever the towers' precision.
+"""Step 5 of the method: the terms of the loss, computed in at least fp32 whatever the towers' precision.
 
-If the batch is sharded over processes (`whole`), each function takes this process's b of the B rows and returns their
+If the batch is sharded over processes (`whole`), each function takes this process's b of the B rows, and returns their
 share of the loss; the shares of all processes add up to the loss of the whole batch.
 """
 
@@ -28,8 +28,8 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, whole: LocalBat
     """Return L_vtc: CLIP's symmetric cross-entropy on cosines times the scalar `scale` = exp(logit_scale).
 
     Args:
-        image, text: (b, D), not normalised; row i of one belongs to row i of the other.
-        whole: the whole batch that these rows belong to; None: they are all of it.
+        image, text: (b, D), not normalised; row i of `image` belongs to row i of `text`.
+        whole: the whole batch that these rows belong to; None: these rows are the whole batch.
     """
     whole = whole or LocalBatch(len(image))
     image, text = (F.normalize(at_least_fp32(x), dim=-1) for x in (image, text))
@@ -44,14 +44,14 @@ def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor, whole: LocalBat
 def bridge_loss(v_cls: Tensor, t_eot: Tensor, e_eot: Tensor, scale: Tensor, whole: LocalBatch | None = None) -> Tensor:
     """Return the explanation bridge, our extension: L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot).
 
-    As published, V* and T* of a pair read the same explanation, so L_vtc(V*, T*) can fall without the towers learning
-    from it; the bridge makes them learn. V_cls, T_eot and E_eot are (b, D); `scale`, `whole` as in `contrastive_loss`.
+    As published, V* and T* of a pair read the same explanation, so L_vtc(V*, T*) can fall without any learning in
+    the towers; the bridge makes them learn. V_cls, T_eot, E_eot: (b, D); `scale`, `whole`: as in `contrastive_loss`.
     """
     return contrastive_loss(v_cls, e_eot, scale, whole).loss + contrastive_loss(t_eot, e_eot, scale, whole).loss
 
 
 def anchor_loss(side: Tensor, anchors: Tensor, scale: Tensor, whole: LocalBatch | None = None) -> Tensor:
-    """Return the anchor loss, our extension, which makes a side's similarities to anchors match those among anchors.
+    """Return the anchor loss (our extension): a side's similarities to anchors should match those between anchors.
 
     It is KL(softmax(scale a a^T) || softmax(scale s a^T)), averaged over both directions and the batch, with no
     gradient through the target; it is at least 0. Captions of one entity have nearly equal anchors, so each is a valid
@@ -83,7 +83,7 @@ def matching_loss(
         label: MATCH or NO_MATCH, the same for every row.
         rows: mask (b,) of the rows that count; None: all rows. The loss is 0 if no row counts.
         epsilon: 0 gives cross-entropy; above 0, the gradient vanishes for confidently wrong pairs.
-        count: how many rows count in the whole batch; None: as many as in this process.
+        count: number of rows that count in the whole batch; None: as many as in this process.
     """
     logits = at_least_fp32(logits)
     log_p = (logits.softmax(dim=-1) + epsilon).log() if epsilon else logits.log_softmax(dim=-1)

@@ -43,8 +43,8 @@ class ExpertBlock(nn.Module):
     are LN1's affine part). Everything except (g * W_k^T u) . y' is the same for every token and cancels in the softmax,
     so b_k has no gradient. The attended value is W_v (g * sum p y' + b) + b_v, where p are the softmax weights.
 
-    Scores and softmax are always fp32. Under bf16 autocast, outputs are off by 0.2 to 0.8 % (from initial to
-    sharp attention), as in a plain block; with scores in bf16, they were off by up to 1.2 %
+    Scores and softmax are always fp32. Under bf16 autocast, outputs are off by 0.2 % (initial attention) to
+    0.8 % (sharp attention), as in a plain block; with scores in bf16, they were off by up to 1.2 %
     (tests/model/method/test_precision.py).
     """
 
@@ -115,7 +115,7 @@ class MMAE(nn.Module):
         self.text = ExpertBlock(text, width) if text else None
 
     def forward(self, features: TokenFeatures, explanation: Context | None) -> ExpertOutputs:
-        """Return all experts' outputs for B true triples; without explanations, shared experts give (B, 0, D)."""
+        """Return all experts' outputs for B true triples; without explanations, the shared ones are (B, 0, D)."""
         v_cls, t_eot = features.v_cls, features.t_eot
         return ExpertOutputs(
             image=_read(self.image, v_cls, as_context(features.image, None)),

@@ -24,7 +24,7 @@ TAKEN_AWAY = "taken from the captions' side"
 
 
 class Copying(NamedTuple):
-    """L_vtc(V*, T*) of a batch, by which explanations the experts read; `chance` is the loss of random guesses."""
+    """L_vtc(V*, T*) of a batch for each choice of explanations; `chance` is the loss of random guesses."""
 
     losses: dict[str, float]
     chance: float
@@ -32,9 +32,9 @@ class Copying(NamedTuple):
 
 @torch.no_grad()
 def copying(model: EntityCLIP, features: TokenFeatures) -> Copying:
-    """Return MMAE's loss with own explanations, swapped on both sides, swapped on one side, and none on one side.
+    """Return MMAE's loss with explanations unchanged, swapped on both sides or one side, or removed on one side.
 
-    "Swapped" means that row i reads the explanation of row i - 1; "none", that the shared experts' outputs are zero.
+    Swapped: row i reads the explanation of row i - 1. Removed: the outputs of the shared experts are zero.
 
     Raises ModelError for a model without MMAE, or one whose experts read no explanations.
     """

@@ -13,12 +13,12 @@ class SplitSettings(Section):
     """Names of the splits in the explanation folder."""
 
     train: str = Field(default="train", description="split to train on")
-    val: str | None = Field(default="val", description="split that selects the checkpoint; null: the last weights")
+    val: str | None = Field(default="val", description="split for choosing the checkpoint; null: keep the last weights")
     test: str = Field(default="test", description="split to evaluate at the end")
 
 
 class DataSettings(Section):
-    """Where the triples are."""
+    """Location of the triples, and how they are loaded."""
 
     explanations: Path | str = Field(
         description="folder of explanation shards written by `entityclip generate`, or a URL from which shards are "
@@ -30,11 +30,11 @@ class DataSettings(Section):
         default=("ok", "over_context"),
         min_length=1,
         description="statuses of the rows to train on; over_context: a valid explanation that is longer than CLIP's "
-        "context; entity_missing: in most cases, an explanation of something else. Other rows are not used at all, "
-        "not even their image and caption",
+        "context; entity_missing: in most cases, an explanation of something else; rows with any other status "
+        "are not used at all, not even their image and caption",
     )
     allow_partial: bool = Field(
-        default=False, description="train on incomplete explanations; the run's records list what is missing"
+        default=False, description="train even if explanations are incomplete; the run's records list what is missing"
     )
     wrong_explanations: bool = Field(
         default=False,
@@ -49,14 +49,14 @@ class DataSettings(Section):
         default=None,
         ge=0,
         description="number of processes that decode images; null: one per core, at most 16; 0: decode in the "
-        "training process. Affects speed, not results",
+        "training process; the setting affects speed, not results",
     )
     max_bad_images: float = Field(
         default=0.01,
         ge=0,
         le=1,
-        description="maximum share of a split's rows with an unusable image, rounded up; more stop the run. Rows with "
-        "status bad_image do not count",
+        description="maximum share of a split's rows with an unusable image, rounded up; the run stops if there are "
+        "more; rows with status bad_image do not count",
     )
 
     @field_validator("explanations", mode="after")

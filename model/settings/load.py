@@ -116,7 +116,7 @@ def _merge(values: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _overlay(values: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """Merge `change` over `values`; steps replace epochs and vice versa, a model folder replaces a pretrained tag."""
+    """Merge `change` into `values`: steps replace epochs and vice versa; a model folder replaces a pretrained tag."""
     merged = _merge(values, change)
     optim, given = merged.get("optim"), change.get("optim")
     if isinstance(optim, dict) and isinstance(given, dict):

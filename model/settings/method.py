@@ -10,16 +10,16 @@ AUTHORS_ITM_EPSILON = 1e-8
 
 
 class MethodSettings(Section):
-    """What is trained in addition to the contrastive loss; parts that are off are neither built nor computed.
+    """Parts of the method beyond the contrastive loss; a part that is off is neither built nor computed.
 
-    With mmae and gi_itm off and neither bridge nor anchors, training is plain CLIP fine-tuning.
+    Without mmae, gi_itm, the bridge and the anchors, training is plain CLIP fine-tuning.
     """
 
     mmae: bool = Field(default=True, description="use Multimodal Attentive Experts and their contrastive loss")
     gi_itm: bool = Field(default=True, description="use Gated Integrative Image-Text Matching on hard negatives")
-    image_experts: int = Field(default=4, ge=0, description="n_v, number of experts on the image")
-    shared_experts: int = Field(default=4, ge=0, description="n_s, number of experts on the explanation")
-    text_experts: int = Field(default=4, ge=0, description="n_t, number of experts on the caption")
+    image_experts: int = Field(default=4, ge=0, description="n_v, number of experts that read the image")
+    shared_experts: int = Field(default=4, ge=0, description="n_s, number of experts that read the explanation")
+    text_experts: int = Field(default=4, ge=0, description="n_t, number of experts that read the caption")
     mask_padding: bool = Field(
         default=True, description="experts ignore the padding after a text; false: they read it, as published"
     )
@@ -41,7 +41,7 @@ class MethodSettings(Section):
         default=0.0, ge=0, description="weight of the anchor loss L_anchor(V_cls, A), also our extension; 0: off"
     )
     itm_epsilon: float = Field(
-        default=0.0, ge=0, lt=1, description="added to a match's probability before the logarithm; 0: cross-entropy"
+        default=0.0, ge=0, lt=1, description="number added to a match's probability before the log; 0: cross-entropy"
     )
     reference_compat: bool = Field(
         default=False,
@@ -101,5 +101,5 @@ class MethodSettings(Section):
 
     @property
     def probability_epsilon(self) -> float:
-        """Return the number added to a match's probability before its logarithm."""
+        """Return the number added to a match's probability before taking the logarithm."""
         return self.itm_epsilon or (AUTHORS_ITM_EPSILON if self.reference_compat else 0.0)

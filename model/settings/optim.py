@@ -13,11 +13,11 @@ class GroupSettings(Section):
 
     pattern: str = Field(
         description="regular expression to search for in parameter names such as clip.visual.proj or "
-        "experts.shared.c_fc_weight; must match at least one"
+        "experts.shared.c_fc_weight; it must match at least one name"
     )
     lr: float | None = Field(default=None, gt=0, description="peak learning rate of these parameters; null: unchanged")
     weight_decay: float | None = Field(
-        default=None, ge=0, description="weight decay of those parameters that have any; null: unchanged"
+        default=None, ge=0, description="weight decay of these parameters, if they have any; null: unchanged"
     )
 
     @field_validator("pattern")
@@ -44,29 +44,29 @@ class OptimSettings(Section):
     )
     steps: int | None = Field(default=None, ge=1, description="number of optimiser steps; set either steps or epochs")
     epochs: float | None = Field(
-        default=None, gt=0, description="number of passes over the training rows, without incomplete last batches"
+        default=None, gt=0, description="number of passes over the training rows, each without an incomplete last batch"
     )
     batch_size: int = Field(ge=2, description="pairs per step; hard negatives need at least 2")
     micro_batch_size: int | None = Field(
         default=None,
         ge=1,
-        description="pairs that the towers encode at once in each process; gives the same gradients with less memory "
-        "in a third more time; null: all pairs",
+        description="pairs that the towers encode at once in each process; a smaller number gives the same "
+        "gradients with less memory, but takes a third more time; null: all pairs",
     )
     lr: float = Field(default=1e-5, gt=0, description="peak learning rate of the towers")
     new_lr: float = Field(default=1e-4, gt=0, description="peak learning rate of the training-only modules")
     weight_decay: float = Field(
-        default=0.01, ge=0, description="not applied to biases, norms, embeddings and logit_scale"
+        default=0.01, ge=0, description="weight decay; not applied to biases, norms, embeddings and logit_scale"
     )
-    warmup: float = Field(default=0.05, ge=0, lt=1, description="share of steps in which the learning rate rises")
+    warmup: float = Field(default=0.05, ge=0, lt=1, description="share of steps used for learning-rate warm-up")
     beta1: float = Field(default=0.9, ge=0, lt=1, description="decay rate of the first moment")
     beta2: float = Field(default=0.98, ge=0, lt=1, description="decay rate of the second moment")
     eps: float = Field(default=1e-6, gt=0, description="constant added to the square root of the second moment")
     clip_norm: float | None = Field(
-        default=None, gt=0, description="maximum norm of all gradients together; null: no clipping"
+        default=None, gt=0, description="maximum norm of all gradients taken together; null: no clipping"
     )
     groups: tuple[GroupSettings, ...] = Field(
-        default=(), description="settings of parameters selected by name, see below"
+        default=(), description="settings of parameters selected by name; see below"
     )
 
     @model_validator(mode="after")

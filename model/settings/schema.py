@@ -14,11 +14,11 @@ LOCAL_DIR = "local-dir:"  # open_clip's prefix for a model folder
 
 
 class TowerSettings(Section):
-    """The CLIP to start from."""
+    """The CLIP model that training starts from."""
 
     model: str = Field(description="name of an open_clip model, or local-dir:PATH for an open_clip model folder")
     pretrained: str | None = Field(
-        default=None, description="open_clip's tag of the pre-trained weights; null: local-dir's own, or random weights"
+        default=None, description="open_clip's tag of the weights; null: those in the local-dir folder, or random ones"
     )
 
     @model_validator(mode="after")
@@ -34,18 +34,18 @@ class TowerSettings(Section):
 
 
 class LockSettings(Section):
-    """Towers whose initial weights are frozen; everything else is trained, including logit_scale."""
+    """Towers to freeze at their initial weights; everything else is trained, including logit_scale."""
 
     image: bool = Field(default=False, description="freeze the image tower")
     text: bool = Field(default=False, description="freeze the text tower")
     image_unlocked_groups: int = Field(
         default=0,
         ge=0,
-        description="number of parameter groups of a locked Vision Transformer to train, counted from its end: the "
-        "projection, the last block with the final norm, each earlier block, the embeddings",
+        description="number of parameter groups of a locked Vision Transformer that are still trained, counted "
+        "from its end: the projection, the last block with the final norm, each earlier block, the embeddings",
     )
     text_unlocked_layers: int = Field(
-        default=0, ge=0, description="number of parameter groups of a locked text tower to train, counted likewise"
+        default=0, ge=0, description="the same as image_unlocked_groups, but for a locked text tower"
     )
 
     @model_validator(mode="after")
@@ -77,25 +77,25 @@ class LogSettings(Section):
 
 
 class DivergenceSettings(Section):
-    """When a run stops because it diverges; losses and gradients that are not finite always stop it."""
+    """Limits beyond which a run is stopped as divergent; losses and gradients that are not finite always stop it."""
 
     loss_factor: float | None = Field(
         default=10,
         gt=1,
-        description="maximum total loss, as a multiple of its recent median (of 1, if the median is lower); null: off",
+        description="maximum total loss, as a multiple of its recent median (or of 1, if that is higher); null: off",
     )
     gradient_factor: float | None = Field(
-        default=1000, gt=1, description="maximum gradient norm before clipping, likewise; null: off"
+        default=1000, gt=1, description="like loss_factor, but for the gradient norm before clipping; null: off"
     )
     window: int = Field(default=100, ge=1, description="number of recent steps that the medians cover")
 
 
 class CheckpointSettings(Section):
-    """Intervals at which the training state is saved; a run resumes from it. The best weights are saved separately."""
+    """How often the training state, from which a run resumes, is saved; the best weights are saved separately."""
 
     every: int | None = Field(default=500, ge=1, description="steps between saved states; null: by minutes only")
     minutes: float | None = Field(default=10, gt=0, description="minutes between saved states; null: by steps only")
-    keep: int = Field(default=2, ge=1, description="number of latest states to keep")
+    keep: int = Field(default=2, ge=1, description="number of most recent states to keep")
 
 
 class TrainSettings(Section):
@@ -118,14 +118,14 @@ class TrainSettings(Section):
         description="precision; bf16: autocast in the forward pass, with weights, losses and softmaxes in fp32",
     )
     grad_checkpointing: bool = Field(
-        default=False, description="recompute the towers' blocks in the backward pass: less memory, but more time"
+        default=False, description="recompute the towers' blocks in the backward pass, to save memory; takes more time"
     )
     compile: Literal["inductor", "aot_eager"] | None = Field(
         default=None,
         description="backend of torch.compile for the transformer blocks and the experts; null: not compiled",
     )
     preset: str | None = Field(
-        default=None, description="preset with the values of unset keys: default, paper or paper-goodnews"
+        default=None, description="preset that supplies the values of unset keys: default, paper or paper-goodnews"
     )
 
     @model_validator(mode="after")
