@@ -1,8 +1,8 @@
 """Batches sharded over processes (torch.distributed), with the same gradients as in a single process.
 
-Every process holds some of the rows and computes their share of the loss. For this, it needs rows of other processes:
-all embeddings for the contrastive losses, and the rows drawn as hard negatives. Both are exchanged with gradients, so
-the shares add up to the whole batch's loss, and their gradients add up to the gradient of that loss.
+Each process holds some of the rows and computes their share of the loss. This requires rows from other processes: all
+embeddings for the contrastive losses, and the rows drawn as hard negatives. Gradients flow back through both exchanges,
+so the shares add up to the loss of the whole batch, and their gradients add up to the gradient of that loss.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from model.rng import forked, seeded
 
 
 class DistributedGroup(LocalGroup):
-    """The processes of a run under torchrun, as seen by one of them."""
+    """Process group of a run under torchrun, with the rank and device of this process."""
 
     device: torch.device
 
@@ -79,15 +79,15 @@ class AveragedGradients:
     """A model whose gradients DistributedDataParallel averages over the processes during the backward pass."""
 
     def __init__(self, model: nn.Module) -> None:
-        """Wrap a model and broadcast the first process's parameters."""
+        """Wrap `model` and broadcast the first process's parameters to the other processes."""
         self._ddp = DistributedDataParallel(_Forward(model), forward_sync_buffers=False)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Run the model's forward pass; its backward pass averages gradients."""
+        """Run the model's forward pass; the backward pass then averages the gradients over the processes."""
         return self._ddp(None, *arguments, **named)
 
     def token_features(self, batch: Any) -> Any:
-        """Run the model's `token_features`; its backward pass averages gradients, including those in `.grad`."""
+        """Run the model's `token_features`; the backward pass averages gradients, including any already in `.grad`."""
         return self._ddp("token_features", batch)
 
     def not_yet(self) -> AbstractContextManager[None]:
@@ -112,7 +112,7 @@ class _Forward(nn.Module):
 
 
 class _Depend(torch.autograd.Function):
-    """Returns the first argument; the backward pass also reaches the other arguments, but gives them no gradient."""
+    """Returns its first argument; the backward pass also visits the others, but leaves their gradients unchanged."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, *others: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ class _Depend(torch.autograd.Function):
 
 
 class _RemoteRows(Rows):
-    """Rows received from the processes that hold them; each process gathers all indices to learn what to send where."""
+    """Rows received from the processes that hold them; each process gathers all indices to know which rows to send."""
 
     def __init__(self, whole: DistributedBatch, index: Tensor) -> None:
         self._longest = whole.longest

@@ -1,4 +1,4 @@
-"""The process group and batch of a run in a single process."""
+"""Process group and batch for a run in a single process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +17,11 @@ class Rows:
         self._index = index
 
     def of(self, x: Tensor) -> Tensor:
-        """Return these rows of `x` (b, ...), with gradient; the other dimensions are the same in all processes."""
+        """Return these rows of `x` (b, ...), with gradient; the other dimensions must agree in all processes."""
         return x[self._index]
 
     def of_texts(self, x: Tensor) -> Tensor:
-        """Return these rows of `x` (b, L, ...), zero-padded from L to the longest text length of all processes."""
+        """Return these rows of `x` (b, L, ...), zero-padded from L to the longest text length in any process."""
         return x[self._index]
 
 
@@ -60,7 +60,7 @@ class LocalGroup:
 
     @property
     def is_first(self) -> bool:
-        """Return whether this is the first process, which alone writes files and messages."""
+        """Return True if this is the first process, the only one that writes files and messages."""
         return self.rank == 0
 
     def shard(self, rows: list[int]) -> list[int]:
@@ -68,7 +68,7 @@ class LocalGroup:
         return rows
 
     def share(self, rows: int, texts: int) -> LocalBatch:
-        """Describe the whole batch, of which this process holds `rows` rows with texts of length `texts`."""
+        """Describe the whole batch; this process holds `rows` of its rows, with texts of `texts` tokens."""
         return LocalBatch(rows)
 
     def all_gather_ints(self, *own: int) -> list[list[int]]:
@@ -85,5 +85,5 @@ class LocalGroup:
 
     @contextmanager
     def own_random_numbers(self, seed: int, step: int) -> Iterator[None]:
-        """Within the block, use a dropout seed that differs by process and step, so that no two share dropout masks."""
+        """Within the block, use a dropout seed that differs by process and step, so that dropout masks differ."""
         yield

@@ -1,4 +1,4 @@
-"""Results of several arms (methods) over seeds, laid out as in the paper: a table per direction, a row per arm."""
+"""Results of several arms (methods) over seeds, laid out as in the paper: one table per direction, one row per arm."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class ArmsTable:
     Attributes:
         cells: results by arm, retrieval direction and column.
         mean_recall: mean of R@1, R@5 and R@10 in both directions, by arm.
-        untrained: number of runs whose best checkpoint is the initial weights, by arm; arms without any are omitted.
+        untrained: number of runs whose best checkpoint is the initial weights, by arm, omitting arms without such runs.
     """
 
     split: str

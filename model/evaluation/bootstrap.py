@@ -1,9 +1,9 @@
 """Percentile bootstrap intervals of retrieval metrics, computed from the queries' ranks alone.
 
 Clusters (`model.evaluation.clusters`) are resampled with replacement: pairs that share an image or a caption are drawn
-together, since an image with five captions is not five independent observations. Where no two pairs share anything,
-this is the plain bootstrap over pairs. The two queries of a pair, its image and its caption, stay together. The
-intervals cover sampling of test pairs only, not the variation between training seeds.
+together, since an image with five captions is not five independent observations. If no two pairs share an image or a
+caption, this is the plain bootstrap over pairs. The two queries of a pair, its image and its caption, stay together.
+The intervals cover sampling of test pairs only, not the variation between training seeds.
 """
 
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def intervals(found: Ranks, clusters: Tensor, resamples: int = RESAMPLES) -> dic
 
 
 def draws(count: int, resamples: int, *, width: int = 1) -> Iterator[Tensor]:
-    """Yield tensors (b, count) fp64 that say how often each of b resamples draws each of the `count` clusters.
+    """Yield fp64 tensors (b, count) that count how often each of b resamples contains each of the clusters.
 
     `width` is the number of values that the caller derives from one resample; it limits b.
     """
@@ -79,7 +79,7 @@ def interval(values: Tensor) -> list[float]:
 
 
 def _means_of(found: Ranks) -> tuple[list[tuple[str, str]], Tensor]:
-    """Return the metrics that are means over queries, as (direction, metric), and the queries' values (N, metrics)."""
+    """Return (direction, metric) for each metric that is a mean over queries, and each query's values (N, metrics)."""
     columns: dict[tuple[str, str], Tensor] = {}
     for way in WAYS:
         values = getattr(found, way).double()
@@ -89,7 +89,7 @@ def _means_of(found: Ranks) -> tuple[list[tuple[str, str]], Tensor]:
 
 
 def _medians(times: Tensor, values: Tensor) -> Tensor:
-    """Return the medians (b,) of resamples in which sorted `values` (N,) occur `times` (b, N); see `metrics.median`."""
+    """Return each resample's median (b,); `times` (b, N) counts each sorted value (N,) in it. See `metrics.median`."""
     places = times.cumsum(dim=1)
     total = places[:, -1]
     middles = torch.stack([(total - 1).div(2, rounding_mode="floor"), total.div(2, rounding_mode="floor")], dim=1)

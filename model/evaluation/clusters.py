@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Groups(TypedDict):
-    """Group numbers (N,) of N pairs. Pairs with the same image share a number in `image`; likewise for `caption`."""
+    """Group numbers (N,) of N pairs: pairs with the same image have the same `image` number; likewise for `caption`."""
 
     image: Tensor
     caption: Tensor
@@ -16,8 +16,8 @@ class Groups(TypedDict):
 def cluster_labels(groups: Groups) -> Tensor:
     """Return the cluster number, 0 to C - 1, of each pair, (N,) int64. A shared image or caption links two pairs.
 
-    Clusters are numbered in the order of their first pairs. Pairs in different clusters share nothing, so clusters can
-    be resampled independently, and all correct answers to a query are in its own cluster.
+    Clusters are numbered in the order of their first pairs. Pairs in different clusters share no image or caption, so
+    clusters can be resampled independently, and all correct answers to a query are in its own cluster.
     """
     labels = torch.arange(len(groups["image"]))
     members = [groups[name].unique(return_inverse=True)[1] for name in ("image", "caption")]

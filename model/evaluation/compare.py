@@ -21,7 +21,7 @@ _RESAMPLES = 2000
 
 
 class Comparison(NamedTuple):
-    """Difference in mean recall, in points, with a 95 % paired bootstrap interval over the test pairs.
+    """Difference in mean recall, in percentage points, with a 95 % paired bootstrap interval over the test pairs.
 
     The interval does not cover the variation between training seeds.
     """
@@ -42,11 +42,11 @@ def paired_difference(ours: Mapping[tuple[int, int], Tensor], baseline: Mapping[
     Args:
         ours, baseline: contribution of each query to the metric (N,) fp64, by data set ("world") and training seed.
 
-    Seeds, and the queries within each world, are resampled with replacement, identically for both arms. The worlds are
-    fixed. Raises ModelError if the arms differ in their runs or numbers of queries.
+    Seeds and the queries within each world are resampled with replacement, identically for both arms. The worlds are
+    not resampled. Raises ModelError if the arms differ in data sets, seeds or numbers of queries.
     """
     if {key: len(hits) for key, hits in ours.items()} != {key: len(hits) for key, hits in baseline.items()}:
-        raise ModelError("the arms are not comparable: they were not measured in the same worlds with the same seeds")
+        raise ModelError("the arms are not comparable: measure both of them on the same data sets with the same seeds")
     seeds = sorted({seed for _, seed in ours})
     worlds = sorted({world for world, _ in ours})
     tables = [

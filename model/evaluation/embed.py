@@ -34,7 +34,7 @@ class _EncodedBatch(NamedTuple):
 def embed_images(
     clip: nn.Module, triples: TripleDataset, rows: list[int], batch_size: int, device: torch.device
 ) -> tuple[Tensor, list[int]]:
-    """Encode the usable images of `rows`; return (M, D) fp32, L2-normalised, on the CPU, and the M images' rows.
+    """Encode the usable images of `rows`; return embeddings (M, D), fp32, L2-normalised, on the CPU, and their rows.
 
     Raises ModelError if too many images, or all images, are unusable.
     """

@@ -15,7 +15,7 @@ NO_NAME = "no name found"
 def frequencies(names: Sequence[set[Name]], training_captions: Iterable[str]) -> list[int | None]:
     """Return, for each set of names, how many training captions contain its rarest name; None for an empty set.
 
-    Memory use is one integer per occurrence of a name's word in the training captions.
+    Needs memory for one integer per occurrence, in the training captions, of a word that is part of a name.
     """
     wanted = {word for of_caption in names for name in of_caption for word in name}
     places: dict[str, list[int]] = {word: [] for word in wanted}

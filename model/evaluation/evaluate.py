@@ -40,13 +40,13 @@ def evaluate(
     allow_partial: bool = False,
     processes: LocalGroup | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Measure `run/checkpoint` on splits (default: the settings' test split); queries search only their own split.
+    """Evaluate `run/checkpoint` on splits (default: the settings' test split); queries search only their own split.
 
-    `explanations` overrides the settings' folder of shards; an imported checkpoint has no settings and requires it.
+    `explanations` replaces the settings' folder of shards; imported checkpoints, which have no settings, require it.
     Every row with a caption and a usable image is included, whatever the status of its explanation. Shards are checked
     against their receipts as in training; `allow_partial`, here or in the run's settings, accepts incomplete
     explanations. The model folder that training started from is not needed. `processes` (`model.launch.evaluate`) share
-    the encoding; only the first computes ranks, writes and prints, and the others return an empty dict.
+    the encoding; only the first one computes ranks, writes files and prints; the others return an empty dict.
 
     Returns the metrics by split and merges them into `run/metrics.json`, where "splits" keeps earlier results for the
     same weights. For each split, writes `run/{split}_embeddings.safetensors` with `image` and `text` (N, D), fp32 and
@@ -138,9 +138,9 @@ class Plan(NamedTuple):
 
 
 def evaluation_plan(run: Path, explanations: Path | None, allow_partial: bool = False) -> Plan:
-    """Return the evaluation settings of `run`; `explanations`, if given, replaces the folder of shards in them.
+    """Return the evaluation settings of `run`; `explanations`, if given, replaces their folder of shards.
 
-    With `allow_partial`, incomplete explanations are accepted even if the settings do not.
+    With `allow_partial`, incomplete explanations are accepted even if the settings do not allow them.
 
     Raises ModelError for a run without settings (an imported checkpoint, an export) if `explanations` is None.
     """
@@ -148,16 +148,16 @@ def evaluation_plan(run: Path, explanations: Path | None, allow_partial: bool = 
     settings = load_run_settings(run / SETTINGS) if (run / SETTINGS).exists() else None
     if data is None:
         if settings is None:
-            raise ModelError(f"{run} has no {SETTINGS}, so its data is not known; pass --explanations FOLDER")
+            raise ModelError(f"{run} has no {SETTINGS}, so its data folder is unknown; pass --explanations FOLDER")
         data = settings.data
     data = data.model_copy(update={"allow_partial": data.allow_partial or allow_partial})
     return Plan(data) if settings is None else Plan(data, settings.evaluation, settings.threads, settings.device)
 
 
 def read_rows(data: DataSettings, split: str, *, speak: bool = True) -> SplitRows:
-    """Read the rows of a split, printing a summary and any warnings to stderr if `speak`.
+    """Read the rows of a split; if `speak`, print a summary and any warnings to stderr.
 
-    Callers read all splits before encoding any, so that missing data is reported at once.
+    Callers read all splits before encoding any of them, so that missing data is reported early.
     """
     rows = read_one_split(data, split)
     for line in (rows.source.line(), rows.source.warning()):
@@ -167,9 +167,9 @@ def read_rows(data: DataSettings, split: str, *, speak: bool = True) -> SplitRow
 
 
 def _rarest_names(data: DataSettings, rows: dict[str, SplitRows]) -> dict[str, dict[str, int | None] | None]:
-    """Return, by split and row id, how many training captions contain the row's rarest name (None: it has no name).
+    """Return, by split and row id, how many training captions contain the row's rarest name (None: no name).
 
-    Returns None for every split, after printing why, if the training split cannot be read.
+    If the training split cannot be read, prints the reason and returns None for every split.
     """
     try:
         training = read_one_split(data, data.splits.train, data.statuses)

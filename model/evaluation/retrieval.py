@@ -20,7 +20,7 @@ _TILE = 1536  # maximum rows and columns of scores held at once: 9 MiB in fp32, 
 
 
 class Ranks(NamedTuple):
-    """Ranks of the queries' best correct answers, by direction, and numbers of correct answers. Each is (N,) int64."""
+    """Rank of each query's best correct answer in both directions, and number of its correct answers; (N,) int64."""
 
     image_to_text: Tensor
     text_to_image: Tensor
@@ -37,11 +37,11 @@ def ranks(image: Tensor, text: Tensor, groups: Groups, *, tile: int = _TILE) -> 
 
     One matrix product serves both directions without an N x N matrix: 2 N^2 D operations and 4 (3 D N + tile^2) bytes
     (tile^2 per thread) plus 256 MiB. Pairs are sorted so that those sharing an image or a caption are adjacent; correct
-    answers then lie in few tiles, which are scored first to get the scores to beat. All tiles have the same shape (the
-    last ones are zero-padded), because BLAS may sum in a different order for a different shape. Equal embeddings thus
-    get equal scores in any position, and ties are exact.
+    answers are then in few tiles, which are scored first because the other scores are compared with them. All tiles
+    have the same shape (the last ones are zero-padded), because BLAS may sum in a different order for a different
+    shape. Equal embeddings thus get equal scores in any position, and ties are exact.
 
-    Raises ModelError if embeddings are not finite: comparisons with NaN are false, so such a query would rank first.
+    Raises ModelError if embeddings are not finite: comparisons with NaN are false, so NaN scores would rank first.
     """
     # normalised rows cannot overflow, so a row's sum is finite if and only if all its values are
     if not all(bool(embeddings.float().sum(dim=1).isfinite().all()) for embeddings in (image, text)):
@@ -79,7 +79,7 @@ def _ranks(image: Tensor, text: Tensor, groups: Groups, tile: int) -> list[Tenso
 
 @contextmanager
 def _side_by_side(device: torch.device) -> Iterator[Callable[..., Iterable[Any]]]:
-    """Yield a `map` that processes one tile per CPU thread of torch, so that its scores stay in that core's cache.
+    """Yield a `map` that processes one tile per torch CPU thread, so that a tile's scores stay in one core's cache.
 
     Each product runs in one thread, because BLAS may sum in a different order with a different number of threads.
     """
@@ -109,9 +109,9 @@ def _better(
     shared: set[tuple[int, int]],
     wrong: dict[tuple[int, int], Tensor],
 ) -> tuple[Tensor, Tensor]:
-    """For each query in a row of tiles, count the wrong candidates that score at least `best`.
+    """For each query in a row of tiles, count the wrong candidates whose score is at least `best`.
 
-    Returns shape (tile,) for image queries and (N,) for text queries.
+    Returns counts of shape (tile,) for image queries and (N,) for text queries.
     """
     row = scores.place(r)
     of_images = torch.zeros_like(best[0][row], dtype=torch.int64)
@@ -128,7 +128,7 @@ def _better(
 
 
 class _Scores:
-    """Tiles of the (N, N) matrix of image-text scores, whose pairs are arranged by `order`."""
+    """Tiles of the (N, N) matrix of image-text scores, with the pairs sorted by `order`."""
 
     def __init__(self, image: Tensor, text: Tensor, groups: Groups, order: Tensor, tile: int) -> None:
         self.count, self.tile = len(order), tile
@@ -154,7 +154,7 @@ class _Scores:
 
 
 def _tiles_with_right_answers(clusters: Tensor, tile: int) -> set[tuple[int, int]]:
-    """Return (row, column) of tiles that may hold correct answers: near the diagonal, because `clusters` is sorted."""
+    """Return (row, column) of tiles that may hold correct answers. They are near the diagonal: `clusters` is sorted."""
     first = clusters[::tile].tolist()
     last = [*clusters[tile - 1 :: tile].tolist(), int(clusters[-1])]
     found = set()
@@ -181,9 +181,9 @@ def product(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _count_at_least(scores: Tensor, least: Tensor, dim: int, enough: np.ndarray) -> Tensor:
-    """For each row (dim 1) or column (dim 0) of a tile, count the scores that reach its value in `least`, as int64.
+    """For each row (dim 1) or column (dim 0) of a tile, count the scores that are at least its entry in `least`.
 
-    `enough` is a bool work buffer.
+    Returns int64 counts. `enough` is a bool work buffer.
     """
     if scores.device.type != "cpu":
         return (scores >= least.unsqueeze(dim)).sum(dim=dim)
@@ -194,7 +194,7 @@ def _count_at_least(scores: Tensor, least: Tensor, dim: int, enough: np.ndarray)
 
 
 def _even_tile(count: int, most: int) -> int:
-    """Return the tile size that minimises padding: a multiple of 32, or `most` if that is smaller."""
+    """Return the tile size that minimises padding: a multiple of 32, but at most `most`."""
     most = min(most, np.iinfo(np.uint16).max)  # counts per tile row are uint16
     tiles = -(-count // most)
     return min(_multiple(-(-count // tiles), 32), most)
@@ -214,7 +214,7 @@ def _filled(embeddings: Tensor, order: Tensor, tile: int) -> Tensor:
 
 
 def _right_answers(groups: Groups) -> Tensor:
-    """Count each pair's correct answers (N,): those with its image, plus those with its caption, minus both."""
+    """Count each pair's correct answers (N,): the pairs with the same image or the same caption."""
     image, caption = groups["image"], groups["caption"]
     _, both = torch.stack([image, caption], dim=1).unique(dim=0, return_inverse=True)
     members = [group.unique(return_inverse=True)[1] for group in (image, caption, both)]

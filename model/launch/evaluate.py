@@ -33,7 +33,7 @@ def evaluate_in_processes(
 ) -> dict[str, dict[str, Any]]:
     """Evaluate like `model.evaluation.evaluate.evaluate`, with the encoding shared by `count` processes.
 
-    Raises what `evaluate` raises. If a process dies or fails, ends the other processes and raises ProcessError.
+    Raises the same errors as `evaluate`. If a process dies or fails, ends the other processes and raises ProcessError.
     """
     if count == 1:
         return evaluate(run, splits, explanations=explanations, allow_partial=allow_partial)
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("run", type=Path, help="folder of a training run")
     parser.add_argument("--split", action="append", default=[], help="split to evaluate (repeatable)")
-    parser.add_argument("--explanations", type=Path, help="folder of shards; default: the one in the run's settings")
+    parser.add_argument("--explanations", type=Path, help="folder of shards (default: from the run's settings)")
     parser.add_argument("--allow-partial", action="store_true", help="evaluate even if explanations are incomplete")
     parser.add_argument("--report", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)

@@ -1,8 +1,8 @@
 """Runs torchrun on this machine, in its own session, and reads the outcomes of its processes.
 
 This file is also the program that `start_torchrun` starts: `-m model.launch.torchrun FOLDER ARGUMENTS` runs torchrun
-without its error report. Each process writes its outcome to FOLDER/RANK.json (`model.launch.worker`), and torchrun's
-exit codes by rank go to FOLDER/torchrun.json; a negative code is the signal that ended the process.
+without its error report. Each process writes its outcome to FOLDER/RANK.json (`model.launch.worker`). The exit
+codes, by rank, are written to FOLDER/torchrun.json; code -N means that signal N ended the process.
 """
 
 import ctypes
@@ -29,7 +29,7 @@ def start_torchrun(
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Start `count` processes of `module`, which write their outcomes into the folder `report`.
 
-    They do not receive Ctrl-C, and end when this process dies or leaves the block. After SIGTERM, each has
+    The processes do not receive Ctrl-C, and end when this process dies or leaves the block. After SIGTERM, each has
     `shutdown_seconds` to exit. A `model.py` in the working directory does not shadow this package.
     """
     torchrun = ["--standalone", f"--nproc-per-node={count}", f"--shutdown-timeout={shutdown_seconds}"]

@@ -35,9 +35,9 @@ _SHUTDOWN_SECONDS = 300  # from SIGTERM to SIGKILL: time to finish a step and sa
 def train_in_processes(
     settings: TrainSettings, out: Path, count: int, on_step: OnStep | None = None, *, overwrite: bool = False
 ) -> TrainResult:
-    """Train like `train`, but in `count` processes; batches and negatives are the same, gradients up to rounding.
+    """Train like `train`, but in `count` processes; batches, negatives and, up to rounding, gradients are the same.
 
-    Raises what `train` raises. If a process dies or fails, ends the other processes and raises ProcessError.
+    Raises the same errors as `train`. If a process dies or fails, ends the other processes and raises ProcessError.
     """
     if count == 1:
         return train(settings, out, on_step, overwrite=overwrite)
@@ -105,7 +105,7 @@ class _StepLog:
         self._last = 0
 
     def new_steps(self) -> list[tuple[int, int, dict[str, float]]]:
-        """Return (step, total steps, losses) for steps since the last call; if there are many, only the latest."""
+        """Return (step, total steps, losses) of steps since the last call, but only the latest if there are many."""
         if not self._log.exists() or self._log.stat().st_size == self._size:
             return []
         self._size = self._log.stat().st_size

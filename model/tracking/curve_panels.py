@@ -47,7 +47,7 @@ def experts_of(history: History, gate: str) -> dict[str, str]:
 
 
 def curves_of(history: History) -> dict[str, Panel]:
-    """Return, by topic, functions that draw the panels of curves with data."""
+    """Return, by topic, functions that draw the panels of the curves that have data."""
     losses = {name: name.removeprefix("loss/") for name in history.names("loss/")}
     rates = {name: name.removeprefix("lr/") for name in history.names("lr/")}
     norms = {"report/grad_norm": "gradient norm"}

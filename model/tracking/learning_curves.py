@@ -20,7 +20,7 @@ _COLUMNS = 3
 
 
 class LearningCurves:
-    """Tracker that redraws the picture at validations, at most once a minute."""
+    """Tracker that redraws `RUN/learning_curves.png` after validations, at most once a minute."""
 
     name = "learning curves"
 
@@ -30,7 +30,7 @@ class LearningCurves:
         self._drawn_at = time.monotonic()
 
     def log(self, step: int, scalars: dict[str, float]) -> None:
-        """Add the scalars; redraw the picture after a validation."""
+        """Add the scalars; redraw the curves after a validation."""
         if self._history is None:  # a resumed run has earlier values in its log
             self._history = history_of(read_log(self._run))
         else:
@@ -40,12 +40,12 @@ class LearningCurves:
             self.draw()
 
     def close(self, *, failed: bool) -> None:
-        """Draw the final state."""
+        """Draw the final curves."""
         if self._history is not None:
             self.draw()
 
     def draw(self) -> None:
-        """Write the picture atomically."""
+        """Draw the curves and write the image file atomically."""
         assert self._history is not None
         figure = learning_curves(self._history, self._run.name)
         with written_whole(self._run / CURVES) as temporary:
@@ -54,7 +54,7 @@ class LearningCurves:
 
 
 def learning_curves(history: History, title: str) -> Figure:
-    """Return a figure with a panel for each available quantity, and the gates below."""
+    """Return a figure with a panel for each available quantity, and the gates' panels below them."""
     curves, gates = list(curves_of(history).values()), gates_of(history)
     rows = -(-len(curves) // _COLUMNS), -(-len(gates) // _COLUMNS)
     layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.1)  # inches

@@ -48,7 +48,7 @@ class MLflow:
         self._sent_at = time.monotonic()
 
     def log(self, step: int, scalars: dict[str, float]) -> None:
-        """Queue the scalars for the next request. Raises the previous request's error, if it failed."""
+        """Queue the scalars for the next request. If the previous request failed, raises its error."""
         now = round(time.time() * 1000)
         self._waiting += [Metric(name.replace("@", "_at_"), value, now, step) for name, value in scalars.items()]
         sent = self._sending is None or self._sending.done()
@@ -56,7 +56,7 @@ class MLflow:
             self._send()
 
     def close(self, *, failed: bool) -> None:
-        """Send the remaining metrics and end the MLflow run. Raises a failed request's error, or TimeoutError."""
+        """Send the remaining metrics and end the MLflow run. Raises the error of a failed request, or TimeoutError."""
         try:
             if self._sending is not None:
                 self._sending.result(_LAST_SECONDS)

@@ -13,10 +13,10 @@ _MOST_POINTS = 20_000
 
 
 def check_trackers(settings: LogSettings) -> None:
-    """Raise ModelError if a requested tracker is not installed; called before any long work."""
+    """Raise ModelError if a requested tracker is not installed. Called before any long-running work."""
     for name in settings.trackers:
         if find_spec(name) is None:
-            raise ModelError(f"log.trackers: {name} is not installed; run pip install {name}, or remove it")
+            raise ModelError(f"{name} is not installed; run pip install {name}, or remove it from log.trackers")
 
 
 def open_trackers(
@@ -30,7 +30,7 @@ def open_trackers(
         steps: the run's total number of steps.
         resumed_from: the step from which the run resumes; None for a new run.
 
-    Raises ModelError if a tracker of a new run cannot be opened. A resumed run prints why and continues without it.
+    If a tracker cannot be opened, a new run raises ModelError; a resumed run prints the reason and continues.
     """
     # imported late: matplotlib and TensorBoard take 2 s, and only the first process of a run needs them
     from model.tracking.learning_curves import LearningCurves

@@ -37,14 +37,14 @@ class NullOutput:
 
     @contextmanager
     def aside(self, what: str) -> Iterator[None]:
-        """Do nothing around the block."""
+        """Return a context that does nothing."""
         yield
 
 
 class Progress:
     """On a terminal, a bar with loss terms, samples/s and time left; otherwise lines on stderr at growing intervals.
 
-    The rate covers recent steps, without the time spent on validating and saving; the time left includes that time.
+    The rate covers recent steps and excludes the time spent on validating and saving; the time left includes it.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Progress:
 
     @contextmanager
     def aside(self, what: str) -> Iterator[None]:
-        """Exclude the block from training time; the bar shows `what` meanwhile."""
+        """Exclude the block from the training time; meanwhile, the bar shows `what`."""
         began = self._clock()
         self._bar.set_description_str(what)
         try:
@@ -112,7 +112,7 @@ def log_data_summary(
 
 
 def log_left_out_rows(progress: Progress | NullOutput, splits: "dict[str, TripleDataset]") -> None:
-    """Print which images were unusable and, once more, whether explanations are incomplete."""
+    """Print which images were unusable, and repeat any warning about incomplete explanations."""
     for line in splits["train"].failures.lines():
         progress.say(line)
     _warn(progress, splits)

@@ -24,8 +24,8 @@ _NAMED_FAILURES = 100
 class RunLog:
     """`RUN/metrics.jsonl`: JSON lines of `kind` "step" or "validation", flushed at once and also sent to the trackers.
 
-    A resumed run removes the lines of the steps that it will repeat, then appends to the same file. The lines of the
-    step from which it resumes stay, including that step's validation unless it will be repeated.
+    A resumed run removes the lines of the steps that it will repeat, then appends to the same file. It keeps the
+    lines of the step from which it resumes, except for the validation of that step if it will be repeated.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class RunLog:
 
         Args:
             steps: the run's total number of steps, written to each step's line as "of".
-            resumed_from: the step from which the run resumes; None starts a new log.
+            resumed_from: the step from which the run resumes; None for a new log.
             validated: whether to keep the validation of step `resumed_from`.
         """
         self._path, self._trackers, self._steps = run / METRICS_LOG, trackers, steps
@@ -84,9 +84,9 @@ class RunLog:
 
 
 def read_log(run: Path) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a run's log in order, ignoring an incomplete last line that a killed run left.
+    """Yield the lines of a run's log in order, ignoring an incomplete last line left by a killed run.
 
-    Raises ModelError if the log is missing or damaged elsewhere.
+    Raises ModelError if the log is missing or any other line is damaged.
     """
     path = run / METRICS_LOG
     try:
@@ -103,7 +103,7 @@ def read_log(run: Path) -> Iterator[dict[str, Any]]:
 
 
 def truncate_log(path: Path, last_step: int, *, validated: bool = True) -> None:
-    """Keep only the lines of steps up to `last_step`; create an empty file if there are none.
+    """Keep only the lines of steps up to `last_step`; create an empty file if there are no such lines.
 
     The validation of `last_step` is kept only if `validated`.
     """

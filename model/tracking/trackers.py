@@ -30,14 +30,14 @@ class Tracker(Protocol):
         """Receive the scalars of a step, or of the validation after it."""
 
     def close(self, *, failed: bool) -> None:
-        """Send pending data; called last."""
+        """Send pending data; no other method is called afterwards."""
 
 
 class Trackers:
-    """A group of trackers; one that fails is dropped, and training continues."""
+    """A group of trackers; if one of them fails, it is dropped and training continues."""
 
     def __init__(self, trackers: list[Tracker], say: Say, *, every: int = 1) -> None:
-        """Send only every `every`-th step to the trackers, which keeps the curves of long runs small."""
+        """Send only every `every`-th step to the trackers, to keep the curves of long runs small."""
         self._trackers, self._say, self._every = trackers, say, every
 
     def write(self, line: dict[str, Any]) -> None:
@@ -94,7 +94,7 @@ def flatten(values: dict[str, Any], separator: str = ".", prefix: str = "") -> I
 
 
 def read_tracked(run: Path) -> dict[str, str]:
-    """Return the saved ids of this run in the trackers, by tracker; empty if no ids were saved."""
+    """Return the ids under which the trackers know this run, by tracker; empty if none were saved."""
     try:
         return dict(json.loads((run / _FILE).read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -102,5 +102,5 @@ def read_tracked(run: Path) -> dict[str, str]:
 
 
 def remember_tracked(run: Path, tracker: str, run_id: str) -> None:
-    """Save the id of this run in a tracker, so that a resumed run continues there."""
+    """Save the id under which a tracker knows this run, so that a resumed run uses the same id."""
     write_json(run / _FILE, read_tracked(run) | {tracker: run_id})

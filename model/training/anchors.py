@@ -1,4 +1,4 @@
-"""Explanation anchors, our extension to the paper: each explanation's embedding by the text tower before training.
+"""Explanation anchors, our extension to the paper: the text tower's embedding of each explanation before training.
 
 A caption names an entity; its explanation describes, in words that the pre-trained tower knows, what is visible.
 Training pulls the caption's and the image's embeddings towards the explanation's fixed embedding. Every explanation is
@@ -24,7 +24,7 @@ _NAME = "anchors"
 
 
 def make_anchors(run: Path, clip: nn.Module, triples: TripleDataset, batch_size: int, processes: LocalGroup) -> None:
-    """Write a tensor (N, D) fp16 of L2-normalised outputs of `encode_text` to `run/anchors.safetensors`.
+    """Write the explanations' L2-normalised `encode_text` embeddings, (N, D) fp16, to `run/anchors.safetensors`.
 
     With several processes, all must call this; only the first encodes.
     """

@@ -29,7 +29,7 @@ class CheckpointManager:
         splits: dict[str, TripleDataset],
         base: TowersFolder | None,
     ) -> None:
-        """Use `origin`, which `describe_origin` returned for the run, and `base`, the initial model folder, if any."""
+        """Use `origin`, the result of `describe_origin` for this run, and `base`, the initial model folder, if any."""
         self.run, self.settings, self.origin = run, settings, origin
         self.model, self.optimizer, self.splits, self.base = model, optimizer, splits, base
         self._saved = (0, True)  # step of the last saved state, and whether its validation was done
@@ -49,7 +49,7 @@ class CheckpointManager:
         )
 
     def state_is_due(self, at: Position, *, last: bool) -> bool:
-        """Return True if a state must be saved now, by steps, by minutes, or after the last step."""
+        """Return True if it is time to save a state: at the set intervals (steps or minutes) or after the last step."""
         often = self.settings.checkpoint
         if (at.step, at.validated) == self._saved:
             return False
@@ -58,7 +58,7 @@ class CheckpointManager:
         return by_time or by_step or last
 
     def save_state(self, at: Position, device: torch.device) -> str:
-        """Save everything needed to resume; return a line with the size and time taken."""
+        """Save everything needed to resume; return a message with the size and the time taken."""
         began = time.monotonic()
         failures = {use: triples.failures for use, triples in self.splits.items()}
         rows = {use: len(triples) for use, triples in self.splits.items()}
@@ -70,14 +70,14 @@ class CheckpointManager:
         return f"step {at.step}: state saved, {size:.1f} MiB in {self._saved_at - began:.2f} s"
 
     def restore(self, state: TrainState, device: torch.device) -> Position:
-        """Restore a saved state. Raises ModelError if the number of usable rows has changed since."""
+        """Restore a saved state. Raises ModelError if the number of usable rows has changed since it was saved."""
         for use, triples in self.splits.items():
             triples.failures.update(state.failures[use])
             if len(triples) != state.rows[use]:
                 raise ModelError(
                     f"{self.run} contains an unfinished run on {state.rows[use]} usable rows of split "
-                    f"{triples.source.split}, which now has {len(triples)}: images have changed. Restore them, choose "
-                    "another folder, or start again with --overwrite"
+                    f"{triples.source.split}, which now has {len(triples)} because images have changed. Restore the "
+                    "images, choose another folder, or start again with --overwrite"
                 )
         state.restore(self.model, self.optimizer, device)
         at = state.position

@@ -51,7 +51,7 @@ class DivergenceGuard:
     ) -> None:
         """Raise DivergenceError, after writing `RUN/diverged.json`, if the step must not be taken.
 
-        The state saved just before the step, if any, is renamed to `RUN/state/spoiled-...`, because its weights gave
+        The state saved just before the step, if any, is renamed to `RUN/state/spoiled-...`, because its weights led to
         this loss; a resumed run then starts from an earlier state.
 
         Args:
@@ -129,5 +129,5 @@ class DivergenceGuard:
 
 
 def _without_nan(content: Any) -> Any:
-    """Replace numbers that are not finite with strings, for JSON."""
+    """Replace NaN and infinite numbers with strings, which JSON can represent."""
     return json.loads(json.dumps(content), parse_constant=str)

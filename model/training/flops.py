@@ -20,10 +20,10 @@ from model.training.anchors import embed_explanations
 
 
 def count_flops(compute: Callable[[], object]) -> int:
-    """Count the floating-point operations of one call in matrix products and convolutions, two per multiply-add.
+    """Count one call's floating-point operations in matrix products and convolutions; a multiply-add counts as two.
 
     torch counts mm, addmm, bmm, baddbmm and convolutions but not the CPU's fused attention, so SDPA runs with its math
-    backend, which consists of these operations.
+    backend, which uses only these operations.
     """
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         compute()

@@ -2,9 +2,9 @@
 
 The towers take most of a step's memory, and each row's pass through them is independent. Every micro-batch is therefore
 encoded without gradient, the loss of the whole batch is computed from the token features and differentiated with
-respect to them, and every micro-batch is encoded again to backpropagate its part of that gradient. This is the exact
-chain rule. The token features and their gradient are kept in memory: for each row, 2 (Lv + 2 Lt) D values, or 6 D if
-no experts read tokens.
+respect to them, and every micro-batch is encoded again to backpropagate its part of that gradient. This applies the
+chain rule exactly. The token features and their gradient are kept in memory: for each row, 2 (Lv + 2 Lt) D values, or
+6 D if no experts read tokens.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class GradientCache:
         del self.features
 
     def backward(self, encode: Encode, micro_batches: slice = slice(None)) -> None:
-        """Backpropagate the kept gradients through the encoder, for some of the micro-batches."""
+        """Backpropagate the kept gradients through the encoder, for the selected micro-batches."""
         for number in range(len(self._micro_batches))[micro_batches]:
             batch = self._micro_batches[number]
             start = sum(len(before.ids) for before in self._micro_batches[:number])
@@ -68,7 +68,7 @@ def split(batch: Batch, size: int) -> list[Batch]:
 
 
 def trimmed(clip: nn.Module, batch: Batch) -> Batch:
-    """Cut the batch's texts to the length of the longest; only valid if nothing reads padding."""
+    """Cut the batch's texts to the length of the longest one; valid only if nothing reads padding."""
 
     def cut(tokens: Tensor) -> Tensor:
         return tokens[:, : int(eot_position(clip, tokens).max()) + 1] if len(tokens) else tokens
@@ -78,7 +78,7 @@ def trimmed(clip: nn.Module, batch: Batch) -> Batch:
 
 
 def check_rows_are_independent(model: nn.Module, why: str) -> None:
-    """Raise ModelError, starting with `why`, if a row's output depends on the other rows of the batch."""
+    """Raise ModelError, with a message starting with `why`, if a row's output depends on other rows of the batch."""
     for name, module in model.named_modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             raise ModelError(
@@ -93,7 +93,7 @@ def _differentiable(features: TokenFeatures) -> tuple[Tensor | None, Tensor | No
 
 
 def _joined(parts: list[TokenFeatures]) -> TokenFeatures:
-    """Concatenate the parts, padding shorter texts at the end, where nothing reads them. Empties `parts`."""
+    """Concatenate the parts, padding shorter texts at the end, where nothing reads the padding. Empties `parts`."""
     columns: list[list[Tensor | None]] = [list(column) for column in zip(*parts, strict=True)]
     parts.clear()
     joined = []

@@ -48,7 +48,7 @@ OnStep = Callable[[int, int, dict[str, float]], None]  # step, total steps, loss
 
 @dataclass(frozen=True)
 class TrainResult:
-    """Summary of a finished run; `out/train.json` has the rest."""
+    """Summary of a finished run; the full record is in `out/train.json`."""
 
     out: Path
     steps: int
@@ -73,16 +73,16 @@ def train(
     `out/state/` and, last, `out/train.json`. `on_step(step, steps, losses)` is called after every step, counted from 1.
     The initial weights are validated too, as step 0, and kept if training never improves on them.
 
-    An unfinished run in `out` resumes from its last saved state, unless `overwrite`, with the same final weights and
-    log as a run that was never interrupted (bit-identical on the same kind of CPU and number of threads).
+    An unfinished run in `out` resumes from its last saved state, unless `overwrite` is set, with the same final weights
+    and log as a run that was never interrupted (bit-identical on the same kind of CPU and number of threads).
 
-    With several `processes`, each calls this with the same settings and trains on its part of every batch; only the
-    first writes and prints (`model.launch` starts them).
+    With several `processes` (see `model.launch`), each calls this function with the same settings and trains on its
+    part of every batch; only the first one writes files and prints.
 
-    Raises ModelError for unusable settings or data, and, unless `overwrite`, for a finished run in `out` or an
-    unfinished one with different settings or data. Raises DivergenceError for a loss or gradient that is not finite or
-    far too large (`model.training.divergence`). After SIGTERM, saves the state and raises Stopped; after SIGINT, saves
-    the state and calls the previous handler.
+    Raises ModelError for unusable settings or data. Without `overwrite`, also raises it for a finished run in `out` or
+    an unfinished one with different settings or data. Raises DivergenceError for a loss or gradient that is not finite
+    or far too large (`model.training.divergence`). After SIGTERM, saves the state and raises Stopped; after SIGINT,
+    saves the state and calls the previous handler.
     """
     processes = processes or LocalGroup()
     processes.check(settings.optim.batch_size)
@@ -179,7 +179,7 @@ class _Trainer:
         return self.finish()
 
     def open_outputs(self, resumed_from: int | None) -> tuple[Progress | NullOutput, RunLog | NullOutput]:
-        """Open the progress output and the log in the first process; the others get null outputs."""
+        """Open the progress output and the log in the first process; other processes get null outputs."""
         if not self.processes.is_first:
             return NullOutput(), NullOutput()
         run, at = self.checkpoints.run, self.at
@@ -189,7 +189,7 @@ class _Trainer:
         return progress, log
 
     def decide(self, stop: StopSignal) -> tuple[bool, bool]:
-        """Agree with all processes on whether to stop (any may request it) and whether to save (the first decides)."""
+        """Agree with all processes on whether to stop (any may request it) and to save (the first process decides)."""
         due = self.processes.is_first and self.checkpoints.state_is_due(self.at, last=self.at.step == self.steps)
         votes = self.processes.all_gather_ints(stop.asked is not None, due)
         return any(stopping for stopping, _ in votes), any(saving for _, saving in votes)
@@ -229,8 +229,8 @@ class _Trainer:
     def next_batch(self) -> tuple[Batch, int]:
         """Return this process's rows of the next batch and the number of rows in the whole batch.
 
-        Rows without a usable image are dropped, and batches left with fewer than the two rows that a contrastive
-        loss needs are skipped.
+        Rows without a usable image are dropped. A batch is skipped if fewer than two rows remain, because a
+        contrastive loss needs at least two.
         """
         while True:
             self.at.batches += 1

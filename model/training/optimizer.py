@@ -16,7 +16,7 @@ MAX_LOGIT_SCALE = math.log(100)  # CLIP's bound (section 2.5), against instabili
 
 
 def make_optimizer(model: EntityCLIP, settings: OptimSettings) -> torch.optim.Optimizer:
-    """Build the optimiser: towers at `lr`, training-only modules at `new_lr`, exceptions from `groups`.
+    """Build the optimiser with `lr` for the towers, `new_lr` for training-only modules, and exceptions from `groups`.
 
     Biases, norms, embeddings and logit_scale never have weight decay. Every group has a `peak_lr` and a `name`:
     "towers", "new", or the pattern that sets its learning rate.

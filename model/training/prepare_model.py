@@ -1,4 +1,4 @@
-"""Prepares a model for training: locks towers, enables activation checkpointing, and compiles."""
+"""Prepares a model for training: locks towers, enables activation checkpointing, and compiles blocks."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from model.settings.schema import LockSettings, TrainSettings
 
 
 def prepare(model: EntityCLIP, settings: TrainSettings) -> None:
-    """Lock, compile and add activation checkpointing in place, as the settings say; parameter names do not change.
+    """Apply the settings for locking, activation checkpointing and compilation in place; parameter names do not change.
 
-    Raises ModelError for anything that the towers do not support.
+    Raises ModelError for a setting that the towers do not support.
     """
     lock_towers(model.clip, settings.lock)
     if settings.grad_checkpointing:
@@ -46,11 +46,11 @@ def lock_towers(clip: nn.Module, lock: LockSettings) -> None:
 def checkpoint_blocks(clip: nn.Module) -> None:
     """Enable activation checkpointing in the transformer blocks.
 
-    Raises ModelError for a ResNet, for which open_clip does not support it.
+    Raises ModelError for a ResNet, for which open_clip does not support checkpointing.
     """
     towers: Any = clip
     if not isinstance(towers.visual, open_clip.transformer.VisionTransformer):
-        raise ModelError("grad_checkpointing: open_clip does not support it for a ResNet; set it to false")
+        raise ModelError("open_clip does not support grad_checkpointing for a ResNet; set it to false")
     towers.set_grad_checkpointing(True)
 
 
@@ -67,4 +67,4 @@ def compile_blocks(model: EntityCLIP, backend: str) -> None:
 
 def _check_locked(tower: nn.Module, setting: str) -> None:
     if all(parameter.requires_grad for parameter in tower.parameters()):
-        raise ModelError(f"{setting} would leave no part of the tower locked; set it lower")
+        raise ModelError(f"{setting} would leave no part of the tower locked; choose a lower value")

@@ -46,7 +46,7 @@ _SHOWN = 5
 
 
 class Change(NamedTuple):
-    """A setting that differs, with its earlier and current value."""
+    """A changed setting, with its earlier and current values."""
 
     field: str
     before: Any
@@ -72,20 +72,20 @@ def changes(before: dict[str, Any], now: TrainSettings) -> list[Change]:
         old = TrainSettings.model_validate(before).as_plain()
     except ValidationError as error:
         raise ModelError(
-            f"the run was started by another version, whose settings are not valid here: {error}"
+            f"the run was started by another version, and its settings are not valid in this one: {error}"
         ) from error
     return [Change(field, *values) for field, values in _differences(old, now.as_plain()).items()]
 
 
 def check_resumable(run: Path, origin: dict[str, Any], now: dict[str, Any], settings: TrainSettings) -> list[str]:
-    """Check that a run may be resumed; return remarks about differences that do not prevent it.
+    """Check that a run may be resumed; return remarks about the differences that are allowed.
 
     Args:
         run: the run's folder, for messages.
-        origin: what `describe_origin` returned when the run started, from its saved state.
+        origin: what `describe_origin` returned when the run started, read from its saved state.
         now: what `describe_origin` returns now.
 
-    Raises ModelError if the data differ, or if settings that affect training differ, and lists these.
+    Raises ModelError if the data differ, or if settings that affect training differ; the message lists the differences.
     """
     changed = changes(origin["settings"], settings)
     refused = [change for change in changed if not change.allowed]
@@ -97,7 +97,7 @@ def check_resumable(run: Path, origin: dict[str, Any], now: dict[str, Any], sett
             f"{run}/settings.yaml has its original settings; {other}"
         )
     if differing := _changed_shards(origin["data"], now["data"]):
-        raise ModelError(f"{run} contains an unfinished run on other data: {differing}; {other}")
+        raise ModelError(f"{run} contains an unfinished run on different data: {differing}; {other}")
     remarks = [f"changed setting {change}" for change in changed]
     if versions := _differences(origin["versions"], now["versions"]):
         listed = ", ".join(f"{name} {old} -> {new}" for name, (old, new) in versions.items())
@@ -106,7 +106,7 @@ def check_resumable(run: Path, origin: dict[str, Any], now: dict[str, Any], sett
 
 
 def _changed_shards(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """Describe which shards differ or, if none do, how the rows used from them differ; empty if nothing differs."""
+    """Describe which shards differ. If none do, describe how the used rows differ. Returns "" if nothing differs."""
     for use in {**before, **now}:
         old, new = before.get(use, {}), now.get(use, {})
         shards, others = old.get("shards", {}), new.get("shards", {})

@@ -47,7 +47,7 @@ def lock_run_dir(out: Path) -> Iterator[None]:
 def clear_stale_files(out: Path, *, anew: bool, keep: int) -> None:
     """Delete an earlier run's weights and records, so that they are not mistaken for the new run's.
 
-    A resumed run (not `anew`) keeps its checkpoint and its last `keep` states.
+    A resumed run (`anew` is false) keeps its checkpoint and its last `keep` states.
     """
     for stale in (RECORD, METRICS):
         (out / stale).unlink(missing_ok=True)
@@ -105,7 +105,7 @@ def _is_equivalent(trained_with: dict[str, Any], data: dict[str, Any], settings:
 
 
 def _shards(settings: TrainSettings, splits: list[str]) -> dict[str, str]:
-    """Return the current digests of the splits' shards, by path in their folder."""
+    """Return the current digests of the splits' shards, by path relative to the folder of shards."""
     folder = local_shards(settings.data.explanations)
     return {
         str(path.relative_to(folder)): digest(path)

@@ -38,7 +38,7 @@ class StepValues(NamedTuple):
 
 
 class TrainingStep:
-    """Computes the gradient of the whole batch's loss, in `.grad` of the model's parameters."""
+    """Computes the gradient of the whole batch's loss and stores it in `.grad` of the model's parameters."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class TrainingStep:
         micro_batch_size: int | None = None,
         processes: LocalGroup | None = None,
     ) -> None:
-        """Prepare to train `model`; `autocast` creates the context of forward passes, not of backward passes.
+        """Prepare to train `model`; `autocast` creates the context for forward passes, but not for backward passes.
 
         With `micro_batch_size`, the towers process at most that many rows at a time, which gives the same gradients
         with less memory (`model.training.gradient_cache`). With `processes`, each holds some rows of the batch, and all
@@ -68,7 +68,7 @@ class TrainingStep:
     def gradients(self, step: int, batch: Batch) -> StepValues:
         """Replace the gradients with those of the whole batch, of which `batch` holds this process's rows.
 
-        The caller checks whether these are usable (`model.training.divergence`).
+        The caller must check whether the gradients are usable (`model.training.divergence`).
         """
         rows, size = len(batch.ids), self.micro_batch_size
         texts = batch.captions if batch.explanations is None else batch.explanations

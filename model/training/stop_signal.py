@@ -12,7 +12,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopped(Exception):  # noqa: N818
-    """A run was stopped after saving its state; the message says where, and how to resume."""
+    """A run was stopped after saving its state; the message names the folder and says how to resume."""
 
 
 class _StopNow(Exception):  # noqa: N818
@@ -41,7 +41,7 @@ class StopSignal:
         self._before = {}
 
     def unless_stopped(self, call: Callable[[], T]) -> T | None:
-        """Call a long function without side effects; return None if a stop is requested before it returns."""
+        """Call a long-running function without side effects; return None if a stop is requested before it returns."""
         if self.asked is not None:
             return None
         try:
@@ -55,7 +55,7 @@ class StopSignal:
             self._can_leave = False
 
     def hand_over(self) -> None:
-        """Pass a received SIGINT on to the previous handler; to be called after the block."""
+        """Pass a received SIGINT on to the previous handler; call this after leaving the context."""
         if self.asked == signal.SIGINT:
             signal.raise_signal(signal.SIGINT)
 

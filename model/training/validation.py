@@ -19,12 +19,12 @@ class Validation:
     """Validation by retrieval before the first step, every `evaluation.every` steps, and after the last one."""
 
     def __init__(self, checkpoints: CheckpointManager, steps: int, device: torch.device, processes: LocalGroup) -> None:
-        """Use the split "val"; without it, nothing is measured and the weights after all `steps` are kept."""
+        """Use the "val" split; if there is none, nothing is measured and the weights after all `steps` are kept."""
         self.checkpoints, self.steps, self.device, self.processes = checkpoints, steps, device, processes
         self.settings, self.split = checkpoints.settings, checkpoints.splits.get("val")
 
     def after(self, at: Position, log: RunLog | NullOutput, progress: Progress | NullOutput, stop: StopSignal) -> None:
-        """Validate if due after this step and not done yet, and save the weights if they are the best so far.
+        """Validate if it is due after this step and not yet done; save the weights if they are the best so far.
 
         If a stop is requested, validation is left to the process that resumes the run.
         """

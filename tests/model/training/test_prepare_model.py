@@ -80,7 +80,7 @@ def test_what_cannot_be_locked_is_said(make):
         lock_towers(make().clip, LockSettings(text=True, text_unlocked_layers=99))
     with pytest.raises(ModelError, match="a ResNet can only be locked as a whole"):
         lock_towers(resnet(), LockSettings(image=True, image_unlocked_groups=1))
-    with pytest.raises(ModelError, match="grad_checkpointing: open_clip does not support it for a ResNet"):
+    with pytest.raises(ModelError, match="open_clip does not support grad_checkpointing for a ResNet"):
         checkpoint_blocks(resnet())
 
 

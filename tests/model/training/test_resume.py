@@ -251,7 +251,7 @@ def test_other_data_is_refused(settings, dataset, unfinished, tmp_path):
     write_shard(copy, "train", [{**rows[0], "caption": "another"}, *rows[1:]], dataset[1], 1, 2)
     write_receipts(copy, 2)
     assert not can_go_on(unfinished, elsewhere)
-    with pytest.raises(ModelError, match=r"on other data: split=train/part-00001-of-00002\.parquet changed; choose"):
+    with pytest.raises(ModelError, match=r"different data: split=train/part-00001-of-00002\.parquet changed; choose"):
         train(elsewhere, unfinished)
 
 
