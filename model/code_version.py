@@ -1,4 +1,4 @@
-"""Versions of the running code: package versions, and the git commit when run from a checkout."""
+"""Version information about the running code: package versions and, in a git checkout, the commit."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ _SECONDS = 20
 
 
 def code_version() -> dict[str, Any]:
-    """Return versions by package; "git" is None if the code runs from an installed package or git is unavailable."""
+    """Return version information; its "git" entry is None for an installed package, or if git is unavailable."""
     return {
         "entityclip": version("entityclip"),
         "git": git_state(_ROOT),
@@ -25,7 +25,7 @@ def code_version() -> dict[str, Any]:
 
 
 def git_state(root: Path) -> dict[str, Any] | None:
-    """Return `commit` and `dirty` (tracked files were changed) if `root` is the top of a git work tree, else None.
+    """Return `commit` and `dirty` (tracked files have changes), or None if `root` is not the top of a git work tree.
 
     A subfolder of a work tree does not count: if the package is installed in a virtual environment inside another
     repository, that repository's commit says nothing about our code.
@@ -40,7 +40,7 @@ def git_state(root: Path) -> dict[str, Any] | None:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    """Return git's output, or None on failure. Ignores GIT_* variables, which may point to another repository."""
+    """Run git, ignoring GIT_* variables (they may name another repository); return its output, or None on failure."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(

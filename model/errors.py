@@ -9,4 +9,4 @@ class ModelError(ValueError):
 
 
 class ProcessError(Exception):
-    """A process died or failed, which ended the run. The message says which process, why, and how to continue."""
+    """The run ended because a process died or failed. The message says which process, why, and how to continue."""

@@ -10,7 +10,7 @@ from model.errors import ModelError
 
 
 def forward_context(precision: str, device: torch.device) -> Callable[[], AbstractContextManager[object]]:
-    """Return a factory of forward-pass contexts: bf16 autocast over fp32 weights, or a null context for "fp32".
+    """Return a factory of contexts for forward passes: bf16 autocast (weights stay fp32), or null contexts for "fp32".
 
     Raises ModelError if the device does not support bf16.
     """

@@ -1,4 +1,4 @@
-"""Checks before a training run that need no torch, so that a mistake is reported at once."""
+"""Checks to run before training. They do not import torch, so mistakes are reported at once."""
 
 import ctypes
 import ctypes.util
@@ -14,7 +14,7 @@ from model.settings.schema import TrainSettings
 def check_training(settings: TrainSettings, out: Path, *, overwrite: bool) -> None:
     """Check the run folder, the device and the explanations.
 
-    Raises ModelError if `out` contains a finished run, device=cuda has no GPU, or there are no shards to train on.
+    Raises ModelError if `out` contains a finished run, there is no GPU for device=cuda, or no shards are found.
     """
     check_run_dir(out, overwrite)
     if settings.device == "cuda" and not _has_gpu():
@@ -25,7 +25,7 @@ def check_training(settings: TrainSettings, out: Path, *, overwrite: bool) -> No
 
 
 def _has_gpu() -> bool:
-    """Ask the driver, in a fraction of the time that importing torch takes."""
+    """Ask the driver whether there is a GPU, which is much faster than importing torch."""
     count = ctypes.c_int()
     try:
         driver = ctypes.CDLL("libcuda.so.1")

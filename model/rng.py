@@ -1,4 +1,4 @@
-"""Random state: seeded for a run, saved with it, and restored for the caller afterwards.
+"""Random number generators: seeding them for a run, and saving and restoring their states.
 
 Initial weights, dropout and patch dropout use torch's global generator. Batch order and hard negatives use separate
 generators (`seeded`), derived from the seed and the step, so they need not be saved. No code here draws from
@@ -33,7 +33,7 @@ def own_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def forked(device: torch.device) -> AbstractContextManager[None]:
-    """Return a context that restores torch's generators on the CPU and on `device` at its end."""
+    """Return a context that restores torch's generators (CPU and `device`) on exit."""
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
@@ -59,7 +59,7 @@ def restore_random_state(tensors: dict[str, Tensor], plain: dict[str, Any], devi
 
 
 def restore_random_tensors(tensors: dict[str, Tensor], device: torch.device) -> None:
-    """Restore the states from `random_tensors`; the GPU's state only if it was saved and `device` is a GPU."""
+    """Restore the states from `random_tensors`; a GPU state is ignored unless `device` is a GPU."""
     torch.set_rng_state(tensors[_CPU])
     if device.type == "cuda" and _CUDA in tensors:
         torch.cuda.set_rng_state(tensors[_CUDA], device)
@@ -73,7 +73,7 @@ def _restore_plain(plain: dict[str, Any]) -> None:
 
 
 def seeded(seed: int, purpose: str, number: int = 0, device: torch.device | None = None) -> torch.Generator:
-    """Return a new generator seeded from `seed`, `purpose` and `number` (of an epoch or step)."""
+    """Return a new generator seeded from `seed`, `purpose` and `number` (an epoch or step number)."""
     name = f"{seed}/{purpose}/{number}".encode()
     value = int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1
     return torch.Generator(device=device or torch.device("cpu")).manual_seed(value)

@@ -1,4 +1,4 @@
-"""Names of the files in a run folder, and what is read from them without torch."""
+"""Names of the files in a run folder, and functions that read and check them without torch."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"  # of a
 def read_record(path: Path, version: int | None, remedy: str) -> dict[str, Any]:
     """Read a JSON file that this package wrote.
 
-    Raises ModelError, which ends with `remedy`, if the file is unreadable or its format is not `version` (None: any).
+    Raises ModelError if the file is unreadable or not in format `version` (None: any); the message ends with `remedy`.
     """
     try:
         record = dict(json.loads(path.read_text(encoding="utf-8")))
@@ -30,7 +30,7 @@ def read_record(path: Path, version: int | None, remedy: str) -> dict[str, Any]:
 
 
 def read_checkpoint_card(run: Path) -> dict[str, Any]:
-    """Return `run/checkpoint/checkpoint.json`. Raises ModelError if it is absent or in a different format."""
+    """Return the data in `run/checkpoint/checkpoint.json`. Raises ModelError if it is absent or in another format."""
     path = run / CHECKPOINT / CARD
     if not path.exists():
         raise ModelError(f"no checkpoint at {path.parent}; train one with: entityclip train SETTINGS --out RUN")
@@ -42,12 +42,12 @@ def read_checkpoint_card(run: Path) -> dict[str, Any]:
 
 
 def holds_model(folder: Path) -> bool:
-    """Return whether a folder holds something that `load_clip` would try to load."""
+    """Return whether a folder is, judging by its file names, a run, a checkpoint or an open_clip model."""
     return any((folder / name).is_file() for name in (CARD, f"{CHECKPOINT}/{CARD}", CONFIG))
 
 
 def check_model(folder: Path) -> None:
-    """Raise ModelError if a folder holds nothing that `load_clip` would try to load."""
+    """Raise ModelError unless a folder is, judging by its file names, a run, a checkpoint or an open_clip model."""
     if not holds_model(folder):
         raise ModelError(f"no model at {folder}; give the folder of a run or of an export")
 
@@ -64,7 +64,7 @@ def check_index(folder: Path) -> None:
 
 
 def check_run_dir(out: Path, overwrite: bool) -> None:
-    """Raise ModelError if `out` is a file, or holds a finished run and `overwrite` is False."""
+    """Raise ModelError if `out` is a file, or if it holds a finished run and `overwrite` is False."""
     if (out / RECORD).exists() and not overwrite:
         raise ModelError(f"{out} contains a finished run; choose another folder, or start again with --overwrite")
     if out.exists() and not out.is_dir():

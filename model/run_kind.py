@@ -1,6 +1,6 @@
 """Names of training methods: plain CLIP, EntityCLIP, or CLIP with some of our extensions. Does not import torch.
 
-Reports, the site, tables and model cards all use these names, in this order.
+Reports, the site, tables and model cards all use these names and list the parts of a method in the order below.
 """
 
 from model.settings.schema import MethodSettings
@@ -14,7 +14,7 @@ OURS = (BRIDGE, ANCHORS)  # our extensions, not in the paper
 
 
 def parts(method: MethodSettings) -> tuple[str, ...]:
-    """Return the parts trained in addition to the contrastive loss; a part with weight 0 is off."""
+    """Return the parts that the method adds to the contrastive loss; a part with weight 0 is off."""
     found = {
         MMAE: method.has_mmae,
         GI_ITM: method.has_gi_itm,
@@ -25,12 +25,12 @@ def parts(method: MethodSettings) -> tuple[str, ...]:
 
 
 def is_plain_clip(method: MethodSettings) -> bool:
-    """Return whether only the contrastive loss is trained."""
+    """Return whether the method trains with the contrastive loss only."""
     return not parts(method)
 
 
 def kind(method: MethodSettings) -> str:
-    """Return the name: "plain CLIP", "EntityCLIP", "MMAE only", "CLIP with anchors", "EntityCLIP with bridge", ..."""
+    """Return the method's name, such as "plain CLIP", "EntityCLIP", "MMAE only" or "EntityCLIP with bridge"."""
     if is_plain_clip(method):
         return "plain CLIP"
     ours = [part for part in parts(method) if part in OURS]

@@ -1,4 +1,4 @@
-"""Overview of a training run, read from the small files in its folder; loads neither weights nor torch."""
+"""Overview of a training run, read from the small files in its folder without loading weights or torch."""
 
 import json
 from collections.abc import Iterable
@@ -23,12 +23,12 @@ class RunOverview(NamedTuple):
     Attributes:
         state: "finished", "unfinished" (running or stopped), or "imported checkpoint".
         settings: the run's settings as JSON-serialisable values.
-        last_step: the last step in the log: its number, losses and learning rates.
-        checkpoint: card of the best checkpoint, with its step and its validation metrics in percent.
+        last_step: the last step in the log, with its number, losses and learning rates.
+        checkpoint: the card of the best checkpoint, with its step and its validation metrics in percent.
         evaluation: contents of `metrics.json`: gallery and retrieval metrics in percent by split; `stale` is True if
             they were measured with different weights.
         resumable: steps with a saved training state, from which training can resume.
-        record: record of the finished run, such as its seconds, rows by use, and versions.
+        record: facts about the finished run, such as its duration in seconds, rows by use, and versions.
         damaged: unreadable files, each with the reason.
     """
 
@@ -50,9 +50,9 @@ class RunOverview(NamedTuple):
 
     @property
     def method(self) -> MethodSettings | None:
-        """Return the method from the settings, or else from the checkpoint; None if neither holds a valid one.
+        """Return the method from the settings if valid there, otherwise from the checkpoint; None if valid in neither.
 
-        `settings.yaml` holds every setting. An absent setting did not exist in the version that wrote the file,
+        `settings.yaml` holds every setting. If a setting is absent, the version that wrote the file did not have it,
         so its default (off) is correct.
         """
         of_settings = self.settings.get("method", {}) if self.settings else None
@@ -107,7 +107,7 @@ def is_training_run(folder: Path) -> bool:
 
 
 def overview(run: Path) -> RunOverview:
-    """Read a run folder's small files; damaged ones are listed in `damaged`."""
+    """Read the small files in a run folder; unreadable files are listed in `damaged`."""
     damaged: dict[str, str] = {}
 
     def read(name: str) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def overview(run: Path) -> RunOverview:
             text = (run / name).read_text(encoding="utf-8")
             content = parse_yaml(text) if name.endswith(".yaml") else json.loads(text)
             if not isinstance(content, dict):
-                raise ValueError("is not a mapping")
+                raise ValueError("the content is not a mapping")
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
@@ -145,7 +145,7 @@ def overview(run: Path) -> RunOverview:
 
 
 def in_order(runs: Iterable[RunOverview]) -> list[RunOverview]:
-    """Sort runs stably, for comparison: plain CLIP (the baseline), controls, the paper's method, our extensions."""
+    """Sort runs (stably) for comparison: plain CLIP (the baseline), controls, the paper's method, our extensions."""
     return sorted(runs, key=_rank)
 
 
@@ -159,7 +159,7 @@ def _rank(run: RunOverview) -> int:
 
 
 def last_steps(log: Path) -> list[dict[str, Any]]:
-    """Return the last lines of kind "step" in a run's log; reads only the end of the file."""
+    """Return the last lines of kind "step" in a run's log, reading only the end of the file."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL))

@@ -6,7 +6,7 @@ import threading
 
 
 def end_with_parent() -> None:
-    """Make this worker process exit as soon as its parent does, however the parent ends."""
+    """Make this worker process exit as soon as its parent process ends, for whatever reason."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

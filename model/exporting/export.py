@@ -26,17 +26,17 @@ _TEXTS = ["", "Queen Elizabeth II visits Ascot", "naïve “quotes”, 12.5 % &a
 def export(checkpoint: Path, out: Path) -> Path:
     """Write the trained towers as a folder for `open_clip.create_model_and_transforms("local-dir:OUT")`.
 
-    `open_clip.get_tokenizer` takes the same name. The folder holds the configuration (with the activation),
+    `open_clip.get_tokenizer` accepts the same name. The folder holds the configuration (including the activation),
     preprocessing, weights, tokenizer and a README (`model.exporting.model_card`). Before the folder is renamed to
     `out`, open_clip loads it and the result is compared with the run: modules, weights, preprocessing, token ids and
     embeddings must be identical.
 
     Args:
-        checkpoint: a run folder, or its checkpoint folder.
+        checkpoint: a run folder or its checkpoint folder.
         out: a new or empty folder, or an earlier export, which is replaced.
 
-    Returns `out`. Raises ModelError, leaving `out` unchanged, if `out` is anything else, the checkpoint cannot be
-    loaded, open_clip would not find the tokenizer, or the export differs from the trained model.
+    Returns `out`. Raises ModelError, leaving `out` unchanged, if `out` is any other file or folder, the checkpoint
+    cannot be loaded, open_clip would not find the tokenizer, or the export differs from the trained model.
     """
     run = find_run(checkpoint)
     card = read_checkpoint_card(run)
@@ -60,7 +60,7 @@ def export(checkpoint: Path, out: Path) -> Path:
         different = ", ".join(_differences(towers, load_towers(TowerSettings(model=f"{LOCAL_DIR}{folder}"))))
         if different:
             raise ModelError(
-                f"{out} was not written: loaded by open_clip, the export differs from the trained model in: {different}"
+                f"{out} was not written: the export loaded by open_clip differs from the trained model in: {different}"
             )
     return out
 
@@ -73,7 +73,7 @@ def _claim(out: Path) -> None:
 
 
 def _origin(towers: TowerSettings) -> dict[str, Any]:
-    """Return the name of the initial model; of a folder, only the last part, because exports get published."""
+    """Return the initial model's name, with a path reduced to its last part because exports get published."""
     name = towers.model if towers.folder is None else LOCAL_DIR + towers.folder.name
     return {"model": name, "pretrained": towers.pretrained}
 

@@ -1,4 +1,4 @@
-"""Model card (README) of an export: origin, training, measured retrieval, usage and limitations.
+"""Model card (README) of an export: origin, training, retrieval metrics, usage and limitations.
 
 Exports get published, so local paths are reduced to folder names. The front matter is for the Hugging Face hub; it
 names no license, because choosing one is up to the owner.
@@ -43,7 +43,7 @@ _METRICS = [*(f"R@{k}" for k in CHOOSING), "MedR"]
 
 
 def code(value: Any) -> str:
-    """Format a value as a code span, in which Markdown and HTML are plain text."""
+    """Format a value as a code span, in which Markdown and HTML are not interpreted."""
     text = " ".join(str(value).split()) or " "
     fence = "`" * (_longest_run(text) + 1)
     inner = f" {text} " if text[0] == "`" or text[-1] == "`" else text
@@ -74,7 +74,7 @@ def model_card(card: dict[str, Any], metrics: dict[str, Any] | None, name: str, 
 
     Args:
         card: the contents of the run's `checkpoint.json`.
-        metrics: the run's `metrics.json`, if it was evaluated; ignored if measured with different weights.
+        metrics: the contents of the run's `metrics.json`, or None; ignored if measured with different weights.
         context_length: the text tower's context length, in tokens.
     """
     measured = metrics if metrics is not None and metrics.get("towers_sha256") == card["sha256"][TOWERS] else None
@@ -106,7 +106,7 @@ def model_card(card: dict[str, Any], metrics: dict[str, Any] | None, name: str, 
 
 
 def _eval_results(splits: dict[str, Any]) -> Iterator[EvalResult]:
-    """Yield the front matter's `model-index` entries, which hold the metrics in the card's table."""
+    """Yield the `model-index` entries of the front matter, with the metrics that the card's table shows."""
     for split, found in splits.items():
         values = {("mean_recall", "Mean recall"): found["mean_recall"]}
         for way in WAYS:
@@ -216,7 +216,7 @@ def _limits(card: dict[str, Any], context_length: int) -> str:
 
 
 def _named(model: str) -> str:
-    """Return a model's name; for a folder, the last part of its path."""
+    """Return a model's name or, if the model is a folder, the last part of its path."""
     path = model.removeprefix(LOCAL_DIR)
     return PurePath(path).name if path != model or PurePath(path).is_absolute() else model
 

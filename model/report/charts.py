@@ -1,4 +1,4 @@
-"""The page's charts, drawn by matplotlib for a light and a dark theme, with alt text and a table of the numbers."""
+"""Charts of the report page in a light and a dark theme, each with alt text and a table of the plotted numbers."""
 
 import io
 import re
@@ -48,7 +48,7 @@ _DARK = {
 
 
 class Chart(NamedTuple):
-    """A light and a dark SVG as data URIs, with alt text and the plotted numbers as a table."""
+    """A chart as a light and a dark SVG (data URIs), with alt text and a table of the plotted numbers."""
 
     title: str
     light: str
@@ -67,7 +67,7 @@ def chart(draw: Draw, title: str, alt: str, columns: Sequence[str], rows: Sequen
 
 
 def save_png(path: Path, draws: Sequence[Draw]) -> None:
-    """Write the panels, three per row, to a PNG file atomically."""
+    """Write the panels atomically to a PNG file, with three panels per row."""
     across = min(3, len(draws))
     down = -(-len(draws) // across)
     with _style(), written_whole(path) as temporary:

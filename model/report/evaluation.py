@@ -17,7 +17,7 @@ _PARTS = {
 
 
 class Part(NamedTuple):
-    """A table row for one topic or bucket: number of queries, and each arm's metrics (None if not measured on it)."""
+    """A table row for one topic or frequency bucket: number of queries, and each arm's metrics (None: not measured)."""
 
     name: str
     queries: int
@@ -25,7 +25,7 @@ class Part(NamedTuple):
 
 
 class PartTable(NamedTuple):
-    """Table by topic or entity frequency. Long tables keep the rows with most queries; `left_out` counts the rest."""
+    """A table of metrics by topic or entity frequency; `left_out` is the number of rows omitted (fewest queries)."""
 
     title: str
     what: str
@@ -81,7 +81,7 @@ def _splits(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _split_of(sources: Sources, measured: dict[str, dict[str, Any]]) -> str:
-    """Return the test split named in the settings if an arm was measured on it, or else the first measured split."""
+    """Return the test split named in the settings if any arm was measured on it; otherwise the first measured split."""
     for run in sources.arms.values():
         splits = (run.settings.get("data") or {}).get("splits") or {}
         wanted = splits.get("test") if isinstance(splits, dict) else None
@@ -102,7 +102,7 @@ def _table(key: str, title: str, what: str, metrics: dict[str, dict[str, Any]]) 
 
 
 def frequency_panel(metrics: Mapping[str, Mapping[str, dict[str, Any]]]) -> Draw:
-    """Return a function that draws mean recall with intervals by frequency bucket, arms side by side."""
+    """Return a function that draws mean recall with intervals by frequency bucket, with the arms side by side."""
     names = list(dict.fromkeys(name for found in metrics.values() for name in found))
     width = min(0.16, 0.8 / len(metrics))
 

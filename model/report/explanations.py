@@ -24,7 +24,7 @@ MOST_OF_A_KIND = 200  # sampled locations per split and status
 
 
 class Place(NamedTuple):
-    """Location of a row in a shard. Places sort by a hash of the row's id, so the first ones are a random sample."""
+    """Location of a row in a shard. Locations sort by a hash of the row's id, so the first N are a random sample."""
 
     order: int
     path: Path
@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
 @dataclass
 class Explanations:
-    """Contents of the shards, as far as known without reading their texts.
+    """Contents of the shards, excluding the texts, which are not read.
 
     Attributes:
         counts: number of rows by (split, status).
@@ -42,7 +42,7 @@ class Explanations:
         places: a sample of row locations by (split, status).
         footers: provenance from the shards' metadata.
         problems: shards that cannot be read or fail their checks.
-        gaps: missing parts of the explanations.
+        gaps: descriptions of missing parts of the explanations.
     """
 
     folder: Path
@@ -55,7 +55,7 @@ class Explanations:
 
     @property
     def context(self) -> int | None:
-        """Return CLIP's context length in tokens if all shards record the same, else None."""
+        """Return CLIP's context length in tokens, or None unless all shards record the same length."""
         judges = [footer.get("judge") for footer in self.footers]
         found = [judge.get("clip_context_length") if isinstance(judge, dict) else None for judge in judges]
         return found[0] if found and isinstance(found[0], int) and found.count(found[0]) == len(found) else None
@@ -87,7 +87,7 @@ def read_explanations(folder: Path) -> Explanations:
 
 
 def read_rows(places: list[Place]) -> Iterator[dict[str, Any]]:
-    """Yield the rows at these places with all columns and the shard's `image_root`, skipping unreadable rows."""
+    """Yield the rows at these locations with all columns, `split` and `image_root`, skipping unreadable rows."""
     for path, group in sorted({(place.path, place.group) for place in places}):
         wanted = [place.row for place in places if (place.path, place.group) == (path, group)]
         try:

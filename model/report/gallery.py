@@ -1,4 +1,4 @@
-"""Gallery of up to 200 triples, shown as they are stored in the shards."""
+"""Gallery of up to 200 (image, caption, explanation) triples, shown as stored in the shards."""
 
 from collections import Counter
 from pathlib import Path
@@ -19,7 +19,7 @@ def sample(found: Explanations, count: int) -> list[dict[str, Any]]:
 
 
 def quotas(counts: Counter[tuple[str, str]], total: int) -> dict[tuple[str, str], int]:
-    """Divide `total` rows over splits and statuses: a few of each, rarest first, then by share of remaining rows."""
+    """Allocate `total` rows by split and status: a few each, rarest first, then in proportion to the rows remaining."""
     kinds = sorted(counts, key=lambda kind: (counts[kind], kind))
     least = max(1, min(_AT_LEAST, total // max(1, len(kinds))))
     share: dict[tuple[str, str], int] = {}
@@ -54,7 +54,7 @@ class Gallery(NamedTuple):
 
 
 def make_gallery(found: Explanations, image_root: Path | None = None) -> Gallery:
-    """Sample rows across splits and statuses. `image_root` overrides the folder of images recorded in the shards."""
+    """Sample rows across splits and statuses. `image_root` overrides the image folder recorded in the shards."""
     rows = sample(found, ROWS)
     splits, statuses = (list(dict.fromkeys(str(row[name]) for row in rows)) for name in ("split", "status"))
     cards = [

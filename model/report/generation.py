@@ -32,9 +32,9 @@ class Generation(NamedTuple):
     Attributes:
         statuses: the statuses that occur, in display order.
         counts: number of rows by split, then by status.
-        made: dataset, model, revision, prompt and engines as (label, value).
+        made: dataset, model, revision, prompt and engines as (label, value) pairs.
         lengths: number of explanations with a known length.
-        over: how many of these are longer than `found.context` tokens.
+        over: number of explanations longer than `found.context` tokens.
     """
 
     found: Explanations
@@ -50,7 +50,7 @@ class Generation(NamedTuple):
     over: int
 
     def of_status(self, status: str) -> int:
-        """Count the rows with a status over all splits."""
+        """Return the number of rows with a status in all splits together."""
         return sum(by_status[status] for by_status in self.counts.values())
 
 
@@ -82,7 +82,7 @@ def describe_generation(found: Explanations) -> Generation:
 
 
 def length_panel(tally: dict[int, int], context: int | None) -> Draw:
-    """Return a function that draws a histogram of explanation lengths in tokens, with CLIP's limit."""
+    """Return a function that draws a histogram of explanation lengths in tokens and marks CLIP's limit."""
     bars, unit = length_bars(tally), "tokens for CLIP, start and end included"
     if bars[-1].high is None:
         unit += f"; last bar: {bars[-1].low:,} and more"
@@ -98,7 +98,7 @@ def length_panel(tally: dict[int, int], context: int | None) -> Draw:
 
 
 class Bar(NamedTuple):
-    """Explanations that have `low` to `high` tokens (inclusive; None: no limit). Every bar is `width` tokens wide."""
+    """A histogram bar, `width` tokens wide: `rows` explanations with `low` to `high` tokens (`high` None: no limit)."""
 
     low: int
     high: int | None
@@ -148,7 +148,7 @@ def _failure(found: Explanations, status: str, rows: int) -> Failure:
 
 
 def _made(footers: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Return, for each provenance field, its label and the distinct values in all shards."""
+    """Return the label of each provenance field with the distinct values found in the shards."""
     found: dict[str, dict[str, None]] = {}
     for footer in footers:
         prompt = footer.get("prompt")

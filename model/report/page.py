@@ -1,4 +1,4 @@
-"""Renders the page: all text is escaped, and the content security policy allows only our own style and script."""
+"""HTML rendering: all text is escaped, and the content security policy allows only the page's own style and script."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(**content: Any) -> str:
-    """Return the page's HTML. The page's policy blocks all requests, and all scripts except the embedded one."""
+    """Return the page as HTML. Its policy blocks all requests and all scripts except the embedded one."""
     style, script = (_own(name) for name in ("page.css", "page.js"))
     policy = (
         f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "

@@ -1,4 +1,4 @@
-"""Thumbnails as data URIs of bounded size."""
+"""Thumbnails of bounded size, encoded as data URIs."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ _QUALITIES = (85, 70, 50, 30, 10)
 
 
 class Size(NamedTuple):
-    """Longest side in pixels and maximum JPEG size in bytes."""
+    """Limits on a thumbnail: the longest side in pixels and the JPEG size in bytes."""
 
     side: int
     most: int
@@ -32,7 +32,7 @@ class Picture(NamedTuple):
 
 
 def picture_of_row(row: dict[str, Any], size: Size, image_root: Path | None = None) -> Picture:
-    """Return a thumbnail for a row from `read_rows`, from its image bytes or from the file under the image root."""
+    """Return a thumbnail for a row from `read_rows`, using its image bytes or the file under the image root."""
     image, root = row.get("image") or {}, image_root or row["image_root"]
     if image.get("bytes") is None and (image.get("path") is None or not root):
         return Picture(why="the row has no image path")

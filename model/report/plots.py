@@ -15,7 +15,7 @@ _OURS = ("learning_curves.png", "recall_by_entity_frequency.png", "explanation_l
 
 
 def write_plots(folder: Path, found: Explanations | None, training: Training, evaluation: Evaluation) -> list[Path]:
-    """Write every plot that has data, delete other plots of earlier reports, and return the paths written."""
+    """Write every plot that has data, delete outdated plots of earlier reports, and return the paths written."""
     wanted: dict[str, list[Draw]] = {}
     if found is not None and (known := {t: rows for t, rows in found.clip_tokens.items() if t is not None}):
         wanted["explanation_length.png"] = [length_panel(known, found.context)]

@@ -1,7 +1,7 @@
 """Example queries with the images that each arm ranks first.
 
-The queries are the captions where the last arm gained most over the first, those where it lost most, and a random
-sample.
+The queries are the captions on which the last arm gained most over the first, those on which it lost most, and a
+random sample.
 """
 
 import random
@@ -26,7 +26,7 @@ _TOP = 5
 
 
 class Hit(NamedTuple):
-    """A retrieved image. `right` says whether its pair is the query's, or has the same picture or caption."""
+    """A retrieved image. It is `right` if its pair is the query's own, or has the query's picture or caption."""
 
     picture: Picture
     caption: str
@@ -49,7 +49,7 @@ class Query(NamedTuple):
 
 
 class QuerySet(NamedTuple):
-    """Queries selected by one rule, which `how` describes."""
+    """Queries selected by one rule; `how` describes the rule."""
 
     title: str
     how: str
@@ -57,7 +57,7 @@ class QuerySet(NamedTuple):
 
 
 class Examples(NamedTuple):
-    """Query sets, or the reason for having none; with several arms, also the last arm's comparison with the first."""
+    """Query sets, or why there are none; for several arms, also a comparison of the last arm with the first."""
 
     sets: list[QuerySet]
     comparison: Comparison | None = None
@@ -72,7 +72,7 @@ def find_examples(sources: Sources, split: str, arms: list[str], *, partial: boo
     """
     embeddings = {arm: load_embeddings(sources.arms[arm].location, split) for arm in arms}
     if sources.explanations is None:
-        raise ModelError("the captions cannot be read without a folder of explanations; give one as well")
+        raise ModelError("the captions cannot be read without a folder of explanations; give one along with the runs")
     ids = embeddings[arms[-1]].ids
     if any(run.ids != ids for run in embeddings.values()):
         raise ModelError("the runs were evaluated on different pairs; evaluate all of them on the same shards")
@@ -120,7 +120,7 @@ def _evaluated(
 
 
 def _chosen(by_arm: dict[str, Tensor], count: int) -> list[tuple[str, str, list[int]]]:
-    """Return the title, selection rule and rows of each non-empty set."""
+    """Return the title, selection rule and row numbers of each non-empty set of queries."""
     if len(by_arm) == 1:
         drawn = random.Random(0).sample(range(count), min(_ALONE, count))
         return [("At random", "A random sample with a fixed seed.", sorted(drawn))]

@@ -12,7 +12,7 @@ _EXPLANATIONS = "explanations"  # subfolder in the output of the demo or of the 
 
 
 class Sources(NamedTuple):
-    """Runs by arm name, and a folder of explanation shards, if there is one.
+    """Training runs by arm name, and the folder of explanation shards, if there is one.
 
     The first run is the baseline; the last run is compared with it.
     """
@@ -22,7 +22,7 @@ class Sources(NamedTuple):
 
     @property
     def image_root(self) -> Path | None:
-        """Return the image root in the runs' settings, if it overrides the one recorded in the shards."""
+        """Return the image root set in a run's settings, which overrides the one in the shards, or None if unset."""
         roots = ((run.settings.get("data") or {}).get("image_root") for run in self.arms.values())
         return next((Path(root) for root in roots if root), None)
 
@@ -30,7 +30,7 @@ class Sources(NamedTuple):
 def find_sources(places: Sequence[Path]) -> Sources:
     """Find the training runs and the explanations in these folders.
 
-    If the folders hold no explanations, the ones that the runs were trained on are used. Plain CLIP comes first; other
+    If the folders hold no explanations, those that the runs were trained on are used. Plain CLIP comes first; other
     runs keep the order of the folders and, within a folder, are sorted by `in_order`.
 
     Raises ModelError if a folder holds neither runs nor explanations, or if several folders hold explanations.
@@ -48,19 +48,19 @@ def find_sources(places: Sequence[Path]) -> Sources:
     different = {folder.resolve(): folder for folder in folders}
     if len(different) > 1:
         named = ", ".join(str(folder) for folder in different.values())
-        raise ModelError(f"there are explanations in several folders ({named}), but a report covers only one")
+        raise ModelError(f"there are explanations in several folders ({named}), but a report can use only one folder")
     trained_on = (run.explanations for run in runs)
     folder = next(iter(folders), None) or next((local_shards(name) for name in trained_on if name), None)
     return Sources(_named(sorted(runs, key=lambda run: not run.is_plain_clip)), folder)
 
 
 def has_shards(folder: Path) -> bool:
-    """Return True if the folder holds shards, in one subfolder per split."""
+    """Return whether the folder contains shards in subfolders named after splits."""
     return any(folder.glob("split=*/part-*.parquet"))
 
 
 def _named(runs: list[RunOverview]) -> dict[str, RunOverview]:
-    """Key runs by folder name; if names clash, add the parent folder's name; if they still clash, a number."""
+    """Key runs by folder name. If names clash, add the parent folder's name; if they still clash, add a number."""
     names = [run.location.resolve().name for run in runs]
     if len(set(names)) < len(names):
         names = ["/".join(run.location.resolve().parts[-2:]) for run in runs]

@@ -15,7 +15,7 @@ def shown(text: str) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """Truncate to `limit` characters, appending the full length."""
+    """Truncate text longer than `limit` characters, and append its full length."""
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
 
 

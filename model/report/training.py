@@ -34,7 +34,7 @@ _COMPARED = {  # title -> metric, axis label, whether to smooth
 
 @dataclass(frozen=True)
 class Arm:
-    """One run: the contents of its files, its metrics, problems in reading them, and its charts."""
+    """One run: the contents of its files, its metric history, problems found when reading the files, and its charts."""
 
     run: RunOverview
     history: History
@@ -43,7 +43,7 @@ class Arm:
 
     @property
     def gaps(self) -> list[str]:
-        """Return descriptions of what is missing in the explanations that the run was trained on."""
+        """Return descriptions of the parts missing from the explanations that the run was trained on."""
         return list(((self.run.record.get("data") or {}).get("train") or {}).get("gaps") or [])
 
 
@@ -62,7 +62,7 @@ def describe_training(sources: Sources) -> Training:
 
 
 def comparison_panels(histories: dict[str, History]) -> dict[str, Draw]:
-    """Return, by title, functions that draw the contrastive loss and the validation recall of all arms with data."""
+    """Return functions, by title, that draw the contrastive loss and the validation recall of every arm with data."""
     return {
         title: _comparison(title, name, unit, histories, smoothed=smoothed)
         for title, (name, unit, smoothed) in _COMPARED.items()
@@ -138,7 +138,7 @@ def with_steps(draw: Draw) -> Draw:
 
 
 def _points(history: History, names: Collection[str], factor: float = 1.0) -> Sequence[Sequence[str]]:
-    """Return a table of a few points of the curves, including the last; a row has the step and each curve's value."""
+    """Return table rows for a few points of the curves, including the last point: the step and each curve's value."""
     table: dict[int, dict[str, float]] = {}
     for name in names:
         for step, value in zip(*means(history.bins(name)), strict=True):
@@ -150,7 +150,7 @@ def _points(history: History, names: Collection[str], factor: float = 1.0) -> Se
 
 
 def _history(run: RunOverview) -> tuple[History, list[str]]:
-    """Read the log as far as possible; return the metric history and any problems."""
+    """Read as much of the log as possible; return the metric history and any problems."""
     history, problems = History(), [f"{name} cannot be read: {why}" for name, why in run.damaged.items()]
     try:
         for line in read_log(run.location):

@@ -23,7 +23,7 @@ def describe(ours: str, baseline: str, metrics: dict[str, dict[str, Any]], compa
 
 
 def baseline_note(measured: dict[str, RunOverview]) -> str:
-    """Return a sentence to append if no run, or more than one, is plain CLIP; else an empty string."""
+    """Return a sentence to append that names the baseline, or an empty string if exactly one run is plain CLIP."""
     plain = [arm for arm, run in measured.items() if run.is_plain_clip]
     first = next(iter(measured))
     if not plain:
@@ -44,7 +44,7 @@ def unimproved_note(runs: dict[str, RunOverview]) -> str:
 
 
 def without_comparison(evaluation: Evaluation, generation: Generation | None) -> str:
-    """Summarise the recalls of arms that were not compared or, without recalls, how many explanations are valid."""
+    """Summarise recalls without comparing the arms; if there are none, state how many explanations are valid."""
     recalls = [f"{arm} {found['mean_recall']:.1f}" for arm, found in evaluation.metrics.items()]
     sentences = [f"Mean recall on the {evaluation.split} split, in percent: {', '.join(recalls)}."] if recalls else []
     if not recalls and evaluation.missing:

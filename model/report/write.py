@@ -1,4 +1,4 @@
-"""Writes the report page and its plots."""
+"""Functions that write the report page and its plots."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ class Report(NamedTuple):
         plots: PNG files written next to the page.
         metrics: each arm's metrics on the test split, from its `metrics.json`.
         comparison: the last arm compared with the first; None if they cannot be compared.
-        verdict: the comparison in a sentence or two.
+        verdict: the result of the report in one or two sentences.
     """
 
     path: Path
@@ -40,9 +40,9 @@ class Report(NamedTuple):
 
 
 def write_report(out: Path, title: str, arms: dict[str, Path]) -> Report:
-    """Write `out/report.html` on evaluated runs, sorted by `in_order`; plain CLIP, if any, is the baseline.
+    """Write `out/report.html` for evaluated runs, sorted by `in_order`; plain CLIP, if included, is the baseline.
 
-    Raises ModelError if a run was not evaluated, or the runs are not comparable.
+    Raises ModelError if a run has not been evaluated or the runs are not comparable.
     """
     settings = load_run_settings(next(iter(arms.values())) / "settings.yaml")
     split = settings.data.splits.test

@@ -1,4 +1,4 @@
-"""Searchable image embeddings: those that `evaluate` saved for a run's split, or those of an index."""
+"""Searchable image embeddings: those that `evaluate` saved for a split of a run, or those of an index."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ _SAVED = "_embeddings.safetensors"
 
 
 class Gallery(NamedTuple):
-    """Embeddings on disk: a safetensors file with normalised `image` (M, D), and the ids (M,) of their pairs."""
+    """Embeddings on disk: a safetensors file with `image` (M, D), L2-normalised, and the ids (M,) of the pairs."""
 
     embeddings: Path
     ids: pa.Array
@@ -31,9 +31,9 @@ def splits_embedded(folder: Path) -> list[str]:
 
 
 def open_gallery(folder: Path, split: str) -> Gallery:
-    """Open the gallery of a run's split, or all images of an index that covers the split.
+    """Open the gallery of a split of a run, or all images of an index that covers the split.
 
-    Raises ModelError if the gallery is absent, damaged, or computed with weights that the run no longer has.
+    Raises ModelError if the gallery is absent, damaged, or outdated because the weights of the run have changed.
     """
     if (folder / INDEX).is_file():
         index = open_index(folder)
@@ -52,12 +52,12 @@ def open_gallery(folder: Path, split: str) -> Gallery:
     except (OSError, ValueError, pa.ArrowException, SafetensorError) as error:
         raise ModelError(f"{path} cannot be read ({error}); recreate it with: {again}") from error
     if len(shape) != 2 or shape[0] != len(ids):
-        raise ModelError(f"{path} has shape {shape} for {len(ids)} ids; recreate it with: {again}")
+        raise ModelError(f"{path} has embeddings of shape {shape} for {len(ids)} ids; recreate it with: {again}")
     if made_by != read_checkpoint_card(folder)["sha256"][TOWERS]:
-        raise ModelError(f"{path} was created with other weights than those in {folder}; recreate it with: {again}")
+        raise ModelError(f"{path} was not created with the current weights of {folder}; recreate it with: {again}")
     return Gallery(path, ids)
 
 
 def load_model_behind(folder: Path) -> Towers:
-    """Load the model of a run or an index. Raises ModelError if the model cannot be loaded or has changed."""
+    """Load the model of a run or an index. Raises ModelError if it cannot be loaded or did not build the index."""
     return load_model_of(open_index(folder)) if (folder / INDEX).is_file() else load_clip(folder)

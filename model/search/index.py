@@ -1,8 +1,8 @@
 """Image index: a movable folder with the images of one or more splits, embedded by a trained model.
 
-`embeddings.safetensors` has `image` (M, D), L2-normalised, one row per image however many captions it has;
-`rows.parquet` has each row's pair id, image path and captions; `index.json` has the digests of the model's weights and
-of the data.
+`embeddings.safetensors` has `image` (M, D), L2-normalised, one row per image, even for an image with several captions;
+`rows.parquet` has the pair id, image path and captions of each row; `index.json` has the digests of the model's
+weights and of the data.
 """
 
 import json
@@ -42,7 +42,7 @@ _DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class Index:
-    """An index folder; its embeddings stay on disk."""
+    """An open index. Its embeddings stay on disk."""
 
     folder: Path
     about: dict[str, Any]
@@ -61,16 +61,16 @@ def build_index(
     precision: Precision = "fp32",
     allow_partial: bool = False,
 ) -> Index:
-    """Embed the images of splits (default: the settings' test split) and write them atomically to `out`.
+    """Embed the images of `splits` (default: the test split in the settings) and write the index atomically to `out`.
 
     Embeddings that `evaluate` saved are reused if they were computed with the same weights and shards. Every row with a
     usable image is included.
 
     Args:
-        model: a run, or an export, which needs `explanations` because it has no settings.
+        model: a run or an export. An export has no settings, so it requires `explanations`.
         out: a new folder, or an earlier index, which is replaced.
 
-    Raises ModelError if `out` is anything else, the model cannot be loaded, or the data is unusable.
+    Raises ModelError if `out` is any other file or folder, the model cannot be loaded, or the data is unusable.
     """
     if out.exists() and not (out / INDEX).is_file() and not (out.is_dir() and not any(out.iterdir())):
         raise ModelError(f"{out} is neither empty nor an index; choose another folder")
@@ -118,26 +118,26 @@ def open_index(folder: Path) -> Index:
 
 
 def load_model_of(index: Index, model: Path | None = None) -> Towers:
-    """Load the model that built an index; `model` is the model's current location, if it has moved.
+    """Load the model that built an index. If the model has moved, `model` is its new location.
 
     Raises ModelError if the model is not found, or is not the one that built the index.
     """
     here = index.about["model"], index.folder / index.about["model_from_here"]
     places = [model] if model is not None else [Path(place) for place in here if holds_model(Path(place))]
     if not places:
-        raise ModelError(f"the model of {index.folder} is no longer at {here[0]}; give its folder with --model FOLDER")
+        raise ModelError(f"the model that built {index.folder} is no longer at {here[0]}; give its folder with --model")
     towers = load_clip(places[0])
     found, wanted = model_digest(towers), index.about["model_sha256"]
     if found != wanted:
         raise ModelError(
             f"{places[0]} is not the model that built {index.folder} (digest {found[:16]}, not {wanted[:16]}); "
-            "give the right one with --model, or rebuild the index"
+            "give the right model with --model, or rebuild the index"
         )
     return towers
 
 
 def _embed(run: Path, rows: SplitRows, towers: Towers, plan: Plan) -> tuple[Tensor, pa.Table]:
-    """Return the embeddings (M, D) of a split's distinct images, and their rows of the index."""
+    """Return the embeddings (M, D) of the distinct images of a split, and the matching rows for the index."""
     device = choose_device(plan.device)
     triples = image_text_dataset(rows, towers, plan.data)
     members: dict[int, list[int]] = {}
@@ -169,7 +169,7 @@ _SCHEMA = pa.schema(
 
 
 def _saved(run: Path, rows: SplitRows, ids: list[str]) -> Tensor | None:
-    """Return the embeddings that `evaluate` saved for these rows, or None if weights or shards have changed."""
+    """Return the embeddings that `evaluate` saved for these rows, or None if any are missing or outdated."""
     path = run / f"{rows.source.split}_embeddings.safetensors"
     if not path.is_file():
         return None

@@ -1,6 +1,6 @@
-"""Exact search in an index: every image is scored in fp32, reading the embeddings chunk by chunk.
+"""Exact search in an index: the embeddings are read chunk by chunk, and every image is scored in fp32.
 
-There is no approximate index: one core scores a million images of 512 dimensions in well under a second
+An approximate index is not needed: one core scores a million images of 512 dimensions in well under a second
 (docs/evaluation.md has the measurements, with faiss for comparison).
 """
 
@@ -26,7 +26,7 @@ _ROWS = 1 << 16  # images scored at once: 128 MiB for embeddings of width 512 in
 
 @dataclass(frozen=True)
 class Hit:
-    """An image that was found: its rank, its cosine with the query (`score`), and its row of the index."""
+    """An image found by a search: its rank, its cosine similarity to the query (`score`), and its index entry."""
 
     rank: int
     score: float
@@ -37,9 +37,9 @@ class Hit:
 
 @torch.inference_mode()
 def embed_queries(towers: Towers, texts: Sequence[str], images: Sequence[Path]) -> tuple[Tensor, list[str]]:
-    """Encode texts, then image files; return (Q, D) fp32, L2-normalised, and remarks for the user.
+    """Encode texts, then image files; return L2-normalised fp32 embeddings (Q, D), and remarks for the user.
 
-    Raises ModelError for an empty text or an image that cannot be decoded.
+    Raises ModelError if a text is empty or an image cannot be decoded.
     """
     clip: Any = towers.clip.eval()
     found, remarks = [], []
@@ -58,12 +58,12 @@ def embed_queries(towers: Towers, texts: Sequence[str], images: Sequence[Path]) 
 
 
 def search(index: Index, queries: Tensor, top: int) -> list[list[Hit]]:
-    """Return the `top` images (at most the index's size) for each of the queries (Q, D), best first.
+    """Return the `top` best images (all, if the index has fewer) for each of the queries (Q, D), best first.
 
-    Raises ModelError if the queries' width differs from the index's.
+    Raises ModelError if the queries and the index have embeddings of different widths.
     """
     if queries.shape[1] != index.about["width"]:
-        raise ModelError(f"the queries have width {queries.shape[1]}, but {index.folder} has {index.about['width']}")
+        raise ModelError(f"the query width is {queries.shape[1]}, but {index.folder} has width {index.about['width']}")
     scores, rows = best_images(index.folder / EMBEDDINGS, queries, top)
     return [
         [_hit(index, rank, score, row) for rank, (score, row) in enumerate(zip(*found, strict=True), start=1)]
@@ -72,7 +72,7 @@ def search(index: Index, queries: Tensor, top: int) -> list[list[Hit]]:
 
 
 def best_images(embeddings: Path, queries: Tensor, top: int) -> tuple[Tensor, Tensor]:
-    """Return scores and row numbers (Q, top) of the best images for the queries (Q, D), best first.
+    """Return the scores and row numbers (Q, top) of the best images for the queries (Q, D), best first.
 
     `embeddings` is a safetensors file with `image` (M, D), read chunk by chunk. If there are fewer than `top` images,
     all are returned.
