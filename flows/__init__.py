@@ -2,7 +2,7 @@
 
 Importing this package creates Prefect's home folder and, before Prefect is imported, sets environment variables unless
 the user has set them. They disable telemetry and give a temporary server five minutes to start: Prefect's default of
-20 s is too short with a cold disk or a slow CPU.
+20 s is too short if the disk cache is cold or the CPU is slow.
 """
 
 import os

@@ -4,7 +4,7 @@ _OFF = {"mmae": False, "gi_itm": False, "bridge_weight": 0.0, "anchor_text_weigh
 
 
 def only(**parts: object) -> tuple[str, ...]:
-    """Return setting overrides that enable only the given parts of `method`; without parts, they select plain CLIP."""
+    """Return setting overrides that enable only the given parts of `method`, or select plain CLIP if none are given."""
     return tuple(f"method.{name}={str(value).lower()}" for name, value in (_OFF | parts).items())
 
 

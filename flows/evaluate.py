@@ -27,9 +27,9 @@ def evaluate_entityclip(
         run: folder of a training run; may be relative to the project's root.
         splits: names of the splits to evaluate on. Default: the test split in the run's settings.
         explanations: folder of shards to use instead of the one in the run's settings (needed for an imported
-            checkpoint, whose settings name none); may be relative to the project's root.
+            checkpoint, whose settings name no folder); may be relative to the project's root.
         allow_partial: accept incomplete explanations.
-        nproc: number of processes on this machine that share the encoding, each with its own GPU if there are GPUs.
+        nproc: number of processes on this machine that share the work, each with its own GPU if there are GPUs.
     """
     with ProgressArtifact("measuring"):
         by_split = evaluate(run, splits, explanations, allow_partial, nproc)

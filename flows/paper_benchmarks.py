@@ -48,7 +48,7 @@ class Reproduction:
         return self.folder / f"seed-{seed}" / arm.lower().replace(" ", "-")
 
     def write_manifest(self, root: Path, template: Path | None = None) -> None:
-        """Write a manifest for the data in `root`, with the generation settings of `template` or the shipped manifest.
+        """Write a manifest for the data in `root` with generation settings from `template` or the shipped manifest.
 
         Raises:
             PipelineError: `template` is not a valid manifest.

@@ -33,7 +33,7 @@ def location_in_project(location: Path | str) -> Path | str:
 
 
 def copy_shipped_manifests() -> None:
-    """Copy the shipped manifests and models into the working directory, unless the project is a checkout.
+    """Copy the shipped manifests and models into the working directory, unless running from a source checkout.
 
     Existing files are kept, so that users can change their copies.
     """
@@ -48,7 +48,7 @@ def copy_shipped_manifests() -> None:
 
 
 def shipped_manifest(name: Path) -> Path:
-    """Return the path of the shipped manifest named, for example, `n24news`; return any other path unchanged."""
+    """Return the path of a shipped manifest, given its name (such as `n24news`); return any other path unchanged."""
     shipped = MANIFESTS / f"{name}.yaml"
     if len(name.parts) != 1 or name.suffix or name.exists() or name.is_absolute():
         return name
@@ -57,7 +57,7 @@ def shipped_manifest(name: Path) -> Path:
 
 
 def enter_project() -> dict[str, str]:
-    """Change the working directory to the project on the worker. Deployments' pull step (prefect.yaml) calls this."""
+    """Change the working directory to the project on the worker. The pull step in prefect.yaml calls this."""
     os.chdir(PROJECT)
     return {"directory": str(PROJECT)}
 

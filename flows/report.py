@@ -23,7 +23,7 @@ def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> "Repo
     for run in runs:
         if is_url(run):
             raise ModelError(
-                f"{run} is a URL; a report reads local folders only, so copy the shards first (aws s3 sync, rclone)"
+                f"{run} is a URL; reports can only read local folders, so copy the shards first (aws s3 sync, rclone)"
             )
     folders = [Path(run) for run in runs]
     sources = find_sources(folders)

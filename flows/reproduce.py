@@ -1,4 +1,4 @@
-"""Reproduces the paper's table on one of its benchmarks. A repeated call resumes."""
+"""Reproduces the paper's table on one of its benchmarks. If interrupted, it resumes when it is called again."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def reproduce(
     overrides: list[str] | None = None,
     force: bool = False,
 ) -> ArmsTable:
-    """Check the data, import or generate explanations, train and evaluate each arm with each seed, write the table.
+    """Check the data, import or generate explanations, train and evaluate each arm with each seed, and write a table.
 
     Args:
         stages: functions that run the stages, as Prefect flows or without Prefect.

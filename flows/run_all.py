@@ -1,4 +1,4 @@
-"""The flow that runs everything for a dataset: explanations, training and evaluation of all arms, report."""
+"""The flow that runs everything for a dataset: explanations, training and evaluation of all arms, and the report."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def run_entityclip(
     overrides: list[Override] | None = None,
     nproc: Positive = 1,
 ) -> Report:
-    """Generate a dataset's explanations, train plain CLIP, EntityCLIP and our anchors, evaluate them, write the report.
+    """Generate a dataset's explanations, train and evaluate plain CLIP, EntityCLIP and our anchors, and write a report.
 
     Finished work is reused: explanations with the same keys, and runs with the same settings and shards.
 

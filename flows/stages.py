@@ -1,4 +1,4 @@
-"""Defines the three stages of a run as plain functions, without Prefect: generate, train, evaluate.
+"""Defines the three stages of a run (generate, train, evaluate) as plain functions, without Prefect.
 
 The flows call these functions. If no Prefect server is configured, the command line calls them directly.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # each stage imports only what it needs: torch takes seconds
 
 @dataclass(frozen=True)
 class Stages:
-    """The three stages, as plain functions or as flows. Both kinds have the parameters of this module's functions."""
+    """The three stages, as plain functions or as flows. Both have the same parameters as this module's functions."""
 
     generate: "Callable[..., GenerationSummary]"
     train: "Callable[..., TrainResult]"

@@ -1,4 +1,4 @@
-"""Finds the content to serve at a path or URL: explanations, and trained models with their embeddings."""
+"""Finds the explanations, trained models and embeddings to serve, given a path or URL."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ class Contents:
 
     Attributes:
         location: path or URL as given by the user.
-        runs: folders of training runs and indexes by arm name; runs found below `location` are in comparison order.
+        runs: folders of training runs and indexes, by arm name; runs found below `location` are sorted by `in_order`.
     """
 
     location: str
@@ -44,8 +44,8 @@ def open_contents(location: str, arms: dict[str, Path]) -> Contents:
         explanations = overview(run).explanations
         if explanations is None:
             raise PipelineError(
-                f"{visible(location)} does not record which explanations it was trained on; serve their folder and "
-                f"add the run with --arm NAME={visible(location)}"
+                f"{visible(location)} does not record which explanations it was trained on; serve the folder of those "
+                f"explanations, and add the run with --arm NAME={visible(location)}"
             )
         return Contents(location, _summary(explanations), {run.resolve().name: run} | arms)
     folder = Path(location) / EXPLANATIONS

@@ -1,6 +1,6 @@
-"""Checks requests and adds security headers for every page.
+"""Checks every request, and adds security headers to every response.
 
-Even a site on loopback can be reached from any page in the user's browser: through links and embedded resources
+Any page in the user's browser can send requests even to a site on loopback: through links and embedded resources
 (detected by the Sec-Fetch-Site header), and through DNS rebinding, in which a foreign name resolves to 127.0.0.1
 (detected by the Host header).
 """

@@ -1,4 +1,4 @@
-"""Resizes the images of rows, and keeps the results in an LRU cache with a limit in bytes."""
+"""Resizes the images of rows, and keeps the results in an LRU cache whose size in bytes is limited."""
 
 import threading
 from collections import OrderedDict

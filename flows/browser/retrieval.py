@@ -89,7 +89,7 @@ class Retrieval:
     def _ask(
         self, name: str, folder: Path, text: str, split: str, right: set[str]
     ) -> tuple[Found, list[tuple[float, str]]]:
-        """Return an arm's results without the hits, and the scores and ids of the best pairs."""
+        """Return an arm's results, with `hits` still empty, together with the scores and ids of the best pairs."""
         import pyarrow as pa
         import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""Prepares the content, without HTML, of the list of rows and of the page for a single row."""
+"""Prepares the data for the list of rows and for the page of a single row; the HTML is rendered elsewhere."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -24,8 +24,8 @@ class RowsPage:
 
     Attributes:
         total: number of rows on all pages.
-        splits: number of rows by split, counting those that meet the condition and have the selected status.
-        statuses: number of rows by status, counting those that meet the condition and have the selected split.
+        splits: number of rows by split, counting only rows that meet the condition and have the selected status.
+        statuses: number of rows by status, counting only rows that meet the condition and are in the selected split.
         rows: complete rows, each with the additional keys `shard` and `at` (the row's index in the list).
         problem: error message if the condition is invalid; in this case there are no rows.
     """
@@ -116,13 +116,13 @@ class Browse:
         return self._rows.image_root(shard)
 
     def find(self, row_id: str, abandoned: Abandoned) -> list[dict[str, str]]:
-        """Return shard, split and id of at most two rows with this id. If no row has it, use ids that start with it."""
+        """Return up to two rows (shard, split, id) with this id or, if none exist, with an id that starts with it."""
         found: list[dict[str, str]] = self._queries.find(row_id, 2, abandoned).to_pylist()
         same = [one for one in found if one["id"] == row_id]
         return same or found
 
     def rows_of(self, picked: pa.Table) -> dict[str, dict[str, Any]]:
-        """Return the complete picked rows by id, skipping rows in unknown or unreadable shards."""
+        """Read the picked rows in full and return them by id, skipping rows in unknown or unreadable shards."""
         return {row["id"]: row for row in self._numbered(picked, 0)[0]}
 
     def _counts(self, view: View, abandoned: Abandoned) -> Counts:
@@ -138,7 +138,7 @@ class Browse:
         return self._queries.page(view.wish, begin, count, abandoned)
 
     def _numbered(self, picked: pa.Table, begin: int) -> tuple[tuple[dict[str, Any], ...], int]:
-        """Return the complete picked rows with their indices, and the number of rows that cannot be read."""
+        """Read the picked rows in full; return them with their indices, and the number of rows that cannot be read."""
         picked = picked.filter(pa.array([shard in self._looks for shard in picked[SHARD].to_pylist()], pa.bool_()))
         found = {(row[SHARD], row["id"]): row for row in self._rows.rows(picked)}
         keys = list(zip(picked[SHARD].to_pylist(), picked["id"].to_pylist(), strict=True))

@@ -21,7 +21,7 @@ _SECONDS_TO_STOP = 1
 class _Server(uvicorn.Server):
     """A server that does not re-raise Ctrl-C and SIGTERM after it has shut down.
 
-    It prints `line` once it answers requests and handles these signals.
+    It prints `line` as soon as it answers requests and handles these signals.
     """
 
     def __init__(self, config: uvicorn.Config, line: str) -> None:
@@ -34,7 +34,7 @@ class _Server(uvicorn.Server):
         print(self._line, flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Shut down gracefully on the first signal, immediately on the second."""
+        """Shut down gracefully on the first signal, and immediately on the second."""
         self.force_exit = self.should_exit
         self.should_exit = True
 
@@ -77,7 +77,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         raise PipelineError(
             f"cannot listen on {visible(host)} port {port}: {error}; "
-            "choose another port with --port (0 chooses a free one)"
+            "choose another port with --port (0 chooses a free port)"
         ) from error
 
 
@@ -86,6 +86,6 @@ def _named(arms: list[str]) -> dict[str, Path]:
     for arm in arms:
         name, equals, folder = arm.partition("=")
         if not (name and equals and folder) or name in named:
-            raise PipelineError(f"--arm {visible(arm)} must be NAME=FOLDER, with a different NAME each time")
+            raise PipelineError(f"--arm {visible(arm)} must have the form NAME=FOLDER, with a unique NAME")
         named[name] = Path(folder)
     return named

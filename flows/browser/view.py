@@ -43,11 +43,11 @@ class View:
 
     @property
     def is_as_stored(self) -> bool:
-        """Whether the row counts from footers suffice to locate the rows of a page."""
+        """Whether the row counts in the shard footers are enough to locate the rows of a page."""
         return not self.where and self.order == "stored"
 
     def having(self, **changes: Any) -> "View":
-        """Return a copy with some attributes changed. It is at the first page unless `page` is among the changes."""
+        """Return a copy with some attributes changed. The copy is at the first page unless `page` is changed too."""
         return replace(self, **({"page": 1} | changes))
 
     def parameters(self) -> dict[str, Any]:
@@ -56,13 +56,13 @@ class View:
         return {name: value for name, value in asdict(self).items() if value != defaults[name]}
 
     def link(self, path: str = "/", **more: Any) -> str:
-        """Return a URL on this site that contains the view's state."""
+        """Return a URL on this site that encodes the view's state."""
         query = urlencode(more | self.parameters())
         return f"{path}?{query}" if query else path
 
 
 def view_of(query: Mapping[str, str]) -> View:
-    """Parse a URL's query into a view; invalid values are replaced by their defaults."""
+    """Parse the query string of a URL into a view, replacing invalid values with defaults."""
     per = whole_number(query.get("per", ""))
     order = query.get("order", "stored")
     return View(

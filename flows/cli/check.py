@@ -29,7 +29,7 @@ def check(
         int, typer.Option(min=0, help="Number of prompts to send to the engine for the time estimate. 0 sends none.")
     ] = 64,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with code 1 if there are warnings.")] = False,
-    pictures: Annotated[bool, typer.Option("--pictures", hidden=True, help="Has no effect, but is accepted.")] = False,
+    pictures: Annotated[bool, typer.Option("--pictures", hidden=True, help="Accepted, but has no effect.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the report, as JSON.")] = False,
 ) -> None:
     """Check a manifest and its data before a long run. Writes nothing. The exit code is 2 if there are errors."""

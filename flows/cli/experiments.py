@@ -16,7 +16,7 @@ def demo(
         Path | None, typer.Option("--out", help="Run folder. Default: runs/heraldry, or runs/heraldry-vllm with vLLM.")
     ] = None,
 ) -> None:
-    """Run everything on the demo world: generate explanations, train three models, evaluate them, write a report."""
+    """Run everything on the demo world: generate explanations, train and evaluate three models, and write a report."""
     stages = open_stages()
     from flows.demo import run_demo
     from flows.project_paths import copy_shipped_manifests
@@ -37,14 +37,15 @@ def reproduce(
     seed: Annotated[
         list[int] | None, typer.Option(min=0, help="Training seed (repeatable). Default: 42, 43 and 44.")
     ] = None,
-    generate: Annotated[bool, typer.Option("--generate", help="Generate, ignoring released explanations.")] = False,
+    generate: Annotated[bool, typer.Option("--generate", help="Generate even if explanations were released.")] = False,
     manifest: Annotated[
-        Path | None, typer.Option(help="Manifest with the model, prompt and engine to use. Default: the shipped one.")
+        Path | None,
+        typer.Option(help="Manifest with model, prompt and engine to use. Default: the shipped manifest."),
     ] = None,
     override: Overrides = None,
     force: Annotated[bool, typer.Option("--force", help="Continue even if the check finds errors.")] = False,
 ) -> None:
-    """Reproduce the paper's table on one of its benchmarks. Run it again to resume."""
+    """Reproduce the paper's table on one of its benchmarks. If interrupted, run the command again to resume."""
     from flows.paper_benchmarks import open_reproduction
 
     folder = (out or Path("runs") / f"reproduce-{benchmark}").absolute()

@@ -54,12 +54,11 @@ def reclean(manifest: ManifestPath, out: Output = None) -> None:
 
 def import_explanations(
     manifest: ManifestPath,
-    files: Annotated[
-        list[Path], typer.Argument(help="All released files, which are JSON mappings from image path to text.")
-    ],
+    files: Annotated[list[Path], typer.Argument(help="All released JSON files; each maps image paths to texts.")],
     model: Annotated[str, typer.Option(help="Name of the LLM that wrote the texts.")] = "unknown",
     out: Annotated[
-        str | None, typer.Option("--out", help="Output folder or URL. Default: the manifest's output plus -imported.")
+        str | None,
+        typer.Option("--out", help="Output folder or URL. Default: the manifest's output with -imported appended."),
     ] = None,
 ) -> None:
     """Write released explanations as Parquet shards, without an LLM."""
@@ -74,15 +73,13 @@ def import_explanations(
 
 def pack(
     explanations: Annotated[str, typer.Argument(help="Folder or URL of the explanation shards to copy.")],
-    out: Annotated[str, typer.Argument(help="Folder or URL for the packed shards. Existing ones are kept.")],
+    out: Annotated[str, typer.Argument(help="Folder or URL for the packed shards. Existing shards are kept.")],
     size: Annotated[int, typer.Option(min=16, help="Shorter side of the stored images, in pixels.")] = 256,
     quality: Annotated[int, typer.Option(min=1, max=95, help="JPEG quality of the stored images.")] = 90,
-    image_root: Annotated[Path | None, typer.Option(help="Image folder. Default: as recorded in the shards.")] = None,
+    image_root: Annotated[Path | None, typer.Option(help="Image folder. Default: the one named in the shards.")] = None,
     max_bad_images: Annotated[
         float,
-        typer.Option(
-            min=0, max=1, help="Maximum share of rows, 0 to 1, that may be dropped because of unusable images."
-        ),
+        typer.Option(min=0, max=1, help="Maximum share of rows (0 to 1) to drop because of unusable images."),
     ] = 0.01,
     workers: Annotated[int | None, typer.Option(min=1, help="Number of threads. Default: one per core.")] = None,
 ) -> None:

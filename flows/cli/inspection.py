@@ -17,12 +17,14 @@ def inspect(
     path: Annotated[
         str, typer.Argument(help="Folder, file or URL of explanations (all, a split or a shard) or of a training run.")
     ],
-    sample: Annotated[int | None, typer.Option(min=1, help="Number of random rows to show or export (seeded).")] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Number of rows to show or export, chosen at random with a fixed seed.")
+    ] = None,
     where: Annotated[str | None, typer.Option(help="SQL condition on the rows, such as status = 'truncated'.")] = None,
     row_id: Annotated[list[str] | None, typer.Option("--id", help="Id of a row to show (repeatable).")] = None,
     diff: Annotated[str | None, typer.Option(help="Folder or URL of explanations to compare with.")] = None,
-    export: Annotated[ExportFormat | None, typer.Option(help="Format in which to write the rows to --out.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="File to write with --export.")] = None,
+    export: Annotated[ExportFormat | None, typer.Option(help="Export the rows to --out in this format.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File for the rows exported by --export.")] = None,
     pictures: Annotated[bool, typer.Option("--pictures", help="Embed the images in the Parquet file.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -36,13 +38,13 @@ def inspect(
 
 
 def report(
-    runs: Annotated[list[str], typer.Argument(help="Folders of training runs or explanations, or of both.")],
+    runs: Annotated[list[str], typer.Argument(help="Folders of training runs, explanations, or both.")],
     out: Annotated[
         Path | None, typer.Option("--out", help="HTML file to write. Default: report.html in the first folder.")
     ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the page. Default: the first folder's name.")] = None,
 ) -> None:
-    """Write a self-contained HTML page about runs or explanations, and its plots as files.
+    """Write a self-contained HTML page about runs or explanations, and write its plots as separate files.
 
     The last training run is compared with plain CLIP. Without a run of plain CLIP, it is compared with the first run.
     """
@@ -53,11 +55,11 @@ def report(
 
 def serve(
     run: Annotated[
-        str, typer.Argument(help="Run folder, training run, or explanations (folder, split, shard or URL).")
+        str, typer.Argument(help="Explanations (folder, split, shard or URL), a training run, or a folder with both.")
     ],
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on. 0 chooses a free port.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on. The site has no password.")] = "127.0.0.1",
-    arm: Annotated[list[str] | None, typer.Option(help="Another run or index, as NAME=FOLDER (repeatable).")] = None,
+    arm: Annotated[list[str] | None, typer.Option(help="Additional run or index, as NAME=FOLDER (repeatable).")] = None,
 ) -> None:
     """Browse rows and try retrieval in a web browser. Changes nothing. Stop it with Ctrl-C."""
     from flows.browser.serve import serve as serve_site
@@ -66,7 +68,7 @@ def serve(
 
 
 def index(
-    model: Annotated[Path, typer.Argument(help="Folder of a training run, or of an export (with --explanations).")],
+    model: Annotated[Path, typer.Argument(help="Folder of a training run, or of an export (needs --explanations).")],
     out: Annotated[Path, typer.Argument(help="Folder for the index. An existing index is replaced.")],
     split: Splits = None,
     explanations: Shards = None,
@@ -93,7 +95,7 @@ def search(
     queries: Annotated[list[str] | None, typer.Argument(help="Text queries, each in quotation marks.")] = None,
     image: Annotated[list[Path] | None, typer.Option(help="Image file to use as a query (repeatable).")] = None,
     top: Annotated[int, typer.Option(min=1, help="Number of images to show per query.")] = 10,
-    model: Annotated[Path | None, typer.Option(help="Folder of the index's model, if it was moved.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of the model, if the model was moved.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find images with a trained model."""

@@ -2,8 +2,8 @@
 
 Exit codes: 0 = done (or training saved its state and stopped on SIGTERM), 1 = failed, 2 = error that the user can fix
 (the message says how), 130 = interrupted, 143 = stopped by SIGTERM.
-Each command imports only what it needs, because Prefect and torch take seconds to import, and pyarrow and pydantic a
-fraction of a second.
+Each command imports only what it needs, because importing Prefect or torch takes seconds, and importing pyarrow or
+pydantic takes a fraction of a second.
 """
 
 import os

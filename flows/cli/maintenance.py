@@ -11,7 +11,7 @@ def clear_stale_runs(
     silent: Annotated[
         float,
         typer.Option(
-            min=30, help="Seconds without a heartbeat after which a process on another machine counts as dead."
+            min=30, help="Seconds without a heartbeat after which a process on another machine is considered dead."
         ),
     ] = 120.0,
     dry_run: Annotated[bool, typer.Option(help="Only list the stale runs.")] = False,

@@ -17,7 +17,7 @@ def _shipped(manifest: Path) -> Path:
 ManifestPath = Annotated[
     Path,
     typer.Argument(
-        help="YAML file that names the dataset, model, prompt and sampling, or the name of a shipped one: heraldry.",
+        help="YAML file that names dataset, model, prompt and sampling, or the name of a shipped file: heraldry.",
         callback=_shipped,
     ),
 ]
@@ -26,13 +26,13 @@ Output = Annotated[str | None, typer.Option("--out", help="Output folder or URL.
 RedoOption = Annotated[
     str | None, typer.Option(help="Statuses of rows to generate again, separated by commas, such as truncated,error.")
 ]
-RedoMaxTokens = Annotated[int | None, typer.Option(min=1, help="Token limit per redone row. Default: the manifest's.")]
-EngineOption = Annotated[EngineKind | None, typer.Option(help="Engine to use. Default: the manifest's.")]
+RedoMaxTokens = Annotated[int | None, typer.Option(min=1, help="Token limit for --redo. Default: as in the manifest.")]
+EngineOption = Annotated[EngineKind | None, typer.Option(help="Engine to use. Default: the manifest's engine.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Training setting to change, such as optim.lr=1e-3 (repeatable).")
 ]
-Shards = Annotated[Path | None, typer.Option(help="Folder of explanation shards. Default: the run's own.")]
-Splits = Annotated[list[str] | None, typer.Option(help="Split to use (repeatable). Default: the settings' test split.")]
+Shards = Annotated[Path | None, typer.Option(help="Folder of explanation shards. Default: the run's shards.")]
+Splits = Annotated[list[str] | None, typer.Option(help="Split to use (repeatable). Default: the run's test split.")]
 Nproc = Annotated[int, typer.Option(min=1, help="Number of processes on this machine, each with its own GPU.")]
 Heads = Annotated[int | None, typer.Option(min=1, help="Number of attention heads. Default: width / 64.")]
 AllowPartial = Annotated[bool, typer.Option("--allow-partial", help="Accept incomplete explanations.")]

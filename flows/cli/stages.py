@@ -25,7 +25,7 @@ def open_stages() -> "Stages":
 
     if not is_server_configured():
         return PLAIN
-    print("a Prefect server is configured: connecting", file=sys.stderr, flush=True)
+    print("connecting to the configured Prefect server", file=sys.stderr, flush=True)
     print(f"this run is recorded at {answering_server()}", file=sys.stderr, flush=True)
     from flows.evaluate import evaluate_entityclip
     from flows.generate import generate_explanations

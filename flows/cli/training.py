@@ -14,7 +14,7 @@ def train(
     config: Annotated[Path, typer.Argument(help="YAML file of training settings.")],
     out: Annotated[Path, typer.Option("--out", help="Run folder, for the checkpoint, log and record.")],
     override: Overrides = None,
-    preset: Annotated[str | None, typer.Option(help="Preset for missing settings. Default: the file's preset.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Preset for omitted settings. Default: the file's preset.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Start a new run, replacing any run in the folder.")] = False,
     allow_partial: AllowPartial = False,
     nproc: Nproc = 1,
@@ -51,7 +51,7 @@ def evaluate(
     allow_partial: AllowPartial = False,
     nproc: Nproc = 1,
 ) -> None:
-    """Evaluate the retrieval of a trained run with confidence intervals, and write metrics.json to its folder."""
+    """Evaluate a trained run's retrieval, with confidence intervals, and write metrics.json to the run folder."""
     from model.run_files import METRICS, read_checkpoint_card
 
     read_checkpoint_card(run)  # so that errors are reported before anything slow
@@ -68,8 +68,8 @@ def evaluate(
 
 
 def import_checkpoint(
-    checkpoint: Annotated[Path, typer.Argument(help="The authors' trained checkpoint, a .pt file.")],
-    out: Annotated[Path, typer.Argument(help="New run folder. Evaluate it with --explanations.")],
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint (.pt file) trained with the authors' code.")],
+    out: Annotated[Path, typer.Argument(help="New run folder. To evaluate the run, pass --explanations.")],
     vision_heads: Heads = None,
     text_heads: Heads = None,
     eot_id: Annotated[

@@ -15,7 +15,7 @@ _TITLES = {"error": "errors", "warning": "warnings", "info": "notes"}
 
 
 def show_check(report: CheckReport, console: Console) -> None:
-    """Print the data's statistics, what a run would do, the findings, and the verdict last, where it stays visible."""
+    """Print statistics of the data, what a run would do, and the findings. The verdict comes last, to stay visible."""
     heading(console, f"{report.dataset}: the data")
     for line in report.reading:
         say(console, line)
@@ -80,15 +80,15 @@ def _show_samples(report: CheckReport, console: Console) -> None:
     if report.samples:
         heading(console, f"{len(report.samples)} samples")
     for sample in report.samples:
-        topic = f", topic {sample.topic}" if sample.topic else ""
-        prompt = f", prompt {sample.prompt_tokens:,} tokens" if sample.prompt_tokens is not None else ""
+        topic = f"; topic: {sample.topic}" if sample.topic else ""
+        prompt = f"; prompt: {sample.prompt_tokens:,} tokens" if sample.prompt_tokens is not None else ""
         say(console, f"{sample.split} {sample.id} (row {sample.row}): {sample.image}", "bold")
         say(console, sample.caption, indent=2)
-        say(console, f"caption {sample.clip_tokens:,} tokens for CLIP{prompt}{topic}", "dim", indent=2)
+        say(console, f"caption: {sample.clip_tokens:,} CLIP tokens{prompt}{topic}", "dim", indent=2)
 
 
 def _show_prompts(report: CheckReport, console: Console) -> None:
-    """Print the first prompt in full, and of each later prompt only the lines not printed before."""
+    """Print the first prompt in full; for each later prompt, print only the lines that have not been printed yet."""
     shown: set[str] = set()
     for prompt in report.prompts:
         heading(console, f"prompt of {prompt.id}, {prompt.tokens:,} tokens")
@@ -97,7 +97,7 @@ def _show_prompts(report: CheckReport, console: Console) -> None:
             if line.strip() and line not in shown:
                 say(console, line, indent=2)
         if shown.intersection(lines):
-            say(console, "(the rest as above)", "dim", indent=2)
+            say(console, "(remaining lines: see above)", "dim", indent=2)
         shown.update(lines)
 
 
@@ -106,7 +106,7 @@ def _show_work(work: Work, console: Console) -> None:
     say(console, f"{plural(work.num_shards, 'shard')} per split; the plan takes {work.plan_bytes / 2**20:,.1f} MiB")
     say(
         console,
-        f"to generate: {work.to_generate:,}, redone {work.redone:,}; existing: {work.reused:,}; "
+        f"to generate: {work.to_generate:,} (including {work.redone:,} to redo); existing: {work.reused:,}; "
         f"rows without an explanation: {work.settled:,}; pending: {work.pending:,}",
     )
     if work.to_generate:
@@ -115,7 +115,7 @@ def _show_work(work: Work, console: Console) -> None:
 
 
 def _show_estimate(estimate: Estimate, console: Console) -> None:
-    errors = f", {estimate.errors} of them errors" if estimate.errors else ""
+    errors = f", {estimate.errors} of them failed" if estimate.errors else ""
     rates = (
         f"{estimate.prompts / estimate.seconds:,.1f} rows/s, "
         f"{estimate.completion_tokens / estimate.seconds:,.0f} tokens/s"
@@ -123,7 +123,7 @@ def _show_estimate(estimate: Estimate, console: Console) -> None:
     say(console, f"{estimate.prompts} prompts took {estimate.seconds:.1f} s{errors}: {rates}")
     say(console, f"opening the engine took {estimate.opening_seconds:.1f} s")
     duration = timedelta(seconds=round(estimate.estimated_seconds))
-    say(console, f"all {estimate.to_generate:,} at this rate: {duration}")
+    say(console, f"all {estimate.to_generate:,} prompts at this rate: {duration}")
 
 
 def _show_finding(finding: Finding, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""What commands print at their end: what was left out, links to what they made, and the commands to run next."""
+"""The last lines that a command prints: the rows left out, links to its results, and the commands to run next."""
 
 import shlex
 from collections import Counter
@@ -13,7 +13,7 @@ from pipeline.generation.summary import GenerationSummary
 
 
 def show_next(*commands: str) -> None:
-    """Print the commands that a user would run next."""
+    """Print the commands that the user would typically run next."""
     show_lines(*(f"next: {command}" for command in commands))
 
 
@@ -58,10 +58,10 @@ def after_generation(summary: GenerationSummary, command: list[str], max_tokens:
 
 
 def left_out(data: Mapping[str, Any]) -> Iterator[str]:
-    """Yield how many rows training did not use, by status, and the setting that would use those with an explanation.
+    """Yield the number of unused rows by status, and the setting that would use those that have an explanation.
 
     Args:
-        data: the training rows in a run's record: "statuses" and "used", each a number of rows by status.
+        data: the entry for training rows in a run's record; its "statuses" and "used" are numbers of rows by status.
     """
     unused = Counter(data["statuses"]) - Counter(data["used"])
     if not unused:

@@ -57,7 +57,7 @@ def bars(console: Console, rows: Iterable[tuple[str, int]], total: int, *, numbe
     """Print each row (name, count) with a bar scaled to the largest count, and with the count's share of `total`.
 
     Args:
-        numbers: whether the names are numbers, to be right-aligned.
+        numbers: whether the names are numbers, which are right-aligned.
     """
     rows = list(rows)
     longest = max((count for _, count in rows), default=0)

@@ -35,7 +35,7 @@ def show_arms_table(table: ArmsTable, console: Console) -> None:
         console.print(shown)
     spread = "; ±: standard deviation over the seeds" if len(table.seeds) > 1 else ""
     console.print(
-        f"seeds {seeds}; recalls in percent; mean: of R@1, R@5 and R@10 in both directions{spread}", style="dim"
+        f"seeds {seeds}; recalls in percent; mean: average of R@1, R@5 and R@10 in both directions{spread}", style="dim"
     )
     if table.remark:
         console.print(table.remark, markup=False)
@@ -69,7 +69,7 @@ def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
             "numbers say little",
             style="bold red",
         )
-    console.print(f"mean: of R@1, R@5 and R@10 in both directions; {below}".rstrip("; "), style="dim")
+    console.print(f"mean: average of R@1, R@5 and R@10 in both directions; {below}".rstrip("; "), style="dim")
     if left_out:
         rest = ", ".join(name for name in _METRICS if name not in _FIRST)
         console.print(f"omitted because the terminal is narrow: {rest}; see metrics.json", style="dim")
@@ -120,7 +120,7 @@ def _value(name: str, value: float) -> str:
 
 
 def show_found(queries: list[str], found: "list[list[Hit]]", *, as_json: bool) -> None:
-    """Print a table per query, or one JSON list of queries with rank, score, id, image and captions of each hit."""
+    """Print a table per query, or one JSON list of all queries with each hit's rank, score, id, image and captions."""
     if as_json:
         content = [
             {"query": query, "found": [asdict(hit) for hit in hits]} for query, hits in zip(queries, found, strict=True)

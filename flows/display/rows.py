@@ -1,4 +1,4 @@
-"""Shows rows and comparisons of two generations for `entityclip inspect`."""
+"""Shows rows, and compares two sets of explanations, for `entityclip inspect`."""
 
 from typing import Any
 
@@ -60,7 +60,7 @@ def _fields(row: dict[str, Any]) -> list[tuple[str, object]]:
 
 
 def show_diff(console: Console, diff: Diff) -> None:
-    """Print how many rows differ and how, the differences in provenance, and word-level diffs of a sample."""
+    """Print counts of the rows that differ, the differences in provenance, and word-level diffs of a sample."""
     heading(console, f"compared with {diff.other}")
     fields(
         console,

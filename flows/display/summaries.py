@@ -30,7 +30,7 @@ def show_generation(summary: GenerationSummary) -> None:
 
 
 def show_training(result: "TrainResult | None") -> None:
-    """Print a run's folder, best step and rate. None means that the run was already finished."""
+    """Print a run's folder, best step and rate. `result` is None if the run had already finished."""
     if result is None:
         console.print("already trained with these settings on these shards")
         return

@@ -1,1 +1,1 @@
-"""Prefect integration apart from the flows themselves: states, artifacts, fan-out, the local server."""
+"""Prefect integration apart from the flows themselves: states, artifacts, fan-out and the local server."""

@@ -1,4 +1,4 @@
-"""Generates a job's buckets with one Prefect task per bucket. The flows that generate call this."""
+"""Generates a job's buckets with one Prefect task per bucket. The generation flows call this module."""
 
 from collections.abc import Callable
 from typing import Any

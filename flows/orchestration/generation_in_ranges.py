@@ -24,7 +24,7 @@ _NAMED = 10
 
 
 def reconcile(job: Job, digests: dict[int, str], *, limited: bool) -> tuple[dict[str, dict[str, int]], int]:
-    """Check all buckets' receipts; return the number of rows by split and status, and the number of pending pairs.
+    """Check the receipts of all buckets; return the row counts by split and status, and the number of pending pairs.
 
     Args:
         digests: digest of the planned pairs of each bucket, by bucket number.
@@ -52,7 +52,7 @@ def reconcile(job: Job, digests: dict[int, str], *, limited: bool) -> tuple[dict
             f"{job.output}: {len(problems)} of {len(digests)} buckets are missing or incomplete: "
             + "; ".join(problems[:_NAMED])
             + (f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else "")
-            + ". Run it again; finished buckets are kept"
+            + ". Run the flow again; finished buckets are kept"
         )
     return {split: dict(by_status) for split, by_status in sorted(counts.items())}, pending
 
@@ -74,7 +74,7 @@ def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dic
     """Run the deployment `generate-range/DATASET` for each range until all shards exist, then check every shard.
 
     All pairs are planned first, so that errors in the data are reported early; the final check uses this plan. In the
-    returned summary, the numbers of generated and reused rows and of tokens are 0: the runs of the ranges report them.
+    returned summary, the counts of generated rows, reused rows and tokens are 0, as the runs of the ranges report them.
 
     Args:
         parameters: parameters of `generate-range`, apart from the range.
@@ -90,7 +90,7 @@ def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dic
             found = client.read_deployment_by_name(deployment)
         except ObjectNotFound as error:
             raise PipelineError(
-                f"there is no deployment {deployment}; add it to prefect.yaml as for heraldry and run "
+                f"there is no deployment {deployment}; add it to prefect.yaml, like the one for heraldry, and run "
                 "`prefect deploy --all`, or set ranges to 1"
             ) from error
         runs = RangeRuns(client, deployment, found.id, cut(job.manifest.num_shards, ranges), parameters)

@@ -73,7 +73,7 @@ def _updated(artifact: Artifact) -> datetime:
 
 
 def _this_machine() -> dict[str, str]:
-    """Return host, boot id and process namespace. Containers may share host and boot id, but not process ids."""
+    """Return host, boot id and process namespace. Containers may share the first two, but not their process ids."""
     return {"host": socket.gethostname(), "boot": _read("/proc/sys/kernel/random/boot_id"), "pids": _namespace()}
 
 

@@ -39,7 +39,7 @@ def up() -> None:
     url = os.environ.setdefault("PREFECT_API_URL", _URL)
     address = urlsplit(url)
     if address.hostname not in ("127.0.0.1", "localhost") or address.port is None:
-        raise PipelineError(f"PREFECT_API_URL is {url}, but must name a port of this machine, such as {_URL}")
+        raise PipelineError(f"PREFECT_API_URL is {url}, but must name a port on this machine, such as {_URL}")
     _FOLDER.mkdir(exist_ok=True)
     if not _runs("server"):
         if _answers(url):
@@ -63,14 +63,14 @@ def up() -> None:
 
 
 def down() -> None:
-    """Stop the worker with its flow runs, then the server; their data is kept."""
+    """Stop the worker and its flow runs, then the server. Prefect's data is kept."""
     stopped = [name for name in ("worker", "server") if _stop(name)]
     print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
 
 
 @contextmanager
 def _announced(what: str) -> Iterator[None]:
-    """Print what the block does, and every few seconds for how long it has been doing it."""
+    """Print `what` when the block starts, and the elapsed time every few seconds until it ends."""
     began, is_over = time.monotonic(), threading.Event()
 
     def repeat() -> None:
@@ -119,7 +119,7 @@ def _wait(name: str, ready: Callable[[], bool]) -> None:
 
 
 def _stop(name: str) -> bool:
-    """Stop a process that `up` started, with its process group; return False if it was not running."""
+    """Stop a process that `up` started, including its process group; return False if it was not running."""
     pid = _runs(name)
     _record(name).unlink(missing_ok=True)
     if pid is None:

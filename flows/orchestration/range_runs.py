@@ -88,7 +88,7 @@ class RangeRuns:
         if failed:
             raise PipelineError(
                 f"{len(failed)} of {len(self.ranges)} ranges failed: {'; '.join(failed)}. "
-                "Run it again; finished buckets are kept"
+                "Run the flow again; finished buckets are kept"
             )
 
     def refuse_if_others_run(self) -> None:
@@ -148,7 +148,7 @@ class RangeRuns:
             attempt.outcome = f"ended as {run.state.name} {_ATTEMPTS} times; the last message is: {run.state.message}"
         else:
             get_run_logger().warning(
-                "%s ended as %s (%s) and is restarted", run.name, run.state.name, run.state.message
+                "%s ended as %s (%s) and is being restarted", run.name, run.state.name, run.state.message
             )
             attempt.number += 1
             attempt.run = self._start(attempt.buckets, attempt.number)

@@ -12,7 +12,7 @@ _REMEDY = "start one with `make up`, or unset PREFECT_API_URL to run without Pre
 def is_server_configured() -> bool:
     """Return whether PREFECT_API_URL or a Prefect profile or settings file names a server.
 
-    Importing Prefect takes seconds, so Prefect is asked only if one of these files may name a server.
+    Importing Prefect takes seconds, so it is imported only if a profile or settings file may name a server.
     """
     if _SETTING in os.environ:
         return bool(os.environ[_SETTING])
@@ -43,7 +43,7 @@ def answering_server() -> str:
 
 
 def _settings_files() -> list[tuple[Path, str]]:
-    """Return the files from which Prefect reads settings, each with a text without which the file names no server."""
+    """Return the files from which Prefect reads settings, each with a text that it must contain to name a server."""
     home = Path(os.environ.get("PREFECT_HOME", "~/.prefect"))
     profiles = Path(os.environ.get("PREFECT_PROFILES_PATH", home / "profiles.toml"))
     here = {".env": "prefect_", "prefect.toml": "", "pyproject.toml": "tool.prefect"}

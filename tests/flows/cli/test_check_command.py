@@ -51,10 +51,10 @@ def test_it_shows_data_prompts_and_plan_and_writes_nothing(tmp_path: Path, tiny_
     assert "train 6 6 6 0 test 3 3 3 0" in said
     assert "9 of 9 images decoded in 0." in said
     assert "2 shards per split; the plan takes 0." in said
-    assert "to generate: 8, redone 0; existing: 0; rows without an explanation: 1; pending: 0" in said
+    assert "to generate: 8 (including 0 to redo); existing: 0; rows without an explanation: 1; pending: 0" in said
     assert "missing images (of 9 checked): 1 [missing_images] train p4 (row 4): 4.png: no such image" in said
     assert f"caption : {records[0]['caption']} ." in said
-    assert re.search(r"8 prompts took \d+\.\d s: [\d,.]+ rows/s, .* all 8 at this rate: 0:00:\d\d", said)
+    assert re.search(r"8 prompts took \d+\.\d s: [\d,.]+ rows/s, .* all 8 prompts at this rate: 0:00:\d\d", said)
     assert "2 warnings (seconds:" in said  # the other: there is no split val
     assert sorted(tmp_path.rglob("*")) == before
 

@@ -47,7 +47,7 @@ def test_a_page_over_explanations_as_the_pipeline_writes_them(
     [
         ("nowhere", "is not a folder; give a run"),
         (".", "has neither a training run nor explanation shards"),
-        ("s3://bucket/explanations", "reads local folders only, so copy the shards first"),
+        ("s3://bucket/explanations", "reports can only read local folders, so copy the shards first"),
     ],
 )
 def test_what_cannot_be_shown_is_said(
