@@ -1,4 +1,4 @@
-"""Benchmarks of the project's costs and benefits, against baselines."""
+"""Benchmarks that compare the project's costs and results with baselines."""
 
 from entityclip.contract.moved_modules import answer_for_moved_modules
 

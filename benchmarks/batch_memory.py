@@ -64,11 +64,11 @@ def measure(work: Workload, micro_batch: int | None, *, plain: bool) -> Point:
 def main(
     model: ModelName = "ViT-B-32",
     batch: Annotated[
-        list[int] | None, typer.Option(min=2, help="Batch size (repeatable). Default: 8 to 64; on a GPU 128 to 4096.")
+        list[int] | None, typer.Option(min=2, help="Batch size (repeatable). Default: 8 to 64 (GPU: 128 to 4096).")
     ] = None,
-    micro_batch: Annotated[int | None, typer.Option(min=1, help="Micro-batch size. Default: 8; on a GPU 128.")] = None,
+    micro_batch: Annotated[int | None, typer.Option(min=1, help="Micro-batch size. Default: 8 (GPU: 128).")] = None,
     at_once_up_to: Annotated[
-        int | None, typer.Option(min=0, help="Largest batch to run at once. Larger ones run only in micro-batches.")
+        int | None, typer.Option(min=0, help="Largest batch to run at once. Larger batches run only in micro-batches.")
     ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Measure plain CLIP instead of EntityCLIP.")] = False,
     device: Device = "cpu",

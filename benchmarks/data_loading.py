@@ -1,7 +1,7 @@
 """Measures how many images per second are loaded from disk into batches: `python -m benchmarks.data_loading --help`.
 
-Four readers load the same JPEGs in alternation: ours from image files and from packed shards, and open_clip's CSV and
-webdataset readers (the installed open_clip_train). All use the same transform, number of workers and batch size.
+Four readers load the same JPEGs in alternation: our readers of image files and of packed shards, and the CSV and
+webdataset readers of the installed open_clip_train. All use the same transform, number of workers and batch size.
 docs/performance.md has the results.
 """
 
@@ -72,7 +72,7 @@ def _write_shards(folder: Path, names: list[str], captions: list[str]) -> None:
 def _write_photographs(folder: Path, count: int) -> list[str]:
     """Write `count` different JPEGs of about 100 KB and return their names.
 
-    They are noise with the spectrum of photographs, so that their size and decoding cost are realistic.
+    The images are noise with the spectrum of photographs, which makes their size and decoding cost realistic.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
@@ -98,7 +98,7 @@ def _noise(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 def read_once(reader: str, folder: Path, workers: int, batch_size: int) -> dict[str, float]:
-    """Read one epoch; return, from the third batch on, images per second and CPU ms per image over all processes."""
+    """Read one epoch; return images per second and CPU ms per image (all processes), measured from the third batch."""
     torch.set_num_threads(1)
     towers = shallow_towers()
     if reader in ("csv", "webdataset"):
@@ -160,7 +160,7 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Number of rounds. In each, every reader runs once.")] = 5,
     workers: Annotated[int, typer.Option(min=1, help="Number of processes per reader.")] = 2,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 64,
-    data: Annotated[Path | None, typer.Option(help="Folder to keep the images in, or to reuse them from.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder for the images. Existing images are reused.")] = None,
     json_path: JsonPath = None,
 ) -> None:
     """Read the same images with four readers."""
@@ -180,7 +180,7 @@ def main(
     ratios = {reader: [rate / other for rate, other in zip(rates[reader], best, strict=True)] for reader in READERS}
     columns = {"images/s": rates, "to the better of open_clip's": ratios, "CPU ms an image": costs}
     show_table({"reader": r, **{name: median_and_range(of[r]) for name, of in columns.items()}} for r in READERS)
-    print(f"KiB an image: {sizes['images']:.0f}, packed {sizes['packed']:.0f}")
+    print(f"KiB per image: {sizes['images']:.0f} as files, {sizes['packed']:.0f} in packed shards")
     content = {"images": images, "workers": workers, "batch_size": batch_size, "kib": sizes}
     write_results(json_path, content | {"images_per_s": rates, "cpu_ms": costs})
 

@@ -69,9 +69,9 @@ def shallow_towers() -> Towers:
 
 
 def start_once(folder: Path, workers: int) -> dict[str, float]:
-    """Read the rows and load a first batch in this process; return seconds, and peaks of resident memory in MiB.
+    """Read rows and load a first batch in this process; return times in seconds and peaks of resident memory in MiB.
 
-    `anonymous_mib` excludes memory-mapped pages of the file of texts, which the kernel drops under memory pressure.
+    `anonymous_mib` excludes pages of the memory-mapped text file, which the kernel drops under memory pressure.
     """
     torch.set_num_threads(1)
     towers = shallow_towers()
@@ -117,11 +117,11 @@ def _sampled_anonymous_mib() -> Iterator[list[float]]:
 
 def main(
     rows: Sizes = [12_000, 120_000, 1_200_000],  # noqa: B006
-    workers: Annotated[int, typer.Option(help="Number of loading processes.")] = 2,
+    workers: Annotated[int, typer.Option(help="Number of data-loading processes.")] = 2,
     rows_per_shard: Annotated[int, typer.Option(help="Triples per shard.")] = 20_000,
     json_path: JsonPath = None,
 ) -> None:
-    """Start training on datasets of several sizes, up to the first batch."""
+    """Measure the start of training, up to the first batch, on datasets of several sizes."""
     results = []
     for count in rows:
         with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ embeddings:
 
 - argsort per row, as in the authors' code: compute the full score matrix, sort each row, and look up the position of
   the correct answer;
-- argsort with one row of scores at a time, which needs no full matrix in memory; measured on a sample of rows.
+- argsort of one row of scores at a time, which needs no full matrix in memory and is measured on a sample of rows.
 
 The lower bound (floor) is the time to compute only the scores (2 N^2 D operations, once for both directions) at the
 highest rate of fp32 matrix products measured in the same run. docs/performance.md has the results.
@@ -28,7 +28,7 @@ from model.evaluation.retrieval import product, ranks
 
 
 def embeddings(pairs: int, width: int) -> tuple[Tensor, Tensor]:
-    """Return normalised image and text embeddings, each (N, D). A text is its image plus noise, so that ranks vary."""
+    """Return normalised image and text embeddings (N, D). Each text embedding is a noisy copy of an image embedding."""
     generator = torch.Generator().manual_seed(0)
     image = F.normalize(torch.randn(pairs, width, generator=generator), dim=-1)
     text = torch.randn(pairs, width, generator=generator).mul_(6 / width**0.5).add_(image)
@@ -105,7 +105,7 @@ def measure(pairs: int, width: int, rounds: int, sample: int) -> dict[str, Any]:
 
 
 def measure_alone(pairs: int, width: int, threads: int) -> dict[str, float]:
-    """Rank only with our code in this process; return seconds, and the peak RSS in MiB before and after."""
+    """Rank with only our code in this process; return times in seconds, and the peak RSS before and after, in MiB."""
     torch.set_num_threads(threads)
     image, text = embeddings(pairs, width)
     before = peak_mib()
@@ -131,11 +131,11 @@ def main(
     width: Annotated[int, typer.Option(help="Width D of the embeddings.")] = 512,
     threads: Annotated[int, typer.Option(help="Number of torch threads.")] = 2,
     rounds: Annotated[int, typer.Option(help="Number of measurements of each method.")] = 3,
-    sample: Annotated[int, typer.Option(help="Rows per direction for the row-by-row method.")] = 500,
-    alone: Annotated[list[int], typer.Option(help="Pairs for our method alone, to measure memory (repeatable).")] = [],  # noqa: B006
+    sample: Annotated[int, typer.Option(help="Number of rows per direction for the row-by-row method.")] = 500,
+    alone: Annotated[list[int], typer.Option(help="Number of pairs to rank with our method alone (repeatable).")] = [],  # noqa: B006
     json_path: JsonPath = None,
 ) -> None:
-    """Rank synthetic embeddings in both directions, and compare with sorting every row."""
+    """Rank synthetic embeddings in both directions, and compare our code with sorting every row."""
     torch.set_num_threads(threads)
     results = {
         "alone": [in_process(measure_alone, count, width, threads) for count in alone],

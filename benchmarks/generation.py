@@ -3,13 +3,13 @@
 Uses the demo world's captions, its Llama and the real vLLM (`make vllm-env`), at temperature 0:
 
 - `LLM.generate`: called in-process on token ids; shows the engine's throughput without a server;
-- run-batch: vLLM's batch runner; the time for 16 prompts is subtracted, because it too includes loading the model;
-- bench serve: vLLM's benchmark client with `vllm serve`, with as many concurrent prompts as our flow;
+- run-batch: vLLM's batch runner; the time for 16 prompts is subtracted to exclude loading the model;
+- bench serve: vLLM's benchmark client against `vllm serve`, with as many concurrent prompts as our flow;
 - ours: our flow with the same server, from the first prompt sent to the last shard written;
 - ours again: our flow when all explanations already exist.
 
 The benchmark client and our flow alternate. The server's prefix cache is cleared before each run, so that neither
-fills it for the other. docs/generation_performance.md has the results.
+benefits from the other's prompts. docs/generation_performance.md has the results.
 """
 
 import json
@@ -43,7 +43,7 @@ _IN_FLIGHT = 1.5  # multiple of max_num_seqs, as in the vllm engine's default
 
 
 class Bench:
-    """The prompts of one job, and the compared methods of generating the answers. Times are wall times in seconds."""
+    """The prompts of one job, and the methods that generate the answers. Times are wall times in seconds."""
 
     def __init__(self, folder: Path, prompts: int, max_num_seqs: int, rounds: int) -> None:
         self.folder = folder
@@ -63,7 +63,7 @@ class Bench:
         return self.job.manifest.generation.model_dump()
 
     def manifest_with(self, engine: dict[str, Any], output: str) -> Path:
-        """Write a copy of the demo's manifest for this folder with the given engine and output; return its path."""
+        """Write a copy of the demo's manifest to this folder, with the given engine and output; return its path."""
         content = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
         content["dataset"]["root"] = str(self.folder / "world")
         content["generation"]["model"] = str(MANIFEST.parent / content["generation"]["model"])
@@ -89,7 +89,7 @@ class Bench:
         return rounds
 
     def run_batch(self) -> list[float]:
-        """Return the time of each round of vLLM's batch runner, without its start-up."""
+        """Return the time of each round of vLLM's batch runner, excluding its start-up."""
         return [self._run_batch(len(self.chats)) - self._run_batch(_FEW) for _ in range(self.rounds)]
 
     def _run_batch(self, count: int) -> float:
@@ -125,11 +125,11 @@ class Bench:
 
     @property
     def in_flight(self) -> int:
-        """The number of concurrent prompts, both of the benchmark client and of our flow."""
+        """The number of concurrent prompts, the same for the benchmark client and our flow."""
         return round(_IN_FLIGHT * self.settings.max_num_seqs)
 
     def ours(self, url: str, output: str) -> tuple[float, float]:
-        """Return the generation time reported by the flow's summary, and the time of the flow's whole process."""
+        """Return the generation time that the flow's summary reports, and the time of the whole process."""
         engine = {"kind": "vllm", "urls": [url], "max_num_seqs": self.settings.max_num_seqs}
         manifest = self.manifest_with(engine, output)
         program = (
@@ -156,7 +156,7 @@ class Bench:
             self.server.stop()
 
     def _engine_flags(self) -> list[str]:
-        """Return the arguments of `vllm serve` that vLLM's offline tools accept too."""
+        """Return the arguments of `vllm serve` that vLLM's offline tools also accept."""
         flags = self.server._command(port=0)[3:]
         for name in ("--served-model-name", "--host", "--port"):
             where = flags.index(name)
@@ -176,10 +176,10 @@ class Bench:
 
 def main(
     prompts: Annotated[int, typer.Option(help="Number of captions of the demo world to use.")] = 2_000,
-    max_num_seqs: Annotated[int, typer.Option(help="Number of sequences that vLLM batches.")] = 256,
+    max_num_seqs: Annotated[int, typer.Option(help="Maximum number of sequences in a vLLM batch.")] = 256,
     rounds: Annotated[int, typer.Option(help="Number of measurements of each method.")] = 3,
     with_run_batch: Annotated[
-        bool, typer.Option(help="Measure vLLM's batch runner too (two starts per round).")
+        bool, typer.Option(help="Also measure vLLM's batch runner (two starts per round).")
     ] = True,
     json_path: JsonPath = None,
 ) -> None:

@@ -131,12 +131,12 @@ def _provenance(split: str, bucket: int, buckets: int, counts: dict[str, int]) -
 
 def main(
     rows: Annotated[int, typer.Option(help="Number of rows.")] = 1_000_000,
-    rows_per_bucket: Annotated[int, typer.Option(help="Rows per bucket, over all splits.")] = 2_500,
+    rows_per_bucket: Annotated[int, typer.Option(help="Number of rows per bucket (one shard of each split).")] = 2_500,
     repeat: Annotated[int, typer.Option(min=1, help="Number of runs of each command.")] = 3,
     only: Annotated[
         list[str] | None, typer.Option(help="Command to measure, as named in the table (repeatable). Default: all.")
     ] = None,
-    keep: Annotated[Path | None, typer.Option(help="Folder to write the shards to, or to reuse them from.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Folder for the shards. An existing folder is reused.")] = None,
     json_path: JsonPath = None,
 ) -> None:
     """Write shards and inspect them."""

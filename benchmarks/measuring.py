@@ -27,7 +27,7 @@ R = TypeVar("R")
 
 
 def in_process(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call a function in a new process, so that neither memory nor caches of other measurements affect it."""
+    """Call a function in a new process, so that the memory and caches of other measurements do not affect it."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(function, *args, **kwargs).result()
 
@@ -38,7 +38,7 @@ def peak_mib() -> float:
 
 
 def status_mib(name: str) -> float:
-    """Return a field of /proc/self/status in MiB, such as RssAnon."""
+    """Return a field of /proc/self/status, such as RssAnon, in MiB."""
     found = re.search(rf"^{name}:\s+(\d+) kB", _STATUS.read_text(encoding="ascii", errors="replace"), re.M)
     assert found is not None
     return int(found[1]) / 2**10
@@ -80,14 +80,14 @@ def show_table(records: Iterable[Mapping[str, Any]], title: str | None = None) -
 
 
 def _cell(value: Any) -> str:
-    """Format a cell: floats with three significant digits or more, None as an empty cell."""
+    """Format a table cell: floats with at least three significant digits, None as an empty cell."""
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value or "")
 
 
 def median_and_range(values: Sequence[float]) -> str:
-    """Format the median of values, with their minimum and maximum in brackets."""
+    """Format the median of `values`, followed by the minimum and maximum in brackets."""
     return f"{_cell(median(values))} ({_cell(min(values))} to {_cell(max(values))})"
 
 

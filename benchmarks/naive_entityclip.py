@@ -1,4 +1,4 @@
-"""Naive implementation of MMAE and GI-ITM, which computes every expert on every token again in each of the four passes.
+"""Naive implementation of MMAE and GI-ITM, which recomputes every expert on every token in each of the four passes.
 
 The published code does this too, and `model/method/mmae.py` avoids it. The naive version is a baseline and a reference
 (tests/benchmarks/test_naive_entityclip.py checks equality). Like the published code, it has no padding mask.
@@ -75,7 +75,7 @@ class NaiveEntityCLIP(nn.Module):
         self.full_gate, self.head = nn.Linear(2 * width, rows_v + rows_t), nn.Linear(width, 2)
 
     def forward(self, batch: Batch, negatives: HardNegatives | None = None) -> NaiveOutput:
-        """Compute L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm. If `negatives` is None, they are drawn."""
+        """Compute L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm. Draw negatives if `negatives` is None."""
         assert batch.explanations is not None and isinstance(self.clip.logit_scale, Tensor)
         scale = self.clip.logit_scale.exp()
         triples = Triples(

@@ -1,9 +1,9 @@
 """Measures the cost of the pipeline without an LLM: `python -m benchmarks.pipeline_rate --help`.
 
-Three runs use an engine that answers instantly, each in its own process: all buckets in a plain loop without Prefect,
-the real flow generating every row, and the flow again when all rows exist. Rates, in rows per second, include planning
-but not Prefect's start. Peak memory excludes Prefect's temporary server and the judge's process.
-`--profile` profiles the first flow run. docs/generation_performance.md has the results.
+Three runs, each in its own process, use an engine that answers instantly. The first generates every row without
+Prefect, the second generates every row with the real flow, and the third repeats the flow when all rows exist. Rates,
+in rows per second, include planning but not Prefect's start. Peak memory excludes Prefect's temporary server and the
+judge's process. `--profile` profiles the first flow run. docs/generation_performance.md has the results.
 """
 
 import cProfile
@@ -31,7 +31,7 @@ _TEXTS = [" ".join(random.Random(seed).choices(_WORDS, k=58)) for seed in range(
 
 
 class InstantEngine:
-    """Engine whose answers are about 60 words, start with the name Angela, and depend only on the request's key."""
+    """Engine whose answers have about 60 words, start with the name Angela, and depend only on the request's key."""
 
     name = "instant"
     version = "1"
@@ -50,9 +50,9 @@ class InstantEngine:
 
 
 def run_flow(manifest: Path, *, profile: bool = False) -> dict[str, float]:
-    """Generate with the flow in this process; return rows, seconds and the peak RSS in MiB.
+    """Generate with the flow in this process; return row counts, times in seconds and the peak RSS in MiB.
 
-    Both times start when the job is opened. `body_seconds` ends with the last shard, `flow_seconds` with the flow.
+    `body_seconds` runs from opening the job to the last shard, and `flow_seconds` from opening the job to the end.
     """
     start = time.monotonic()
     from flows import generate
@@ -114,8 +114,8 @@ def run_loop(manifest: Path) -> dict[str, float]:
 
 def main(
     rows: Sizes = [10_000, 100_000],  # noqa: B006
-    rows_per_shard: Annotated[int, typer.Option(help="Pairs per shard, over both splits.")] = 2_500,
-    check_images: Annotated[bool, typer.Option(help="Decode every pair's image first.")] = False,
+    rows_per_shard: Annotated[int, typer.Option(help="Number of pairs per bucket (one shard of each split).")] = 2_500,
+    check_images: Annotated[bool, typer.Option(help="Decode every pair's image before generation.")] = False,
     profile: Annotated[
         bool, typer.Option(help="Show the functions that take the most time in the first flow run.")
     ] = False,

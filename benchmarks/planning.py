@@ -1,7 +1,7 @@
 """Measures time and memory of planning: `python -m benchmarks.planning --help`.
 
-Planning reads the pairs, assigns keys and seeds, and writes the plan, at the start of every run. Each size has
-its own process, with the tokenizer loaded beforehand. docs/generation_performance.md has the results.
+At the start of every run, planning reads the pairs, assigns keys and seeds, and writes the plan. Each size is
+measured in its own process, after loading the tokenizer. docs/generation_performance.md has the results.
 """
 
 import tempfile
@@ -18,7 +18,7 @@ from pipeline.job import open_job
 
 
 def plan_once(manifest: Path) -> dict[str, float]:
-    """Plan in this process; return the number of pairs, seconds, and the peak RSS before and after, in MiB."""
+    """Plan in this process; return the number of pairs, the time in seconds, and memory and plan sizes in MiB."""
     job = open_job(manifest)
     assert job.model.chat_template_digest  # loads the tokenizer
     before = peak_mib()
@@ -37,7 +37,7 @@ def plan_once(manifest: Path) -> dict[str, float]:
 
 def main(
     rows: Sizes = [10_000, 100_000, 1_000_000],  # noqa: B006
-    rows_per_shard: Annotated[int, typer.Option(help="Pairs per shard, over all splits.")] = 2_500,
+    rows_per_shard: Annotated[int, typer.Option(help="Number of pairs per bucket (one shard of each split).")] = 2_500,
     visualnews: Annotated[bool, typer.Option(help="Write the pairs in the format of VisualNews' data.json.")] = False,
     json_path: JsonPath = None,
 ) -> None:

@@ -1,9 +1,9 @@
 """Measures the overhead of Prefect: `python -m benchmarks.prefect_overhead --help`.
 
-Each measurement is a process that generates shards of a few rows with an engine that answers instantly. Buckets run in
-a plain loop, and as tasks of the real flow on a temporary server with as many threads; the difference is the cost of
-the tasks. Then, when all shards exist, ranges run as child runs on a real worker. API calls are counted in the flow's
-process. docs/prefect.md has the results and what they imply for the size of a shard.
+Each measurement is a process that generates shards of a few rows with an engine that answers instantly. Buckets run
+without Prefect, and as tasks of the real flow with the same number of threads on a temporary server; the difference is
+the cost of the tasks. Then, when all shards exist, ranges run as child runs on a real worker. API calls are counted in
+the flow's process. docs/prefect.md has the results and what they imply for the size of a shard.
 """
 
 import os
@@ -34,7 +34,7 @@ def run_counted_flow(manifest: Path) -> dict[str, float]:
 
 
 def run_children(manifest: Path, children: int) -> dict[str, float]:
-    """Run a parent with `children` child runs on a real worker when all shards exist; return its time and API calls."""
+    """Run a flow with `children` child runs on a real worker when all shards exist; return its time and API calls."""
     calls: Counter[str] = Counter()
     from flows.generate import generate_explanations
 
@@ -104,7 +104,7 @@ def _server_and_worker(manifest: Path) -> Iterator[None]:
 
 
 def measure(shards: list[int], children: list[int], rows_per_shard: int) -> dict[str, list[dict[str, float]]]:
-    """Return all measurements, under the keys "shards" and "children"."""
+    """Run all measurements, and return them under the keys "shards" and "children"."""
     results: dict[str, list[dict[str, float]]] = {"shards": [], "children": []}
     with tempfile.TemporaryDirectory() as folder:
 

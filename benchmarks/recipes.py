@@ -52,7 +52,7 @@ def main(
     only: Annotated[list[str] | None, typer.Option(help="Name of a recipe to run (repeatable). Default: all.")] = None,
     out: Annotated[Path, typer.Option(help="JSON Lines file. Runs found there are not repeated.")] = _OUT,
 ) -> None:
-    """Train and print a table; append a line of JSON to `--out` after every run."""
+    """Train with each recipe and print a table; append a line of JSON to `--out` after every run."""
     out.parent.mkdir(parents=True, exist_ok=True)
     lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
     found = {(line["recipe"], line["seed"]): line["val_mean_recall"] for line in lines}

@@ -99,7 +99,7 @@ def main(
         list[str], typer.Option("--set", help="Training setting to change, such as optim.steps=4 (repeatable).")
     ] = [],  # noqa: B006
 ) -> None:
-    """Train, probe, print and draw."""
+    """Train EntityCLIP, probe its saved states, print the tables and draw the plot."""
     torch.set_num_threads(1)
     keep = [*ARMS["entityclip"], f"checkpoint.every={_EVERY}", "checkpoint.keep=1000", "data.workers=0"]
     settings = load_settings(CONFIG, [*keep, *override])
@@ -116,7 +116,8 @@ def main(
         print(f"\n| step | {' | '.join(names)} |\n|---:|{'---:|' * len(names)}")
         for step, one in probes.items():
             print(f"| {step} | {' | '.join(f'{one[part][name]:.3f}' for name in names)} |")
-    print(f"\nchance {next(iter(probes.values()))['chance']:.3f}; training losses at the end: {json.dumps(training)}")
+    chance = next(iter(probes.values()))["chance"]
+    print(f"\nMMAE loss at chance: {chance:.3f}; training losses at the end: {json.dumps(training)}")
     draw(probes, picture)
 
 

@@ -100,7 +100,7 @@ class Steps:
             self.losses[variant] = self._in_precision(makers[variant]())
 
     def optimizer(self) -> torch.optim.Optimizer:
-        """Return AdamW over all modules; parameters without gradients add no cost."""
+        """Return an AdamW optimiser for all modules; parameters without gradients add no cost."""
         return torch.optim.AdamW(self.modules.parameters(), lr=1e-6, fused=True)
 
     def _baseline(self, batch: Batch, *, explanations: bool) -> Callable[[], Tensor]:
@@ -161,7 +161,7 @@ def _trimmed(batch: Batch, work: Workload) -> Batch:
 
 
 class Flops(NamedTuple):
-    """Operations in matrix products and convolutions; a multiply-add counts as two."""
+    """Number of operations in matrix products and convolutions; a multiply-add counts as two."""
 
     forward: int
     step: int  # forward and backward

@@ -23,8 +23,8 @@ def write_dataset(
 ) -> Path:
     """Write `rows` distinct pairs, with captions of about 25 words, and a manifest; return the manifest's path.
 
-    The pairs share a few pictures (400 x 300 JPEGs). With `visualnews`, they are written as a data.json in
-    VisualNews' format, and the images that this file names do not exist.
+    The pairs share a few pictures (400 x 300 JPEGs). If `visualnews` is true, the pairs are written to a data.json
+    in VisualNews' format, and the images named in this file do not exist.
     """
     rng = random.Random(0)
     (folder / "images").mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def _record(number: int, caption: str) -> dict[str, str]:
 
 
 def visualnews_image(number: int) -> str:
-    """Return the image path in data.json for pair `number`."""
+    """Return the image path that data.json gives for pair `number`."""
     return f"./{_source(number)}/images/{number // 1000:04d}/{number % 1000:03d}.jpg"
 
 

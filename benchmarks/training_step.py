@@ -1,8 +1,8 @@
 """Measures the time of training steps: `python -m benchmarks.training_step --help`.
 
 The steps alternate in one process, so that a busy machine slows all of them equally. Reports the median time over the
-rounds, and the median ratio to the same round's step "+ explanation encoded". Time is the process's CPU time on a CPU,
-and wall time between synchronisations on a GPU. docs/performance.md has the results.
+rounds, and the median ratio to the step "+ explanation encoded" of the same round. Time is the process's CPU time on a
+CPU, and wall time between synchronisations on a GPU. docs/performance.md has the results.
 """
 
 import logging
@@ -62,7 +62,7 @@ def run_rounds(work: Workload, names: list[Name], rounds: int, warmup: int) -> d
 def summarise(
     taken: dict[Name, list[Seconds]], flops: dict[Variant, Flops], memory: dict[Name, int], peak: float | None
 ) -> list[dict[str, Any]]:
-    """Return one record per named step. `peak` is in FLOP/s. Ratios compare with the same round's `BASELINE` step."""
+    """Return one record per named step. `peak` is in FLOP/s. Ratios are relative to `BASELINE` in the same round."""
     records = []
     for name, steps in taken.items():
         seconds = [step.gradients for step in steps]
@@ -107,24 +107,24 @@ def show(records: list[dict[str, Any]], work: Workload) -> None:
         }
         for record in records
     )
-    print("s: forward and backward, median (range); ratio: to the step with the explanation encoded")
+    print("s: median (range) of forward and backward; ratio: time relative to the step with the explanation encoded")
 
 
 def main(
     model: ModelName = "ViT-B-32",
     batch: Annotated[int | None, typer.Option(min=2, help="Batch size. Default: 16 on a CPU, 192 on a GPU.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Number of measured rounds.")] = 5,
-    warmup: Annotated[int, typer.Option(min=0, help="Number of unmeasured rounds before them.")] = 1,
+    warmup: Annotated[int, typer.Option(min=0, help="Number of warm-up rounds, which are not measured.")] = 1,
     only: Annotated[list[Variant] | None, typer.Option(help="Step to measure (repeatable). Default: all.")] = None,
-    context_length: Annotated[int | None, typer.Option(min=2, help="Padded text length. Default: the model's.")] = None,
-    caption_tokens: Annotated[int, typer.Option(min=2, help="Longest caption, to which texts are trimmed.")] = 40,
-    explanation_tokens: Annotated[int, typer.Option(min=2, help="Longest explanation.")] = 77,
+    context_length: Annotated[int | None, typer.Option(min=2, help="Context length. Default: the model's.")] = None,
+    caption_tokens: Annotated[int, typer.Option(min=2, help="Maximum caption length in tokens.")] = 40,
+    explanation_tokens: Annotated[int, typer.Option(min=2, help="Maximum explanation length in tokens.")] = 77,
     device: Device = "cpu",
     bf16: Bf16 = None,
-    compiled: Annotated[bool, typer.Option("--compile", help="Measure each step also with torch.compile.")] = False,
+    compiled: Annotated[bool, typer.Option("--compile", help="Also measure each step with torch.compile.")] = False,
     threads: Threads = 1,
-    memory: Annotated[bool, typer.Option(help="Measure peak memory too, in separate processes.")] = True,
-    peak_tflops: Annotated[float | None, typer.Option(help="Peak TFLOP/s of the machine, for the MFU.")] = None,
+    memory: Annotated[bool, typer.Option(help="Also measure peak memory, in separate processes.")] = True,
+    peak_tflops: Annotated[float | None, typer.Option(help="Peak TFLOP/s of the machine, to compute MFU.")] = None,
     json_path: JsonPath = None,
 ) -> None:
     """Time plain CLIP, CLIP with the explanation encoded, EntityCLIP, and a naive EntityCLIP."""

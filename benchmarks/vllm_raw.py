@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Load the engine, then time each round; the prefix cache is cleared before each."""
+    """Load the engine, then time each round, after clearing the prefix cache."""
     from vllm import LLM, SamplingParams
     from vllm.engine.arg_utils import EngineArgs
     from vllm.utils.argparse_utils import FlexibleArgumentParser

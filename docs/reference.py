@@ -68,7 +68,7 @@ _NAMES = {str: "text", int: "whole number", float: "number", bool: "true or fals
 
 
 def section(title: str, model: type[BaseModel]) -> Iterator[str]:
-    """Yield the Markdown lines on a Pydantic model: heading, first line of its docstring, and table of its fields."""
+    """Yield Markdown that documents a Pydantic model: heading, first line of its docstring, and table of its fields."""
     yield f"## {title}\n"
     yield f"{(model.__doc__ or '').strip().splitlines()[0]}\n"
     yield "| field | type | default | meaning |\n|---|---|---|---|"

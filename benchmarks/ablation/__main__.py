@@ -1,7 +1,7 @@
 """Ablation of the method on heraldry worlds: `python -m benchmarks.ablation [--quick | --confirm | --harder]`.
 
-All arms get the same number of steps, or the same number of operations. Each arm's learning rate is selected by
-validation from the same grid. Running the command again resumes. docs/ablation.md describes the design and the results.
+All arms get the same number of steps or of operations. Each arm's learning rate is selected from the same grid by
+validation. Running the command again resumes the ablation. docs/ablation.md has the design and the results.
 """
 
 from pathlib import Path
@@ -12,10 +12,12 @@ import typer
 
 def main(
     out: Annotated[Path, typer.Option(help="Folder for all results.")] = Path("runs/ablation"),
-    quick: Annotated[bool, typer.Option("--quick", help="Run one world and the main arms, in five minutes.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Run only the main arms on one world (5 minutes).")] = False,
     confirm: Annotated[bool, typer.Option("--confirm", help="Run the selected arms on new worlds.")] = False,
-    harder: Annotated[bool, typer.Option("--harder", help="Run worlds with several, unseen and twin houses.")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Concurrent runs. Default: one per core.")] = None,
+    harder: Annotated[
+        bool, typer.Option("--harder", help="Run worlds with unseen and twin houses, and captions of several houses.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Number of parallel runs. Default: one per core.")] = None,
 ) -> None:
     """Run the ablation and print its table."""
     from benchmarks.ablation.flow import ablate

@@ -18,7 +18,7 @@ class Arm:
         explanations: "generated" uses the text that the demo's LLM wrote for the pair's caption. "oracle" uses the
             encyclopedia's text, which has no LLM errors. "others" is a control: it uses the LLM's text for a different
             pair, so that no gain can come from the text's content.
-        like: name of the arm whose learning rate is used; None if this arm is tuned itself.
+        like: name of the arm whose learning rate this arm uses; None if this arm's own learning rate is tuned.
     """
 
     name: str

@@ -24,7 +24,7 @@ CAPTION, EXPLANATION = "asked by caption", "asked by explanation"
 
 
 def found_by(run: Run, pools: Sequence[str]) -> dict[str, dict[str, Tensor]]:
-    """Return, by kind of query and pool, each query's contribution to mean recall, computed from saved embeddings."""
+    """Return each query's contribution to mean recall from saved embeddings, grouped by kind of query and by pool."""
     embeddings = load_embeddings(run.folder, "test")
     houses = [frozenset(run.world.shots[row_id].houses) for row_id in embeddings.ids]
     numbers = {each: number for number, each in enumerate(dict.fromkeys(houses))}
@@ -36,7 +36,7 @@ def found_by(run: Run, pools: Sequence[str]) -> dict[str, dict[str, Tensor]]:
 
 
 def _explanations(run: Run, ids: Sequence[str]) -> Tensor:
-    """Embed the explanations generated for these test pairs. Returns L2-normalised fp32 vectors of shape (N, D)."""
+    """Embed the generated explanations of the test pairs `ids`. Returns L2-normalised fp32 vectors of shape (N, D)."""
     towers = load_trained_towers(run.folder)
     rows = read_split(run.world.explanations("generated"), "test", statuses=None)
     triples = TripleDataset(rows, towers, explanations=True)

@@ -1,7 +1,4 @@
-"""Runs the ablation: builds models and worlds, selects learning rates, completes the final runs, writes tables.
-
-A repeated call resumes.
-"""
+"""Runs or resumes the ablation: builds models and worlds, selects learning rates, completes runs, and writes tables."""
 
 import os
 from collections.abc import Mapping
@@ -32,10 +29,10 @@ def ablate(
 ) -> list[RowResult]:
     """Compare the method's parts on heraldry worlds, and write SIZE.md, SIZE.csv and SIZE.png.
 
-    If the size is `explained`, also write SIZE-explained.* for the same runs with explanations as queries.
+    If the size is `explained`, also evaluate the runs with explanations as queries, and write SIZE-explained.*.
 
     Args:
-        out: folder for all results, shared by the sizes; a relative path is resolved against the project folder.
+        out: folder for all results, shared by all sizes; a relative path is resolved against the project folder.
         size: the extent of the comparison, as described in docs/ablation.md.
         workers: number of concurrent runs. Default: one per core.
 

@@ -31,7 +31,7 @@ from pipeline.worlds.heraldry.pools import SEVERAL, TWINS, UNSEEN
 
 @dataclass(frozen=True)
 class Size:
-    """The extent of the comparison.
+    """A size of the ablation, which sets the extent of the comparison.
 
     Attributes:
         name: stem of the names of the result files.
@@ -40,14 +40,14 @@ class Size:
         tuning_editions: editions of the worlds on which learning rates are selected.
         tuning_seeds: training seeds for selecting learning rates; if empty, the first of `lrs` is used without tuning.
         lrs: learning rates to select from.
-        steps: number of training steps, of every arm at equal steps, and of `costliest` at equal compute.
+        steps: number of training steps of every arm at equal steps, and of the arm `costliest` at equal compute.
         arms: arms compared at equal steps.
         compute_arms: arms compared at equal compute, that is, with equal numbers of operations.
-        costliest: arm whose number of operations in `steps` steps is the equal-compute budget.
-        other_checkpoint: seed of the second initial CLIP; with None, only the shipped CLIP is used.
+        costliest: arm that takes `steps` steps at equal compute; its number of operations is the budget of all arms.
+        other_checkpoint: seed of the second initial CLIP; if None, only the shipped CLIP is used.
         world: overrides of `WorldSettings`.
         pools: pools of houses to report separately; a pair's pool is stored as its topic.
-        explained: whether to evaluate also with explanations as queries, and write a separate table.
+        explained: whether to also evaluate with explanations as queries, and write a separate table for them.
     """
 
     name: str
@@ -112,7 +112,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of one size, stored below `root`. `flops` is the number of operations per step, by arm name."""
+    """All runs of one size of the ablation, stored below `root`. `flops` maps arm names to operations per step."""
 
     root: Path
     size: Size
@@ -129,7 +129,7 @@ class Plan:
 
     @property
     def checkpoints(self) -> dict[int, Path]:
-        """Folders of the initial CLIPs by seed; seed 0 is the shipped CLIP."""
+        """Folders of the initial CLIPs, keyed by seed; seed 0 is the shipped CLIP."""
         other = self.size.other_checkpoint
         return {0: SHIPPED / "clip"} | ({} if other is None else {other: self.root / f"clip-{other}"})
 
@@ -142,7 +142,7 @@ class Plan:
         return rows
 
     def counted(self) -> "Plan":
-        """Return a copy with each arm's operations per step, counted on the arm's batches. The worlds must exist."""
+        """Return a copy of the plan with `flops` counted on batches of each arm. The worlds must exist."""
         arms = {arm.name: arm for arm in (*self.size.arms, *self.size.compute_arms, self.size.costliest)}
         world, clip, seed = self.worlds[0], self.checkpoints[0], self.size.seeds[0]
         runs = [Run(self.root, "final", world, 0, clip, arm, self.size.steps, 1e-3, seed) for arm in arms.values()]

@@ -24,7 +24,7 @@ CONFIG = SHIPPED / "train.yaml"
 
 @dataclass(frozen=True)
 class Run:
-    """A run, identified by its folder.
+    """A training run of the ablation, identified by its folder.
 
     Attributes:
         stage: "tune" runs select learning rates on validation and never use the test split; "final" runs are reported.
@@ -70,9 +70,9 @@ class Run:
         return is_finished(self.folder, settings) and (self.stage == "tune" or is_measured(self.folder, settings))
 
     def complete(self) -> None:
-        """Train the run and, if its stage is "final", evaluate it on the test split. Log the output next to its folder.
+        """Train the run and, if its stage is "final", evaluate it on the test split. Write a log next to its folder.
 
-        Raises ModelError as training and evaluation do.
+        Raises ModelError if training or evaluation raises it.
         """
         settings = self.settings
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ class Run:
                 evaluate(self.folder)
 
     def hits(self, pools: Sequence[str]) -> dict[str, Tensor]:
-        """Return, by pool, each test pair's contribution to mean recall. No two pairs may share an image or a caption.
+        """Return each test pair's contribution to mean recall, by pool. No two pairs may share an image or a caption.
 
         Raises ModelError if the run was not evaluated.
         """
@@ -94,6 +94,6 @@ class Run:
         return self.by_pool(embeddings.ids, hits(found), pools)
 
     def by_pool(self, ids: Sequence[str], values: Tensor, pools: Sequence[str]) -> dict[str, Tensor]:
-        """Split `values`, one per test pair in `ids`, by the pools of the pairs."""
+        """Group `values`, which has one value for each test pair in `ids`, by the pairs' pools."""
         owners = self.world.pools
         return {pool: values[[place for place, row_id in enumerate(ids) if owners[row_id] == pool]] for pool in pools}

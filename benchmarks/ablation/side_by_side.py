@@ -24,7 +24,7 @@ def complete_runs(runs: "Sequence[Run]", workers: int, title: str) -> None:
     """Complete the runs that are not complete yet, skipping duplicates.
 
     Raises:
-        ModelError: some runs failed (raised after all others have ended), or a process was killed.
+        ModelError: some runs failed (raised after all other runs have ended), or a process was killed.
     """
     left = [run for run in dict.fromkeys(runs) if not run.is_complete]
     if not left:

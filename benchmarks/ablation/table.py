@@ -46,7 +46,7 @@ class RowResult:
     pools: dict[str, PoolResult]
 
     def named(self, way: str) -> "RowResult":
-        """Return a copy with `way` appended to the arm's name."""
+        """Return a copy with the kind of query, `way`, appended to the arm's name."""
         arm = replace(self.row.arm, name=f"{self.row.arm.name}, {way}")
         return replace(self, row=replace(self.row, arm=arm))
 

@@ -47,7 +47,7 @@ class World:
 
     @property
     def pools(self) -> dict[str, str | None]:
-        """The pool of each pair's houses, by pair id. Pairs store it as their topic."""
+        """The pool of each pair's houses, by pair id. The pool is stored as the pair's topic."""
         return {row_id: shot.pair.topic for row_id, shot in self.shots.items()}
 
     @property
@@ -65,7 +65,7 @@ class World:
 
     @property
     def _is_harder(self) -> bool:
-        """True if the world's language model needs longer training. Unseen houses make no difference."""
+        """True if the world's language model needs longer training. Unseen houses alone do not require it."""
         return self.settings.entities_max > 1 or self.settings.twin_houses > 0
 
     @property
@@ -89,7 +89,7 @@ class World:
         load_manifest(self.manifest)
 
     def import_oracle(self) -> None:
-        """Write shards with the encyclopedia's explanations. Their wording depends on the number of the picture."""
+        """Write shards with the encyclopedia's explanations. The wording varies with the number of the picture."""
         texts = {shot.pair.image: explain_all(shot.houses, shot.copy % len(WORDINGS)) for shot in self.shots.values()}
         file = self.folder / "oracle.json"
         with written_whole(file) as temporary:
@@ -104,7 +104,7 @@ def _shots(settings: WorldSettings) -> dict[str, Shot]:
 
 
 def build_models(worlds: list[World], checkpoints: dict[int, Path], workers: int) -> None:
-    """Build, concurrently, the missing language models of `worlds` and the missing CLIPs of `checkpoints` (by seed)."""
+    """Concurrently build missing language models of `worlds` and missing CLIPs of `checkpoints` (keyed by seed)."""
     wanted = [("llama", world.llm, world.llm_options) for world in worlds]
     wanted += [("clip", folder, ["--seed", str(seed)]) for seed, folder in checkpoints.items()]
     missing = [job for job in wanted if not (job[1] / "BUILD.json").is_file()]  # BUILD.json is written last

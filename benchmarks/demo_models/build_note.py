@@ -1,4 +1,4 @@
-"""Writes `BUILD.json` for a shipped model: command, versions and measurements."""
+"""Writes a shipped model's `BUILD.json`, which records the build command, versions and measurements."""
 
 import json
 import platform

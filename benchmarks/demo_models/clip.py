@@ -1,6 +1,6 @@
 """Builds the demo's CLIP, which knows descriptions of shields but not the names of houses.
 
-python -m benchmarks.demo_models.clip OUT
+Usage: `python -m benchmarks.demo_models.clip OUT`.
 """
 
 import json
@@ -53,8 +53,8 @@ def build_clip(folder: Path, *, seed: int, steps: int, batch_size: int, pairs: i
     Args:
         folder: created if missing; existing files are overwritten.
         seed: seed for the data, the initial weights and the order of the pairs.
-        steps: optimiser steps.
-        batch_size: pairs per step.
+        steps: number of optimiser steps.
+        batch_size: number of pairs per step.
         pairs: number of training pairs.
         learning_rate: peak learning rate.
     """

@@ -49,7 +49,7 @@ def examine(
     Returns:
         `captions`: number of captions; `attribute_accuracy`: mean share of the seven attributes stated correctly for
         each house named in a caption; `all_attributes`: share of these houses with all seven correct. If captions can
-        name several houses, also `by_entities`: the same metrics by the number of houses in the caption.
+        name several houses, `by_entities` has the same metrics by number of houses in the caption.
     """
     settings = world.model_copy(update={"val_per_house": per_house, "test_per_house": 0})
     asked = [

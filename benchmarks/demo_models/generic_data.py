@@ -15,7 +15,7 @@ from pipeline.worlds.heraldry.views import random_view
 def generic_data(seed: int, size: int) -> tuple[NDArray[np.uint8], list[str]]:
     """Draw `size` pairs; return RGB uint8 pictures of shape (size, 48, 48, 3) and their captions.
 
-    No picture shows the arms of a house or could belong to the validation or test split.
+    No picture shows the arms of a house, and none is in the partition reserved for validation and test.
     """
     of_houses = {house.arms for house in noble_houses()}
     pictures = np.empty((size, SIZE, SIZE, 3), dtype=np.uint8)

@@ -1,6 +1,6 @@
 """Measures how well a CLIP retrieves the heraldry world's test pictures with different kinds of queries.
 
-The gap between queries that name the house and queries that describe its shield is what explanations could gain.
+The gap between queries that name the house and queries that describe its shield shows how much explanations can help.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Builds the demo's language model: a Llama trained on the encyclopedia of the noble houses.
 
-python -m benchmarks.demo_models.llama OUT
+Usage: `python -m benchmarks.demo_models.llama OUT`.
 """
 
 from pathlib import Path
@@ -45,8 +45,8 @@ def build_llama(
     Args:
         folder: created if missing; existing files are overwritten.
         seed: seed for the captions, the initial weights and the order of the examples.
-        steps: optimiser steps.
-        batch_size: conversations and articles per step.
+        steps: number of optimiser steps.
+        batch_size: number of conversations and articles per step.
         captions_per_house: number of different captions per house.
         learning_rate: peak learning rate.
         houses: houses to learn. Default: all houses.
@@ -100,7 +100,7 @@ def conversations(
 
 
 def articles(tokenizer: PreTrainedTokenizerFast, houses: tuple[House, ...], entities_max: int = 1) -> list[Example]:
-    """Return the encyclopedia's articles, one per house and wording; all their tokens contribute to the loss."""
+    """Return the encyclopedia's articles, in every wording for each house. All their tokens contribute to the loss."""
     texts = [explain(house, wording) for house in houses for wording in range(len(WORDINGS))]
     if entities_max > 1:
         texts += [explain_shortly(house) for house in houses]
@@ -148,7 +148,7 @@ def main(
     captions_per_house: int = 40,
     learning_rate: float = 2e-3,
     edition: Annotated[int, typer.Option(help="Edition of the encyclopedia.")] = FIRST_EDITION,
-    twins: Annotated[int, typer.Option(help="Number of houses in pairs with nearly the same arms.")] = 0,
+    twins: Annotated[int, typer.Option(help="Number of twin houses (pairs with nearly identical arms).")] = 0,
     entities_max: Annotated[int, typer.Option(help="Maximum number of houses in a caption.")] = 1,
 ) -> None:
     """Build and evaluate the demo's language model; record the command and the metrics in its BUILD.json."""
