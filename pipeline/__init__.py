@@ -1,4 +1,4 @@
-"""The generation pipeline: manifest -> plan -> explanations -> Parquet shards. Imports neither Prefect nor `model`."""
+"""Generation pipeline: manifest -> plan -> explanations -> Parquet shards. It imports neither Prefect nor `model`."""
 
 from typing import TYPE_CHECKING
 

@@ -2,4 +2,4 @@
 
 
 class PipelineError(ValueError):
-    """A user's input is wrong. The message says what, where, and how to fix it."""
+    """A mistake that the user can fix. The message says what is wrong, where, and how to fix it."""

@@ -41,7 +41,7 @@ class Job:
 
     @property
     def work(self) -> Path:
-        """The local folder for plan, spool, lock and server log; their names make dataset readers ignore them."""
+        """The local folder for plan, spool, lock and server log; dataset readers ignore files with these names."""
         return self.manifest.work_folder
 
     @property
@@ -94,9 +94,9 @@ def open_job(
     """Load and check a manifest with its prompt, model and judge, before any slow work starts.
 
     Args:
-        engine: kind of engine to use instead of the manifest's, with default settings except for the dtype; ignored if
-            the manifest already uses this kind.
-        output: overrides the manifest's output: a folder, relative to the working directory, or a URL.
+        engine: kind of engine to use instead of the manifest's, with the manifest's dtype and otherwise default
+            settings; ignored if the manifest already uses this kind.
+        output: folder (relative to the working directory) or URL to use instead of the manifest's output.
         buckets: generate only these buckets, so that several processes can share the work.
 
     Raises:

@@ -40,10 +40,10 @@ class LanguageModel:
         """Check that a hub model is in the local cache or can be downloaded.
 
         Raises:
-            PipelineError: the model is neither in the cache nor can it be downloaded.
+            PipelineError: the model is not in the cache and cannot be downloaded.
         """
         if not self.is_local and (why := why_unavailable(self.name, ("config.json",), self.revision)):
-            raise PipelineError(f"generation.model: {why}, with generation.model")
+            raise PipelineError(f"generation.model: {why}")
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -72,7 +72,7 @@ class LanguageModel:
         return hashlib.sha256(str(self.tokenizer.chat_template).encode()).hexdigest()
 
     def encode(self, chats: list[list[Message]]) -> list[list[int]]:
-        """Apply the chat template, with the generation prompt, to each chat, and return the token ids."""
+        """Render each chat with the chat template, including the generation prompt, and return the token ids."""
         ids: list[list[int]] = []
         for start in range(0, len(chats), _CHATS_PER_BATCH):
             batch = chats[start : start + _CHATS_PER_BATCH]

@@ -13,8 +13,8 @@ class Pair:
         id: stable identifier, unique within the dataset.
         split: `train`, `val` or `test`.
         image: path of the image relative to the dataset's image root, with forward slashes.
-        caption: the caption as published; an empty one becomes a row with status `empty_caption`.
-        topic: the dataset's own category, such as a news section or frequency pool, if any.
+        caption: the caption as published; a pair with an empty caption gets a row with status `empty_caption`.
+        topic: category from the dataset, such as a news section or frequency pool; None if there is none.
     """
 
     id: str

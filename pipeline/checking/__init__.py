@@ -1,1 +1,1 @@
-"""Implements `entityclip check`: `check` runs all checks, and `report` defines the result."""
+"""Implements `entityclip check`: the module `check` runs all checks, and `report` defines the result."""

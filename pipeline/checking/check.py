@@ -1,7 +1,7 @@
 """Checks a manifest and its data before a long run, and reports what the run would do and what is wrong.
 
-Writes only files that reading the data always writes: a demo world, extracted images. If a step fails, the failure is
-reported as a finding, and steps that do not depend on it still run.
+Writes only the files that reading a dataset always creates, such as generated demo data or extracted images. If a step
+fails, the failure is reported as a finding, and steps that do not depend on it still run.
 """
 
 import tempfile
@@ -70,13 +70,13 @@ def check_manifest(
     engine: EngineKind | None = None,
     output: Path | str | None = None,
 ) -> CheckReport:
-    """Check a manifest: compare its pairs, decode images, plan a run, and send the engine `options.probe` prompts.
+    """Check a manifest: compare its pairs, decode images, plan a run, and send `options.probe` prompts to the engine.
 
     Args:
         engine, output: override the manifest's settings; see `open_job`.
 
     Raises:
-        PipelineError: the manifest itself cannot be read.
+        PipelineError: the manifest cannot be read.
     """
     manifest = load_manifest(path)
     options = options if options is not None else CheckOptions()
@@ -135,13 +135,13 @@ class _Steps:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Record how long the block takes as the duration of the step `name`."""
+        """Measure how long the `with` block takes, and record this as the duration of the step `name`."""
         began = time.monotonic()
         yield
         self.seconds[name] = time.monotonic() - began
 
     def take(self, failure: Code, step: Callable[[], _Result]) -> _Result | None:
-        """Run and time a step; return its result, or record a finding and return None if it fails."""
+        """Run and time a step, and return its result. If the step fails, record a finding and return None."""
         with self.timed(failure.removeprefix("cannot_")):
             try:
                 return step()

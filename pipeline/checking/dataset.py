@@ -1,4 +1,4 @@
-"""Findings about a dataset as a whole: whether it can be read, its splits and its captions."""
+"""Findings about a dataset as a whole: its readability, splits and captions."""
 
 import numpy as np
 
@@ -51,7 +51,7 @@ def split_counts(survey: Survey) -> dict[str, SplitCounts]:
 
 
 def split_findings(survey: Survey) -> list[Finding]:
-    """Report splits that training or evaluation needs but that have no pairs."""
+    """Report splits that have no pairs although training or evaluation needs them."""
     return [
         Finding(
             code="absent_split",
@@ -100,7 +100,7 @@ def caption_lengths(survey: Survey, context_length: int) -> tuple[Lengths | None
 
 
 def caption_languages(survey: Survey, expected: str | None) -> tuple[Languages | None, list[Finding]]:
-    """Return the number of captions per language, and a finding if any are not in the language `expected`."""
+    """Return the number of captions per language, and a finding if any captions are not in the language `expected`."""
     if survey.languages is None:
         return None, []
     known = [(language, count) for language, count in survey.languages.most_common() if language is not None]

@@ -49,7 +49,7 @@ class ImageLook:
     """Result of decoding the images of some rows.
 
     Attributes:
-        rows: array of shape (N,), ascending: for each distinct image that was decoded, the first row with this image.
+        rows: array of shape (N,): the first row of each distinct image that was decoded, in ascending order.
         contents: array of shape (N,): digest of each image's bytes, or `NOTHING` if the image is unusable.
         faulty: number of images per kind of fault.
         examples: for each kind of fault, the first few rows affected, with the reason.
@@ -61,7 +61,7 @@ class ImageLook:
     examples: dict[ImageFault, list[tuple[int, str]]]
 
     def contents_by_row(self, images: Digests) -> Digests:
-        """Return the digest of each row's image bytes, or `NOTHING`; `images` holds the digests of all image paths."""
+        """Return the digest of each row's image bytes, or `NOTHING`; `images` holds digests of the rows' paths."""
         contents = np.full(len(images), NOTHING, np.int64)
         if not len(self.rows):
             return contents
@@ -74,7 +74,7 @@ class ImageLook:
 
 
 def choose(rows: Rows, sample: int) -> Rows:
-    """Draw a seeded random sample of rows, in ascending order; return all rows if there are at most `sample`."""
+    """Return `sample` rows drawn with a fixed seed, in ascending order, or all rows if there are no more than that."""
     if sample >= len(rows):
         return rows
     return np.sort(np.random.default_rng(0).choice(rows, sample, replace=False))

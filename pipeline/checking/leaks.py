@@ -1,4 +1,4 @@
-"""Finds leakage: content that also occurs in an earlier split (order: train, val, test), which inflates metrics."""
+"""Finds leaks: content of an earlier split (in the order train, val, test) that occurs again and inflates metrics."""
 
 from collections.abc import Callable
 

@@ -35,7 +35,7 @@ class PairFile(AbstractContextManager["PairFile"]):
         self._reader = pa.ipc.open_file(pa.memory_map(str(self._path)))
 
     def append(self, pair: Pair) -> None:
-        """Add a row."""
+        """Append a pair as a new row."""
         self._waiting.append(pair)
         self._rows += 1
         if len(self._waiting) == _ROWS_A_BATCH:
@@ -47,7 +47,7 @@ class PairFile(AbstractContextManager["PairFile"]):
             yield from self._read(batch)
 
     def pair(self, row: int) -> Pair:
-        """Return the pair in a row. The last batch is cached, so reading nearby rows is cheap."""
+        """Return the pair at a row number. The batch read last is cached, so reading nearby rows is cheap."""
         batch, place = divmod(int(row), _ROWS_A_BATCH)
         if self._held[0] != batch:
             self._held = (batch, self._read(batch))

@@ -47,7 +47,7 @@ class Repeats:
 
     Attributes:
         count: number of rows whose digest already occurs in an earlier row.
-        groups: the rows (ascending) of each of the most frequent digests, largest groups first.
+        groups: for each of the most frequent digests, its rows in ascending order; the largest groups come first.
         distinct: number of distinct digests.
     """
 
@@ -62,7 +62,7 @@ class Leaks:
 
     Attributes:
         rows: numbers of these rows, ascending.
-        partners: for each of `rows`, the first row with the same digest in the earliest split with this digest.
+        partners: for each of `rows`, the first row with the same digest in the earliest split that contains it.
     """
 
     rows: Rows
@@ -70,7 +70,7 @@ class Leaks:
 
 
 def repeats(digests: Digests, rows: Rows, most: int) -> Repeats:
-    """Find duplicates among `rows` (ascending) and return at most `most` groups; the digest `NOTHING` is ignored."""
+    """Find duplicates among `rows` (ascending), and return up to `most` groups; the digest `NOTHING` is ignored."""
     rows = rows[digests[rows] != NOTHING]
     order = rows[np.argsort(digests[rows], kind="stable")]  # equal digests adjacent, their rows ascending
     starts = _starts(digests[order])
@@ -82,12 +82,12 @@ def repeats(digests: Digests, rows: Rows, most: int) -> Repeats:
 
 
 def later_rows(digests: Digests) -> Rows:
-    """Return all rows whose digest already occurs in an earlier row, ascending."""
+    """Return, in ascending order, all rows whose digest already occurs in an earlier row."""
     return np.setdiff1d(np.arange(len(digests)), first_rows(digests), assume_unique=True)
 
 
 def first_rows(digests: Digests) -> Rows:
-    """Return the first row with each distinct digest, ascending."""
+    """Return, in ascending order, the first row with each distinct digest."""
     return np.sort(np.unique(digests, return_index=True)[1])
 
 
@@ -104,7 +104,7 @@ def leaks(digests: Digests, split: npt.NDArray[np.uint16]) -> Leaks:
 
 
 def pairs_of_splits(found: Leaks, split: npt.NDArray[np.uint16]) -> Counter[tuple[int, int]]:
-    """Count the leaked rows by (number of the earlier split, number of the later split)."""
+    """Count the leaked rows for each pair of split numbers: (earlier split, later split)."""
     return Counter(zip(split[found.partners].tolist(), split[found.rows].tolist(), strict=True))
 
 
@@ -141,7 +141,7 @@ def _finding(
     detail: Callable[[Survey, int], str],
     among: Iterable[Rows] | None = None,
 ) -> list[Finding]:
-    """Report duplicates within each split (or each set of rows in `among`), with the largest groups as examples."""
+    """Report duplicates within each split, or within each set of rows in `among`; the largest groups are examples."""
     found: list[Repeats] = [repeats(digests, rows, EXAMPLES) for rows in among or map(survey.rows_of, survey.splits)]
     count = sum(one.count for one in found)
     if not count:

@@ -85,11 +85,11 @@ Code = Literal[
 
 
 class Finding(_Part):
-    """Something worth knowing before a run. `code` is stable; `what` and `mend` are for people to read."""
+    """Something to know before a run. `code` is the same in all versions; `what` and `mend` are texts for users."""
 
     code: Code
     severity: Severity
-    count: int = Field(description="number of the things that `what` describes")
+    count: int = Field(description="number of items that `what` describes")
     what: str
     mend: str
     examples: list[Example] = []
@@ -118,7 +118,7 @@ class ImageCounts(_Part):
 
 
 class Lengths(_Part):
-    """Statistics of text lengths in tokens. Percentile p is the smallest length that p % of the texts do not exceed."""
+    """Statistics of text lengths in tokens. For example, at least 95 % of the texts have at most `p95` tokens."""
 
     texts: int
     mean: float
@@ -142,7 +142,7 @@ def lengths_of(counts: Counter[int], limit: int) -> Lengths | None:
 
 
 class Languages(_Part):
-    """Number of captions by language, most frequent first, and of captions whose language is unknown."""
+    """Number of captions per language, most frequent first, and number of captions whose language is unknown."""
 
     captions: dict[str, int]
     undecided: int
@@ -187,7 +187,7 @@ class Work(_Part):
         prompt_tokens: total length of all prompts to send, in tokens.
         longest_prompt: length of the longest prompt to send, in tokens.
         reused: number of rows whose text already exists.
-        settled: number of rows that get a status without a text, for example because their prompt is too long.
+        settled: number of rows that get a status but no text, for example because their prompt is too long.
         pending: number of pairs excluded by the limit.
     """
 
@@ -203,7 +203,7 @@ class Work(_Part):
 
 
 class Estimate(_Part):
-    """Result of sending a few prompts to the engine, and the estimated duration of the whole run at that rate."""
+    """Result of sending a few prompts to the engine, and the estimated duration of the whole run at the same rate."""
 
     prompts: int
     errors: int
@@ -222,20 +222,20 @@ class CheckReport(_Part):
     dataset: str | None = None
     status: Literal["ok", "warning", "error"]
     full: bool = Field(default=False, description="whether all images were decoded (--full)")
-    reading: list[str] = Field(default=[], description="which layout was found, and what was cleaned or skipped")
+    reading: list[str] = Field(default=[], description="the layout that was found, and what was cleaned or skipped")
     splits: dict[str, SplitCounts] = {}
     images: ImageCounts | None = None
     caption_tokens: Lengths | None = Field(
-        default=None, description="caption lengths in CLIP tokens with start and end"
+        default=None, description="caption lengths in CLIP tokens, including start and end tokens"
     )
-    prompt_tokens: Lengths | None = Field(default=None, description="prompt lengths in LLM tokens, one per pair")
+    prompt_tokens: Lengths | None = Field(default=None, description="prompt lengths in LLM tokens; one prompt per pair")
     languages: Languages | None = None
     findings: list[Finding]
     samples: list[Sample] = []
-    prompts: list[RenderedPrompt] = Field(default=[], description="the first three, skipping empty captions")
+    prompts: list[RenderedPrompt] = Field(default=[], description="prompts of the first three pairs with a caption")
     work: Work | None = None
     estimate: Estimate | None = None
-    seconds: dict[str, float] = Field(default={}, description="duration of each step")
+    seconds: dict[str, float] = Field(default={}, description="duration of each step in seconds")
 
 
 def status_of(findings: list[Finding]) -> Literal["ok", "warning", "error"]:

@@ -17,7 +17,7 @@ _PROMPTS = 3
 
 
 def samples_of(rows: PairFile, manifest: Manifest, job: Job | None) -> list[Sample]:
-    """Return five pairs, drawn with a fixed seed, with their lengths; prompts are measured only if `job` is given."""
+    """Return five pairs, drawn with a fixed seed, and their lengths; prompt lengths are None unless `job` is given."""
     count_clip_tokens = open_judge(manifest).count_tokens
     samples = []
     for row in choose(np.arange(len(rows)), _SAMPLES):

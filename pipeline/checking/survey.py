@@ -26,12 +26,12 @@ _APART = re.compile(r"[\W_]+")
 class Survey:
     """A dataset's pairs on disk, and digests for finding duplicates among them.
 
-    All arrays have shape (N,), one value per row. Digests have 64 bits and are valid in this process only.
+    All arrays have shape (N,), with one value per row. Digests have 64 bits and are valid only in this process.
 
     Attributes:
         splits: names of the splits: train, val, test, then any others.
         split: index of each row's split in `splits`.
-        ids: digests of split and id.
+        ids: digests of split and id combined.
         images: digests of the image paths.
         captions: digests of the captions.
         plain_captions: digests of the captions normalised by `plain`.
@@ -54,7 +54,7 @@ class Survey:
     in_language: dict[str | None, list[int]]
 
     def rows_of(self, split: str) -> Rows:
-        """Return the rows of a split, ascending."""
+        """Return the rows of a split in ascending order."""
         return np.flatnonzero(self.split == self.splits.index(split))
 
 
@@ -73,7 +73,7 @@ def survey(
     context_length: int,
     language_of: Callable[[str], str | None] | None,
 ) -> Survey:
-    """Read all pairs and write them to a temporary file at `path`. Raises PipelineError if the reader raises it."""
+    """Read all pairs and write them to a temporary file at `path`. Raises PipelineError if reading fails."""
     found: dict[str, int] = {}
     split, ids, images, captions, plain_captions = array("H"), array("q"), array("q"), array("q"), array("q")
     lengths: Counter[int] = Counter()

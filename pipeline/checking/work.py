@@ -50,10 +50,10 @@ def plan_work(
         limit: plan a run for the first `limit` pairs only; None for all.
         redo: which rows the run would generate again.
         requests: number of requests to keep for a probe.
-        image_problem: returns why an image cannot be used; None if no problem is known.
+        image_problem: function that returns why an image cannot be used, or None if no problem is known.
 
     Raises:
-        PipelineError: in the same cases as generation.
+        PipelineError: generation would fail with the same error.
     """
     existing = shards_there(job)
     with Progress("plan", "pairs", total, bar=False) as progress:
@@ -108,7 +108,7 @@ def length_findings(lengths: Lengths | None) -> list[Finding]:
 
 
 def _lengths(work: BucketWork) -> Counter[int]:
-    """Count pairs by prompt length; include prompts to send, prompts already sent, and prompts too long to send."""
+    """Count pairs by prompt length, including prompts that were sent before and prompts that are too long to send."""
     lengths: Counter[int] = Counter()
     for request in work.requests:
         lengths[request.prompt_tokens] += len(work.waiting[request.key])

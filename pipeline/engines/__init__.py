@@ -1,1 +1,1 @@
-"""Engines turn requests into completions, yielded as they finish. One protocol, two implementations."""
+"""Defines a protocol for engines, which turn requests into a stream of completions, and its two implementations."""

@@ -17,7 +17,7 @@ class Request:
         prompt_token_ids: the chat tokenized with the model's chat template, including the generation prompt; this is
             the engine's input.
         seed: sampling seed of this row; has no effect at temperature 0.
-        max_tokens: token budget for the answer, from the manifest or, for a redone row, from the redo options.
+        max_tokens: token budget for the answer, from the manifest; redo options may override it for a redone row.
         image_url: image for a vision-language model, as a file:// or data: URL; None if no image is sent.
     """
 
@@ -36,7 +36,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The result of a request: a text with its finish_reason, or an error. The engine reports token counts."""
+    """The result of a request: a text with its finish_reason, or an error. Token counts come from the engine."""
 
     key: str
     text: str | None = None

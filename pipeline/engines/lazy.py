@@ -49,12 +49,12 @@ class LazyEngine(AbstractContextManager["LazyEngine"]):
 
     @property
     def about(self) -> dict[str, Any]:
-        """Metadata about the engine that shards record: name, versions, start time of generation, and any restarts."""
+        """Metadata about the engine, recorded in shards: name, versions, start time of generation, and any restarts."""
         restarts = self.opened.restarts if self.opened is not None else 0
         return self._about | ({"server_restarts": restarts} if restarts else {})
 
     def give_up(self, reason: str) -> None:
-        """Abort the run: every bucket stops at its next `check`, which raises the first `reason` that was given."""
+        """Abort the run: each bucket stops at its next `check`, which raises an error with the first reason given."""
         self._lost = self._lost or reason
 
     def check(self) -> None:

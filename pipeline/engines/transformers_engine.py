@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TransformersGeneration:
-    """Generates in batches, longest prompts first, so that batches need little padding and memory peaks early."""
+    """Generates in batches, starting with the longest prompts, to reduce padding and reach peak memory use early."""
 
     name = "transformers"
     restarts = 0
@@ -121,14 +121,14 @@ class TransformersGeneration:
 
 
 def _first_stop(text: str, stop: tuple[str, ...]) -> int | None:
-    """Return the position at which the first stop text begins, or None."""
+    """Return the position of the first stop text found, or None if there is none."""
     return min((at for one in stop if (at := text.find(one)) >= 0), default=None)
 
 
 class _StopTexts:
     """Stopping criterion that ends a row once its answer contains a stop text.
 
-    transformers' own `stop_strings` would also match a text that begins at the end of the prompt.
+    The `stop_strings` of transformers would also match a stop text that begins at the end of the prompt.
     """
 
     def __init__(self, stop: tuple[str, ...], tokenizer: Any, prompt_length: int) -> None:

@@ -100,7 +100,7 @@ def _is_settled(receipt: BucketReceipt, plan_digest: str, files: list[ShardFile]
 
 
 def _place(rows: dict[tuple[str, str], Row], run: Run, work: BucketWork, answered: list[Completion]) -> None:
-    """Convert the answers to rows, each judged against its own caption, and add them to `rows`."""
+    """Convert the answers to rows, judge each against the caption of its pair, and add them to `rows`."""
     placed = [(planned, completion) for completion in answered for planned in work.waiting[completion.key]]
     texts = [(p.pair.caption, c.text, c.finish_reason) for p, c in placed if c.text is not None]
     judgements = iter(run.judging.judge_all(texts))
@@ -138,7 +138,7 @@ def _commit(
 
 
 def _generation(session: Session, keys: set[str]) -> dict[str, Any]:
-    """Return an entry for a shard's `generations`: what a session contributed to the rows with these keys."""
+    """Return an entry for a shard's `generations` that describes what a session contributed to these keys' rows."""
     completions = [completion for completion in session.completions if completion.key in keys]
     return {
         **session.about,

@@ -20,10 +20,10 @@ def read_own_shard(job: Job, name: str) -> Shard:
 
 
 def shards_there(job: Job) -> dict[int, list[ShardFile]]:
-    """Return the shards that the output already holds, by bucket.
+    """Return the shards that the output already holds, grouped by bucket.
 
     Raises:
-        PipelineError: the output has a different number of shards, or belongs to a different dataset.
+        PipelineError: the output's number of shards or its dataset differs from the manifest.
     """
     shards = list_shards(job.storage)
     check_output(job.output, shards, job.manifest.num_shards)

@@ -25,8 +25,8 @@ class BucketWork:
         settled: finished rows by (split, id); a row that is being redone is replaced if its request succeeds.
         reused: number of `settled` rows whose text already existed.
         requests: one per distinct key that has no text yet, or whose text is to be redone.
-        waiting: the pairs that each request answers, by key; identical prompts are generated only once.
-        too_long: length in tokens of each prompt that does not fit the model's context, by key.
+        waiting: the pairs that each request answers, by key; identical prompts are sent only once.
+        too_long: length in tokens of each prompt that does not fit into the model's context, by key.
         redone: number of `requests` that replace an existing answer.
         pending: number of pairs that a `limit` left for a later run.
     """
@@ -50,12 +50,12 @@ def divide(
 ) -> BucketWork:
     """Divide a planned bucket into rows to keep and requests to send.
 
-    Rows are matched by key, never by position. A row that was never sent (because of a missing image, say) is checked
-    again, because the cause may have been fixed; a row with an engine error is kept unless `redo` includes `error`.
+    Rows are matched by key, never by position. A row that was never sent, for example because its image was missing, is
+    checked again, as the cause may have been fixed; a row with an engine error is kept unless `redo` includes `error`.
     Spooled answers are newer than the answers in the shards, and are not redone again.
 
     Args:
-        problem_of: returns why an image cannot be used, or None. Default: images are fetched and decoded.
+        problem_of: function that returns why an image cannot be used, or None. Default: fetch and decode the image.
     """
     old_rows = {(row.split, row.id): row for row in existing}
     fresh = {completion.key: completion for completion in spooled}

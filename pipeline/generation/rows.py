@@ -11,7 +11,7 @@ from pipeline.shards.shard import Row
 
 
 def unsent_row(planned: PlannedPair, model: LanguageModel, status: Status, error: str | None) -> Row:
-    """Return a row without a text; `error` says why it has none."""
+    """Return a row without a text; `error` gives the reason."""
     pair = planned.pair
     return Row(
         id=pair.id,
@@ -29,7 +29,7 @@ def unsent_row(planned: PlannedPair, model: LanguageModel, status: Status, error
 
 
 def answered_row(planned: PlannedPair, model: LanguageModel, completion: Completion, verdict: Judgement | None) -> Row:
-    """Return a row with the engine's answer; the verdict is None if the completion has no text."""
+    """Return a row with the engine's answer; `verdict` is None if the completion has no text."""
     if verdict is None:
         return unsent_row(planned, model, Status.ERROR, completion.error or "the engine gave no text")
     return replace(
@@ -44,7 +44,7 @@ def answered_row(planned: PlannedPair, model: LanguageModel, completion: Complet
 
 
 def judged(completion: Completion, caption: str, judge: Judge) -> Judgement | None:
-    """Judge the answer to a caption; return None if the completion has no text."""
+    """Judge the explanation generated for a caption; return None if the completion has no text."""
     if completion.text is None:
         return None
     return judge.judge(caption, completion.text, completion.finish_reason)
@@ -59,7 +59,7 @@ def cleaned_again(row: Row, judge: Judge) -> Row:
 
 
 def copied_row(planned: PlannedPair, answer: Row) -> Row:
-    """Return the row for a pair whose key already has an answer."""
+    """Return the row for a pair, with the answer copied from a row with the same key."""
     pair = planned.pair
     return replace(answer, id=pair.id, split=pair.split, image=pair.image, caption=pair.caption, topic=pair.topic)
 

@@ -24,7 +24,7 @@ _THRESHOLDS = (100_000, 50, 100)  # arguments of gc.set_threshold
 
 
 class ErrorLimit:
-    """Counts the answers and errors of all buckets, and raises if too many are errors. Thread-safe."""
+    """Counts the answers and errors of all buckets, and stops the run if there are too many errors. Thread-safe."""
 
     def __init__(self, share: float) -> None:
         self._share = share
@@ -36,8 +36,7 @@ class ErrorLimit:
         """Count one answer.
 
         Raises:
-            PipelineError: out of at least 20 answers, more than the allowed share are errors. The message lists the
-                most common ones.
+            PipelineError: after at least 20 answers, the share of errors exceeds the limit; the most common are listed.
         """
         with self._lock:
             self._answers += 1
@@ -54,7 +53,7 @@ class ErrorLimit:
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Run garbage collection rarely, and only on new objects; with Python's defaults it took a sixth of the time."""
+    """Run garbage collection rarely, and only on new objects; with Python's defaults it took 1/6 of the run time."""
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)

@@ -1,6 +1,6 @@
 """The spool: the answers of an unfinished bucket as JSON lines, so that a crash loses only seconds of work.
 
-For every run that wrote to it, `_spool/bucket-00012.jsonl` holds a line that describes the engine, followed by the
+The file `_spool/bucket-00012.jsonl` holds, for every run that wrote to it, a line that describes the engine, then the
 completions in order of arrival. A partial last line, left by a killed process, is removed. The file is deleted once
 its answers are in the shards.
 """
@@ -27,7 +27,7 @@ class Session:
 
 
 class Spool:
-    """An append-only file. A killed process loses no answers; a power failure loses about a second's worth."""
+    """An append-only file. Killing the process loses no answers; a power failure loses those from the last second."""
 
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""Determines which parts of an output are finished, from the files next to its shards: receipts, spool, writers."""
+"""Reads the receipts, spool files and writer files of an output to determine which of its parts are finished."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class Completeness:
         unlisted: shards that are not listed in any receipt.
         spooled: number of answers in each spool file.
         half_written: temporary files of unfinished shards.
-        writers: registered writers; they may include killed ones.
+        writers: registered writers; some of them may have been killed.
     """
 
     buckets: int | None
@@ -41,12 +41,12 @@ class Completeness:
 
     @property
     def complete(self) -> bool:
-        """Whether training accepts the output: every bucket has a receipt; nothing is pending, missing or unlisted."""
+        """Whether training accepts the output: all receipts exist, and nothing is pending, missing or unlisted."""
         return bool(self.receipts) and not (self.unfinished or self.pending or self.missing or self.unlisted)
 
 
 def check_completeness(found: Found, looks: list[Look], damaged: list[Fault]) -> tuple[Completeness, list[Fault]]:
-    """Return an output's completeness, and faults: invalid receipts, shards that contradict their receipt or footer."""
+    """Return an output's completeness and faults: invalid receipts, and shards that contradict a receipt or footer."""
     names = [name for name in found.listed(RECEIPTS) if name.endswith(".json")]
     read = list(each(lambda name: _receipt(found, name), names, "receipts"))
     receipts = {receipt.bucket: receipt for receipt in read if isinstance(receipt, BucketReceipt)}

@@ -54,7 +54,7 @@ class Database:
     """
 
     def __init__(self, tables: dict[str, Shards], memory_mib: int | None = None, spill: str | None = None) -> None:
-        """Limit DuckDB to `memory_mib` MiB of memory; it spills to a temporary folder, created in `spill` if given."""
+        """Limit DuckDB to `memory_mib` MiB of memory; it spills to a temporary folder, inside `spill` if given."""
         self.faults: dict[str, list[Fault]] = {name: [] for name in tables}
         self._tables = tables
         self._memory_mib = memory_mib
@@ -140,7 +140,7 @@ class Database:
         return [name for name in self._tables[table].names if name not in aside]
 
     def _put_damaged_aside(self) -> bool:
-        """After a failed query, read every shard in full and exclude damaged ones; return whether there were any."""
+        """After a failed query, read every shard in full and exclude damaged ones; return whether any were found."""
         before = sum(map(len, self.faults.values()))
         for table, shards in self._tables.items():
             read = each(partial(_read_through, shards.found), self._sound(table), "looking for damage")
@@ -153,12 +153,12 @@ class Database:
 
 
 def bracketed(where: str) -> str:
-    """Put a condition in brackets for use within SQL, on a separate line because it may end in a comment."""
+    """Put a condition in parentheses for use in SQL, on a separate line because it may end in a comment."""
     return f"(\n{where}\n)"
 
 
 def _closes_more(where: str) -> bool:
-    """Return whether `where` closes a bracket that it did not open, so that the rest would escape the condition."""
+    """Return whether `where` closes a parenthesis that it did not open, and so could add SQL after the condition."""
     tokens = duckdb.tokenize(where)
     depth = 0
     data = where.encode()  # DuckDB's positions are in bytes

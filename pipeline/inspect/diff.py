@@ -24,7 +24,7 @@ class Difference:
 
     Attributes:
         one, other: the pair's row in each generation.
-        words: word diff of the explanations, as pieces in both ("="), only in `one` ("-") or only in `other` ("+").
+        words: word diff of the explanations; a piece is in both ("="), only in `one` ("-") or only in `other` ("+").
     """
 
     one: dict[str, Any]
@@ -39,7 +39,7 @@ class Diff:
     Attributes:
         other: location of the other generation.
         both: number of pairs in both generations, matched by split and id.
-        explanations, statuses, captions, keys: number of pairs in both generations that differ in this respect.
+        explanations, statuses, captions, keys: number of pairs in both generations for which this value differs.
         only_here, only_there: number of pairs in only one of the generations.
         changes: (status here, status there, number of pairs) for each change of status, most frequent first.
         made: (value here, value there) for each provenance entry that differs, by dotted name.
@@ -87,7 +87,7 @@ class Diff:
 
 
 def compare(rows: Rows, one: Summary, other: Summary, *, where: str | None = None, sample: int = 3) -> Diff:
-    """Compare the rows of `one` that meet `where` with `other`. Raises PipelineError if no pair is in both."""
+    """Compare the rows of `one` that meet `where` with `other`. Raises PipelineError if no pairs match."""
     rows.keep(_PAIRS, _matched(where))
     counted = ", ".join(f"count(*) FILTER ({condition}) AS {name}" for name, condition in _COUNTED.items())
     count = rows.query(f"SELECT {counted} FROM {_PAIRS}").to_pylist()[0]
@@ -164,7 +164,7 @@ def word_diff(one: str, other: str) -> list[Piece]:
 
 
 def _made_differently(one: tuple[Origin, ...], other: tuple[Origin, ...]) -> dict[str, tuple[Any, Any]]:
-    """Return the provenance entries that differ between the origins with the most rows on each side."""
+    """Compare each side's origin with the most rows, and return the provenance entries that differ."""
     if not one or not other:
         return {}
     here, there = (_flat({**side[0].made, "engines": list(side[0].engines)}) for side in (one, other))

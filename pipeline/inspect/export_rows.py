@@ -1,4 +1,4 @@
-"""Exports rows to files for other programs: CSV for spreadsheets, JSON lines, Parquet."""
+"""Exports rows to files for other programs, as CSV for spreadsheets, JSON lines or Parquet."""
 
 import csv
 import json
@@ -50,11 +50,11 @@ Format = Literal["csv", "jsonl", "parquet"]
 def export_rows(rows: Rows, picked: pa.Table, path: Path, form: Format, *, pictures: bool = False) -> int:
     """Write the picked rows atomically to a new file; return the number of rows.
 
-    In CSV, text that a spreadsheet would run as a formula gets a leading apostrophe, and images' bytes are left out.
-    Memory use is bounded, except for the rows' ids.
+    In CSV, text that a spreadsheet would evaluate as a formula gets a leading apostrophe, and image bytes are left out.
+    Rows are read one shard at a time; only their ids are all held in memory.
 
     Args:
-        pictures: embed the image files found below the shards' image roots; Parquet only.
+        pictures: whether to embed the image files found below the shards' image roots; Parquet only.
 
     Raises:
         PipelineError: the file already exists.
@@ -114,6 +114,6 @@ def check_out(path: Path | None, form: Format | None, pictures: bool) -> None:
     if pictures and form != "parquet":
         raise PipelineError("--pictures requires --export parquet")
     if form is not None and path is None:
-        raise PipelineError(f"--export {form} requires --out, the file to write")
+        raise PipelineError(f"--export {form} requires --out with the path of the file to write")
     if path is not None and form is None:
         raise PipelineError(f"--out {visible(str(path))} requires --export csv, jsonl or parquet")

@@ -42,7 +42,7 @@ class Found:
         return f"{self.root}/{name}"
 
     def listed(self, folder: str) -> list[str]:
-        """List the content of a folder below the root, as names relative to the root; empty if it does not exist."""
+        """Return the content of a folder below the root, as names relative to the root; empty if there is no folder."""
         return [f"{folder}/{info.base_name}" for info in _entries(self.filesystem, self.path(folder))]
 
     def read(self, name: str) -> bytes:
@@ -84,7 +84,7 @@ def find_shards(location: Path | str) -> Found | None:
 
 
 def _found(location: str, kind: Kind, filesystem: pa_fs.FileSystem, root: str, prefixes: list[str]) -> Found:
-    """Collect the Parquet files, and the temporary files of unfinished ones, in the given folders below the root."""
+    """Collect the Parquet files, and temporary files of unfinished shards, in the given folders below the root."""
     shards: list[StoredFile] = []
     half_written: list[str] = []
     for prefix in prefixes:

@@ -33,8 +33,8 @@ class Fault:
     """A damaged or invalid file.
 
     Attributes:
-        shown: whether its rows are still used.
-        foreign: whether it is not an explanation shard.
+        shown: whether the rows of the file are used nevertheless.
+        foreign: True if the file is not an explanation shard.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Look:
         provenance: the footer's `entityclip` entry.
         columns: names of the shard's columns.
         counts: number of rows by split and status.
-        tallies: number of rows by value, for each of `finish_reason`, `completion_tokens`, `clip_tokens` that exists.
+        tallies: number of rows by value for `finish_reason`, `completion_tokens` and `clip_tokens`, if they exist.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Look:
 
 
 def look_at_shards(found: Found) -> tuple[list[Look], list[Fault]]:
-    """Read all shards concurrently; return results sorted by name. Unreadable and foreign files become faults."""
+    """Read all shards concurrently. Return results sorted by name, and faults for files that cannot be used."""
     looks: list[Look] = []
     faults: list[Fault] = []
     for outcome in each(lambda shard: _try_look(found, shard), found.shards, "shards"):
@@ -73,7 +73,7 @@ def look_at_shards(found: Found) -> tuple[list[Look], list[Fault]]:
 
 
 def each(function: Callable[[T], R], items: Iterable[T], what: str) -> Iterator[R]:
-    """Apply a function to items concurrently and yield the results in order; on a terminal, show a bar if slow."""
+    """Apply a function to items concurrently; yield results in order. After 2 s, a terminal shows a progress bar."""
     items = list(items)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         yield from tqdm(
@@ -109,7 +109,7 @@ def _look(shard: StoredFile, parquet: pq.ParquetFile) -> Look:
     schema = parquet.schema_arrow
     provenance = provenance_of(schema)
     if missing := [name for name in ("id", "split", "status") if name not in schema.names]:
-        raise ContractError(f"this is not an explanation shard: it lacks {', '.join(missing)}")
+        raise ContractError(f"this is not an explanation shard; missing columns: {', '.join(missing)}")
     narrow = parquet.read([name for name in (*_LABELS, *_NUMBERS) if name in schema.names], use_threads=False)
     tallies = {name: _tally(narrow[name]) for name in ("finish_reason", *_NUMBERS) if name in narrow.column_names}
     return Look(

@@ -15,7 +15,7 @@ _QUANTILES = (0.05, 0.5, 0.95, 0.99)
 
 @dataclass(frozen=True)
 class Bin:
-    """Number of rows with values from `low` to `high` inclusive; `high` is None for a last, open-ended bin."""
+    """Number of rows with values from `low` to `high` inclusive; `high` is None for an open-ended last bin."""
 
     low: int
     high: int | None
@@ -30,8 +30,8 @@ class Histogram:
         rows: number of rows with a value.
         unknown: number of rows without a value.
         least, mean, most: minimum, mean and maximum of the values.
-        quantiles: for each share, the smallest value that this share of the rows does not exceed.
-        over: number of rows above `context`; None without a context.
+        quantiles: the smallest values that 5 %, 50 %, 95 % and 99 % of the rows do not exceed; the keys are fractions.
+        over: number of rows with a value above `context`; None if `context` is None.
     """
 
     rows: int
@@ -81,7 +81,7 @@ def histogram(tally: Counter[Any], context: int | None = None) -> Histogram | No
 
 
 def _bins(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], high: int) -> tuple[Bin, ...]:
-    """Return bins of equal, round width up to `high`; values far above it share a last, open-ended bin."""
+    """Return bins of equal, round width up to `high`; values far above `high` share an open-ended last bin."""
     least = (high - int(values[0]) + 1) / _BINS
     width = next(step * 10**power for power in count() for step in (1, 2, 5) if step * 10**power >= least)
     first, last = int(values[0]) // width, int(values[-1]) // width

@@ -47,7 +47,7 @@ class Inspection:
 
     Attributes:
         matching: number of rows that meet the condition, by split and status; None without a condition.
-        samples: complete sample rows; None if not requested.
+        samples: sample rows with all columns; None if not requested.
         exported: number of rows in the exported file.
     """
 
@@ -72,11 +72,11 @@ def inspect_explanations(summary: Summary, wanted: Wanted) -> Inspection:
     """Run an inspection. Shards that turn out to be damaged are added to the summary's faults.
 
     Raises:
-        PipelineError: the condition is invalid, an id does not exist, no pairs can be compared, or `out` exists.
+        PipelineError: the condition is invalid, an id does not exist, there are no pairs to compare, or `out` exists.
     """
     check_out(wanted.out, wanted.export, wanted.pictures)
     if wanted.diff and (wanted.ids or wanted.export):
-        raise PipelineError("--diff can be combined with --where and --sample only; run it separately")
+        raise PipelineError("--diff cannot be combined with --id or --export; run them separately")
     if not wanted:
         return Inspection(summary)
     other = None

@@ -14,7 +14,7 @@ class Origin:
     """Provenance shared by a group of shards.
 
     Attributes:
-        made: `schema_version`, `dataset`, `model`, `revision`, `prompt`, `sampling` and more, as in the footers.
+        made: footer entries such as `schema_version`, `dataset`, `model`, `revision`, `prompt` and `sampling`.
         engines: distinct names and versions of the engines that generated rows.
         began_at, finished_at: start of the first and end of the last generation run, in UTC; None if not recorded.
         context: maximum length of an explanation that the judge accepts, in CLIP tokens; None if unknown.

@@ -1,9 +1,9 @@
 """Runs SQL in a separate process that can be stopped and whose memory is bounded; DuckDB alone guarantees neither.
 
-For example, `len(range(200000000))` is one step that ignores interrupts and DuckDB's memory limit, and takes 14 GB.
+For example, `len(range(200000000))` takes 14 GB, and DuckDB evaluates it regardless of interrupts and its memory limit.
 `QueryProcess` is the client; the server is this file run as a program. They exchange lines of JSON: the first line on
-the server's stdin locates the shards, and each later line is a question, which the server answers with a line on
-stdout. The server exits when stdin closes, which also happens if its parent is killed.
+the server's stdin says where the shards are, and each later line is a question, which the server answers with a line
+on stdout. The server exits when stdin closes, which also happens if its parent is killed.
 """
 
 import json
@@ -55,7 +55,7 @@ class QueryProcess(AbstractContextManager["QueryProcess"]):
         self._spill.cleanup()
 
     def counts(self, where: str, abandoned: Callable[[], bool] = lambda: False) -> dict[str, dict[str, int]]:
-        """Count the rows that meet a condition, by split and status. Raises like `page`."""
+        """Count the rows that meet a condition, by split and status. Raises the same errors as `page`."""
         counts: dict[str, dict[str, int]] = {}
         for split, status, rows in self._ask({"ask": "counts", "wish": {"where": where}}, abandoned):
             counts.setdefault(split, {})[status] = rows
@@ -66,18 +66,18 @@ class QueryProcess(AbstractContextManager["QueryProcess"]):
 
         Raises:
             PipelineError: the condition is invalid.
-            Stopped: the query took more than SECONDS, or was abandoned.
+            Stopped: the query took longer than `SECONDS`, or `abandoned` returned True.
         """
         question = {"ask": "page", "wish": asdict(wish), "offset": offset, "limit": limit}
         return _picked(self._ask(question, abandoned))
 
     def find(self, row_id: str, limit: int, abandoned: Callable[[], bool] = lambda: False) -> pa.Table:
-        """Return shard, split and id of rows whose id starts with `row_id`, exact matches first. Raises like `page`."""
+        """Find rows whose id starts with `row_id`, exact matches first. Returns and raises the same as `page`."""
         sql = f"SELECT {SHARD}, split, id FROM rows WHERE starts_with(id, ?) ORDER BY id <> ?, id, split LIMIT ?"
         return _picked(self._ask({"ask": "sql", "sql": sql, "parameters": [row_id, row_id, limit]}, abandoned))
 
     def of_ids(self, ids: list[str], split: str, abandoned: Callable[[], bool] = lambda: False) -> pa.Table:
-        """Return shard, split and id of the rows in `split` with these ids. Raises like `page`."""
+        """Return shard, split and id of the rows in `split` with these ids. Raises the same errors as `page`."""
         sql = f"SELECT {SHARD}, split, id FROM rows WHERE split = ? AND id IN (SELECT unnest(?::VARCHAR[]))"
         return _picked(self._ask({"ask": "sql", "sql": sql, "parameters": [split, ids]}, abandoned))
 

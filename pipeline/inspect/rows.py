@@ -54,7 +54,7 @@ def _selected(summary: Summary, look: Look, split: str, status: str) -> pa.Table
 
 
 class Rows(Database):
-    """Database with the rows of `summary` as the table `rows` and, for a comparison, the rows of `other` as `other`."""
+    """Database with the rows of `summary` as the table `rows` and those of `other`, if given, as the table `other`."""
 
     def __init__(self, summary: Summary, other: Summary | None = None) -> None:
         summaries = {"rows": summary} | ({} if other is None else {"other": other})
@@ -77,7 +77,7 @@ class Rows(Database):
         return self.query(sql, [list(ids)] if ids else [])
 
     def tables(self, picked: pa.Table, table: str = "rows") -> Iterator[tuple[str, pa.Table]]:
-        """Yield each shard's name and picked rows (`ROW_SCHEMA`), shards sorted by name and rows in stored order."""
+        """Yield the name and picked rows (`ROW_SCHEMA`) of each shard, in order of names; rows are in stored order."""
         ordered = picked.select([SHARD, "id"]).sort_by(SHARD).combine_chunks()
         runs = pc.run_end_encode(ordered[SHARD].combine_chunks()) if len(ordered) else None
         begin = 0
@@ -97,7 +97,7 @@ class Rows(Database):
         return [found[key] for key in keys if key in found]
 
     def image_root(self, shard: str) -> Path:
-        """Return the image root of a shard of `rows`."""
+        """Return the image root of a shard of the table `rows`."""
         return self._image_roots[shard]
 
     def _read(self, table: str, shard: str, ids: pa.ChunkedArray) -> pa.Table:

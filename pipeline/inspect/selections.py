@@ -1,4 +1,4 @@
-"""Caches the rows that a condition selects in DuckDB, so that paging does not scan the shards again."""
+"""Caches the rows selected by a condition as a table in DuckDB, so that paging does not scan the shards again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Wish:
 
 
 class Selections:
-    """Caches the rows selected by the last few conditions as narrow tables, and returns pages of them."""
+    """Caches the rows selected by the latest conditions in tables with few columns, and returns pages of them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

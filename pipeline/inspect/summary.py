@@ -1,4 +1,4 @@
-"""Summarises shards in numbers taken from footers, receipts and narrow columns."""
+"""Summarises shards, reading only footers, receipts and narrow columns."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ class Summary:
     """Summary of shards; docs/inspect.md describes the content.
 
     Attributes:
-        made: what is finished and what is missing.
+        made: what is finished and what is missing in the output.
         counts: number of rows by split and status.
         completion_tokens: lengths of the explanations in LLM tokens.
         clip_tokens: lengths of the explanations in CLIP tokens.
         finish_reasons: number of rows by the engine's finish reason; the key None counts rows without a finish reason.
-        notes: warnings to read before the numbers.
+        notes: warnings about the shards that affect what the numbers mean.
     """
 
     found: Found
@@ -54,7 +54,7 @@ class Summary:
         return "complete" if self.made.complete else "half-made"
 
     def as_plain(self) -> dict[str, Any]:
-        """Return a JSON-serialisable dict; keys may be added but not renamed unless `inspect_version` changes."""
+        """Return a JSON-serialisable dict. Keys may be added; renaming a key requires a new `inspect_version`."""
         made = self.made
         return {
             "inspect_version": 1,
@@ -88,7 +88,7 @@ class Summary:
 
 
 def summarise(location: Path | str) -> Summary | None:
-    """Summarise the shards at a location, but read no texts; return None for a folder without explanation shards.
+    """Summarise the shards at a location without reading texts; return None for a folder without explanation shards.
 
     Raises:
         PipelineError: `location` does not exist, or is a file that is not an explanation shard.
@@ -133,7 +133,7 @@ def _counts(looks: list[Look]) -> dict[str, dict[str, int]]:
 
 
 def _together(looks: list[Look], column: str) -> Tally:
-    """Count rows by value over all shards; rows of shards without the column count as None."""
+    """Count rows by value of a column over all shards; rows of shards without this column count as None."""
     total: Tally = Counter()
     for look in looks:
         total.update(look.tallies.get(column, Counter({None: look.rows})))

@@ -79,7 +79,7 @@ def test_a_server_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) 
     before = _vllm_processes()
     server = VllmServer(model, 64, VllmEngine(), DEFAULT_PYTHON, tmp_path / "vllm.log")
     with (
-        pytest.raises(PipelineError, match=r"(?s)vLLM exited before it was healthy; the end of its log .*vllm\.log"),
+        pytest.raises(PipelineError, match=r"(?s)vLLM exited before it became healthy; the end of its log .*vllm\.log"),
         server,
     ):
         pass

@@ -129,7 +129,7 @@ def test_a_killed_process_costs_no_row(victim: str, runs: _Runs, capfd: pytest.C
     assert len(set(runs.engine.answered)) == len(runs.engine.answered)  # none twice
     assert runs.engine.restarts == before + 1
     _assert_gone(family.values())
-    message = f"the vLLM server died (its main process exited): restart {before + 1} of at most 3"
+    message = f"the vLLM server died (its main process exited); restart {before + 1} of at most 3"
     assert message in capfd.readouterr().err
     generations = [g for path in find_shards(job.output) for g in read_provenance(path)["generations"]]
     assert {g["server_restarts"] for g in generations} == {before + 1}

@@ -106,7 +106,7 @@ class VllmGeneration:
                 yield completion
             sent.result()  # raises if sending failed
         except CancelledError:
-            raise PipelineError("the engine was closed while rows were generated; run again to continue") from None
+            raise PipelineError("the engine was closed during generation; run again to continue") from None
         finally:
             sent.cancel()
 
@@ -230,7 +230,7 @@ class VllmGeneration:
 
 @dataclass(frozen=True)
 class _Failure:
-    """A failed attempt to send a request.
+    """A failed attempt to have a request answered.
 
     Attributes:
         why: the reason, for messages.

@@ -21,7 +21,7 @@ class Backoff:
     cap_seconds: float = 30.0
 
     def seconds(self, failures: int) -> float:
-        """Return the seconds to wait after `failures` consecutive failures: 0.5 to 1.5 times the nominal value."""
+        """Return the delay in seconds after `failures` consecutive failures; it varies randomly by up to 50 %."""
         return min(self.first_seconds * 2.0 ** min(failures - 1, 30), self.cap_seconds) * random.uniform(0.5, 1.5)
 
 
@@ -30,10 +30,10 @@ class Endpoint:
     """The state of one server.
 
     Attributes:
-        locate: returns the server's base URL, or None while it is restarting.
+        locate: function that returns the server's base URL, or None while the server is restarting.
         in_flight: number of prompts sent but not yet answered.
-        failing_since: monotonic time of the first failure since its last answer, or None if it is not failing.
-        rests_until: monotonic time before which an overloaded server gets no new prompts; earlier ones may be answered.
+        failing_since: monotonic time of the first failure after the server's last answer; None if it is not failing.
+        rests_until: monotonic time until which an overloaded server gets no new prompts; it may answer earlier ones.
         probed: True while a probe is in flight.
     """
 
@@ -50,7 +50,7 @@ class Endpoint:
         """Return True if a request may be sent to this server now.
 
         Raises:
-            PipelineError: the server has failed for good.
+            PipelineError: the server has failed permanently.
         """
         url = self.locate()
         if url is None:
@@ -74,7 +74,7 @@ class Turn:
 
 
 class Endpoints:
-    """An engine's servers, shared by all its requests; bound to one event loop.
+    """An engine's servers, shared by all its requests and bound to one event loop.
 
     Attributes:
         answers: number of requests answered by any server.
@@ -83,7 +83,7 @@ class Endpoints:
     def __init__(
         self, locations: Iterable[Callable[[], str | None]], wait_seconds: float, backoff: Backoff | None = None
     ) -> None:
-        """Create the pool; the run fails once no server has answered for `wait_seconds`."""
+        """Create the pool; the run fails if no server answers for `wait_seconds`."""
         self._endpoints = [Endpoint(locate) for locate in locations]
         self._wait_seconds = wait_seconds
         self._backoff = backoff or Backoff()
@@ -97,7 +97,7 @@ class Endpoints:
         """Wait until a server is free; yield a turn at the free server with the fewest prompts in flight.
 
         Raises:
-            PipelineError: no server has answered for too long, or our own server has failed for good.
+            PipelineError: no server has answered for `wait_seconds`, or our own server has failed permanently.
         """
         while not (free := [e for e in self._endpoints if e.is_free(time.monotonic())]):
             wait = self._seconds_until_next_look()
@@ -117,7 +117,7 @@ class Endpoints:
             self._changed = asyncio.Event()
 
     def answered(self, turn: Turn) -> None:
-        """Record that the server answered, even if it refused the request."""
+        """Record that the server answered. A refusal of the request also counts as an answer."""
         self.answers += 1
         if turn.url == turn.endpoint.url:
             turn.endpoint.failing_since = None
@@ -144,7 +144,7 @@ class Endpoints:
         """Return how many seconds to wait before checking again for a free server.
 
         Raises:
-            PipelineError: no server has answered for too long.
+            PipelineError: no server has answered for `wait_seconds`.
         """
         now = time.monotonic()
         if any(e.locate() is None for e in self._endpoints):  # being restarted
@@ -160,7 +160,7 @@ class Endpoints:
         if now - self._said >= _SECONDS_BETWEEN_LINES and silent >= min(1.0, self._wait_seconds):
             self._said = now
             print(
-                f"no vLLM server answers ({self._why}); waited {silent:.0f} of {self._wait_seconds:.0f} s",
+                f"no vLLM server answers ({self._why}); waited {silent:.0f} s of at most {self._wait_seconds:.0f} s",
                 file=sys.stderr,
                 flush=True,
             )

@@ -1,9 +1,9 @@
-"""Run a server, and kill its whole process group when the program that started it has exited.
+"""Run a server, and kill its whole process group when the program that started this guard exits.
 
     python guard.py GRACE_SECONDS COMMAND [ARG ...]
 
-The guard is started in its own session with a pipe on stdin. The pipe closes when the program that writes to it
-stops the server or dies, even by SIGKILL. The group then gets SIGTERM and, after the grace time, SIGKILL. This also
+The guard is started in its own session with a pipe on stdin. The pipe closes when the program at its other end stops
+the server or dies, even by SIGKILL. The process group then gets SIGTERM and, after the grace time, SIGKILL. This also
 ends engine and worker processes left behind by a server whose main process was killed.
 """
 

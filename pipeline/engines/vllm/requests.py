@@ -1,7 +1,7 @@
 """Builds request bodies for a vLLM server and parses its responses; does not access the network.
 
-Text-only prompts go to /completions as token ids: we apply the chat template ourselves, so that the prompt follows the
-template in the key and the server need not tokenize. A prompt with an image goes to /chat/completions.
+Text-only prompts go to /completions as token ids: we apply the chat template ourselves, so that it is the one on which
+the row's key is based, and the server need not tokenize. A prompt with an image goes to /chat/completions.
 """
 
 import json
@@ -25,7 +25,7 @@ class MalformedAnswerError(ValueError):
 
 
 def batches(requests: Iterable[Request], size: int) -> list[list[Request]]:
-    """Divide requests into batches of up to `size` (one HTTP request each), keeping common prefixes together."""
+    """Divide requests into batches of up to `size` (one HTTP request each), grouping prompts with a common prefix."""
     ordered = sorted(requests, key=lambda r: (r.max_tokens, r.image_url or "", r.prompt_token_ids))
     result: list[list[Request]] = []
     for (_, image), group in groupby(ordered, key=lambda r: (r.max_tokens, r.image_url)):
@@ -89,7 +89,8 @@ def retry_after(header: str | None) -> float | None:
 def _completion(request: Request, choice: dict[str, Any], answer: dict[str, Any], of: int) -> Completion:
     text = choice["message"]["content"] or "" if "message" in choice else choice["text"]
     if not isinstance(text, str) or choice["finish_reason"] not in ("stop", "length"):
-        raise MalformedAnswerError(f"finish_reason {choice['finish_reason']!r}, text of type {type(text).__name__}")
+        got = f"{type(text).__name__} with finish_reason {choice['finish_reason']!r}"
+        raise MalformedAnswerError(f"expected str with finish_reason stop or length, got {got}")
     if of == 1:
         counts = answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"]
     else:
@@ -100,7 +101,7 @@ def _completion(request: Request, choice: dict[str, Any], answer: dict[str, Any]
 
 
 def _with_image(request: Request) -> list[dict[str, Any]]:
-    """Return the chat with its last user message in two parts: the text, then the image."""
+    """Return the chat with the image added to the last user message, after its text."""
     messages: list[dict[str, Any]] = [dict(message) for message in request.messages]
     last = next(message for message in reversed(messages) if message["role"] == "user")
     image = {"type": "image_url", "image_url": {"url": request.image_url}}

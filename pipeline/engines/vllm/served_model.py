@@ -65,8 +65,8 @@ def _version_served(client: httpx.Client, url: str, model: str, max_model_len: i
         served = client.get(f"{url}/models")
         if served.status_code in (401, 403):
             raise PipelineError(
-                f"generation.engine.urls: {url} refuses access (HTTP {served.status_code}); name the environment "
-                "variable that holds its API key in generation.engine.api_key_env"
+                f"generation.engine.urls: {url} refuses access (HTTP {served.status_code}); set "
+                "generation.engine.api_key_env to the name of the environment variable that holds the server's API key"
             )
         lengths = {entry["id"]: entry.get("max_model_len") for entry in served.raise_for_status().json()["data"]}
         version = client.get(f"{url.removesuffix('/v1')}/version")

@@ -53,7 +53,7 @@ class VllmServer:
         """Find vLLM in the environment of `python`; the server may read images below `media_root`, if set.
 
         Raises:
-            PipelineError: vLLM is not installed there.
+            PipelineError: vLLM is not installed in this environment.
         """
         self._model = model
         self._max_model_len = max_model_len
@@ -77,7 +77,7 @@ class VllmServer:
         """Start the server and wait until it is healthy, or until `unwanted` is set.
 
         Raises:
-            PipelineError: the server exited, was not healthy in time, or `unwanted` was set; its processes have ended.
+            PipelineError: the server exited, was not healthy in time, or `unwanted` was set; it is no longer running.
         """
         port = _free_port()
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -169,10 +169,10 @@ class VllmServer:
         print(f"starting {self.build} {self.version}; log: {self._log}", file=sys.stderr, flush=True)
         while time.monotonic() - began < self._settings.startup_timeout:
             if _has_ended(process):
-                raise PipelineError(f"vLLM exited before it was healthy; {self.log_tail()}")
+                raise PipelineError(f"vLLM exited before it became healthy; {self.log_tail()}")
             try:
                 if self._health() == 200:
-                    print(f"vLLM is healthy after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+                    print(f"vLLM became healthy after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
                     return
             except httpx.TransportError:
                 pass  # not listening yet
@@ -180,7 +180,7 @@ class VllmServer:
                 reported = time.monotonic()
                 print(f"the vLLM server is not healthy yet after {reported - began:.0f} s", file=sys.stderr, flush=True)
             if unwanted.wait(_POLL_SECONDS):
-                raise PipelineError("vLLM was stopped before it was healthy")
+                raise PipelineError("vLLM was stopped before it became healthy")
         raise PipelineError(
             f"vLLM did not become healthy within {self._settings.startup_timeout:.0f} s "
             f"(generation.engine.startup_timeout); {self.log_tail()}"
@@ -204,7 +204,7 @@ def installed_vllm(python: Path) -> tuple[str, str]:
     answer = subprocess.run([str(python), "-c", query], capture_output=True, text=True, timeout=60, check=False)
     found = json.loads(answer.stdout) if answer.returncode == 0 else []
     if not found:
-        raise PipelineError(f"{python} has no vllm installed; {hint}")
+        raise PipelineError(f"vLLM is not installed for {python}; {hint}")
     return found[0][0], found[0][1]
 
 

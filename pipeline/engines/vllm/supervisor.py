@@ -1,4 +1,4 @@
-"""Supervises our own vLLM server: if it dies, it is restarted, up to a limit."""
+"""Supervises our own vLLM server, and restarts it a limited number of times if it dies."""
 
 import sys
 import threading
@@ -68,7 +68,7 @@ class SupervisedServer:
                 why = self._restart(why)
 
     def _restart(self, why: str) -> str:
-        """Restart the server unless the limit is reached; return why it last died."""
+        """Restart the server unless the limit is reached; return the reason for its latest failure."""
         if self.restarts >= self._max_restarts:
             self._failure = (
                 f"the vLLM server died ({why}) after {self.restarts} restarts "
