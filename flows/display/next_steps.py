@@ -58,7 +58,7 @@ def after_generation(summary: GenerationSummary, command: list[str], max_tokens:
 
 
 def left_out(data: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the number of unused rows by status, and the setting that would use those that have an explanation.
+    """Yield the number of unused rows by status, and the setting that would include the rows with an explanation.
 
     Args:
         data: the entry for training rows in a run's record; its "statuses" and "used" are numbers of rows by status.

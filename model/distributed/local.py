@@ -11,7 +11,7 @@ from model.errors import ModelError
 
 
 class Rows:
-    """A selection of a batch's rows, which can be taken from any of the batch's tensors."""
+    """A row selection that can be applied to any of a batch's tensors."""
 
     def __init__(self, index: Tensor) -> None:
         self._index = index
@@ -43,7 +43,7 @@ class LocalBatch:
         return x.detach()
 
     def rows(self, index: Tensor) -> Rows:
-        """Select rows by their numbers (b,) in the whole batch; b is the number of rows in this process."""
+        """Select rows by their indices in the whole batch, shape (b,), where b is the number of rows in this process."""
         return Rows(index)
 
 

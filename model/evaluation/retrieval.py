@@ -181,7 +181,7 @@ def product(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _count_at_least(scores: Tensor, least: Tensor, dim: int, enough: np.ndarray) -> Tensor:
-    """For each row (dim 1) or column (dim 0) of a tile, count the scores that are at least its entry in `least`.
+    """For each row (dim 1) or column (dim 0) of a tile, count the scores that reach its threshold in `least`.
 
     Returns int64 counts. `enough` is a bool work buffer.
     """

@@ -93,8 +93,10 @@ class DivergenceSettings(Section):
 class CheckpointSettings(Section):
     """How often the training state, from which a run resumes, is saved; the best weights are saved separately."""
 
-    every: int | None = Field(default=500, ge=1, description="steps between saved states; null: by minutes only")
-    minutes: float | None = Field(default=10, gt=0, description="minutes between saved states; null: by steps only")
+    every: int | None = Field(default=500, ge=1, description="steps between saved states; null: save by time only")
+    minutes: float | None = Field(
+        default=10, gt=0, description="minutes between saved states; null: save by steps only"
+    )
     keep: int = Field(default=2, ge=1, description="number of most recent states to keep")
 
 

@@ -41,7 +41,7 @@ class Trackers:
         self._trackers, self._say, self._every = trackers, say, every
 
     def write(self, line: dict[str, Any]) -> None:
-        """Send a line of the log to every tracker."""
+        """Send a log line to every tracker."""
         if line["kind"] == "step" and line["step"] % self._every:
             return
         scalars = dict(as_scalars(line))

@@ -152,7 +152,7 @@ class Generation(Strict):
     """How explanations are generated."""
 
     model: str = Field(description="model folder, relative to the manifest, or hub name")
-    revision: str | None = Field(default=None, description="revision on the hub; a folder is identified by its digest")
+    revision: str | None = Field(default=None, description="hub revision; a local folder needs none")
     prompt: str = Field(description="name of a shipped template, or a YAML file relative to the manifest")
     max_model_len: int = Field(default=2048, ge=16, description="maximum LLM tokens of prompt and explanation together")
     send_image: bool = Field(

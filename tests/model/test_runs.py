@@ -5,14 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from model import runs
-from model.checkpoints import checkpoint, train_state
-from model.evaluation import evaluate as evaluation
 from model.evaluation.evaluate import evaluate
 from model.runs import is_training_run, overview
 from model.settings.schema import TrainSettings
-from model.tracking import run_log
-from model.training import run_dir
 from model.training.loop import train
 
 pytestmark = pytest.mark.usefixtures("undrawn_curves")
@@ -45,16 +40,3 @@ def test_a_run_while_it_trains_when_it_is_finished_and_evaluated(settings: Train
     assert overview(run).evaluation["stale"] is True
     card.write_text("{")
     assert list(overview(run).damaged) == ["checkpoint/checkpoint.json"]
-
-
-def test_the_files_have_the_names_that_their_writers_give_them() -> None:
-    names = (
-        f"{checkpoint.CHECKPOINT}/{checkpoint.CARD}",
-        run_dir.RECORD,
-        run_log.METRICS_LOG,
-        evaluation.SETTINGS,
-        evaluation.METRICS,
-    )
-    ours = (runs._CARD, runs._RECORD, runs._LOG, runs._SETTINGS, runs._METRICS)
-    assert ours == names
-    assert (runs._TOWERS, runs._STATE) == (checkpoint.TOWERS, train_state.STATE)

@@ -90,7 +90,7 @@ def _completion(request: Request, choice: dict[str, Any], answer: dict[str, Any]
     text = choice["message"]["content"] or "" if "message" in choice else choice["text"]
     if not isinstance(text, str) or choice["finish_reason"] not in ("stop", "length"):
         got = f"{type(text).__name__} with finish_reason {choice['finish_reason']!r}"
-        raise MalformedAnswerError(f"expected str with finish_reason stop or length, got {got}")
+        raise MalformedAnswerError(f"expected a string with finish_reason 'stop' or 'length', got {got}")
     if of == 1:
         counts = answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"]
     else:
