@@ -35,7 +35,7 @@ def open_stages() -> "Stages":
 
 
 def run_together(stages: "Stages", name: str, work: Callable[[], R]) -> R:
-    """Run `work`, which calls several stages. With Prefect, the stages' flow runs are children of a flow run named `name`."""
+    """Run `work`, which calls several stages. With Prefect, their flow runs are children of one named `name`."""
     from flows.stages import PLAIN
 
     if stages is PLAIN:

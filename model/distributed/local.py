@@ -43,7 +43,7 @@ class LocalBatch:
         return x.detach()
 
     def rows(self, index: Tensor) -> Rows:
-        """Select rows by their indices in the whole batch, shape (b,), where b is the number of rows in this process."""
+        """Select rows by their indices (b,) in the whole batch, where b is the number of rows in this process."""
         return Rows(index)
 
 

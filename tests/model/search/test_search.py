@@ -76,5 +76,5 @@ def test_bad_queries_are_named(towers: Towers, tmp_path: Path) -> None:
         embed_queries(towers, [], [tmp_path / "x.png"])
     with pytest.raises(ModelError, match="a query is empty"):
         embed_queries(towers, ["  "], [])
-    with pytest.raises(ModelError, match="width 9"):
+    with pytest.raises(ModelError, match="query width is 9"):
         search(_index(tmp_path, torch.eye(8)), torch.zeros(1, 9), 3)
