@@ -36,6 +36,7 @@ def check(
     from rich.console import Console
 
     from flows.display.check import show_check
+    from flows.display.next_steps import show_next
     from pipeline.checking.check import CheckOptions, check_manifest, unreadable_manifest
     from pipeline.checking.report import exit_code
     from pipeline.generation.redo import parse_redo
@@ -53,4 +54,6 @@ def check(
         print(report.model_dump_json(indent=1))
     else:
         show_check(report, Console())
+        if report.status != "error":
+            show_next(f"entityclip generate {manifest}")
     raise typer.Exit(exit_code(report, strict=strict))

@@ -51,6 +51,7 @@ def reproduce(
     folder = (out or Path("runs") / f"reproduce-{benchmark}").absolute()
     open_reproduction(benchmark, root, folder)  # so that errors are reported before anything slow
     stages = open_stages()
+    from flows.display.next_steps import link
     from flows.display.printing import console, show_lines
     from flows.display.retrieval import show_arms_table
     from flows.project_paths import absolute_overrides
@@ -68,4 +69,4 @@ def reproduce(
             ),
         )
         show_arms_table(table, console)
-        show_lines(f"table: {folder / 'table.md'}")
+        show_lines(f"table: {link(folder / 'table.md')}")

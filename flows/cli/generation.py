@@ -40,6 +40,7 @@ def generate(
 
 def reclean(manifest: ManifestPath, out: Output = None) -> None:
     """Clean and judge the raw texts in the shards again, without the LLM."""
+    from flows.display.next_steps import show_next
     from flows.display.printing import console
     from pipeline.generation.reclean import reclean as reclean_shards
     from pipeline.job import open_job
@@ -50,6 +51,7 @@ def reclean(manifest: ManifestPath, out: Output = None) -> None:
         changed = reclean_shards(job)
     by_status = ", ".join(f"{count:,} now {status}" for status, count in changed.items())
     console.print(f"rows changed: {changed.total():,}" + (f" ({by_status})" if by_status else ""))
+    show_next(f"entityclip inspect {job.output}")
 
 
 def import_explanations(
@@ -62,6 +64,7 @@ def import_explanations(
     ] = None,
 ) -> None:
     """Write released explanations as Parquet shards, without an LLM."""
+    from flows.display.next_steps import show_next
     from flows.display.printing import show_lines
     from pipeline.import_released.importer import import_explanations as import_texts
 
@@ -69,6 +72,8 @@ def import_explanations(
     show_lines(*summary.lines())
     if summary.missing:
         show_lines("Pairs without a text were left out. To train on the rest, use --allow-partial.")
+    partial = " --allow-partial" if summary.missing else ""
+    show_next(f"entityclip train SETTINGS.yaml --out RUN --set data.explanations={summary.output}{partial}")
 
 
 def pack(
@@ -84,8 +89,10 @@ def pack(
     workers: Annotated[int | None, typer.Option(min=1, help="Number of threads. Default: one per core.")] = None,
 ) -> None:
     """Copy shards with the images resized and embedded, for fast or remote reading."""
+    from flows.display.next_steps import show_next
     from flows.display.printing import show_lines
     from pipeline.packing.pack import PackSettings, pack as pack_shards
 
     settings = PackSettings(size, quality, max_bad_images, image_root, workers)
     show_lines(*pack_shards(explanations, out, settings).lines())
+    show_next(f"entityclip train SETTINGS.yaml --out RUN --set data.explanations={out}")

@@ -24,6 +24,7 @@ PARTS = (
             "test_three_uses.py",
             "test_wheel.py",
             "flows/test_demo.py",
+            "flows/test_one_account.py",
             "flows/test_documented_commands.py",
             "flows/test_readme_prefect.py",
             "flows/test_reproduce.py",
