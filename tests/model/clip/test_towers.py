@@ -133,7 +133,7 @@ def test_bf16_autocast_stays_close_and_trains(build_one):
     ("model", "named"),
     [
         (lambda: build("CLIP", {"pool_type": "avg"}), "'avg'"),
-        (lambda: build("CLIP", {"attentional_pool": True}), "by attention"),
+        (lambda: build("CLIP", {"attentional_pool": True}), "attention pooling"),
         (lambda: build("CLIP", {}, {"pool_type": "last"}), "'last'"),
         (lambda: build("CustomTextCLIP", {}, {"embed_cls": True}), "class embedding"),
         (lambda: build("CLIP", init_logit_bias=-10.0), "logit bias"),
