@@ -46,7 +46,8 @@ def test_it_shows_data_prompts_and_plan_and_writes_nothing(tmp_path: Path, tiny_
     before = sorted(tmp_path.rglob("*"))
     code, out = run(manifest)
     assert code == 0
-    assert max(map(len, out.splitlines())) <= 80
+    *shown, advice = out.splitlines()
+    assert max(map(len, shown)) <= 80 and advice == f"next: entityclip generate {manifest}"
     said = " ".join(out.split())
     assert "train 6 6 6 0 test 3 3 3 0" in said
     assert "9 of 9 images decoded in 0." in said
