@@ -34,6 +34,11 @@ def open_stages() -> "Stages":
     return Stages(generate_explanations, train_entityclip, evaluate_entityclip)
 
 
+def announce_torch() -> None:
+    """Print that torch is being loaded, which takes seconds; call this after the checks, before the slow imports."""
+    print("loading torch", file=sys.stderr, flush=True)
+
+
 def run_together(stages: "Stages", name: str, work: Callable[[], R]) -> R:
     """Run `work`, which calls several stages. With Prefect, their flow runs are children of one named `name`."""
     from flows.stages import PLAIN

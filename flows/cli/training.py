@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.options import AllowPartial, Heads, Nproc, Overrides, Shards, Splits
-from flows.cli.stages import exit_zero_when_stopped, open_stages
+from flows.cli.stages import announce_torch, exit_zero_when_stopped, open_stages
 from model.errors import ModelError
 
 
@@ -34,6 +34,7 @@ def train(
     except ModelError as error:
         raise ModelError(naming_the_manifest(str(error), settings.data.explanations)) from error
     stages = open_stages()
+    announce_torch()
     from flows.display.next_steps import show_next
     from flows.display.summaries import show_training
 
@@ -56,6 +57,7 @@ def evaluate(
 
     read_checkpoint_card(run)  # so that errors are reported before anything slow
     stages = open_stages()
+    announce_torch()
     from flows.display.next_steps import link, show_next
     from flows.display.printing import show_lines
     from flows.display.retrieval import show_arms
@@ -79,6 +81,7 @@ def import_checkpoint(
     """Convert a checkpoint from the authors' code into a run folder."""
     if not checkpoint.is_file():
         raise ModelError(f"no checkpoint at {checkpoint}")
+    announce_torch()
     from flows.display.next_steps import show_next
     from flows.display.printing import show_lines
     from model.checkpoints.ete import import_checkpoint
@@ -96,6 +99,7 @@ def export(
     from model.run_files import find_run, read_checkpoint_card
 
     read_checkpoint_card(find_run(checkpoint))  # so that errors are reported before anything slow
+    announce_torch()
     from flows.display.printing import console
     from model.exporting.export import export
 
