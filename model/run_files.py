@@ -63,6 +63,14 @@ def check_index(folder: Path) -> None:
         raise ModelError(f"no index at {folder}; build one with: entityclip index RUN {folder}")
 
 
+def check_import(path: Path, out: Path) -> None:
+    """Raise ModelError if there is no file to import, or if `out` already contains a checkpoint."""
+    if not path.is_file():
+        raise ModelError(f"no checkpoint at {path}")
+    if (out / CHECKPOINT).exists():
+        raise ModelError(f"{out} already contains a checkpoint; choose another folder, or delete the checkpoint")
+
+
 def check_run_dir(out: Path, overwrite: bool) -> None:
     """Raise ModelError if `out` is a file, or if it holds a finished run and `overwrite` is False."""
     if (out / RECORD).exists() and not overwrite:

@@ -79,8 +79,9 @@ def import_checkpoint(
     ] = None,
 ) -> None:
     """Convert a checkpoint from the authors' code into a run folder."""
-    if not checkpoint.is_file():
-        raise ModelError(f"no checkpoint at {checkpoint}")
+    from model.run_files import check_import
+
+    check_import(checkpoint, out)  # so that errors are reported before anything slow
     announce_torch()
     from flows.display.next_steps import show_next
     from flows.display.printing import show_lines

@@ -18,7 +18,7 @@ from model.clip.folder import save_tensors, write_config
 from model.clip.open_clip_import import open_clip
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
-from model.run_files import CHECKPOINT, WEIGHTS
+from model.run_files import CHECKPOINT, WEIGHTS, check_import
 from model.run_kind import parts
 from model.settings.schema import LOCAL_DIR, MethodSettings, TowerSettings
 
@@ -95,8 +95,7 @@ def import_checkpoint(
     Raises ModelError if the file is not such a state dict, if parameters are missing, unknown, of the wrong shape or
     not finite, or if `out` already holds a checkpoint.
     """
-    if (out / CHECKPOINT).exists():
-        raise ModelError(f"{out} already contains a checkpoint; choose another folder, or delete the checkpoint")
+    check_import(path, out)
     state, ignored = _read(path)
     sizes = sizes_of(state, vision_heads=vision_heads, text_heads=text_heads, eot_id=eot_id)
     clip = open_clip.CLIP(**sizes.model_cfg)
@@ -119,8 +118,6 @@ def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Return the parameters by name, without the prefix "module.", and the names of ignored entries."""
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ModelError(f"no checkpoint at {path}") from None
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"{path} is not a file of plain tensors (torch.load, weights_only=True): {reason}") from error
