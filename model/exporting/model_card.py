@@ -14,7 +14,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from model.evaluation.metrics import CHOOSING, WAYS
 from model.run_files import TOWERS
-from model.run_kind import ANCHORS, BRIDGE, UNIMPROVED, is_plain_clip, parts
+from model.run_kind import ANCHORS, BRIDGE, UNIMPROVED, is_plain_clip, kind, parts
 from model.settings.schema import LOCAL_DIR, MethodSettings
 
 README = "README.md"
@@ -112,13 +112,13 @@ def _eval_results(splits: dict[str, Any]) -> Iterator[EvalResult]:
         for way in WAYS:
             query = way.replace("_", " ")
             values |= {(f"{way}_{name}", f"{name}, {query}"): found[way][name] for name in _METRICS}
-        for (kind, title), value in values.items():
+        for (metric_type, title), value in values.items():
             yield EvalResult(
                 task_type="image-text-retrieval",
                 dataset_type="image-text-pairs",
                 dataset_name=f"split {split}, {found['gallery']:,} candidates",
                 dataset_split=split,
-                metric_type=kind,
+                metric_type=metric_type,
                 metric_name=title,
                 metric_value=round(value, 2),
             )
@@ -142,7 +142,10 @@ def _what(card: dict[str, Any]) -> str:
         how = f"{recipe}, but as a control, **with the explanations of other captions**"
     else:
         how = f"with an LLM's explanations of the entities in the captions, {recipe}"
-    return f"A CLIP: an image tower, a text tower and a cosine. It was initialised as {start} and fine-tuned {how}."
+    return (
+        f"A CLIP (an image tower, a text tower and a cosine), trained as {kind(method)}. It was initialised as {start} "
+        f"and fine-tuned {how}."
+    )
 
 
 def _results(card: dict[str, Any], metrics: dict[str, Any] | None) -> Iterator[str]:
