@@ -35,11 +35,11 @@ def baseline_note(measured: dict[str, RunOverview]) -> str:
 
 def unimproved_note(runs: dict[str, RunOverview]) -> str:
     """Return a sentence to append if validation selected the initial weights of some runs; else an empty string."""
-    names = [
+    names = sorted(
         arm
         for arm, run in runs.items()
         if run.record.get("best_step") == 0 and run.record.get("best_mean_recall") is not None
-    ]
+    )  # sorted, so that the verdict does not depend on the order of the arguments
     return f" For {', '.join(names)}, {UNIMPROVED}." if names else ""
 
 
