@@ -58,7 +58,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     explanations, _ = write_dataset(folder / "data", {"train": 8, "val": 4, "test": 6})
     clip = make_tiny_clip(folder / "data" / "clip")
-    out = folder / "data"  
+    out = folder / "data"  # beside the explanations, where `serve` finds them
     for name, (preset, overrides, _) in _RUNS.items():
         data = {"explanations": str(explanations)}
         file = folder / f"{name}.yaml"
