@@ -63,8 +63,9 @@ def run_demo(
     show_files(report)
     console.print("seconds: " + ", ".join(f"{name} {took:.1f}" for name, took in seconds.items()), markup=False)
     peaks = [resource.getrusage(who).ru_maxrss / 2**20 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    show_next(f"entityclip serve {out}", f"entityclip inspect {explanations} --sample 5")
     console.print(f"peak memory: this process {peaks[0]:.2f} GiB, largest child {peaks[1]:.2f} GiB")
+    show_next("serve", out)
+    show_next("inspect", explanations, "--sample", 5)
     return report
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from entityclip.contract.locations import is_url
-from flows.display.next_steps import link
+from flows.display.next_steps import link, show_next
 from flows.display.printing import show_lines
 from model.errors import ModelError
 from model.report.sources import find_sources, has_shards
@@ -39,6 +39,7 @@ def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> "Repo
     report = write_page(path, title or folders[0].resolve().name, sources)
     show_lines(report.verdict, style="bold")
     show_files(report)
+    show_next("serve", runs[0])
     return report
 
 

@@ -3,9 +3,11 @@
 import hashlib
 import threading
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from entityclip.contract.digests import digest
 from entityclip.contract.hub import why_unavailable
@@ -115,8 +117,17 @@ def find_language_model(manifest: Manifest) -> LanguageModel:
 
 
 def _digest(folder: Path) -> str:
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name not in _NOT_IDENTITY]
+    return _digest_of_files(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
+
+
+@lru_cache(maxsize=8)  # `generate` opens its job twice, and hashing tens of GB takes minutes
+def _digest_of_files(files: tuple[tuple[Path, int, int], ...]) -> str:
+    """Return a digest of the files' names and contents. Sizes and times only tell whether a file has changed."""
     total = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and path.name not in _NOT_IDENTITY:
+    size = sum(size for _, size, _ in files)
+    with tqdm(total=size, desc="hashing the LLM", unit="B", unit_scale=True, delay=1, disable=None, leave=False) as bar:
+        for path, size, _ in files:
             total.update(f"{path.name}\0{digest(path)}\n".encode())
+            bar.update(size)
     return total.hexdigest()

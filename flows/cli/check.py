@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import EngineOption, Limit, ManifestPath, Output, RedoMaxTokens, RedoOption
+from flows.cli.options import EngineOption, Limit, ManifestPath, Output, RedoMaxTokens, RedoOption, given_options
 from pipeline.errors import PipelineError
 
 
@@ -55,5 +55,6 @@ def check(
     else:
         show_check(report, Console())
         if report.status != "error":
-            show_next(f"entityclip generate {manifest}")
+            given = given_options(limit=limit, engine=engine, out=out, redo=redo, redo_max_tokens=redo_max_tokens)
+            show_next("generate", manifest, *given)
     raise typer.Exit(exit_code(report, strict=strict))

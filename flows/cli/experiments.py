@@ -51,7 +51,7 @@ def reproduce(
     folder = (out or Path("runs") / f"reproduce-{benchmark}").absolute()
     open_reproduction(benchmark, root, folder)  # so that errors are reported before anything slow
     stages = open_stages()
-    from flows.display.next_steps import link
+    from flows.display.next_steps import link, show_next
     from flows.display.printing import console, show_lines
     from flows.display.retrieval import show_arms_table
     from flows.project_paths import absolute_overrides
@@ -70,3 +70,4 @@ def reproduce(
         )
         show_arms_table(table, console)
         show_lines(f"table: {link(folder / 'table.md')}")
+        show_next("report", folder / f"seed-{seeds[0]}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from entityclip.contract.locations import is_url
-from flows.cli.options import EngineOption, Limit, ManifestPath, Output, RedoMaxTokens, RedoOption
+from flows.cli.options import EngineOption, Limit, ManifestPath, Output, RedoMaxTokens, RedoOption, given_options
 from flows.cli.stages import open_stages
 
 
@@ -25,17 +25,16 @@ def generate(
     job = open_job(manifest, engine=engine, output=out)  # so that errors are reported before anything slow
     parse_redo(redo, redo_max_tokens)
     stages = open_stages()
-    from flows.display.next_steps import after_generation
+    from flows.display.next_steps import after_generation, command_line
     from flows.display.printing import show_lines
     from flows.display.summaries import show_generation
 
     location = out if out is None or is_url(out) else str(Path(out).absolute())
     summary = stages.generate(manifest.absolute(), limit, engine, location, redo, redo_max_tokens)
     show_generation(summary)
-    options = {"--limit": limit, "--engine": engine, "--out": out}
-    given = [word for name, value in options.items() if value is not None for word in (name, str(value))]
+    again = command_line("generate", manifest, *given_options(limit=limit, engine=engine, out=out))
     budget = redo_max_tokens or job.manifest.generation.sampling.max_tokens
-    show_lines(*after_generation(summary, ["entityclip", "generate", str(manifest), *given], budget, manifest))
+    show_lines(*after_generation(summary, again, budget, manifest))
 
 
 def reclean(manifest: ManifestPath, out: Output = None) -> None:
@@ -51,7 +50,7 @@ def reclean(manifest: ManifestPath, out: Output = None) -> None:
         changed = reclean_shards(job)
     by_status = ", ".join(f"{count:,} now {status}" for status, count in changed.items())
     console.print(f"rows changed: {changed.total():,}" + (f" ({by_status})" if by_status else ""))
-    show_next(f"entityclip inspect {job.output}")
+    show_next("inspect", job.output)
 
 
 def import_explanations(
@@ -64,7 +63,7 @@ def import_explanations(
     ] = None,
 ) -> None:
     """Write released explanations as Parquet shards, without an LLM."""
-    from flows.display.next_steps import show_next
+    from flows.display.next_steps import train_command
     from flows.display.printing import show_lines
     from pipeline.import_released.importer import import_explanations as import_texts
 
@@ -72,8 +71,8 @@ def import_explanations(
     show_lines(*summary.lines())
     if summary.missing:
         show_lines("Pairs without a text were left out. To train on the rest, use --allow-partial.")
-    partial = " --allow-partial" if summary.missing else ""
-    show_next(f"entityclip train SETTINGS.yaml --out RUN --set data.explanations={summary.output}{partial}")
+    train = train_command("SETTINGS.yaml", "RUN", str(summary.output), partial=bool(summary.missing))
+    show_lines(f"next: {train}")
 
 
 def pack(
@@ -89,10 +88,10 @@ def pack(
     workers: Annotated[int | None, typer.Option(min=1, help="Number of threads. Default: one per core.")] = None,
 ) -> None:
     """Copy shards with the images resized and embedded, for fast or remote reading."""
-    from flows.display.next_steps import show_next
+    from flows.display.next_steps import train_command
     from flows.display.printing import show_lines
     from pipeline.packing.pack import PackSettings, pack as pack_shards
 
     settings = PackSettings(size, quality, max_bad_images, image_root, workers)
     show_lines(*pack_shards(explanations, out, settings).lines())
-    show_next(f"entityclip train SETTINGS.yaml --out RUN --set data.explanations={out}")
+    show_lines(f"next: {train_command('SETTINGS.yaml', 'RUN', out, partial=False)}")

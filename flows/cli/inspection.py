@@ -89,7 +89,7 @@ def index(
         model, out, splits=split or (), explanations=explanations, precision=precision, allow_partial=allow_partial
     )
     show_lines(f"{len(images):,} images in {out}")
-    show_next(f"entityclip search {out} 'a text query'")
+    show_next("search", out, "a text query")
 
 
 def search(

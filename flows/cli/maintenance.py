@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.options import given_options
 from flows.orchestration.server import answering_server
 
 
@@ -18,6 +19,7 @@ def clear_stale_runs(
 ) -> None:
     """Free the slots of flow runs that Prefect lists as running although their processes have ended."""
     answering_server()  # fails if no server answers
+    from flows.display.next_steps import show_next
     from flows.display.printing import show_lines
     from flows.orchestration.stale_runs import clear_stale_runs as clear
 
@@ -25,3 +27,7 @@ def clear_stale_runs(
     for run in found:
         show_lines(f"{run.name} ({run.flow_run_id}): {run.why}")
     show_lines(f"stale runs {'found' if dry_run else 'cleared'}: {len(found)}")
+    if found and dry_run:
+        show_next("clear-stale-runs", *given_options(silent=silent))
+    elif found:
+        show_lines("next: run their deployments again; finished work is kept")

@@ -37,3 +37,9 @@ Nproc = Annotated[int, typer.Option(min=1, help="Number of processes on this mac
 Heads = Annotated[int | None, typer.Option(min=1, help="Number of attention heads. Default: width / 64.")]
 AllowPartial = Annotated[bool, typer.Option("--allow-partial", help="Accept incomplete explanations.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON.")]
+
+
+def given_options(**options: object) -> list[str]:
+    """Return the words that pass the options that are not None: `--max-tokens 96` for `max_tokens=96`."""
+    given = {f"--{name.replace('_', '-')}": value for name, value in options.items() if value is not None}
+    return [word for option, value in given.items() for word in (option, str(value))]

@@ -42,7 +42,7 @@ def train(
     with exit_zero_when_stopped():
         run = stages.train(config.absolute(), out.absolute(), overrides, overwrite, allow_partial, nproc)
         show_training(run)
-        show_next(f"entityclip evaluate {out}")
+        show_next("evaluate", out)
 
 
 def evaluate(
@@ -66,7 +66,7 @@ def evaluate(
     for metrics in stages.evaluate(run.absolute(), split, other, allow_partial, nproc).values():
         show_arms({run.name: metrics})
     show_lines(f"metrics: {link(run / METRICS)}")
-    show_next(f"entityclip report {run}")
+    show_next("report", run)
 
 
 def import_checkpoint(
@@ -89,7 +89,7 @@ def import_checkpoint(
 
     heads = {"vision_heads": vision_heads, "text_heads": text_heads}
     show_lines(*import_checkpoint(checkpoint, out, **heads, eot_id=eot_id).lines())
-    show_next(f"entityclip evaluate {out} --explanations SHARDS")
+    show_next("evaluate", out, "--explanations", "SHARDS")
 
 
 def export(
@@ -101,7 +101,15 @@ def export(
 
     read_checkpoint_card(find_run(checkpoint))  # so that errors are reported before anything slow
     announce_torch()
-    from flows.display.printing import console
-    from model.exporting.export import export
+    from flows.display.next_steps import link, show_next
+    from flows.display.printing import show_lines
+    from model.exporting.export import export as export_towers
+    from model.exporting.model_card import README
 
-    console.print(f"open_clip.create_model_and_transforms('local-dir:{export(checkpoint, out)}')", soft_wrap=True)
+    folder = export_towers(checkpoint, out)
+    show_lines(
+        f"model card: {link(folder / README)}",
+        "in Python, after import open_clip:",
+        f"open_clip.create_model_and_transforms('local-dir:{folder}')",
+    )
+    show_next("index", out, f"{out}-index", "--explanations", "SHARDS")

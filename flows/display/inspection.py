@@ -8,6 +8,7 @@ from rich.console import Console
 
 from entityclip.contract.locations import is_url
 from flows.display.explanations import show_header, show_summary
+from flows.display.next_steps import show_next
 from flows.display.rows import show_diff, show_matching, show_rows
 from flows.display.training_run import show_run
 from model.runs import RunOverview, is_training_run, overview
@@ -38,6 +39,7 @@ def inspect(location: str, wanted: Wanted, *, as_json: bool) -> bool:
             if number:
                 console.print()
             _show(console, part, wanted)
+        show_next(*_next_command(location, parts, wanted))
     return not any(part.damaged if isinstance(part, RunOverview) else part.summary.faults for part in parts)
 
 
@@ -68,6 +70,16 @@ def _parts(folder: Path, wanted: Wanted) -> list[Inspection | RunOverview]:
         return [] if summary is None else [inspect_explanations(summary, wanted)]
     runs = [overview(child) for child in sorted(folder.iterdir()) if child.is_dir() and is_training_run(child)]
     return [*([] if summary is None else [Inspection(summary)]), *runs]
+
+
+def _next_command(location: str, parts: list[Inspection | RunOverview], wanted: Wanted) -> tuple[object, ...]:
+    if wanted:
+        return ("serve", location)
+    runs = [part for part in parts if isinstance(part, RunOverview)]
+    if not runs:
+        return ("inspect", location, "--sample", 5)
+    unmeasured = next((run.location for run in runs if run.record and not run.evaluation), None)
+    return ("evaluate", unmeasured) if unmeasured else ("report", location)
 
 
 def _show(console: Console, part: Inspection | RunOverview, wanted: Wanted) -> None:

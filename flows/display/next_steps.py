@@ -1,6 +1,8 @@
 """The last lines that a command prints: the rows left out, links to its results, and the commands to run next."""
 
 import shlex
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,9 +14,24 @@ from model.run_kind import UNIMPROVED as UNIMPROVED
 from pipeline.generation.summary import GenerationSummary
 
 
-def show_next(*commands: str) -> None:
-    """Print the commands that the user would typically run next."""
-    show_lines(*(f"next: {command}" for command in commands))
+def show_next(*words: object) -> None:
+    """Print the command that the user would typically run next, given the words after `entityclip`."""
+    show_lines(f"next: {command_line(*words)}")
+
+
+def command_line(*words: object) -> str:
+    """Return a command of ours, quoted for a shell, that works in the current folder whatever is on the PATH."""
+    return shlex.join([*_program(), *map(str, words)])
+
+
+def _program() -> list[str]:
+    script = Path(sys.executable).with_name("entityclip")
+    if not script.is_file():
+        return [sys.executable, "-m", "flows.cli"]
+    found = shutil.which("entityclip")
+    if found and Path(found).absolute() == script:
+        return ["entityclip"]
+    return [str(script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script)]
 
 
 def link(path: Path) -> str:
@@ -22,17 +39,16 @@ def link(path: Path) -> str:
     return path.resolve().as_uri()
 
 
-def after_generation(summary: GenerationSummary, command: list[str], max_tokens: int, manifest: Path) -> Iterator[str]:
+def after_generation(summary: GenerationSummary, again: str, max_tokens: int, manifest: Path) -> Iterator[str]:
     """Yield a line for each status other than `ok`: its meaning, and how to generate such rows again if that can help.
 
     Then yield the commands that show these rows and that train on the explanations.
 
     Args:
-        command: words of the command that generated the rows.
+        again: the command that generated the rows.
         max_tokens: token limit at which the truncated rows were cut off.
         manifest: the manifest; training settings shipped with it are suggested.
     """
-    again = shlex.join(command)
     remedies = {
         Status.TRUNCATED: f"generate them again with: {again} --redo truncated --redo-max-tokens {2 * max_tokens}",
         Status.REFUSED: "the same prompt will mostly be refused again; change generation.prompt or generation.model, "
@@ -44,17 +60,17 @@ def after_generation(summary: GenerationSummary, command: list[str], max_tokens:
     for status in others:
         remedy = f"; {remedies[status]}" if status in remedies else ""
         yield f"{counts[status]:,} {status.value}: {status.meaning}{remedy}"
-    output = shlex.quote(summary.output)
     if others:
-        yield f"look at these rows: entityclip inspect {output} --where \"status <> 'ok'\" --sample 5"
+        yield f"look at these rows: {command_line('inspect', summary.output)} --where \"status <> 'ok'\" --sample 5"
     settings = manifest.with_suffix("") / "train.yaml"
-    partial = " --allow-partial" if summary.pending else ""
-    if settings.is_file():
-        run = shlex.quote(str(Path("runs") / summary.dataset / "run"))
-        given = f"{shlex.quote(str(settings))} --out {run}"
-        yield f"next: entityclip train {given} --set data.explanations={output}{partial}"
-    else:
-        yield f"next: entityclip train SETTINGS.yaml --out RUN --set data.explanations={output}{partial}"
+    given = (settings, Path("runs") / summary.dataset / "run") if settings.is_file() else ("SETTINGS.yaml", "RUN")
+    yield f"next: {train_command(*given, summary.output, partial=bool(summary.pending))}"
+
+
+def train_command(settings: Path | str, out: Path | str, explanations: str, *, partial: bool) -> str:
+    """Return the command that trains on the explanations. `partial`: whether some pairs have no row."""
+    words = ["train", settings, "--out", out, "--set", f"data.explanations={explanations}"]
+    return command_line(*words, *(["--allow-partial"] if partial else []))
 
 
 def left_out(data: Mapping[str, Any]) -> Iterator[str]:

@@ -7,9 +7,10 @@ looked up by its id; a process on another machine is considered dead after a whi
 
 import os
 import socket
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -20,6 +21,8 @@ SILENT_SECONDS = 120.0  # far more than the delay of heartbeats (sent every few 
 NEVER_SEEN_SECONDS = 900.0  # until a run's first heartbeat; its worker may have to pull a container image
 _PAGE = 200
 
+T = TypeVar("T")
+
 
 def this_process() -> dict[str, str]:
     """Return artifact metadata that uniquely identify this process."""
@@ -27,20 +30,24 @@ def this_process() -> dict[str, str]:
 
 
 def all_flow_runs(client: SyncPrefectClient, **filters: Any) -> list[FlowRun]:
-    """Return all flow runs that match the filters, by calling the client's `read_flow_runs` page by page."""
-    runs: list[FlowRun] = []
-    while len(page := client.read_flow_runs(**filters, limit=_PAGE, offset=len(runs))) == _PAGE:
-        runs += page
-    return runs + page
+    """Return all flow runs that match the filters."""
+    return _all_pages(client.read_flow_runs, filters)
+
+
+def _all_pages(read: Callable[..., list[T]], filters: dict[str, Any]) -> list[T]:
+    found: list[T] = []
+    while len(page := read(**filters, limit=_PAGE, offset=len(found))) == _PAGE:
+        found += page
+    return found + page
 
 
 def latest_heartbeats(client: SyncPrefectClient, runs: list[UUID]) -> dict[UUID, Artifact]:
     """Return the latest progress artifact of each flow run that has one."""
     found: dict[UUID, Artifact] = {}
     for start in range(0, len(runs), _PAGE):
-        page = {"flow_run_id": {"any_": runs[start : start + _PAGE]}, "type": {"any_": ["progress"]}}
-        wanted = ArtifactFilter.model_validate(page)
-        for artifact in client.read_artifacts(artifact_filter=wanted, limit=_PAGE):
+        of_runs = {"flow_run_id": {"any_": runs[start : start + _PAGE]}, "type": {"any_": ["progress"]}}
+        wanted = {"artifact_filter": ArtifactFilter.model_validate(of_runs)}
+        for artifact in _all_pages(client.read_artifacts, wanted):
             run = artifact.flow_run_id
             if run is not None and "pid" in (artifact.metadata_ or {}):
                 latest = found.get(run)

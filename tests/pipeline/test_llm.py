@@ -26,3 +26,16 @@ def test_chats_are_encoded_as_hugging_face_encodes_them(
     assert model.encode(chats) == expected
     assert len({tuple(ids) for ids in expected}) == len(chats)
     assert model.encode([]) == []
+
+
+def test_a_folder_is_hashed_once_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "llm").mkdir()
+    for name in ("config.json", "model.safetensors", "README.md"):
+        (tmp_path / "llm" / name).write_text(name)
+    manifest = load_manifest(write_manifest(tmp_path, tmp_path / "llm"))
+    read: list[str] = []
+    monkeypatch.setattr("pipeline.llm.digest", lambda path: read.append(path.name) or path.read_text())
+    first = find_language_model(manifest).revision
+    assert find_language_model(manifest).revision == first and read == ["config.json", "model.safetensors"]
+    (tmp_path / "llm" / "model.safetensors").write_text("other weights")
+    assert find_language_model(manifest).revision != first and len(read) == 4

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from flows.cli.main import main
 from flows.display.check import show_check
+from flows.display.next_steps import command_line
 from pipeline.checking.check import CheckOptions, check_manifest
 from pipeline.checking.report import CheckReport, Code, Example, Finding, Sample
 from pipeline.generation.redo import parse_redo
@@ -47,7 +48,7 @@ def test_it_shows_data_prompts_and_plan_and_writes_nothing(tmp_path: Path, tiny_
     code, out = run(manifest)
     assert code == 0
     *shown, advice = out.splitlines()
-    assert max(map(len, shown)) <= 80 and advice == f"next: entityclip generate {manifest}"
+    assert max(map(len, shown)) <= 80 and advice == f"next: {command_line('generate', manifest)}"
     said = " ".join(out.split())
     assert "train 6 6 6 0 test 3 3 3 0" in said
     assert "9 of 9 images decoded in 0." in said

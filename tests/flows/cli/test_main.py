@@ -1,6 +1,7 @@
 """The command as a person meets it: exit codes, messages without tracebacks."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -91,7 +92,7 @@ def test_generate_then_generate_again(
     assert "generated 2; reused 4; pending 0" in out
     truncated = [row for row in all_rows(tmp_path / "explanations").values() if row.status == "truncated"]
     hint = f"{len(truncated)} truncated: "  # the tiny LLM rambles
-    (command,) = [line.split(" entityclip ")[1] for line in out.splitlines() if line.startswith(hint)]
+    (command,) = [re.split(r"entityclip (?=generate)", line)[1] for line in out.splitlines() if line.startswith(hint)]
     assert _run(monkeypatch, *shlex.split(command)) == 0
     out = capsys.readouterr().out
     assert f"generated {len(truncated)}; reused {6 - len(truncated)}; pending 0" in out

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from flows.display.next_steps import after_generation, left_out
+import pytest
+
+from flows.display.next_steps import after_generation, command_line, left_out
 from pipeline.generation.summary import GenerationSummary
 
 
@@ -15,10 +17,9 @@ def test_each_status_is_explained_and_the_commands_are_complete(tmp_path: Path) 
         "train": {"ok": 7, "truncated": 1200, "error": 1, "bad_image": 2},
         "test": {"truncated": 34, "refused": 5},
     }
-    lines = list(
-        after_generation(_summary(counts), ["entityclip", "generate", "my data.yaml"], 160, tmp_path / "m.yaml")
-    )
-    command = "entityclip generate 'my data.yaml' --redo"
+    again = command_line("generate", "my data.yaml")
+    lines = list(after_generation(_summary(counts), again, 160, tmp_path / "m.yaml"))
+    command = f"{command_line()} generate 'my data.yaml' --redo"
     assert lines == [
         "1,234 truncated: the token budget was used up before the text ended; generate them again with: "
         f"{command} truncated --redo-max-tokens 320",
@@ -26,8 +27,8 @@ def test_each_status_is_explained_and_the_commands_are_complete(tmp_path: Path) 
         f"or generation.model, or retry with: {command} refused",
         "2 bad_image: the image is missing or cannot be decoded; not sent to the LLM",
         f"1 error: the engine returned an error or no answer; generate them again with: {command} error",
-        "look at these rows: entityclip inspect 'my out' --where \"status <> 'ok'\" --sample 5",
-        "next: entityclip train SETTINGS.yaml --out RUN --set data.explanations='my out'",
+        f"look at these rows: {command_line()} inspect 'my out' --where \"status <> 'ok'\" --sample 5",
+        f"next: {command_line()} train SETTINGS.yaml --out RUN --set 'data.explanations=my out'",
     ]
 
 
@@ -35,10 +36,24 @@ def test_shipped_settings_are_named_and_a_limited_run_trains_on_what_there_is(tm
     settings = tmp_path / "m" / "train.yaml"
     settings.parent.mkdir()
     settings.touch()
-    (line,) = after_generation(_summary({"train": {"ok": 3}}, pending=4), ["x"], 160, tmp_path / "m.yaml")
-    assert (
-        line == f"next: entityclip train {settings} --out runs/d/run --set data.explanations='my out' --allow-partial"
-    )
+    (line,) = after_generation(_summary({"train": {"ok": 3}}, pending=4), "x", 160, tmp_path / "m.yaml")
+    words = f"train {settings} --out runs/d/run --set 'data.explanations=my out' --allow-partial"
+    assert line == f"next: {command_line()} {words}"
+
+
+def test_a_printed_command_runs_from_where_it_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bin_ = tmp_path / ".venv" / "bin"
+    bin_.mkdir(parents=True)
+    script = bin_ / "entityclip"
+    monkeypatch.setattr("sys.executable", str(bin_ / "python"))
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert command_line("check", "m.yaml") == f"{bin_}/python -m flows.cli check m.yaml"
+    script.touch(mode=0o755)
+    assert command_line("check") == f"{script} check"
+    monkeypatch.chdir(tmp_path)
+    assert command_line("check") == ".venv/bin/entityclip check"
+    monkeypatch.setenv("PATH", f"/usr/bin:{bin_}")
+    assert command_line("check") == "entityclip check"
 
 
 def test_rows_left_out_of_training_are_counted_with_the_setting_that_takes_them() -> None:

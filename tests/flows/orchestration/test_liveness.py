@@ -5,11 +5,13 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
+from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.objects import Artifact, FlowRun
 from prefect.states import Pending, Running, State
 
-from flows.orchestration.liveness import began, this_process, why_gone
+from flows.orchestration.liveness import began, latest_heartbeats, this_process, why_gone
 
 
 def _run(state: State[Any], seconds_ago: float = 0.0) -> FlowRun:
@@ -43,3 +45,23 @@ def test_elsewhere_silence_counts() -> None:
 def test_what_never_showed_itself_has_a_long_time() -> None:
     assert why_gone(_run(Pending(), 600), None) is None
     assert why_gone(_run(Pending(), 1000), None) is not None
+
+
+class _PagedClient:
+    """Answers like the server, which returns at most `limit` artifacts."""
+
+    def __init__(self, artifacts: list[Artifact]) -> None:
+        self.artifacts = artifacts
+
+    def read_artifacts(self, *, artifact_filter: ArtifactFilter, limit: int, offset: int) -> list[Artifact]:
+        assert artifact_filter.flow_run_id is not None
+        runs = artifact_filter.flow_run_id.any_ or []
+        return [artifact for artifact in self.artifacts if artifact.flow_run_id in runs][offset : offset + limit]
+
+
+def test_heartbeats_are_read_to_the_last_page() -> None:
+    runs = [uuid4() for _ in range(3)]
+    stale = [_sign(600 - n).model_copy(update={"flow_run_id": runs[n % 2]}) for n in range(401)]
+    newest = [_sign(0).model_copy(update={"flow_run_id": run}) for run in runs]
+    found = latest_heartbeats(_PagedClient([*stale, *newest]), runs)  # type: ignore[arg-type]
+    assert found == dict(zip(runs, newest, strict=True))
