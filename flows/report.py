@@ -1,6 +1,5 @@
 """`entityclip report`: writes a page and plots for the given folders."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 from entityclip.contract.locations import is_url
 from flows.display.next_steps import link, show_next
 from flows.display.printing import show_lines
+from flows.display.waiting import announce
 from model.errors import ModelError
 from model.report.sources import find_sources, has_shards
 
@@ -33,7 +33,7 @@ def report_on(runs: Sequence[str], out: Path | None, title: str | None) -> "Repo
     path = (out or folders[0] / name).absolute()
     if path.is_dir():
         raise ModelError(f"{path} is a folder; name the file to write, such as --out {path / 'report.html'}")
-    print("loading torch", file=sys.stderr, flush=True)
+    announce("loading torch")
     from model.report.write import write_page  # torch takes seconds to import, and errors come first
 
     report = write_page(path, title or folders[0].resolve().name, sources)

@@ -11,11 +11,10 @@ import uvicorn
 from flows.browser.app import make_app
 from flows.browser.contents import open_contents
 from flows.browser.guard import is_loopback
+from flows.display.waiting import stop_waiting
 from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
 from pipeline.inspect.query_process import QueryProcess
-
-_SECONDS_TO_STOP = 1
 
 
 class _Server(uvicorn.Server):
@@ -32,6 +31,7 @@ class _Server(uvicorn.Server):
         """Start listening, then print the line."""
         await super().startup(sockets)
         print(self._line, flush=True)
+        stop_waiting()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Shut down gracefully on the first signal, and immediately on the second."""
@@ -58,7 +58,7 @@ def serve(location: str, *, host: str, port: int, arms: list[str]) -> None:
                 server_header=False,
                 lifespan="off",
                 ws="none",
-                timeout_graceful_shutdown=_SECONDS_TO_STOP,
+                timeout_graceful_shutdown=1,  # second
             )
             if not is_loopback(host):
                 print(

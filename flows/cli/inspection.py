@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from flows.cli.options import AllowPartial, AsJson, Shards, Splits
-from flows.cli.stages import announce_torch
+from flows.display.waiting import announce
 from model.errors import ModelError
 
 Precision = Literal["fp32", "fp16"]
@@ -80,7 +80,7 @@ def index(
     from model.run_files import check_model
 
     check_model(model)  # so that errors are reported before anything slow
-    announce_torch()
+    announce("loading torch")
     from flows.display.next_steps import show_next
     from flows.display.printing import show_lines
     from model.search.index import build_index
@@ -106,7 +106,7 @@ def search(
     if not queries and not image:
         raise ModelError("no query given; pass a text or --image FILE")
     check_index(index)  # so that errors are reported before anything slow
-    announce_torch()
+    announce("loading torch")
     from flows.display.retrieval import show_found
     from model.search.index import load_model_of, open_index
     from model.search.search import embed_queries, search as find

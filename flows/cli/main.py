@@ -18,6 +18,7 @@ from flows.cli.inspection import index, inspect, report, search, serve
 from flows.cli.maintenance import clear_stale_runs
 from flows.cli.signals import stop_soon_on_signals
 from flows.cli.training import evaluate, export, import_checkpoint, train
+from flows.display.waiting import show_waiting
 from model.errors import ModelError, ProcessError
 from pipeline.errors import PipelineError
 
@@ -40,6 +41,7 @@ def main() -> None:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
     stop_soon_on_signals()
+    show_waiting()
     try:
         app()
     except (PipelineError, ModelError) as error:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from flows.display.waiting import announce
 from flows.orchestration.server import answering_server, is_server_configured
 
 if TYPE_CHECKING:  # pyarrow and pydantic take longer to import than `--help` needs
@@ -25,18 +26,13 @@ def open_stages() -> "Stages":
 
     if not is_server_configured():
         return PLAIN
-    print("connecting to the configured Prefect server", file=sys.stderr, flush=True)
+    announce("connecting to the configured Prefect server")
     print(f"this run is recorded at {answering_server()}", file=sys.stderr, flush=True)
     from flows.evaluate import evaluate_entityclip
     from flows.generate import generate_explanations
     from flows.train import train_entityclip
 
     return Stages(generate_explanations, train_entityclip, evaluate_entityclip)
-
-
-def announce_torch() -> None:
-    """Print that torch is being loaded, which takes seconds; call this after the checks, before the slow imports."""
-    print("loading torch", file=sys.stderr, flush=True)
 
 
 def run_together(stages: "Stages", name: str, work: Callable[[], R]) -> R:

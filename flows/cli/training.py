@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from flows.cli.options import AllowPartial, Heads, Nproc, Overrides, Shards, Splits
-from flows.cli.stages import announce_torch, exit_zero_when_stopped, open_stages
+from flows.cli.stages import exit_zero_when_stopped, open_stages
+from flows.display.waiting import announce, stop_waiting
 from model.errors import ModelError
 
 
@@ -34,11 +35,13 @@ def train(
     except ModelError as error:
         raise ModelError(naming_the_manifest(str(error), settings.data.explanations)) from error
     stages = open_stages()
-    announce_torch()
+    announce("loading torch")
     from flows.display.next_steps import show_next
     from flows.display.summaries import show_training
 
     overrides = absolute_overrides(changed, Path.cwd())
+    if nproc > 1:  # the processes show their own progress
+        stop_waiting()
     with exit_zero_when_stopped():
         run = stages.train(config.absolute(), out.absolute(), overrides, overwrite, allow_partial, nproc)
         show_training(run)
@@ -57,12 +60,14 @@ def evaluate(
 
     read_checkpoint_card(run)  # so that errors are reported before anything slow
     stages = open_stages()
-    announce_torch()
+    announce("loading torch")
     from flows.display.next_steps import link, show_next
     from flows.display.printing import show_lines
     from flows.display.retrieval import show_arms
 
     other = explanations and explanations.absolute()
+    if nproc > 1:  # the processes show their own progress
+        stop_waiting()
     for metrics in stages.evaluate(run.absolute(), split, other, allow_partial, nproc).values():
         show_arms({run.name: metrics})
     show_lines(f"metrics: {link(run / METRICS)}")
@@ -82,7 +87,7 @@ def import_checkpoint(
     from model.run_files import check_import
 
     check_import(checkpoint, out)  # so that errors are reported before anything slow
-    announce_torch()
+    announce("loading torch")
     from flows.display.next_steps import show_next
     from flows.display.printing import show_lines
     from model.checkpoints.ete import import_checkpoint
@@ -100,7 +105,7 @@ def export(
     from model.run_files import find_run, read_checkpoint_card
 
     read_checkpoint_card(find_run(checkpoint))  # so that errors are reported before anything slow
-    announce_torch()
+    announce("loading torch")
     from flows.display.next_steps import link, show_next
     from flows.display.printing import show_lines
     from model.exporting.export import export as export_towers

@@ -19,7 +19,7 @@ console = Console()
 def show_lines(*lines: str, style: str | None = None) -> None:
     """Print lines on the shared console, without markup and without wrapping."""
     for line in lines:
-        console.print(line, style=style, markup=False, soft_wrap=True)
+        console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def heading(console: Console, text: str, style: str = "bold") -> None:

@@ -1,0 +1,38 @@
+"""Writes what a command is doing, and for how many seconds, below its output while the command itself is silent.
+
+`flows.display.waiting` runs this file as a process of its own: loading torch's libraries takes many seconds on a cold
+disk and holds Python's lock, so a thread could not write. Only the standard library is imported, to start at once.
+
+Each line on standard input reports output of the command: it is empty, or the name of the silent step that begins.
+"""
+
+import os
+import select
+import signal
+import time
+
+_AT_ONCE, _AFTER_OUTPUT, _EVERY = 0.8, 5.0, 1.0  # seconds
+_CLEAR = b"\r\x1b[K"
+
+
+def main() -> None:
+    """Read lines until the command closes the pipe or dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches this process too; the command's end ends it
+    step, patience, silent_since, is_shown = b"starting", _AT_ONCE, time.monotonic(), False
+    while True:
+        silent = time.monotonic() - silent_since
+        if select.select([0], [], [], _EVERY if is_shown else max(0.0, patience - silent))[0]:
+            lines = os.read(0, 1 << 16).split(b"\n")
+            if len(lines) == 1:
+                break
+            step, patience = (lines[-2], _AT_ONCE) if lines[-2] else (b"working", _AFTER_OUTPUT)
+            silent_since, is_shown = time.monotonic(), False
+        else:
+            os.write(2, b"%s%s, %d s" % (_CLEAR, step, round(time.monotonic() - silent_since)))
+            is_shown = True
+    if is_shown:
+        os.write(2, _CLEAR)
+
+
+if __name__ == "__main__":
+    main()
