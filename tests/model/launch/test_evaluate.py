@@ -22,6 +22,7 @@ def without_commit(metrics: dict[str, Any]) -> dict[str, Any]:
     return metrics
 
 
+@pytest.mark.slow
 def test_two_processes_measure_what_one_measures(settings, tmp_path):
     run = tmp_path / "run"
     train(settings, run)

@@ -32,6 +32,7 @@ def workers() -> dict[int, psutil.Process]:
     return {int(p.environ()["RANK"]): p for p in found if "model.launch" in p.cmdline() and "RANK" in p.environ()}
 
 
+@pytest.mark.slow
 def test_two_processes_train_the_model_of_one(settings, tmp_path):
     splits = settings.data.splits.model_copy(update={"val": None})  # the last weights are kept
     settings = changed(settings, optim={"steps": 20, "lr": 1e-3, "new_lr": 1e-3}, data={"splits": splits})
