@@ -1,6 +1,7 @@
 """Finds out whether a Prefect server is configured, and whether it answers."""
 
 import os
+import re
 from pathlib import Path
 
 from pipeline.errors import PipelineError
@@ -24,7 +25,7 @@ def is_server_configured() -> bool:
 
 
 def answering_server() -> str:
-    """Return the URL of the configured server.
+    """Return the URL of the configured server, without credentials.
 
     Raises:
         PipelineError: no server is configured, or it does not answer.
@@ -35,11 +36,16 @@ def answering_server() -> str:
 
     with get_client(sync_client=True) as client:
         failure = client.api_healthcheck()
-        url = str(client.api_url).rstrip("/")
+        url = without_credentials(str(client.api_url).rstrip("/"))
         if failure is not None:
-            why = str(failure) or type(failure).__name__
+            why = without_credentials(str(failure)) or type(failure).__name__
             raise PipelineError(f"the Prefect server at {url} does not answer ({why}); {_REMEDY}")
         return url
+
+
+def without_credentials(text: str) -> str:
+    """Return a text with user names and passwords removed from the URLs in it."""
+    return re.sub(r"://\S*@", "://", text)
 
 
 def _settings_files() -> list[tuple[Path, str]]:
