@@ -1,4 +1,4 @@
-"""The command `check`. It is not a Prefect flow and writes nothing."""
+"""The commands `check` and `preview`. They are not Prefect flows and write nothing."""
 
 import contextlib
 import sys
@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import EngineOption, Limit, ManifestPath, Output, RedoMaxTokens, RedoOption, given_options
+from flows.cli.options import (
+    AsJson,
+    EngineOption,
+    Limit,
+    ManifestPath,
+    Output,
+    RedoMaxTokens,
+    RedoOption,
+    given_options,
+)
 from pipeline.errors import PipelineError
 
 
@@ -58,3 +67,33 @@ def check(
             given = given_options(limit=limit, engine=engine, out=out, redo=redo, redo_max_tokens=redo_max_tokens)
             show_next("generate", manifest, *given)
     raise typer.Exit(exit_code(report, strict=strict))
+
+
+def preview(
+    manifest: ManifestPath,
+    rows: Annotated[int, typer.Option(min=1, help="Number of rows, chosen at random with a fixed seed.")] = 5,
+    engine: EngineOption = None,
+    split: Annotated[str | None, typer.Option(help="Split to choose from. Default: each split in turn.")] = None,
+    prompt: Annotated[bool, typer.Option("--prompt", help="Show the prompts as well.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show a few rows with the LLM's real answers before a long run. Writes nothing."""
+    from rich.console import Console
+
+    from flows.display.next_steps import command_line, show_next
+    from flows.display.preview import as_json as json_of, show_preview
+    from flows.display.printing import show_lines
+    from pipeline.checking.preview import preview as preview_rows
+    from pipeline.job import open_job
+
+    with contextlib.redirect_stdout(sys.stderr):  # keeps the output of libraries out of the rows
+        job = open_job(manifest, engine=engine)
+        found = preview_rows(job, rows, split)
+    root = job.manifest.image_root
+    if as_json:
+        print(json_of(found, root, prompts=prompt))
+        return
+    show_preview(found, root, Console(), prompts=prompt)
+    given = given_options(engine=engine)
+    show_next("check", manifest, *given)
+    show_lines(f"then: {command_line('generate', manifest, *given)}")

@@ -26,13 +26,13 @@ def show_rows(console: Console, rows: list[dict[str, Any]], *, whole: bool) -> N
     """Print each row as a block; with `whole`, include technical fields and print long texts in full."""
     for row in rows:
         console.print()
-        _title(console, row)
+        show_title(console, row)
         fields(console, _fields(row), _WHOLE_TEXT if whole else _TEXT)
         if whole:
             fields(console, [(name, str(row[name])) for name in ("key", "seed", "model", "revision", "shard")], _TEXT)
 
 
-def _title(console: Console, row: dict[str, Any], before: str | None = None) -> None:
+def show_title(console: Console, row: dict[str, Any], before: str | None = None) -> None:
     """Print a row's id, split and status, with the earlier status `before` if it is given and differs."""
     status = visible(row["status"], 40)
     title = Text(visible(row["id"], 200), style="bold")
@@ -45,9 +45,6 @@ def _title(console: Console, row: dict[str, Any], before: str | None = None) -> 
 def _fields(row: dict[str, Any]) -> list[tuple[str, object]]:
     image = row["image"] or {}
     packed = "" if image.get("bytes") is None else f" ({len(image['bytes']):,} bytes packed)"
-    counts = [(row["prompt_tokens"], "prompt"), (row["completion_tokens"], "LLM"), (row["clip_tokens"], "CLIP")]
-    tokens = ", ".join(f"{count:,} {whose}" for count, whose in counts if count is not None)
-    ended = f"; ended by {row['finish_reason']}" if row["finish_reason"] else ""
     return [
         ("image", f"{image.get('path')}{packed}"),
         ("topic", row["topic"]),
@@ -55,8 +52,16 @@ def _fields(row: dict[str, Any]) -> list[tuple[str, object]]:
         ("explanation", row["explanation"]),
         ("as generated", row["raw_text"] if row["raw_text"] != row["explanation"] else None),
         ("error", row["error"]),
-        ("tokens", f"{tokens}{ended}" if tokens else None),
+        ("tokens", counted_tokens(row)),
     ]
+
+
+def counted_tokens(row: dict[str, Any]) -> str | None:
+    """Return a row's numbers of tokens and its finish_reason as text; None if the row has no answer."""
+    counts = [(row["prompt_tokens"], "prompt"), (row["completion_tokens"], "LLM"), (row["clip_tokens"], "CLIP")]
+    tokens = ", ".join(f"{count:,} {whose}" for count, whose in counts if count is not None)
+    ended = f"; ended by {row['finish_reason']}" if row["finish_reason"] else ""
+    return f"{tokens}{ended}" if tokens else None
 
 
 def show_diff(console: Console, diff: Diff) -> None:
@@ -86,7 +91,7 @@ def show_diff(console: Console, diff: Diff) -> None:
 
 def _show_difference(console: Console, sample: Difference) -> None:
     console.print()
-    _title(console, sample.one | {"status": sample.other["status"]}, before=sample.one["status"])
+    show_title(console, sample.one | {"status": sample.other["status"]}, before=sample.one["status"])
     fields(console, [("caption", sample.one["caption"])], _TEXT)
     pieces = []
     for sign, words in sample.words:

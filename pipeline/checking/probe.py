@@ -1,13 +1,10 @@
 """Sends the engine a few prompts to estimate the duration of the whole run. Writes nothing."""
 
-import tempfile
 import time
-from dataclasses import replace
-from pathlib import Path
 
 from pipeline.checking.report import Estimate, Finding
 from pipeline.engines.base import Request
-from pipeline.engines.factory import engine_for
+from pipeline.engines.factory import engine_without_log
 from pipeline.job import Job
 
 
@@ -17,13 +14,11 @@ def probe_engine(job: Job, requests: list[Request], to_generate: int) -> Estimat
     The estimate assumes that the run is as fast as the probe, but a server is faster with more requests in flight.
     Raises PipelineError if the engine cannot be opened, or fails.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.monotonic()
-        elsewhere = replace(job, manifest=job.manifest.model_copy(update={"work": Path(folder)}))  # where servers log
-        with engine_for(elsewhere) as engine:
-            opened = time.monotonic()
-            completions = list(engine.complete(requests))
-            seconds = time.monotonic() - opened
+    began = time.monotonic()
+    with engine_without_log(job) as engine:
+        opened = time.monotonic()
+        completions = list(engine.complete(requests))
+        seconds = time.monotonic() - opened
     return Estimate(
         prompts=len(requests),
         errors=sum(completion.error is not None for completion in completions),
@@ -45,6 +40,6 @@ def estimate_findings(estimate: Estimate) -> list[Finding]:
             severity="error" if estimate.errors == estimate.prompts else "warning",
             count=estimate.errors,
             what=f"prompts answered with an error (of {estimate.prompts} sent)",
-            mend="see the log of the engine; the rows of such prompts get the status error",
+            mend="see the engine's log; the rows of these prompts get the status error",
         )
     ]

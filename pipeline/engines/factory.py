@@ -1,6 +1,10 @@
 """Builds the engine configured in a manifest."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.engines.base import Engine
@@ -30,6 +34,15 @@ def engine_for(job: Job) -> Engine:
         vllm = VllmServer(job.model, generation.max_model_len, settings, python, job.server_log, media_root)
         server = SupervisedServer(vllm, settings.max_restarts)
     return VllmGeneration(job.model, generation.sampling, settings, generation.max_model_len, server)
+
+
+@contextmanager
+def engine_without_log(job: Job) -> Iterator[Engine]:
+    """Open the job's engine; its server, if it has one, writes its log to a temporary folder, not the work folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        elsewhere = replace(job, manifest=job.manifest.model_copy(update={"work": Path(folder)}))
+        with engine_for(elsewhere) as engine:
+            yield engine
 
 
 def check_engine(job: Job) -> None:

@@ -7,10 +7,8 @@ from PIL import Image
 
 from entityclip.contract.image_rules import BadImage, ImageFault, image_file, load, open_image, to_rgb
 
-_KEPT_AS_THEY_ARE = ("JPEG", "PNG", "WEBP", "GIF")
 MAX_BYTES = 64 << 20  # size of an image file
-MAX_DECODED = 50_000_000  # pixels of three bytes each; for a JPEG, counted at the reduced size at which it is decoded
-_QUALITY = 88
+MAX_DECODED = 50_000_000  # pixels of three bytes each; a JPEG may be larger, because it is decoded at a reduced size
 
 
 def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int, quality: int) -> bytes:
@@ -20,7 +18,7 @@ def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int,
     Raises BadImage if the image is unusable.
     """
     with open_image(root, path, data) as image:
-        short, is_kept = min(image.size), image.format in _KEPT_AS_THEY_ARE
+        short, is_kept = min(image.size), image.format in ("JPEG", "PNG", "WEBP", "GIF")
         load(image, size if short > size else None)
         if short <= size and is_kept:
             return image_file(root, path).read_bytes() if data is None else data
@@ -34,6 +32,11 @@ def packed_image(root: Path, path: str | None, data: bytes | None, *, size: int,
 
 def shown_image(root: Path, path: str | None, data: bytes | None, longest: int) -> bytes:
     """Return the image as a JPEG of at most `longest` pixels per side. Raises BadImage if it cannot be displayed."""
+    return _jpeg(shown_pixels(root, path, data, longest), quality=88)
+
+
+def shown_pixels(root: Path, path: str | None, data: bytes | None, longest: int) -> Image.Image:
+    """Return the image in RGB with at most `longest` pixels per side. Raises BadImage if it cannot be displayed."""
     if data is None and (size := image_file(root, path).stat().st_size) > MAX_BYTES:
         raise BadImage(f"{path} is too large to display ({size:,} bytes)", ImageFault.TOO_LARGE)
     with open_image(root, path, data) as image:
@@ -43,7 +46,7 @@ def shown_image(root: Path, path: str | None, data: bytes | None, longest: int) 
         load(image)
         pixels = to_rgb(image)
     pixels.thumbnail((longest, longest), Image.Resampling.LANCZOS)
-    return _jpeg(pixels, _QUALITY)
+    return pixels
 
 
 def _jpeg(pixels: Image.Image, quality: int) -> bytes:
