@@ -17,15 +17,15 @@ def check_training(settings: TrainSettings, out: Path, *, overwrite: bool) -> No
     Raises ModelError if `out` contains a finished run, there is no GPU for device=cuda, or no shards are found.
     """
     check_run_dir(out, overwrite)
-    if settings.device == "cuda" and not _has_gpu():
+    if settings.device == "cuda" and not has_gpu():
         raise ModelError("device=cuda: the driver finds no GPU; set device=auto or device=cpu")
     location, split = settings.data.explanations, settings.data.splits.train
     if not is_url(str(location)) and not any(Path(location).glob(f"split={split}/part-*.parquet")):
         raise ModelError(no_shards(Path(location), split))
 
 
-def _has_gpu() -> bool:
-    """Ask the driver whether there is a GPU, which is much faster than importing torch."""
+def has_gpu() -> bool:
+    """Return whether the driver finds a GPU; asking it is much faster than importing torch."""
     count = ctypes.c_int()
     try:
         driver = ctypes.CDLL("libcuda.so.1")

@@ -11,11 +11,13 @@ import sys
 
 import typer
 
-from flows.cli.check import check
+from flows.cli.check import check, preview
+from flows.cli.doctor import doctor
 from flows.cli.experiments import demo, reproduce
 from flows.cli.generation import generate, import_explanations, pack, reclean
 from flows.cli.inspection import index, inspect, report, search, serve
 from flows.cli.maintenance import clear_stale_runs
+from flows.cli.onboarding import init
 from flows.cli.signals import stop_soon_on_signals
 from flows.cli.training import evaluate, export, import_checkpoint, train
 from flows.display.waiting import show_waiting
@@ -24,10 +26,10 @@ from pipeline.errors import PipelineError
 
 _HELP = "Generate explanations of captions with an LLM, and train and evaluate CLIP with them. Start with the README."
 _COMMANDS = (  # in the order of --help
-    *(check, generate, reclean, import_explanations, pack),
+    *(init, check, preview, generate, reclean, import_explanations, pack),
     *(train, evaluate, import_checkpoint, export),
     *(inspect, report, serve, index, search),
-    *(clear_stale_runs, demo, reproduce),
+    *(doctor, clear_stale_runs, demo, reproduce),
 )
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=_HELP)

@@ -34,8 +34,3 @@ def image_digest(root: Path, relative: str) -> str:
         return digest(image_file(root, relative))
     except (BadImage, OSError):
         return hashlib.sha256().hexdigest()  # the row gets the status bad_image and the reason
-
-
-def image_url(root: Path, relative: str) -> str:
-    """Return an image's file:// URL with symlinks resolved, because servers accept only images in an allowed folder."""
-    return (root / relative).resolve().as_uri()

@@ -39,9 +39,9 @@ def fetch_images(manifest: Manifest, images: Iterable[str]) -> None:
 
     stream = iter(images)
     with ThreadPoolExecutor(_THREADS) as pool:
-        while some := set(islice(stream, _AT_ONCE)):
+        while batch := set(islice(stream, _AT_ONCE)):
             # `isfile`, unlike `Path.is_file`, returns False for a name that is too long
-            missing = sorted(i for i in some if _is_below(i) and not os.path.isfile(root / i))  # noqa: PTH113
+            missing = sorted(i for i in batch if _is_below(i) and not os.path.isfile(root / i))  # noqa: PTH113
             list(pool.map(fetch, missing))  # raises the first error
 
 
@@ -67,7 +67,7 @@ def _fetch(filesystem: pa_fs.FileSystem, source: str, target: Path) -> None:
                 while chunk := stream.read(_CHUNK):
                     file.write(chunk)
                     if file.tell() > LARGEST:
-                        return  # too large, so it stays absent
+                        return  # too large: leave the image missing
             temporary.replace(target)
             return
         except FileNotFoundError:

@@ -27,8 +27,7 @@ class ImageStore:
 
     def put(self, content: bytes) -> str:
         """Store an image if it is new, and return its path relative to the root, with slashes. Raises OSError."""
-        digest = hashlib.sha256(content).hexdigest()[:40]
-        relative = f"{digest[:2]}/{digest[2:]}{_ending(content)}"
+        relative = stored_name(content)
         path = self._root / relative
         try:
             if path.stat().st_size == len(content):
@@ -42,6 +41,12 @@ class ImageStore:
         finally:
             temporary.unlink(missing_ok=True)
         return relative
+
+
+def stored_name(content: bytes) -> str:
+    """Return the path, relative to the store's root, at which an image is stored."""
+    digest = hashlib.sha256(content).hexdigest()[:40]
+    return f"{digest[:2]}/{digest[2:]}{_ending(content)}"
 
 
 def _ending(content: bytes) -> str:

@@ -86,7 +86,7 @@ Locations = Location | tuple[Location, ...]
 def _image_root(null: str) -> Any:
     return Field(
         default=None,
-        description=f"folder (relative to the manifest) or URL to which image paths are relative; null: {null}",
+        description=f"folder (relative to the manifest) or URL that image paths are relative to; null: {null}",
     )
 
 
@@ -98,12 +98,16 @@ class OwnDataset(Strict):
         ge=1,
         le=40,
         description="percentage of the images assigned to val, and also the percentage assigned to test, by a hash "
-        "of the image; used only if the data has no splits",
+        "of the image; used only if the data has no splits, or with `ignore_splits`",
+    )
+    ignore_splits: bool = Field(
+        default=False,
+        description="assign splits by `held_out` even if a column, the file names or the folders name splits",
     )
     images: Path | None = Field(
         default=None,
-        description="local folder, relative to the manifest, to which images stored in the data files or below a "
-        "URL are copied; null: `.work/NAME-images` next to the manifest",
+        description="local folder, relative to the manifest, for copies of images that are stored in the data files or "
+        "below a URL; null: `.work/NAME-images` next to the manifest",
     )
 
 

@@ -43,7 +43,7 @@ class Judging(Strict):
         description="an explanation is `entity_missing` if it mentions less than this share of the caption's names; "
         "0: off, which is recommended for captions in German, where every noun is capitalized",
     )
-    language: Language | None = Field(default=None, description="expected language, else `off_language`; null: any")
+    language: Language | None = Field(default=None, description="expected language (others: `off_language`); null: any")
     min_language_share: float = Field(
         default=0.5,
         gt=0,
@@ -57,7 +57,7 @@ class Judging(Strict):
         "tokenizer.json, relative to the manifest, or a hub name",
     )
     clip_context_length: int = Field(
-        default=77, ge=3, description="a text is `over_context` above this many CLIP tokens, including start and end"
+        default=77, ge=3, description="a text with more CLIP tokens (start and end included) is `over_context`"
     )
 
 
@@ -84,7 +84,7 @@ class VllmEngine(Strict):
     urls: tuple[str, ...] = Field(default=(), description="base URLs of running servers, such as http://gpu1:8000/v1")
     api_key_env: str | None = Field(default=None, description="environment variable with the API key for `urls`")
     python: Path | None = Field(
-        default=None, description="Python interpreter that has vllm, relative to the manifest; null: that of .venv-vllm"
+        default=None, description="Python interpreter with vllm, relative to the manifest; null: the one in .venv-vllm"
     )
     dtype: Dtype = Field(default="auto", description="data type of weights and activations; auto: chosen by vLLM")
     tensor_parallel_size: int = Field(default=1, ge=1, description="number of GPUs that share each layer")
@@ -164,7 +164,7 @@ class Generation(Strict):
     engine: Engine = Field(default_factory=TransformersEngine)
     judge: Judging = Field(default_factory=Judging)
     max_error_share: float = Field(
-        default=0.5, gt=0, le=1, description="share of errors above which a run stops (after at least 20 answers)"
+        default=0.5, gt=0, le=1, description="a run stops above this share of errors (after at least 20 answers)"
     )
 
     def with_engine(self, kind: EngineKind) -> "Generation":

@@ -71,7 +71,7 @@ class Manifest(Strict):
 
     @property
     def dataset_root(self) -> str | None:
-        """The root of image paths in users' own data: an absolute folder, a URL, or None for images in the files."""
+        """The root of the image paths in users' own data: an absolute folder or URL; None for images in the files."""
         dataset = self.dataset
         if not isinstance(dataset, OwnDataset) or isinstance(dataset, WebDataset):
             return None
@@ -90,7 +90,7 @@ class Manifest(Strict):
         """The absolute path of the local folder for the plan, spool, lock and server log."""
         digest = hashlib.sha256(self.output.encode()).hexdigest()[:8]
         default = f".work/{self.name}-{digest}" if is_url(self.output) else self.output
-        return self.resolve(self.work if self.work is not None else Path(default))
+        return self.resolve(self.work or Path(default))
 
 
 def load_manifest(path: Path) -> Manifest:

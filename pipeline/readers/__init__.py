@@ -50,7 +50,8 @@ def read_pairs(manifest: Manifest, notes: ReaderNotes | None = None) -> Iterator
     dataset = manifest.dataset
     notes = notes if notes is not None else ReaderNotes()
     if isinstance(dataset, OwnDataset):
-        pairs = _own(manifest, dataset, notes)
+        store = ImageStore(manifest.image_root) if manifest.dataset_root is None else None
+        pairs = read_own_pairs(manifest, dataset, notes, store)
     elif isinstance(dataset, HeraldryDataset):
         world = build_world(dataset.world, manifest.resolve(dataset.root))
         mapper = RecordMapper(Columns(), notes, root=str(manifest.image_root), store=None, held_out=1)
@@ -69,13 +70,26 @@ def read_pairs(manifest: Manifest, notes: ReaderNotes | None = None) -> Iterator
     return pairs
 
 
-def _own(manifest: Manifest, dataset: AnyOwnDataset, notes: ReaderNotes) -> Iterator[Pair]:
+def read_own_pairs(
+    manifest: Manifest, dataset: AnyOwnDataset, notes: ReaderNotes, store: ImageStore | None
+) -> Iterator[Pair]:
+    """Stream the pairs of a user's own dataset; `store` receives embedded images, if the dataset has no image root.
+
+    Raises:
+        PipelineError: as `read_pairs`, except that the image root is not looked at.
+    """
     records = _records(manifest, dataset, notes)
-    root = manifest.dataset_root
-    store = ImageStore(manifest.image_root) if root is None else None
     columns = Columns() if isinstance(dataset, FolderDataset) else dataset.columns
     inside = manifest.resolve(Path(dataset.path)) if isinstance(dataset, HuggingFaceDataset) else None
-    mapper = RecordMapper(columns, notes, root=root, store=store, held_out=dataset.held_out, inside=inside)
+    mapper = RecordMapper(
+        columns,
+        notes,
+        root=manifest.dataset_root,
+        store=store,
+        held_out=dataset.held_out,
+        ignore_splits=dataset.ignore_splits,
+        inside=inside,
+    )
     return mapper.pairs(records)
 
 

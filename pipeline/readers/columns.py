@@ -28,7 +28,7 @@ USUAL = {
 MOST_IN_LIST = 1_000
 _SIGNATURES = 1_000
 _UNUSUAL = re.compile(r"^/|//|(^|/)\.(/|$)|/$")
-_LOOKED_AT = 1_000  # records; it is an error if a column that the manifest names is in none of them
+_LOOKED_AT = 1_000  # each column that the manifest names must occur in at least one of the first 1,000 records
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,12 @@ class RecordMapper:
         root: str | None,
         store: ImageStore | None,
         held_out: int,
+        ignore_splits: bool = False,
         inside: Path | None = None,
     ) -> None:
-        """Set up the mapping. Images are either paths below `root` or written to `store`; the unused argument is None.
+        """Set up the mapping.
 
+        Images are either paths below `root` or files to write to `store`; the other of these two arguments is None.
         `store` receives embedded images and, if `inside` is given, the files below `inside` that records refer to.
         """
         self._given: dict[str, str | None] = dict(columns)
@@ -85,6 +87,7 @@ class RecordMapper:
         self._store = store
         self._inside = inside
         self._held_out = held_out
+        self._ignore_splits = ignore_splits
         self._splits: set[str] = set()
         self._candidates: dict[tuple[str, ...], dict[str, list[str]]] = {}
 
@@ -96,8 +99,7 @@ class RecordMapper:
                 the manifest names.
         """
         count = 0
-        for record in records:
-            count += 1
+        for count, record in enumerate(records, start=1):
             yield from self._pairs(record)
             if count == _LOOKED_AT:
                 self._check_columns(f"the first {count:,} records", record)
@@ -124,7 +126,7 @@ class RecordMapper:
         lists = (isinstance(image, list), isinstance(caption, list))
         for (i, one_image), (c, one_caption) in itertools.product(enumerate(images), enumerate(captions)):
             numbers = "".join(f"_{n}" for n, listed in zip((i, c), lists, strict=True) if listed)
-            name = f"{id_}{numbers}" if id_ is not None else _hashed(one_image, one_caption)
+            name = f"{id_}{numbers}" if id_ is not None else _hashed(f"{one_image}\0{one_caption}")
             make = self._maker.pair_as_it_is if own_id else self._maker.pair
             yield make(name, split, one_image, one_caption, topic)
 
@@ -140,15 +142,14 @@ class RecordMapper:
                 for r, name in self._given.items()
             }
         for column in candidates[role]:
-            found, value = _lookup(fields, column)
+            found, value = lookup(fields, column)
             if found:
                 self._never_seen.discard(role)
                 return True, None if value != value else value  # pandas writes missing values as NaN
         return False, None
 
     def _text(self, record: Record, role: str) -> str:
-        value = self._value(record, role)[1]
-        return self._as_text(record, value, role).strip()
+        return self._as_text(record, self._value(record, role)[1], role).strip()
 
     def _as_text(self, record: Record, value: Any, role: str) -> str:
         if value is None:
@@ -170,9 +171,9 @@ class RecordMapper:
 
     def _split(self, record: Record) -> str | None:
         """Return the split; "" if the split column is empty, None if neither the record nor its file gives a split."""
-        found, value = self._value(record, "split")
+        found, value = (False, None) if self._ignore_splits else self._value(record, "split")
         if not found:
-            if record.split is not None:
+            if record.split is not None and not self._ignore_splits:
                 self._notes.splits.add("splits by file or folder")
                 return self._checked(record, record.split)
             self._notes.splits.add(f"{self._held_out} in 100 images assigned to val and as many to test by a hash")
@@ -237,13 +238,13 @@ class RecordMapper:
             raise PipelineError(f"{last.where[0]}: none of {what} has {column}; {self._hint(last, role)}")
 
 
-def _lookup(fields: Mapping[str, Any], column: str) -> tuple[bool, Any]:
+def lookup(fields: Mapping[str, Any], column: str) -> tuple[bool, Any]:
     """Look up a column by name, or a field inside nested objects by its dotted name."""
     if column in fields:
         return True, fields[column]
     first, dot, rest = column.partition(".")
     inside = fields.get(first) if dot else None
-    return _lookup(inside, rest) if isinstance(inside, dict) else (False, None)
+    return lookup(inside, rest) if isinstance(inside, dict) else (False, None)
 
 
 def _below(path: str, root: str) -> str:
@@ -256,6 +257,5 @@ def _below(path: str, root: str) -> str:
     return str(pure)
 
 
-def _hashed(*texts: str) -> str:
-    joined = "\0".join(texts).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(joined, digest_size=10).hexdigest()
+def _hashed(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()

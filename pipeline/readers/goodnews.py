@@ -1,5 +1,6 @@
 """Reads GoodNews: captions from The New York Times, with several images per article."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def read_goodnews(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
     """Stream the pairs from the authors' `new_goodnews_capim_{train,val,test}.json` if present, else from the release.
 
     Ids are `{article_id}_{n}` in either case. Images are skipped and counted if they are listed in `broken_images.txt`
-    (optional) or belong to the release but have no split in `img_splits.json`.
+    (optional), or if they belong to the release but have no split in `img_splits.json`.
 
     Raises:
         PipelineError: the files are missing, or a record is invalid.
@@ -68,13 +69,12 @@ def _release(layout: Layout, broken: set[str], notes: ReaderNotes) -> Iterator[P
 
 
 def _splits(path: Path) -> dict[str, str]:
-    """Return the splits of all images by image id; half a million images take 80 MB of memory."""
-    names = {split: split for split in SPLITS}  # share one string per split
+    """Map image ids to splits; half a million images take 80 MB of memory."""
     splits = {}
     for id_, split in object_items(path):
-        if split not in names:
+        if split not in SPLITS:
             raise PipelineError(f"{path}: image {id_!r} has the split {split!r}; expected one of {', '.join(SPLITS)}")
-        splits[id_.removesuffix(".jpg")] = names[split]
+        splits[id_.removesuffix(".jpg")] = sys.intern(split)  # one string per split
     return splits
 
 

@@ -12,13 +12,12 @@ from pipeline.readers.columns import Record, columns_to_read
 from pipeline.readers.parquet_rows import rows_of
 from pipeline.readers.splits import split_name
 
-_ROWS = 100
 
-
-def read_hugging_face(dataset: HuggingFaceDataset, folder: Path) -> Iterator[Record]:
+def read_hugging_face(dataset: HuggingFaceDataset, folder: Path, *, all_columns: bool = False) -> Iterator[Record]:
     """Stream the rows of all splits, or of those that the manifest names.
 
-    A relative path is resolved against `folder`. Images are not decoded; they are passed on as bytes.
+    A relative path is resolved against `folder`. Images are not decoded; they are passed on as bytes. Only columns that
+    may be needed are read, unless `all_columns` is set.
 
     Raises:
         PipelineError: `datasets` is not installed or cannot load the dataset, or no revision is set for a hub dataset.
@@ -41,8 +40,10 @@ def read_hugging_face(dataset: HuggingFaceDataset, folder: Path) -> Iterator[Rec
         raise PipelineError(
             f"dataset.splits: {dataset.path} has no split {', '.join(missing)}; its splits are {', '.join(splits)}"
         )
+    wanted = columns_to_read(dataset.columns)
     for name in names:
-        yield from _rows(datasets, dataset, name, splits[name], isinstance(found, dict) or found.split is not None)
+        has_splits = isinstance(found, dict) or found.split is not None
+        yield from _rows(datasets, dataset, name, splits[name], has_splits, None if all_columns else wanted)
 
 
 def _load(datasets: Any, dataset: HuggingFaceDataset, folder: Path) -> Any:
@@ -61,23 +62,21 @@ def _load(datasets: Any, dataset: HuggingFaceDataset, folder: Path) -> Any:
     return datasets.load_dataset(dataset.path, dataset.config, revision=dataset.revision, streaming=True)
 
 
-def _rows(datasets: Any, dataset: HuggingFaceDataset, split: str, rows: Any, has_splits: bool) -> Iterator[Record]:
+def _rows(
+    datasets: Any, dataset: HuggingFaceDataset, split: str, rows: Any, has_splits: bool, wanted: set[str] | None
+) -> Iterator[Record]:
     location = f"{dataset.path}, split {split}"
     ours = split_name(split) if has_splits else None
     if has_splits and ours is None:
         raise PipelineError(f"{location}: the name of this split is not valid; choose other splits with dataset.splits")
-    labels = {
-        name: list(feature.names)
-        for name, feature in (rows.features or {}).items()
-        if isinstance(feature, datasets.ClassLabel)
-    }
-    wanted = columns_to_read(dataset.columns)
+    features = rows.features or {}
+    labels = {name: list(label.names) for name, label in features.items() if isinstance(label, datasets.ClassLabel)}
     number = 0
     try:
-        if rows.features:
-            chosen = [name for name in rows.features if name in wanted or any(w.startswith(f"{name}.") for w in wanted)]
+        if wanted is not None:
+            chosen = [n for n in features if n in wanted or any(w.startswith(f"{n}.") for w in wanted)]
             rows = rows.select_columns(chosen) if chosen else rows
-        for table in rows.with_format("arrow").iter(batch_size=_ROWS):
+        for table in rows.with_format("arrow").iter(batch_size=100):
             table.validate(full=True)  # Arrow data is not checked anywhere later
             for batch in table.to_batches():
                 for fields in rows_of(batch, location):

@@ -1,5 +1,6 @@
 """Reads records from JSON lines: one object per line."""
 
+import codecs
 import json
 import zlib
 from collections.abc import Iterator
@@ -11,7 +12,6 @@ from pipeline.readers.columns import Record
 from pipeline.readers.sources import Source
 
 LONGEST_LINE = 16 * 2**20  # bytes
-_BOM = b"\xef\xbb\xbf"
 
 
 def text_lines(source: Source) -> Iterator[str]:
@@ -33,9 +33,9 @@ def text_lines(source: Source) -> Iterator[str]:
             if len(line) > LONGEST_LINE:
                 raise PipelineError(f"{source.location}, line {number:,}: the line is over {LONGEST_LINE:,} bytes long")
             if number == 1:
-                if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                     raise PipelineError(f"{source.location} is encoded as UTF-16; save it as UTF-8")
-                line = line.removeprefix(_BOM)
+                line = line.removeprefix(codecs.BOM_UTF8)
             yield line.decode("utf-8", "surrogateescape")
 
 

@@ -68,8 +68,8 @@ def _python(column: pa.Array) -> list[Any]:
         return list(plain.view(pa.large_binary() if pa.types.is_large_string(kind) else pa.binary()).to_pylist())
 
 
-def read_parquet(sources: list[Source], columns: Columns) -> Iterator[Record]:
-    """Stream the rows of the files, reading only the columns that may be needed.
+def read_parquet(sources: list[Source], columns: Columns | None) -> Iterator[Record]:
+    """Stream the rows of the files, reading only the columns that may be needed, or all columns if `columns` is None.
 
     Raises:
         PipelineError: a file is not Parquet, is incomplete, has unreadable columns, or is a decompression bomb.
@@ -79,14 +79,14 @@ def read_parquet(sources: list[Source], columns: Columns) -> Iterator[Record]:
             yield from _records(source, raw, columns)
 
 
-def _records(source: Source, raw: Any, columns: Columns) -> Iterator[Record]:
+def _records(source: Source, raw: Any, columns: Columns | None) -> Iterator[Record]:
     number = 0
     try:
         file = pq.ParquetFile(raw, pre_buffer=False, buffer_size=2**20, **_FOOTER)
         names = file.schema_arrow.names
         if twice := sorted({name for name in names if names.count(name) > 1})[:5]:
             raise PipelineError(f"{source.location} has duplicate columns: {', '.join(map(repr, twice))}")
-        wanted = _wanted(source, names, columns)
+        wanted = names if columns is None else _wanted(source, names, columns)
         may_embed_images = any("binary" in str(file.schema_arrow.field(name).type) for name in wanted)
         most = 1 if may_embed_images else MOST_ROWS
         raw.seek(0, 2)

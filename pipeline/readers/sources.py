@@ -7,7 +7,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 import pyarrow as pa
@@ -89,14 +89,12 @@ def find_sources(file: str | tuple[str, ...] | dict[str, str | tuple[str, ...]],
     return [Source(source.location, split) for source, split in zip(sources, splits, strict=True)]
 
 
-def _matches(pattern: str, folder: Path) -> list[str]:
-    found: list[str] = []
+def _matches(pattern: str, folder: Path) -> Iterator[str]:
     for one in _without_braces(pattern):
         matched = _matches_of_url(one) if is_url(one) else _matches_of_path(one, folder)
         if not matched:
             raise PipelineError(f"no data file at {one if is_url(one) else folder / one}")
-        found += matched
-    return found
+        yield from matched
 
 
 def _matches_of_path(pattern: str, folder: Path) -> list[str]:
@@ -106,8 +104,11 @@ def _matches_of_path(pattern: str, folder: Path) -> list[str]:
             return [str(path.resolve())]
         if not any(character in pattern for character in PATTERN):
             return []
-        names = glob.iglob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207 - `Path.glob` takes no absolute one
-        found = [folder / name for name in itertools.islice(names, MOST_FILES + 1)]
+        base = PurePosixPath(fixed_folder(pattern))
+        rest = PurePosixPath(*PurePosixPath(pattern).parts[len(base.parts) :])
+        root = (folder / base).resolve()  # as in find_sources, which looks for splits in what follows it
+        names = glob.iglob(str(rest), root_dir=root, recursive=True)  # noqa: PTH207 - `Path.glob` is stricter
+        found = [root / name for name in itertools.islice(names, MOST_FILES + 1)]
         return sorted(str(match.absolute()) for match in found if match.is_file())
     except (OSError, ValueError, RuntimeError) as error:
         raise PipelineError(f"dataset.file: {pattern[:100]!r} is not a valid path: {error}"[:400]) from error
@@ -126,10 +127,9 @@ def _matches_of_url(url: str) -> list[str]:
         names = [i.path for i in filesystem.get_file_info(selector) if i.type == pa_fs.FileType.File]
     except (OSError, pa.ArrowException, NotImplementedError) as error:
         raise PipelineError(f"dataset.file: {base} cannot be listed: {error}") from error
-    inside = [name.removeprefix(path.rstrip("/") + "/") for name in names]
-    fitting = sorted(name for name in inside if _fits(name.split("/"), rest.split("/")))
+    inside = sorted(name.removeprefix(path.rstrip("/") + "/") for name in names)
     tail = f"?{query}" if query else ""
-    return [f"{prefix.rstrip('/')}/{name}{tail}" for name in fitting]
+    return [f"{prefix.rstrip('/')}/{n}{tail}" for n in inside if _fits(n.split("/"), rest.split("/"))]
 
 
 def _fits(parts: list[str], patterns: list[str]) -> bool:
@@ -146,10 +146,9 @@ def _without_braces(pattern: str) -> Iterator[str]:
     count, end = 1, 0
     for match in _BRACES.finditer(pattern):
         if (bounds := _RANGE.fullmatch(match[1])) is not None:
-            first, last = int(bounds[1]), int(bounds[2])
-            count *= max(last - first + 1, 0)
-            width = len(bounds[1])
-            choices = [f"{n:0{width}d}" for n in range(first, last + 1)] if count <= MOST_FILES else []
+            numbers = range(int(bounds[1]), int(bounds[2]) + 1)
+            count *= len(numbers)
+            choices = [f"{n:0{len(bounds[1])}d}" for n in numbers] if count <= MOST_FILES else []
         else:
             choices = match[1].split(",")
             count *= len(choices)

@@ -10,8 +10,6 @@ from pipeline.readers.notes import ReaderNotes
 from pipeline.readers.records import Layout, PairMaker, Record, find_layout, records_of
 from pipeline.readers.splits import hash_split
 
-_WHOLE = "data"
-
 
 class _Record(Record):
     id: str = Field(min_length=1)
@@ -31,13 +29,13 @@ def read_visualnews(root: Path, notes: ReaderNotes) -> Iterator[Pair]:
     """
     layouts = [
         Layout(f"the authors' splits in {root}", {split: root / f"{split}.json" for split in SPLITS}),
-        Layout(f"the release in {root}, 1 article in 100 as val and 1 as test by a hash", {_WHOLE: root / "data.json"}),
+        Layout(f"the release in {root}, 1 article in 100 as val and 1 as test by a hash", {"": root / "data.json"}),
     ]
-    return _stream(find_layout("VisualNews", layouts, notes), PairMaker(notes))
-
-
-def _stream(layout: Layout, maker: PairMaker) -> Iterator[Pair]:
-    for name, path in layout.files.items():
-        for record in records_of(path, _Record):
-            split = hash_split(record.article_path or record.id) if name == _WHOLE else name
-            yield maker.pair(record.id, split, record.image_path.removeprefix("./"), record.caption, record.topic)
+    maker = PairMaker(notes)
+    return (
+        maker.pair(
+            r.id, split or hash_split(r.article_path or r.id), r.image_path.removeprefix("./"), r.caption, r.topic
+        )
+        for split, path in find_layout("VisualNews", layouts, notes).files.items()
+        for r in records_of(path, _Record)
+    )

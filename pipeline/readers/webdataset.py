@@ -20,8 +20,10 @@ LONGEST_TEXT = 2**20  # bytes of a member that is not an image
 _MOST_MEMBERS = 64  # per record
 
 
-def read_webdataset(sources: list[Source], columns: Columns, notes: ReaderNotes) -> Iterator[Record]:
+def read_webdataset(sources: list[Source], columns: Columns | None, notes: ReaderNotes) -> Iterator[Record]:
     """Stream the records of the tars. A record's id is `TAR/KEY`: the tar's name without suffix, and the record's key.
+
+    Only members that may be needed are read, or all members if `columns` is None.
 
     Members are read but never extracted, so their names are not used as paths. Members that are not regular files
     (links, devices) are skipped and counted.
@@ -29,8 +31,10 @@ def read_webdataset(sources: list[Source], columns: Columns, notes: ReaderNotes)
     Raises:
         PipelineError: a file is not a tar, or is truncated.
     """
-    names = columns_to_read(columns)
-    wanted = names | {name.partition(".")[0] for name in names}
+    wanted = None
+    if columns is not None:
+        names = columns_to_read(columns)
+        wanted = names | {name.partition(".")[0] for name in names}
     for source in sources:
         members = _members(source, wanted, notes)
         for number, (key, group) in enumerate(groupby(members, lambda member: _key(member[0])[0]), start=1):
@@ -49,7 +53,7 @@ def _key(name: str) -> tuple[str, str]:
     return f"{folder}{slash}{stem}".removeprefix("./"), ending.lower()
 
 
-def _members(source: Source, wanted: set[str], notes: ReaderNotes) -> Iterator[tuple[str, Any]]:
+def _members(source: Source, wanted: set[str] | None, notes: ReaderNotes) -> Iterator[tuple[str, Any]]:
     """Yield the name and content of each member that may be needed; .json members are parsed, others are bytes."""
     count = 0
     try:
@@ -63,13 +67,13 @@ def _members(source: Source, wanted: set[str], notes: ReaderNotes) -> Iterator[t
                     notes.passed_over["tar members that are not regular files"] += 1
                     continue
                 _, ending = _key(member.name)
-                if ending not in wanted:
+                if wanted is not None and ending not in wanted:
                     continue
                 if member.size > (LARGEST if ending in USUAL["image"] else LONGEST_TEXT):
                     if ending in USUAL["image"]:
                         notes.large_images += 1
                     else:
-                        notes.passed_over["tar members of text of more than 1 MiB"] += 1
+                        notes.passed_over["tar members with text of more than 1 MiB"] += 1
                     yield member.name, None
                     continue
                 opened = tar.extractfile(member)

@@ -13,6 +13,7 @@ from hypothesis import given, settings, strategies as st
 from pipeline.errors import PipelineError
 from pipeline.images.check import image_problem
 from pipeline.pair import Pair
+from pipeline.readers.splits import hash_split
 from tests.support.own_data import HF_IMAGE, own_manifest, pairs_of, picture, put, put_parquet
 
 ROWS = [
@@ -221,3 +222,17 @@ def test_any_caption_comes_back_from_any_kind(captions: list[str], tmp_path_fact
     rows: Rows = [{"id": f"i{n}", "split": "train", "image": "a.png", "caption": c} for n, c in enumerate(captions)]
     for kind in KINDS:
         assert [pair.caption for pair in pairs_of(folder, _write(folder, kind, rows))[0]] == captions
+
+
+@pytest.mark.parametrize("file", ["../test/data/train-*.csv", "../val/train-*.csv"])
+def test_splits_of_files_do_not_depend_on_folders_above_and_may_be_ignored(file: str, tmp_path: Path) -> None:
+    names = ("train-0", "train-1", "train-2", "train-3")
+    for name in names:
+        put(tmp_path / "test" / "data" / f"{name}.csv", f"image,caption\n{name}.png,Ann at Ascot\n")
+    (tmp_path / "val").symlink_to(tmp_path / "test" / "data")
+    dataset = {"kind": "csv", "file": file}
+    (tmp_path / "manifests").mkdir()
+    pairs, _ = pairs_of(tmp_path / "manifests", dataset)
+    assert {pair.split for pair in pairs} == {"train"}
+    pairs, _ = pairs_of(tmp_path / "manifests", {**dataset, "ignore_splits": True, "held_out": 40})
+    assert [pair.split for pair in pairs] == [hash_split(f"{name}.png", 40) for name in names]

@@ -1,0 +1,145 @@
+"""Tells of which kind the data is, from the names of files and folders."""
+
+import os
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from entityclip.contract.locations import is_url
+from pipeline.errors import PipelineError
+from pipeline.files.locations import PATTERN
+from pipeline.readers.folder import IMAGE_ENDINGS
+from pipeline.readers.splits import splits_of_files
+
+MOST_NAMES = 100_000  # files of a folder to look at
+_KINDS = {
+    "csv": (".csv",),
+    "tsv": (".tsv", ".tab"),
+    "jsonl": (".jsonl", ".ndjson"),
+    "parquet": (".parquet", ".pq"),
+    "webdataset": (".tar",),
+}
+_SIDECARS = (".txt", ".caption", ".cap", ".text")
+_CAN_BE_READ = "init reads CSV, TSV, JSONL, Parquet and tar files, folders of images, and folders by save_to_disk"
+
+
+@dataclass(frozen=True)
+class Located:
+    """The data as a manifest names it.
+
+    Attributes:
+        kind: kind of the dataset, as in a manifest.
+        location: absolute path, or pattern, of files or of the folder; several for several files.
+        reason: why it is of this kind.
+        sidecar: suffix of the text files, for a folder of images.
+        count: number of pairs or files, if counted.
+    """
+
+    kind: str
+    location: str | tuple[str, ...]
+    reason: str
+    sidecar: str = ".txt"
+    count: int | None = None
+
+    @property
+    def first(self) -> Path:
+        """The first path or pattern."""
+        return Path(self.location if isinstance(self.location, str) else self.location[0])
+
+
+def locate(data: list[str]) -> Located:
+    """Find the kind of the data at paths or patterns.
+
+    Raises:
+        PipelineError: there is nothing, or nothing that can be read, or several things between which nothing decides.
+    """
+    for one in data:
+        if is_url(one):
+            raise PipelineError(f"{one}: init looks at local data only; see docs/your_data.md for a manifest with URLs")
+        if not Path(one).exists() and not any(character in one for character in PATTERN):
+            raise PipelineError(f"no data at {one}")
+    paths = tuple(os.path.abspath(one) for one in data)  # noqa: PTH100 - a pattern is no path
+    if len(paths) == 1 and Path(paths[0]).is_dir():
+        return _in_folder(Path(paths[0]))
+    kinds = {one: _kind_of(one) for one in paths}
+    if len(set(kinds.values())) > 1:
+        raise PipelineError(f"{', '.join(data)}: files of several kinds; name files of one kind")
+    kind = next(iter(kinds.values()))
+    return Located(kind, paths if len(paths) > 1 else paths[0], "by the file's name")
+
+
+def _kind_of(name: str) -> str:
+    lower = name.lower().removesuffix(".gz")
+    for kind, endings in _KINDS.items():
+        if lower.endswith(endings):
+            return kind
+    if lower.endswith(".json"):
+        return "jsonl"
+    if lower.endswith(".txt"):
+        return "csv"
+    if lower.endswith((".xlsx", ".xls", ".ods")):
+        raise PipelineError(f"{name}: save the sheet as CSV in UTF-8 and name that file")
+    raise PipelineError(f"{name}: the name has no ending that tells what it is; {_CAN_BE_READ}")
+
+
+def _in_folder(folder: Path) -> Located:
+    if any((folder / name).is_file() for name in ("dataset_dict.json", "dataset_info.json")):
+        return Located("huggingface", str(folder), "it has the files of save_to_disk")
+    images: set[str] = set()
+    texts: Counter[str] = Counter()
+    tables: dict[str, list[str]] = defaultdict(list)
+    names = _files(folder)
+    for name in names:
+        if name.lower().endswith(IMAGE_ENDINGS):
+            images.add(name.rpartition(".")[0])
+        for kind, endings in _KINDS.items():
+            if name.lower().removesuffix(".gz").endswith(endings):
+                tables[kind].append(name)
+    for name in names:
+        stem, dot, ending = name.rpartition(".")
+        if stem in images and f"{dot}{ending}" in _SIDECARS:
+            texts[f"{dot}{ending}"] += 1
+    if texts:
+        ((sidecar, count),) = texts.most_common(1)
+        reason = f"{count:,} of {len(images):,} images have a {sidecar} file of the same name"
+        return Located("folder", str(folder), reason, sidecar, count if len(names) < MOST_NAMES else None)
+    if len(tables) > 1 or (tables and not _belong_together(next(iter(tables.items())))):
+        found = ", ".join(name for files in tables.values() for name in files[:3])
+        raise PipelineError(f"{folder}: it has several tables ({found}); name the one that has the captions")
+    if not tables:
+        what = f"{len(images):,} images, but no text files of the same names (such as" if images else "no data (such as"
+        raise PipelineError(f"{folder}: {what} {Path(min(images, default='a')).name}.txt) and no table; {_CAN_BE_READ}")
+    ((kind, files),) = tables.items()
+    if len(files) == 1:
+        return Located(kind, str(folder / files[0]), f"the only table of {folder.name}")
+    suffixes = {name[name.index(".", name.rfind("/") + 1) :] for name in files}
+    reason = f"{len(files):,} files of {folder.name}"
+    if len(suffixes) > 1:
+        return Located(kind, tuple(str(folder / name) for name in files), reason)
+    parents = {name.rpartition("/")[0] for name in files}
+    inside = parents.pop() if len(parents) == 1 else "**"
+    return Located(kind, str(folder / inside / f"*{suffixes.pop()}"), reason)
+
+
+def _belong_together(found: tuple[str, list[str]]) -> bool:
+    """Return whether files are parts of one table: Parquet files and tars are, others if all names have a split."""
+    kind, files = found
+    return kind in ("parquet", "webdataset") or len(files) == 1 or _splits(files) is not None
+
+
+def _splits(files: list[str]) -> list[str] | None:
+    try:
+        return splits_of_files(files)
+    except PipelineError:
+        return None
+
+
+def _files(folder: Path) -> list[str]:
+    found: list[str] = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        inside = Path(parent).relative_to(folder)
+        found += [(inside / name).as_posix() for name in sorted(files) if not name.startswith(".")]
+        if len(found) >= MOST_NAMES:
+            break
+    return found

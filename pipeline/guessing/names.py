@@ -1,0 +1,42 @@
+"""Tells the role of a column from its name, and names of images from other texts."""
+
+from pipeline.readers.columns import USUAL
+from pipeline.readers.folder import IMAGE_ENDINGS
+from pipeline.readers.splits import split_name
+
+ROLES = ("image", "caption", "id", "split", "topic")
+# Beside those that the readers find by themselves.
+_ALSO = {
+    "image": "image_name image_filename img_path img_name file picture photo",
+    "caption": "title description headline sentence alt alt_text caption_text",
+    "id": "uuid guid _id caption_id",
+    "split": "subset partition",
+    "topic": "category",
+}
+SPLITS = {"train", "val", "test"}
+
+
+def names_of(role: str) -> tuple[str, ...]:
+    """Return the names of columns that tell a role, the usual ones first."""
+    return (*USUAL[role], *_ALSO[role].split())
+
+
+def role_of(name: str) -> str | None:
+    """Return the role that a column's name tells, in whatever case, if any."""
+    plain = plain_name(name)
+    return next((role for role in ROLES if plain in names_of(role)), None)
+
+
+def plain_name(name: str) -> str:
+    """Return a name in lower case, with underscores for spaces and hyphens."""
+    return name.strip().casefold().replace(" ", "_").replace("-", "_")
+
+
+def is_image_name(text: str) -> bool:
+    """Return whether a text ends as image files do."""
+    return len(text) <= 4096 and text.strip().lower().endswith(IMAGE_ENDINGS)
+
+
+def is_usual_split(text: str) -> bool:
+    """Return whether a text names train, val or test."""
+    return split_name(text) in SPLITS

@@ -1,0 +1,126 @@
+"""Reads the first pairs of a dataset as `generate` will, but writes nothing, and estimates how many there are."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.images.store import ImageStore, stored_name
+from pipeline.manifest.datasets import OwnDataset
+from pipeline.manifest.manifest import Manifest
+from pipeline.readers import read_own_pairs
+from pipeline.readers.columns import Record
+from pipeline.readers.notes import ReaderNotes
+
+MOST_PAIRS = 5_000
+_MOST_BYTES = 256 * 2**20  # of embedded images
+_MEMBER = 1024  # bytes that a tar needs for a member, beside its content
+_UNPACKED = 3  # times as large as the .gz
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The first pairs.
+
+    Attributes:
+        count: number of pairs read.
+        splits: number of pairs by split.
+        images: the distinct images, as paths below the image root.
+        is_complete: whether these are all pairs.
+        has_splits: whether the data has splits, rather than shares of the images by a hash.
+        notes: what the reader cleaned or skipped.
+    """
+
+    count: int
+    splits: Counter[str]
+    images: list[str]
+    is_complete: bool
+    has_splits: bool
+    notes: list[str]
+
+
+class _Names(ImageStore):
+    """Names embedded images as the real store does, and keeps none."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+        self.bytes = 0
+
+    def put(self, content: bytes) -> str:
+        self.bytes += len(content)
+        return stored_name(content)
+
+
+def read_sample(section: dict[str, Any]) -> Sample:
+    """Read up to 5,000 pairs of a dataset, given as a manifest's `dataset` section with absolute paths.
+
+    Raises:
+        PipelineError: as `read_pairs`.
+    """
+    generation = {"model": "none", "prompt": "none"}
+    content = {"name": "sample", "dataset": section, "generation": generation, "output": "none"}
+    manifest = Manifest.model_validate(content)
+    assert isinstance(manifest.dataset, OwnDataset)
+    store, notes = _Names(), ReaderNotes()
+    splits, images, count = Counter[str](), dict[str, None](), 0
+    is_complete = True
+    pairs = read_own_pairs(manifest, manifest.dataset, notes, store if manifest.dataset_root is None else None)
+    for count, pair in enumerate(pairs, start=1):
+        splits[pair.split] += 1
+        images[pair.image] = None
+        if count == MOST_PAIRS or store.bytes > _MOST_BYTES:
+            is_complete = next(iter(pairs), None) is None
+            break
+    has_splits = any(text.startswith("splits") for text in notes.splits)
+    return Sample(
+        count, splits, list(images), is_complete, has_splits, notes.lines()[1 if notes.changed_captions else 2 :]
+    )
+
+
+def estimate_records(kind: str, files: Iterable[Path], records: list[Record]) -> int:
+    """Return about how many records files have, from the sizes of the files and of the first records.
+
+    For Parquet files the number is the one that they record.
+    """
+    paths = list(files)
+    if kind == "parquet":
+        return sum(map(_rows_of, paths))
+    fields = [record.fields for record in records]
+    sizes = (len(json.dumps(one)) + 1 for one in fields) if kind == "jsonl" else map(_size, fields)
+    mean = sum(sizes) / max(1, len(records))
+    if kind == "webdataset":
+        mean += _MEMBER * sum(len(one) - 1 for one in fields) / max(1, len(records))
+    total = sum(path.stat().st_size * (_UNPACKED if path.suffix == ".gz" else 1) for path in paths)
+    return round(total / max(mean, 1))
+
+
+def first_records(records: Iterator[Record], most: int) -> list[Record]:
+    """Return the first records, fewer than `most` if their images take more than 64 MiB."""
+    found: list[Record] = []
+    held = 0
+    for record in records:
+        found.append(record)
+        held += _size(record.fields)
+        if len(found) == most or held > _MOST_BYTES // 4:
+            break
+    return found
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(_size(one) + 2 for one in value.values())
+    if isinstance(value, list):
+        return sum(map(_size, value))
+    return len(value) if isinstance(value, bytes) else len(str(value).encode("utf-8", "replace"))
+
+
+def _rows_of(path: Path) -> int:
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (OSError, pa.ArrowException):
+        return 0  # the reader says what is wrong with it
