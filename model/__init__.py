@@ -8,6 +8,8 @@ from entityclip.contract.moved_modules import answer_for_moved_modules
 
 if TYPE_CHECKING:
     from model.checkpoints.checkpoint import load_clip as load_clip, load_entityclip as load_entityclip
+    from model.data.shards import read_triples as read_triples
+    from model.data.triple_table import Triple as Triple
     from model.errors import ModelError as ModelError
     from model.evaluation.evaluate import evaluate as evaluate
     from model.evaluation.retrieval import ranks as ranks
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         matching_loss as matching_loss,
     )
     from model.method.mmae import MMAE as MMAE, ExpertBlock as ExpertBlock, ExpertGate as ExpertGate
+    from model.search.encoder import Encoder as Encoder, load as load
     from model.settings.load import load_settings as load_settings
     from model.settings.schema import MethodSettings as MethodSettings, TrainSettings as TrainSettings
     from model.training.loop import train as train

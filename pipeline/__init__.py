@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from entityclip.contract.schema import SCHEMA as SCHEMA
     from entityclip.contract.status import Status as Status
     from pipeline.errors import PipelineError as PipelineError
+    from pipeline.generation.explain import explain as explain
     from pipeline.job import open_job as open_job
     from pipeline.judge.rules import Judge as Judge
     from pipeline.manifest.manifest import Manifest as Manifest, load_manifest as load_manifest

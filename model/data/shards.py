@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,15 +12,15 @@ import pyarrow.parquet as pq
 from entityclip.contract.errors import ContractError
 from entityclip.contract.receipts import ShardReceipt
 from entityclip.contract.schema import SCHEMA, SCHEMA_VERSION, provenance_of
+from entityclip.contract.status import EXPLAINED
 from model.data.parquet_reader import TripleReader, unreadable
 from model.data.receipts import check_shards, how_to_make, no_shards
 from model.data.remote_shards import local_shards
-from model.data.triple_table import TripleTable
+from model.data.triple_table import Triple, TripleTable
 from model.errors import ModelError
 
 _SHOWN = 19  # characters of a revision: "sha256:" and 12 digits; the record has all of them
-# The columns of the contract's schema that training reads.
-_NEEDED = ("id", "image", "caption", "topic", "explanation", "status", "key")
+_NEEDED = ("id", "image", "caption", "topic", "explanation", "status", "key")  # columns that training reads
 
 
 class ShardSource(NamedTuple):
@@ -60,6 +61,15 @@ class ShardSource(NamedTuple):
             "shards_sha256": self.digest,
         }
 
+    def left_out(self) -> str:
+        """Return how many rows their status leaves out, and the setting that takes them; "" if there are none."""
+        unused = Counter(self.statuses) - Counter(self.used)
+        if not unused:
+            return ""
+        named = ", ".join(f"{count:,} {status}" for status, count in unused.most_common())
+        usable = ", ".join(status for status in EXPLAINED if status in self.statuses)
+        return f"{unused.total():,} were left out by data.statuses ({named}); use data.statuses=[{usable}]"
+
     def line(self) -> str:
         """Return a one-line summary for display."""
         unused = {status: count - self.used.get(status, 0) for status, count in self.statuses.items()}
@@ -91,6 +101,17 @@ class SplitRows(NamedTuple):
     source: ShardSource
 
 
+def read_triples(
+    location: Path | str,
+    split: str = "train",
+    *,
+    statuses: tuple[str, ...] | None = ("ok",),
+    allow_partial: bool = False,
+) -> Sequence[Triple]:
+    """Return the triples of a split, sorted by id; texts and images are read on access. See `read_split`."""
+    return read_split(location, split, statuses=statuses, allow_partial=allow_partial).triples
+
+
 def read_split(
     location: Path | str,
     split: str,
@@ -104,7 +125,7 @@ def read_split(
     Rows are sorted by id, so that training does not depend on how they are distributed over shards.
 
     Args:
-        location: a folder, or a URL whose shards are copied to this machine first.
+        location: a folder or a URL; shards at a URL are first copied to this machine.
         statuses: use only rows with one of these; None: every row with a caption. Evaluation passes None: it reads no
             explanations, and its gallery must not depend on an LLM's failures.
         image_root: overrides the image root recorded in the shards.
@@ -125,8 +146,9 @@ def read_split(
         _check_counts(path, counts, footer, shards.receipts.get(str(path.relative_to(folder))))
     if not reader.used:
         found = ", ".join(f"{count} {status}" for status, count in reader.counts.most_common()) or "none"
+        remedy = "; data.statuses sets which ones to train on" if statuses else ""
         wanted = f"status {' or '.join(statuses)}" if statuses else "a caption"
-        raise ModelError(f"{folder}: split {split!r} has no rows with {wanted}; rows found: {found}")
+        raise ModelError(f"{folder}: split {split!r} has no rows with {wanted}; rows found: {found}{remedy}")
     source = ShardSource(
         split,
         shards.digests,

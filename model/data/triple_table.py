@@ -7,18 +7,20 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from PIL import Image
 from torch import Tensor
 
+from entityclip.contract.image_rules import decode_image
 from model.data.mapped_file import MappedArray
 from model.data.packed_images import PackedImages
 from model.data.text_file import TextFile
 
-_EXPLAINING = ("explanation", "key")
 ROW_INDEX = np.dtype(
     [
         ("text", np.int64),  # position of the row's texts in their file
@@ -44,6 +46,10 @@ class Triple(NamedTuple):
     explanation: str | None
     key: str
 
+    def load_image(self) -> Image.Image:
+        """Decode the image to RGB. Raises BadImage if it is unusable."""
+        return decode_image(self.image_root, self.image_path, None if self.read_packed is None else self.read_packed())
+
 
 class TripleTable(Sequence[Triple]):
     """The triples of a split by row number, read from the files on access.
@@ -57,7 +63,7 @@ class TripleTable(Sequence[Triple]):
     """
 
     def __init__(self, texts: TextFile, index: np.ndarray, roots: Sequence[Path], shards: Sequence[Path]) -> None:
-        """Use `index` (N,) of dtype ROW_INDEX, whose entries refer to `roots`, `shards` and `texts` by position."""
+        """Use `index` (N,) of dtype ROW_INDEX; its entries refer to `roots`, `shards` and `texts` by position."""
         self._texts, self.roots = texts, tuple(roots)
         self._index = MappedArray.of(index)
         self._explanations: MappedArray | None = None  # (N,) text positions, if explanations were replaced
@@ -70,17 +76,18 @@ class TripleTable(Sequence[Triple]):
     def __len__(self) -> int:
         return len(self.row_index)
 
-    def __getitem__(self, row: int) -> Triple:  # type: ignore[override]  # no slices
-        return Triple(
-            id=self.text("id", row),
-            read_packed=partial(self.images.read, *self.location(row)) if self.row_index["packed"][row] else None,
-            image_path=self.text("path", row),
-            image_root=self.image_root(row),
-            caption=self.text("caption", row),
-            topic=self.text("topic", row),
-            explanation=self.text("explanation", row),
-            key=self.text("key", row),
-        )
+    @overload
+    def __getitem__(self, row: int) -> Triple: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> list[Triple]: ...
+
+    def __getitem__(self, row: int | slice) -> Triple | list[Triple]:
+        if isinstance(row, slice):
+            return [self[number] for number in range(*row.indices(len(self)))]
+        texts = {name: self.text(name, row) for name in ("id", "caption", "topic", "explanation", "key")}
+        read = partial(self.images.read, *self.location(row)) if self.row_index["packed"][row] else None
+        return Triple(image_path=self.text("path", row), image_root=self.image_root(row), read_packed=read, **texts)
 
     def text(self, column: str, row: int) -> Any:
         """Return a text of a row, or None if it is null. Raises IndexError beyond the last row."""
@@ -109,7 +116,7 @@ class TripleTable(Sequence[Triple]):
         return np.unique(index["shard"].astype(np.int64) << 32 | index["group"], return_inverse=True)[1]
 
     def with_explanations_of(self, donors: np.ndarray) -> "TripleTable":
-        """Return a table of the same rows in which row i has the explanation and key of row `donors[i]`."""
+        """Return a copy of the table where row i has the explanation and key of row `donors[i]`."""
         other = copy(self)
         other._explanations = MappedArray.of(self._positions("explanation")[donors])
         return other
@@ -121,10 +128,8 @@ class TripleTable(Sequence[Triple]):
         dictionary of a million texts takes a gigabyte; the probability of a collision among them is 3e-8.
         """
         hashes = []
-        for batch in self._texts.batches:
-            texts = batch.column(column)
-            if instead is not None:
-                texts = pc.coalesce(texts, batch.column(instead))
+        for batch in self._texts.table.to_batches():
+            texts = pc.coalesce(batch.column(column), batch.column(instead or column))
             hashes += [np.fromiter((hash((text or "").strip()) for text in texts.to_pylist()), np.int64, len(texts))]
         return torch.from_numpy(_by_appearance(np.concatenate(hashes)[self._positions(column)]))
 
@@ -134,10 +139,9 @@ class TripleTable(Sequence[Triple]):
         return torch.from_numpy(_by_appearance(names * len(self.roots) + self.row_index["root"]))
 
     def _positions(self, column: str) -> np.ndarray:
-        if column in _EXPLAINING and self._explanations is not None:
+        if column in ("explanation", "key") and self._explanations is not None:
             return self._explanations.values
-        texts: np.ndarray = self.row_index["text"]
-        return texts
+        return self.row_index["text"]
 
 
 class Column(Sequence[Any]):
@@ -154,8 +158,5 @@ class Column(Sequence[Any]):
 
 
 def _by_appearance(codes: np.ndarray) -> np.ndarray:
-    """Renumber codes in the order of their first appearance."""
-    _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return rank[inverse]
+    """Renumber codes (N,) in the order of their first appearance."""
+    return pa.array(codes).dictionary_encode().indices.to_numpy().astype(np.int64)

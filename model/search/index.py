@@ -175,9 +175,8 @@ def _saved(run: Path, rows: SplitRows, ids: list[str]) -> Tensor | None:
         return None
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
-    if metadata.get("towers_sha256") != read_checkpoint_card(run)["sha256"][TOWERS]:
-        return None
-    if metadata.get("shards_sha256") != rows.source.digest:
+    weights = read_checkpoint_card(run)["sha256"][TOWERS]
+    if (metadata.get("towers_sha256"), metadata.get("shards_sha256")) != (weights, rows.source.digest):
         return None
     numbers = {row_id: n for n, row_id in enumerate(json.loads((run / f"{rows.source.split}_ids.json").read_text()))}
     if not numbers.keys() >= set(ids):

@@ -7,18 +7,14 @@ An approximate index is not needed: one core scores a million images of 512 dime
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from PIL import Image
 from safetensors import safe_open
 from torch import Tensor
 
-from entityclip.contract.image_rules import BadImage, decode_image
-from model.clip.tokenize import TextReader
 from model.clip.towers import Towers
-from model.data.images import Preprocessing
 from model.errors import ModelError
+from model.search.encoder import Encoder
 from model.search.index import EMBEDDINGS, Index
 
 _ROWS = 1 << 16  # images scored at once: 128 MiB for embeddings of width 512 in fp32
@@ -35,26 +31,15 @@ class Hit:
     captions: list[str]
 
 
-@torch.inference_mode()
 def embed_queries(towers: Towers, texts: Sequence[str], images: Sequence[Path]) -> tuple[Tensor, list[str]]:
     """Encode texts, then image files; return L2-normalised fp32 embeddings (Q, D), and remarks for the user.
 
     Raises ModelError if a text is empty or an image cannot be decoded.
     """
-    clip: Any = towers.clip.eval()
-    found, remarks = [], []
-    if any(not text.strip() for text in texts):
-        raise ModelError("a query is empty; give a text to search for")
-    if texts:
-        tokens, cut = TextReader(towers)([text.strip() for text in texts], "queries")
-        if cut:
-            remarks.append(f"{cut} queries are longer than {clip.context_length} tokens and are truncated")
-        found.append(clip.encode_text(tokens.long(), normalize=True))
-    if images:
-        preprocessing = Preprocessing(towers.transform)
-        pixels = torch.stack([preprocessing.pixels(_open(path)) for path in images])
-        found.append(clip.encode_image(preprocessing.normalised(pixels), normalize=True))
-    return torch.cat(found).float(), remarks
+    encoder = Encoder(towers, "cpu")
+    vectors = torch.cat([encoder.encode_texts(texts), encoder.encode_images(images)])
+    cut = f"{encoder.truncated} queries are longer than {encoder.context_length} tokens and are truncated"
+    return vectors, [cut] if encoder.truncated else []
 
 
 def search(index: Index, queries: Tensor, top: int) -> list[list[Hit]]:
@@ -108,12 +93,3 @@ def _hit(index: Index, rank: int, score: float, row: int) -> Hit:
     found = index.rows.slice(row, 1).to_pylist()[0]
     image = None if found["image_path"] is None else str(Path(found["image_root"]) / found["image_path"])
     return Hit(rank, score, found["id"], image, found["captions"])
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        return decode_image(Path(), None, path.read_bytes())
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error}") from error
-    except BadImage as error:
-        raise ModelError(f"{path}: {error}") from error

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -82,6 +83,18 @@ def test_the_line_runs(line: Line, project: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(SystemExit) as ended:
         main()
     assert not ended.value.code
+
+
+@pytest.mark.slow
+def test_the_readmes_python_runs(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["images"].shape == names["texts"].shape == (8, names["clip"].width)
+    assert "the arms of house fenmund thulhil" in capsys.readouterr().out
 
 
 def test_each_exception_is_needed_and_names_a_test() -> None:
