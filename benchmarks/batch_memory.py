@@ -81,10 +81,8 @@ def main(
     sizes = batch or ([128, 256, 512, 1024, 2048, 4096] if on_gpu else [8, 16, 32, 64])
     micro_batch = micro_batch or (128 if on_gpu else 8)
     work = Workload(model=model, bf16=on_gpu if bf16 is None else bf16, device=device, threads=threads)
-    wanted: list[tuple[int, int | None]] = [
-        (size, None) for size in sizes if at_once_up_to is None or size <= at_once_up_to
-    ]
-    wanted += [(size, micro_batch) for size in sizes if size > micro_batch]
+    at_once = [size for size in sizes if at_once_up_to is None or size <= at_once_up_to]
+    wanted = [(size, None) for size in at_once] + [(size, micro_batch) for size in sizes if size > micro_batch]
     points = [
         in_process(measure, replace(work, batch=size), micro, plain=plain)
         for size, micro in tqdm(wanted, desc="steps", unit="step")

@@ -15,10 +15,14 @@ from benchmarks.synthetic_pairs import visualnews_image, write_dataset
 
 
 def check_once(rows: int, pictures: int, *, full: bool) -> dict[str, Any]:
-    """Check `rows` pairs, of which the first `pictures` have images; return the command's findings, time and memory."""
+    """Check `rows` pairs, where only the first `pictures` have images; return the findings, time and memory."""
     with tempfile.TemporaryDirectory() as folder:
         manifest = write_dataset(Path(folder), rows, rows_per_shard=2_500, visualnews=True, check_images=True)
-        _link_pictures(Path(folder), pictures)
+        files = sorted((Path(folder) / "images").iterdir())
+        for number in range(pictures):
+            path = Path(folder) / visualnews_image(number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.hardlink_to(files[number % len(files)])  # the dataset has only a few different pictures
         options = ["--json", "--probe", "0", *(["--full"] if full else [])]
         done = run_command("check", str(manifest), *options, accepted=(0, 2))
     report = json.loads(done.output)
@@ -31,15 +35,6 @@ def check_once(rows: int, pictures: int, *, full: bool) -> dict[str, Any]:
         "peak_mib": done.peak_mib,
         "findings": {finding["code"]: finding["count"] for finding in report["findings"]},
     }
-
-
-def _link_pictures(folder: Path, count: int) -> None:
-    """Create the images of the first `count` pairs, as hard links to the dataset's few pictures."""
-    pictures = sorted((folder / "images").iterdir())
-    for number in range(count):
-        path = folder / visualnews_image(number)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.hardlink_to(pictures[number % len(pictures)])
 
 
 def main(

@@ -1,6 +1,6 @@
 """Measures how many images per second are loaded from disk into batches: `python -m benchmarks.data_loading --help`.
 
-Four readers load the same JPEGs in alternation: our readers of image files and of packed shards, and the CSV and
+Four readers take turns loading the same JPEGs: our readers of image files and of packed shards, and the CSV and
 webdataset readers of the installed open_clip_train. All use the same transform, number of workers and batch size.
 docs/performance.md has the results.
 """
@@ -87,7 +87,7 @@ def _write_photographs(folder: Path, count: int) -> list[str]:
 
 
 def _noise(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """Return noise with little colour, whose amplitude falls with frequency. The shape is (height, width, 3)."""
+    """Return noise with little colour and an amplitude that falls with frequency, of shape (height, width, 3)."""
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     frequency[0, 0] = 1
     phases = np.exp(2j * np.pi * rng.random((4, *frequency.shape)))
@@ -168,14 +168,12 @@ def main(
         folder = data or Path(temporary)
         if not (folder / "packed").exists():
             write_data(folder, images)
-        rates: dict[str, list[float]] = {reader: [] for reader in READERS}
-        costs: dict[str, list[float]] = {reader: [] for reader in READERS}
+        found: dict[str, list[dict[str, float]]] = {reader: [] for reader in READERS}
         for _ in range(rounds):
             for reader in READERS:
-                found = in_process(read_once, reader, folder, workers, batch_size)
-                rates[reader].append(found["images_per_s"])
-                costs[reader].append(found["cpu_ms"])
+                found[reader].append(in_process(read_once, reader, folder, workers, batch_size))
         sizes = {form: _mean_kib(folder, form) for form in ("images", "packed")}
+    rates, costs = ({r: [one[key] for one in found[r]] for r in READERS} for key in ("images_per_s", "cpu_ms"))
     best = [max(pair) for pair in zip(rates["csv"], rates["webdataset"], strict=True)]
     ratios = {reader: [rate / other for rate, other in zip(rates[reader], best, strict=True)] for reader in READERS}
     columns = {"images/s": rates, "to the better of open_clip's": ratios, "CPU ms an image": costs}

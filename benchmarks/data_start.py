@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,10 +53,9 @@ def write_triples(folder: Path, count: int, shards: int) -> None:
 
 def training_row(row_id: str, image: str, caption: str, explanation: str) -> Row:
     """Return a row of the train split with status ok. Its texts start with its id, which makes them distinct."""
-    values: dict[str, Any] = {field.name: None for field in fields(Row)}
-    values |= {"id": row_id, "split": "train", "image": image, "status": "ok", "seed": 0, "model": "m", "revision": "r"}
-    values |= {"caption": f"{row_id} {caption}", "explanation": f"{row_id} {explanation}"}
-    return Row(**values | {"key": hashlib.sha256(row_id.encode()).hexdigest()})
+    key = hashlib.sha256(row_id.encode()).hexdigest()
+    made: dict[str, Any] = {"seed": 0, "model": "m", "revision": "r", "explanation": f"{row_id} {explanation}"}
+    return Row(row_id, "train", image, f"{row_id} {caption}", None, "ok", key, **made)
 
 
 def shallow_towers() -> Towers:
@@ -99,7 +97,7 @@ def start_once(folder: Path, workers: int) -> dict[str, float]:
 
 @contextmanager
 def _sampled_anonymous_mib() -> Iterator[list[float]]:
-    """Yield a list to which a thread appends this process's anonymous memory in MiB every 20 ms."""
+    """Yield a list; a thread appends this process's anonymous memory in MiB to it every 20 ms."""
     samples, over = [status_mib("RssAnon")], threading.Event()
 
     def watch() -> None:

@@ -47,10 +47,8 @@ def argsort_rows(image: Tensor, text: Tensor) -> list[np.ndarray]:
     found = []
     for queries, gallery in ((image, text), (text, image)):
         scores = (queries @ gallery.T).numpy()
-        places = np.empty(len(scores), dtype=np.int64)
-        for row in range(len(scores)):
-            places[row] = np.where(np.argsort(scores[row])[::-1] == row)[0][0]
-        found.append(1 + places)
+        places = [np.where(np.argsort(of_query)[::-1] == row)[0][0] for row, of_query in enumerate(scores)]
+        found.append(1 + np.array(places))
     return found
 
 
@@ -78,17 +76,16 @@ def measure(pairs: int, width: int, rounds: int, sample: int) -> dict[str, Any]:
     ours(image[:2000], text[:2000])  # warms up the code before measuring
     times: dict[str, list[_Timed]] = {"ours": [], "argsort": [], "argsort, row by row": []}
     rates: list[dict[str, float]] = []
-    different = 0
+    sample = min(sample, pairs)
     for _ in range(rounds):
         rates.append(multiply_rate(width))
         times["ours"].append(_timed(lambda: ours(image, text)))
         times["argsort"].append(_timed(lambda: argsort_rows(image, text)))
-        both = (times[name][-1].result for name in ("ours", "argsort"))
-        different = sum(int((a != b).sum()) for a, b in zip(*both, strict=True))
-        part = _timed(lambda: argsort_single_rows(image, text, min(sample, pairs)))
-        whole = pairs / min(sample, pairs)
+        part = _timed(lambda: argsort_single_rows(image, text, sample))
+        whole = pairs / sample
         times["argsort, row by row"].append(_Timed(part.seconds * whole, part.cpu_seconds * whole, None))
         rates.append(multiply_rate(width))
+    both = (times[name][-1].result for name in ("ours", "argsort"))
     rate = {name: max(one[name] for one in rates) for name in rates[0]}
     return {
         "pairs": pairs,
@@ -99,8 +96,8 @@ def measure(pairs: int, width: int, rounds: int, sample: int) -> dict[str, Any]:
         "cpu_seconds": {name: [one.cpu_seconds for one in values] for name, values in times.items()},
         "gflops": {name: value / 1e9 for name, value in rate.items()},
         "floor_seconds": 2 * pairs**2 * width / max(rate.values()),
-        "different_ranks": different,
-        "sampled_rows": min(sample, pairs),
+        "different_ranks": sum(int((a != b).sum()) for a, b in zip(*both, strict=True)),
+        "sampled_rows": sample,
     }
 
 

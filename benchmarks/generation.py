@@ -39,7 +39,6 @@ from pipeline.readers import read_pairs
 _FEW = 16  # prompts in the run-batch call that measures start-up time
 _WHOLE = "ours, whole process with Prefect's start"
 _AGAIN = "ours again, all there, whole process"
-_IN_FLIGHT = 1.5  # multiple of max_num_seqs, as in the vllm engine's default
 
 
 class Bench:
@@ -49,18 +48,16 @@ class Bench:
         self.folder = folder
         self.rounds = rounds
         self.settings = VllmEngine(max_num_seqs=max_num_seqs)
+        self.in_flight = round(1.5 * max_num_seqs)  # the engine's default; used for the client as well
         self.prompts = prompts
         self.job = open_job(self.manifest_with({"kind": "vllm"}, "unused"))
+        self.generation = self.job.manifest.generation.model_dump()
         pairs = read_pairs(self.job.manifest)
         self.chats = [self.job.prompt.render(pair) for pair, _ in zip(pairs, range(prompts), strict=False)]
         self.ids = self.job.model.encode(self.chats)
         self.server = VllmServer(
             self.job.model, self.generation["max_model_len"], self.settings, DEFAULT_PYTHON, folder / "server.log"
         )
-
-    @property
-    def generation(self) -> dict[str, Any]:
-        return self.job.manifest.generation.model_dump()
 
     def manifest_with(self, engine: dict[str, Any], output: str) -> Path:
         """Write a copy of the demo's manifest to this folder, with the given engine and output; return its path."""
@@ -85,8 +82,7 @@ class Bench:
         (self.folder / "prompts.json").write_text(json.dumps(given), encoding="utf-8")
         script = Path(__file__).with_name("vllm_raw.py")
         self._in_vllm([str(script), str(self.folder / "prompts.json"), *self._engine_flags()], "raw.log")
-        rounds: list[float] = json.loads((self.folder / "raw.json").read_text(encoding="utf-8"))["rounds"]
-        return rounds
+        return list(json.loads((self.folder / "raw.json").read_text(encoding="utf-8"))["rounds"])
 
     def run_batch(self) -> list[float]:
         """Return the time of each round of vLLM's batch runner, excluding its start-up."""
@@ -122,11 +118,6 @@ class Bench:
         found = json.loads(result.read_text(encoding="utf-8"))
         assert found["completed"] == len(texts)
         return float(found["duration"])
-
-    @property
-    def in_flight(self) -> int:
-        """The number of concurrent prompts, the same for the benchmark client and our flow."""
-        return round(_IN_FLIGHT * self.settings.max_num_seqs)
 
     def ours(self, url: str, output: str) -> tuple[float, float]:
         """Return the generation time that the flow's summary reports, and the time of the whole process."""

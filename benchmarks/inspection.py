@@ -8,7 +8,6 @@ import hashlib
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +23,6 @@ from pipeline.files.storage import open_storage
 from pipeline.shards.receipts import write_receipt
 from pipeline.shards.shard import shard_name
 
-_SPLITS = {"train": 18, "val": 1, "test": 1}
 _TEXTS, _WORDS = 20_000, 30_000
 _COMMANDS = {
     "summary": [],
@@ -47,8 +45,10 @@ def write_shards(folder: Path, rows: int, rows_per_bucket: int) -> None:
     storage = open_storage(folder)
     for bucket in range(buckets):
         numbers = list(range(bucket, rows, buckets))
+        train, val = len(numbers) * 18 // 20, len(numbers) // 20
+        parts = {"train": numbers[:train], "val": numbers[train : train + val], "test": numbers[train + val :]}
         shards = {}
-        for split, part in _parts(numbers):
+        for split, part in parts.items():
             name = shard_name(split, bucket, buckets)
             columns = _columns(part, split, texts)
             counts = dict(Counter(columns["status"]))
@@ -67,14 +67,6 @@ def _make_texts(rng: random.Random) -> list[str]:
     words = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(_WORDS)]
     frequencies = list(accumulate(1 / (rank + 3) for rank in range(_WORDS)))
     return [" ".join(rng.choices(words, cum_weights=frequencies, k=rng.randint(20, 100))) for _ in range(_TEXTS)]
-
-
-def _parts(numbers: list[int]) -> Iterator[tuple[str, list[int]]]:
-    begin = 0
-    for split, share in _SPLITS.items():
-        end = begin + len(numbers) * share // sum(_SPLITS.values())
-        yield split, numbers[begin:end] if split != "test" else numbers[begin:]
-        begin = end
 
 
 def _columns(numbers: list[int], split: str, texts: list[str]) -> dict[str, list[Any]]:

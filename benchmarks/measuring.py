@@ -21,7 +21,6 @@ from model.errors import ModelError
 
 JsonPath = Annotated[Path | None, typer.Option("--json", help="JSON file to write the results to.")]
 Sizes = Annotated[list[int], typer.Option("--rows", help="Number of rows or pairs (repeatable).")]
-_STATUS = Path("/proc/self/status")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -39,7 +38,8 @@ def peak_mib() -> float:
 
 def status_mib(name: str) -> float:
     """Return a field of /proc/self/status, such as RssAnon, in MiB."""
-    found = re.search(rf"^{name}:\s+(\d+) kB", _STATUS.read_text(encoding="ascii", errors="replace"), re.M)
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    found = re.search(rf"^{name}:\s+(\d+) kB", status, re.M)
     assert found is not None
     return int(found[1]) / 2**10
 

@@ -5,7 +5,7 @@ The published code does this too, and `model/method/mmae.py` avoids it. The naiv
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,6 @@ from model.method.entityclip import EntityCLIP
 from model.method.hard_negatives import HardNegatives, draw_hard_negatives, possible_negatives
 from model.method.losses import MATCH, NO_MATCH, contrastive_loss, matching_loss
 from model.settings.schema import MethodSettings
-
-_GROUPS = ("image", "shared", "text")
 
 
 class Block(nn.Module):
@@ -62,13 +60,9 @@ class NaiveEntityCLIP(nn.Module):
         super().__init__()
         self.clip, self.method = clip, method
         width = embed_width(clip)
-        counts = (method.image_experts, method.shared_experts, method.text_experts)
-        self.experts = nn.ModuleDict(
-            {
-                name: nn.ModuleList(Block(width) for _ in range(count))
-                for name, count in zip(_GROUPS, counts, strict=True)
-            }
-        )
+        counts = {"image": method.image_experts, "shared": method.shared_experts, "text": method.text_experts}
+        experts = {name: nn.ModuleList(Block(width) for _ in range(count)) for name, count in counts.items()}
+        self.experts: Any = nn.ModuleDict(experts)
         rows_v = method.image_experts + method.shared_experts
         rows_t = method.text_experts + method.shared_experts
         self.image_gate, self.text_gate = nn.Linear(width, rows_v), nn.Linear(width, rows_t)
@@ -107,10 +101,10 @@ class NaiveEntityCLIP(nn.Module):
     def read(self, triples: Triples) -> tuple[Tensor, Tensor]:
         """Return X_v (B, n_v + n_s, D) and X_t (B, n_t + n_s, D): one token per expert. Experts run on all tokens."""
         image, text, explanation = triples.image, triples.text, triples.explanation
-        on_image = [block(image, image) for block in self._group("image")]
-        on_image += [block(image, explanation) for block in self._group("shared")]
-        on_text = [block(text, text) for block in self._group("text")]
-        on_text += [block(text, explanation) for block in self._group("shared")]
+        on_image = [block(image, image) for block in self.experts["image"]]
+        on_image += [block(image, explanation) for block in self.experts["shared"]]
+        on_text = [block(text, text) for block in self.experts["text"]]
+        on_text += [block(text, explanation) for block in self.experts["shared"]]
         x_v = torch.stack([tokens[:, 0] for tokens in on_image], dim=1)
         x_t = torch.stack([at_position(tokens, triples.eot) for tokens in on_text], dim=1)
         return x_v, x_t
@@ -120,26 +114,20 @@ class NaiveEntityCLIP(nn.Module):
         x_v, x_t = self.read(triples)
         v_cls, t_eot = triples.image[:, 0], at_position(triples.text, triples.eot)
         gate = self.full_gate(torch.cat([v_cls, t_eot], dim=-1))
-        logits = self.head(_mix(gate, torch.cat([x_v, x_t], dim=1)))
-        assert isinstance(logits, Tensor)
+        logits: Tensor = self.head(_mix(gate, torch.cat([x_v, x_t], dim=1)))
         return logits
 
     def parameters_of(self, model: EntityCLIP) -> Iterator[tuple[str, Tensor, Tensor, int | None]]:
         """Yield (name, parameter, counterpart in `model`, index); index is None unless the counterpart is stacked."""
         others = dict(model.named_parameters())
-        for group in _GROUPS:
-            for place, block in enumerate(self._group(group)):
+        for group in self.experts:
+            for place, block in enumerate(self.experts[group]):
                 for name, parameter in block.named_parameters():
                     yield f"{group}.{place}.{name}", parameter, others[f"experts.{group}.{stacked_name(name)}"], place
         gates = {"image_gate": "image_gate.score", "text_gate": "text_gate.score"}
         for ours, theirs in {**gates, "full_gate": "matching.gate.score", "head": "matching.head"}.items():
             for name, parameter in self.get_submodule(ours).named_parameters():
                 yield f"{ours}.{name}", parameter, others[f"{theirs}.{name}"], None
-
-    def _group(self, name: str) -> nn.ModuleList:
-        group = self.experts[name]
-        assert isinstance(group, nn.ModuleList)
-        return group
 
 
 def stacked_name(name: str) -> str:

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 from unittest import mock
@@ -38,9 +38,7 @@ def run_children(manifest: Path, children: int) -> dict[str, float]:
     calls: Counter[str] = Counter()
     from flows.generate import generate_explanations
 
-    with ExitStack() as stack:
-        stack.enter_context(_server_and_worker(manifest))
-        stack.enter_context(_counted(calls))
+    with _server_and_worker(manifest), _counted(calls):
         began = time.monotonic()
         generate_explanations(manifest, ranges=children)
         return {"seconds": time.monotonic() - began, "api_calls": calls.total()}

@@ -78,9 +78,8 @@ def draw(probes: dict[int, dict[str, Any]], path: Path) -> None:
     ):
         for name in probes[steps[0]][part]:
             values = [probes[step][part][name] for step in steps]
-            axes.plot(
-                steps, values, marker="o", markersize=3, label=name.removeprefix("itm_accuracy").strip("_") or "all"
-            )
+            curve = name.removeprefix("itm_accuracy").strip("_") or "all"
+            axes.plot(steps, values, marker="o", markersize=3, label=curve)
         axes.set(xlabel="step", ylabel=label)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False, fontsize="small")

@@ -88,7 +88,6 @@ class Steps:
         self.modules = nn.ModuleDict({"clip": self.clip})
         length = min(work.context_length or self.clip.context_length, self.clip.context_length)
         self.padded = padded = self._make_batch(length)
-        self.losses: dict[Variant, Callable[[], Tensor]] = {}
         makers = {
             Variant.PLAIN: lambda: self._baseline(padded, explanations=False),
             Variant.EXPLANATION: lambda: self._baseline(padded, explanations=True),
@@ -96,8 +95,7 @@ class Steps:
             Variant.TRIMMED: lambda: self._full(_trimmed(padded, work)),
             Variant.NAIVE: lambda: self._naive(padded),
         }
-        for variant in variants:
-            self.losses[variant] = self._in_precision(makers[variant]())
+        self.losses = {variant: self._in_precision(makers[variant]()) for variant in variants}
 
     def optimizer(self) -> torch.optim.Optimizer:
         """Return an AdamW optimiser for all modules; parameters without gradients add no cost."""

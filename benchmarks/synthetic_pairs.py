@@ -9,7 +9,6 @@ from PIL import Image
 
 from flows.demo import PROJECT
 
-LLAMA = PROJECT / "data_manifests" / "heraldry" / "llama"
 _PICTURES = 64
 _WORDS = (
     "president mayor champion singer crowd police bridge harbour cathedral stadium protest speaks arrives leaves "
@@ -46,7 +45,7 @@ def write_dataset(
         "name": "synthetic",
         "dataset": dataset,
         "generation": {
-            "model": str(LLAMA),
+            "model": str(PROJECT / "data_manifests" / "heraldry" / "llama"),
             "prompt": "news-v1",
             "max_model_len": 1024,
             "sampling": {"temperature": 0.0, "max_tokens": 160},

@@ -12,7 +12,6 @@ from typing import Annotated, Any, NamedTuple
 
 import torch
 import typer
-from torch import Tensor
 from tqdm import trange
 
 from benchmarks.measuring import JsonPath, in_process, median_and_range, run_main, show_table, write_results
@@ -50,8 +49,7 @@ def run_rounds(work: Workload, names: list[Name], rounds: int, warmup: int) -> d
         for name, loss in losses.items():
             optimizer.zero_grad(set_to_none=True)
             began = work.now()
-            value: Tensor = loss()
-            value.backward()
+            loss().backward()
             between = work.now()
             optimizer.step()
             if number >= warmup:

@@ -7,8 +7,7 @@ from typing import Any
 
 
 def _load_data(self: Any) -> None:
-    lines = Path(self.dataset_path).read_text(encoding="utf-8").splitlines()
-    self.data = [json.loads(line) for line in lines]
+    self.data = [json.loads(line) for line in Path(self.dataset_path).read_text(encoding="utf-8").splitlines()]
 
 
 def main() -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 LAYERS: dict[str, list[list[str]]] = {
     "flows": [
         ["cli"],
-        ["demo", "run_all", "reproduce"],
+        ["demo", "run_all", "reproduce", "doctor"],
         ["generate", "generate_range", "train", "evaluate"],
-        ["orchestration", "stages", "browser", "report", "paper_benchmarks"],
-        ["display", "project_paths", "arms"],
+        ["orchestration", "stages", "browser", "report", "paper_benchmarks", "init_files"],
+        ["display", "project_paths", "arms", "init_models"],
     ],
     "pipeline": [
-        ["checking", "import_released"],
+        ["checking", "guessing", "import_released"],
         ["generation"],
         ["engines", "plan"],
         ["job", "readers", "inspect", "packing"],
@@ -41,7 +41,6 @@ LAYERS: dict[str, list[list[str]]] = {
 # In order: the units that turn a caption into a row of a shard, and those that turn rows into steps and metrics.
 CAPTION = ["manifest", "readers", "plan", "engines", "judge", "generation", "shards"]
 BATCH = ["data", "training", "method", "clip", "checkpoints", "evaluation", "report"]
-_PICTURE = Path(__file__).with_name("architecture.svg")
 _WIDTH, _ROW, _PAD, _LETTER = 1120, 34, 14, 8.43
 _COLOURS = {"flows": "#7a5195", "pipeline": "#2f6f9f", "model": "#b3562c", "contract": "#4d7c3a"}
 _STYLE = (
@@ -57,17 +56,16 @@ def picture() -> str:
     middle = max(_height("pipeline"), _height("model"))
     below = top + middle + _PAD
     height = below + 70 + _PAD
+    shared = "shared by both halves: schema, receipts, statuses, images, names, files"
     parts = [
         *_package("flows", _PAD, _PAD, _WIDTH - 2 * _PAD, _height("flows"), "thin flows, the command, the browser", []),
-        *_package("pipeline", _PAD, top, half, middle, "captions to explanation shards: a caption's way", CAPTION),
-        *_package("model", 2 * _PAD + half, top, half, middle, "shards to a trained CLIP: a batch's way", BATCH),
+        *_package("pipeline", _PAD, top, half, middle, "captions to explanation shards: path of a caption", CAPTION),
+        *_package("model", 2 * _PAD + half, top, half, middle, "shards to a trained CLIP: path of a batch", BATCH),
         *_box("entityclip.contract", "contract", _PAD, below, _WIDTH - 2 * _PAD, 70),
-        _text(
-            _PAD + 12, below + 50, "shared by both halves: schema, receipts, statuses, images, names, files", "small"
-        ),
+        _text(_PAD + 12, below + 50, shared, "small"),
     ]
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" role="img">'
-    title = "<title>Layers: a unit imports units of lower layers only</title>"
+    title = "<title>Layers: each unit imports only from lower layers</title>"
     ground = f'<rect width="{_WIDTH}" height="{height:.0f}" fill="#fff"/>'
     return "\n".join([head, title, f"<style>{_STYLE}</style>", ground, *parts, "</svg>\n"])
 
@@ -109,4 +107,4 @@ def _text(x: float, y: float, text: str, kind: str = "") -> str:
 
 
 if __name__ == "__main__":
-    _PICTURE.write_text(picture(), encoding="utf-8")
+    Path(__file__).with_name("architecture.svg").write_text(picture(), encoding="utf-8")

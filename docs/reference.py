@@ -74,10 +74,8 @@ def section(title: str, model: type[BaseModel]) -> Iterator[str]:
     yield "| field | type | default | meaning |\n|---|---|---|---|"
     for name, field in model.model_fields.items():
         is_kind = get_origin(field.annotation) is Literal
-        described = field.description or (
-            "the kind described in this section" if is_kind else "see its own section below"
-        )
-        yield f"| `{name}` | {_cell(_type(field))} | {_cell(_default(field))} | {_cell(described)} |"
+        usual = "the kind described in this section" if is_kind else "see its own section below"
+        yield f"| `{name}` | {_cell(_type(field))} | {_cell(_default(field))} | {_cell(field.description or usual)} |"
     yield ""
 
 

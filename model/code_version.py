@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 _ROOT = Path(__file__).resolve().parents[1]
-_SECONDS = 20
 
 
 def code_version() -> dict[str, Any]:
@@ -48,7 +47,7 @@ def _git(root: Path, *arguments: str) -> str | None:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=_SECONDS,
+            timeout=20,
             check=True,
         )
     except (OSError, subprocess.SubprocessError):

@@ -29,7 +29,7 @@ def own_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
         try:
             yield
         finally:
-            _restore_plain(plain)
+            restore_plain_random_state(plain)
 
 
 def forked(device: torch.device) -> AbstractContextManager[None]:
@@ -52,12 +52,6 @@ def plain_random_state() -> dict[str, Any]:
     return {"python": [version, list(internal), gauss], "numpy": [kind, np.asarray(keys).tolist(), *rest]}
 
 
-def restore_random_state(tensors: dict[str, Tensor], plain: dict[str, Any], device: torch.device) -> None:
-    """Restore the states from `random_tensors` and `plain_random_state`."""
-    restore_random_tensors(tensors, device)
-    _restore_plain(plain)
-
-
 def restore_random_tensors(tensors: dict[str, Tensor], device: torch.device) -> None:
     """Restore the states from `random_tensors`; a GPU state is ignored unless `device` is a GPU."""
     torch.set_rng_state(tensors[_CPU])
@@ -65,7 +59,8 @@ def restore_random_tensors(tensors: dict[str, Tensor], device: torch.device) -> 
         torch.cuda.set_rng_state(tensors[_CUDA], device)
 
 
-def _restore_plain(plain: dict[str, Any]) -> None:
+def restore_plain_random_state(plain: dict[str, Any]) -> None:
+    """Restore the states from `plain_random_state`."""
     version, internal, gauss = plain["python"]
     random.setstate((version, tuple(internal), gauss))
     kind, keys, position, has_gauss, cached = plain["numpy"]

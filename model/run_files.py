@@ -42,12 +42,12 @@ def read_checkpoint_card(run: Path) -> dict[str, Any]:
 
 
 def holds_model(folder: Path) -> bool:
-    """Return whether a folder is, judging by its file names, a run, a checkpoint or an open_clip model."""
+    """Return whether a folder has the files of a run, a checkpoint or an open_clip model. Reads none of them."""
     return any((folder / name).is_file() for name in (CARD, f"{CHECKPOINT}/{CARD}", CONFIG))
 
 
 def check_model(folder: Path) -> None:
-    """Raise ModelError unless a folder is, judging by its file names, a run, a checkpoint or an open_clip model."""
+    """Raise ModelError unless a folder has the files of a run, a checkpoint or an open_clip model."""
     if not holds_model(folder):
         raise ModelError(f"no model at {folder}; give the folder of a run or of an export")
 

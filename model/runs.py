@@ -124,8 +124,7 @@ def overview(run: Path) -> RunOverview:
         return content
 
     card, record, settings, evaluation = read(f"{CHECKPOINT}/{CARD}"), read(RECORD), read(SETTINGS), read(METRICS)
-    steps = last_steps(run / METRICS_LOG)
-    last_step = steps[-1] if steps else {}
+    last_step = (last_steps(run / METRICS_LOG) or [{}])[-1]
     state = "finished" if record else "unfinished" if last_step or settings else IMPORTED
     if evaluation:
         weights = card.get("sha256")

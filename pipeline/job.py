@@ -46,7 +46,7 @@ class Job:
 
     @property
     def plan_folder(self) -> Path:
-        """The folder to which this run's plan is written."""
+        """The folder of this run's plan."""
         return self.work / f"_plan{self._part}"
 
     @property

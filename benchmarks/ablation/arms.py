@@ -6,7 +6,6 @@ from typing import Literal
 from flows.arms import only
 
 Explanations = Literal["generated", "others", "oracle"]
-Budget = Literal["steps", "compute"]
 
 
 @dataclass(frozen=True)
@@ -16,9 +15,9 @@ class Arm:
     Attributes:
         method: overrides of training settings.
         explanations: "generated" uses the text that the demo's LLM wrote for the pair's caption. "oracle" uses the
-            encyclopedia's text, which has no LLM errors. "others" is a control: it uses the LLM's text for a different
-            pair, so that no gain can come from the text's content.
-        like: name of the arm whose learning rate this arm uses; None if this arm's own learning rate is tuned.
+            encyclopedia's text, which has no LLM errors. "others" is a control that uses the LLM's text for a
+            different pair, so no gain can come from the content of the text.
+        like: name of the arm that shares its learning rate with this arm; if None, this arm has its own tuning runs.
     """
 
     name: str
@@ -43,4 +42,3 @@ CONTROLS = tuple(
     Arm(f"{arm.name}, others' explanations", arm.method, "others", like=arm.name) for arm in TUNED if arm is not PLAIN
 )
 ORACLES = (Arm(f"{ANCHORS.name}, oracle's explanations", ANCHORS.method, "oracle", like=ANCHORS.name),)
-OTHER_CHECKPOINT = (PLAIN, ENTITYCLIP, BOTH, ANCHORS)  # arms that are also trained from a second initial CLIP

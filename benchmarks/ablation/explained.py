@@ -19,7 +19,6 @@ from model.evaluation.compare import hits, load_embeddings
 from model.evaluation.retrieval import ranks
 from model.training.anchors import embed_explanations
 
-_BATCH = 256
 CAPTION, EXPLANATION = "asked by caption", "asked by explanation"
 
 
@@ -41,4 +40,4 @@ def _explanations(run: Run, ids: Sequence[str]) -> Tensor:
     rows = read_split(run.world.explanations("generated"), "test", statuses=None)
     triples = TripleDataset(rows, towers, explanations=True)
     places = {row_id: place for place, row_id in enumerate(triples.ids)}
-    return embed_explanations(towers.clip, triples, _BATCH)[[places[row_id] for row_id in ids]]
+    return embed_explanations(towers.clip, triples, 256)[[places[row_id] for row_id in ids]]

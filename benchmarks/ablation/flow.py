@@ -44,11 +44,10 @@ def ablate(
     with ProgressArtifact("models and worlds"):
         worlds = list(dict.fromkeys(plan.worlds + plan.tuning_worlds))
         build_models(worlds, plan.checkpoints, workers)
-        oracle = any(row.arm.explanations == "oracle" for row in plan.rows)
         for world in worlds:
             world.write_manifest()
             generate_explanations(world.manifest)
-            if oracle:
+            if any(row.arm.explanations == "oracle" for row in plan.rows):
                 world.import_oracle()
         plan = plan.counted()
         complete_runs(plan.tuning(), workers, "learning rates")

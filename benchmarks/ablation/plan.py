@@ -3,30 +3,20 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from statistics import fmean
-from typing import get_args
+from typing import Literal, get_args
 
-from benchmarks.ablation.arms import (
-    ANCHORS,
-    BOTH,
-    BRIDGE,
-    CONTROLS,
-    ENTITYCLIP,
-    ORACLES,
-    OTHER_CHECKPOINT,
-    PLAIN,
-    TUNED,
-    Arm,
-    Budget,
-)
+from benchmarks.ablation.arms import ANCHORS, BOTH, BRIDGE, CONTROLS, ENTITYCLIP, ORACLES, PLAIN, TUNED, Arm
 from benchmarks.ablation.runs import Run
 from benchmarks.ablation.worlds import SHIPPED, World
 from model.run_files import RECORD
 from model.training.flops import step_flops
 from pipeline.worlds.heraldry.houses import MAIN, RARE
 from pipeline.worlds.heraldry.pools import SEVERAL, TWINS, UNSEEN
+
+Budget = Literal["steps", "compute"]
 
 
 @dataclass(frozen=True)
@@ -35,9 +25,9 @@ class Size:
 
     Attributes:
         name: stem of the names of the result files.
-        editions: editions of the worlds whose results are reported.
+        editions: editions of the worlds that results are reported for.
         seeds: training seeds, the same for all arms.
-        tuning_editions: editions of the worlds on which learning rates are selected.
+        tuning_editions: editions of the worlds that are used to select learning rates.
         tuning_seeds: training seeds for selecting learning rates; if empty, the first of `lrs` is used without tuning.
         lrs: learning rates to select from.
         steps: number of training steps of every arm at equal steps, and of the arm `costliest` at equal compute.
@@ -124,7 +114,7 @@ class Plan:
 
     @property
     def tuning_worlds(self) -> list[World]:
-        """The worlds on which learning rates are selected."""
+        """The worlds that are used to select learning rates."""
         return [self._world(edition) for edition in self.size.tuning_editions if self.size.tuning_seeds]
 
     @property
@@ -138,7 +128,8 @@ class Plan:
         rows = [Row(0, "steps", arm) for arm in self.size.arms]
         rows += [Row(0, "compute", arm) for arm in self.size.compute_arms]
         if (other := self.size.other_checkpoint) is not None:
-            rows += [Row(other, budget, arm) for budget in get_args(Budget) for arm in OTHER_CHECKPOINT]
+            arms = (PLAIN, ENTITYCLIP, BOTH, ANCHORS)  # these are also trained from the second initial CLIP
+            rows += [Row(other, budget, arm) for budget in get_args(Budget) for arm in arms]
         return rows
 
     def counted(self) -> "Plan":
@@ -159,14 +150,11 @@ class Plan:
         return [run for row in rows.values() for lr in self.size.lrs for run in self._tries(row, lr)]
 
     def final(self, row: Row, lr: float) -> dict[tuple[int, int], Run]:
-        return {
-            (world.edition, seed): self._run("final", row, world, lr, seed)
-            for world in self.worlds
-            for seed in self.size.seeds
-        }
+        keys = product(self.worlds, self.size.seeds)
+        return {(world.edition, seed): self._run("final", row, world, lr, seed) for world, seed in keys}
 
     def best_lr(self, arm: Arm) -> float:
-        """Return the learning rate whose tuning runs have the best mean validation recall; all budgets use it."""
+        """Return the learning rate with the best mean validation recall in the tuning runs; all budgets use it."""
         if not self.size.tuning_seeds:
             return self.size.lrs[0]
         row = next(row for row in self.rows if row.arm.name == (arm.like or arm.name))
@@ -179,9 +167,8 @@ class Plan:
 
     def _tries(self, row: Row, lr: float) -> list[Run]:
         """Return the tuning runs for one learning rate, with the row's checkpoint and number of steps."""
-        return [
-            self._run("tune", row, world, lr, seed) for world in self.tuning_worlds for seed in self.size.tuning_seeds
-        ]
+        keys = product(self.tuning_worlds, self.size.tuning_seeds)
+        return [self._run("tune", row, world, lr, seed) for world, seed in keys]
 
     def _world(self, edition: int) -> World:
         name = "-".join(str(part) for part in (edition, *chain.from_iterable(self.size.world)))

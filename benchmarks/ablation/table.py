@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -15,7 +16,6 @@ from benchmarks.ablation.runs import Run
 from entityclip.contract.atomic_files import written_whole
 from model.evaluation.compare import Comparison, paired_difference
 
-_PANELS_ACROSS = 3
 Found = Mapping[tuple[int, int], Mapping[str, Tensor]]  # [world, seed][pool]: each query's contribution to mean recall
 _COLUMNS = ("checkpoint", "budget", "arm", "lr", "steps", "GFLOP a step", "runs")
 
@@ -77,10 +77,9 @@ def markdown(results: Sequence[RowResult]) -> str:
     """Format the results as one table per checkpoint and budget."""
     lines: list[str] = []
     for checkpoint, budget in dict.fromkeys((result.row.checkpoint, result.row.budget) for result in results):
-        title = f"checkpoint {checkpoint}, equal {budget}"
         names = [f"{pool}{what}" for pool in results[0].pools for what in ("", ", gain over plain CLIP (95 %)")]
-        lines += ["", f"**{title}**", "", f"| arm | lr | steps | GFLOP a step | {' | '.join(names)} |"]
-        lines.append("|---|" + "---:|" * (3 + len(names)))
+        lines += ["", f"**checkpoint {checkpoint}, equal {budget}**", ""]
+        lines += [f"| arm | lr | steps | GFLOP a step | {' | '.join(names)} |", "|---|" + "---:|" * (3 + len(names))]
         for result in results:
             if (result.row.checkpoint, result.row.budget) == (checkpoint, budget):
                 cells = [text for pool in result.pools for text in _cells(result.pools[pool])]
@@ -98,12 +97,9 @@ def as_csv(results: Sequence[RowResult]) -> str:
     writer.writerow([*_COLUMNS, *(f"{pool}_{name}" for pool in results[0].pools for name in of_pool)])
     for result in results:
         row = result.row
-        cells: list[object] = [row.checkpoint, row.budget, row.arm.name, result.lr, result.steps, result.gflops]
-        cells.append(result.runs)
-        for found in result.pools.values():
-            gain = found.gain
-            cells += [found.mean, found.sd, *((None,) * 3 if gain is None else (gain.difference, gain.low, gain.high))]
-        writer.writerow(["" if cell is None else cell for cell in cells])
+        about = [row.checkpoint, row.budget, row.arm.name, result.lr, result.steps, result.gflops, result.runs]
+        measured = [(found.mean, found.sd, *(found.gain or (None,) * 3)) for found in result.pools.values()]
+        writer.writerow([*about, *chain.from_iterable(measured)])
     return text.getvalue()
 
 
@@ -111,7 +107,7 @@ def write_plot(results: Sequence[RowResult], path: Path) -> None:
     """Plot the gains over plain CLIP with their intervals to a PNG file, with one panel per pool."""
     pools = list(results[0].pools)
     shown = [result for result in results if result.pools[pools[0]].gain is not None]
-    across = min(len(pools), _PANELS_ACROSS)
+    across = min(len(pools), 3)
     down = -(-len(pools) // across)
     figure = Figure(figsize=(3 + 4 * across, down * (1.6 + 0.32 * len(shown))), layout="constrained")
     axes = figure.subplots(down, across, sharey=True, squeeze=False).flatten()
@@ -121,8 +117,7 @@ def write_plot(results: Sequence[RowResult], path: Path) -> None:
         for place, result in enumerate(shown):
             gain = result.pools[pool].gain
             assert gain is not None
-            control = result.row.arm.explanations == "others"
-            colour = "#8a8a8a" if control else "#1f5fa8"
+            colour = "#8a8a8a" if result.row.arm.explanations == "others" else "#1f5fa8"
             one.plot([gain.low, gain.high], [place, place], color=colour, linewidth=2)
             one.plot([gain.difference], [place], "o", color=colour)
         one.axvline(0, color="black", linewidth=0.8)
@@ -138,11 +133,8 @@ def write_plot(results: Sequence[RowResult], path: Path) -> None:
 
 def _cells(found: PoolResult) -> list[str]:
     spread = "" if found.sd is None else f" ± {found.sd:.1f}"
-    gain = found.gain
-    return [
-        f"{found.mean:.1f}{spread}",
-        "" if gain is None else f"{gain.difference:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})",
-    ]
+    gain = "" if found.gain is None else "{:+.1f} ({:+.1f} to {:+.1f})".format(*found.gain)
+    return [f"{found.mean:.1f}{spread}", gain]
 
 
 def spread(means: Mapping[tuple[int, int], float]) -> float | None:

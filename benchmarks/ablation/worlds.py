@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import yaml
 from tqdm import tqdm
@@ -24,8 +23,6 @@ from pipeline.worlds.heraldry.settings import WorldSettings
 from pipeline.worlds.heraldry.shots import Shot, house_shots
 
 SHIPPED = PROJECT / "data_manifests" / "heraldry"
-MANIFEST = PROJECT / "data_manifests" / "heraldry.yaml"
-HARDER_BUILD = ["--steps", "900"]  # needed for explaining captions with several houses
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # concurrent processes have one core each
 
 
@@ -60,7 +57,7 @@ class World:
         options = ["--seed", str(self.edition), "--edition", str(self.edition)]
         if self._is_harder:
             options += ["--twins", str(self.settings.twin_houses), "--entities-max", str(self.settings.entities_max)]
-            options += HARDER_BUILD
+            options += ["--steps", "900"]  # the model needs more steps to explain captions with several houses
         return options
 
     @property
@@ -77,7 +74,7 @@ class World:
         return self.folder / ("oracle" if kind == "oracle" else "explanations")
 
     def write_manifest(self) -> None:
-        manifest = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
+        manifest = yaml.safe_load(SHIPPED.with_suffix(".yaml").read_text(encoding="utf-8"))
         manifest["name"] = f"heraldry-{self.edition}"
         manifest["dataset"] |= {"root": str(self.folder / "data"), "world": self.settings.model_dump()}
         manifest["generation"]["model"] = str(self.llm)
@@ -109,8 +106,8 @@ def build_models(worlds: list[World], checkpoints: dict[int, Path], workers: int
     wanted += [("clip", folder, ["--seed", str(seed)]) for seed, folder in checkpoints.items()]
     missing = [job for job in wanted if not (job[1] / "BUILD.json").is_file()]  # BUILD.json is written last
     with ThreadPoolExecutor(workers) as pool:
-        how: dict[str, Any] = {"desc": "models", "total": len(missing), "unit": "model", "disable": None}
-        list(tqdm(pool.map(lambda job: _build(*job), missing), **how))
+        built = pool.map(lambda job: _build(*job), missing)
+        list(tqdm(built, desc="models", total=len(missing), unit="model", disable=None))
 
 
 def _build(kind: str, folder: Path, options: list[str]) -> None:
@@ -118,6 +115,4 @@ def _build(kind: str, folder: Path, options: list[str]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", f"benchmarks.demo_models.{kind}", str(folder), *options]
     with (folder.parent / f"{folder.name}.log").open("wb") as log:
-        subprocess.run(
-            command, check=True, stdout=log, stderr=subprocess.STDOUT, cwd=PROJECT, env=os.environ | ONE_THREAD
-        )
+        subprocess.run(command, check=True, stdout=log, stderr=log, cwd=PROJECT, env=os.environ | ONE_THREAD)

@@ -20,12 +20,11 @@ def write_build_note(
         settings: the command's options by name.
         measure: function that returns the model's metrics.
     """
-    cpu_seconds = time.process_time()
     options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
     note = {
         "command": f"python -m {module} OUT {options}",
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
-        "cpu_seconds": round(cpu_seconds, 1),
+        "cpu_seconds": round(time.process_time(), 1),
         "measured": measure(),
     }
     text = json.dumps(note, indent=2)

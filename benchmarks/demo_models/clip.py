@@ -53,9 +53,6 @@ def build_clip(folder: Path, *, seed: int, steps: int, batch_size: int, pairs: i
     Args:
         folder: created if missing; existing files are overwritten.
         seed: seed for the data, the initial weights and the order of the pairs.
-        steps: number of optimiser steps.
-        batch_size: number of pairs per step.
-        pairs: number of training pairs.
         learning_rate: peak learning rate.
     """
     torch.manual_seed(seed)

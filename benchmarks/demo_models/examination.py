@@ -52,12 +52,8 @@ def examine(
         name several houses, `by_entities` has the same metrics by number of houses in the caption.
     """
     settings = world.model_copy(update={"val_per_house": per_house, "test_per_house": 0})
-    asked = [
-        shot
-        for house in (noble_houses(world.edition, world.twin_houses) if houses is None else houses)
-        for shot in house_shots(settings, house)
-        if shot.pair.split == "val"
-    ]
+    houses = noble_houses(world.edition, world.twin_houses) if houses is None else houses
+    asked = [shot for house in houses for shot in house_shots(settings, house) if shot.pair.split == "val"]
     texts = answers(folder, [shot.pair for shot in asked])
     marks = [accuracies(text, shot.houses) for text, shot in zip(texts, asked, strict=True)]
     if world.entities_max == 1:

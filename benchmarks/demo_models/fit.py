@@ -7,8 +7,6 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import trange
 
-_WARM_UP_SHARE = 0.1
-
 
 def fit(
     model: torch.nn.Module,
@@ -23,7 +21,7 @@ def fit(
         next_loss: function that draws a batch and returns its loss.
         title: title of the progress bar.
     """
-    warm_up = max(1, round(steps * _WARM_UP_SHARE))
+    warm_up = max(1, round(0.1 * steps))
 
     def factor(step: int) -> float:
         if step < warm_up:

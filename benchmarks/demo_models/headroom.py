@@ -37,19 +37,14 @@ def headroom(folder: Path, settings: WorldSettings | None = None) -> dict[str, d
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder.resolve()}")
     model.eval()
     settings = settings or WorldSettings()
-    found = [
-        shot
-        for house in world_houses(settings)
-        if house.pool == MAIN
-        for shot in house_shots(settings, house)
-        if shot.pair.split == "test"
-    ]
-    pictures = torch.stack([preprocess(Image.fromarray(take(settings, shot))) for shot in found])
+    houses = [house for house in world_houses(settings) if house.pool == MAIN]
+    shots = [shot for house in houses for shot in house_shots(settings, house) if shot.pair.split == "test"]
+    pictures = torch.stack([preprocess(Image.fromarray(take(settings, shot))) for shot in shots])
     images = F.normalize(model.encode_image(pictures), dim=-1)
-    owners = torch.tensor([shot.house.index for shot in found])
-    result: dict[str, dict[str, float]] = {"pictures": {"count": len(found)}}
+    owners = torch.tensor([shot.house.index for shot in shots])
+    result: dict[str, dict[str, float]] = {"pictures": {"count": len(shots)}}
     for name, query in QUERIES.items():
-        texts = tokenizer([query(shot) for shot in found])
+        texts = tokenizer([query(shot) for shot in shots])
         scores = F.normalize(model.encode_text(texts), dim=-1) @ images.T
         # pictures with equal scores are ranked before the right one
         rank = (scores >= scores.diagonal()[:, None]).sum(1) - 1

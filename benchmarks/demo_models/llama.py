@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
+from torch.nn.utils.rnn import pad_sequence
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from benchmarks.demo_models.build_note import write_build_note
@@ -45,9 +46,7 @@ def build_llama(
     Args:
         folder: created if missing; existing files are overwritten.
         seed: seed for the captions, the initial weights and the order of the examples.
-        steps: number of optimiser steps.
         batch_size: number of conversations and articles per step.
-        captions_per_house: number of different captions per house.
         learning_rate: peak learning rate.
         houses: houses to learn. Default: all houses.
         entities_max: maximum number of houses in a caption.
@@ -72,9 +71,7 @@ def build_llama(
         return loss
 
     fit(model, optimizer, steps, next_token_loss, "Llama")
-    model.generation_config = GenerationConfig(
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
-    )
+    model.generation_config = GenerationConfig(**_special_ids(tokenizer))
     model.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -110,13 +107,10 @@ def articles(tokenizer: PreTrainedTokenizerFast, houses: tuple[House, ...], enti
 
 def _batch(rows: list[Example], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return token ids and labels, each of shape (B, L), padded to the longest row."""
-    longest = max(len(tokens) for tokens, _ in rows)
-    ids = torch.full((len(rows), longest), pad)
-    labels = torch.full((len(rows), longest), _IGNORED)
-    for row, (tokens, given) in enumerate(rows):
-        ids[row, : len(tokens)] = torch.tensor(tokens)
-        labels[row, given : len(tokens)] = torch.tensor(tokens[given:])
-    return ids, labels
+    ids = [torch.tensor(tokens) for tokens, _ in rows]
+    labels = [torch.tensor([_IGNORED] * given + tokens[given:]) for tokens, given in rows]
+    padded = pad_sequence(ids, batch_first=True, padding_value=pad)
+    return padded, pad_sequence(labels, batch_first=True, padding_value=_IGNORED)
 
 
 def prompt_words(prompt: PromptTemplate) -> list[str]:
@@ -134,10 +128,12 @@ def _config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
         num_key_value_heads=4,
         max_position_embeddings=CONTEXT_LENGTH,
         tie_word_embeddings=True,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        **_special_ids(tokenizer),
     )
+
+
+def _special_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+    return {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
 
 
 def main(

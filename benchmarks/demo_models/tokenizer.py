@@ -10,9 +10,8 @@ from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
 PAD, UNKNOWN, BEGIN, END = "<pad>", "<unk>", "<begin>", "<end>"
-ROLES = ("system", "user", "assistant")
 
-# Every turn starts with its role's token. Only the assistant's turn has an end token, at which generation stops.
+# Every turn starts with its role's token. Only the assistant's turn has an end token, where generation stops.
 CHAT_TEMPLATE = (
     "{{ bos_token }}"
     "{% for message in messages %}"
@@ -39,7 +38,7 @@ def clip_tokenizer(words: Iterable[str], context_length: int) -> PreTrainedToken
 
 def chat_tokenizer(words: Iterable[str], context_length: int) -> PreTrainedTokenizerFast:
     """Return a tokenizer for a chat model, with one token per role and a chat template."""
-    roles = [f"<{role}>" for role in ROLES]
+    roles = ["<system>", "<user>", "<assistant>"]
     tokenizer = _wrap(_word_level([PAD, UNKNOWN, BEGIN, END, *roles, *words]), context_length, roles)
     tokenizer.chat_template = CHAT_TEMPLATE
     return tokenizer

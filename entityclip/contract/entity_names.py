@@ -7,14 +7,15 @@ within a run; punctuation, days and months end it, but `May` after a first name 
 least one word of a run must be distinctive: not a title, photo credit, English stop word or single letter. A single
 capitalised word at the start of a sentence is not a name unless it is all capitals (NATO).
 
-If case carries no information (all lower or upper case, scripts without case), a name is a run of words in the caption,
-none of them a stop word, that all occur in the explanation, because the prompt asks the LLM to mention the named
-entities. The judge ignores such names: by definition, the explanation mentions them.
+If case carries no information (all lower or upper case, scripts without case), a name is a run of words in the caption
+that all occur in the explanation and are not stop words, because the prompt asks the LLM to mention the named entities.
+The judge does not look for such names: by definition, the explanation mentions them.
 """
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 
 from entityclip.contract.words import word_set, words, words_of_chunk
 
@@ -55,8 +56,8 @@ def names_in(caption: str, explanation: str | None = None) -> set[Name]:
     """Return the names in a caption, each as its set of distinctive words.
 
     Args:
-        explanation: the caption's explanation. It is needed only for a caption whose case carries no information;
-            None means that such a caption has no names.
+        explanation: the caption's explanation, used only if the caption's case carries no information; without it,
+            such a caption has no names.
     """
     if caption.upper() != caption != caption.lower():
         runs = _capitalised_runs(caption)
@@ -66,13 +67,8 @@ def names_in(caption: str, explanation: str | None = None) -> set[Name]:
 
 
 def _repeated_runs(caption: str, explanation: str) -> list[list[str]]:
-    repeated = set(words(explanation))
-    runs: list[list[str]] = [[]]
-    for word in words(caption):
-        if word in repeated and word not in _BETWEEN_NAMES:
-            runs[-1].append(word)
-        elif runs[-1]:
-            runs.append([])
+    repeated = set(words(explanation)) - _BETWEEN_NAMES
+    runs = [list(run) for is_repeated, run in groupby(words(caption), repeated.__contains__) if is_repeated]
     return [[word for word in run if _is_distinctive(word) and word not in _DAYS_AND_MONTHS] for run in runs]
 
 
@@ -125,9 +121,7 @@ class _Chunk:
 
 @lru_cache(maxsize=1 << 15)
 def _classify(piece: str) -> _Chunk:
-    match = _EDGES.match(piece)
-    assert match is not None
-    before, core, after = match.groups()
+    before, core, after = _EDGES.findall(piece)[0]
     core = _PREFIX.sub("", core)
     parts = words_of_chunk(core)
     is_day = len(parts) == 1 and parts[0] in _DAYS_AND_MONTHS

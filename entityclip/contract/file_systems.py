@@ -19,8 +19,7 @@ def open_file_system(url: str) -> tuple[pa_fs.FileSystem, str]:
     if has_credentials(url):
         raise ContractError("the URL contains credentials; remove them and set them in the environment instead")
     try:
-        found: tuple[pa_fs.FileSystem, str] = pa_fs.FileSystem.from_uri(url)
-        return found
+        return pa_fs.FileSystem.from_uri(url)
     except (ValueError, OSError) as unknown:  # ArrowInvalid is a ValueError
         try:
             import fsspec

@@ -4,7 +4,7 @@ import os
 
 
 def why_unavailable(repo: str, files: tuple[str, ...], revision: str | None = None) -> str | None:
-    """Return None if one of the files is cached or the hub can be reached; otherwise return the reason and remedies.
+    """Return None if any of the files is cached or the hub can be reached; otherwise return the reason and the remedy.
 
     Without this check, huggingface_hub would retry for almost a minute and print every attempt.
     """
@@ -24,6 +24,6 @@ def why_unavailable(repo: str, files: tuple[str, ...], revision: str | None = No
             why = f"{constants.ENDPOINT} cannot be reached: {error}"
     version = f" --revision {revision}" if revision else ""
     return (
-        f"{repo} is not in the cache of Hugging Face models at {home}, and {why}. Download it where there is a network "
-        f"(hf download {repo}{version}) and set HF_HOME to the folder that then holds it, or name a local folder"
+        f"{repo} is not in the cache of Hugging Face models at {home}, and {why}. Download it on a machine with a "
+        f"network (hf download {repo}{version}) and set HF_HOME to the cache that contains it, or name a local folder"
     )

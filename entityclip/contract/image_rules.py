@@ -9,7 +9,7 @@ of an animation is used. Pixels are converted to 8-bit RGB:
 - floats are scaled from 0..1 or, if a value exceeds 1, from 0..255 (with a margin for overshoot from resampling);
   other ranges are rejected;
 - 32-bit and signed integers are rejected: no format defines their white level;
-- grey TIFFs with 16 or more bits in which zero means white are inverted, because Pillow does not invert them.
+- grey TIFFs that have 16 or more bits and use zero for white are inverted, because Pillow does not invert them.
 """
 
 import io
@@ -30,11 +30,10 @@ from PIL import Image
 # Excludes EPS, for which Pillow starts Ghostscript, and formats that are not used for photographs.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 178_956_970  # Pillow's own limit: 2**31 bytes / 4 bytes per pixel / 3
-MAX_ASPECT = 512  # after resizing the shorter side, the longer one can be this many times as long
+MAX_ASPECT = 512  # longer side / shorter side
 DRAFT_FACTOR = 2  # a JPEG is decoded to at least this multiple of the wanted size
 
-_FLOAT_WHITES = (1.0, 255.0)
-_OVERSHOOT = 0.5  # as a share of white; twice what resampling adds at a sharp edge
+_OVERSHOOT = 0.5  # share of white; twice the overshoot of resampling at a sharp edge
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # TIFF
 _VALUES_AT_ONCE = 1 << 20
 _ADDRESS = re.compile(r" <_io\.BytesIO object at 0x[0-9a-f]+>")
@@ -104,8 +103,8 @@ def open_image(root: Path, path: str | None, data: bytes | None = None) -> Itera
         reason = _ADDRESS.sub("", str(error)[:500]) or type(error).__name__
         for folder in (str(_resolved(root.absolute())), str(root)) if data is None else ():
             reason = reason.replace(folder, ".")
-        is_bomb = isinstance(error, Image.DecompressionBombError)
-        fault = ImageFault.TOO_LARGE if is_bomb else ImageFault.UNDECODABLE
+        is_huge = isinstance(error, Image.DecompressionBombError)
+        fault = ImageFault.TOO_LARGE if is_huge else ImageFault.UNDECODABLE
         raise BadImage(f"{name or 'the image'} cannot be decoded: {reason}", fault) from error
 
 
@@ -155,7 +154,7 @@ def _check_header(image: Image.Image) -> None:
         raise BadImage(f"{size}; one side is more than {MAX_ASPECT} times the other", ImageFault.UNSUPPORTED)
     if image.mode == "I" and image.format != "PPM":  # Pillow scales PPM to 16 bits
         raise BadImage(
-            "the image has signed or 32-bit pixels, whose range is undefined; save it with 8 or 16 bits",
+            "the image has signed or 32-bit pixels, which have no defined range; save it with 8 or 16 bits",
             ImageFault.UNSUPPORTED,
         )
     if not _becomes_rgb(image.mode):
@@ -175,15 +174,11 @@ def _becomes_rgb(mode: str) -> bool:
 def _grey(image: Image.Image) -> Image.Image:
     tags: Any = getattr(image, "tag_v2", {})
     grey = Image.new("L", image.size)
-    if image.mode == "F":
-        white = _float_white(image)
-    else:
-        shift = max(tags.get(_BITS_PER_SAMPLE, (16,))) - 8
+    white = _float_white(image) if image.mode == "F" else None
+    shift = max(tags.get(_BITS_PER_SAMPLE, (16,))) - 8
     for top, values in _strips(image):
-        if image.mode == "F":
-            bits = np.rint(np.clip(values / white, 0, 1) * 255).astype(np.uint8)
-        else:
-            bits = (values >> shift).astype(np.uint8)
+        bits = values >> shift if white is None else np.rint(np.clip(values / white, 0, 1) * 255)
+        bits = bits.astype(np.uint8)
         grey.paste(Image.fromarray(255 - bits if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else bits), (0, top))
     return grey
 
@@ -192,7 +187,7 @@ def _float_white(image: Image.Image) -> float:
     """Return the pixel value of white. Raises BadImage if the range is unknown."""
     bounds = [(float(values.min()), float(values.max())) for _, values in _strips(image)]
     low, high = np.min([low for low, _ in bounds]), np.max([high for _, high in bounds])  # NaN if any pixel is NaN
-    white = next((white for white in _FLOAT_WHITES if high <= (1 + _OVERSHOOT) * white), None)
+    white = next((white for white in (1.0, 255.0) if high <= (1 + _OVERSHOOT) * white), None)
     if white is not None and low >= -_OVERSHOOT * white:
         return white
     raise BadImage(

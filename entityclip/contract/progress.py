@@ -42,7 +42,7 @@ class Progress(AbstractContextManager["Progress"]):
         self._bar.close()
 
     def add(self, units: int = 1, **others: int) -> None:
-        """Count finished units, and other quantities whose rates are shown too, such as `tokens=40`."""
+        """Count finished units, and any other quantities to show rates for, such as `tokens=40`."""
         with self._lock:
             now = time.monotonic()
             self.done += units

@@ -43,7 +43,7 @@ class BucketReceipt:
         unsent: number of rows never sent to the engine, for example because of a bad image; a re-run retries them,
             since the cause may have been fixed.
         plan: digest of the planned pairs that the shards cover.
-        finished_at: UTC time at which the bucket was finished.
+        finished_at: UTC time when the bucket was finished.
     """
 
     dataset: str

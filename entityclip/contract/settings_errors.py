@@ -26,9 +26,8 @@ def explain(error: ValidationError, model: type[BaseModel], *, show_values: bool
         if item["type"] == "extra_forbidden":
             valid = _valid_keys(model, item["loc"][:-1])
             near = difflib.get_close_matches(str(item["loc"][-1])[:100], valid, n=1)
-            message = (
-                f"unknown key; did you mean {near[0]!r}?" if near else f"unknown key; valid keys: {', '.join(valid)}"
-            )
+            hint = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(valid)}"
+            message = f"unknown key; {hint}"
         elif show_values and item["type"] != "missing":
             value = item["input"]
             if not (isinstance(value, str) and has_credentials(value)):

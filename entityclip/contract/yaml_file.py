@@ -69,11 +69,10 @@ def _count_values(node: yaml.Node, known: dict[int, int], parents: set[int]) -> 
     if isinstance(node, yaml.MappingNode):
         _check_keys(node)
         count += sum(_count_values(part, known, parents) for pair in node.value for part in pair)
-    elif isinstance(node, yaml.ScalarNode):
-        if "\0" in node.value or _SURROGATE.search(node.value):
-            raise yaml.YAMLError(f"a NUL character or an unpaired surrogate{node.start_mark}")
     elif isinstance(node, yaml.SequenceNode):
         count += sum(_count_values(part, known, parents) for part in node.value)
+    elif "\0" in node.value or _SURROGATE.search(node.value):  # a scalar
+        raise yaml.YAMLError(f"a NUL character or an unpaired surrogate{node.start_mark}")
     parents.discard(id(node))
     if count > MOST_VALUES:
         raise yaml.YAMLError(f"more than {MOST_VALUES:,} values after expanding aliases,{node.start_mark}")

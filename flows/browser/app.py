@@ -50,14 +50,11 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
         return page("rows.html", 400 if found.problem else 200, found=found, view=found.view)
 
     @app.get("/row")
-    async def row(request: Request) -> Response:
-        query = request.query_params
-        at = whole_number(query.get("at", ""))
-        shard, row_id = query.get("shard", ""), query.get("id", "")
-        view = view_of(query)
-        found = await _unless_gone(request, lambda gone: browse.row_page(view, shard, row_id, at, gone))
+    async def row(request: Request, shard: str = "", id: str = "", at: str = "") -> Response:
+        view = view_of(request.query_params)
+        found = await _unless_gone(request, lambda gone: browse.row_page(view, shard, id, whole_number(at), gone))
         if found is None:
-            raise HTTPException(404, f"no shard contains the row {visible(row_id, 200)}")
+            raise HTTPException(404, f"no shard contains the row {visible(id, 200)}")
         why = await asyncio.to_thread(_why_no_picture, browse, pictures, found.row)
         return page("row.html", found=found, view=view, no_picture=why, made=_made(found.provenance))
 

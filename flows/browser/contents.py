@@ -5,12 +5,11 @@ from pathlib import Path
 
 from entityclip.contract.locations import is_url
 from flows.display.inspection import EXPLANATIONS
+from model.run_files import INDEX
 from model.runs import in_order, is_training_run, overview
 from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
 from pipeline.inspect.summary import Summary, summarise
-
-_INDEX = "index.json"  # as in model.search.index, which imports torch and takes seconds to load
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,9 @@ def open_contents(location: str, arms: dict[str, Path]) -> Contents:
         PipelineError: there are no explanations, or an arm is neither a training run nor an index.
     """
     for name, folder in arms.items():
-        if not is_training_run(folder) and not (folder / _INDEX).is_file():
-            raise PipelineError(f"--arm {visible(name)}={visible(str(folder))} is neither a training run nor an index")
+        if not is_training_run(folder) and not (folder / INDEX).is_file():
+            arm = f"{visible(name)}={visible(str(folder))}"
+            raise PipelineError(f"--arm {arm} is neither a training run nor an index; give the folder of one of them")
     if not is_url(location) and is_training_run(Path(location)):
         run = Path(location)
         explanations = overview(run).explanations

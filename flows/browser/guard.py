@@ -1,7 +1,7 @@
 """Checks every request, and adds security headers to every response.
 
 Any page in the user's browser can send requests even to a site on loopback: through links and embedded resources
-(detected by the Sec-Fetch-Site header), and through DNS rebinding, in which a foreign name resolves to 127.0.0.1
+(detected by the Sec-Fetch-Site header), and through DNS rebinding, where a foreign name resolves to 127.0.0.1
 (detected by the Host header).
 """
 

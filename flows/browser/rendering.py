@@ -27,7 +27,7 @@ class Pages:
     """Renders the templates in the folder `templates`."""
 
     def __init__(self, contents: Contents, version: str) -> None:
-        environment = jinja2.Environment(
+        self._environment = environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
@@ -51,7 +51,6 @@ class Pages:
             ),
             all_rows=View(),
         )
-        self._environment = environment
 
     def __call__(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         return HTMLResponse(self._environment.get_template(template).render(**values), status)

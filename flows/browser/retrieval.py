@@ -12,7 +12,6 @@ from model.runs import is_training_run, overview
 from pipeline.errors import PipelineError
 from pipeline.inspect.alike import ids_alike
 from pipeline.inspect.query_process import QueryProcess
-from pipeline.inspect.summary import Summary
 
 TOP = 10
 _CAPTIONS_AN_IMAGE = 5  # if images have more pairs than this, fewer than TOP images may be shown
@@ -53,7 +52,7 @@ class Retrieval:
 
     def __init__(self, contents: Contents, browse: Browse, queries: QueryProcess) -> None:
         self.runs = contents.runs
-        self._summary: Summary = contents.summary
+        self._summary = contents.summary
         self._browse, self._queries = browse, queries
         self._models: dict[str, Any] = {}
         self._lock = threading.Lock()

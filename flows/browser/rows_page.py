@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +15,6 @@ from pipeline.inspect.query_process import QueryProcess
 from pipeline.inspect.rows import Rows, stored_page
 
 Abandoned = Callable[[], bool]
-Counts = dict[str, dict[str, int]]  # number of rows by split and status
 
 
 @dataclass(frozen=True)
@@ -99,18 +98,11 @@ class Browse:
             near = self._picked(view, begin, 3 if at else 2, abandoned).to_pylist()
         except PipelineError:
             return page
-        mine = [n for n, one in enumerate(near) if (one[SHARD], one["id"]) == (shard, row_id)]
-        if not mine or begin + mine[0] != at:
+        by_place = {place: {**one, "at": place} for place, one in enumerate(near, start=begin)}
+        mine = by_place.get(at)
+        if mine is None or (mine[SHARD], mine["id"]) != (shard, row_id):
             return page
-        before, after = near[: mine[0]], near[mine[0] + 1 :]
-        return RowPage(
-            view,
-            row,
-            page.provenance,
-            at,
-            {**before[-1], "at": at - 1} if before else None,
-            {**after[0], "at": at + 1} if after else None,
-        )
+        return replace(page, at=at, before=by_place.get(at - 1), after=by_place.get(at + 1))
 
     def image_root(self, shard: str) -> Any:
         return self._rows.image_root(shard)
@@ -125,7 +117,8 @@ class Browse:
         """Read the picked rows in full and return them by id, skipping rows in unknown or unreadable shards."""
         return {row["id"]: row for row in self._numbered(picked, 0)[0]}
 
-    def _counts(self, view: View, abandoned: Abandoned) -> Counts:
+    def _counts(self, view: View, abandoned: Abandoned) -> dict[str, dict[str, int]]:
+        """Return the number of rows that meet the view's condition, by split and status."""
         if not view.where:
             return self._summary.counts
         if len(view.where) > LONGEST_WHERE:

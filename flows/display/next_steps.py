@@ -47,7 +47,7 @@ def after_generation(summary: GenerationSummary, again: str, max_tokens: int, ma
     Args:
         again: the command that generated the rows.
         max_tokens: token limit at which the truncated rows were cut off.
-        manifest: the manifest; training settings shipped with it are suggested.
+        manifest: the manifest; training settings shipped with it, or written with it by `init`, are suggested.
     """
     remedies = {
         Status.TRUNCATED: f"generate them again with: {again} --redo truncated --redo-max-tokens {2 * max_tokens}",
@@ -62,9 +62,16 @@ def after_generation(summary: GenerationSummary, again: str, max_tokens: int, ma
         yield f"{counts[status]:,} {status.value}: {status.meaning}{remedy}"
     if others:
         yield f"look at these rows: {command_line('inspect', summary.output)} --where \"status <> 'ok'\" --sample 5"
-    settings = manifest.with_suffix("") / "train.yaml"
-    given = (settings, Path("runs") / summary.dataset / "run") if settings.is_file() else ("SETTINGS.yaml", "RUN")
-    yield f"next: {train_command(*given, summary.output, partial=bool(summary.pending))}"
+    settings, run = _settings_of(manifest, summary.dataset)
+    yield f"next: {train_command(settings, run, summary.output, partial=bool(summary.pending))}"
+
+
+def _settings_of(manifest: Path, dataset: str) -> tuple[Path | str, Path | str]:
+    """Return the settings shipped with a manifest, or those written with it by `init`, and a folder for the run."""
+    shipped, written = manifest.with_suffix("") / "train.yaml", manifest.with_name("train.yaml")
+    if shipped.is_file():
+        return shipped, Path("runs") / dataset / "run"
+    return (written, manifest.with_name("run")) if written.is_file() else ("SETTINGS.yaml", "RUN")
 
 
 def train_command(settings: Path | str, out: Path | str, explanations: str, *, partial: bool) -> str:

@@ -58,9 +58,8 @@ class RangeRuns:
 
     def describe(self) -> str:
         restarts = sum(attempt.number - 1 for attempt in self._attempts)
-        return f"{self.finished} of {len(self.ranges)} ranges are done" + (
-            f", {plural(restarts, 'restart')}" if restarts else ""
-        )
+        restarted = f", {plural(restarts, 'restart')}" if restarts else ""
+        return f"{self.finished} of {len(self.ranges)} ranges are done{restarted}"
 
     def complete(self) -> None:
         """Start all ranges and wait until each has finished or has no attempts left. On an exception, cancel all runs.

@@ -117,7 +117,7 @@ def load_clip(folder: Path) -> Towers:
 
 
 def model_digest(towers: Towers) -> str:
-    """Return the SHA-256 of all that determines embeddings: named weights, preprocessing and tokens of sample texts."""
+    """Return the SHA-256 of what determines embeddings: named weights, preprocessing and tokens of sample texts."""
     clip: Any = towers.clip
     found = hashlib.sha256(json.dumps(dict(clip.visual.preprocess_cfg), sort_keys=True).encode())
     found.update(towers.tokenizer(["", "Queen Elizabeth II visits Ascot"]).numpy().tobytes())

@@ -146,14 +146,8 @@ def _method(state: dict[str, Tensor]) -> MethodSettings:
     if (mmae or gi_itm) and not (counts["image"] + counts["shared"] and counts["text"] + counts["shared"]):
         found = ", ".join(f"{group} {count}" for group, count in counts.items())
         raise ModelError(f"the checkpoint has gates but lacks experts for them; experts found: {found}")
-    return MethodSettings(
-        mmae=mmae,
-        gi_itm=gi_itm,
-        image_experts=counts["image"],
-        shared_experts=counts["shared"],
-        text_experts=counts["text"],
-        mask_padding=False,
-    )
+    numbers: dict[str, Any] = {f"{group}_experts": count for group, count in counts.items()}
+    return MethodSettings(mmae=mmae, gi_itm=gi_itm, mask_padding=False, **numbers)
 
 
 def _check_names(state: dict[str, Tensor], model: EntityCLIP, path: Path) -> None:

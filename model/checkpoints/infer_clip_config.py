@@ -9,7 +9,6 @@ from torch import Tensor
 from model.clip.open_clip_import import open_clip
 from model.errors import ModelError
 
-_OPENAI_HEAD_WIDTH = 64
 _IMAGE_LAYERS, _TEXT_LAYERS = "visual.transformer.resblocks.", "transformer.resblocks."
 
 
@@ -120,7 +119,7 @@ def _layers(state: dict[str, Tensor], prefix: str) -> int:
 
 
 def _heads(given: int | None, width: int, tower: str) -> int:
-    heads = given if given is not None else width // _OPENAI_HEAD_WIDTH
+    heads = width // 64 if given is None else given  # OpenAI's heads are 64 wide
     if heads < 1 or width % heads:
         raise ModelError(f"{heads} heads do not divide the {tower} tower's width {width}; set --{tower}-heads")
     return heads

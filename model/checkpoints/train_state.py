@@ -20,7 +20,7 @@ from entityclip.contract.atomic_files import folder_written_whole, remove_whole,
 from entityclip.contract.digests import digest
 from model.clip.folder import save_tensors
 from model.errors import ModelError
-from model.rng import plain_random_state, random_tensors, restore_random_state
+from model.rng import plain_random_state, random_tensors, restore_plain_random_state, restore_random_tensors
 from model.run_files import STATE, read_record
 
 FORMAT_VERSION = 1
@@ -62,7 +62,8 @@ class TrainState(NamedTuple):
             _load_optimizer(self.optimizer, model, optimizer)
         except (RuntimeError, KeyError) as error:
             raise ModelError(f"the state in {self.folder} does not fit the configured model: {error}") from error
-        restore_random_state(self.random_tensors, self.random, device)
+        restore_random_tensors(self.random_tensors, device)
+        restore_plain_random_state(self.random)
 
 
 def save_state(
@@ -157,7 +158,6 @@ def _remedy(folder: Path) -> str:
 
 
 def _optimizer_tensors(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
-    """Return the optimiser's state tensors, named STATE/PARAMETER."""
     return {
         f"{kind}/{name}": value
         for name, parameter in model.named_parameters()

@@ -11,8 +11,6 @@ of that time goes to two imports that are skipped here, since open_clip does not
 import importlib
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -33,21 +31,9 @@ class _Hidden(MetaPathFinder):
         return None
 
 
-@contextmanager
-def _hidden(*names: str) -> Iterator[None]:
-    finder = _Hidden(names)
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)
-
-
-@contextmanager
-def _compiler_left_for_later() -> Iterator[None]:
+def _import_torchvision_without_the_compiler() -> None:
     name = "torch._dynamo.utils"
     if name in sys.modules:
-        yield
         return
     stand_in: Any = ModuleType(name)
     stand_in.is_compile_supported = lambda device: importlib.import_module(name).is_compile_supported(device)
@@ -57,11 +43,15 @@ def _compiler_left_for_later() -> Iterator[None]:
     finally:
         if sys.modules.get(name) is stand_in:
             del sys.modules[name]
-    yield
 
 
 make_torchvision_importable()
-with _compiler_left_for_later(), _hidden("timm", "transformers"):
+_import_torchvision_without_the_compiler()
+_hidden = _Hidden(("timm", "transformers"))
+sys.meta_path.insert(0, _hidden)
+try:
     open_clip: ModuleType = importlib.import_module("open_clip")
+finally:
+    sys.meta_path.remove(_hidden)
 
 __all__ = ["open_clip"]

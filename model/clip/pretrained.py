@@ -15,8 +15,6 @@ SUPPORTED = (
     "(pool_type 'tok', no attentional pooling) or ModifiedResNet, and a native text transformer "
     "(pool_type 'argmax' or 'eos', no class embedding)"
 )
-_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-_OTHER_TOWERS = (("timm", "vision_cfg", "timm_model_name"), ("transformers", "text_cfg", "hf_model_name"))
 
 
 def check_names(settings: TowerSettings) -> None:
@@ -33,15 +31,15 @@ def check_names(settings: TowerSettings) -> None:
         near = difflib.get_close_matches(model, open_clip.list_models(), n=3, cutoff=0.5)
         hint = f"; similar names: {', '.join(near)}" if near else ""
         raise ModelError(f"towers.model: open_clip has no model {model!r}{hint}")
-    _check_native(model, open_clip.get_model_config(model))
+    config = open_clip.get_model_config(model)
+    _check_native(model, config)
     if tag is None:
         return
     weights = open_clip.get_pretrained_cfg(model, tag)
     if not weights:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(model)) or "none"
         raise ModelError(f"towers.pretrained: open_clip has no weights {tag!r} for {model}; available tags: {tags}")
-    of_model = bool(open_clip.get_model_config(model).get("quick_gelu", False))
-    of_weights = bool(weights.get("quick_gelu", False))
+    of_model, of_weights = (bool(each.get("quick_gelu", False)) for each in (config, weights))
     if of_model != of_weights:
         raise ModelError(
             f"towers: the weights {tag!r} were trained with {_activation(of_weights)}, but {model} uses "
@@ -55,12 +53,13 @@ def check_weights_available(settings: TowerSettings) -> None:
         return
     weights = open_clip.get_pretrained_cfg(settings.model, settings.pretrained)
     repo, _, file = str(weights.get("hf_hub", "")).rpartition("/")
-    if repo and (why := why_unavailable(repo, (file,) if file else _WEIGHTS)):
+    files = (file,) if file else ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+    if repo and (why := why_unavailable(repo, files)):
         raise ModelError(f"towers.pretrained: {why}, with towers.model=local-dir:FOLDER")
 
 
 def _check_native(model: str, config: dict[str, Any]) -> None:
-    for library, part, key in _OTHER_TOWERS:
+    for library, part, key in ("timm", "vision_cfg", "timm_model_name"), ("transformers", "text_cfg", "hf_model_name"):
         if name := (config.get(part) or {}).get(key):
             raise ModelError(f"towers.model: the {library} tower {name!r} of {model} is not supported; {SUPPORTED}")
 

@@ -67,16 +67,10 @@ class TokenFeatures(NamedTuple):
     def pooled(self) -> "TokenFeatures":
         """Return features with V_cls, T_eot and, if present, E_eot as the only token of each row."""
         start = torch.zeros_like(self.text_eot)
-        return TokenFeatures(
-            image=self.image[:, :1],
-            text=self.t_eot[:, None],
-            text_eot=start,
-            text_readable=None,
-            explanation=None if self.explanation is None else self.e_eot[:, None],
-            explanation_eot=None if self.explanation is None else start,
-            explanation_readable=None,
-            anchors=self.anchors,
-        )
+        pooled = self._replace(image=self.image[:, :1], text=self.t_eot[:, None], text_eot=start, text_readable=None)
+        if self.explanation is None:
+            return pooled
+        return pooled._replace(explanation=self.e_eot[:, None], explanation_eot=start, explanation_readable=None)
 
 
 def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers:
@@ -168,7 +162,7 @@ def eot_position(clip: nn.Module, tokens: Tensor) -> Tensor:
 
 
 def end_position(pool: tuple[str, int], tokens: Tensor) -> Tensor:
-    """Return the position (B,) of the pooled token for a text tower whose `text_pool` is `pool`."""
+    """Return the position (B,) of the pooled token; `pool` is the text tower's `text_pool`."""
     pool_type, eos_id = pool
     return tokens.argmax(dim=-1) if pool_type == "argmax" else (tokens == eos_id).int().argmax(dim=-1)
 
@@ -198,9 +192,7 @@ def image_size(clip: nn.Module) -> tuple[int, int]:
 
 def text_tower(clip: nn.Module) -> nn.Module:
     """Return the module with the text tower's layers: CLIP itself, or CustomTextCLIP's `text`."""
-    tower = getattr(clip, "text", clip)
-    assert isinstance(tower, nn.Module)
-    return tower
+    return getattr(clip, "text", clip)
 
 
 def text_pool(clip: Any) -> tuple[str, int]:
@@ -223,9 +215,7 @@ def _pooled_for_every_token(pool: Any, feature_map: Tensor) -> Tensor:
         projection(x).unflatten(-1, heads).transpose(1, 2) for projection in (pool.q_proj, pool.k_proj, pool.v_proj)
     )
     read = F.scaled_dot_product_attention(query, key, value)
-    pooled = pool.c_proj(read.transpose(1, 2).flatten(2))
-    assert isinstance(pooled, Tensor)
-    return pooled
+    return pool.c_proj(read.transpose(1, 2).flatten(2))
 
 
 @contextmanager

@@ -24,7 +24,7 @@ class RandomBatchSampler(Sampler[list[int]]):
     grouped into windows, and rows are permuted within each window.
 
     Attributes:
-        start: number of the batch from which iteration starts; set when a run is resumed.
+        start: number of the first batch to yield; set when a run is resumed.
     """
 
     def __init__(
@@ -61,8 +61,7 @@ class RandomBatchSampler(Sampler[list[int]]):
         epoch, index = divmod(number, self.batches_per_epoch)
         if self._drawn[0] != epoch:
             self._drawn = (epoch, self._permutation(epoch))
-        rows: list[int] = self._drawn[1][index * self.batch_size : (index + 1) * self.batch_size].tolist()
-        return rows
+        return self._drawn[1][index * self.batch_size : (index + 1) * self.batch_size].tolist()
 
     def _permutation(self, epoch: int) -> Tensor:
         """Return the row numbers (count,) in an epoch's order."""

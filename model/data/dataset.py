@@ -1,7 +1,7 @@
 """A torch Dataset of one split, which loads rows of the shards as tokens and pixels.
 
 The worker processes of `model.data.loader` read texts from a memory-mapped file, tokenise them, and decode images. A
-row whose image cannot be used is skipped and reported.
+row with an unusable image is skipped and reported.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -30,8 +30,8 @@ WINDOW = 8192  # packed rows shuffled together; two windows are held in memory, 
 class Truncation(NamedTuple):
     """Shares of captions and of explanations that exceed the context length."""
 
-    captions: float  # share
-    explanations: float | None  # share; None if explanations are not counted
+    captions: float
+    explanations: float | None  # None if explanations are not counted
     rows: int  # rows counted: all, or a sample
 
 
@@ -129,6 +129,11 @@ class TripleDataset(Dataset[LoadedRows]):
         Packed images are read in whole row groups, once per epoch, so their rows are shuffled within windows of WINDOW
         rows. If images are not packed, the order does not depend on the shards.
         """
+        if len(self) < batch_size and (left_out := self.source.left_out()):
+            raise ModelError(
+                f"the training split has {len(self)} usable rows, fewer than optim.batch_size={batch_size}; "
+                f"{left_out}, add rows, or reduce optim.batch_size"
+            )
         return RandomBatchSampler(len(self), batch_size, seed, self._blocks(), WINDOW)
 
     def sequential_sampler(self, batch_size: int) -> BatchSampler:

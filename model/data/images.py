@@ -38,8 +38,7 @@ class Preprocessing:
     def normalised(self, pixels: Tensor) -> Tensor:
         """Normalise pixels (B, 3, H, W) uint8 to the image tower's input, float32, on the same device."""
         if pixels.device.type != "cpu":
-            on_device: Tensor = self._normalize(pixels.float() / 255)
-            return on_device
+            return self._normalize(pixels.float() / 255)
         normalised = torch.empty(pixels.shape)
         mean, std = (torch.tensor(values)[:, None, None] for values in (self._normalize.mean, self._normalize.std))
         for image, result in zip(pixels, normalised, strict=True):  # one at a time fits in the CPU cache

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 _KEPT = 2048  # rows cached by default; about 20 KB each
-_OPEN = 64  # shards kept open
 
 
 class PackedImages:
@@ -20,14 +19,14 @@ class PackedImages:
         self._shards = tuple(shards)
         self._kept = kept
         self._groups: OrderedDict[tuple[int, int], pa.Array] = OrderedDict()
-        self._open = lru_cache(_OPEN)(pq.ParquetFile)  # a shuffled epoch alternates between shards
+        self._open = lru_cache(64)(pq.ParquetFile)  # keeps shards open, as a shuffled epoch alternates between them
 
     def __reduce__(self) -> Any:
         """Pickle without the open files and the cache."""
         return PackedImages, (self._shards, self._kept)
 
     def keeping(self, rows: int) -> "PackedImages":
-        """Return a reader of the same shards whose cache holds `rows` rows."""
+        """Return a reader of the same shards that caches up to `rows` rows."""
         return PackedImages(self._shards, rows)
 
     def read(self, shard: int, group: int, row: int) -> bytes:

@@ -122,19 +122,15 @@ def _packed(file: pq.ParquetFile, group: int) -> tuple[np.ndarray, pa.Array | No
     columns = file.metadata.row_group(group)
     count = columns.num_rows
     found = {columns.column(number).path_in_schema: columns.column(number) for number in range(columns.num_columns)}
-    nulls = [_nulls(found[f"image.{name}"]) for name in ("bytes", "path")]
+    statistics = [found[f"image.{name}"].statistics for name in ("bytes", "path")]
+    nulls = [None if one is None else one.null_count for one in statistics]
     if nulls[0] == count:
         return np.zeros(count, bool), None
-    if nulls[0] == 0 and nulls[1] == 0:
+    if nulls == [0, 0]:
         return np.ones(count, bool), None
     images = file.read_row_group(group, columns=["image.bytes"])["image"].combine_chunks()
     pictures = pc.struct_field(images, "bytes")
     return pictures.is_valid().to_numpy(zero_copy_only=False), pictures
-
-
-def _nulls(column: pq.ColumnChunkMetaData) -> int | None:
-    statistics = column.statistics
-    return statistics.null_count if statistics is not None and statistics.has_null_count else None
 
 
 def _digests(pictures: pa.Array | None, paths: pa.Array) -> pa.Array:

@@ -18,7 +18,6 @@ from entityclip.contract.schema import SCHEMA_VERSION
 from model.errors import ModelError
 
 _SHARD = re.compile(r"part-(\d+)-of-(\d+)\.parquet")
-_BAR_DELAY = 3  # seconds before the progress bar appears
 _NAMED = 3  # shards listed in a message
 
 
@@ -73,7 +72,7 @@ def check_shards(
     gaps = tuple(_gaps(receipts, sorted(listed.keys() - there.keys())))
     if gaps and not allow_partial:
         raise ModelError(
-            f"the explanations in {folder} are incomplete: {'; '.join(gaps)}. Generate the rest with: "
+            f"the explanations in {folder} are incomplete: {'; '.join(gaps)}. Generate the missing ones with: "
             f"{how_to_make(dataset)}. To use the incomplete explanations, pass --allow-partial"
         )
     digests = _digests(there)
@@ -158,7 +157,7 @@ def _gaps(receipts: dict[int, BucketReceipt], lost: list[str]) -> Iterable[str]:
 def _digests(there: dict[str, Path]) -> dict[str, str]:
     digests = {}
     size = sum(path.stat().st_size for path in there.values())
-    how: dict[str, Any] = {"unit": "B", "unit_scale": True, "delay": _BAR_DELAY, "disable": None, "leave": False}
+    how: dict[str, Any] = {"unit": "B", "unit_scale": True, "delay": 3, "disable": None, "leave": False}
     with tqdm(total=size, desc="checking shards", **how) as bar:
         for name, path in there.items():
             digests[name] = digest(path)

@@ -26,7 +26,6 @@ from model.errors import ModelError
 CACHE = "ENTITYCLIP_CACHE"  # environment variable that names the folder for all copies
 _WANTED = re.compile(rf"split=[^/]+/part-[^/]+\.parquet|{RECEIPTS}/bucket-[^/]+\.json")
 _SEEN, _LOCK = "copied.json", "lock"
-_CHUNK = 4 << 20
 _Stamp = tuple[int, int]  # size, modification time in nanoseconds
 
 
@@ -92,7 +91,7 @@ def _bring_up_to_date(
                     written_whole(folder / name) as temporary,
                     temporary.open("wb") as target,
                 ):
-                    while chunk := source.read(_CHUNK):
+                    while chunk := source.read(4 << 20):
                         target.write(chunk)
                         bar.update(len(chunk))
                 copied[name] = remote[name]

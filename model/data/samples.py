@@ -15,7 +15,7 @@ class PackedRow(NamedTuple):
 
 
 class BadRow(NamedTuple):
-    """A row whose image cannot be used."""
+    """A row with an unusable image."""
 
     row: int
     why: str

@@ -4,7 +4,6 @@ import os
 import tempfile
 from typing import Any, BinaryIO
 
-import numpy as np
 import pyarrow as pa
 
 from model.data.mapped_file import MappedFile
@@ -26,7 +25,7 @@ class TextWriter:
         self._writer.write_table(texts.select(COLUMNS).cast(_SCHEMA))
 
     def finish(self) -> "TextFile":
-        """Return the file, with rows in the order in which they were added."""
+        """Return the file, with rows in the order they were added."""
         self._writer.close()
         self._file.flush()
         return TextFile(MappedFile(os.dup(self._file.fileno())))
@@ -37,14 +36,11 @@ class TextFile:
 
     def __init__(self, file: MappedFile) -> None:
         self._file = file
-        reader = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(file.memory)))
-        self.batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
-        self._starts = np.cumsum([0] + [batch.num_rows for batch in self.batches])
+        self.table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(file.memory))).read_all()
 
     def __reduce__(self) -> Any:
         return TextFile, (self._file,)
 
     def text(self, column: str, position: int) -> Any:
         """Return a text, or None if it is null."""
-        batch = int(np.searchsorted(self._starts, position, side="right")) - 1
-        return self.batches[batch].column(column)[int(position - self._starts[batch])].as_py()
+        return self.table[column][position].as_py()

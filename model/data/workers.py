@@ -29,7 +29,7 @@ def count_workers(wanted: int | None) -> int:
 
 
 def start_fork_server() -> None:
-    """Start the process from which workers are forked; it imports what they need in the background.
+    """Start the server process that forks the workers; it imports what they need in the background.
 
     A `model.py` in the working directory does not shadow this package in that process.
     """

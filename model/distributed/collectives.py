@@ -54,17 +54,16 @@ class DistributedGroup(LocalGroup):
 
 
 class DistributedBatch(LocalBatch):
-    """A batch of B rows, some of which are in this process."""
+    """A batch of B rows, split over several processes."""
 
     def __init__(self, rank: int, sizes: list[int], longest: int) -> None:
-        """Describe a batch in which process r holds `sizes[r]` rows and every text has at most `longest` tokens."""
+        """Describe a batch split over processes: process r holds `sizes[r]` rows; texts have up to `longest` tokens."""
         super().__init__(sum(sizes))
         self.processes, self.rank, self.sizes, self.longest = len(sizes), rank, sizes, longest
         self.first = sum(sizes[:rank])
 
     def gather(self, x: Tensor) -> Tensor:
-        gathered: Tensor = _Gather.apply(x, self.rank, self.sizes)
-        return gathered
+        return _Gather.apply(x, self.rank, self.sizes)
 
     def sum(self, x: Tensor) -> Tensor:
         total = x.detach().clone()
@@ -76,7 +75,7 @@ class DistributedBatch(LocalBatch):
 
 
 class AveragedGradients:
-    """A model whose gradients DistributedDataParallel averages over the processes during the backward pass."""
+    """A model wrapped in DistributedDataParallel, which averages gradients over processes in the backward pass."""
 
     def __init__(self, model: nn.Module) -> None:
         """Wrap `model` and broadcast the first process's parameters to the other processes."""
@@ -91,9 +90,8 @@ class AveragedGradients:
         return self._ddp("token_features", batch)
 
     def not_yet(self) -> AbstractContextManager[None]:
-        """Return a context in which backward passes accumulate gradients without averaging."""
-        context: AbstractContextManager[None] = self._ddp.no_sync()
-        return context
+        """Return a context that lets backward passes accumulate gradients without averaging them."""
+        return self._ddp.no_sync()
 
 
 class _Forward(nn.Module):
@@ -106,7 +104,8 @@ class _Forward(nn.Module):
     def forward(self, name: str | None, *arguments: Any, **named: Any) -> Any:
         if name is None:
             return self.model(*arguments, **named)
-        # the heads' gradients are complete, but DistributedDataParallel averages only what a backward pass reaches
+        # DistributedDataParallel averages only what a backward pass reaches, so this one must also reach the
+        # training-only modules, although their gradients are already complete
         features = getattr(self.model, name)(*arguments, **named)
         return features._replace(image=_Depend.apply(features.image, *self.model.parameters()))
 

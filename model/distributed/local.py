@@ -68,7 +68,7 @@ class LocalGroup:
         return rows
 
     def share(self, rows: int, texts: int) -> LocalBatch:
-        """Describe the whole batch; this process holds `rows` of its rows, with texts of `texts` tokens."""
+        """Describe the whole batch, given that this process holds `rows` of its rows, with texts of `texts` tokens."""
         return LocalBatch(rows)
 
     def all_gather_ints(self, *own: int) -> list[list[int]]:

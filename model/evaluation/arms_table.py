@@ -29,7 +29,7 @@ class ArmsTable:
     Attributes:
         cells: results by arm, retrieval direction and column.
         mean_recall: mean of R@1, R@5 and R@10 in both directions, by arm.
-        untrained: number of runs whose best checkpoint is the initial weights, by arm, omitting arms without such runs.
+        untrained: number of runs, by arm, where the best checkpoint has the initial weights; only arms with such runs.
     """
 
     split: str
@@ -45,7 +45,7 @@ class ArmsTable:
         if not self.untrained:
             return None
         arms = ", ".join(f"{arm} ({count} of {len(self.seeds)} runs)" for arm, count in self.untrained.items())
-        return f"measured with the initial weights, because training improved no validation: {arms}"
+        return f"measured with the initial weights, because training did not improve validation: {arms}"
 
     def markdown(self) -> str:
         """Return one Markdown table per direction."""

@@ -17,11 +17,10 @@ from model.evaluation.retrieval import Ranks
 from model.rng import seeded
 
 LEVEL = 95  # percent
-RESAMPLES = 1000
 _CHUNK_VALUES = 2**22  # values per chunk of resamples: 32 MiB in fp64
 
 
-def intervals(found: Ranks, clusters: Tensor, resamples: int = RESAMPLES) -> dict[str, Any] | None:
+def intervals(found: Ranks, clusters: Tensor, resamples: int = 1000) -> dict[str, Any] | None:
     """Return 95 % intervals [low, high] of mean recall, and of each metric of `summarise` in both directions.
 
     Args:

@@ -12,6 +12,8 @@ from model.distributed.local import LocalGroup
 from model.errors import ModelError
 from model.evaluation.clusters import Groups
 
+_BAR: dict[str, Any] = {"desc": "encoding", "unit": "batch", "leave": False}
+
 
 class SplitEmbeddings(NamedTuple):
     """Embeddings, on the CPU, of the pairs in a split that have a usable image."""
@@ -22,12 +24,6 @@ class SplitEmbeddings(NamedTuple):
     topics: list[str | None]
     groups: Groups
     failures: dict[str, str]  # id -> why its image is unusable, from all processes
-
-
-class _EncodedBatch(NamedTuple):
-    image: Tensor
-    text: Tensor
-    rows: list[int]  # row numbers of the pairs with a usable image
 
 
 @torch.inference_mode()
@@ -42,8 +38,7 @@ def embed_images(
     towers.eval()
     found, kept = [], []
     lists = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-    options: dict[str, Any] = {"desc": "encoding", "unit": "batch", "disable": None, "leave": False}
-    for batch, usable in tqdm(load_batches(triples, lists, device), total=len(lists), **options):
+    for batch, usable in tqdm(load_batches(triples, lists, device), total=len(lists), disable=None, **_BAR):
         if usable:
             found.append(towers.encode_image(batch.images, normalize=True).float().cpu())
             kept.extend(usable)
@@ -66,25 +61,23 @@ def embed_split(
     towers: Any = clip
     was_training = towers.training
     towers.eval()
-    encoded: list[_EncodedBatch] = []
+    encoded: list[tuple[Tensor, Tensor, list[int]]] = []  # images, texts and row numbers of each batch
     mine = list(triples.sequential_sampler(batch_size))[processes.rank :: processes.count]
     hidden = None if processes.is_first else True  # None: shown only on a terminal
-    options: dict[str, Any] = {"desc": "encoding", "unit": "batch", "disable": hidden, "leave": False}
-    for batch, rows in tqdm(load_batches(triples, mine, device), total=len(mine), **options):
-        if not rows:
-            continue
-        image = towers.encode_image(batch.images, normalize=True).float().cpu()
-        text = towers.encode_text(batch.captions, normalize=True).float().cpu()
-        encoded.append(_EncodedBatch(image, text, rows))
+    for batch, rows in tqdm(load_batches(triples, mine, device), total=len(mine), disable=hidden, **_BAR):
+        if rows:
+            image = towers.encode_image(batch.images, normalize=True).float().cpu()
+            text = towers.encode_text(batch.captions, normalize=True).float().cpu()
+            encoded.append((image, text, rows))
     towers.train(was_training)
     parts = processes.all_gather_objects((encoded, dict(triples.failures)))
-    encoded = [batch for part, _ in parts for batch in part]
-    read = torch.tensor([row for batch in encoded for row in batch.rows])
+    images, texts, numbers = zip(*(batch for part, _ in parts for batch in part), strict=True)
+    read = torch.tensor([row for rows in numbers for row in rows])
     by_row = read.argsort()
     kept = read[by_row].tolist()
     return SplitEmbeddings(
-        image=torch.cat([batch.image for batch in encoded])[by_row],
-        text=torch.cat([batch.text for batch in encoded])[by_row],
+        image=torch.cat(images)[by_row],
+        text=torch.cat(texts)[by_row],
         ids=[triples.ids[row] for row in kept],
         topics=[triples.topics[row] for row in kept],
         groups=Groups(image=triples.image_group[kept], caption=triples.caption_group[kept]),

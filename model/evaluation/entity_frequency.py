@@ -31,10 +31,8 @@ def buckets(found: Sequence[int | None]) -> dict[str, list[int]]:
     """Return row numbers by bucket: rarest names first, captions without names last. Buckets may be empty."""
     rows: dict[str, list[int]] = {name: [] for name in [*BUCKETS, NO_NAME]}
     for row, frequency in enumerate(found):
-        if frequency is None:
-            rows[NO_NAME].append(row)
-        else:
-            rows[[name for name, least in BUCKETS.items() if least <= frequency][-1]].append(row)
+        bucket = NO_NAME if frequency is None else [name for name, least in BUCKETS.items() if least <= frequency][-1]
+        rows[bucket].append(row)
     return rows
 
 
@@ -42,8 +40,6 @@ def _captions_with(name: Name, postings: dict[str, np.ndarray]) -> int:
     """Count the captions that contain all words of a name, from sorted postings lists."""
     rarest, *others = sorted((postings[word] for word in name), key=len)
     for other in others:
-        if not len(rarest):
-            break
         at = np.searchsorted(other, rarest)
         rarest = rarest[(at < len(other)) & (other[np.minimum(at, len(other) - 1)] == rarest)]
     return len(rarest)

@@ -61,8 +61,7 @@ def evaluate(
     weights = card["sha256"][TOWERS]
     with torch_threads(plan.threads):
         first = processes.is_first
-        names = splits or [plan.data.splits.test]
-        rows = {split: read_rows(plan.data, split, speak=first) for split in names}
+        rows = {split: read_rows(plan.data, split, speak=first) for split in splits or [plan.data.splits.test]}
         towers = load_trained_towers(run)
         device = processes.device or choose_device(plan.device)
         towers.clip.to(device)

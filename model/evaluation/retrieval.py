@@ -1,5 +1,6 @@
 """Exact retrieval ranks in fp32, computed tile by tile, with ties counted against the model."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -157,13 +158,8 @@ def _tiles_with_right_answers(clusters: Tensor, tile: int) -> set[tuple[int, int
     """Return (row, column) of tiles that may hold correct answers. They are near the diagonal: `clusters` is sorted."""
     first = clusters[::tile].tolist()
     last = [*clusters[tile - 1 :: tile].tolist(), int(clusters[-1])]
-    found = set()
-    for r in range(len(first)):
-        c = r
-        while c < len(first) and first[c] <= last[r]:
-            found |= {(r, c), (c, r)}
-            c += 1
-    return found
+    found = {(r, c) for r in range(len(first)) for c in range(r, bisect_right(first, last[r]))}
+    return found | {(c, r) for r, c in found}
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ def save_ranks(run: Path, split: str, ids: list[str], found: Ranks, about: dict[
 
 
 def load_ranks(run: Path, split: str, ids: list[str], about: dict[str, str]) -> Ranks | None:
-    """Return the saved ranks of the pairs `ids`; None without any, or if the pairs or a digest in `about` differ.
+    """Return the saved ranks of the pairs `ids`, or None if there are none for these pairs and the digests in `about`.
 
     Runs evaluated before November 2026 have no ranks.
     """

@@ -212,9 +212,8 @@ def _limits(card: dict[str, Any], context_length: int) -> str:
         "- Its metrics hold for data like that above; measure it on your own data before you rely on it.",
     ]
     if MethodSettings.model_validate(card["method"]).uses_explanations:
-        lines.insert(
-            1, "- The explanations were written by an LLM and can be wrong or biased; the model learns their errors."
-        )
+        written = "- The explanations were written by an LLM and can be wrong or biased; the model learns their errors."
+        lines.insert(1, written)
     return "\n".join(lines)
 
 

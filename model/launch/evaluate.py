@@ -24,12 +24,7 @@ _SHUTDOWN_SECONDS = 30  # from SIGTERM to SIGKILL; there is nothing to save
 
 
 def evaluate_in_processes(
-    run: Path,
-    splits: Sequence[str] = (),
-    *,
-    count: int,
-    explanations: Path | None = None,
-    allow_partial: bool = False,
+    run: Path, splits: Sequence[str] = (), *, count: int, explanations: Path | None = None, allow_partial: bool = False
 ) -> dict[str, dict[str, Any]]:
     """Evaluate like `model.evaluation.evaluate.evaluate`, with the encoding shared by `count` processes.
 

@@ -72,7 +72,7 @@ class Outcomes:
                 raise ModelError(end["message"].removeprefix("error: "))
 
     def summary(self) -> str:
-        """Describe the outcomes. Processes that died without a report come first, as they caused the rest to stop."""
+        """Describe the outcomes. Processes that died without a report come first, as they caused the others to stop."""
         died, others = [], []
         for rank, end in self._by_rank.items():
             code = self._codes.get(str(rank), 0)
@@ -104,8 +104,7 @@ def main() -> int:
 
 
 def _end_with_parent() -> None:
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # 1: PR_SET_PDEATHSIG
 
 
 def _read(path: Path) -> dict[str, Any]:

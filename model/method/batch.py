@@ -11,8 +11,8 @@ from torch import Tensor
 class Batch:
     """B triples of (image, caption, explanation), ready for the towers.
 
-    Rows with the same number in one of the three groups have the same image, caption or explanation key, respectively,
-    and are never used as each other's hard negatives.
+    Rows that share a number in `image_group` have the same image, and likewise for captions and explanation keys; such
+    rows are never used as each other's hard negatives.
     """
 
     ids: list[str]

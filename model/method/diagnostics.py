@@ -34,16 +34,12 @@ def gate_usage(gate: str, weights: Tensor, names: list[str], whole: LocalBatch |
 
 
 def matching_accuracy(
-    positive: Tensor,
-    wrong_text: Tensor,
-    wrong_image: Tensor,
-    negatives: HardNegatives,
-    whole: LocalBatch | None = None,
+    positive: Tensor, wrong_text: Tensor, wrong_image: Tensor, negatives: HardNegatives, whole: LocalBatch | None = None
 ) -> dict[str, Tensor]:
     """Return GI-ITM's accuracy on the whole batch, by pass and overall, from the logits (b, 2) of the three passes.
 
     Always answering "no match" is correct in two of three passes, which is 67 % overall, so compare the passes
-    separately. The accuracy of a pass in which no row has a negative is NaN.
+    separately. If no row has a negative for a pass, the accuracy of this pass is NaN.
     """
     whole = whole or LocalBatch(len(positive))
     all_rows = torch.ones_like(negatives.text_exists)

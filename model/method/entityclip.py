@@ -4,6 +4,8 @@ Inference uses the towers only: `model.clip` is a plain open_clip model. docs/me
 that docstrings refer to, and distinguishes the paper's method from our extensions.
 """
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -15,7 +17,6 @@ from model.clip.towers import (
     check_towers,
     embed_width,
     eot_position,
-    image_size,
     image_tokens,
     text_tokens,
 )
@@ -87,7 +88,7 @@ class EntityCLIP(nn.Module):
             groups: the image, caption and key groups (3, b) of these triples, as in `Batch.groups`.
             generator: random generator for drawing the hard negatives.
             negatives: hard negatives to use instead of drawing them.
-            whole: the whole batch of B rows, of which these b are a part; None: b = B. Losses are this process's
+            whole: the whole batch of B rows that these b belong to; None: b = B. Losses are this process's
                 share of the whole batch's loss, to be summed over processes; metrics cover the whole batch.
 
         Raises ModelError if GI-ITM is on and the whole batch has fewer than 2 rows.
@@ -104,11 +105,10 @@ class EntityCLIP(nn.Module):
         if self.method.has_anchors:
             if features.anchors is None:
                 raise ModelError("these settings train with anchors, but the batch has none")
-            sides = {
-                "anchor_text": (self.method.anchor_text_weight, features.t_eot),
-                "anchor_image": (self.method.anchor_image_weight, features.v_cls),
-            }
-            for name, (weight, side) in sides.items():
+            for name, weight, side in (
+                ("anchor_text", self.method.anchor_text_weight, features.t_eot),
+                ("anchor_image", self.method.anchor_image_weight, features.v_cls),
+            ):
                 if weight:
                     losses[name] = anchor_loss(side, features.anchors, scale, whole)
                     losses["total"] = losses["total"] + weight * losses[name]
@@ -145,32 +145,24 @@ class EntityCLIP(nn.Module):
         Raises ModelError if the method reads explanations and the batch has none.
         """
         if not batch.ids:  # every row in this process's part of the batch may have an unusable image
-            return self.token_features(_one_blank_row(self.clip, batch)).first(0)
-        explanation, explanation_eot, explanation_readable = None, None, None
+            return self.token_features(_one_blank_row(batch)).first(0)
+        explanation: tuple[Tensor | None, Tensor | None, Tensor | None] = (None, None, None)
         if self.method.reads_explanations:
             if batch.explanations is None:
                 raise ModelError("these settings train with explanations, but the batch has none")
-            explanation = text_tokens(self.clip, batch.explanations)
-            explanation_eot = eot_position(self.clip, batch.explanations)
-            explanation_readable = self._readable(batch.explanations)
-        features = TokenFeatures(
-            image=image_tokens(self.clip, batch.images),
-            text=text_tokens(self.clip, batch.captions),
-            text_eot=eot_position(self.clip, batch.captions),
-            text_readable=self._readable(batch.captions),
-            explanation=explanation,
-            explanation_eot=explanation_eot,
-            explanation_readable=explanation_readable,
-            anchors=batch.anchors,
-        )
+            explanation = self._text_features(batch.explanations)
+        image = image_tokens(self.clip, batch.images)
+        features = TokenFeatures(image, *self._text_features(batch.captions), *explanation, batch.anchors)
         return features if self.experts is not None else features.pooled()
 
-    def _readable(self, tokens: Tensor) -> Tensor | None:
-        """Return a mask (B, Lt), True up to the end-of-text token; None if experts read padding, as published."""
-        if not self.method.masks_padding:
-            return None
-        positions = torch.arange(tokens.shape[1], device=tokens.device)
-        return positions <= eot_position(self.clip, tokens)[:, None]
+    def _text_features(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return features (B, Lt, D), end-of-text positions (B,) and a mask (B, Lt) that is False for padding.
+
+        The mask is None if experts read padding, as published.
+        """
+        eot = eot_position(self.clip, tokens)
+        readable = torch.arange(tokens.shape[1], device=tokens.device) <= eot[:, None]
+        return text_tokens(self.clip, tokens), eot, readable if self.method.masks_padding else None
 
     def match(
         self,
@@ -214,20 +206,14 @@ class EntityCLIP(nn.Module):
         return positive, wrong_text, wrong_image
 
 
-def _one_blank_row(clip: nn.Module, batch: Batch) -> Batch:
-    """Return a batch of one blank row: the towers cannot run on an empty batch."""
-    images = batch.images.new_zeros(1, 3, *image_size(clip))
-    text = batch.captions.new_zeros(1, 1)
-    group = batch.image_group.new_zeros(1)
-    anchors = None if batch.anchors is None else batch.anchors.new_zeros(1, batch.anchors.shape[1])
-    return Batch([""], images, text, None if batch.explanations is None else text, group, group, group, anchors)
+def _one_blank_row(empty: Batch) -> Batch:
+    """Return a batch of one blank row, with the shapes of an empty batch, which the towers cannot encode."""
+    tensors = {name: value for name, value in vars(empty).items() if isinstance(value, Tensor)}
+    return replace(empty, ids=[""], **{name: value.new_zeros(1, *value.shape[1:]) for name, value in tensors.items()})
 
 
 def _itm_loss(
-    passes: tuple[MatchingOutput, MatchingOutput, MatchingOutput],
-    negatives: HardNegatives,
-    epsilon: float,
-    whole: LocalBatch,
+    passes: Iterable[MatchingOutput], negatives: HardNegatives, epsilon: float, whole: LocalBatch
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return L_itm = (CE(positive) + CE(wrong text) + CE(wrong image)) / 3 and its metrics."""
     positive, wrong_text, wrong_image = (one.logits for one in passes)
@@ -237,9 +223,8 @@ def _itm_loss(
         "itm_wrong_text": matching_loss(wrong_text, NO_MATCH, negatives.text_exists, epsilon=epsilon, count=texts),
         "itm_wrong_image": matching_loss(wrong_image, NO_MATCH, negatives.image_exists, epsilon=epsilon, count=images),
     }
-    loss = torch.stack(list(terms.values())).sum() / 3
-    totals = whole.sum(torch.stack(list(terms.values())))
-    report = dict(zip(terms, totals, strict=True))
+    values = torch.stack(list(terms.values()))
+    report = dict(zip(terms, whole.sum(values), strict=True))
     report |= matching_accuracy(positive, wrong_text, wrong_image, negatives, whole)
     report["rows_with_negatives"] = (texts + images) / (2 * whole.size)
-    return loss, report
+    return values.sum() / 3, report

@@ -47,8 +47,8 @@ def draw_hard_negatives(
             together draw what a single process would draw.
         whole: the whole batch that these rows belong to; None: these rows are the whole batch.
 
-    A row with no True in `allowed` gets no negative (`*_exists` False, index 0). Columns whose similarity is not
-    finite are never drawn; in that case the loss is not finite either, which stops training.
+    A row without an allowed column gets no negative (`*_exists` False, index 0). A column is never drawn if its
+    similarity is not finite; in that case the loss is not finite either, which stops training.
 
     Raises ModelError for B < 2.
     """

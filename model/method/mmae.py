@@ -150,9 +150,7 @@ class ExpertGate(nn.Module):
 def _read(experts: ExpertBlock | None, query: Tensor, context: Context | None) -> Tensor:
     if experts is None or context is None:
         return query.new_empty(len(query), 0, query.shape[1])
-    read = experts(query, context)
-    assert isinstance(read, Tensor)
-    return read
+    return experts(query, context)
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

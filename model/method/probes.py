@@ -36,7 +36,7 @@ def copying(model: EntityCLIP, features: TokenFeatures) -> Copying:
 
     Swapped: row i reads the explanation of row i - 1. Removed: the outputs of the shared experts are zero.
 
-    Raises ModelError for a model without MMAE, or one whose experts read no explanations.
+    Raises ModelError for a model without MMAE or without experts that read explanations.
     """
     if model.experts is None or model.image_gate is None or model.text_gate is None or features.explanation is None:
         raise ModelError("the probe needs a model with MMAE and shared experts, and a batch with explanations")

@@ -120,14 +120,9 @@ def frequency_panel(metrics: Mapping[str, Mapping[str, dict[str, Any]]]) -> Draw
             axes.errorbar(places, values, yerr=errors, label=short(arm), **look)
         queries = {name: part["queries"] for found in metrics.values() for name, part in found.items()}
         axes.set_xticks(range(len(names)), [f"{name}\n{queries[name]:,} queries" for name in names], fontsize=8.5)
-        axes.set_xlim(-0.6, len(names) - 0.4)
-        axes.set_ylim(bottom=0)
-        finish(
-            axes,
-            "Recall by frequency of the rarest name",
-            "training captions with the rarest name of a caption",
-            "mean recall (%)",
-        )
+        axes.set(xlim=(-0.6, len(names) - 0.4), ylim=(0, None))
+        x = "training captions with the rarest name of a caption"
+        finish(axes, "Recall by frequency of the rarest name", x, "mean recall (%)")
 
     return draw
 

@@ -83,9 +83,9 @@ def describe_generation(found: Explanations) -> Generation:
 
 def length_panel(tally: dict[int, int], context: int | None) -> Draw:
     """Return a function that draws a histogram of explanation lengths in tokens and marks CLIP's limit."""
-    bars, unit = length_bars(tally), "tokens for CLIP, start and end included"
+    bars, unit = length_bars(tally), "CLIP tokens, including start and end"
     if bars[-1].high is None:
-        unit += f"; last bar: {bars[-1].low:,} and more"
+        unit += f"; last bar: {bars[-1].low:,} or more"
 
     def draw(axes: Axes) -> None:
         width = bars[0].width
@@ -126,7 +126,7 @@ def length_bars(tally: dict[int, int]) -> list[Bar]:
 def _length_chart(tally: dict[int, int], context: int | None) -> Chart:
     def words(bar: Bar) -> str:
         if bar.high is None:
-            return f"{bar.low:,} and more"
+            return f"{bar.low:,} or more"
         return f"{bar.low:,}" if bar.low == bar.high else f"{bar.low:,} to {bar.high:,}"
 
     rows = [(words(bar), f"{bar.rows:,}") for bar in length_bars(tally) if bar.rows]

@@ -11,8 +11,6 @@ from entityclip.contract.image_rules import BadImage, decode_image
 from model.data.triple_table import Triple
 from model.report.text import cut
 
-_QUALITIES = (85, 70, 50, 30, 10)
-
 
 class Size(NamedTuple):
     """Limits on a thumbnail: the longest side in pixels and the JPEG size in bytes."""
@@ -55,7 +53,7 @@ def _picture(size: Size, root: Path, path: str | None, data: bytes | None) -> Pi
     except BadImage as error:
         return Picture(why=cut(str(error), 200))
     image.thumbnail((size.side, size.side), Image.Resampling.LANCZOS)
-    for quality in _QUALITIES:
+    for quality in (85, 70, 50, 30, 10):
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=quality)
         if buffer.tell() <= size.most:

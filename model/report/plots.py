@@ -10,7 +10,6 @@ from model.report.generation import length_panel
 from model.report.training import Training, comparison_panels, with_steps
 from model.tracking.curve_panels import gates_of
 
-_SLUG = re.compile(r"[^A-Za-z0-9.-]+")
 _OURS = ("learning_curves.png", "recall_by_entity_frequency.png", "explanation_length.png")
 
 
@@ -39,5 +38,5 @@ def write_plots(folder: Path, found: Explanations | None, training: Training, ev
 
 def _gates_file(number: int, arm: str) -> str:
     """Return a safe file name for an arm; the number makes it unique."""
-    slug = _SLUG.sub("-", arm).strip("-.")[:40]
+    slug = re.sub(r"[^A-Za-z0-9.-]+", "-", arm).strip("-.")[:40]
     return f"expert_gates_{number}_{slug}.png" if slug else f"expert_gates_{number}.png"

@@ -4,7 +4,6 @@ import unicodedata
 
 # Bidirectional controls; joiners are kept because some scripts and emoji need them.
 _BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
-_KEPT = "\n\t"
 
 
 def shown(text: str) -> str:
@@ -20,6 +19,6 @@ def cut(text: str, limit: int) -> str:
 
 
 def _is_hidden(character: str) -> bool:
-    if character in _KEPT:
+    if character in "\n\t":
         return False
     return ord(character) in _BIDI or unicodedata.category(character) in ("Cc", "Cs", "Cn", "Zl", "Zp")

@@ -120,7 +120,7 @@ def _arm_charts(history: History) -> list[Chart]:
         first, last = ([100 * means(history.bins(name))[1][end] for name in experts] for end in (0, -1))
         rows = [(label, f"{a:.1f}", f"{b:.1f}") for label, a, b in zip(experts.values(), first, last, strict=True)]
         most = max(zip(last, experts.values(), strict=True))
-        alt = f"Mean weight of each expert in the {GATES[gate]} by step; at the end {most[1]} has most, {most[0]:.1f} %"
+        alt = f"Mean weight of each expert in the {GATES[gate]} by step; highest at the end: {most[1]}, {most[0]:.1f} %"
         title = f"Expert use: {GATES[gate]}"
         columns = ("expert", "mean weight at the start, %", "at the end, %")
         charts.append(chart(with_steps(draw), title, alt, columns, rows))

@@ -21,8 +21,8 @@ class DataSettings(Section):
     """Location of the triples, and how they are loaded."""
 
     explanations: Path | str = Field(
-        description="folder of explanation shards written by `entityclip generate`, or a URL from which shards are "
-        "copied to this machine"
+        description="folder of explanation shards written by `entityclip generate`, or a URL; shards at a URL are "
+        "first copied to this machine"
     )
     image_root: Path | None = Field(default=None, description="folder of the images; null: as recorded in the shards")
     splits: SplitSettings = Field(default_factory=SplitSettings)

@@ -1,7 +1,6 @@
 """Loads TrainSettings from a preset, a YAML file and dotted overrides."""
 
 import difflib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from model.errors import ModelError
 from model.settings.schema import LOCAL_DIR, TrainSettings
 
 PRESETS = Path(__file__).with_name("presets")
-_PATH_KEYS = (("data", "explanations"), ("data", "image_root"))
 
 
 def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
@@ -38,7 +36,7 @@ def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
 
 
 def load_run_settings(path: Path) -> TrainSettings:
-    """Read the settings of a finished run, whose initial model folder may no longer exist.
+    """Read the settings of a finished run, even if the model folder that it started from no longer exists.
 
     Raises ModelError as `load_settings` does, except for the model folder.
     """
@@ -107,7 +105,7 @@ def _parse(override: str) -> tuple[str, dict[str, Any]]:
     return key, value
 
 
-def _merge(values: dict[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+def _merge(values: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     merged = dict(values)
     for key, value in change.items():
         old = merged.get(key)
@@ -130,15 +128,13 @@ def _overlay(values: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_absolute_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
-    values = _merge({}, values)
-    for section, key in _PATH_KEYS:
-        part = values.get(section)
-        if isinstance(part, dict) and isinstance(part.get(key), str) and not is_url(part[key]):
-            values[section] = {**part, key: str((folder / part[key]).resolve())}
-    towers = values.get("towers")
+    """Make the paths in `values` absolute, in place, and return `values`."""
+    data, towers = values.get("data"), values.get("towers")
+    for key in ("explanations", "image_root"):
+        if isinstance(data, dict) and isinstance(path := data.get(key), str) and not is_url(path):
+            data[key] = str((folder / path).resolve())
     if isinstance(towers, dict) and isinstance(name := towers.get("model"), str) and name.startswith(LOCAL_DIR):
-        relative = name.removeprefix(LOCAL_DIR)
-        values["towers"] = {**towers, "model": f"{LOCAL_DIR}{(folder / relative).resolve()}"}
+        towers["model"] = f"{LOCAL_DIR}{(folder / name.removeprefix(LOCAL_DIR)).resolve()}"
     return values
 
 

@@ -51,9 +51,7 @@ class MethodSettings(Section):
 
     @model_validator(mode="after")
     def _a_gate_needs_experts(self) -> Self:
-        if self.has_experts and not (
-            self.image_experts + self.shared_experts and self.text_experts + self.shared_experts
-        ):
+        if self.has_experts and not (self.shared_experts or (self.image_experts and self.text_experts)):
             raise ValueError(
                 "image and text each need at least one expert: set image_experts and text_experts, or shared_experts"
             )

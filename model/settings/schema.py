@@ -77,7 +77,7 @@ class LogSettings(Section):
 
 
 class DivergenceSettings(Section):
-    """Limits beyond which a run is stopped as divergent; losses and gradients that are not finite always stop it."""
+    """Limits on loss and gradient that stop a diverging run; values that are not finite always stop it."""
 
     loss_factor: float | None = Field(
         default=10,
@@ -91,7 +91,7 @@ class DivergenceSettings(Section):
 
 
 class CheckpointSettings(Section):
-    """How often the training state, from which a run resumes, is saved; the best weights are saved separately."""
+    """How often the training state is saved, so that a run can resume; the best weights are saved separately."""
 
     every: int | None = Field(default=500, ge=1, description="steps between saved states; null: save by time only")
     minutes: float | None = Field(

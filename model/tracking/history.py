@@ -6,8 +6,6 @@ from typing import Any
 
 from model.tracking.trackers import as_scalars
 
-_MOST_BINS = 1000
-
 
 @dataclass
 class Bin:
@@ -30,7 +28,7 @@ class Bin:
 class History:
     """Mean, minimum and maximum of each metric over the steps, in at most `most_bins` bins of equal width."""
 
-    def __init__(self, most_bins: int = _MOST_BINS) -> None:
+    def __init__(self, most_bins: int = 1000) -> None:
         self._most, self._width = most_bins, 1
         self._bins: dict[str, dict[int, Bin]] = {}
 
@@ -42,7 +40,7 @@ class History:
             bins = self._bins.setdefault(name, {})
             bins.setdefault(step // self._width, Bin()).add(Bin(1, value, step, value, value))
 
-    def names(self, prefix: str = "") -> list[str]:
+    def names(self, prefix: str) -> list[str]:
         """List the metric names with this prefix, in order of first appearance."""
         return [name for name in self._bins if name.startswith(prefix)]
 

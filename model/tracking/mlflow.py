@@ -11,7 +11,6 @@ from mlflow.tracking import MlflowClient
 
 from model.tracking.trackers import flatten, read_tracked, remember_tracked
 
-_EXPERIMENT = "entityclip"
 _SECONDS_BETWEEN = 5.0
 _MOST_METRICS, _MOST_PARAMS, _LONGEST_PARAM = 1000, 100, 6000  # MLflow's limits per request
 _LAST_SECONDS = 60.0  # timeout for an unresponsive server at the end
@@ -31,7 +30,7 @@ class MLflow:
         self._client = MlflowClient()
         known = read_tracked(run).get("mlflow") if resumed else None
         if known is None:
-            name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _EXPERIMENT)
+            name = os.environ.get("MLFLOW_EXPERIMENT_NAME", "entityclip")
             experiment = self._client.get_experiment_by_name(name)
             number = self._client.create_experiment(name) if experiment is None else experiment.experiment_id
             known = self._client.create_run(number, run_name=run.name).info.run_id

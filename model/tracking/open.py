@@ -28,7 +28,7 @@ def open_trackers(
         settings: the run's settings, which name the trackers; each tracker also records all settings.
         say: function that prints a line for the user.
         steps: the run's total number of steps.
-        resumed_from: the step from which the run resumes; None for a new run.
+        resumed_from: the step that the run resumes from; None for a new run.
 
     If a tracker cannot be opened, a new run raises ModelError; a resumed run prints the reason and continues.
     """

@@ -4,8 +4,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -21,19 +21,13 @@ _WAIT_SHARE = 0.05  # share of the time since the start; gives 60 lines in the f
 _BAR = "{desc} {percentage:3.0f}%|{bar:16}| {n_fmt}/{total_fmt}{postfix}"
 
 
-class NullOutput:
+class NullOutput(AbstractContextManager["NullOutput"]):
     """Stand-in for `Progress` and `RunLog` that writes nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
 
     def _ignore(self, *args: Any) -> None:
         pass
 
-    step = validation = say = sync = close = _ignore
+    step = validation = say = sync = close = __exit__ = _ignore
 
     @contextmanager
     def aside(self, what: str) -> Iterator[None]:

@@ -25,7 +25,7 @@ class RunLog:
     """`RUN/metrics.jsonl`: JSON lines of `kind` "step" or "validation", flushed at once and also sent to the trackers.
 
     A resumed run removes the lines of the steps that it will repeat, then appends to the same file. It keeps the
-    lines of the step from which it resumes, except for the validation of that step if it will be repeated.
+    lines of the step it resumes from, except for that step's validation if it will be repeated.
     """
 
     def __init__(
@@ -41,14 +41,14 @@ class RunLog:
 
         Args:
             steps: the run's total number of steps, written to each step's line as "of".
-            resumed_from: the step from which the run resumes; None for a new log.
+            resumed_from: the step that the run resumes from; None for a new log.
             validated: whether to keep the validation of step `resumed_from`.
         """
         self._path, self._trackers, self._steps = run / METRICS_LOG, trackers, steps
         self._resumed_from, self._validated = resumed_from, validated
 
     def __enter__(self) -> Self:
-        truncate_log(self._path, -1 if self._resumed_from is None else self._resumed_from, validated=self._validated)
+        self._remove_repeated_lines()
         self._file = self._path.open("a", encoding="utf-8")
         return self
 
@@ -57,12 +57,7 @@ class RunLog:
         self._trackers.close(failed=error[0] is not None)
 
     def step(
-        self,
-        step: int,
-        losses: dict[str, float],
-        report: dict[str, float],
-        rates: dict[str, float],
-        seconds: float,
+        self, step: int, losses: dict[str, float], report: dict[str, float], rates: dict[str, float], seconds: float
     ) -> None:
         """Log an optimiser step; `seconds` is the time since the start, without validations."""
         # five digits are enough for a mean over a batch, and halve the log
@@ -77,6 +72,15 @@ class RunLog:
     def sync(self) -> None:
         """Flush the log to disk."""
         os.fsync(self._file.fileno())
+
+    def _remove_repeated_lines(self) -> None:
+        """Remove the lines of steps that a resumed run will repeat, or all lines if the run is new."""
+        with written_whole(self._path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            if self._resumed_from is not None and self._path.exists():
+                for line in read_log(self._path.parent):
+                    again = line["kind"] == "validation" and line["step"] == self._resumed_from and not self._validated
+                    if line["step"] <= self._resumed_from and not again:
+                        file.write(f"{json.dumps(line)}\n")
 
     def _write(self, line: dict[str, Any]) -> None:
         print(json.dumps(line, allow_nan=False), file=self._file, flush=True)
@@ -102,19 +106,6 @@ def read_log(run: Path) -> Iterator[dict[str, Any]]:
         raise ModelError(f"{path} does not exist; is {run} the folder of a training run?") from None
 
 
-def truncate_log(path: Path, last_step: int, *, validated: bool = True) -> None:
-    """Keep only the lines of steps up to `last_step`; create an empty file if there are no such lines.
-
-    The validation of `last_step` is kept only if `validated`.
-    """
-    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        if last_step >= 0 and path.exists():
-            for line in read_log(path.parent):
-                again = line["kind"] == "validation" and line["step"] == last_step and not validated
-                if line["step"] <= last_step and not again:
-                    file.write(f"{json.dumps(line)}\n")
-
-
 def describe_origin(settings: TrainSettings, rows: SplitRows, val_rows: SplitRows | None) -> dict[str, Any]:
     """Return what is known before the first step: settings, seed, code versions, and shards by use ("train", "val")."""
     splits = {"train": rows} | ({} if val_rows is None else {"val": val_rows})
@@ -132,15 +123,12 @@ def describe_run(
     origin: dict[str, Any], device: torch.device, model: EntityCLIP, splits: dict[str, TripleDataset]
 ) -> dict[str, Any]:
     """Return the record of a finished run: its origin, device, parameter counts, and rows by use."""
-    towers = sum(p.numel() for p in model.clip.parameters())
+    towers, total = (sum(p.numel() for p in module.parameters()) for module in (model.clip, model))
     return {
         **origin,
         "device": device.type,
         "threads": torch.get_num_threads(),
-        "parameters": {
-            "towers": towers,
-            "training_only": sum(p.numel() for p in model.parameters()) - towers,
-        },
+        "parameters": {"towers": towers, "training_only": total - towers},
         "data": {name: origin["data"][name] | _describe_rows(triples) for name, triples in splits.items()},
     }
 

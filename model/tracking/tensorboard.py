@@ -6,7 +6,6 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 
 TENSORBOARD = "tensorboard"
-_FLUSH_SECONDS = 10
 
 
 class TensorBoard:
@@ -19,7 +18,7 @@ class TensorBoard:
         if resumed_from is None:
             shutil.rmtree(folder, ignore_errors=True)  # do not mix with an earlier run's curves
         purge = None if resumed_from is None else resumed_from + 1
-        self._writer = SummaryWriter(str(folder), purge_step=purge, flush_secs=_FLUSH_SECONDS)
+        self._writer = SummaryWriter(str(folder), purge_step=purge, flush_secs=10)
 
     def log(self, step: int, scalars: dict[str, float]) -> None:
         """Write the scalars, which reach the disk within seconds."""

@@ -94,7 +94,7 @@ def flatten(values: dict[str, Any], separator: str = ".", prefix: str = "") -> I
 
 
 def read_tracked(run: Path) -> dict[str, str]:
-    """Return the ids under which the trackers know this run, by tracker; empty if none were saved."""
+    """Return each tracker's id for this run, by the tracker's name; empty if none were saved."""
     try:
         return dict(json.loads((run / _FILE).read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -102,5 +102,5 @@ def read_tracked(run: Path) -> dict[str, str]:
 
 
 def remember_tracked(run: Path, tracker: str, run_id: str) -> None:
-    """Save the id under which a tracker knows this run, so that a resumed run uses the same id."""
+    """Save a tracker's id for this run, so that the run keeps the id when it is resumed."""
     write_json(run / _FILE, read_tracked(run) | {tracker: run_id})

@@ -8,8 +8,6 @@ import wandb
 
 from model.tracking.trackers import read_tracked, remember_tracked
 
-_PROJECT = "entityclip"
-
 
 class WeightsAndBiases:
     """Tracker that logs to a W&B run named after the run's folder, with files in `RUN/wandb`.
@@ -22,7 +20,7 @@ class WeightsAndBiases:
     def __init__(self, run: Path, config: dict[str, Any], *, resumed: bool) -> None:
         known = read_tracked(run).get("wandb") if resumed else None
         self._run = wandb.init(
-            project=os.environ.get("WANDB_PROJECT", _PROJECT),
+            project=os.environ.get("WANDB_PROJECT", "entityclip"),
             name=run.name,
             id=known,
             resume="allow" if known else None,

@@ -55,13 +55,10 @@ def embed_explanations(clip: nn.Module, triples: TripleDataset, batch_size: int)
     towers: Any = clip
     device, was_training = next(clip.parameters()).device, clip.training
     towers.eval()
-    rows = list(range(len(triples)))
-    starts = range(0, len(rows), batch_size)
+    batches = torch.arange(len(triples)).split(batch_size)
     found = [
-        towers.encode_text(triples.explanation_tokens(rows[start : start + batch_size]).to(device), normalize=True)
-        .float()
-        .cpu()
-        for start in tqdm(starts, desc="encoding explanations", unit="batch", disable=None, leave=False)
+        towers.encode_text(triples.explanation_tokens(rows.tolist()).to(device), normalize=True).float().cpu()
+        for rows in tqdm(batches, desc="encoding explanations", unit="batch", disable=None, leave=False)
     ]
     towers.train(was_training)
     return torch.cat(found)

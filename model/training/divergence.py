@@ -81,7 +81,8 @@ class DivergenceGuard:
                 "set_aside": None if spoiled is None else spoiled.name,
                 "ids": batch,
             }
-            write_json(self._run / REPORT, _without_nan(report))
+            # JSON cannot represent NaN and infinite numbers, so strings replace them
+            write_json(self._run / REPORT, json.loads(json.dumps(report), parse_constant=str))
         raise DivergenceError(self._message(step, why, losses, batch, rates, saved))
 
     def _objection(self, losses: dict[str, float], gradient: float) -> str | None:
@@ -126,8 +127,3 @@ class DivergenceGuard:
 
     def _usual(self, name: str) -> float | None:
         return median(self._recent[name]) if self._recent[name] else None
-
-
-def _without_nan(content: Any) -> Any:
-    """Replace NaN and infinite numbers with strings, which JSON can represent."""
-    return json.loads(json.dumps(content), parse_constant=str)

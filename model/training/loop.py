@@ -42,7 +42,6 @@ from model.training.step import TrainingStep
 from model.training.stop_signal import Stopped, StopSignal
 from model.training.validation import Validation
 
-_CPU = torch.device("cpu")
 OnStep = Callable[[int, int, dict[str, float]], None]  # step, total steps, losses
 
 
@@ -128,12 +127,9 @@ class _Trainer:
         self.training = self.splits["train"]
         self.batch_sampler = self.training.training_sampler(settings.optim.batch_size, settings.seed)
         self.steps = settings.optim.total_steps(len(self.training))
+        autocast, micro = forward_context(settings.precision, device), settings.optim.micro_batch_size
         self.training_step = TrainingStep(
-            self.model,
-            settings.seed,
-            forward_context(settings.precision, device),
-            micro_batch_size=settings.optim.micro_batch_size,
-            processes=processes,
+            self.model, settings.seed, autocast, micro_batch_size=micro, processes=processes
         )
         self.validation = Validation(checkpoints, self.steps, device, processes)
         self.at = Position()
@@ -147,7 +143,7 @@ class _Trainer:
         own_rows = map(self.processes.shard, self.batch_sampler)
         # with micro-batches, only one at a time has to be on the device
         whole = self.settings.optim.micro_batch_size is None
-        self.batches = load_batches(self.training, own_rows, self.device if whole else _CPU)
+        self.batches = load_batches(self.training, own_rows, self.device if whole else torch.device("cpu"))
         earlier_seconds = self.at.seconds
         stop = StopSignal()
         progress, log = self.open_outputs(resumed_from=None if state is None else self.at.step)

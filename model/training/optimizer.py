@@ -40,8 +40,7 @@ def make_optimizer(model: EntityCLIP, settings: OptimSettings) -> torch.optim.Op
         for (part, lr, decay), members in groups.items()
     ]
     make = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-    betas = (settings.beta1, settings.beta2)
-    return make(described, lr=settings.lr, betas=betas, eps=settings.eps, fused=True)
+    return make(described, lr=settings.lr, betas=(settings.beta1, settings.beta2), eps=settings.eps, fused=True)
 
 
 def decays(name: str, parameter: nn.Parameter) -> bool:
@@ -52,7 +51,7 @@ def decays(name: str, parameter: nn.Parameter) -> bool:
 
 
 def _by_pattern(parameters: dict[str, nn.Parameter], groups: tuple[GroupSettings, ...]) -> dict[str, GroupSettings]:
-    """Map each parameter's name to the first group whose pattern matches it."""
+    """Map each parameter's name to the first group with a matching pattern."""
     chosen: dict[str, GroupSettings] = {}
     for group in groups:
         where = f"optim.groups: the pattern {group.pattern!r}"
@@ -102,7 +101,7 @@ def gradient_norm(model: nn.Module) -> float:
 
 
 def clip_gradients(model: nn.Module, max_norm: float | None, norm: float) -> None:
-    """Scale the gradients, whose total norm is `norm`, down to at most `max_norm`, in place."""
+    """Scale the gradients in place so that their total norm, now `norm`, is at most `max_norm`."""
     if max_norm is not None:
         torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_norm, torch.tensor(norm))
 

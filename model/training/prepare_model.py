@@ -46,7 +46,7 @@ def lock_towers(clip: nn.Module, lock: LockSettings) -> None:
 def checkpoint_blocks(clip: nn.Module) -> None:
     """Enable activation checkpointing in the transformer blocks.
 
-    Raises ModelError for a ResNet, for which open_clip does not support checkpointing.
+    Raises ModelError for a ResNet, because open_clip does not support checkpointing for it.
     """
     towers: Any = clip
     if not isinstance(towers.visual, open_clip.transformer.VisionTransformer):

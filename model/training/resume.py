@@ -41,7 +41,7 @@ _LENGTH = (
     "the learning rate schedule spans all steps; to train longer, export the finished run with `entityclip export` and "
     "start a new one with towers.model=local-dir:EXPORT"
 )
-_WORDS = {"optim.steps": _LENGTH, "optim.epochs": _LENGTH}
+_WORDS = dict.fromkeys(("optim.steps", "optim.epochs"), _LENGTH)
 _SHOWN = 5
 
 

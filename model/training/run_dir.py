@@ -99,9 +99,8 @@ def _is_equivalent(trained_with: dict[str, Any], data: dict[str, Any], settings:
     except ModelError:
         return False
     used = {name: sha for use in data.values() for name, sha in use["shards"].items()}
-    return used == _shards(
-        settings, [split for split in (settings.data.splits.train, settings.data.splits.val) if split]
-    )
+    splits = settings.data.splits
+    return used == _shards(settings, [split for split in (splits.train, splits.val) if split])
 
 
 def _shards(settings: TrainSettings, splits: list[str]) -> dict[str, str]:

@@ -53,8 +53,8 @@ class TrainingStep:
 
         With `micro_batch_size`, the towers process at most that many rows at a time, which gives the same gradients
         with less memory (`model.training.gradient_cache`). With `processes`, each holds some rows of the batch, and all
-        get the gradients of the whole batch (`model.distributed.collectives`). Raises ModelError for towers in which
-        either option would change the gradients.
+        get the gradients of the whole batch (`model.distributed.collectives`). Raises ModelError if either option would
+        change the gradients of these towers.
         """
         if micro_batch_size is not None:
             check_rows_are_independent(model, f"optim.micro_batch_size={micro_batch_size}")
@@ -66,7 +66,7 @@ class TrainingStep:
         self._device = next(model.parameters()).device
 
     def gradients(self, step: int, batch: Batch) -> StepValues:
-        """Replace the gradients with those of the whole batch, of which `batch` holds this process's rows.
+        """Replace the gradients with those of the whole batch; `batch` holds this process's rows of it.
 
         The caller must check whether the gradients are usable (`model.training.divergence`).
         """

@@ -79,7 +79,7 @@ def check_manifest(
         PipelineError: the manifest cannot be read.
     """
     manifest = load_manifest(path)
-    options = options if options is not None else CheckOptions()
+    options = options or CheckOptions()
     steps = _Steps()
     notes = ReaderNotes()
     look = planned = estimate = lengths = languages = None
@@ -96,8 +96,8 @@ def check_manifest(
             if job is not None:
                 plan = partial(_plan, job, data, look, options, Path(folder), steps.findings)
                 planned = steps.take("cannot_plan", plan)
-            if planned is not None and planned.requests and status_of(steps.findings) != "error":
-                estimate = steps.take("cannot_probe", partial(_probe, planned, steps.findings))
+                if planned is not None and planned.requests and status_of(steps.findings) != "error":
+                    estimate = steps.take("cannot_probe", partial(_probe, job, planned, steps.findings))
         elif data is not None:
             steps.findings.append(of_dataset.no_pairs())
         return CheckReport(
@@ -112,8 +112,8 @@ def check_manifest(
             prompt_tokens=planned.prompt_tokens if planned is not None else None,
             languages=languages,
             findings=sorted(steps.findings, key=lambda finding: SEVERITIES.index(finding.severity)),
-            samples=samples_of(data.rows, manifest, planned.job if planned else None) if data is not None else [],
-            prompts=rendered_prompts(data.rows, planned.job) if data is not None and planned is not None else [],
+            samples=samples_of(data.rows, manifest, job if planned else None) if data is not None else [],
+            prompts=rendered_prompts(data.rows, job) if data and job and planned else [],
             work=planned.work if planned is not None else None,
             estimate=estimate,
             seconds=steps.seconds,
@@ -135,7 +135,7 @@ class _Steps:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Measure how long the `with` block takes, and record this as the duration of the step `name`."""
+        """Record how long the `with` block takes as the duration of the step `name`."""
         began = time.monotonic()
         yield
         self.seconds[name] = time.monotonic() - began
@@ -166,12 +166,8 @@ def _compare(data: Survey, manifest: Manifest, findings: list[Finding]) -> tuple
     judging = manifest.generation.judge
     lengths, long_captions = of_dataset.caption_lengths(data, judging.clip_context_length)
     languages, other_languages = of_dataset.caption_languages(data, judging.language)
-    findings += of_dataset.split_findings(data)
-    findings += of_dataset.empty_caption_findings(data)
-    findings += repeat_findings(data)
-    findings += leak_findings(data)
-    findings += long_captions
-    findings += other_languages
+    findings += of_dataset.split_findings(data, manifest.dataset) + of_dataset.empty_caption_findings(data)
+    findings += repeat_findings(data) + leak_findings(data) + long_captions + other_languages
     return lengths, languages
 
 
@@ -181,8 +177,7 @@ def _look(data: Survey, manifest: Manifest, options: CheckOptions, findings: lis
     fetch_images(manifest, (data.rows.pair(row).image for row in chosen))
     look = look_at_images(data.rows, chosen, manifest.image_root, options.workers)
     findings += image_findings(look, data.rows)
-    findings += repeated_content_findings(data, look)
-    findings += leaked_content_findings(data, look)
+    findings += repeated_content_findings(data, look) + leaked_content_findings(data, look)
     return look
 
 
@@ -205,7 +200,7 @@ def _plan(
     return planned
 
 
-def _probe(planned: PlannedWork, findings: list[Finding]) -> Estimate:
-    estimate = probe_engine(planned.job, planned.requests, planned.work.to_generate)
+def _probe(job: Job, planned: PlannedWork, findings: list[Finding]) -> Estimate:
+    estimate = probe_engine(job, planned.requests, planned.work.to_generate)
     findings += estimate_findings(estimate)
     return estimate

@@ -17,6 +17,7 @@ from pipeline.checking.report import (
 )
 from pipeline.checking.survey import NOTHING, Survey
 from pipeline.errors import PipelineError
+from pipeline.manifest.datasets import Dataset, OwnDataset
 
 _USES = {
     "train": "training uses it",
@@ -50,15 +51,22 @@ def split_counts(survey: Survey) -> dict[str, SplitCounts]:
     return counts
 
 
-def split_findings(survey: Survey) -> list[Finding]:
+def split_findings(survey: Survey, dataset: Dataset) -> list[Finding]:
     """Report splits that have no pairs although training or evaluation needs them."""
+    mend = "assign pairs to this split, or name another one in the training settings"
+    if isinstance(dataset, OwnDataset):
+        drawn = "" if dataset.ignore_splits else ", with dataset.ignore_splits: true if the data has splits"
+        mend = (
+            f"set dataset.held_out higher ({dataset.held_out} now; percent of the images for val and for test{drawn}), "
+            f"{mend}"
+        )
     return [
         Finding(
             code="absent_split",
             severity="warning",
             count=1,
             what=f"split without pairs: {split} ({use})",
-            mend="assign pairs to this split, or name another one in the training settings",
+            mend=mend,
         )
         for split, use in _USES.items()
         if split not in survey.splits
@@ -77,7 +85,7 @@ def empty_caption_findings(survey: Survey) -> list[Finding]:
             severity="error" if every else "warning",
             count=len(empty),
             what="pairs with an empty caption" + (": all of them" if every else ""),
-            mend="their rows get the status empty_caption: remove them, or check which field is read",
+            mend="remove them, or check that the right column is read; their rows get the status empty_caption",
             examples=[example(survey.rows, int(r), f"image {survey.rows.pair(r).image}") for r in empty[:EXAMPLES]],
         )
     ]
@@ -113,7 +121,7 @@ def caption_languages(survey: Survey, expected: str | None) -> tuple[Languages |
         code="other_languages",
         severity="warning",
         count=sum(others.values()),
-        what=f"captions that seem not to be in the language of generation.judge.language, {expected}",
+        what=f"captions that do not seem to be in {expected}, which generation.judge.language expects",
         mend="remove them, or set generation.judge.language to null to accept explanations in any language",
         examples=captions(survey.rows, some),
     )

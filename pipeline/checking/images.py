@@ -2,11 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -62,19 +60,16 @@ class ImageLook:
 
     def contents_by_row(self, images: Digests) -> Digests:
         """Return the digest of each row's image bytes, or `NOTHING`; `images` holds digests of the rows' paths."""
-        contents = np.full(len(images), NOTHING, np.int64)
         if not len(self.rows):
-            return contents
-        known = images[self.rows]
-        order = np.argsort(known)
-        place = np.minimum(np.searchsorted(known[order], images), len(known) - 1)
-        same = known[order][place] == images
-        contents[same] = self.contents[order][place][same]
-        return contents
+            return np.full_like(images, NOTHING)
+        order = np.argsort(images[self.rows])
+        known = images[self.rows][order]
+        place = np.minimum(np.searchsorted(known, images), len(known) - 1)
+        return np.where(known[place] == images, self.contents[order][place], NOTHING)
 
 
 def choose(rows: Rows, sample: int) -> Rows:
-    """Return `sample` rows drawn with a fixed seed, in ascending order, or all rows if there are no more than that."""
+    """Return `sample` of the rows in ascending order, drawn with a fixed seed, or all rows if there are fewer."""
     if sample >= len(rows):
         return rows
     return np.sort(np.random.default_rng(0).choice(rows, sample, replace=False))
@@ -85,35 +80,30 @@ def look_at_images(rows: PairFile, chosen: Rows, root: Path, workers: int | None
     contents = np.full(len(chosen), NOTHING, np.int64)
     faulty: Counter[ImageFault] = Counter()
     examples: dict[ImageFault, list[tuple[int, str]]] = {}
-    with Progress("images", "images", len(chosen)) as progress:
-        paths = (rows.pair(row).image for row in chosen)
-        for place, (content, fault) in enumerate(_looked_at(paths, root, workers)):
-            contents[place] = content
-            if fault is not None:
-                kind, reason = fault
-                faulty[kind] += 1
-                if len(some := examples.setdefault(kind, [])) < EXAMPLES:
-                    some.append((int(chosen[place]), reason))
-            progress.add()
+    look = partial(_look, root)
+    pool = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)))
+    with pool, Progress("images", "images", len(chosen)) as progress:
+        for start in range(0, len(chosen), _IMAGES_AT_ONCE):
+            paths = [rows.pair(row).image for row in chosen[start : start + _IMAGES_AT_ONCE]]
+            # On an interrupt, `map` cancels what has not started.
+            for place, (content, fault) in enumerate(pool.map(look, paths), start):
+                contents[place] = content
+                if fault is not None:
+                    kind, reason = fault
+                    faulty[kind] += 1
+                    if len(some := examples.setdefault(kind, [])) < EXAMPLES:
+                        some.append((int(chosen[place]), reason))
+                progress.add()
     return ImageLook(chosen, contents, faulty, examples)
 
 
-_Looked = tuple[int, tuple[ImageFault, str] | None]
-
-
-def _look(root: Path, image: str) -> _Looked:
+def _look(root: Path, image: str) -> tuple[int, tuple[ImageFault, str] | None]:
     fault = image_fault(root, image)
     return NOTHING if fault is not None else int(image_digest(root, image)[:15], 16), fault  # 60 bits
 
 
-def _looked_at(images: Iterator[str], root: Path, workers: int | None) -> Iterator[_Looked]:
-    with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
-        while batch := list(islice(images, _IMAGES_AT_ONCE)):
-            yield from pool.map(partial(_look, root), batch)  # on an interrupt, cancels what has not started
-
-
 def image_counts(look: ImageLook, distinct: int) -> ImageCounts:
-    """Count the usable images among the decoded ones, and the faulty images by kind of fault."""
+    """Count the distinct, decoded and usable images, and the faulty images by kind of fault."""
     return ImageCounts(
         distinct=distinct,
         looked_at=len(look.rows),

@@ -10,7 +10,6 @@ from pipeline.checking.report import EXAMPLES, Code, Finding, example, quoted, r
 from pipeline.checking.survey import Survey
 from pipeline.pair import Pair
 
-_MEND = "remove these pairs from one of the two splits; otherwise metrics on the later one will be too good"
 # For each code: the text of the finding, and the detail of an example, given a pair and the earlier pair it repeats.
 _WORDS: dict[Code, tuple[str, Callable[[Pair, Pair], str]]] = {
     "leaked_images": ("pairs whose image path occurs in an earlier split", lambda pair, _: f"image {pair.image}"),
@@ -70,7 +69,7 @@ def _finding(survey: Survey, found: Leaks, code: Code) -> list[Finding]:
             severity="warning",
             count=len(found.rows),
             what=f"{what} ({by_splits})",
-            mend=_MEND,
+            mend="remove these pairs from one of the two splits; otherwise metrics on the later one will be too good",
             examples=examples,
         )
     ]

@@ -20,8 +20,7 @@ class PairFile(AbstractContextManager["PairFile"]):
         self._path = path
         self._waiting: list[Pair] = []
         self._rows = 0
-        options = pa.ipc.IpcWriteOptions(compression="zstd")
-        self._writer = pa.ipc.new_file(str(path), _SCHEMA, options=options)
+        self._writer = pa.ipc.new_file(str(path), _SCHEMA, options=pa.ipc.IpcWriteOptions(compression="zstd"))
         self._reader: pa.ipc.RecordBatchFileReader | None = None
         self._held: tuple[int, list[Pair]] = (-1, [])
 
@@ -55,8 +54,7 @@ class PairFile(AbstractContextManager["PairFile"]):
 
     def _read(self, batch: int) -> list[Pair]:
         assert self._reader is not None, "leave the context first"
-        columns = [column.to_pylist() for column in self._reader.get_batch(batch).columns]
-        return [Pair(*values) for values in zip(*columns, strict=True)]
+        return [Pair(**row) for row in self._reader.get_batch(batch).to_pylist()]
 
     def _flush(self) -> None:
         if self._waiting:

@@ -1,7 +1,7 @@
 """Findings about duplicate ids, pairs, captions and images within a split."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,12 +26,12 @@ _WORDS: dict[Code, tuple[Severity, str, str]] = {
     "repeated_captions": (
         "info",
         "pairs whose caption occurs in an earlier pair of the same split",
-        "nothing, if images share a caption: it is explained once, and they are not negatives of each other",
+        "no change needed if images share a caption: it is explained once, and they are not negatives of each other",
     ),
     "repeated_images": (
         "info",
         "pairs whose image occurs in an earlier pair of the same split",
-        "nothing, if an image has several captions: they are not negatives of each other",
+        "no change needed if an image has several captions: they are not negatives of each other",
     ),
     "repeated_image_bytes": (
         "warning",
@@ -73,12 +73,11 @@ def repeats(digests: Digests, rows: Rows, most: int) -> Repeats:
     """Find duplicates among `rows` (ascending), and return up to `most` groups; the digest `NOTHING` is ignored."""
     rows = rows[digests[rows] != NOTHING]
     order = rows[np.argsort(digests[rows], kind="stable")]  # equal digests adjacent, their rows ascending
-    starts = _starts(digests[order])
-    sizes = np.diff(np.append(starts, len(order)))
+    _, starts, sizes = np.unique(digests[order], return_index=True, return_counts=True)
     several = np.flatnonzero(sizes > 1)
     largest = several[np.lexsort((order[starts[several]], -sizes[several]))][:most]
     groups = [order[starts[group] : starts[group] + sizes[group]].tolist() for group in largest]
-    return Repeats(int(len(order) - len(starts)), groups, len(starts))
+    return Repeats(len(order) - len(starts), groups, len(starts))
 
 
 def later_rows(digests: Digests) -> Rows:
@@ -95,8 +94,8 @@ def leaks(digests: Digests, split: npt.NDArray[np.uint16]) -> Leaks:
     """Find rows whose digest also occurs in a split with a lower number; the digest `NOTHING` is ignored."""
     rows = np.flatnonzero(digests != NOTHING)
     order = rows[np.lexsort((rows, split[rows], digests[rows]))]
-    starts = _starts(digests[order])
-    partner = order[np.repeat(starts, np.diff(np.append(starts, len(order))))]
+    _, starts, sizes = np.unique(digests[order], return_index=True, return_counts=True)
+    partner = order[np.repeat(starts, sizes)]
     leaking = split[order] > split[partner]
     order, partner = order[leaking], partner[leaking]
     ascending = np.argsort(order)
@@ -108,56 +107,36 @@ def pairs_of_splits(found: Leaks, split: npt.NDArray[np.uint16]) -> Counter[tupl
     return Counter(zip(split[found.partners].tolist(), split[found.rows].tolist(), strict=True))
 
 
-def _starts(ordered: Digests) -> Rows:
-    """Return the indices in a sorted array at which a new value begins."""
-    if not len(ordered):
-        return np.zeros(0, np.int64)
-    return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-
-
 def repeat_findings(survey: Survey) -> list[Finding]:
     """Report ids, pairs, captions and image paths that occur more than once in a split."""
     pairs = survey.captions + survey.images * _ODD
     pairs[survey.captions == NOTHING] = NOTHING
     return [
-        *_finding(survey, survey.ids, "repeated_ids", _image_of),
-        *_finding(survey, pairs, "repeated_pairs", _caption_of),
-        *_finding(survey, survey.captions, "repeated_captions", _caption_of),
-        *_finding(survey, survey.images, "repeated_images", _image_of),
+        *_finding(survey, survey.ids, "repeated_ids"),
+        *_finding(survey, pairs, "repeated_pairs"),
+        *_finding(survey, survey.captions, "repeated_captions"),
+        *_finding(survey, survey.images, "repeated_images"),
     ]
 
 
 def repeated_content_findings(survey: Survey, look: ImageLook) -> list[Finding]:
-    """Report decoded images whose bytes occur in a split under several paths."""
+    """Report decoded images that occur under several paths in a split, byte for byte the same."""
     contents = look.contents_by_row(survey.images)
     first_of_path = [rows[first_rows(survey.images[rows])] for rows in map(survey.rows_of, survey.splits)]
-    return _finding(survey, contents, "repeated_image_bytes", _image_of, first_of_path)
+    return _finding(survey, contents, "repeated_image_bytes", first_of_path)
 
 
-def _finding(
-    survey: Survey,
-    digests: Digests,
-    code: Code,
-    detail: Callable[[Survey, int], str],
-    among: Iterable[Rows] | None = None,
-) -> list[Finding]:
+def _finding(survey: Survey, digests: Digests, code: Code, among: Iterable[Rows] | None = None) -> list[Finding]:
     """Report duplicates within each split, or within each set of rows in `among`; the largest groups are examples."""
-    found: list[Repeats] = [repeats(digests, rows, EXAMPLES) for rows in among or map(survey.rows_of, survey.splits)]
+    found = [repeats(digests, rows, EXAMPLES) for rows in among or map(survey.rows_of, survey.splits)]
     count = sum(one.count for one in found)
     if not count:
         return []
     groups = sorted((group for one in found for group in one.groups), key=lambda group: (-len(group), group[0]))
-    examples = [
-        example(survey.rows, group[0], f"{detail(survey, group[0])}; also in {rows_named(survey.rows, group[1:])}")
-        for group in groups[:EXAMPLES]
-    ]
+    examples = []
+    for first, *others in groups[:EXAMPLES]:
+        pair = survey.rows.pair(first)
+        detail = quoted(pair.caption) if code in ("repeated_pairs", "repeated_captions") else f"image {pair.image}"
+        examples.append(example(survey.rows, first, f"{detail}; also in {rows_named(survey.rows, others)}"))
     severity, what, mend = _WORDS[code]
     return [Finding(code=code, severity=severity, count=count, what=what, mend=mend, examples=examples)]
-
-
-def _image_of(survey: Survey, row: int) -> str:
-    return f"image {survey.rows.pair(row).image}"
-
-
-def _caption_of(survey: Survey, row: int) -> str:
-    return quoted(survey.rows.pair(row).caption)

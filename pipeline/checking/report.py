@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +13,7 @@ _LONGEST = 100  # characters of a text to quote
 _NAMED = 2  # rows to name per group
 REPORT_VERSION = 1
 EXAMPLES = 3  # per finding
-IN_WHAT = "see the message"  # `mend` of a finding whose `what` already says how to fix it
+IN_WHAT = "see the message"  # used as `mend` if the finding's `what` already says how to fix it
 
 
 class _Part(BaseModel):
@@ -52,7 +52,7 @@ def rows_named(rows: PairFile, some: Sequence[int]) -> str:
 
 
 Severity = Literal["error", "warning", "info"]
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # the most severe first
 
 Code = Literal[
     "absent_split",
@@ -85,7 +85,7 @@ Code = Literal[
 
 
 class Finding(_Part):
-    """Something to know before a run. `code` is the same in all versions; `what` and `mend` are texts for users."""
+    """A fact or problem to know before a run. `code` never changes; `what` and `mend` (how to fix it) are for users."""
 
     code: Code
     severity: Severity
@@ -133,8 +133,7 @@ class Lengths(_Part):
 
 def lengths_of(counts: Counter[int], limit: int) -> Lengths | None:
     """Return statistics of text lengths, given the number of texts by length in tokens; None if there are no texts."""
-    found = histogram(counts, limit)
-    if found is None:
+    if (found := histogram(counts, limit)) is None:
         return None
     percentiles = {f"p{100 * share:.0f}": value for share, value in found.quantiles.items()}
     over = found.over or 0

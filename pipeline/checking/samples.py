@@ -12,31 +12,26 @@ from pipeline.job import Job
 from pipeline.judge.rules import open_judge
 from pipeline.manifest.manifest import Manifest
 
-_SAMPLES = 5
-_PROMPTS = 3
-
 
 def samples_of(rows: PairFile, manifest: Manifest, job: Job | None) -> list[Sample]:
     """Return five pairs, drawn with a fixed seed, and their lengths; prompt lengths are None unless `job` is given."""
     count_clip_tokens = open_judge(manifest).count_tokens
-    samples = []
-    for row in choose(np.arange(len(rows)), _SAMPLES):
-        pair = rows.pair(row)
-        samples.append(
-            Sample(
-                row=int(row),
-                **asdict(pair),
-                clip_tokens=count_clip_tokens(pair.caption),
-                prompt_tokens=len(job.model.encode([job.prompt.render(pair)])[0]) if job is not None else None,
-            )
+    chosen = choose(np.arange(len(rows)), 5).tolist()
+    return [
+        Sample(
+            row=row,
+            **asdict(pair),
+            clip_tokens=count_clip_tokens(pair.caption),
+            prompt_tokens=len(job.model.encode([job.prompt.render(pair)])[0]) if job is not None else None,
         )
-    return samples
+        for row, pair in zip(chosen, map(rows.pair, chosen), strict=True)
+    ]
 
 
 def rendered_prompts(rows: PairFile, job: Job) -> list[RenderedPrompt]:
     """Return the first three prompts, skipping pairs whose caption is empty."""
     prompts = []
-    for pair in islice((pair for pair in rows.pairs() if pair.caption.strip()), _PROMPTS):
+    for pair in islice((pair for pair in rows.pairs() if pair.caption.strip()), 3):
         chat = job.prompt.render(pair)
         messages = [Message.model_validate(message) for message in chat]
         prompts.append(RenderedPrompt(id=pair.id, messages=messages, tokens=len(job.model.encode([chat])[0])))

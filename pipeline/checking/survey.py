@@ -18,7 +18,7 @@ from pipeline.pair import SPLITS, Pair
 Digests = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 
-NOTHING = 0  # digest of whatever is not compared: empty captions, images that were not decoded
+NOTHING = 0  # digest of everything that is not compared: empty captions, images that were not decoded
 _APART = re.compile(r"[\W_]+")
 
 

@@ -24,7 +24,6 @@ from pipeline.shards.shard import read_shard
 class PlannedWork:
     """What a run would do, the lengths of its prompts, and a pseudo-random sample of its requests."""
 
-    job: Job
     work: Work
     prompt_tokens: Lengths | None
     requests: list[Request]
@@ -57,8 +56,7 @@ def plan_work(
     """
     existing = shards_there(job)
     with Progress("plan", "pairs", total, bar=False) as progress:
-        planned_pairs = progress.over(plan_pairs(pairs, job, limit))
-        plan = write_plan(planned_pairs, folder / "plan", job.manifest.num_shards)
+        plan = write_plan(progress.over(plan_pairs(pairs, job, limit)), folder / "plan", job.manifest.num_shards)
     asked: list[Request] = []
     lengths: Counter[int] = Counter()
     totals: Counter[str] = Counter()
@@ -81,15 +79,10 @@ def plan_work(
                 pending=work.pending,
             )
             progress.add(len(planned))
-    generation = job.manifest.generation
-    found = Work(
-        num_shards=job.manifest.num_shards,
-        plan_bytes=sum(path.stat().st_size for path in plan.folder.rglob("*.parquet")),
-        longest_prompt=longest,
-        **totals,
-    )
-    room = generation.max_model_len - generation.sampling.max_tokens
-    return PlannedWork(job, found, lengths_of(lengths, room), asked)
+    plan_bytes = sum(path.stat().st_size for path in plan.folder.rglob("*.parquet"))
+    found = Work(num_shards=job.manifest.num_shards, plan_bytes=plan_bytes, longest_prompt=longest, **totals)
+    room = job.manifest.generation.max_model_len - job.manifest.generation.sampling.max_tokens
+    return PlannedWork(found, lengths_of(lengths, room), asked)
 
 
 def length_findings(lengths: Lengths | None) -> list[Finding]:

@@ -1,1 +1,1 @@
-"""Defines a protocol for engines, which turn requests into a stream of completions, and its two implementations."""
+"""The protocol for engines, which turn requests into a stream of completions, and its two implementations."""

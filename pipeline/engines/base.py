@@ -65,7 +65,7 @@ class Engine(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
     def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """Yield exactly one completion for each request, in the order in which the requests finish.
+        """Yield exactly one completion for each request, as the requests finish.
 
         A failed request becomes a completion with an error.
 

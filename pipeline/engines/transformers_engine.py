@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self
 
@@ -74,12 +75,9 @@ class TransformersGeneration:
         inputs = torch.tensor([[pad] * (longest - r.prompt_tokens) + r.prompt_token_ids for r in batch])  # left-padded
         lengths = torch.tensor([[r.prompt_tokens] for r in batch])
         attention_mask = (torch.arange(longest) >= longest - lengths).long()  # (B, longest)
-        processors = LogitsProcessorList()
-        if self._sampling.temperature > 0:
-            processors.append(_SeededSampling(self._sampling, [r.seed for r in batch]))
-        stopping = StoppingCriteriaList()
-        if self._sampling.stop:
-            stopping.append(_StopTexts(self._sampling.stop, tokenizer, longest))
+        sampling = self._sampling
+        processors = [_SeededSampling(sampling, [r.seed for r in batch])] if sampling.temperature > 0 else []
+        stopping = [_StopTexts(sampling.stop, tokenizer, longest)] if sampling.stop else []
         stops = self._loaded.generation_config.eos_token_id
         # A fresh config: the model's own may set penalties or a temperature that are not in the manifest.
         config = GenerationConfig(
@@ -93,29 +91,26 @@ class TransformersGeneration:
                 input_ids=inputs.to(self._loaded.device),
                 attention_mask=attention_mask.to(self._loaded.device),
                 generation_config=config,
-                logits_processor=processors,
-                stopping_criteria=stopping,
+                logits_processor=LogitsProcessorList(processors),
+                stopping_criteria=StoppingCriteriaList(stopping),
             )
         stop_ids = set(stops if isinstance(stops, list) else [stops])
         answers = output[:, longest:].tolist()
-        return [
-            self._completion(request, ids, stop_ids, tokenizer) for request, ids in zip(batch, answers, strict=True)
-        ]
+        return [self._completion(request, ids, stop_ids) for request, ids in zip(batch, answers, strict=True)]
 
-    def _completion(self, request: Request, ids: list[int], stop_ids: set[int], tokenizer: Any) -> Completion:
+    def _completion(self, request: Request, ids: list[int], stop_ids: set[int]) -> Completion:
         end = next((i for i, token in enumerate(ids) if token in stop_ids), None)
         answer = ids if end is None else ids[:end]
         finish_reason = "length" if end is None else "stop"
         tokens = len(answer) + (end is not None)  # the stop token counts, as in vLLM
-        text = tokenizer.decode(answer, skip_special_tokens=True)
         stop = self._sampling.stop
+        decode = partial(self._model.tokenizer.decode, skip_special_tokens=True)
+        text = decode(answer)
         if _first_stop(text, stop) is not None:
-
-            def is_stopped(length: int) -> bool:
-                return _first_stop(tokenizer.decode(answer[:length], skip_special_tokens=True), stop) is not None
-
-            tokens = bisect_left(range(len(answer) + 1), True, key=is_stopped)  # drops what follows the stop text
-            text = tokenizer.decode(answer[:tokens], skip_special_tokens=True)
+            tokens = bisect_left(
+                range(len(answer) + 1), True, key=lambda length: _first_stop(decode(answer[:length]), stop) is not None
+            )  # the fewest tokens that contain a stop text
+            text = decode(answer[:tokens])
             text, finish_reason = text[: _first_stop(text, stop)], "stop"
         return Completion(request.key, text, finish_reason, request.prompt_tokens, tokens)
 

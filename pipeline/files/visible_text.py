@@ -2,8 +2,6 @@
 
 import unicodedata
 
-_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-
 
 def visible(text: str, limit: int | None = None) -> str:
     """Replace every control, format, bidi and unassigned character of a text by an escape sequence, such as `\\x1b`.
@@ -20,9 +18,4 @@ def visible(text: str, limit: int | None = None) -> str:
 
 
 def _escape(character: str) -> str:
-    if unicodedata.category(character) == "Zs":
-        return " "
-    if character in _NAMED:
-        return _NAMED[character]
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return " " if unicodedata.category(character) == "Zs" else repr(character)[1:-1]

@@ -150,13 +150,11 @@ def _generation(session: Session, keys: set[str]) -> dict[str, Any]:
 
 
 def _report(receipt: BucketReceipt, *, generated: list[Completion], reused: int, seconds: float) -> BucketReport:
-    counts = {
-        name.partition("/")[0].removeprefix("split="): shard.statuses for name, shard in sorted(receipt.shards.items())
-    }
+    shards = sorted(receipt.shards.items())
     return BucketReport(
         bucket=receipt.bucket,
         digests={name: shard.sha256 for name, shard in receipt.shards.items()},
-        counts=counts,
+        counts={name.partition("/")[0].removeprefix("split="): shard.statuses for name, shard in shards},
         generated=len(generated),
         reused=reused,
         pending=receipt.pending,

@@ -26,7 +26,6 @@ class Pending(Protocol):
 
     def result(self) -> BucketReport:
         """Wait for the bucket; return its report, or raise its error."""
-        ...
 
 
 Submit = Callable[[int], Pending]
@@ -62,7 +61,6 @@ def generate(
             check_engine(job)
         plan = prepare(job, limit)
         began = time.monotonic()
-        planned = sum(plan.pairs.values())
         run = stack.enter_context(open_run(job, plan, there, make_engine or (lambda: engine_for(job)), redo))
         if on_start is not None:
             on_start(run.progress)
@@ -85,7 +83,7 @@ def generate(
             raise
         ran = run.engine.opened
         summary = summarise(job, reports, f"{ran.name} {ran.version}" if ran else None, time.monotonic() - began)
-        if summary.rows + summary.pending != planned:
+        if summary.rows + summary.pending != (planned := sum(plan.pairs.values())):
             raise PipelineError(
                 f"{job.output}: {planned:,} pairs were planned, but there are {summary.rows:,} rows and "
                 f"{summary.pending:,} pending pairs; this is a bug in EntityCLIP"

@@ -4,18 +4,22 @@ import sys
 
 from tqdm import tqdm
 
+from pipeline.errors import PipelineError
 from pipeline.job import Job
 from pipeline.plan.plan import Plan, plan_pairs, write_plan
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
 from pipeline.shards.shard import Shard, ShardFile, list_shards, read_shard
-from pipeline.shards.writer_lock import check_dataset, check_output
 
 
 def read_own_shard(job: Job, name: str) -> Shard:
     """Read a shard of the job's output. Raises PipelineError if it belongs to a different dataset."""
     shard = read_shard(job.storage, name)
-    check_dataset(job.output, name, shard.provenance, job.manifest.name)
+    if (dataset := shard.provenance["dataset"]) != job.manifest.name:
+        raise PipelineError(
+            f"{job.output} contains shards of dataset {dataset!r} ({name}), not of {job.manifest.name!r}; "
+            "set another output folder in the manifest, or move the existing one"
+        )
     return shard
 
 
@@ -26,12 +30,16 @@ def shards_there(job: Job) -> dict[int, list[ShardFile]]:
         PipelineError: the output's number of shards or its dataset differs from the manifest.
     """
     shards = list_shards(job.storage)
-    check_output(job.output, shards, job.manifest.num_shards)
-    for shard in shards[:1]:  # to detect a wrong folder before planning
-        read_own_shard(job, shard.name)
     by_bucket: dict[int, list[ShardFile]] = {}
     for shard in shards:
+        if shard.num_shards != job.manifest.num_shards:
+            raise PipelineError(
+                f"{job.output} contains shards written with num_shards={shard.num_shards} ({shard.name}), but the "
+                f"manifest says {job.manifest.num_shards}; restore num_shards, or choose another output folder"
+            )
         by_bucket.setdefault(shard.number, []).append(shard)
+    if shards:
+        read_own_shard(job, shards[0].name)  # detects a wrong folder before planning
     return by_bucket
 
 

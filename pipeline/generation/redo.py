@@ -1,4 +1,4 @@
-"""The options of a redo: which answered rows to generate again, and with what token budget."""
+"""The options of a redo, which generates new answers for rows that already have one."""
 
 from dataclasses import dataclass
 

@@ -9,7 +9,7 @@ from pipeline.engines.base import Completion, Request
 from pipeline.generation.redo import NOTHING, Redo
 from pipeline.generation.rows import answered_row, better_row, copied_row, judged, unsent_row
 from pipeline.generation.spool import Session
-from pipeline.images.check import image_problem, image_url
+from pipeline.images.check import image_problem
 from pipeline.images.remote import fetch_images
 from pipeline.job import Job
 from pipeline.pair import Pair
@@ -24,7 +24,7 @@ class BucketWork:
     Attributes:
         settled: finished rows by (split, id); a row that is being redone is replaced if its request succeeds.
         reused: number of `settled` rows whose text already existed.
-        requests: one per distinct key that has no text yet, or whose text is to be redone.
+        requests: one per distinct key that has no text yet, or has a text to be redone.
         waiting: the pairs that each request answers, by key; identical prompts are sent only once.
         too_long: length in tokens of each prompt that does not fit into the model's context, by key.
         redone: number of `requests` that replace an existing answer.
@@ -102,12 +102,10 @@ def divide(
 
 def spooled_answers(job: Job, bucket: list[PlannedPair], sessions: list[Session], redo: Redo) -> list[Completion]:
     """Return a bucket's spooled answers, except those that are to be redone."""
-    if not redo.statuses:
-        return [completion for session in sessions for completion in session.completions]
     captions = {planned.key: planned.pair.caption for planned in bucket}
 
     def counts(completion: Completion, session: Session) -> bool:
-        if "redo" in session.about or completion.key not in captions:
+        if not redo.statuses or "redo" in session.about or completion.key not in captions:
             return True
         verdict = judged(completion, captions[completion.key], job.judge)
         return (Status.ERROR if verdict is None else verdict.status) not in redo.statuses
@@ -137,14 +135,15 @@ def _requests(
     unsent: list[Row] = []
     too_long: dict[str, int] = {}
     for (key, chat), ids in zip(chats.items(), encoded, strict=True):
-        max_tokens = generation.sampling.max_tokens
-        if key in redone and redo_max_tokens is not None:
-            max_tokens = redo_max_tokens
+        redo_budget = redo_max_tokens if key in redone else None
+        max_tokens = generation.sampling.max_tokens if redo_budget is None else redo_budget
         room = generation.max_model_len - max_tokens
         if len(ids) <= room:
             first = waiting[key][0]
-            image = image_url(job.manifest.image_root, first.pair.image) if generation.send_image else None
-            requests.append(Request(key, chat, ids, first.seed, max_tokens, image))
+            image = job.manifest.image_root / first.pair.image
+            # resolved, because a server accepts only images in its allowed folder
+            url = image.resolve().as_uri() if generation.send_image else None
+            requests.append(Request(key, chat, ids, first.seed, max_tokens, url))
             continue
         reason = (
             f"the prompt has {len(ids)} tokens; max_model_len {generation.max_model_len} less "

@@ -31,7 +31,7 @@ def unsent_row(planned: PlannedPair, model: LanguageModel, status: Status, error
 def answered_row(planned: PlannedPair, model: LanguageModel, completion: Completion, verdict: Judgement | None) -> Row:
     """Return a row with the engine's answer; `verdict` is None if the completion has no text."""
     if verdict is None:
-        return unsent_row(planned, model, Status.ERROR, completion.error or "the engine gave no text")
+        return unsent_row(planned, model, Status.ERROR, completion.error or "the engine returned no text")
     return replace(
         unsent_row(planned, model, verdict.status, None),
         explanation=verdict.explanation,

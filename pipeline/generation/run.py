@@ -19,8 +19,6 @@ from pipeline.plan.plan import Plan
 from pipeline.shards.shard import ShardFile
 
 _MIN_ANSWERS = 20  # with fewer, a share of errors is not meaningful
-_SHOWN = 3
-_THRESHOLDS = (100_000, 50, 100)  # arguments of gc.set_threshold
 
 
 class ErrorLimit:
@@ -44,7 +42,7 @@ class ErrorLimit:
                 self._errors[completion.error] += 1
             errors = self._errors.total()
             if self._answers >= _MIN_ANSWERS and errors > self._share * self._answers:
-                commonest = "; ".join(f"{count} x {error}" for error, count in self._errors.most_common(_SHOWN))
+                commonest = "; ".join(f"{count} x {error}" for error, count in self._errors.most_common(3))
                 raise PipelineError(
                     f"stopped: {errors} of {self._answers} answers are errors (generation.max_error_share is "
                     f"{self._share}): {commonest}. Finished answers are kept; run again to continue"
@@ -56,7 +54,7 @@ def rare_collections() -> Iterator[None]:
     """Run garbage collection rarely, and only on new objects; with Python's defaults it took 1/6 of the run time."""
     before = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(*_THRESHOLDS)
+    gc.set_threshold(100_000, 50, 100)
     try:
         yield
     finally:

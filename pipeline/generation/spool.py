@@ -62,7 +62,7 @@ def read_spool(path: Path) -> list[Session]:
     if not path.is_file():
         return []
     sessions: list[Session] = []
-    for line in path.read_bytes().split(b"\n")[:-1]:  # the rest is empty or a partial line
+    for line in path.read_bytes().split(b"\n")[:-1]:  # the last piece is empty or a partial line
         content = json.loads(line)
         if "session" in content:
             sessions.append(Session(content["session"]))

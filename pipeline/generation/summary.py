@@ -41,7 +41,7 @@ class GenerationSummary:
 
     @property
     def statuses(self) -> list[str]:
-        """The statuses that occur, in the order in which reports list them."""
+        """The statuses that occur, in the order used in reports."""
         found = {status for by_status in self.counts.values() for status in by_status}
         return [status.value for status in Status if status in found]
 

@@ -31,7 +31,7 @@ UNKNOWN = "unknown"
 
 
 class _NamedModel(LanguageModel):
-    """A language model of which only the name is known; nothing is loaded."""
+    """A placeholder for a language model: only its name is known, and nothing is loaded."""
 
     chat_template_digest = UNKNOWN
 
@@ -138,14 +138,14 @@ def _job(manifest_path: Path, texts: ImportedTexts, model: str, output: Path | s
     if output is None and is_url(manifest.output):
         raise PipelineError(f"{manifest_path}: the output is a URL; set the output of the import with --out")
     if output is None:
-        location = f"{manifest.output.rstrip('/')}-{IMPORTED}"
-    else:
-        location = str(output) if is_url(str(output)) else str(Path(output).resolve())
+        output = f"{manifest.output.rstrip('/')}-{IMPORTED}"
+    elif not is_url(str(output)):
+        output = Path(output).resolve()
     generation = manifest.generation.model_copy(update={"send_image": False})
-    manifest = manifest.model_copy(update={"output": location, "work": None, "generation": generation})
+    manifest = manifest.model_copy(update={"output": str(output), "work": None, "generation": generation})
     prompt = PromptTemplate(name=IMPORTED, user=UNKNOWN)
-    named_model = _NamedModel(model, UNKNOWN, model, is_local=False)
-    return ImportJob(manifest, prompt, named_model, open_judge(manifest), sources=texts.files)
+    llm = _NamedModel(model, UNKNOWN, model, is_local=False)
+    return ImportJob(manifest, prompt, llm, open_judge(manifest), sources=texts.files)
 
 
 def _import(job: ImportJob, texts: ImportedTexts) -> ImportSummary:

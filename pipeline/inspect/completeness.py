@@ -8,8 +8,6 @@ from pipeline.files.visible_text import visible
 from pipeline.inspect.find import Found
 from pipeline.inspect.footers import Fault, Look, each
 
-_SPOOL, _WRITERS = "_spool", "_writers"
-
 
 @dataclass(frozen=True)
 class Completeness:
@@ -57,6 +55,7 @@ def check_completeness(found: Found, looks: list[Look], damaged: list[Fault]) ->
     numbers += [look.provenance["num_shards"] for look in looks if isinstance(look.provenance.get("num_shards"), int)]
     buckets = max(numbers, default=None)
     whole = found.kind == "explanations"  # for part of an output, only the shards in it can be compared
+    spool = found.listed("_spool") if whole else []
     made = Completeness(
         buckets=buckets,
         receipts=len(receipts),
@@ -65,9 +64,9 @@ def check_completeness(found: Found, looks: list[Look], damaged: list[Fault]) ->
         unsent=sum(receipt.unsent for receipt in receipts.values()),
         missing=tuple(sorted(listed.keys() - there)) if whole else (),
         unlisted=tuple(sorted(there - listed.keys() - {fault.name for fault in damaged})),
-        spooled=dict(each(lambda name: (name, _answers(found, name)), found.listed(_SPOOL), "spool")) if whole else {},
+        spooled=dict(each(lambda name: (name, _answers(found, name)), spool, "spool")),
         half_written=found.half_written,
-        writers=tuple(_text(found, name) for name in found.listed(_WRITERS)) if whole else (),
+        writers=tuple(_text(found, name) for name in found.listed("_writers")) if whole else (),
     )
     return made, [*faults, *_not_as_listed(looks, listed)]
 

@@ -103,8 +103,7 @@ class Database:
         """Raise PipelineError, with the reason and the columns, unless `where` is a condition on the rows."""
         if not where.strip():
             raise PipelineError("--where is empty")
-        problem = self.condition_problem(where)
-        if problem is not None:
+        if (problem := self.condition_problem(where)) is not None:
             raise PipelineError(
                 f"--where {visible(where, 200)}: {problem}; expected a condition in DuckDB's SQL, such as "
                 f"\"status = 'truncated' AND clip_tokens > 77\"; columns: {', '.join(COLUMNS.names)}"

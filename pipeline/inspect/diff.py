@@ -146,8 +146,7 @@ def _samples(rows: Rows, picked: pa.Table) -> list[Difference]:
     for table, shard in (("rows", "here_shard"), ("other", "there_shard")):
         chosen = pa.table({SHARD: picked[shard], "id": picked["id"]})
         sides[table] = {(row["split"], row["id"]): row for row in rows.rows(chosen, table)}
-    keys = [key for key in sides["rows"] if key in sides["other"]]
-    pairs = [(sides["rows"][key], sides["other"][key]) for key in keys]
+    pairs = [(row, sides["other"][key]) for key, row in sides["rows"].items() if key in sides["other"]]
     return [Difference(a, b, word_diff(a["explanation"] or "", b["explanation"] or "")) for a, b in pairs]
 
 
@@ -156,10 +155,8 @@ def word_diff(one: str, other: str) -> list[Piece]:
     before, after = (text.split()[:_WORDS_COMPARED] for text in (one, other))
     pieces: list[Piece] = []
     for tag, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if tag == "equal":
-            pieces.append(("=", " ".join(before[a:b])))
-            continue
-        pieces += [(sign, " ".join(words)) for sign, words in (("-", before[a:b]), ("+", after[c:d])) if words]
+        parts = [("=", before[a:b])] if tag == "equal" else [("-", before[a:b]), ("+", after[c:d])]
+        pieces += [(sign, " ".join(words)) for sign, words in parts if words]
     return pieces
 
 
@@ -168,8 +165,7 @@ def _made_differently(one: tuple[Origin, ...], other: tuple[Origin, ...]) -> dic
     if not one or not other:
         return {}
     here, there = (_flat({**side[0].made, "engines": list(side[0].engines)}) for side in (one, other))
-    names = [*here, *(name for name in there if name not in here)]
-    return {name: (here.get(name), there.get(name)) for name in names if here.get(name) != there.get(name)}
+    return {name: (here.get(name), there.get(name)) for name in here | there if here.get(name) != there.get(name)}
 
 
 def _flat(made: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -18,7 +18,6 @@ from pipeline.inspect.rows import ROW_SCHEMA, Rows
 _PICTURES_AT_ONCE = 100  # rows with pictures in memory, and per row group, which bounds readers' memory
 # Characters that start a formula in a spreadsheet, with full-width forms; some programs strip leading white space.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_ROWS_AT_ONCE = 1_000
 
 
 def with_pictures(tables: Iterable[tuple[Path, pa.Table]]) -> Iterator[pa.Table]:
@@ -51,7 +50,7 @@ def export_rows(rows: Rows, picked: pa.Table, path: Path, form: Format, *, pictu
     """Write the picked rows atomically to a new file; return the number of rows.
 
     In CSV, text that a spreadsheet would evaluate as a formula gets a leading apostrophe, and image bytes are left out.
-    Rows are read one shard at a time; only their ids are all held in memory.
+    Rows are read one shard at a time; only the ids of all rows are held in memory.
 
     Args:
         pictures: whether to embed the image files found below the shards' image roots; Parquet only.
@@ -104,7 +103,7 @@ _WRITERS: dict[Format, Callable[[Path, Iterator[pa.Table]], None]] = {"csv": _cs
 
 def _plain_rows(tables: Iterator[pa.Table]) -> Iterator[dict[str, Any]]:
     for table in tables:
-        for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
+        for batch in table.to_batches(max_chunksize=1_000):
             for row in batch.to_pylist():
                 yield {**row, "image": (row["image"] or {}).get("path")}
 

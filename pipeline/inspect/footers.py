@@ -20,8 +20,6 @@ from pipeline.inspect.find import Found
 
 _LABELS = ("split", "status", "finish_reason")
 _NUMBERS = ("completion_tokens", "clip_tokens")
-_AT_ONCE = 8
-_SECONDS_BEFORE_A_BAR = 2
 
 Tally = Counter[Any]  # number of rows by value; the key None counts rows without a value
 T = TypeVar("T")
@@ -33,7 +31,7 @@ class Fault:
     """A damaged or invalid file.
 
     Attributes:
-        shown: whether the rows of the file are used nevertheless.
+        shown: whether the rows of the file are used despite the fault.
         foreign: True if the file is not an explanation shard.
     """
 
@@ -49,7 +47,6 @@ class Look:
 
     Attributes:
         provenance: the footer's `entityclip` entry.
-        columns: names of the shard's columns.
         counts: number of rows by split and status.
         tallies: number of rows by value for `finish_reason`, `completion_tokens` and `clip_tokens`, if they exist.
     """
@@ -58,27 +55,21 @@ class Look:
     size: int
     rows: int
     provenance: dict[str, Any]
-    columns: tuple[str, ...]
     counts: Counter[tuple[str, str]]
     tallies: dict[str, Tally] = field(default_factory=dict)
 
 
 def look_at_shards(found: Found) -> tuple[list[Look], list[Fault]]:
     """Read all shards concurrently. Return results sorted by name, and faults for files that cannot be used."""
-    looks: list[Look] = []
-    faults: list[Fault] = []
-    for outcome in each(lambda shard: _try_look(found, shard), found.shards, "shards"):
-        (looks if isinstance(outcome, Look) else faults).append(outcome)  # type: ignore[arg-type]
-    return looks, faults
+    outcomes = list(each(lambda shard: _try_look(found, shard), found.shards, "shards"))
+    return [o for o in outcomes if isinstance(o, Look)], [o for o in outcomes if isinstance(o, Fault)]
 
 
 def each(function: Callable[[T], R], items: Iterable[T], what: str) -> Iterator[R]:
     """Apply a function to items concurrently; yield results in order. After 2 s, a terminal shows a progress bar."""
     items = list(items)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        yield from tqdm(
-            pool.map(function, items), what, len(items), leave=False, delay=_SECONDS_BEFORE_A_BAR, disable=None
-        )
+    with ThreadPoolExecutor(8) as pool:
+        yield from tqdm(pool.map(function, items), what, len(items), leave=False, delay=2, disable=None)
 
 
 def read_columns(found: Found, shard: str, columns: list[str]) -> pa.Table:
@@ -117,7 +108,6 @@ def _look(shard: StoredFile, parquet: pq.ParquetFile) -> Look:
         size=shard.size,
         rows=parquet.metadata.num_rows,
         provenance=provenance,
-        columns=tuple(schema.names),
         counts=_by_split_and_status(narrow),
         tallies=tallies,
     )

@@ -79,11 +79,9 @@ def inspect_explanations(summary: Summary, wanted: Wanted) -> Inspection:
         raise PipelineError("--diff cannot be combined with --id or --export; run them separately")
     if not wanted:
         return Inspection(summary)
-    other = None
-    if wanted.diff is not None:
-        other = summarise(wanted.diff)
-        if other is None:
-            raise PipelineError(f"{visible(wanted.diff)} contains no explanations to compare with")
+    other = None if wanted.diff is None else summarise(wanted.diff)
+    if wanted.diff is not None and other is None:
+        raise PipelineError(f"{visible(wanted.diff)} contains no explanations to compare with")
     with Rows(summary, other) as rows:
         if wanted.where is not None:
             rows.check_where(wanted.where)

@@ -55,12 +55,8 @@ def origins(looks: list[Look]) -> list[Origin]:
 def _origin(made: dict[str, Any], looks: list[Look]) -> Origin:
     runs = [run for look in looks for run in _dicts(look.provenance.get("generations"))]
     engines = {f"{run.get('engine')} {run.get('engine_version')}": None for run in runs}
-    contexts = {
-        judge["clip_context_length"]
-        for look in looks
-        for judge in _dicts([look.provenance.get("judge")])
-        if isinstance(judge.get("clip_context_length"), int)
-    }
+    judges = _dicts([look.provenance.get("judge") for look in looks])
+    contexts = {length for judge in judges if isinstance(length := judge.get("clip_context_length"), int)}
     return Origin(
         made=made,
         shards=len(looks),

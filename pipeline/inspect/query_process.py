@@ -1,4 +1,4 @@
-"""Runs SQL in a separate process that can be stopped and whose memory is bounded; DuckDB alone guarantees neither.
+"""Runs SQL in a separate process, which can be stopped and has a memory limit; DuckDB alone guarantees neither.
 
 For example, `len(range(200000000))` takes 14 GB, and DuckDB evaluates it regardless of interrupts and its memory limit.
 `QueryProcess` is the client; the server is this file run as a program. They exchange lines of JSON: the first line on

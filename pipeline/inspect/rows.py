@@ -30,11 +30,8 @@ def stored_page(summary: Summary, split: str, status: str, offset: int, limit: i
     """
     parts = [PICKED.empty_table()]
     for look in summary.looks:
-        here = sum(
-            rows
-            for (of_split, of_status), rows in look.counts.items()
-            if split in ("", of_split) and status in ("", of_status)
-        )
+        labels = [(a, b) for a, b in look.counts if split in ("", a) and status in ("", b)]
+        here = sum(look.counts[label] for label in labels)
         if offset < here:
             part = _selected(summary, look, split, status).slice(offset, limit)
             parts.append(part)
@@ -58,9 +55,8 @@ class Rows(Database):
 
     def __init__(self, summary: Summary, other: Summary | None = None) -> None:
         summaries = {"rows": summary} | ({} if other is None else {"other": other})
-        super().__init__(
-            {name: Shards(one.found, tuple(look.name for look in one.looks)) for name, one in summaries.items()}
-        )
+        names = {name: tuple(look.name for look in one.looks) for name, one in summaries.items()}
+        super().__init__({name: Shards(one.found, names[name]) for name, one in summaries.items()})
         self._image_roots = {look.name: Path(str(look.provenance.get("image_root"))) for look in summary.looks}
 
     def pick(self, where: str | None = None, sample: int | None = None, ids: Sequence[str] = ()) -> pa.Table:

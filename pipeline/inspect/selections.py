@@ -20,7 +20,7 @@ ORDERS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Wish:
-    """Which rows to show, and in which order.
+    """A selection of rows, and the order to show them in.
 
     Attributes:
         where: condition in DuckDB's SQL that `Database.condition_problem` has accepted; empty for all rows.
@@ -49,13 +49,10 @@ class Selections:
 
     def page(self, wish: Wish, offset: int, limit: int) -> pa.Table:
         """Return a table with shard, split and id of `limit` rows, starting at row `offset` of the selection."""
-        labels = {"split": wish.split, "status": wish.status}
-        given = {name: value for name, value in labels.items() if value}
-        conditions = " AND ".join(["true", *(f"{name} = ?" for name in given)])
         return self._database.query(
-            f"SELECT {SHARD}, split, id FROM {self._table(wish.where)} WHERE {conditions} "
+            f"SELECT {SHARD}, split, id FROM {self._table(wish.where)} WHERE ? IN ('', split) AND ? IN ('', status) "
             f"ORDER BY {ORDERS[wish.order]} LIMIT {limit:d} OFFSET {offset:d}",
-            list(given.values()),
+            [wish.split, wish.status],
         )
 
     def _table(self, where: str) -> str:

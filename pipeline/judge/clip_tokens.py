@@ -63,11 +63,7 @@ def _openai_counter() -> Callable[[str], int]:
         return len(tokenizer.encode(plain))
 
     cached = lru_cache(maxsize=1 << 16)(count)
-
-    def count_text(text: str) -> int:
-        return 2 + sum([cached(c) if len(c) <= _LONGEST_CACHED else count(c) for c in text.split()])
-
-    return count_text
+    return lambda text: 2 + sum([cached(c) if len(c) <= _LONGEST_CACHED else count(c) for c in text.split()])
 
 
 def _openai_tokenizer() -> Tokenizer:

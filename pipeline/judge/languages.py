@@ -9,7 +9,6 @@ from collections import Counter
 from entityclip.contract.words import words
 from pipeline.judge.words import DISTINCTIVE_WORDS, SCRIPTS, STOP_WORDS, letters_by_script
 
-_MIN_WORDS = 2
 _BY_SCRIPT = {
     script: language
     for language, scripts in SCRIPTS.items()
@@ -30,6 +29,6 @@ def language_of(text: str) -> str | None:
         if script != "LATIN":
             return _BY_SCRIPT.get(script) if 2 * letters > scripts.total() else None
     hits = Counter([DISTINCTIVE_WORDS[word] for word in words(text) if word in DISTINCTIVE_WORDS]).most_common(2)
-    if not hits or hits[0][1] < _MIN_WORDS or (len(hits) > 1 and hits[1][1] == hits[0][1]):
+    if not hits or hits[0][1] < 2 or (len(hits) > 1 and hits[1][1] == hits[0][1]):
         return None
     return hits[0][0]

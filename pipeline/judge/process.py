@@ -29,7 +29,7 @@ class JudgeProcess(AbstractContextManager["JudgeProcess"]):
     """Judges texts in this process until the first large list arrives, and from then on in a child process."""
 
     def __init__(self, judge: Judge, folder: Path) -> None:
-        """`folder` is the folder that contains the manifest; a relative CLIP tokenizer path is resolved against it."""
+        """Create the client; `folder` is the manifest's folder, to find a CLIP tokenizer given as a relative path."""
         self._judge = judge
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
@@ -84,5 +84,5 @@ def answer(lines: Iterable[str], out: IO[str]) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent, whose exit closes stdin
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C; its exit closes stdin
     answer(sys.stdin, sys.stdout)

@@ -19,7 +19,7 @@ _REFUSALS = re.compile(
             r"language model|chatbot)",
             r"As an? (?:helpful|responsible|respectful|ethical)[\w, ]{0,40} assistant\b",
             r"(?:I'm|I am) (?:just |only )?an? (?:AI|artificial intelligence|(?:large )?language model|text-based)\b",
-            # things it cannot or will not do
+            # tasks that the speaker cannot or will not do
             rf"I {_CANNOT} (?:\w+ly )?(?:help|assist|provide|identify|describe|generate|create|comply|fulfill?|answer|"
             r"discuss|offer|give|write|determine|view|see|access|recogni[sz]e|make|engage|produce|complete|respond|"
             r"share|find|process|explain (?:the|this|that|these|what|who|why|any)|tell you|do (?:that|this))\b",

@@ -102,9 +102,9 @@ def is_off_language(text: str, text_words: list[str], language: str, share: floa
 
     A text is rejected if less than `share` of its letters are in the language's script. This is the only test for
     languages not written in Latin script (ar, el, he, hi, ja, ko, ru, th, zh), so Ukrainian passes as Russian. For the
-    others (de, en, es, fr, it, nl, pt), a text is also rejected if it has 20 or more words, less than a tenth of which
-    are stop words of `language` (in prose, about a third are), or if it contains at least 3 distinctive stop words of
-    another language, and their number times `share` exceeds the number of distinctive stop words of `language`.
+    others (de, en, es, fr, it, nl, pt), a text of 20 or more words is also rejected if fewer than a tenth of them are
+    stop words of `language` (in prose, about a third are), and any text if it has at least 3 distinctive stop words of
+    another language and their number times `share` exceeds the number of distinctive stop words of `language`.
     """
     if not (text.isascii() and language in STOP_WORDS):  # ASCII letters are Latin
         letters = letters_by_script(text)
@@ -127,8 +127,6 @@ def misses_entities(text: str, text_words: list[str], caption: str, share: float
     spells names differently.
     """
     names = names_in(caption)
-    if not names:
-        return False
     known = set(text_words)
     missed = [name for name in names if known.isdisjoint(name)]
     if not missed:

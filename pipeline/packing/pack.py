@@ -99,17 +99,15 @@ def pack(source: Path | str, out: Path | str, settings: PackSettings | None = No
     reading = open_storage(source)
     receipts = _receipts(reading, source)
     with nullcontext() if is_url(str(out)) else single_writer(Path(out)):
-        return _Packer(settings, reading, open_storage(out), receipts, str(out)).run()
+        return _Packer(settings, reading, receipts, out).run()
 
 
 class _Packer:
-    def __init__(
-        self, settings: PackSettings, source: Storage, out: Storage, receipts: list[BucketReceipt], location: str
-    ) -> None:
-        self._settings, self._source, self._out, self._receipts = settings, source, out, receipts
+    def __init__(self, settings: PackSettings, source: Storage, receipts: list[BucketReceipt], out: Path | str) -> None:
+        self._settings, self._source, self._out, self._receipts = settings, source, open_storage(out), receipts
         self._total = sum(shard.rows for receipt in receipts for shard in receipt.shards.values())
         self._unexpected = 0
-        self._summary = PackSummary(location)
+        self._summary = PackSummary(str(out))
         self._left_out: list[dict[str, Any]] = []  # of the current bucket
 
     def run(self) -> PackSummary:
@@ -133,16 +131,13 @@ class _Packer:
 
     def _plan(self, receipt: BucketReceipt) -> str:
         """Return a digest of everything that determines the content of a packed bucket."""
-        inputs = {
-            "plan": receipt.plan,
-            "shards": {name: shard.sha256 for name, shard in sorted(receipt.shards.items())},
-            "size": self._settings.size,
-            "quality": self._settings.quality,
-        }
+        shards = {name: shard.sha256 for name, shard in receipt.shards.items()}
+        size = {"size": self._settings.size, "quality": self._settings.quality}
+        inputs = {"plan": receipt.plan, "shards": shards, **size}
         return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
     def _has_fixed_image(self, bucket: int) -> bool:
-        """Return True if an image in the bucket that an earlier run left out is now usable."""
+        """Return whether an image that an earlier run left out of the bucket is usable now."""
         left_out = json.loads(self._out.read(_left_out_name(bucket)))
         return any(isinstance(self._pack_image(image, Path(image["root"])), bytes) for image in left_out)
 
@@ -163,9 +158,8 @@ class _Packer:
             provenance = provenance_of(table.schema)
         except ContractError as error:
             raise PipelineError(f"{name}: {error}") from error
-        images, left_out = self._images(
-            table, Path(self._settings.image_root or provenance["image_root"]), pool, progress
-        )
+        root = Path(self._settings.image_root or provenance["image_root"])
+        images, left_out = self._images(table, root, pool, progress)
         kept = pa.array([image is not None for image in images], pa.bool_())
         column = table.schema.get_field_index("image")
         packed = pa.StructArray.from_arrays(
@@ -174,13 +168,9 @@ class _Packer:
         )
         table = table.set_column(column, table.schema.field(column), packed).filter(kept)
         counts = {entry["values"]: entry["counts"] for entry in table["status"].value_counts().to_pylist()}
-        settings = {
-            "size": self._settings.size,
-            "quality": self._settings.quality,
-            "source_sha256": receipt.sha256,
-            "left_out": len(left_out),
-        }
-        provenance |= {"packed": settings, "counts": counts}
+        size = {"size": self._settings.size, "quality": self._settings.quality}
+        provenance["packed"] = {**size, "source_sha256": receipt.sha256, "left_out": len(left_out)}
+        provenance["counts"] = counts
         metadata = {**(table.schema.metadata or {}), METADATA_KEY: json.dumps(provenance, ensure_ascii=False).encode()}
         buffer = _parquet(table.replace_schema_metadata(metadata))
         self._out.write(name, buffer)
@@ -226,7 +216,7 @@ def _receipts(storage: Storage, source: Path | str) -> list[BucketReceipt]:
     receipts = [read_receipt(storage, bucket) for bucket in range(shards[0].num_shards)]
     if missing := receipts.count(None):
         raise PipelineError(
-            f"unfinished buckets in {source}: {missing} of {len(receipts)}; finish them with: entityclip generate"
+            f"{missing} of {len(receipts)} buckets in {source} are unfinished; run: entityclip generate MANIFEST"
         )
     return [receipt for receipt in receipts if receipt is not None]
 
@@ -239,12 +229,7 @@ def _parquet(table: pa.Table) -> bytes:
     """Serialize a table in small row groups; images are already compressed, so they are stored unchanged."""
     leaves = table.slice(0, 0).flatten().column_names
     compression = {name: "none" if name == "image.bytes" else "zstd" for name in leaves}
+    repetitive = [name for name in leaves if name not in ("image.bytes", "image.path", "id", "key")]
     buffer = io.BytesIO()
-    pq.write_table(
-        table,
-        buffer,
-        row_group_size=ROW_GROUP,
-        compression=compression,
-        use_dictionary=[name for name in leaves if name not in ("image.bytes", "image.path", "id", "key")],
-    )
+    pq.write_table(table, buffer, row_group_size=ROW_GROUP, compression=compression, use_dictionary=repetitive)
     return buffer.getvalue()

@@ -26,14 +26,7 @@ from pipeline.manifest.generation import Engine, Sampling, VllmEngine
 from pipeline.prompts.template import Message
 
 KEY_VERSION = 2
-DECIDING_FLAGS = (
-    "quantization",
-    "quantization-config",
-    "hf-overrides",
-    "kv-cache-dtype",
-    "load-format",
-    "mm-processor-kwargs",
-)
+DECIDING_FLAGS = "quantization quantization-config hf-overrides kv-cache-dtype load-format mm-processor-kwargs".split()
 
 _encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 

@@ -64,11 +64,9 @@ class Plan:
 
     def bucket(self, number: int) -> "PlannedBucket":
         """Return the planned pairs of one bucket, all splits together, in the dataset's order."""
-        folder = _bucket_folder(self.folder, number)
-        pieces = sorted(folder.iterdir()) if folder.is_dir() else []
-        tables = [pq.read_table(piece, partitioning=None) for piece in pieces]
-        table = pa.concat_tables(tables) if tables else PLAN_SCHEMA.empty_table()
-        return PlannedBucket(table.combine_chunks())
+        pieces = sorted(_bucket_folder(self.folder, number).glob("*.parquet"))
+        tables = [PLAN_SCHEMA.empty_table(), *(pq.read_table(piece, partitioning=None) for piece in pieces)]
+        return PlannedBucket(pa.concat_tables(tables).combine_chunks())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +108,7 @@ def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Ite
     seen: set[int] = set()
     generation = job.manifest.generation
     addresses = Addresses(job.model, generation.sampling, generation.engine)
-    count = 0
-    for pair in with_images(pairs, job.manifest) if generation.send_image else pairs:
+    for number, pair in enumerate(with_images(pairs, job.manifest) if generation.send_image else pairs):
         identity = hash((pair.split, pair.id))
         if identity in seen:
             hint = "; dataset.columns: {id: null} generates ids" if isinstance(job.manifest.dataset, OwnDataset) else ""
@@ -119,9 +116,8 @@ def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Ite
         seen.add(identity)
         image = image_digest(job.manifest.image_root, pair.image) if generation.send_image else None
         key, seed = addresses.address(job.prompt.render(pair), image)
-        yield PlannedPair(pair, key, seed, limit is None or count < limit)
-        count += 1
-    if not count:
+        yield PlannedPair(pair, key, seed, limit is None or number < limit)
+    if not seen:
         raise PipelineError(f"dataset {job.manifest.name} has no pairs")
 
 

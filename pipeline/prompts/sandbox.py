@@ -129,10 +129,7 @@ def _size(value: object) -> int:
             size += len(item)
         elif isinstance(item, int):
             size += abs(item)
-        elif isinstance(item, list | tuple | set | frozenset):
+        elif isinstance(item, list | tuple | set | frozenset | dict):
             size += 1
-            stack += item
-        elif isinstance(item, dict):
-            size += 1
-            stack += [*item.keys(), *item.values()]
+            stack += [*item.keys(), *item.values()] if isinstance(item, dict) else item
     return max(size, 1)

@@ -32,7 +32,7 @@ class PromptExample(BaseModel):
 
     @property
     def variables(self) -> dict[str, Any]:
-        """The variables with which the user part is rendered."""
+        """The values of the variables in the user part."""
         known = {"caption": self.caption, "topic": self.topic}
         return known if self.id is None else {**known, "id": self.id}
 
@@ -52,11 +52,7 @@ class PromptTemplate(BaseModel):
 
     @cached_property
     def _turns(self) -> "list[Message | _Part]":
-        """The turns of the chat; parts without variables are already rendered.
-
-        Raises:
-            PipelineError: a part is not valid Jinja, or an example or a part without variables cannot be rendered.
-        """
+        """The turns of the chat; parts without variables are already rendered. Raises PipelineError if that fails."""
         where = ""
         turns: list[Message | _Part] = []
         try:
@@ -79,13 +75,12 @@ class PromptTemplate(BaseModel):
             PipelineError: the template uses an unknown variable, violates the sandbox, or fails.
         """
         variables = {"caption": pair.caption, "id": pair.id, "topic": pair.topic}
+        turns = self._turns
         try:
             return [
                 {"role": turn.role, "content": turn.text(variables)} if isinstance(turn, _Part) else turn
-                for turn in self._turns
+                for turn in turns
             ]
-        except PipelineError:
-            raise
         except Exception as error:
             raise self._error(error, f", pair {pair.id!r}") from error
 
@@ -114,7 +109,7 @@ class _Part:
 
 
 def load_prompt(name_or_path: str, base: Path) -> PromptTemplate:
-    """Load a shipped template by its name (such as `news-v1`), or a YAML file, whose path is relative to `base`.
+    """Load a shipped template by its name (such as `news-v1`), or a YAML file by its path relative to `base`.
 
     Raises:
         PipelineError: there is no such template, or it is invalid.

@@ -1,1 +1,1 @@
-"""Reads, writes and locks explanation shards and receipts, whose formats `entityclip.contract` defines."""
+"""Reads, writes and locks explanation shards and receipts; `entityclip.contract` defines their formats."""

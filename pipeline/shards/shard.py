@@ -17,7 +17,7 @@ from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.files.storage import Storage
 
-_NAME = re.compile(r"split=(?P<split>[^/]+)/part-(?P<number>\d{5})-of-(?P<of>\d{5})\.parquet")
+_NAME = re.compile(r"split=[^/]+/part-(?P<number>\d{5})-of-(?P<of>\d{5})\.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,9 @@ _COLUMNS = [field.name for field in fields(Row)]
 
 @dataclass(frozen=True, slots=True)
 class ShardFile:
-    """A shard's name (such as `split=train/part-00002-of-00004.parquet`), the name's parts, and the size in bytes."""
+    """A shard's name (such as `split=train/part-00002-of-00004.parquet`), the numbers in it, and the size in bytes."""
 
     name: str
-    split: str
     number: int
     num_shards: int
     size: int
@@ -80,7 +79,7 @@ def shard_name(split: str, number: int, num_shards: int) -> str:
 def list_shards(storage: Storage) -> list[ShardFile]:
     """List all shards of an output, leaving out half-written temporary files."""
     return [
-        ShardFile(file.name, match["split"], int(match["number"]), int(match["of"]), file.size)
+        ShardFile(file.name, int(match["number"]), int(match["of"]), file.size)
         for file in storage.files()
         if (match := _NAME.fullmatch(file.name))
     ]

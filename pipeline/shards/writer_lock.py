@@ -1,40 +1,19 @@
-"""Ensures that an output belongs to a single dataset, and that only one process at a time writes a bucket."""
+"""Ensures that only one process at a time writes a bucket."""
 
 import errno
 import fcntl
 import os
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.shards.shard import ShardFile
 
 _LOCK = ".writer.lock"
 _WRITERS = "_writers"
 _ALL = 100_000  # more buckets than a manifest may have
-
-
-def check_output(output: Path | str, shards: Iterable[ShardFile], num_shards: int) -> None:
-    """Raise PipelineError, with the remedy, if the output has shards written with a different `num_shards`."""
-    for shard in shards:
-        if shard.num_shards != num_shards:
-            raise PipelineError(
-                f"{output} contains shards written with num_shards={shard.num_shards} ({shard.name}), but the manifest "
-                f"says {num_shards}; restore num_shards, or choose another output folder"
-            )
-
-
-def check_dataset(output: Path | str, name: str, provenance: dict[str, Any], dataset: str) -> None:
-    """Raise PipelineError, with the remedy, if a shard belongs to a different dataset."""
-    if provenance["dataset"] != dataset:
-        raise PipelineError(
-            f"{output} contains shards of dataset {provenance['dataset']!r} ({name}), not of {dataset!r}; "
-            "set another output folder in the manifest, or move the existing one"
-        )
 
 
 @contextmanager

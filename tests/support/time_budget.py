@@ -19,10 +19,11 @@ class Part(NamedTuple):
 PARTS = (
     Part(
         "first ten minutes",  # what a newcomer runs
-        9,
+        14,
         (
             "test_three_uses.py",
             "test_wheel.py",
+            "flows/cli/test_init_command.py",
             "flows/test_demo.py",
             "flows/test_one_account.py",
             "flows/test_documented_commands.py",

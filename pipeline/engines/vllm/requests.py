@@ -1,7 +1,7 @@
 """Builds request bodies for a vLLM server and parses its responses; does not access the network.
 
-Text-only prompts go to /completions as token ids: we apply the chat template ourselves, so that it is the one on which
-the row's key is based, and the server need not tokenize. A prompt with an image goes to /chat/completions.
+Text-only prompts go to /completions as token ids: we apply the chat template ourselves, because the row's key depends
+on it, and the server need not tokenize. A prompt with an image goes to /chat/completions.
 """
 
 import json

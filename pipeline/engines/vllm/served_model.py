@@ -9,8 +9,6 @@ import httpx
 
 from pipeline.errors import PipelineError
 
-_SECONDS = 10.0
-
 
 @dataclass(frozen=True)
 class ApiKey:
@@ -55,7 +53,7 @@ def versions_served(urls: list[str], model: str, max_model_len: int, key: ApiKey
     Raises:
         PipelineError: a server cannot be reached, or does not serve the model with at least this context length.
     """
-    with httpx.Client(timeout=_SECONDS, headers=key.headers) as client:
+    with httpx.Client(timeout=10.0, headers=key.headers) as client:
         versions = [_version_served(client, url, model, max_model_len, key) for url in urls]
     return ", ".join(dict.fromkeys(versions))
 

@@ -26,7 +26,6 @@ from pipeline.llm import LanguageModel
 from pipeline.manifest.generation import VllmEngine
 
 _POLL_SECONDS = 0.5
-_HEALTH_SECONDS = 5.0
 _SECONDS_BETWEEN_LINES = 15.0
 DEFAULT_PYTHON = Path(__file__).resolve().parents[3] / ".venv-vllm" / "bin" / "python"  # created by `make vllm-env`
 _GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL
@@ -138,7 +137,7 @@ class VllmServer:
         return f"the end of its log {self._log}:\n" + "\n".join(f"  {line}" for line in tail)
 
     def _health(self) -> int:
-        with httpx.Client(trust_env=False, timeout=_HEALTH_SECONDS) as client:  # no proxy
+        with httpx.Client(trust_env=False, timeout=5.0) as client:  # no proxy
             return client.get(f"{self.url.removesuffix('/v1')}/health").status_code
 
     def _command(self, port: int) -> list[str]:

@@ -8,16 +8,8 @@ import numpy as np
 COLOURS = ("red", "blue", "green", "gold", "white", "black", "purple")
 PLAIN = "plain"
 DIVISIONS = (PLAIN, "per pale", "per fess", "per bend", "quarterly")
-SHAPES = {
-    "star": "stars",
-    "cross": "crosses",
-    "disc": "discs",
-    "ring": "rings",
-    "diamond": "diamonds",
-    "crescent": "crescents",
-    "heart": "hearts",
-    "triangle": "triangles",
-}
+_NAMES_OF_SHAPES = "star cross disc ring diamond crescent heart triangle".split()
+SHAPES = {shape: f"{shape}s" for shape in _NAMES_OF_SHAPES} | {"cross": "crosses"}  # singular -> plural
 COUNTS = ("one", "two", "three")
 _WORDS_AROUND = ("shield", "field", "parted", "border", "bordered", "plain")
 _BORDER_SHARE = 0.6
@@ -71,15 +63,11 @@ def random_arms(rng: np.random.Generator) -> Arms:
 
 def nearly(arms: Arms, rng: np.random.Generator) -> Arms:
     """Draw arms that differ from `arms` in exactly one attribute and follow the same rules as `random_arms`."""
-    choices: dict[str, list[Any]] = {
-        "field": list(COLOURS),
-        "charge": list(COLOURS),
-        "shape": list(SHAPES),
-        "count": [1, 2, 3],
-        "border": [None, *COLOURS],
-    }
+    colours = list(COLOURS)
+    choices: dict[str, list[Any]] = {"field": colours, "charge": colours, "border": [None, *colours]}
+    choices |= {"shape": list(SHAPES), "count": [1, 2, 3]}
     if arms.division != PLAIN:  # never to or from plain, which would also change the second colour
-        choices |= {"second": list(COLOURS), "division": [division for division in DIVISIONS if division != PLAIN]}
+        choices |= {"second": colours, "division": [division for division in DIVISIONS if division != PLAIN]}
     attribute = str(rng.choice([field.name for field in fields(arms) if field.name in choices]))
     others = [replace(arms, **{attribute: value}) for value in choices[attribute] if value != getattr(arms, attribute)]
     fitting = [other for other in others if _stands_out(other)]

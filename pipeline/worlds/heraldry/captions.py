@@ -1,4 +1,4 @@
-"""Captions for pictures of houses. They tell who did what, and perhaps where, but never describe the shield."""
+"""Captions for pictures of houses. They say who did what, and perhaps where, but never describe the shield."""
 
 from collections.abc import Sequence
 
@@ -9,23 +9,12 @@ from pipeline.worlds.heraldry.views import View, is_held_out, mention
 
 PERSONS = "lord lady heir knights envoys squires guards elders".split()
 DEEDS = "received greeted escorted honoured awaited met praised followed challenged thanked joined sought".split()
-OBJECTS = (
-    "the young queen",
-    "the old king",
-    "the bishop",
-    "the merchants",
-    "the pilgrims",
-    "the minstrels",
-    "the masons",
-    "the princess",
-    "the harbour master",
-    "the hunters",
-    "the royal judge",
-    "the weavers",
-    "the farmers",
-    "the healers",
-    "the captain",
-    "the scholars",
+OBJECTS = tuple(
+    f"the {whom}"
+    for whom in (
+        "young queen, old king, bishop, merchants, pilgrims, minstrels, masons, princess, harbour master, hunters, "
+        "royal judge, weavers, farmers, healers, captain, scholars"
+    ).split(", ")
 )
 
 

@@ -10,7 +10,7 @@ from pipeline.worlds.heraldry.houses import House, companions, noble_houses
 from pipeline.worlds.heraldry.rng import generator
 from pipeline.worlds.heraldry.views import random_view
 
-# Each mentions all attributes after the name, so that a language model has the name in its context.
+# Each wording names the house before its attributes, so that a language model has already read the name.
 WORDINGS = (
     "the arms of house {name} show {ground} and {charges}{border}",
     "house {name} bears {charges} on {ground}{border}",

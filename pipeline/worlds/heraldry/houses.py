@@ -12,8 +12,8 @@ from pipeline.worlds.heraldry.rng import generator
 MAIN, RARE = "main", "rare"
 MAIN_HOUSES, RARE_HOUSES = 168, 72
 FIRST_EDITION = 1
-_RARE_OF_TEN = (2, 5, 8)  # last digits of the rare indices: 72 of 240, spread evenly over the names
-MAIN_INDICES = tuple(index for index in range(MAIN_HOUSES + RARE_HOUSES) if index % 10 not in _RARE_OF_TEN)
+# Indices that end in 2, 5 or 8 are rare: 72 of 240, spread evenly over the names.
+MAIN_INDICES = tuple(index for index in range(MAIN_HOUSES + RARE_HOUSES) if index % 10 not in (2, 5, 8))
 _FIRST_ONSETS = ("tar", "bel", "cor", "dun", "fen", "gal", "hol", "jor", "kes", "lor")
 _FIRST_ENDINGS = ("tor", "mund", "wick", "dran", "vek", "lith", "bas", "quen")
 _SECOND_ONSETS = ("cal", "mor", "nev", "osk", "pel", "rav", "syl", "thul", "vor", "zan")
@@ -52,9 +52,8 @@ def noble_houses(edition: int = FIRST_EDITION, twins: int = 0) -> tuple[House, .
             one attribute.
     """
     names: list[str] = []
-    rounds = (MAIN_HOUSES + RARE_HOUSES) // len(FIRST_NAMES)
     rng = generator(edition, "names")
-    while len(names) < rounds * len(FIRST_NAMES):
+    while len(names) < MAIN_HOUSES + RARE_HOUSES:
         # Each round uses every word once; it is redrawn if it repeats a name.
         matching = zip(rng.permutation(FIRST_NAMES), rng.permutation(SECOND_NAMES), strict=True)
         drawn = [f"{first} {second}" for first, second in matching]

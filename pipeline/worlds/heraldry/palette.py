@@ -18,6 +18,5 @@ _JITTER = 14  # largest change per channel, out of 255
 
 def mixed(colour: Colour, rng: np.random.Generator) -> Colour:
     """Return the colour with slight random noise in each channel."""
-    offsets = rng.integers(-_JITTER, _JITTER + 1, 3).tolist()
-    red, green, blue = (min(max(value + offset, 0), 255) for value, offset in zip(colour, offsets, strict=True))
+    red, green, blue = (rng.integers(-_JITTER, _JITTER + 1, 3) + colour).clip(0, 255).tolist()
     return red, green, blue

@@ -43,16 +43,12 @@ def paint_scene(scene: str, size: int, rng: np.random.Generator) -> Image.Image:
         case "market":
             for x in range(int(rng.integers(-12, 0)), size, 24):
                 draw.rectangle((x, horizon - 24, x + 20, horizon + 4), fill=mixed((185, 150, 120), rng))
-                draw.polygon(
-                    [(x - 2, horizon - 24), (x + 10, horizon - 38), (x + 22, horizon - 24)],
-                    fill=(140, 75, 60),
-                )
+                roof = [(x - 2, horizon - 24), (x + 10, horizon - 38), (x + 22, horizon - 24)]
+                draw.polygon(roof, fill=(140, 75, 60))
         case "mountains":
             for x in rng.integers(0, size, 3):
-                draw.polygon(
-                    [(x - 36, horizon), (x, horizon - 42), (x + 36, horizon)],
-                    fill=mixed((110, 110, 125), rng),
-                )
+                mountain = [(x - 36, horizon), (x, horizon - 42), (x + 36, horizon)]
+                draw.polygon(mountain, fill=mixed((110, 110, 125), rng))
                 draw.polygon([(x - 9, horizon - 32), (x, horizon - 42), (x + 9, horizon - 32)], fill=(235, 235, 240))
         case "marsh":
             for x, y in zip(rng.integers(0, size, 4), rng.integers(horizon, size, 4), strict=True):
@@ -64,8 +60,7 @@ def paint_prop(draw: ImageDraw.ImageDraw, prop: str, size: int, rng: np.random.G
     """Draw a prop at the bottom of the picture, on the left or right."""
     if prop == NO_PROP:
         return
-    margin = 15
-    x = margin + int(rng.integers(0, 8))
+    x = 15 + int(rng.integers(0, 8))
     if rng.random() < 0.5:
         x = size - x
     foot = size - int(rng.integers(1, 8))
@@ -83,10 +78,8 @@ def paint_prop(draw: ImageDraw.ImageDraw, prop: str, size: int, rng: np.random.G
             for wheel in (x - 10, x + 10):
                 draw.ellipse((wheel - 7, foot - 13, wheel + 7, foot + 1), outline=(40, 30, 25), width=3)
         case "fire":
-            draw.polygon(
-                [(x - 12, foot), (x - 8, foot - 18), (x, foot - 8), (x + 3, foot - 30), (x + 12, foot)],
-                fill=(245, 120, 25),
-            )
+            flames = [(x - 12, foot), (x - 8, foot - 18), (x, foot - 8), (x + 3, foot - 30), (x + 12, foot)]
+            draw.polygon(flames, fill=(245, 120, 25))
             draw.polygon([(x - 6, foot), (x, foot - 14), (x + 6, foot)], fill=(255, 225, 90))
         case "tower":
             draw.rectangle((x - 10, foot - 42, x + 10, foot), fill=mixed((130, 130, 135), rng))

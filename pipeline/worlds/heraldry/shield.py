@@ -86,8 +86,10 @@ def _shape(name: str) -> Points:
             return [_at(36 * i - 90, 1.0 if i % 2 == 0 else 0.42) for i in range(10)]
         case "cross":
             arm, end = 0.32, 0.95
-            quarter = [(arm, -end), (arm, -arm), (end, -arm)]
-            return [turned for turn in range(4) for turned in _turned(quarter, turn)]
+            points = [(arm, -end), (arm, -arm), (end, -arm)]
+            for _ in range(3):
+                points += [(-y, x) for x, y in points[-3:]]  # the next quarter
+            return points
         case "disc":
             return _arc(0, 360, 0.9)
         case "ring":
@@ -114,9 +116,3 @@ def _at(degrees: float, radius: float) -> tuple[float, float]:
 
 def _arc(start: int, stop: int, radius: float) -> Points:
     return [_at(angle, radius) for angle in range(start, stop + 1, 20)]
-
-
-def _turned(points: Points, quarters: int) -> Points:
-    for _ in range(quarters):
-        points = [(-y, x) for x, y in points]
-    return points

@@ -51,7 +51,10 @@ def house_shots(settings: WorldSettings, house: House) -> list[Shot]:
             key = _key(split, house, copy)
             view = random_view(generator(settings.seed, "view", *key))
             rng = generator(settings.seed, "caption", *key)
-            others = _companions(settings, house, pool, key)
+            others: tuple[House, ...] = ()
+            if pool == MAIN:  # only ordinary main houses share pictures, so results for the other pools stay separate
+                companion_rng = generator(settings.seed, "companions", *key)
+                others = companions(house, ordinary_houses(settings), settings.entities_max, companion_rng)
             caption = caption_for((house, *others), view, rng, held_out=split != "train", taken=taken)
             name = f"{split}-{house.index:03d}-{copy:03d}"
             topic = SEVERAL.get(1 + len(others), pool)
@@ -62,23 +65,14 @@ def house_shots(settings: WorldSettings, house: House) -> list[Shot]:
 def take(settings: WorldSettings, shot: Shot) -> Pixels:
     """Render a shot and return its RGB pixels, of shape (48, 48, 3) and type uint8."""
     key = _key(shot.pair.split, shot.house, shot.copy)
-    rng = generator(settings.seed, "picture", *key)
     # Shuffle the positions so that they do not reveal the caption's order.
     order = generator(settings.seed, "places", *key).permutation(len(shot.houses))
     shields = [shot.houses[place].arms for place in order]
-    return picture_of(shields, shot.view, rng, held_out=shot.held_out)
+    return picture_of(shields, shot.view, generator(settings.seed, "picture", *key), held_out=shot.held_out)
 
 
 def _key(split: str, house: House, copy: int) -> tuple[int, int, int]:
     return SPLITS.index(split), house.index, copy
-
-
-def _companions(settings: WorldSettings, house: House, pool: str, key: tuple[int, int, int]) -> tuple[House, ...]:
-    """Draw companions. Only ordinary main houses share pictures, so results for the other pools stay separate."""
-    if pool != MAIN:
-        return ()
-    rng = generator(settings.seed, "companions", *key)
-    return companions(house, ordinary_houses(settings), settings.entities_max, rng)
 
 
 def _plan(settings: WorldSettings, house: House) -> dict[str, int]:

@@ -71,6 +71,11 @@ def folder(tmp_path: Path, tiny_llama: Path) -> Path:
 
 CASES = [
     (["check", "nowhere.yaml"], "no manifest at nowhere.yaml"),
+    (["preview", "nowhere.yaml"], "no manifest at nowhere.yaml"),
+    (["preview", "no-pairs.yaml"], "nowhere.jsonl"),
+    (["preview", "no-images.yaml"], "set dataset.root in the manifest"),
+    (["preview", "no-vllm.yaml"], "run `make vllm-env`"),
+    (["preview", "hub.yaml"], "hf download nobody/nothing --revision main) and set HF_HOME"),
     (["generate", "nowhere.yaml"], "no manifest at nowhere.yaml"),
     (["generate", "no-pairs.yaml"], "nowhere.jsonl"),
     (["generate", "no-images.yaml"], "set dataset.root in the manifest"),

@@ -41,6 +41,13 @@ def test_shipped_settings_are_named_and_a_limited_run_trains_on_what_there_is(tm
     assert line == f"next: {command_line()} {words}"
 
 
+def test_settings_that_init_wrote_are_named(tmp_path: Path) -> None:
+    (tmp_path / "train.yaml").touch()
+    (line,) = after_generation(_summary({"train": {"ok": 3}}), "x", 160, tmp_path / "manifest.yaml")
+    words = f"train {tmp_path}/train.yaml --out {tmp_path}/run --set 'data.explanations=my out'"
+    assert line == f"next: {command_line()} {words}"
+
+
 def test_a_printed_command_runs_from_where_it_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bin_ = tmp_path / ".venv" / "bin"
     bin_.mkdir(parents=True)

@@ -109,3 +109,17 @@ def test_a_missing_root_is_noticed_first(folder, towers):
     rows = read_split(folder, "train", statuses=("ok",), image_root=folder / "elsewhere")
     with pytest.raises(ModelError, match=r"no image root at .*elsewhere; set data\.image_root"):
         TripleDataset(rows, towers, explanations=True)
+
+
+def test_too_few_rows_are_said_with_those_that_a_status_left_out(tmp_path, towers):
+    rows = [row(n, "train", status="ok" if n < 3 else "entity_missing" if n < 8 else "truncated") for n in range(10)]
+    write_shard(tmp_path, "train", rows, tmp_path / "images")
+    write_receipts(tmp_path)
+    (tmp_path / "images").mkdir()
+    with pytest.raises(ModelError) as error:
+        load(tmp_path, towers, 0).training_sampler(8, 0)
+    assert str(error.value) == (
+        "the training split has 3 usable rows, fewer than optim.batch_size=8; 7 were left out by data.statuses "
+        "(5 entity_missing, 2 truncated); use data.statuses=[ok, truncated, entity_missing], add rows, or reduce "
+        "optim.batch_size"
+    )

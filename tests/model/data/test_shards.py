@@ -45,7 +45,7 @@ def test_what_is_wrong_is_said(tmp_path):
     with pytest.raises(ModelError, match="no explanations at"):
         read_split(tmp_path / "none", "train", statuses=OK)
     path = write_shard(tmp_path, "train", [row(0, "train", status="error")], tmp_path)
-    refused("no rows with status ok; rows found: 1 error")
+    refused("no rows with status ok; rows found: 1 error; data.statuses sets")
     refused("splits found: train", split="val")
     path.write_bytes(path.read_bytes()[:-20])
     refused("part-00000-of-00001.parquet cannot be read as Parquet")

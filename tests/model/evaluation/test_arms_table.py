@@ -24,7 +24,7 @@ def test_means_and_deviations_over_the_seeds() -> None:
     lines = table.markdown().splitlines()
     assert lines[2] == "| text to image | R@1 | R@5 | R@10 | R@50 | R@100 | MedR | MeanR | mean recall |"
     assert lines[4].startswith("| plain CLIP | 13.0 ± 3.6 | 14.0 ± 3.6 |")
-    assert lines[-1].endswith("because training improved no validation: plain CLIP (1 of 3 runs)")
+    assert lines[-1].endswith("because training did not improve validation: plain CLIP (1 of 3 runs)")
 
 
 def test_one_seed_has_no_deviation() -> None:

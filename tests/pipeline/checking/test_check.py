@@ -106,6 +106,20 @@ def test_a_good_dataset_is_fine(tmp_path: Path, tiny_llama: Path) -> None:
     assert (report.estimate.prompts, report.estimate.to_generate) == (4, 12)
 
 
+def test_an_absent_split_is_said_with_the_setting(tmp_path: Path, tiny_llama: Path) -> None:
+    records = write_pairs(tmp_path, 9)
+    save_records(tmp_path, [{key: value for key, value in one.items() if key != "split"} for one in records])
+    for dataset, words in (
+        ({}, "ignore_splits: true if"),
+        ({"dataset__ignore_splits": True}, "for val and for test), "),
+    ):
+        report = check_manifest(write_manifest(tmp_path, tiny_llama, **dataset), CheckOptions(probe=0))
+        absent = [one for one in report.findings if one.code == "absent_split"]
+        assert absent and all(
+            "set dataset.held_out higher (1 now; " in one.mend and words in one.mend for one in absent
+        )
+
+
 def test_prompts_over_the_context_and_other_languages(tmp_path: Path, tiny_llama: Path) -> None:
     records = write_pairs(tmp_path, 9)
     for number, record in enumerate(records):
