@@ -176,7 +176,7 @@ def _relative(dataset: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _near(path: Path, folder: Path) -> str:
-    """Return a model folder relative to the manifest's folder if it is beside it or in it, as they move together."""
+    """Return the path of a model folder, relative if it is in or beside the manifest's folder: they move together."""
     near = path.is_relative_to(folder.parent)
     return os.path.relpath(path, folder) if near else str(path)
 

@@ -71,7 +71,7 @@ def choose_llm(given: str | None) -> Llm:
         raise PipelineError(f"--llm {given}: no folder there, and not the name of a hub model")
     if not revision:
         raise PipelineError(
-            f"--llm {given}: no folder there; for a model of the Hugging Face hub name a commit or tag too, so that "
+            f"--llm {given}: there is no such folder; for a model on the Hugging Face hub, add a commit or tag so that "
             f"the run can be repeated: --llm {name}@COMMIT"
         )
     origin = "from the Hugging Face hub"

@@ -207,7 +207,7 @@ class EntityCLIP(nn.Module):
 
 
 def _one_blank_row(empty: Batch) -> Batch:
-    """Return a batch of one blank row, with the shapes of an empty batch, which the towers cannot encode."""
+    """Return a batch of one blank row, shaped like the given empty batch: the towers cannot encode zero rows."""
     tensors = {name: value for name, value in vars(empty).items() if isinstance(value, Tensor)}
     return replace(empty, ids=[""], **{name: value.new_zeros(1, *value.shape[1:]) for name, value in tensors.items()})
 

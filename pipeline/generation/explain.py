@@ -42,7 +42,7 @@ class Explained:
 def explain(captions: Sequence[str], manifest: Path | str, *, engine: EngineKind | None = None) -> list[Row]:
     """Explain captions with a manifest's LLM, prompt, sampling and judge; return a row per caption.
 
-    A row has the `explanation` and its `status`; its key and text are those that `entityclip generate` gives the same
+    A row has the `explanation` and its `status`. Its key and text match what `entityclip generate` produces for the same
     caption. No image is read.
 
     Args:

@@ -120,10 +120,11 @@ def _hugging_face(folder: Path) -> str:
     return "fairs"
 
 
-SLOW = (_plain, _tsv, _jsonl, _parquet, _folder, _webdataset, _hugging_face)
+KINDS = (_plain, _no_header, _tsv, _jsonl, _parquet, _folder, _webdataset, _hugging_face)
 
 
-@pytest.mark.parametrize("make", [_no_header, *(pytest.param(make, marks=pytest.mark.slow) for make in SLOW)])
+@pytest.mark.slow
+@pytest.mark.parametrize("make", KINDS)
 def test_from_the_data_to_a_search_result(make: Callable[[Path], str], tmp_path: Path, run: Run) -> None:
     data = make(tmp_path)
     code, out, err = run("init", data, "--out", "mine", *GIVEN)
