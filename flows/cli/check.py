@@ -73,7 +73,7 @@ def preview(
     manifest: ManifestPath,
     rows: Annotated[int, typer.Option(min=1, help="Number of rows, chosen at random with a fixed seed.")] = 5,
     engine: EngineOption = None,
-    split: Annotated[str | None, typer.Option(help="Split to choose from. Default: each split in turn.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split to choose rows from. Default: all splits in turn.")] = None,
     prompt: Annotated[bool, typer.Option("--prompt", help="Show the prompts as well.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -86,7 +86,7 @@ def preview(
     from pipeline.checking.preview import preview as preview_rows
     from pipeline.job import open_job
 
-    with contextlib.redirect_stdout(sys.stderr):  # keeps the output of libraries out of the rows
+    with contextlib.redirect_stdout(sys.stderr):  # keeps the output of libraries out of the preview
         job = open_job(manifest, engine=engine)
         found = preview_rows(job, rows, split)
     root = job.manifest.image_root

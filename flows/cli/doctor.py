@@ -14,7 +14,7 @@ def doctor(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with code 1 if there are warnings.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Examine this machine: what is there, what that allows, and how to mend what is not right. Writes nothing."""
+    """Examine this machine and its software: what was found, what that allows, and how to fix it. Writes nothing."""
     from rich.console import Console
 
     from flows.doctor.examine import examine

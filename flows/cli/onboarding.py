@@ -1,4 +1,4 @@
-"""The command `init`, for the first minutes with one's own data."""
+"""The command `init`, which writes a manifest and training settings for a user's own data."""
 
 import shlex
 from pathlib import Path
@@ -10,10 +10,11 @@ import typer
 def init(
     data: Annotated[
         list[str],
-        typer.Argument(help="CSV, TSV, JSONL, Parquet or tar files, a pattern of these, or a folder."),
+        typer.Argument(help="CSV, TSV, JSONL, Parquet or tar files, a pattern that matches them, or a folder."),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the two files. Default: the data's name, in this folder.")
+        Path | None,
+        typer.Option("--out", help="Folder for the two files. Default: named after the data, in the working directory."),
     ] = None,
     llm: Annotated[
         str | None, typer.Option(help="Model folder, or NAME@REVISION of a hub model. Default: Mistral 7B Instruct.")
@@ -22,7 +23,7 @@ def init(
         str | None, typer.Option(help="MODEL/WEIGHTS of open_clip, or local-dir:FOLDER. Default: OpenAI's ViT-B/32.")
     ] = None,
 ) -> None:
-    """Look at data of your own, and write a manifest and training settings for it. Existing files are kept."""
+    """Inspect your own data, and write a manifest and training settings for it. Existing files are not overwritten."""
     from flows.display.printing import show_lines
     from pipeline.files.visible_text import visible
 

@@ -1,9 +1,11 @@
-"""Writes what a command is doing, and for how many seconds, below its output while the command itself is silent.
+"""Writes the current step of a command and the elapsed seconds below the command's output while it prints nothing.
 
-`flows.display.waiting` runs this file as a process of its own: loading torch's libraries takes many seconds on a cold
-disk and holds Python's lock, so a thread could not write. Only the standard library is imported, to start at once.
+`flows.display.waiting` runs this file as a separate process. A thread could not write while torch's libraries are being
+loaded, because loading them holds the GIL, for many seconds if the disk cache is cold. Only modules of the standard
+library are imported, so that the process starts quickly.
 
-Each line on standard input reports output of the command: it is empty, or the name of the silent step that begins.
+The command sends one line on standard input whenever it prints something. The line names the silent step that begins,
+or is empty.
 """
 
 import os
@@ -17,7 +19,7 @@ _CLEAR = b"\r\x1b[K"
 
 def main() -> None:
     """Read lines until the command closes the pipe or dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches this process too; the command's end ends it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches this process too, but only the command's exit should end it
     step, patience, silent_since, is_shown = b"starting", _AT_ONCE, time.monotonic(), False
     while True:
         silent = time.monotonic() - silent_since

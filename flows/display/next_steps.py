@@ -1,4 +1,4 @@
-"""The last lines that a command prints: the rows left out, links to its results, and the commands to run next."""
+"""Formats the last lines that a command prints: unused rows, links to its results, and the commands to run next."""
 
 import shlex
 import shutil
@@ -20,7 +20,7 @@ def show_next(*words: object) -> None:
 
 
 def command_line(*words: object) -> str:
-    """Return a command of ours, quoted for a shell, that works in the current folder whatever is on the PATH."""
+    """Return an `entityclip` command, quoted for a shell, that works in the current folder regardless of the PATH."""
     return shlex.join([*_program(), *map(str, words)])
 
 
@@ -35,7 +35,7 @@ def _program() -> list[str]:
 
 
 def link(path: Path) -> str:
-    """Return a `file://` link, which terminals open with a click."""
+    """Return a `file://` link, which most terminals make clickable."""
     return path.resolve().as_uri()
 
 
@@ -47,11 +47,11 @@ def after_generation(summary: GenerationSummary, again: str, max_tokens: int, ma
     Args:
         again: the command that generated the rows.
         max_tokens: token limit at which the truncated rows were cut off.
-        manifest: the manifest; training settings shipped with it, or written with it by `init`, are suggested.
+        manifest: the manifest; the suggested command uses training settings that belong to it, if there are any.
     """
     remedies = {
         Status.TRUNCATED: f"generate them again with: {again} --redo truncated --redo-max-tokens {2 * max_tokens}",
-        Status.REFUSED: "the same prompt will mostly be refused again; change generation.prompt or generation.model, "
+        Status.REFUSED: "the same prompt will usually be refused again; change generation.prompt or generation.model, "
         f"or retry with: {again} --redo refused",
         Status.ERROR: f"generate them again with: {again} --redo error",
     }
@@ -75,7 +75,7 @@ def _settings_of(manifest: Path, dataset: str) -> tuple[Path | str, Path | str]:
 
 
 def train_command(settings: Path | str, out: Path | str, explanations: str, *, partial: bool) -> str:
-    """Return the command that trains on the explanations. `partial`: whether some pairs have no row."""
+    """Return the command that trains on the explanations. Set `partial` if some pairs have no row."""
     words = ["train", settings, "--out", out, "--set", f"data.explanations={explanations}"]
     return command_line(*words, *(["--allow-partial"] if partial else []))
 
@@ -93,4 +93,4 @@ def left_out(data: Mapping[str, Any]) -> Iterator[str]:
     yield f"rows not used for training: {unused.total():,} of {sum(data['statuses'].values()):,} ({named})"
     usable = [status for status in EXPLAINED if status in data["used"] or status in unused]
     if set(usable) - data["used"].keys():
-        yield f"to use those with an explanation as well: --set 'data.statuses=[{', '.join(usable)}]'"
+        yield f"to use the rows with an explanation as well: --set 'data.statuses=[{', '.join(usable)}]'"

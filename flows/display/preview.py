@@ -26,7 +26,7 @@ _TEXT = 1_000  # maximum characters shown per text
 
 
 def show_preview(found: Preview, root: Path, console: Console, *, prompts: bool = False) -> None:
-    """Print each row with picture, caption, answer and status; then the counts and an estimate for the whole dataset.
+    """Print each row with its picture, caption, answer and status, then the counts and a time estimate.
 
     Args:
         root: folder that the rows' image paths are relative to.
@@ -72,7 +72,7 @@ def as_json(found: Preview, root: Path, *, prompts: bool = False) -> str:
 
 
 def _show_picture(row: Row, root: Path, console: Console, draw: Draw | None) -> None:
-    """Print a link to the row's image, and draw it if the terminal can. Print the error if the image is unusable."""
+    """Print a link to the row's image and, if the terminal can show it, the image; or why it is unusable."""
     url, problem = _image_url(row, root)
     if url is not None:
         console.print(Text(url), soft_wrap=True)  # not wrapped, so that the terminal recognises the whole link
@@ -127,6 +127,6 @@ def _show_summary(found: Preview, console: Console) -> None:
     say(console, f"{found.explained.engine}: {answers} in {found.explained.seconds:.1f} s; {opening}")
     say(
         console,
-        f"all {total:,} pairs at this rate: {duration(estimate)}. A run sends more rows at once, so it is usually "
-        "faster; check measures this with 64 prompts",
+        f"estimate for all {total:,} pairs at this rate: {duration(estimate)}. A run sends more rows at once, so it is "
+        "usually faster; `entityclip check` measures its rate with 64 prompts",
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from PIL import Image
 
-LONGEST = 480  # pixels of the longest side of a picture to draw
+LONGEST = 480  # longest side of a picture to draw, in pixels
 _COLUMNS, _LINES = 40, 12  # largest size of a drawn picture, in character cells
 _CHUNK = 4096  # kitty's limit for the base64 text in one escape sequence
 
@@ -15,15 +15,15 @@ Draw = Callable[[Image.Image], str]
 
 
 def picture_drawer(environment: Mapping[str, str]) -> Draw | None:
-    """Return the function that draws an RGB picture as text for this terminal; None if the terminal shows none.
+    """Return the function that draws an RGB picture as text for this terminal, or None if it cannot show pictures.
 
-    The caller has made sure that the output is a terminal.
+    The caller must make sure that the output is a terminal.
 
     Args:
-        environment: the variables TERM, TERM_PROGRAM, KITTY_WINDOW_ID, TMUX and COLORTERM decide.
+        environment: environment variables; TERM, TERM_PROGRAM, KITTY_WINDOW_ID, TMUX and COLORTERM are used.
     """
     term, program = environment.get("TERM", ""), environment.get("TERM_PROGRAM", "")
-    # tmux and screen keep the variables of the terminal around them, but do not pass its protocol through.
+    # tmux and screen keep the variables of the outer terminal, but do not pass its graphics protocol through.
     if "TMUX" not in environment and not term.startswith(("screen", "tmux")):
         if program in ("iTerm.app", "WezTerm"):
             return iterm2
@@ -37,7 +37,7 @@ def kitty(picture: Image.Image) -> str:
     columns, lines = _cells(picture)
     png = standard_b64encode(_png(picture)).decode()
     chunks = [png[start : start + _CHUNK] for start in range(0, len(png), _CHUNK)]
-    # a=T: show at once; f=100: PNG; q=2: the terminal sends no answer, which would end up in the shell's input
+    # a=T: show the image at once; f=100: PNG; q=2: send no response, which would end up in the shell's input
     keys = [f"a=T,f=100,q=2,c={columns},r={lines},"] + [""] * (len(chunks) - 1)
     last = len(chunks) - 1
     return "".join(
@@ -55,7 +55,7 @@ def iterm2(picture: Image.Image) -> str:
 
 
 def half_blocks(picture: Image.Image) -> str:
-    """Return the picture as lines of the character ▀, each of two pixels, one above the other, in 24-bit colours."""
+    """Return the picture as lines of ▀ characters in 24-bit colours; each shows two pixels, one above the other."""
     columns, lines = _cells(picture)
     pixels = np.asarray(picture.resize((columns, 2 * lines), Image.Resampling.LANCZOS)).tolist()
     return "\n".join(
@@ -69,7 +69,7 @@ def half_blocks(picture: Image.Image) -> str:
 
 
 def _cells(picture: Image.Image) -> tuple[int, int]:
-    """Return the columns and lines that a picture fills, given cells that are twice as high as wide."""
+    """Return how many columns and lines a picture fills, assuming that cells are twice as high as they are wide."""
     scale = min(_COLUMNS / picture.width, 2 * _LINES / picture.height)
     return max(1, round(picture.width * scale)), max(1, round(picture.height * scale / 2))
 

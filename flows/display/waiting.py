@@ -1,4 +1,4 @@
-"""Shows on a terminal that a silent command is alive: the name of its step and the seconds that have passed."""
+"""Shows the current step and the elapsed seconds on the terminal while a command prints nothing."""
 
 import atexit
 import os
@@ -30,7 +30,7 @@ def show_waiting() -> None:
 
 
 def stop_waiting() -> None:
-    """End the process; from now on, silence is not shown. Needed before other processes write to the terminal."""
+    """End the process that shows the silence. Call this before other processes write to the terminal."""
     global _process
     if _process is not None:
         process, _process = _process, None
@@ -38,13 +38,13 @@ def stop_waiting() -> None:
 
 
 def announce(step: str) -> None:
-    """Print the name of a step that takes seconds and prints nothing, such as loading torch."""
+    """Print the name of a step that takes seconds and has no output of its own, such as loading torch."""
     print(step, file=sys.stderr, flush=True)
     _tell(step)
 
 
 def _report_writes(stream: TextIO, last: dict[str, float]) -> None:
-    """Make the stream tell the process of its output, and clear what the process has shown during a silence."""
+    """Make each write to the stream notify the process, and clear the line that the process may have shown."""
     write: Callable[[str], int] = stream.write
 
     def reported(text: str) -> int:
@@ -62,5 +62,5 @@ def _report_writes(stream: TextIO, last: dict[str, float]) -> None:
 
 def _tell(step: str) -> None:
     if _process is not None and _process.stdin is not None:
-        with suppress(OSError):  # the process was killed, or has not read for long
+        with suppress(OSError):  # the process was killed, or its pipe is full
             os.write(_process.stdin.fileno(), f"{step}\n".encode())

@@ -1,1 +1,1 @@
-"""Examines this machine and its software for `entityclip doctor`: facts, what they allow, and how to mend them."""
+"""Examines this machine and its software for `entityclip doctor`: what was found, what that allows, and how to fix it."""

@@ -1,4 +1,4 @@
-"""Makes the commands that remedies name."""
+"""Builds the shell commands that are suggested as remedies."""
 
 import shlex
 import sys
@@ -12,18 +12,18 @@ IS_CHECKOUT = (FOLDER / "pyproject.toml").is_file()
 INSTALL_US = (
     shlex.join([sys.executable, "-m", "pip", "install", "-c", str(FOLDER / "constraints.txt"), "-e", str(FOLDER)])
     if IS_CHECKOUT
-    else "install its wheel with pip"
+    else "install the entityclip wheel with pip"
 )
 
 
 def pip_install(*words: str) -> str:
-    """Return the command that installs packages for this Python, in the checkout's versions if there is one."""
+    """Return the command that installs packages for this Python; in a checkout, it applies constraints.txt."""
     constraints = ["-c", str(FOLDER / "constraints.txt")] if IS_CHECKOUT else []
     return shlex.join([sys.executable, "-m", "pip", "install", *constraints, *words])
 
 
 def requirement(name: str) -> str:
-    """Return what entityclip requires of a package, such as `torch<2.14,>=2.13`."""
+    """Return entityclip's requirement for a package, such as `torch<2.14,>=2.13`, or just the name if there is none."""
     from packaging.requirements import Requirement
 
     try:

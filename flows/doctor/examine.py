@@ -1,4 +1,4 @@
-"""Examines everything, the quick facts first."""
+"""Runs all checks of `entityclip doctor`, starting with the fast ones."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,7 +14,7 @@ _QUICK: tuple[Callable[[], Fact], ...] = (
 
 
 def examine(announce: Callable[[str], None]) -> Iterator[Fact]:
-    """Yield each fact as soon as it is found; call `announce` with a text before something that takes seconds."""
+    """Yield each fact as soon as it is found, and call `announce` with a text before each slow step."""
     for look in _QUICK:
         yield look()
     yield software.prefect(announce)

@@ -9,13 +9,14 @@ SEVERITIES: tuple[Status, ...] = ("error", "warning", "note", "ok")  # the most 
 
 
 class Fact(NamedTuple):
-    """One thing that was examined.
+    """The result of examining one property of the machine or its software.
 
     Attributes:
-        name: never changes, for scripts.
+        name: stable name that scripts can rely on.
+        status: severity of the result.
         value: what was found.
-        meaning: what this allows or forbids.
-        remedy: how to change it, as a command if one command does it; None only if the status is "ok".
+        meaning: what the value allows or prevents.
+        remedy: how to change it, as a command if one command does it; None if and only if the status is "ok".
     """
 
     name: str

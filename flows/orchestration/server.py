@@ -11,9 +11,9 @@ _REMEDY = "start one with `make up`, or unset PREFECT_API_URL to run without Pre
 
 
 def is_server_configured() -> bool:
-    """Return whether PREFECT_API_URL or a Prefect profile or settings file names a server.
+    """Return whether PREFECT_API_URL, a Prefect profile or a Prefect settings file specifies a server.
 
-    Importing Prefect takes seconds, so it is imported only if a profile or settings file may name a server.
+    Importing Prefect takes seconds, so it is imported only if a profile or settings file may specify a server.
     """
     if _SETTING in os.environ:
         return bool(os.environ[_SETTING])
@@ -49,7 +49,7 @@ def without_credentials(text: str) -> str:
 
 
 def _settings_files() -> list[tuple[Path, str]]:
-    """Return the files from which Prefect reads settings, each with a text that it must contain to name a server."""
+    """Return the files that Prefect reads settings from, each with a text that must occur in it to specify a server."""
     home = Path(os.environ.get("PREFECT_HOME", "~/.prefect"))
     profiles = Path(os.environ.get("PREFECT_PROFILES_PATH", home / "profiles.toml"))
     here = {".env": "prefect_", "prefect.toml": "", "pyproject.toml": "tool.prefect"}

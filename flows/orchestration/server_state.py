@@ -1,4 +1,4 @@
-"""Asks the configured Prefect server for its state, without waiting long and without showing credentials."""
+"""Queries the state of the configured Prefect server, with a short timeout and without revealing credentials."""
 
 from typing import NamedTuple
 
@@ -12,12 +12,12 @@ _SECONDS_TO_ANSWER = 5.0
 
 
 class ServerState(NamedTuple):
-    """What a server answered.
+    """The state of a Prefect server.
 
     Attributes:
         url: the server's URL, without credentials.
-        problem: why it does not answer; None if it does.
-        workers: number of workers that are online, by work pool.
+        problem: why the server could not be queried; None if it answered.
+        workers: number of online workers by work pool.
     """
 
     url: str
@@ -26,7 +26,7 @@ class ServerState(NamedTuple):
 
 
 def server_state() -> ServerState:
-    """Ask the configured server whether it is healthy, and which workers are online in its work pools."""
+    """Query whether the configured server is healthy and how many workers are online in each work pool."""
     url = without_credentials(str(PREFECT_API_URL.value()))
     settings = {"timeout": _SECONDS_TO_ANSWER}
     try:
@@ -39,7 +39,7 @@ def server_state() -> ServerState:
                 )
                 for pool in client.read_work_pools()
             }
-    except Exception as error:  # httpx's and Prefect's errors; ValueError and others for a URL that is none
+    except Exception as error:  # errors of httpx and Prefect; ValueError and others if the URL is invalid
         why = (str(error) or type(error).__name__).splitlines()[0]
         return ServerState(url, without_credentials(why), {})
     return ServerState(url, None, workers)

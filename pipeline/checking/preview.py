@@ -1,4 +1,4 @@
-"""Lets the LLM explain a few pairs before a long run, as the run would. Writes nothing to the output or work folder."""
+"""Has the LLM explain a few pairs exactly as a run would, without writing to the output or work folder."""
 
 import hashlib
 import sys
@@ -23,8 +23,8 @@ class Preview:
     """A few rows as a run would write them.
 
     Attributes:
-        reading: lines: the detected layout, and what the reader cleaned or skipped.
-        pairs: number of pairs of the whole dataset by split.
+        reading: lines that report the detected layout and what the reader cleaned or skipped.
+        pairs: number of pairs in the whole dataset, by split.
         explained: the rows, in the order in which they were chosen.
     """
 
@@ -34,7 +34,7 @@ class Preview:
 
     @property
     def estimated_seconds(self) -> float | None:
-        """Time for the whole dataset if every pair is sent, at the rate of these rows; None if nothing was sent."""
+        """Return the time to send every pair of the dataset at the rate of these rows; None if nothing was sent."""
         found = self.explained
         if not found.prompts:
             return None
@@ -45,7 +45,7 @@ def preview(job: Job, rows: int, split: str | None = None) -> Preview:
     """Read all pairs, choose `rows` of them, and have the job's engine explain them.
 
     Args:
-        split: choose from this split only.
+        split: choose only pairs of this split.
 
     Raises:
         PipelineError: a run would fail with the same error, or the dataset has no pairs in `split`.
@@ -63,13 +63,13 @@ def preview(job: Job, rows: int, split: str | None = None) -> Preview:
 
 
 def choose_pairs(pairs: Iterable[Pair], rows: int, split: str | None = None) -> tuple[list[Pair], dict[str, int]]:
-    """Choose pairs pseudo-randomly, one of each split in turn, and count all pairs by split.
+    """Choose pairs pseudo-randomly, one from each split in turn, and count all pairs by split.
 
     A pair's rank is a hash of its split and id, so the choice does not depend on the order of the data, and a larger
-    choice contains every smaller one. Memory use is `rows` pairs per split.
+    choice contains every smaller one. At most `rows` pairs per split are held in memory.
     """
     counts: Counter[str] = Counter()
-    kept: dict[str, list[tuple[int, int, Pair]]] = {}  # for each split a heap of the lowest ranks, highest first
+    kept: dict[str, list[tuple[int, int, Pair]]] = {}  # heap by split: lowest ranks, highest of these first
     for number, pair in enumerate(pairs):
         counts[pair.split] += 1
         if split in (None, pair.split):

@@ -1,4 +1,4 @@
-"""Explains pairs or captions from Python, as a run of their manifest would, without a plan, shards or Prefect."""
+"""Explains pairs or captions from Python as a run would, but without a plan, shards or Prefect."""
 
 import sys
 import time
@@ -26,7 +26,7 @@ class Explained:
 
     Attributes:
         rows: one per pair, in the order of the pairs.
-        prompts: the chat that was sent, by key of the row; rows that are not sent have none.
+        prompts: the messages that were sent, by row key; rows that did not need the LLM have no entry.
         engine: name and version of the engine; None if nothing was sent.
         opening_seconds: time to start the engine or load the model.
         seconds: time from the first request to the last answer.
@@ -49,20 +49,20 @@ def explain(captions: Sequence[str], manifest: Path | str, *, engine: EngineKind
         engine: kind of engine to use instead of the manifest's.
 
     Raises:
-        PipelineError: the manifest is invalid, its LLM reads the image too, or the engine cannot be opened.
+        PipelineError: the manifest is invalid or sends images to the LLM, or the engine cannot be opened.
     """
     if isinstance(captions, str):
-        raise TypeError("give a list of captions")
+        raise TypeError("captions must be a list of texts, not a single text")
     job = open_job(Path(manifest), engine=engine)
     if job.manifest.generation.send_image:
-        raise PipelineError(f"{manifest}: generation.send_image is set, so this LLM cannot explain a caption alone")
+        raise PipelineError(f"{manifest}: generation.send_image is set, so a caption cannot be explained without its image")
     without_images = replace(job, manifest=job.manifest.model_copy(update={"check_images": False}))
     pairs = [Pair(str(n), "test", "", text) for n, text in enumerate(captions)]
     return explain_pairs(without_images, pairs).rows if pairs else []
 
 
 def explain_pairs(job: Job, pairs: Iterable[Pair]) -> Explained:
-    """Have the job's engine explain the pairs. It is opened only if one of them can be sent.
+    """Explain the pairs with the job's engine, which is opened only if at least one pair has to be sent.
 
     Raises:
         PipelineError: the engine cannot be opened, or it fails.

@@ -18,6 +18,7 @@ from flows.cli.main import main
 from flows.display.next_steps import command_line
 from flows.display.preview import show_preview
 from pipeline.checking.preview import Preview, preview
+from pipeline.generation.explain import Explained
 from pipeline.job import open_job
 from pipeline.shards.shard import Row
 from tests.support.dataset import save_records, write_manifest, write_pairs
@@ -88,7 +89,7 @@ def test_it_shows_each_row_with_its_answer_and_what_its_status_means(manifest: P
 def test_json_is_all_there_is_on_stdout(manifest: Path, run: Run) -> None:
     code, out = run(manifest, "--rows", 6, "--json", "--prompt", "--engine", "transformers")
     assert code == 0
-    found, expected = json.loads(out), preview(open_job(manifest), 6)
+    found, expected = json.loads(out), preview(open_job(manifest), 6).explained
     assert found["statuses"].items() >= {"empty_caption": 1, "too_long": 1, "bad_image": 1}.items()
     assert (found["version"], found["pairs"], found["sent"], found["engine"]) == (1, {"train": 6}, 3, expected.engine)
     for row, other in zip(found["rows"], expected.rows, strict=True):
@@ -108,7 +109,7 @@ def test_pictures_are_drawn_in_a_terminal_only(manifest: Path, run: Run, monkeyp
     assert run(manifest, "--rows", 6, out=terminal) == (0, "")
     pngs = [b64decode(png) for png in re.findall(r"\x1b\]1337;File=[^:]*:([^\x07]*)\x07\n", terminal.getvalue())]
     colours = [Image.open(io.BytesIO(png)).getpixel((0, 0)) for png in pngs]
-    shown = [row for row in preview(open_job(manifest), 6).rows if row.id != "p3"]
+    shown = [row for row in preview(open_job(manifest), 6).explained.rows if row.id != "p3"]
     assert colours == [(int(row.id[1:]), 0, 0) for row in shown]  # each its own, as `write_pairs` paints them
 
 
@@ -121,7 +122,7 @@ def test_what_data_and_llm_say_does_not_steer_the_terminal(tmp_path: Path, monke
     (tmp_path / hostile.replace("/", "")).write_bytes(b"no image")
     broken = replace(row, image=hostile.replace("/", ""))
     prompts = {"k": [{"role": "user", "content": hostile}]}
-    found = Preview([hostile], {hostile: 3}, [row, outside, broken], prompts, hostile, 1.0, 1.0)
+    found = Preview([hostile], {hostile: 3}, Explained([row, outside, broken], prompts, hostile, 1.0, 1.0))
     out = io.StringIO()
     show_preview(found, tmp_path, Console(file=out, width=200), prompts=True)
     assert not {"\x1b", "\x07", "\u202e", "\r"} & set(out.getvalue())

@@ -81,7 +81,7 @@ def test_a_server_that_refuses_a_prompt_costs_that_row(tmp_path: Path, tiny_llam
 def test_one_split_and_one_that_is_not_there(tmp_path: Path, tiny_llama: Path) -> None:
     write_pairs(tmp_path, 9)
     job = open_job(write_manifest(tmp_path, tiny_llama))
-    assert {row.split for row in preview(job, 2, "test").rows} == {"test"}
+    assert {row.split for row in preview(job, 2, "test").explained.rows} == {"test"}
     with pytest.raises(PipelineError, match=r"no pairs in split 'dev'; it has: train \(6\), test \(3\)"):
         preview(job, 2, "dev")
 
