@@ -25,19 +25,19 @@ _EXPLANATIONS = "explanations"
 _ROWS_PER_SHARD = 2_000
 _BATCH = {True: 192, False: 32}  # on a GPU, on a CPU
 _EPOCHS = 20
-_FEW = 1_000  # training rows, of which none with an explanation should be left out
+_FEW = 1_000  # with fewer training rows, all rows with an explanation are used
 _COMMENTS = {
-    "root": "image paths start here",
-    "header": "the file has no line with names",
-    "held_out": "percent of the images for val, and as many for test",
-    "ignore_splits": "held_out draws val and test, as the data does not have them",
-    "columns": "those that are not found by their usual names",
+    "root": "folder that image paths are relative to",
+    "header": "the file has no header line",
+    "held_out": "percent of the images for val, and the same percentage for test",
+    "ignore_splits": "held_out assigns the splits instead, because those of the data cannot be used",
+    "columns": "only columns without a usual name",
 }
 _GENERIC = {"caption", "captions", "data", "dataset", "images", "metadata", "pairs", "saved", "shards", "train"}
 
 
 def dataset_name(located: Located) -> str:
-    """Return a name for the dataset: that of its file or folder, or of the folder around it if that says nothing."""
+    """Return the name of the data's file or folder, or of the closest parent folder whose name is not generic."""
     parts = [part for part in located.first.parts[1:] if not any(character in part for character in PATTERN)]
     for part in reversed(parts):
         stem = part.removesuffix(".gz").rsplit(".", 1)[0] if part == located.first.name else part
@@ -48,32 +48,32 @@ def dataset_name(located: Located) -> str:
 
 
 def default_folder(located: Located, name: str) -> Path:
-    """Return `NAME` in the working directory, or another name if the data is there."""
+    """Return the folder `name` in the working directory, or `name-entityclip` if `name` is the data or a file."""
     data = located.first
     here = Path(name)
     return Path(f"{name}-entityclip") if data == here.absolute() or here.is_file() else here
 
 
 def check_absent(folder: Path) -> None:
-    """Raise PipelineError if a file to write is already there."""
+    """Raise PipelineError if a file that `init` would write already exists."""
     found = [str(folder / name) for name in (MANIFEST, SETTINGS) if (folder / name).exists()]
     if found:
         verb = "exist" if len(found) > 1 else "exists"
-        raise PipelineError(f"{' and '.join(found)} {verb} already; delete or rename, or choose another --out FOLDER")
+        raise PipelineError(f"{' and '.join(found)} already {verb}; remove the old files, or choose another --out")
 
 
 def write_init_files(folder: Path, name: str, guess: Guess, llm: Llm, towers: Towers, command: str) -> list[str]:
-    """Write the manifest and the training settings, unless the project's own loaders reject them.
+    """Write the manifest and the training settings, but neither of them if one cannot be loaded.
 
     Args:
-        command: the command that was given, for the head of the files.
+        command: the command that the user ran; the first line of each file quotes it.
 
     Returns:
-        A line for each setting that was chosen by the size of the data.
+        One line for each setting that depends on the size of the data.
 
     Raises:
-        PipelineError: a file is already there, or too few rows are left for training.
-        ModelError: the model folder of the towers is not one.
+        PipelineError: a file already exists, or there are too few rows for training.
+        ModelError: the folder of the towers contains no model.
     """
     check_absent(folder)
     manifest, reasons = _manifest(folder.resolve(), name, guess, llm, towers, command)
@@ -102,17 +102,17 @@ def _manifest(folder: Path, name: str, guess: Guess, llm: Llm, towers: Towers, c
     tokenizer = towers.tokenizer if towers.tokenizer is None else _near(towers.tokenizer, folder)
     judge: dict[str, Any] = {"clip_tokenizer": tokenizer} if tokenizer else {}
     judge |= {"clip_context_length": towers.context_length} if towers.context_length != 77 else {}
-    judging = f"\n  judge: {_yaml(judge)} # a text longer than CLIP reads is over_context" if judge else ""
+    judging = f"\n  judge: {_yaml(judge)} # texts longer than CLIP's context are over_context" if judge else ""
     engine = {"kind": llm.engine} | ({"threads": 1} if llm.is_tiny else {})
     text = f"""\
 # Written by: {_comment(command)}
-# Paths start at this file's folder. Every field: docs/manifest.md; kinds of data: docs/your_data.md
+# Paths are relative to this file's folder. All fields: docs/manifest.md; kinds of data: docs/your_data.md
 name: {_yaml(name)}
 dataset:
 {dataset}
 generation:
   model: {_yaml(_near(llm.folder, folder) if llm.folder else llm.name)} # {llm.origin}{revision}
-  prompt: news-v1 # asks who or what each named entity is, and what of it can be seen; docs/prompts.md
+  prompt: news-v1 # asks who or what each named entity is and what it looks like; docs/prompts.md
   max_model_len: {llm.max_model_len} # tokens of prompt and explanation together
   sampling: {{temperature: 0, max_tokens: {llm.max_tokens}, seed: 0}}
   engine: {_yaml(engine)}{judging}
@@ -125,7 +125,7 @@ num_shards: {shards} # per split, about {_ROWS_PER_SHARD:,} rows each; cannot be
 def _settings(folder: Path, guess: Guess, towers: Towers, command: str) -> tuple[str, list[str]]:
     rows, gpu = guess.rows["train"], has_gpu()
     if rows < 2:
-        raise PipelineError(f"{rows} training rows; training needs at least 2, and better hundreds")
+        raise PipelineError(f"{rows} training rows are too few; training needs at least 2, and preferably hundreds")
     batch = max(2, min(_BATCH[gpu], rows // 2))
     steps = max(1, round(_EPOCHS * (rows // batch)))
     every = max(1, min(1000, steps // 10))
@@ -133,19 +133,19 @@ def _settings(folder: Path, guess: Guess, towers: Towers, command: str) -> tuple
     named = {"model": model} | ({"pretrained": towers.pretrained} if towers.pretrained else {})
     statuses = [one for one in EXPLAINED if one != "off_language"] if rows < _FEW else ["ok", "over_context"]
     about = (
-        "few rows: all with an explanation; leave out entity_missing once there are more"
+        "all statuses with an explanation, as there are few rows; with more, remove entity_missing"
         if rows < _FEW
         else ("`entityclip generate` counts rows by status")
     )
     splits: dict[str, str | None] = {} if "val" in guess.rows else {"val": None}
     splits |= {} if "test" in guess.rows else {"test": "val"}
     split_line = f"\n  splits: {_yaml(splits)} # the data has only {', '.join(guess.rows)}" if splits else ""
-    rates = "\n  lr: 1.0e-3 # tiny towers; large ones stand 1.0e-5\n  new_lr: 1.0e-3" if towers.is_tiny else ""
-    threads = "\nthreads: 1 # with towers so tiny, a second one costs more than it saves" if towers.is_tiny else ""
+    rates = "\n  lr: 1.0e-3 # for tiny towers; large ones need about 1.0e-5\n  new_lr: 1.0e-3" if towers.is_tiny else ""
+    threads = "\nthreads: 1 # for tiny towers, a second thread costs more than it saves" if towers.is_tiny else ""
     exact = "" if guess.is_exact else "about "
     text = f"""\
 # Written by: {_comment(command)}
-# Paths start at this file's folder. Every field: docs/training_settings.md
+# Paths are relative to this file's folder. All fields: docs/training_settings.md
 preset: default # explanation anchors; `paper` is the published method
 towers: {_yaml(named)} # {towers.origin}
 data:
@@ -176,7 +176,7 @@ def _relative(dataset: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _near(path: Path, folder: Path) -> str:
-    """Return the path of a model folder, relative if it is in or beside the manifest's folder: they move together."""
+    """Return the path of a model folder: relative if it is in or next to the manifest's folder, else absolute."""
     near = path.is_relative_to(folder.parent)
     return os.path.relpath(path, folder) if near else str(path)
 

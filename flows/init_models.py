@@ -1,4 +1,4 @@
-"""Reads `entityclip init --llm` and `--clip`: which models, from where, and what they can read."""
+"""Interprets the options `--llm` and `--clip` of `entityclip init`, and inspects the models that they select."""
 
 import json
 import re
@@ -16,13 +16,13 @@ _LLM = "mistralai/Mistral-7B-Instruct-v0.3"
 _REVISION = "c170c708c41dac9275d15a8fff4eca08d52bab71"  # as in the manifests of the news datasets
 _TOWERS = "ViT-B-32-quickgelu", "openai"  # as in the presets
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
-_SMALL_LLM = 2 * 2**30  # bytes of weights, with which starting vLLM takes longer than it saves
-_TINY = 64 * 2**20  # bytes of weights, for which a second thread costs more than it saves
+_SMALL_LLM = 2 * 2**30  # bytes of weights; with fewer, starting vLLM takes longer than it saves
+_TINY = 64 * 2**20  # bytes of weights; with fewer, a second thread costs more time than it saves
 
 
 @dataclass(frozen=True)
 class Llm:
-    """The LLM; `folder` is None for a hub model. `origin` and `reasons` say where it comes from and what was chosen."""
+    """The chosen LLM and engine. `folder` is None for a hub model; `origin` and `reasons` are texts for the user."""
 
     name: str
     revision: str | None
@@ -35,13 +35,13 @@ class Llm:
 
     @property
     def max_tokens(self) -> int:
-        """The limit of an explanation: 160 tokens, or a quarter of what a small model reads."""
+        """Return the maximum length of an explanation: 160 tokens, or a quarter of a small model's context."""
         return min(160, self.max_model_len // 4)
 
 
 @dataclass(frozen=True)
 class Towers:
-    """The CLIP model; `folder` is None for one of open_clip's."""
+    """The chosen CLIP model. `folder` is None if open_clip downloads the weights."""
 
     model: str
     pretrained: str | None
@@ -54,13 +54,13 @@ class Towers:
 
 
 def choose_llm(given: str | None) -> Llm:
-    """Return the LLM that was named, or the usual one.
+    """Return the LLM that the user gave, or the default one.
 
     Args:
         given: a folder, or NAME@REVISION of a hub model.
 
     Raises:
-        PipelineError: there is no such folder, it is no model, or a hub name has no revision.
+        PipelineError: the folder does not exist or contains no model, or a hub name has no revision.
     """
     folder = None if given is None else Path(given)
     if folder is not None and folder.is_dir():
@@ -68,15 +68,15 @@ def choose_llm(given: str | None) -> Llm:
     name, _, revision = (given or _LLM).partition("@")
     revision = revision or (_REVISION if name == _LLM else "")
     if not _HUB_NAME.fullmatch(name):
-        raise PipelineError(f"--llm {given}: no folder there, and not the name of a hub model")
+        raise PipelineError(f"--llm {given} is neither a folder nor the name of a hub model")
     if not revision:
         raise PipelineError(
             f"--llm {given}: there is no such folder; for a model on the Hugging Face hub, add a commit or tag so that "
             f"the run can be repeated: --llm {name}@COMMIT"
         )
     origin = "from the Hugging Face hub"
-    how = "fixed by its commit" if given else "the usual one; --llm names another"
-    vllm = "" if DEFAULT_PYTHON.is_file() else " (make its environment with: make vllm-env)"
+    how = "at the given revision" if given else "the default; --llm selects another"
+    vllm = "" if DEFAULT_PYTHON.is_file() else " (create its environment with: make vllm-env)"
     return Llm(
         name, revision, None, "vllm", 2048, False, origin, [f"LLM: {name} {origin} ({how})", f"engine: vllm{vllm}"]
     )
@@ -85,19 +85,19 @@ def choose_llm(given: str | None) -> Llm:
 def _local_llm(folder: Path) -> Llm:
     config = _json(folder / "config.json")
     if not config:
-        raise PipelineError(f"--llm {folder}: it has no config.json, so it is no Hugging Face model")
+        raise PipelineError(f"--llm {folder} has no config.json, so it is not a Hugging Face model")
     reads = (config.get("text_config") or config).get("max_position_embeddings")
     max_model_len = min(2048, reads) if isinstance(reads, int) and reads >= 16 else 2048
     weights = _weights(folder)
     small = weights < _SMALL_LLM
     engine: EngineKind = "transformers" if small or not DEFAULT_PYTHON.is_file() else "vllm"
-    why = "a small model" if small else "no vLLM environment; make vllm-env" if engine == "transformers" else "found"
-    reasons = [f"LLM: {folder} (a local folder; reads {max_model_len:,} tokens)", f"engine: {engine} ({why})"]
+    why = "small model" if small else "vLLM requires make vllm-env" if engine == "transformers" else "installed"
+    reasons = [f"LLM: {folder} (a local folder; context of {max_model_len:,} tokens)", f"engine: {engine} ({why})"]
     return Llm(folder.name, None, folder.resolve(), engine, max_model_len, weights < _TINY, "a local folder", reasons)
 
 
 def choose_towers(given: str | None) -> Towers:
-    """Return the CLIP that was named, or the usual one.
+    """Return the CLIP that the user gave, or the default one.
 
     Args:
         given: MODEL/WEIGHTS of open_clip, or local-dir:FOLDER.
@@ -107,16 +107,16 @@ def choose_towers(given: str | None) -> Towers:
     """
     if given is None:
         model, tag = _TOWERS
-        reason = f"CLIP: {model} with weights {tag}, which open_clip downloads (the usual one; --clip names another)"
+        reason = f"CLIP: {model} with weights {tag}, which open_clip downloads (the default; --clip selects another)"
         return Towers(model, tag, None, None, 77, False, "open_clip downloads the weights", [reason])
     if given.startswith(LOCAL_DIR) or Path(given).is_dir():
         return _local_towers(Path(given.removeprefix(LOCAL_DIR)))
     model, slash, tag = given.rpartition("/")
     if not slash:
-        raise ModelError(f"--clip {given}: name the weights too, such as {given}/openai, or local-dir:FOLDER")
+        raise ModelError(f"--clip {given}: add the weights, as in {given}/openai, or give local-dir:FOLDER")
     reasons = []
     if tag == "openai" and not model.endswith("-quickgelu"):
-        reasons.append(f"CLIP: {model}-quickgelu, as OpenAI's weights were trained with QuickGELU")
+        reasons.append(f"CLIP: {model}-quickgelu, because OpenAI's weights were trained with QuickGELU")
         model = f"{model}-quickgelu"
     from model.clip.open_clip_import import open_clip  # takes seconds
     from model.clip.pretrained import check_names
@@ -130,11 +130,13 @@ def choose_towers(given: str | None) -> Towers:
 def _local_towers(folder: Path) -> Towers:
     config = _json(folder / "open_clip_config.json")
     if not config:
-        raise ModelError(f"--clip {folder}: no open_clip model there; open_clip_config.json is missing")
+        raise ModelError(f"--clip {folder} is not an open_clip model; open_clip_config.json is missing")
     context = int(((config.get("model_cfg") or {}).get("text_cfg") or {}).get("context_length", 77))
     tokenizer = folder.resolve() if (folder / "tokenizer.json").is_file() else None
     tiny = _weights(folder) < _TINY
-    reason = f"CLIP: {folder} (a local folder; reads {context} tokens{', tiny: higher learning rates' if tiny else ''})"
+    reason = (
+        f"CLIP: {folder} (a local folder; context of {context} tokens{'; tiny: higher learning rates' if tiny else ''})"
+    )
     return Towers("", None, folder.resolve(), tokenizer, context, tiny, "a local folder", [reason])
 
 

@@ -14,7 +14,7 @@ def init(
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for the two files. Default: named after the data, in the working directory."),
+        typer.Option("--out", help="Folder for the two files. Default: a folder named after the data."),
     ] = None,
     llm: Annotated[
         str | None, typer.Option(help="Model folder, or NAME@REVISION of a hub model. Default: Mistral 7B Instruct.")

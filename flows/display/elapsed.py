@@ -19,7 +19,7 @@ _CLEAR = b"\r\x1b[K"
 
 def main() -> None:
     """Read lines until the command closes the pipe or dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches this process too, but only the command's exit should end it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # this process ends when the command does
     step, patience, silent_since, is_shown = b"starting", _AT_ONCE, time.monotonic(), False
     while True:
         silent = time.monotonic() - silent_since

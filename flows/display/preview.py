@@ -72,7 +72,7 @@ def as_json(found: Preview, root: Path, *, prompts: bool = False) -> str:
 
 
 def _show_picture(row: Row, root: Path, console: Console, draw: Draw | None) -> None:
-    """Print a link to the row's image and, if the terminal can show it, the image; or why it is unusable."""
+    """Print a link to the row's image and, if the terminal allows, draw it; if it is unusable, print the error."""
     url, problem = _image_url(row, root)
     if url is not None:
         console.print(Text(url), soft_wrap=True)  # not wrapped, so that the terminal recognises the whole link

@@ -1,1 +1,1 @@
-"""Examines this machine and its software for `entityclip doctor`: what was found, what that allows, and how to fix it."""
+"""Examines this machine and its software for `entityclip doctor`, and suggests how to fix problems."""

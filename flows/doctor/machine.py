@@ -48,7 +48,7 @@ def cores() -> Fact:
     value = f"{usable} usable of {logical} logical"
     if quota is not None and quota < usable:
         threads = max(1, math.ceil(quota))
-        value += f"; the cgroup's quota allows the CPU time of {quota:g}"
+        value += f"; the cgroup's quota allows the CPU time of {quota:g} cores"
         given = os.environ.get("OMP_NUM_THREADS", "")
         if not given.isdigit() or int(given) > threads:
             meaning = f"torch starts {usable} threads, which then wait for each other"

@@ -26,7 +26,7 @@ def python() -> Fact:
     if needed.contains(here, prereleases=True):
         return Fact("python", "ok", value, f"satisfies {needed}")
     meaning = f"does not satisfy {needed}, so torch and other packages may be missing or fail"
-    remedy = f"rm -rf .venv && {make('PYTHON=python3.12 demo')}" if IS_CHECKOUT else "install entityclip for another Python version"
+    remedy = f"rm -rf .venv && {make('PYTHON=python3.12 demo')}" if IS_CHECKOUT else "use another version of Python"
     return Fact("python", "error", value, meaning, remedy)
 
 
@@ -90,7 +90,7 @@ def hub() -> Fact:
     """Examine whether downloads from the Hugging Face hub are disabled, without accessing the network."""
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         if os.environ.get(name, "").upper() in _TRUE:
-            meaning = "only models and datasets that are already in the cache can be loaded"
+            meaning = "only cached models and datasets can be loaded"
             return Fact("hub", "note", f"{name} is set", meaning, f"unset {name} to allow downloads")
     return Fact("hub", "ok", "downloads are allowed (not tested)", "models can be loaded by name")
 
@@ -113,7 +113,7 @@ def prefect(announce: Callable[[str], None]) -> Fact:
         return Fact("prefect", "error", value, meaning, remedy)
     if any(state.workers.values()):
         online = ", ".join(f"{count} in {pool}" for pool, count in state.workers.items())
-        return Fact("prefect", "ok", f"{state.url} answers; workers online: {online}", "the workers can run deployments")
+        return Fact("prefect", "ok", f"{state.url} answers; workers online: {online}", "deployments can run")
     pools = ", ".join(state.workers) or "none"
     value = f"{state.url} answers; no worker is online (work pools: {pools})"
     pool = shlex.quote(next(iter(state.workers), "entityclip"))

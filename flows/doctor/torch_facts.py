@@ -46,9 +46,9 @@ def gpu(torch: ModuleType) -> Fact:
         value = ", ".join(f"{one.name} {one.total_memory / 2**30:.0f} GiB" for one in found)
         value += f" (driver {driver})" if driver else ""
         if said:
-            return Fact("gpu", "warning", value, f"torch warns: {said}", "update the driver, or use another torch build")
-        return Fact("gpu", "ok", value, "enough to train a ViT-B/32 on real data; set --nproc to the number of GPUs")
-    forbids = "training uses the CPU, which is enough for the demo and small models; a ViT-B/32 on real data needs a GPU"
+            return Fact("gpu", "warning", value, f"torch warns: {said}", "update the driver or use another torch build")
+        return Fact("gpu", "ok", value, "can train a ViT-B/32 on real data; set --nproc to the number of GPUs")
+    forbids = "training uses the CPU, which suits the demo and small models; a ViT-B/32 on real data needs a GPU"
     there = system_files.count_nvidia_gpus()
     if not there:
         return Fact("gpu", "note", "none", forbids, "use a machine with an NVIDIA GPU for real data")

@@ -1,4 +1,4 @@
-"""The usable rows of a split, with texts in one memory-mapped file, and row order and image locations in another.
+"""Provides the usable rows of a split from two memory-mapped files: one with texts, one with image locations.
 
 Rows are numbered in the order of their ids, independently of the shards.
 """
@@ -54,7 +54,7 @@ class Triple(NamedTuple):
 class TripleTable(Sequence[Triple]):
     """The triples of a split by row number, read from the files on access.
 
-    Pickling passes a worker process file descriptors, so that nothing that grows with the split is copied.
+    Pickling passes file descriptors to a worker process, so the amount of copied data does not grow with the split.
 
     Attributes:
         row_index: (N,) of dtype ROW_INDEX.
@@ -90,7 +90,7 @@ class TripleTable(Sequence[Triple]):
         return Triple(image_path=self.text("path", row), image_root=self.image_root(row), read_packed=read, **texts)
 
     def text(self, column: str, row: int) -> Any:
-        """Return a text of a row, or None if it is null. Raises IndexError beyond the last row."""
+        """Return a row's text in a column, or None if it is null. Raises IndexError if there is no such row."""
         return self._texts.text(column, int(self._positions(column)[row]))
 
     def column(self, name: str) -> "Column":
@@ -102,7 +102,7 @@ class TripleTable(Sequence[Triple]):
         return self.roots[self.row_index["root"][row]]
 
     def packed_image(self, row: int) -> bytes | None:
-        """Return the bytes of a row's image if the shard holds them, else None."""
+        """Return the bytes of a row's image if the shard holds them, or None otherwise."""
         return self.images.read(*self.location(row)) if self.row_index["packed"][row] else None
 
     def location(self, row: int) -> tuple[int, int, int]:

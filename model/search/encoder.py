@@ -1,4 +1,4 @@
-"""A trained CLIP as a library uses it: encodes texts and images into one embedding space."""
+"""Encodes texts and images into one embedding space with a trained CLIP, for use as a library."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -22,7 +22,7 @@ class Encoder:
     """The two towers of a CLIP for inference. The dot product of two embeddings is their cosine similarity.
 
     Attributes:
-        truncated: number of texts so far that were longer than the model's context and were therefore truncated.
+        truncated: number of texts so far that were truncated because they were longer than the model's context.
     """
 
     def __init__(self, towers: Towers, device: str = "auto") -> None:
@@ -35,7 +35,7 @@ class Encoder:
 
     @property
     def context_length(self) -> int:
-        """Return how many tokens of a text are read."""
+        """Return the maximum number of tokens that the text tower reads."""
         return self._read_texts.context_length
 
     @cached_property
@@ -47,7 +47,7 @@ class Encoder:
     def encode_texts(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
         """Return L2-normalised fp32 embeddings (N, D) on the CPU. Raises ModelError if a text is empty."""
         if isinstance(texts, str):
-            raise TypeError("give a list of texts")
+            raise TypeError("texts must be a list of texts, not a single text")
         if any(not text.strip() for text in texts):
             raise ModelError("a query is empty; give a text to search for")
         found = []

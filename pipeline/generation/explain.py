@@ -42,8 +42,8 @@ class Explained:
 def explain(captions: Sequence[str], manifest: Path | str, *, engine: EngineKind | None = None) -> list[Row]:
     """Explain captions with a manifest's LLM, prompt, sampling and judge; return a row per caption.
 
-    A row has the `explanation` and its `status`. Its key and text match what `entityclip generate` produces for the same
-    caption. No image is read.
+    A row has the `explanation` and its `status`. Its key and text match what `entityclip generate` produces for the
+    same caption. No image is read.
 
     Args:
         engine: kind of engine to use instead of the manifest's.
@@ -55,7 +55,7 @@ def explain(captions: Sequence[str], manifest: Path | str, *, engine: EngineKind
         raise TypeError("captions must be a list of texts, not a single text")
     job = open_job(Path(manifest), engine=engine)
     if job.manifest.generation.send_image:
-        raise PipelineError(f"{manifest}: generation.send_image is set, so a caption cannot be explained without its image")
+        raise PipelineError(f"{manifest}: generation.send_image is set, so captions alone cannot be explained")
     without_images = replace(job, manifest=job.manifest.model_copy(update={"check_images": False}))
     pairs = [Pair(str(n), "test", "", text) for n, text in enumerate(captions)]
     return explain_pairs(without_images, pairs).rows if pairs else []

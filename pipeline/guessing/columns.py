@@ -1,4 +1,4 @@
-"""Tells the roles of a dataset's columns: by their names and, where the names say nothing, by their values."""
+"""Guesses the roles of a dataset's columns from their names or, if these are not conclusive, from their values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,20 +13,20 @@ from pipeline.readers.columns import USUAL, Record
 from pipeline.readers.splits import split_name
 
 _STRUCT = {"bytes", "path"}  # an image in Hugging Face's format
-_INSIDE = "(images)"  # stands for an embedded image, which is not kept
+_INSIDE = "(images)"  # replaces the bytes of an embedded image
 _SHORTEST_CAPTION = 1.5  # words on average
 
 
 @dataclass
 class Roles:
-    """The roles of the columns.
+    """The columns for each role, such as the caption.
 
     Attributes:
-        columns: what a manifest's `dataset.columns` needs; empty if the readers find all columns by themselves.
-        found: the column of each role that was found.
+        columns: entries for the manifest's `dataset.columns`; empty if the readers find all columns without them.
+        found: column by role, for all roles that were found.
         root: the folder of the image paths; None if the images are inside the files.
-        ignore_splits: whether the column with the usual name for splits holds something else.
-        reasons: a line for each guess.
+        ignore_splits: whether a column has the usual name for splits but contains something else.
+        reasons: one line for each guess, with the reason for it.
     """
 
     columns: dict[str, str | None] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Roles:
 
 
 class Peek:
-    """The values of the first records by column; fields of objects have dotted names."""
+    """The values of the first records by column; fields of nested objects have dotted names."""
 
     def __init__(self, records: list[Record]) -> None:
         self.where = records[0].where[0]
@@ -45,23 +45,23 @@ class Peek:
         self.names = list(dict.fromkeys(name for row in self.rows for name in row))
 
     def values(self, name: str) -> list[Any]:
-        """Return a column's values that are not empty; of a list, the first."""
+        """Return the non-empty values of a column; a list is replaced by its first element."""
         found = [_first(row.get(name)) for row in self.rows]
         return [value for value in found if value not in (None, "")]
 
     def texts(self, name: str) -> list[str]:
-        """Return a column's values that are texts, except embedded images."""
+        """Return the values of a column that are strings, without embedded images."""
         return [value for value in self.values(name) if isinstance(value, str) and value != _INSIDE]
 
     def usual(self, role: str) -> str | None:
-        """Return the column that the readers would take for a role: the first usual name that most records have."""
+        """Return the column that the readers would use for a role: the first usual name among the columns."""
         for name in USUAL[role]:
             if name in self.names:
                 return name
         return None
 
     def other_names(self, role: str) -> list[str]:
-        """Return the columns whose names tell a role to people, but not to the readers."""
+        """Return the columns whose names suggest a role to people, but which the readers would not recognise."""
         wanted = names_of(role)
         named = [name for name in self.names if plain_name(name) in wanted and name not in USUAL[role]]
         return sorted(named, key=lambda name: wanted.index(plain_name(name)))
@@ -83,7 +83,7 @@ def _flat(fields: Mapping[str, Any], prefix: str = "", depth: int = 0) -> list[t
 
 
 def _plain(value: Any) -> Any:
-    """Return a value without embedded images, and bytes that are text as text."""
+    """Return a value with embedded images replaced by a placeholder and other bytes decoded as text."""
     if isinstance(value, list):
         return [_plain(one) for one in value[:3]]
     if isinstance(value, dict):
@@ -102,11 +102,11 @@ def guess_columns(records: list[Record], folder: Path, *, paths_are_possible: bo
     """Guess the roles of the columns from the first records.
 
     Args:
-        folder: the data's folder; images are looked for in and beside it.
+        folder: the data's folder; images are searched for in it and next to it.
         paths_are_possible: whether the images may be files outside the data.
 
     Raises:
-        PipelineError: no column has images or captions.
+        PipelineError: no column contains images, or none contains captions.
     """
     peek, roles = Peek(records), Roles()
     _guess_image(peek, roles, folder, paths_are_possible)
@@ -146,11 +146,11 @@ def _guess_image(peek: Peek, roles: Roles, folder: Path, paths_are_possible: boo
         roles.reasons.append("images: inside the files")
     else:
         roles.root = root.folder
-        roles.reasons.append(f"images: {root.folder} ({root.found:,} of {root.of:,} paths looked up are files there)")
+        roles.reasons.append(f"images: {root.folder} ({root.found:,} of {root.of:,} checked paths are files in it)")
 
 
 def _images_in(peek: Peek, name: str, folder: Path, *, only_images: bool) -> tuple[float, ImageRoot | None]:
-    """Return the share of a column's values that are images, and where they are if not inside the data."""
+    """Return the share of a column's values that are images, and the image root if they are not embedded."""
     values = peek.values(name)
     embedded = sum(value == _INSIDE for value in values)
     if 2 * embedded >= len(values):
@@ -167,14 +167,14 @@ def _no_images(peek: Peek, named: list[str], folder: Path) -> PipelineError:
         for text in peek.texts(name)[:1]:
             shown = f"the values of column {name!r}, such as {text[:100]!r}"
             if "://" in text:
-                return peek.error(f"{shown}, are URLs; download the images and put their paths there")
+                return peek.error(f"{shown}, are URLs; download the images and replace the URLs with their paths")
             if (file := missing_ending(text, folder)) is not None:
-                return peek.error(f"{shown}, lack the ending {file.suffix} of {file}; add it to the values")
+                return peek.error(f"{shown}, lack the ending {file.suffix} of the file {file}; add the ending to them")
             return peek.error(
-                f"{shown}, are not files below {folder}, below the folders in it, or below the folders beside it; "
-                "put the images there, or make the paths absolute"
+                f"{shown}, are not files in {folder}, its subfolders, its parent, or the folders next to it; "
+                "move the images there, or make the paths absolute"
             )
-    return peek.error("no column has images or paths of images")
+    return peek.error("no column contains images or image paths")
 
 
 def _guess_split(peek: Peek, roles: Roles) -> None:
@@ -183,7 +183,7 @@ def _guess_split(peek: Peek, roles: Roles) -> None:
     if usual is not None:
         if bad := next((text for text in map(str, peek.values(usual)) if split_name(text) is None), None):
             roles.ignore_splits = True
-            roles.reasons.append(f'split: column "{usual}" is ignored ({bad[:40]!r} is no name of a split)')
+            roles.reasons.append(f'split: column "{usual}" is ignored ({bad[:40]!r} is not a valid split name)')
         else:
             _take(roles, "split", usual, "usual name", usual)
         return
@@ -203,13 +203,13 @@ def _guess_id(peek: Peek, roles: Roles) -> None:
             if len(set(values)) == len(values):
                 _take(roles, "id", name, "usual name", usual)
                 return
-            roles.reasons.append(f'id: made from image and caption (column "{name}" has values that occur again)')
+            roles.reasons.append(f'id: made from image and caption (column "{name}" has repeated values)')
             if name == usual:
                 roles.columns["id"] = None
             return
     if usual is not None:
         roles.columns["id"] = None
-        roles.reasons.append(f'id: made from image and caption (column "{usual}" has values that are no ids)')
+        roles.reasons.append(f'id: made from image and caption (column "{usual}" has values that are not valid ids)')
 
 
 def _guess_topic(peek: Peek, roles: Roles) -> None:
@@ -237,7 +237,7 @@ def _guess_caption(peek: Peek, roles: Roles) -> None:
         if name not in taken and (texts := peek.texts(name)) and _are_sentences(texts)
     }
     if not lengths:
-        raise peek.error("no column has captions: texts of several words; name the right one `caption`")
+        raise peek.error("no column contains captions (texts of several words); rename the right one to `caption`")
     name = max(lengths, key=lengths.__getitem__)
     _take(roles, "caption", name, f"the longest texts, {lengths[name]:.0f} characters on average", usual)
 

@@ -1,4 +1,4 @@
-"""Guesses how to read a user's own data, and reads its first records that way."""
+"""Guesses how to read a user's own data, and tests the guess on its first records."""
 
 import json
 from collections import Counter
@@ -26,18 +26,18 @@ from pipeline.readers.sources import Source, find_sources
 from pipeline.readers.splits import hash_split, split_name
 from pipeline.readers.webdataset import read_webdataset
 
-_PEEKED = 1_000  # records whose columns are looked at
+_PEEKED = 1_000  # records that the roles of the columns are guessed from
 
 
 @dataclass(frozen=True)
 class Guess:
-    """How to read a dataset, and what it has.
+    """How to read a dataset, and how many pairs to expect.
 
     Attributes:
         dataset: the manifest's `dataset` section, with absolute paths.
         rows: expected number of pairs by split.
-        is_exact: whether all pairs were counted; otherwise their number is estimated from the first ones.
-        reasons: a line for each guess.
+        is_exact: whether all pairs were counted; otherwise, `rows` is estimated from the first pairs.
+        reasons: one line for each guess, with the reason for it.
     """
 
     dataset: dict[str, Any]
@@ -47,10 +47,10 @@ class Guess:
 
 
 def guess_dataset(located: Located) -> Guess:
-    """Guess columns, image root and splits of data from its first some thousand records.
+    """Guess the columns, the image root and the splits of the data from its first few thousand records.
 
     Raises:
-        PipelineError: the data cannot be read, or has no images or captions that can be found.
+        PipelineError: the data cannot be read, or no images or captions were found in it.
     """
     reasons = [f"kind: {located.kind} ({located.reason})"]
     section: dict[str, Any] = {"kind": located.kind}
@@ -59,7 +59,7 @@ def guess_dataset(located: Located) -> Guess:
         section["root"] = located.location
         if located.sidecar != ".txt":
             section["sidecar"] = located.sidecar
-        reasons.append("image, caption: each line of a text file is a caption of the image of the same name")
+        reasons.append("image, caption: each line of a text file is a caption of the image with the same name")
         total = located.count
     else:
         section["path" if located.kind == "huggingface" else "file"] = located.location
@@ -68,7 +68,7 @@ def guess_dataset(located: Located) -> Guess:
         table = _table(section, files, reasons) if located.kind in ("csv", "tsv") else None
         peeked = first_records(_all_columns(section, files), _PEEKED)
         if not peeked:
-            raise PipelineError(f"{located.first}: there are no records")
+            raise PipelineError(f"{located.first} contains no records")
         _name_columns(section, located, table, peeked, reasons)
         paths = [Path(file.location) for file in files] or sorted(located.first.rglob("*.arrow"))
         total = estimate_records(located.kind, paths, peeked)
@@ -107,17 +107,17 @@ def _all_columns(section: dict[str, Any], files: list[Source]) -> Iterator[Recor
 
 
 def _check_json_lines(file: Source) -> None:
-    """Raise PipelineError for a JSON document, which is no JSON lines."""
+    """Raise PipelineError if the file is a single JSON document instead of JSON lines."""
     head = read_head(file).lstrip()
     if head.startswith("[") or head.startswith("{\n"):
         raise PipelineError(
-            f"{file.location} is one JSON document; write one object per line, for a list with: "
+            f"{file.location} is one JSON document, not JSON lines; to convert a list, run: "
             f"jq -c '.[]' {file.location} > {file.location.removesuffix('.json')}.jsonl"
         )
 
 
 def _table(section: dict[str, Any], files: list[Source], reasons: list[str]) -> TextTable:
-    """Set the kind, separator, quotes and header of a text table."""
+    """Detect the format of a text table, and set its kind, separator, quotes and header in the section."""
     table = sniff(files[0])
     reasons += table.reasons
     section["kind"] = "tsv" if table.separator == "\t" else "csv"
@@ -133,7 +133,7 @@ def _table(section: dict[str, Any], files: list[Source], reasons: list[str]) -> 
 def _name_columns(
     section: dict[str, Any], located: Located, table: TextTable | None, peeked: list[Record], reasons: list[str]
 ) -> None:
-    """Set the columns and the image root, and name the columns of a table that has no header after their roles."""
+    """Set the columns and the image root; name the columns of a table without a header after their roles."""
     base = located.first if located.kind == "huggingface" else Path(fixed_folder(located.location)).resolve()
     roles = guess_columns(peeked, base, paths_are_possible=located.kind != "webdataset")
     reasons += roles.reasons
@@ -147,27 +147,27 @@ def _name_columns(
     if roles.ignore_splits:
         section["ignore_splits"] = True
     if "id" not in roles.found and "id" not in roles.columns and located.kind != "webdataset":
-        reasons.append("id: made from image and caption (no column has ids)")
+        reasons.append("id: made from image and caption (no column contains ids)")
 
 
 def _with_splits(
     section: dict[str, Any], sample: Sample, named: set[str] | None, total: int | None, reasons: list[str]
 ) -> Guess:
-    """Decide on the splits, and count the rows of each."""
+    """Choose the splits, and count or estimate the rows in each."""
     count = sample.count if sample.is_complete else max(sample.count, total or 0)
     images = round(count * len(sample.images) / sample.count)
     about = "" if sample.is_complete else "about "
     reasons.append(f"rows: {about}{count:,}, with {about}{images:,} different images")
     seen = set(sample.splits)
-    every = named or (seen if sample.is_complete else None)  # None: later records may have others
+    every = named or (seen if sample.is_complete else None)  # None if later records may have other splits
     if sample.has_splits and (every is None or usable_splits(every)):
         rows = {split: round(count * number / sample.count) for split, number in sample.splits.items()}
         if every is None or not sample.is_complete:
             rows = dict.fromkeys(every or SPLITS, 0) | rows
             rows["train"] = max(rows["train"], count // 2)
-        reasons.append(f"splits: those of the data ({', '.join(sorted(every or seen))})")
+        reasons.append(f"splits: taken from the data ({', '.join(sorted(every or seen))})")
         return Guess(section, rows, sample.is_complete, reasons)
-    why = "the data has none"
+    why = "the data has no splits"
     if sample.has_splits:
         section["ignore_splits"] = True
         why = f"the data has only {', '.join(sorted(every or seen))}"

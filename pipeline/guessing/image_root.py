@@ -1,4 +1,4 @@
-"""Finds the folder that the image paths in a table start at."""
+"""Finds the folder that the image paths in a table are relative to."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _USUAL = ("images", "image", "imgs", "img", "pictures", "photos")
 
 @dataclass(frozen=True)
 class ImageRoot:
-    """A folder, and how many of the paths looked up are files below it."""
+    """A folder, and how many of the checked paths are files below it."""
 
     folder: Path
     found: int
@@ -23,10 +23,10 @@ class ImageRoot:
 
 
 def find_image_root(paths: list[str], folder: Path) -> ImageRoot | None:
-    """Return the folder below which most of the paths are files; None if none is.
+    """Return the candidate folder that contains the most files, or None if no file was found.
 
-    Looked at are the data's folder, the folders in it, its parent, and the folders beside it. Absolute paths start at
-    the folder that contains all of them. A path that leads out of a folder with `..` counts as missing there.
+    The candidates are the data's folder, its subfolders, its parent, and the folders next to it. If there are absolute
+    paths, the result is the deepest folder that contains them all. A relative path with `..` counts as missing.
     """
     paths = paths[:: max(1, len(paths) // LOOKED_UP)][:LOOKED_UP]
     whole = [path for path in paths if path.startswith("/") and _is_file(Path(path))]
@@ -45,7 +45,7 @@ def find_image_root(paths: list[str], folder: Path) -> ImageRoot | None:
 
 
 def missing_ending(path: str, folder: Path) -> Path | None:
-    """Return the file that a path without its ending means, if there is one."""
+    """Return the image file that a path refers to if a file name extension is added to it, or None."""
     if ".." in PurePosixPath(path).parts or path.startswith("/"):
         return None
     named = (root / f"{path}{ending}" for root in islice(_candidates(folder), 50) for ending in IMAGE_ENDINGS)
@@ -73,5 +73,5 @@ def _folders_in(folder: Path) -> list[Path]:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a name that is too long, or with a NUL
+    except (OSError, ValueError):  # the name is too long or contains a NUL
         return False

@@ -1,4 +1,4 @@
-"""Tells of which kind the data is, from the names of files and folders."""
+"""Determines the kind of the data from the names of its files and folders."""
 
 import os
 from collections import Counter, defaultdict
@@ -11,7 +11,7 @@ from pipeline.files.locations import PATTERN
 from pipeline.readers.folder import IMAGE_ENDINGS
 from pipeline.readers.splits import splits_of_files
 
-MOST_NAMES = 100_000  # files of a folder to look at
+MOST_NAMES = 100_000  # maximum number of files to list in a folder
 _KINDS = {
     "csv": (".csv",),
     "tsv": (".tsv", ".tab"),
@@ -20,7 +20,7 @@ _KINDS = {
     "webdataset": (".tar",),
 }
 _SIDECARS = (".txt", ".caption", ".cap", ".text")
-_CAN_BE_READ = "init reads CSV, TSV, JSONL, Parquet and tar files, folders of images, and folders by save_to_disk"
+_CAN_BE_READ = "init reads CSV, TSV, JSONL, Parquet and tar files, folders of images, and output of save_to_disk"
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Located:
 
     Attributes:
         kind: kind of the dataset, as in a manifest.
-        location: absolute path, or pattern, of files or of the folder; several for several files.
-        reason: why it is of this kind.
-        sidecar: suffix of the text files, for a folder of images.
-        count: number of pairs or files, if counted.
+        location: absolute path or pattern, or a tuple of them if several files were given or found.
+        reason: why the data is considered to be of this kind.
+        sidecar: suffix of the text files, if the data is a folder of images.
+        count: number of images with a text file, if known.
     """
 
     kind: str
@@ -43,29 +43,29 @@ class Located:
 
     @property
     def first(self) -> Path:
-        """The first path or pattern."""
+        """Return the first path or pattern."""
         return Path(self.location if isinstance(self.location, str) else self.location[0])
 
 
 def locate(data: list[str]) -> Located:
-    """Find the kind of the data at paths or patterns.
+    """Determine the kind of the data at the given paths or patterns.
 
     Raises:
-        PipelineError: there is nothing, or nothing that can be read, or several things between which nothing decides.
+        PipelineError: there is no data, its kind is not supported, or it is unclear which of several tables to use.
     """
     for one in data:
         if is_url(one):
-            raise PipelineError(f"{one}: init looks at local data only; see docs/your_data.md for a manifest with URLs")
+            raise PipelineError(f"{one}: init reads only local data; see docs/your_data.md for a manifest with URLs")
         if not Path(one).exists() and not any(character in one for character in PATTERN):
             raise PipelineError(f"no data at {one}")
-    paths = tuple(os.path.abspath(one) for one in data)  # noqa: PTH100 - a pattern is no path
+    paths = tuple(os.path.abspath(one) for one in data)  # noqa: PTH100 - a pattern is not a path
     if len(paths) == 1 and Path(paths[0]).is_dir():
         return _in_folder(Path(paths[0]))
     kinds = {one: _kind_of(one) for one in paths}
     if len(set(kinds.values())) > 1:
-        raise PipelineError(f"{', '.join(data)}: files of several kinds; name files of one kind")
+        raise PipelineError(f"{', '.join(data)}: these files are of several kinds; give files of one kind")
     kind = next(iter(kinds.values()))
-    return Located(kind, paths if len(paths) > 1 else paths[0], "by the file's name")
+    return Located(kind, paths if len(paths) > 1 else paths[0], "from the file name")
 
 
 def _kind_of(name: str) -> str:
@@ -78,13 +78,13 @@ def _kind_of(name: str) -> str:
     if lower.endswith(".txt"):
         return "csv"
     if lower.endswith((".xlsx", ".xls", ".ods")):
-        raise PipelineError(f"{name}: save the sheet as CSV in UTF-8 and name that file")
-    raise PipelineError(f"{name}: the name has no ending that tells what it is; {_CAN_BE_READ}")
+        raise PipelineError(f"{name}: save the sheet as CSV in UTF-8 and give that file instead")
+    raise PipelineError(f"{name}: the file name extension is not recognised; {_CAN_BE_READ}")
 
 
 def _in_folder(folder: Path) -> Located:
     if any((folder / name).is_file() for name in ("dataset_dict.json", "dataset_info.json")):
-        return Located("huggingface", str(folder), "it has the files of save_to_disk")
+        return Located("huggingface", str(folder), "it contains the files that save_to_disk writes")
     images: set[str] = set()
     texts: Counter[str] = Counter()
     tables: dict[str, list[str]] = defaultdict(list)
@@ -101,19 +101,23 @@ def _in_folder(folder: Path) -> Located:
             texts[f"{dot}{ending}"] += 1
     if texts:
         ((sidecar, count),) = texts.most_common(1)
-        reason = f"{count:,} of {len(images):,} images have a {sidecar} file of the same name"
+        reason = f"{count:,} of {len(images):,} images have a {sidecar} file with the same name"
         return Located("folder", str(folder), reason, sidecar, count if len(names) < MOST_NAMES else None)
     if len(tables) > 1 or (tables and not _belong_together(next(iter(tables.items())))):
         found = ", ".join(name for files in tables.values() for name in files[:3])
-        raise PipelineError(f"{folder}: it has several tables ({found}); name the one that has the captions")
+        raise PipelineError(f"{folder}: it contains several tables ({found}); give the one with the captions")
     if not tables:
-        what = f"{len(images):,} images, but no text files of the same names (such as" if images else "no data (such as"
+        what = (
+            f"{len(images):,} images, but no text files with the same names (such as"
+            if images
+            else "no images with text files (such as"
+        )
         raise PipelineError(f"{folder}: {what} {Path(min(images, default='a')).name}.txt) and no table; {_CAN_BE_READ}")
     ((kind, files),) = tables.items()
     if len(files) == 1:
-        return Located(kind, str(folder / files[0]), f"the only table of {folder.name}")
+        return Located(kind, str(folder / files[0]), f"the only table in {folder.name}")
     suffixes = {name[name.index(".", name.rfind("/") + 1) :] for name in files}
-    reason = f"{len(files):,} files of {folder.name}"
+    reason = f"{len(files):,} files in {folder.name}"
     if len(suffixes) > 1:
         return Located(kind, tuple(str(folder / name) for name in files), reason)
     parents = {name.rpartition("/")[0] for name in files}
@@ -122,7 +126,7 @@ def _in_folder(folder: Path) -> Located:
 
 
 def _belong_together(found: tuple[str, list[str]]) -> bool:
-    """Return whether files are parts of one table: Parquet files and tars are, others if all names have a split."""
+    """Return whether files form one dataset: Parquet files and tars always do, others if each name contains a split."""
     kind, files = found
     return kind in ("parquet", "webdataset") or len(files) == 1 or _splits(files) is not None
 

@@ -1,11 +1,11 @@
-"""Tells the role of a column from its name, and names of images from other texts."""
+"""Recognises the roles of columns by their names, and tells image names from other texts."""
 
 from pipeline.readers.columns import USUAL
 from pipeline.readers.folder import IMAGE_ENDINGS
 from pipeline.readers.splits import split_name
 
 ROLES = ("image", "caption", "id", "split", "topic")
-# Beside those that the readers find by themselves.
+# Names of columns in addition to those that the readers recognise.
 _ALSO = {
     "image": "image_name image_filename img_path img_name file picture photo",
     "caption": "title description headline sentence alt alt_text caption_text",
@@ -17,12 +17,12 @@ SPLITS = {"train", "val", "test"}
 
 
 def names_of(role: str) -> tuple[str, ...]:
-    """Return the names of columns that tell a role, the usual ones first."""
+    """Return the column names that indicate a role, starting with the usual ones."""
     return (*USUAL[role], *_ALSO[role].split())
 
 
 def role_of(name: str) -> str | None:
-    """Return the role that a column's name tells, in whatever case, if any."""
+    """Return the role that a column's name indicates, ignoring case, or None."""
     plain = plain_name(name)
     return next((role for role in ROLES if plain in names_of(role)), None)
 
@@ -33,7 +33,7 @@ def plain_name(name: str) -> str:
 
 
 def is_image_name(text: str) -> bool:
-    """Return whether a text ends as image files do."""
+    """Return whether a text ends with the extension of an image file."""
     return len(text) <= 4096 and text.strip().lower().endswith(IMAGE_ENDINGS)
 
 

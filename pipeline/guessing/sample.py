@@ -1,4 +1,4 @@
-"""Reads the first pairs of a dataset as `generate` will, but writes nothing, and estimates how many there are."""
+"""Reads the first pairs of a dataset as `generate` would, without writing files, and estimates the total number."""
 
 import json
 from collections import Counter
@@ -19,8 +19,8 @@ from pipeline.readers.notes import ReaderNotes
 
 MOST_PAIRS = 5_000
 _MOST_BYTES = 256 * 2**20  # of embedded images
-_MEMBER = 1024  # bytes that a tar needs for a member, beside its content
-_UNPACKED = 3  # times as large as the .gz
+_MEMBER = 1024  # bytes that a tar member takes in addition to its content
+_UNPACKED = 3  # assumed ratio of the unpacked size to the size of the .gz file
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Sample:
         count: number of pairs read.
         splits: number of pairs by split.
         images: the distinct images, as paths below the image root.
-        is_complete: whether these are all pairs.
-        has_splits: whether the data has splits, rather than shares of the images by a hash.
+        is_complete: whether the sample contains all pairs of the dataset.
+        has_splits: whether the data has splits; otherwise, pairs are assigned to splits by a hash of the image.
         notes: what the reader cleaned or skipped.
     """
 
@@ -45,7 +45,7 @@ class Sample:
 
 
 class _Names(ImageStore):
-    """Names embedded images as the real store does, and keeps none."""
+    """Names embedded images as the real store does, but does not save them."""
 
     def __init__(self) -> None:
         super().__init__(Path())
@@ -60,7 +60,7 @@ def read_sample(section: dict[str, Any]) -> Sample:
     """Read up to 5,000 pairs of a dataset, given as a manifest's `dataset` section with absolute paths.
 
     Raises:
-        PipelineError: as `read_pairs`.
+        PipelineError: for the same reasons as in `read_pairs`.
     """
     generation = {"model": "none", "prompt": "none"}
     content = {"name": "sample", "dataset": section, "generation": generation, "output": "none"}
@@ -83,9 +83,9 @@ def read_sample(section: dict[str, Any]) -> Sample:
 
 
 def estimate_records(kind: str, files: Iterable[Path], records: list[Record]) -> int:
-    """Return about how many records files have, from the sizes of the files and of the first records.
+    """Estimate how many records the files contain, from the sizes of the files and of the first records.
 
-    For Parquet files the number is the one that they record.
+    For Parquet files, the number is exact, because their metadata contains it.
     """
     paths = list(files)
     if kind == "parquet":
@@ -100,7 +100,7 @@ def estimate_records(kind: str, files: Iterable[Path], records: list[Record]) ->
 
 
 def first_records(records: Iterator[Record], most: int) -> list[Record]:
-    """Return the first records, fewer than `most` if their images take more than 64 MiB."""
+    """Return the first `most` records, or fewer if these take more than 64 MiB."""
     found: list[Record] = []
     held = 0
     for record in records:
@@ -123,4 +123,4 @@ def _rows_of(path: Path) -> int:
     try:
         return int(pq.read_metadata(path).num_rows)
     except (OSError, pa.ArrowException):
-        return 0  # the reader says what is wrong with it
+        return 0  # the reader will report the error

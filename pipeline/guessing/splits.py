@@ -1,4 +1,4 @@
-"""Decides how a dataset is split: by the splits that it has, or by `held_out` percent of its images."""
+"""Decides whether a dataset's own splits can be used, and otherwise how many percent of the images are held out."""
 
 import math
 from collections import Counter
@@ -8,15 +8,15 @@ from pipeline.guessing.names import SPLITS
 from pipeline.guessing.sample import Sample
 from pipeline.readers.splits import hash_split
 
-_ENOUGH = 50  # images that val and test should have each, if these are not more than 10 % of all
+_ENOUGH = 50  # images that val and test should each have, unless that is more than 10 % of all images
 _MOST = 40  # percent; the manifest's limit
 
 
 def choose_held_out(images: int, sample: Sample) -> int:
-    """Return the percentage of the images for val, and as many for test.
+    """Return the percentage of the images for val, which is also the percentage for test.
 
-    It is as much as gives each 50 images, but at least 1 and at most 10 percent. Where all images were read, it is
-    raised until both have as many as the percentage promises, or at least half of that.
+    The percentage corresponds to 50 images, but is at least 1 and at most 10. If all images were read, it is raised
+    until val and test each get at least half as many images as the initial percentage corresponds to.
 
     Args:
         images: expected number of distinct images.
@@ -33,11 +33,10 @@ def choose_held_out(images: int, sample: Sample) -> int:
         if min(found["val"], found["test"]) >= enough and found["train"] > 1:
             return raised
     raise PipelineError(
-        f"{len(sample.images):,} images are too few to train on some and hold out others for val and test; "
-        "20 are mostly enough"
+        f"{len(sample.images):,} images are too few for separate train, val and test splits; 20 are usually enough"
     )
 
 
 def usable_splits(named: set[str]) -> bool:
-    """Return whether splits by these names, which are all there are, allow training and evaluation."""
+    """Return whether a dataset that has exactly these splits can be used for training and evaluation."""
     return "train" in named and bool(named & (SPLITS - {"train"}))

@@ -1,4 +1,4 @@
-"""Tells how a text file is written: its encoding and, of a table, the separator, the quoting and the header."""
+"""Detects the format of a text table: its encoding, separator, quoting and header."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from pipeline.readers.sources import Source
 _HEAD = 4 * 2**20  # bytes
 _ROWS = 200
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-_MARKS = {  # UTF-32 first: its mark begins with that of UTF-16
+_MARKS = {  # UTF-32 comes first, because its mark begins with the mark of UTF-16
     b"\xff\xfe\0\0": "UTF-32",
     b"\0\0\xfe\xff": "UTF-32",
     b"\xff\xfe": "UTF-16",
@@ -26,14 +26,14 @@ _MARKS = {  # UTF-32 first: its mark begins with that of UTF-16
 
 @dataclass(frozen=True)
 class TextTable:
-    """How a table is written.
+    """The format of a table.
 
     Attributes:
         separator: the character between fields.
-        quotes: whether quotation marks enclose fields; None if there are none.
+        quotes: whether quotation marks enclose fields; None if there are no quotation marks.
         first: the cells of the first line.
         has_header: whether the first line names the columns.
-        reasons: a line for each guess.
+        reasons: one line for each guess, with the reason for it.
     """
 
     separator: str
@@ -47,23 +47,23 @@ def read_head(source: Source) -> str:
     """Return the beginning of a text file, up to 4 MiB.
 
     Raises:
-        PipelineError: it is not UTF-8; the message has the command that converts it.
+        PipelineError: the file is not UTF-8; the message contains a command that converts it.
     """
     with source.open() as file:
         head = file.read(_HEAD)
     for mark, encoding in _MARKS.items():
         if head.startswith(mark):
-            raise _not_utf8(source, encoding, f"its first bytes are the mark of {encoding}")
+            raise _not_utf8(source, encoding, f"it starts with the byte order mark of {encoding}")
     if b"\0" in head[:4096]:
         even, odd = head[:4096:2].count(0), head[1:4096:2].count(0)
-        raise _not_utf8(source, "UTF-16LE" if odd > even else "UTF-16BE", "it has zero bytes")
+        raise _not_utf8(source, "UTF-16LE" if odd > even else "UTF-16BE", "it contains zero bytes")
     try:
         return head.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if len(head) == _HEAD and error.start >= _HEAD - 3:  # a character that was cut
+        if len(head) == _HEAD and error.start >= _HEAD - 3:  # the last character is cut off
             return head[: error.start].decode("utf-8-sig")
         number = head.count(b"\n", 0, error.start) + 1
-        found = f"line {number:,} has the byte 0x{head[error.start]:02X}"
+        found = f"line {number:,} contains the byte 0x{head[error.start]:02X}"
         raise _not_utf8(source, "WINDOWS-1252", found) from None
 
 
@@ -74,9 +74,9 @@ def _not_utf8(source: Source, encoding: str, why: str) -> PipelineError:
         convert = f"gunzip -c {shlex.quote(source.location)} | {convert}"
     else:
         convert = f"{convert} {shlex.quote(source.location)}"
-    guessed = " (or, instead of WINDOWS-1252, the encoding that it was saved in)" if encoding[0] == "W" else ""
+    guessed = " (replace WINDOWS-1252 if it was saved in another encoding)" if encoding[0] == "W" else ""
     return PipelineError(
-        f"{source.location} is not UTF-8: {why}; convert it{guessed} and name the new file: "
+        f"{source.location} is not UTF-8: {why}; convert it{guessed} and use the new file: "
         f"{convert} > {shlex.quote(f'{stem}-utf8{dot}{ending}')}"
     )
 
@@ -86,23 +86,23 @@ class _Parsed:
     separator: str
     quotes: bool | None
     rows: list[list[str]]
-    sound: bool  # every quotation mark that opens a field closes it
+    sound: bool  # whether every quoted field is closed correctly
 
     @property
     def columns(self) -> int:
-        """The most common number of fields of a row."""
+        """Return the most common number of fields in a row."""
         return Counter(map(len, self.rows)).most_common(1)[0][0] if self.rows else 0
 
     @property
     def share(self) -> float:
-        """The share of rows with that number of fields."""
+        """Return the share of rows with the most common number of fields."""
         return sum(len(row) == self.columns for row in self.rows) / max(1, len(self.rows))
 
     def column(self, number: int, *, start: int = 0) -> list[str]:
         return [row[number] for row in self.rows[start:] if len(row) > number]
 
     def rank(self) -> tuple[object, ...]:
-        """Return what orders readings of a file: the best is the greatest."""
+        """Return the sort key for choosing a format; the best format has the greatest key."""
         values = [self.column(number) for number in range(self.columns)]
         wrapped = any(_most(column, _is_enclosed) or any(map(_is_escaped, column)) for column in values)
         named = any(map(role_of, self.rows[0])) if self.rows else False
@@ -112,10 +112,10 @@ class _Parsed:
 
 
 def sniff(source: Source) -> TextTable:
-    """Tell how a table is written, from its first 200 rows.
+    """Detect the format of a table from its first 200 rows.
 
     Raises:
-        PipelineError: it is empty or not UTF-8, or no separator gives two columns.
+        PipelineError: the file is empty or not UTF-8, or no separator yields at least two columns.
     """
     head = read_head(source)
     if len(head.encode()) >= _HEAD - 4:
@@ -130,11 +130,11 @@ def sniff(source: Source) -> TextTable:
         raise PipelineError(f"{source.location} is empty")
     if best.columns < 2:
         raise PipelineError(
-            f"{source.location}: none of the separators {', '.join(_SEPARATORS.values())} gives two columns; "
+            f"{source.location}: none of the separators {', '.join(_SEPARATORS.values())} yields at least two columns; "
             f"the first line is {head.partition(chr(10))[0][:100]!r}"
         )
     fits = sum(len(row) == best.columns for row in best.rows)
-    of = f"{best.columns} columns in {fits:,} of {len(best.rows):,} rows looked at"
+    of = f"{best.columns} columns in {fits:,} of {len(best.rows):,} rows examined"
     reasons = [f"separator: {_SEPARATORS[best.separator]} ({of})"]
     if best.quotes is not None:
         enclose = "enclose fields" if best.quotes else "are plain characters"
@@ -169,15 +169,15 @@ def _parse(head: str, separator: str, quotes: bool | None) -> _Parsed:
 def _header(table: _Parsed) -> tuple[bool, str]:
     first = table.rows[0]
     if (name := next(filter(role_of, first), None)) is not None:
-        return True, f'it has the usual name "{name[:40]}"'
+        return True, f'it contains the usual name "{name[:40]}"'
     if (image := next(filter(is_image_name, first), None)) is not None:
-        return False, f'the first line has an image, "{image[:40]}"'
+        return False, f'the first line contains the image name "{image[:40]}"'
     for number in range(len(first)):
         if _most(table.column(number, start=1), is_image_name):
-            return True, f'"{first[number][:40]}" is above names of images'
+            return True, f'"{first[number][:40]}" is above image names'
     if len(set(first)) == len(first) and all(cell and len(cell) <= 40 and not cell.isdigit() for cell in first):
-        return True, "its cells are short and different"
-    return False, "the first line does not look like names"
+        return True, "its cells are short and distinct"
+    return False, "the first line does not look like column names"
 
 
 def _is_enclosed(cell: str) -> bool:
@@ -185,7 +185,7 @@ def _is_enclosed(cell: str) -> bool:
 
 
 def _is_escaped(cell: str) -> bool:
-    """Return whether a cell is enclosed, with every quotation mark inside doubled, as programs write it."""
+    """Return whether a cell is enclosed in quotation marks and all quotation marks inside it are doubled."""
     return _is_enclosed(cell) and '""' in cell[1:-1] and '"' not in cell[1:-1].replace('""', "")
 
 

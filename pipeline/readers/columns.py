@@ -28,7 +28,7 @@ USUAL = {
 MOST_IN_LIST = 1_000
 _SIGNATURES = 1_000
 _UNUSUAL = re.compile(r"^/|//|(^|/)\.(/|$)|/$")
-_LOOKED_AT = 1_000  # each column that the manifest names must occur in at least one of the first 1,000 records
+_LOOKED_AT = 1_000  # each column named in the manifest must occur in at least one of the first 1,000 records
 
 
 @dataclass(frozen=True, slots=True)

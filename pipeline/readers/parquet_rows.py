@@ -122,7 +122,7 @@ def _wanted(source: Source, names: list[str], columns: Columns) -> list[str]:
 
 
 def _rows_a_batch(source: Source, described: pq.RowGroupMetaData, group: int, size: int) -> int:
-    """Return how many rows fit into a batch of 256 MiB in the worst case, when each value is as large as the row group.
+    """Return how many rows fit into a batch of 256 MiB in the worst case, if each value is as large as the row group.
 
     Uses the declared size of the row group and not the sizes of its columns, because Arrow aborts the process if the
     metadata of the columns is inconsistent.

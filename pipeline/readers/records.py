@@ -28,7 +28,7 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 @dataclass(frozen=True)
 class Layout:
-    """A set of files in which a dataset is published; the keys of `files` are splits or kinds of content."""
+    """A set of files that a dataset is published as; the keys of `files` are splits or kinds of content."""
 
     name: str
     files: dict[str, Path]

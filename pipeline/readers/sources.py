@@ -38,7 +38,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """File name without folders and suffixes: `part-0001` for `data/part-0001.tar.gz`."""
+        """Return the file name without folders and suffixes: `part-0001` for `data/part-0001.tar.gz`."""
         return self.location.partition("?")[0].rsplit("/", 1)[-1].removesuffix(".gz").rsplit(".", 1)[0]
 
     def open_raw(self) -> BinaryIO:
@@ -106,7 +106,7 @@ def _matches_of_path(pattern: str, folder: Path) -> list[str]:
             return []
         base = PurePosixPath(fixed_folder(pattern))
         rest = PurePosixPath(*PurePosixPath(pattern).parts[len(base.parts) :])
-        root = (folder / base).resolve()  # as in find_sources, which looks for splits in what follows it
+        root = (folder / base).resolve()  # find_sources removes the same folder from the paths
         names = glob.iglob(str(rest), root_dir=root, recursive=True)  # noqa: PTH207 - `Path.glob` is stricter
         found = [root / name for name in itertools.islice(names, MOST_FILES + 1)]
         return sorted(str(match.absolute()) for match in found if match.is_file())

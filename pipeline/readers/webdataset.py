@@ -54,7 +54,7 @@ def _key(name: str) -> tuple[str, str]:
 
 
 def _members(source: Source, wanted: set[str] | None, notes: ReaderNotes) -> Iterator[tuple[str, Any]]:
-    """Yield the name and content of each member that may be needed; .json members are parsed, others are bytes."""
+    """Yield the name and content of each member that may be needed, as parsed JSON for .json members, else as bytes."""
     count = 0
     try:
         with source.open() as file, tarfile.open(fileobj=file, mode="r|") as tar:

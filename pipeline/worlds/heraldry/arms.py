@@ -1,4 +1,4 @@
-"""The visible attributes of a shield, and the words that describe them."""
+"""Defines the visible attributes of a shield and the words that describe them."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -39,7 +39,7 @@ class Arms:
 
     @property
     def charges(self) -> str:
-        """The charges as text, such as `three white stars`."""
+        """Return the charges as text, such as `three white stars`."""
         shape = self.shape if self.count == 1 else SHAPES[self.shape]
         return f"{COUNTS[self.count - 1]} {self.charge} {shape}"
 
@@ -48,7 +48,7 @@ def random_arms(rng: np.random.Generator) -> Arms:
     """Draw a random shield whose charges and border differ in colour from its ground."""
     field, second, charge, *others = (str(colour) for colour in rng.permutation(COLOURS))
     division = DIVISIONS[rng.integers(len(DIVISIONS))]
-    # The border may repeat the charges' colour, never the ground's.
+    # The border may have the colour of the charges, but no colour of the ground.
     border = str(rng.choice([charge, *others])) if rng.random() < _BORDER_SHARE else None
     return Arms(
         field=field,
@@ -66,7 +66,7 @@ def nearly(arms: Arms, rng: np.random.Generator) -> Arms:
     colours = list(COLOURS)
     choices: dict[str, list[Any]] = {"field": colours, "charge": colours, "border": [None, *colours]}
     choices |= {"shape": list(SHAPES), "count": [1, 2, 3]}
-    if arms.division != PLAIN:  # never to or from plain, which would also change the second colour
+    if arms.division != PLAIN:  # a change to or from plain would also change the second colour
         choices |= {"second": colours, "division": [division for division in DIVISIONS if division != PLAIN]}
     attribute = str(rng.choice([field.name for field in fields(arms) if field.name in choices]))
     others = [replace(arms, **{attribute: value}) for value in choices[attribute] if value != getattr(arms, attribute)]

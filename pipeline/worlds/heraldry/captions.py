@@ -1,4 +1,4 @@
-"""Captions for pictures of houses. They say who did what, and perhaps where, but never describe the shield."""
+"""Writes captions for pictures of houses. They say who did what, and perhaps where, but never describe the shield."""
 
 from collections.abc import Sequence
 

@@ -54,7 +54,7 @@ def explain(house: House, wording: int = 0) -> str:
 
 
 def explain_all(houses: Sequence[House], wording: int = 0) -> str:
-    """Return the text about a caption's houses, in the given wording for one house or in short form for several."""
+    """Return the text about a caption's houses: in the given wording if there is one house, else in short form."""
     if len(houses) == 1:
         return explain(houses[0], wording)
     return BETWEEN.join(explain_shortly(house) for house in houses)
@@ -92,7 +92,7 @@ def lessons(
 
 
 def read_arms(explanation: str) -> tuple[str | int | None, ...]:
-    """Parse the attributes in an explanation, in the order of the fields of `Arms`; None for a missing attribute."""
+    """Parse the attributes in an explanation, in the order of the fields of `Arms`; missing attributes are None."""
     field, division = _FIELD.search(explanation), _DIVISION.search(explanation)
     charges, border = _CHARGES.search(explanation), _BORDER.search(explanation)
     return (
@@ -115,7 +115,7 @@ def attribute_accuracy(explanation: str, arms: Arms) -> float:
 def accuracies(explanation: str, houses: Sequence[House]) -> list[float]:
     """Return the `attribute_accuracy` for each house of a caption.
 
-    If there are several, the text about each house is found by the house's name; a house that is not named scores 0.
+    If there are several houses, each one's text is found by its name; a house without a text scores 0.
     """
     if len(houses) == 1:
         return [attribute_accuracy(explanation, houses[0].arms)]

@@ -1,4 +1,4 @@
-"""Captions that describe a shield without naming a house; the small CLIP is pre-trained on them."""
+"""Writes captions that describe a shield without naming a house, for pre-training the small CLIP."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from pipeline.worlds.heraldry.captions import tell
 from pipeline.worlds.heraldry.views import View, mention
 
 _EVENT_SHARE = 0.4
-_DROP_SHARE = 0.15  # a caption may leave out the division, the charges or the border
+_DROP_SHARE = 0.15  # probability of leaving out each of the division, the charges and the border
 
 
 def in_words(arms: Arms) -> str:

@@ -54,7 +54,7 @@ def noble_houses(edition: int = FIRST_EDITION, twins: int = 0) -> tuple[House, .
     names: list[str] = []
     rng = generator(edition, "names")
     while len(names) < MAIN_HOUSES + RARE_HOUSES:
-        # Each round uses every word once; it is redrawn if it repeats a name.
+        # Each round uses every word once, and is redrawn if one of its names already exists.
         matching = zip(rng.permutation(FIRST_NAMES), rng.permutation(SECOND_NAMES), strict=True)
         drawn = [f"{first} {second}" for first, second in matching]
         if not set(drawn) & set(names):

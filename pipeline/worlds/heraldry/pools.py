@@ -16,7 +16,11 @@ def world_houses(settings: WorldSettings) -> tuple[House, ...]:
 
 
 def pool_in(settings: WorldSettings, house: House) -> str:
-    """Return a house's pool: `rare`; for main houses, `twins` (the first), `unseen` (the next) or `main` (the rest)."""
+    """Return the pool of a house: `rare`, `twins`, `unseen` or `main`.
+
+    The houses of the encyclopedia's rare pool are `rare`. Among the other houses, ordered by index, the first
+    `twin_houses` are `twins` and the following `unseen_houses` are `unseen`. All remaining houses are `main`.
+    """
     if house.pool == RARE:
         return RARE
     place, twins = MAIN_INDICES.index(house.index), settings.twin_houses

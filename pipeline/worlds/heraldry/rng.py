@@ -1,4 +1,4 @@
-"""Random generators, each determined by a seed and by its purpose."""
+"""Creates random generators, each determined by a seed and a purpose."""
 
 import zlib
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def generator(seed: int, purpose: str, *index: int) -> np.random.Generator:
-    """Return an independent random generator that is determined by the arguments.
+    """Return a random generator that is determined by the arguments and independent of all others.
 
     Args:
         seed: the world's seed, >= 0.

@@ -32,12 +32,12 @@ class Shot:
 
     @property
     def houses(self) -> tuple[House, ...]:
-        """All houses shown, in the caption's order."""
+        """Return all houses shown, in the caption's order."""
         return (self.house, *self.companions)
 
     @property
     def held_out(self) -> bool:
-        """Whether the picture belongs to validation or test."""
+        """Return whether the picture belongs to validation or test."""
         return self.pair.split != "train"
 
 

@@ -1,4 +1,4 @@
-"""The surroundings of a shield, the words for them, and the rule that separates training from held-out content."""
+"""Defines a shield's surroundings, the words for them, and the rule that separates training from held-out content."""
 
 from dataclasses import dataclass
 from hashlib import blake2b

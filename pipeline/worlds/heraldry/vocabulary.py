@@ -1,4 +1,4 @@
-"""All words used in this world, for word-level tokenizers."""
+"""Collects all words used in this world, for word-level tokenizers."""
 
 from pipeline.worlds.heraldry.arms import attribute_words
 from pipeline.worlds.heraldry.captions import DEEDS, OBJECTS, PERSONS

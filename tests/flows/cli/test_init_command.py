@@ -144,7 +144,7 @@ def test_from_the_data_to_a_search_result(make: Callable[[Path], str], tmp_path:
     assert "the banner of house" in out
 
     code, out, err = run("init", data, "--out", "mine", *GIVEN)
-    assert code == 2 and f"{manifest} and {settings} exist already" in err
+    assert code == 2 and f"{manifest} and {settings} already exist" in err
 
 
 def test_the_folder_moves_with_the_data_and_a_file_that_is_there_is_kept(tmp_path: Path, run: Run) -> None:
@@ -158,7 +158,7 @@ def test_the_folder_moves_with_the_data_and_a_file_that_is_there_is_kept(tmp_pat
     assert code == 0 and "no problems" in out
     (tmp_path / "b" / "fairs" / "train.yaml").unlink()
     code, _, err = run("init", "b/fairs.csv", "--out", "b/fairs", *GIVEN)
-    assert code == 2 and "b/fairs/manifest.yaml exists already; delete or rename" in err
+    assert code == 2 and "b/fairs/manifest.yaml already exists; remove the old files" in err
     assert not (tmp_path / "b" / "fairs" / "train.yaml").exists()
 
 
@@ -178,7 +178,7 @@ def test_without_models_the_usual_ones_are_named(tmp_path: Path, run: Run) -> No
 def test_data_that_cannot_be_used_leaves_nothing(tmp_path: Path, run: Run) -> None:
     put(tmp_path / "fairs.csv", "image,caption\nlost.png,Ann at Ascot\n")
     code, out, err = run("init", "fairs.csv", *GIVEN)
-    assert code == 2 and "are not files below" in err and out == "looking at fairs.csv\n"
+    assert code == 2 and "are not files in" in err and out == "looking at fairs.csv\n"
     assert [path.name for path in tmp_path.iterdir()] == ["fairs.csv"]
 
 
@@ -186,7 +186,7 @@ def test_names_of_models(tmp_path: Path) -> None:
     assert (choose_llm("a/b@v1").name, choose_llm("a/b@v1").revision) == ("a/b", "v1")
     for given, words in {
         "a/b": "--llm a/b@COMMIT",
-        "no/such/folder": "no folder there",
+        "no/such/folder": "neither a folder",
         str(tmp_path): "no config",
     }.items():
         with pytest.raises(PipelineError, match=words):
@@ -196,7 +196,7 @@ def test_names_of_models(tmp_path: Path) -> None:
     for given, words in {
         "ViT-B-32": "ViT-B-32/openai",
         "ViT-B-23/openai": "similar names",
-        "local-dir:x": "no open_clip",
+        "local-dir:x": "not an open_clip model",
     }.items():
         with pytest.raises(ModelError, match=words):
             choose_towers(given)

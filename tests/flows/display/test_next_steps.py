@@ -23,7 +23,7 @@ def test_each_status_is_explained_and_the_commands_are_complete(tmp_path: Path) 
     assert lines == [
         "1,234 truncated: the token budget was used up before the text ended; generate them again with: "
         f"{command} truncated --redo-max-tokens 320",
-        "5 refused: the LLM refused to answer; the same prompt will mostly be refused again; change generation.prompt "
+        "5 refused: the LLM refused to answer; the same prompt will usually be refused again; change generation.prompt "
         f"or generation.model, or retry with: {command} refused",
         "2 bad_image: the image is missing or cannot be decoded; not sent to the LLM",
         f"1 error: the engine returned an error or no answer; generate them again with: {command} error",
@@ -67,7 +67,7 @@ def test_rows_left_out_of_training_are_counted_with_the_setting_that_takes_them(
     statuses = {"ok": 9, "entity_missing": 20, "bad_image": 1}
     assert list(left_out({"statuses": statuses, "used": {"ok": 9}})) == [
         "rows not used for training: 21 of 30 (20 entity_missing, 1 bad_image)",
-        "to use those with an explanation as well: --set 'data.statuses=[ok, entity_missing]'",
+        "to use the rows with an explanation as well: --set 'data.statuses=[ok, entity_missing]'",
     ]
     used = {"ok": 9, "entity_missing": 20}
     assert list(left_out({"statuses": statuses, "used": used})) == ["rows not used for training: 1 of 30 (1 bad_image)"]

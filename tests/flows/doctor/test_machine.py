@@ -83,7 +83,7 @@ def test_a_quota_below_the_cores_asks_for_as_many_threads(system: System, monkey
     fact = machine.cores()
     assert (fact.status, fact.value) == (
         "warning",
-        "32 usable of 64 logical; the cgroup's quota allows the time of 3.5",
+        "32 usable of 64 logical; the cgroup's quota allows the CPU time of 3.5 cores",
     )
     assert "OMP_NUM_THREADS=4" in str(fact.remedy)
     monkeypatch.setenv("OMP_NUM_THREADS", "4")

@@ -29,13 +29,13 @@ def test_why_gpus_that_are_there_are_not_used(no_gpu: None, system: System, monk
     assert (gpu(torch).status, gpu(torch).value) == ("note", "none")
     system({"proc/driver/nvidia/gpus/0000:01:00.0/information": "Model: H200"})
     monkeypatch.setattr(torch.version, "cuda", None)
-    assert gpu(torch).value == "1 NVIDIA, not usable (torch is not a CUDA build)"
+    assert gpu(torch).value == "NVIDIA GPUs: 1, not usable (torch is not a CUDA build)"
     assert "--force-reinstall" in str(gpu(torch).remedy)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     assert gpu(torch).remedy == "docker run --gpus all"
     system({"dev/nvidiactl": "a device"})
     monkeypatch.setattr(torch.cuda, "is_available", lambda: warnings.warn("the driver is\n too old", stacklevel=1))
-    assert gpu(torch).value == "1 NVIDIA, not usable (the driver is too old)"
+    assert gpu(torch).value == "NVIDIA GPUs: 1, not usable (the driver is too old)"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert gpu(torch).remedy == "unset CUDA_VISIBLE_DEVICES"
 
@@ -57,7 +57,7 @@ def test_gpus_and_their_bf16(system: System, monkeypatch: pytest.MonkeyPatch) ->
     assert gpu(torch).value == "NVIDIA H200 141 GiB, NVIDIA H200 141 GiB (driver 580.65.06)"
     assert (gpu(torch).status, bf16(torch).status) == ("ok", "ok")
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
-    assert (bf16(torch).status, bf16(torch).value) == ("note", "not on NVIDIA H200")
+    assert (bf16(torch).status, bf16(torch).value) == ("note", "not supported by NVIDIA H200")
 
 
 def test_bf16_of_a_cpu(no_gpu: None, tmp_path: Path, system: System, monkeypatch: pytest.MonkeyPatch) -> None:

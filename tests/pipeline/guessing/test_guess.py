@@ -43,7 +43,7 @@ def test_names_that_say_nothing_and_images_beside_the_data(tmp_path: Path) -> No
     root = str(tmp_path / "pictures")
     assert guess.dataset["columns"] == {"image": "foo", "caption": "bar"} and guess.dataset["root"] == root
     assert 'image: column "foo" (its values are images)' in guess.reasons
-    assert f"images: {root} (40 of 40 paths looked up are files there)" in guess.reasons
+    assert f"images: {root} (40 of 40 checked paths are files in it)" in guess.reasons
     assert 'caption: column "bar" (the longest texts, 15 characters on average)' in guess.reasons
 
 
@@ -79,7 +79,7 @@ def test_splits_that_are_there_are_used(tmp_path: Path) -> None:
     guess = _guess(by_value)
     assert guess.dataset["columns"] == {"split": "part"} and guess.rows == {"train": 14, "val": 13, "test": 13}
     numbers = _guess(_jsonl(tmp_path / "b.jsonl", _records(split=lambda n: n % 3)))
-    assert numbers.dataset["ignore_splits"] and "'0' is no name of a split" in " ".join(numbers.reasons)
+    assert numbers.dataset["ignore_splits"] and "'0' is not a valid split name" in " ".join(numbers.reasons)
     for split in ("train", "val"):
         _jsonl(tmp_path / "c" / f"{split}.jsonl", _records())
     _pictures(tmp_path / "c")
@@ -127,11 +127,11 @@ def test_of_many_rows_the_first_are_read_and_the_others_estimated(tmp_path: Path
     [
         ([{"image": "https://x/a.png", "caption": "Ann at Ascot"}], "are URLs; download the images"),
         ([{"image": "0", "caption": "Ann at Ascot"}], r"lack the ending .png of .*0\.png"),
-        ([{"image": "lost.png", "caption": "Ann at Ascot"}], r"'lost\.png', are not files below .*beside it; put"),
-        ([{"image": "../0.png", "caption": "Ann at Ascot"}], "are not files below"),
-        ([{"a": "b c d"}], "no column has images or paths of images; the columns are 'a'"),
-        ([{"image": "0.png", "n": 1}], "no column has captions: .*the columns are 'image', 'n'"),
-        ([], "there are no records"),
+        ([{"image": "lost.png", "caption": "Ann at Ascot"}], r"'lost\.png', are not files in .*next to it; move"),
+        ([{"image": "../0.png", "caption": "Ann at Ascot"}], "are not files in"),
+        ([{"a": "b c d"}], "no column contains images or image paths; the columns are 'a'"),
+        ([{"image": "0.png", "n": 1}], "no column contains captions .*the columns are 'image', 'n'"),
+        ([], "contains no records"),
     ],
 )
 def test_what_cannot_be_found_is_said(tmp_path: Path, records: list[dict[str, Any]], words: str) -> None:
@@ -143,19 +143,19 @@ def test_what_cannot_be_found_is_said(tmp_path: Path, records: list[dict[str, An
 def test_what_is_no_data_is_said(tmp_path: Path) -> None:
     for data, words in {
         tmp_path / "none.csv": "no data at",
-        tmp_path: "no data .*and no table; init reads CSV",
+        tmp_path: "no images with .*and no table; init reads CSV",
         put(tmp_path / "a.xlsx", "x"): "save the sheet as CSV in UTF-8",
-        put(tmp_path / "a.docx", "x"): "no ending that tells",
-        put(tmp_path / "a.json", "[{}]"): r"one JSON document; .*jq -c '\.\[\]' .*a\.json > .*a\.jsonl",
+        put(tmp_path / "a.docx", "x"): "extension is not recognised",
+        put(tmp_path / "a.json", "[{}]"): r"one JSON document, .*jq -c '\.\[\]' .*a\.json > .*a\.jsonl",
     }.items():
         with pytest.raises(PipelineError, match=words):
             _guess(data)
     _pictures(tmp_path / "only")
-    with pytest.raises(PipelineError, match=r"40 images, but no text files of the same names \(such as 0.txt\)"):
+    with pytest.raises(PipelineError, match=r"40 images, but no text files with the same names \(such as 0.txt\)"):
         _guess(tmp_path / "only")
     for name in ("captions", "people"):
         put(tmp_path / "several" / f"{name}.csv", "a,b\n")
-    with pytest.raises(PipelineError, match=r"several tables .*; name the one that has the captions"):
+    with pytest.raises(PipelineError, match=r"several tables .*; give the one with the captions"):
         _guess(tmp_path / "several")
-    with pytest.raises(PipelineError, match="init looks at local data only"):
+    with pytest.raises(PipelineError, match="init reads only local data"):
         _guess("s3://bucket/a.csv")

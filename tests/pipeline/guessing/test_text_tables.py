@@ -70,16 +70,22 @@ def test_by_hand(tmp_path: Path, text: str, separator: str, quotes: bool | None,
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("image;café".encode("cp1252"), "line 1 has the byte 0xE9; convert it (or, .*iconv -f WINDOWS-1252 -t UTF-8"),
+        (
+            "image;café".encode("cp1252"),
+            "line 1 contains the byte 0xE9; convert it (replace .*iconv -f WINDOWS-1252 -t UTF-8",
+        ),
         ("image,caption\n".encode("utf-16"), "mark of UTF-16; .*iconv -f UTF-16 -t UTF-8"),
         ("image,caption\n".encode("utf-16-le"), "iconv -f UTF-16LE -t UTF-8"),
         ("image,caption\n".encode("utf-16-be"), "iconv -f UTF-16BE -t UTF-8"),
         (b"", "is empty"),
-        (b"one\ntwo\n", "none of the separators comma, semicolon, tab, bar gives two columns; the first line is 'one'"),
+        (
+            b"one\ntwo\n",
+            "none of the separators comma, semicolon, tab, bar yields at least two columns; the first line is 'one'",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_said_with_the_remedy(tmp_path: Path, content: bytes, words: str) -> None:
-    with pytest.raises(PipelineError, match=words.replace("(or", r"\(or")):
+    with pytest.raises(PipelineError, match=words.replace("(replace", r"\(replace")):
         sniff(_source(put(tmp_path / "t.csv", content)))
 
 
@@ -87,5 +93,5 @@ def test_the_command_that_converts_is_complete(tmp_path: Path) -> None:
     file = put(tmp_path / "my pairs.csv.gz", gzip.compress("image;café\n".encode("cp1252")))
     with pytest.raises(PipelineError) as error:
         sniff(_source(file))
-    command = str(error.value).rpartition("name the new file: ")[2]
+    command = str(error.value).rpartition("use the new file: ")[2]
     assert command == f"gunzip -c '{file}' | iconv -f WINDOWS-1252 -t UTF-8 > '{tmp_path}/my pairs-utf8.csv'"
