@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.cli.main import main
 from flows.display.next_steps import command_line
@@ -83,9 +84,11 @@ def test_this_machine_and_a_server_that_does_not_answer(
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # nobody listens
         address = f"http://127.0.0.1:{closed.getsockname()[1]}/api"
-        monkeypatch.setenv("PREFECT_API_URL", address.replace("//", f"//me:{secret}@"))
-        code, out, err = run("--json")
-        shown = run()
+        url = address.replace("//", f"//me:{secret}@")
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        with temporary_settings({PREFECT_API_URL: url}):  # a process that ran other tests has read the variable before
+            code, out, err = run("--json")
+            shown = run()
     report = json.loads(out)
     assert (code, report["status"], shown[0]) == (2, "error", 2)
     assert list(report) == ["doctor_version", "status", "facts"] and report["doctor_version"] == 1
