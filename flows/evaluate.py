@@ -8,12 +8,13 @@ from prefect import flow
 from flows.orchestration.artifacts import mean_recalls, publish_metrics
 from flows.orchestration.parameters import Positive
 from flows.orchestration.progress_artifact import ProgressArtifact
+from flows.orchestration.run_names import run_name
 from flows.orchestration.states import completed
 from flows.project_paths import in_project
 from flows.stages import evaluate
 
 
-@flow(name="evaluate-entityclip")
+@flow(name="evaluate-entityclip", flow_run_name=run_name)
 def evaluate_entityclip(
     run: Path,
     splits: list[str] | None = None,

@@ -8,6 +8,7 @@ from flows.orchestration.artifacts import publish_explanations
 from flows.orchestration.bucket_tasks import RUNNER, make_buckets
 from flows.orchestration.generation_in_ranges import generate_in_ranges
 from flows.orchestration.parameters import Positive, Ranges, RedoStatuses
+from flows.orchestration.run_names import run_name
 from flows.orchestration.states import completed, rows_by_status, summary_line
 from flows.project_paths import in_project, location_in_project
 from pipeline.generation.redo import parse_redo
@@ -16,7 +17,7 @@ from pipeline.job import open_job
 from pipeline.manifest.engine_kind import EngineKind
 
 
-@flow(name="generate-explanations", task_runner=RUNNER)
+@flow(name="generate-explanations", flow_run_name=run_name, task_runner=RUNNER)
 def generate_explanations(
     manifest: Path,
     limit: Positive | None = None,

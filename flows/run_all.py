@@ -10,6 +10,7 @@ from flows.generate import generate_explanations
 from flows.orchestration.artifacts import artifact_key, link_to
 from flows.orchestration.parameters import Override, Positive, Ranges
 from flows.orchestration.progress_artifact import Now, ProgressArtifact
+from flows.orchestration.run_names import run_name
 from flows.orchestration.states import completed, stops_with_its_child
 from flows.project_paths import in_project
 from flows.stages import evaluate_unless_measured, train_unless_finished
@@ -19,7 +20,7 @@ from pipeline.job import open_job
 from pipeline.manifest.engine_kind import EngineKind
 
 
-@flow(name="entityclip")
+@flow(name="entityclip", flow_run_name=run_name)
 @stops_with_its_child
 def run_entityclip(
     manifest: Path,

@@ -9,6 +9,7 @@ from prefect.states import Cancelled
 from flows.orchestration.artifacts import publish_training
 from flows.orchestration.parameters import Override, Positive
 from flows.orchestration.progress_artifact import Now, ProgressArtifact
+from flows.orchestration.run_names import run_name
 from flows.orchestration.states import completed
 from flows.stages import train
 from model.tracking.run_log import read_log
@@ -16,7 +17,7 @@ from model.training.loop import TrainResult
 from model.training.stop_signal import Stopped
 
 
-@flow(name="train-entityclip")
+@flow(name="train-entityclip", flow_run_name=run_name)
 def train_entityclip(
     config: Path,
     run: Path,

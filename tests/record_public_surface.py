@@ -95,7 +95,7 @@ def deployments() -> Section:
         schema = parameter_schema(flow).model_dump()
         found[f"{flow.name}/{one['name']}"] = {
             **dict(_members(schema | {"$defs": schema.get("definitions", {})})),
-            **{name: {"required": False, "default": value} for name, value in one["parameters"].items()},
+            **{name: {"required": False, "default": value} for name, value in one.get("parameters", {}).items()},
             "(work pool)": {"default": one["work_pool"]["name"]},
             "(concurrency limit)": {"default": one.get("concurrency_limit")},
         }

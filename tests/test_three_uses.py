@@ -81,16 +81,17 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     (folder / "mine").mkdir()
     with PrefectLab(folder) as lab:
         lab.prefect("work-pool", "create", "entityclip", "--type", "process")
-        wanted = ("generate-explanations/heraldry", "train-entityclip/heraldry")
+        wanted = ("generate-explanations/own", "train-entityclip/own")
         lab.prefect("--no-prompt", "deploy", *(word for name in wanted for word in ("--name", name)))
         lab.worker("worker", 1, pool="entityclip")
         project = Project(folder / "mine", lab)
         for limit in (["limit=40"], []):
-            project.deployment("generate-explanations/heraldry", f"manifest={project.manifest}", *limit)
+            project.deployment("generate-explanations/own", f"manifest={project.manifest}", *limit)
         yield project
 
 
 def test_first_use_explanations_are_generated_through_a_deployment(project: Project) -> None:
+    assert [run["name"] for run in project.lab.runs()][:2] == ["mine limit=40", "mine"]
     (kind, limited), (other_kind, rest) = project.states()[:2]
     assert kind == other_kind == "COMPLETED"
     assert "generated 40, reused 0" in limited
@@ -105,7 +106,7 @@ def test_second_use_training_runs_again_on_them_without_an_llm(project: Project)
     before = _times(project.explanations)
 
     first, second = project.folder / "runs" / "first", project.folder / "runs" / "second"
-    project.deployment("train-entityclip/heraldry", f"config={project.settings}", f"run={first}")
+    project.deployment("train-entityclip/own", f"config={project.settings}", f"run={first}")
     kind, message = project.states()[2]
     assert kind == "COMPLETED" and message.startswith("6 steps; best step")
     changed = ("--set", "method.anchor_text_weight=0", "--set", "optim.lr=5e-4")

@@ -8,6 +8,7 @@ pydantic takes a fraction of a second.
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -32,9 +33,25 @@ _COMMANDS = (  # in the order of --help
     *(doctor, clear_stale_runs, demo, reproduce),
 )
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=_HELP)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for command in _COMMANDS:
     app.command()(command)
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        print(f"entityclip {version('entityclip')}")
+        raise typer.Exit
+
+
+@app.callback(help=_HELP)
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None: ...
 
 
 def main() -> None:
@@ -43,7 +60,8 @@ def main() -> None:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
     stop_soon_on_signals()
-    show_waiting()
+    if "_ENTITYCLIP_COMPLETE" not in os.environ:  # a shell asks for completions of a half-typed line
+        show_waiting()
     try:
         app()
     except (PipelineError, ModelError) as error:

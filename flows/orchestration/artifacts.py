@@ -1,20 +1,25 @@
 """Publishes artifacts in Prefect's UI: row counts, sample triples, training curves, retrieval metrics, and links."""
 
 import re
-from itertools import islice
+from base64 import b64encode
+from collections.abc import Iterator
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
+from entityclip.contract.image_rules import BadImage
 from pipeline.generation.summary import GenerationSummary
+from pipeline.images.resize import shown_image
 from pipeline.job import Job
 from pipeline.shards.shard import Row, list_shards, read_shard
 
 if TYPE_CHECKING:  # torch takes seconds to import, and generation does not need it
     from model.training.loop import TrainResult
 
-_SAMPLED = 10
+_SAMPLED = 4  # rows of each split
+_PICTURE_SIDE = 96  # pixels; about 3 KB of the artifact
 _LONGEST = 400  # maximum characters of a text in the sample
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -30,20 +35,36 @@ def publish_explanations(job: Job, summary: GenerationSummary) -> None:
     ]
     key = artifact_key("explanations", summary.dataset)
     create_table_artifact(table=rows, key=f"{key}-by-status", description=f"Rows of {summary.dataset} by status")
-    shards = (read_shard(job.storage, file.name) for file in list_shards(job.storage))
-    explained = (row for shard in shards for row in shard.rows if row.explanation)
-    sample = sample_of(list(islice(explained, _SAMPLED)))
+    sample = sample_of(list(_sampled(job)), job.manifest.image_root)
     create_markdown_artifact(markdown=sample, key=f"{key}-sample", description=f"Some triples of {summary.dataset}")
     link_to(job.output, f"{key}-shards", "shards")
 
 
-def sample_of(rows: list[Row]) -> str:
-    """Format triples as a Markdown table. Captions and explanations are untrusted, so their markup is escaped."""
-    lines = ["| id | image | caption | explanation | status |", "|---|---|---|---|---|"]
+def _sampled(job: Job) -> Iterator[Row]:
+    """Yield the first few explained rows of each split."""
+    files = sorted(list_shards(job.storage), key=lambda file: file.name)
+    for _, of_split in groupby(files, key=lambda file: file.name.partition("/")[0]):
+        shards = (read_shard(job.storage, file.name) for file in of_split)
+        yield from islice((row for shard in shards for row in shard.rows if row.explanation), _SAMPLED)
+
+
+def sample_of(rows: list[Row], image_root: Path) -> str:
+    """Format triples with small pictures as a Markdown table; the markup of captions and explanations is escaped."""
+    lines = ["| split | id | image | caption | explanation | status |", "|---|---|---|---|---|---|"]
     for row in rows:
-        cells = (row.id, row.image, row.caption, row.explanation or "", row.status)
-        lines.append("| " + " | ".join(plain(str(cell)) for cell in cells) + " |")
+        cells = [plain(text or "") for text in (row.split, row.id, row.caption, row.explanation, row.status)]
+        cells.insert(2, _picture(image_root, row.image))
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _picture(root: Path, image: str) -> str:
+    """Return Markdown with the picture inside, because a browser on another machine cannot read our files."""
+    try:
+        jpeg = shown_image(root, image, None, _PICTURE_SIDE)
+    except (BadImage, OSError):
+        return plain(image)
+    return f"![{plain(image)}](data:image/jpeg;base64,{b64encode(jpeg).decode()})"
 
 
 def plain(text: str) -> str:

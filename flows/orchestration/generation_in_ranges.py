@@ -2,11 +2,13 @@
 
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import ObjectNotFound
 
 from entityclip.contract.receipts import BucketReceipt
@@ -71,7 +73,7 @@ def _problem(receipt: BucketReceipt | None, digest: str, sizes: dict[str, int], 
 
 
 def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dict[str, Any]) -> GenerationSummary:
-    """Run the deployment `generate-range/DATASET` for each range until all shards exist, then check every shard.
+    """Run a deployment of `generate-range` for each range until all shards exist, then check every shard.
 
     All pairs are planned first, so that errors in the data are reported early; the final check uses this plan. In the
     returned summary, the counts of generated rows, reused rows and tokens are 0, as the runs of the ranges report them.
@@ -85,15 +87,8 @@ def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dic
     """
     began = time.monotonic()
     with ProgressArtifact("planning") as live, get_client(sync_client=True) as client:
-        deployment = f"generate-range/{job.manifest.name}"
-        try:
-            found = client.read_deployment_by_name(deployment)
-        except ObjectNotFound as error:
-            raise PipelineError(
-                f"there is no deployment {deployment}; add it to prefect.yaml, like the one for heraldry, and run "
-                "`prefect deploy --all`, or set ranges to 1"
-            ) from error
-        runs = RangeRuns(client, deployment, found.id, cut(job.manifest.num_shards, ranges), parameters)
+        deployment, identity = _deployment_of_ranges(client, job.manifest.name)
+        runs = RangeRuns(client, deployment, identity, cut(job.manifest.num_shards, ranges), parameters)
         runs.refuse_if_others_run()
         with single_writer(job.work):
             shards_there(job)
@@ -103,6 +98,18 @@ def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dic
         runs.complete()
         counts, pending = reconcile(job, digests, limited=limit is not None)
     return replace(summarise(job, [], None, time.monotonic() - began), counts=counts, pending=pending)
+
+
+def _deployment_of_ranges(client: SyncPrefectClient, dataset: str) -> tuple[str, UUID]:
+    """Return the name and id of the deployment that generates ranges of a dataset."""
+    names = (f"generate-range/{dataset}", "generate-range/own")
+    for name in names:
+        with suppress(ObjectNotFound):
+            return name, client.read_deployment_by_name(name).id
+    raise PipelineError(
+        f"there is no deployment {names[0]} or {names[1]}; register those of prefect.yaml with `make up` or "
+        "`prefect deploy --all`, or set ranges to 1"
+    )
 
 
 def cut(buckets: int, parts: int) -> list[range]:

@@ -17,10 +17,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import yaml
 
 from flows.orchestration.liveness import began
 from flows.project_paths import PROJECT
 from pipeline.errors import PipelineError
+from pipeline.manifest.datasets import HeraldryDataset, OwnDataset
+from pipeline.manifest.manifest import load_manifest
 
 POOL = "entityclip"
 _FOLDER = PROJECT / ".prefect-local"
@@ -31,7 +34,7 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 
 def up() -> None:
-    """Start the server and the worker if they are not running, and deploy everything in prefect.yaml.
+    """Start the server and the worker if they are not running, and register the deployments whose data is here.
 
     Raises:
         PipelineError: another server uses the address, or a process does not start.
@@ -51,7 +54,10 @@ def up() -> None:
             _wait("server", lambda: _answers(url))
     with _announced("registering the deployments of prefect.yaml"):
         _run("-m", "prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
-        _run("-m", "prefect", "--no-prompt", "deploy", "--all")
+        names, absent = deployments_here()
+        _run("-m", "prefect", "--no-prompt", "deploy", *(word for name in names for word in ("--name", name)))
+        for dataset, folder in absent.items():
+            print(f"{dataset} is not registered, as its data is not in {folder}", flush=True)
     if not _runs("worker"):
         with _announced("starting a worker"):
             _run("-m", "flows.cli", "clear-stale-runs")  # runs stopped by `down` are still in the state Running
@@ -60,6 +66,24 @@ def up() -> None:
     print(
         f"Prefect runs at {url.removesuffix('/api')} (logs in {_FOLDER.name}/). To use it: export PREFECT_API_URL={url}"
     )
+
+
+def deployments_here(project: Path = PROJECT) -> tuple[list[str], dict[str, Path]]:
+    """Return the deployments of prefect.yaml whose data is on this machine, as FUNCTION/NAME with dashes.
+
+    The second value has the missing data folders of the published datasets, by the name of their deployments.
+    """
+    entries = yaml.safe_load((project / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    absent: dict[str, Path] = {}
+    for entry in entries:
+        if manifest := (entry.get("parameters") or {}).get("manifest"):
+            loaded = load_manifest(project / manifest)
+            if not isinstance(loaded.dataset, HeraldryDataset | OwnDataset):  # these are rendered, or the user's own
+                folder = loaded.resolve(loaded.dataset.root)
+                if not folder.is_dir():
+                    absent[entry["name"]] = folder
+    functions = [(entry["entrypoint"].rpartition(":")[2].replace("_", "-"), entry["name"]) for entry in entries]
+    return [f"{function}/{name}" for function, name in functions if name not in absent], absent
 
 
 def down() -> None:

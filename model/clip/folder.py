@@ -38,7 +38,7 @@ class TowersFolder(NamedTuple):
     tokenizer: Any
 
     def write(self, folder: Path) -> None:
-        """Write configuration and tokenizer into an existing folder, but not OpenAI's tokenizer (part of open_clip).
+        """Write the configuration and the tokenizer into an existing folder. OpenAI's tokenizer is part of open_clip.
 
         Raises ModelError for a tokenizer that open_clip cannot load from a folder.
         """

@@ -97,7 +97,7 @@ class VllmEngine(Strict):
         description="further flags of `vllm serve`, such as {enable-prefix-caching: true, quantization: fp8}; "
         "true becomes --flag, false becomes --no-flag, and a mapping is passed as JSON",
     )
-    max_num_seqs: int = Field(default=256, ge=1, description="number of rows that a server generates together")
+    max_num_seqs: int = Field(default=256, ge=1, description="number of rows that a server generates at once")
     concurrency: int | None = Field(
         default=None, ge=1, description="maximum total number of prompts in flight; null: 1.5 x max_num_seqs per server"
     )

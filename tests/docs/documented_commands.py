@@ -46,6 +46,7 @@ def _commands(page: Path) -> Iterator[str]:
 ELSEWHERE = {
     r"make demo|make test|make test-slow": ".ci/run",
     r"make (up|down)|export PATH=|prefect deployment run \S+/heraldry ": "tests/flows/test_readme_prefect.py",
+    r"prefect deployment run \S+/own ": "tests/test_three_uses.py",
     r"entityclip init |entityclip \w+ pairs/": "tests/flows/cli/test_init_command.py",
     r"entityclip reproduce \w+ --root": "tests/flows/test_reproduce.py",
     r"entityclip import-explanations data_manifests/n24": "tests/flows/cli/test_import_explanations_command.py",

@@ -49,7 +49,7 @@ class View:
 
 
 def random_view(rng: np.random.Generator) -> View:
-    """Draw random surroundings."""
+    """Return a random scene, weather and prop."""
     return View(str(rng.choice(list(SCENES))), str(rng.choice(list(WEATHERS))), str(rng.choice(list(PROPS))))
 
 

@@ -52,7 +52,7 @@ def test_without_a_deployment_the_message_says_what_to_do(tmp_path: Path, tiny_l
     write_pairs(tmp_path, 6)
     state = generate_explanations(write_manifest(tmp_path, tiny_llama), ranges=2, return_state=True)
     assert state.is_failed()
-    assert "there is no deployment generate-range/tiny; add it to prefect.yaml" in str(state.message)
+    assert "there is no deployment generate-range/tiny or generate-range/own; register" in str(state.message)
 
 
 def _change(receipt: Path, **changes: object) -> None:
