@@ -85,7 +85,7 @@ class Job:
 
 
 def open_job(
-    manifest_path: Path,
+    manifest_path: Path | str,
     *,
     engine: EngineKind | None = None,
     output: Path | str | None = None,

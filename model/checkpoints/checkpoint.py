@@ -87,8 +87,9 @@ def load_trained_towers(run: Path) -> Towers:
     return towers
 
 
-def load_entityclip(run: Path) -> tuple[EntityCLIP, Towers]:
+def load_entityclip(run: Path | str) -> tuple[EntityCLIP, Towers]:
     """Load the whole trained model, for analysis or more training. Raises ModelError as `load_trained_towers` does."""
+    run = Path(run)
     card = read_checkpoint_card(run)
     towers = load_towers(TowerSettings.model_validate(card["towers"]), load_weights=False)
     model = EntityCLIP(towers.clip, MethodSettings.model_validate(card["method"]))
@@ -105,11 +106,12 @@ def _load_into(module: torch.nn.Module, path: Path) -> None:
         raise ModelError(f"{path} does not fit the model described in {CARD}: {error}") from error
 
 
-def load_clip(folder: Path) -> Towers:
+def load_clip(folder: Path | str) -> Towers:
     """Load the towers of a run folder, its checkpoint folder, or an export (any open_clip model folder).
 
     Raises ModelError if the folder is none of these, or if it is damaged.
     """
+    folder = Path(folder)
     check_model(folder)
     if (folder / CONFIG).is_file():
         return load_towers(TowerSettings(model=f"{LOCAL_DIR}{folder.resolve()}"))

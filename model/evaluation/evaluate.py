@@ -33,7 +33,7 @@ from model.settings.schema import DataSettings, EvaluationSettings
 
 
 def evaluate(
-    run: Path,
+    run: Path | str,
     splits: Sequence[str] = (),
     *,
     explanations: Path | None = None,
@@ -55,6 +55,7 @@ def evaluate(
 
     Raises ModelError for a run without a checkpoint or for unusable data.
     """
+    run = Path(run)
     card = read_checkpoint_card(run)
     plan = evaluation_plan(run, explanations, allow_partial)
     processes = processes or LocalGroup()

@@ -23,7 +23,7 @@ RECORD = "entityclip_export.json"  # marks a folder as an export and records its
 _TEXTS = ["", "Queen Elizabeth II visits Ascot", "naïve “quotes”, 12.5 % &amp; 東京"]
 
 
-def export(checkpoint: Path, out: Path) -> Path:
+def export(checkpoint: Path | str, out: Path | str) -> Path:
     """Write the trained towers as a folder for `open_clip.create_model_and_transforms("local-dir:OUT")`.
 
     `open_clip.get_tokenizer` accepts the same name. The folder holds the configuration (including the activation),
@@ -38,7 +38,8 @@ def export(checkpoint: Path, out: Path) -> Path:
     Returns `out`. Raises ModelError, leaving `out` unchanged, if `out` is any other file or folder, the checkpoint
     cannot be loaded, open_clip would not find the tokenizer, or the export differs from the trained model.
     """
-    run = find_run(checkpoint)
+    out = Path(out)
+    run = find_run(Path(checkpoint))
     card = read_checkpoint_card(run)
     _claim(out)
     towers = load_trained_towers(run)

@@ -1,6 +1,7 @@
 """Loads TrainSettings from a preset, a YAML file and dotted overrides."""
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from model.settings.schema import LOCAL_DIR, TrainSettings
 PRESETS = Path(__file__).with_name("presets")
 
 
-def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
+def load_settings(path: Path | str, overrides: Sequence[str] = ()) -> TrainSettings:
     """Read training settings; an override such as `optim.lr=1e-3` replaces one value (parsed as YAML).
 
     Values absent from the file come from its preset, or from the preset named by an override `preset=NAME`.
@@ -28,6 +29,7 @@ def load_settings(path: Path, overrides: list[str]) -> TrainSettings:
     Raises ModelError, naming the file or override and the key, for an unreadable file, an unknown or duplicate key, an
     unknown preset, an invalid value, and a missing model folder.
     """
+    path = Path(path)
     settings, changed = _load(path, overrides)
     if settings.towers.folder is not None:
         where = "override towers.model" if "towers.model" in changed else f"{path}: towers.model"
@@ -43,7 +45,7 @@ def load_run_settings(path: Path) -> TrainSettings:
     return _load(path, [], complete=True)[0]
 
 
-def _load(path: Path, overrides: list[str], *, complete: bool = False) -> tuple[TrainSettings, set[str]]:
+def _load(path: Path, overrides: Sequence[str], *, complete: bool = False) -> tuple[TrainSettings, set[str]]:
     """Return the settings and the keys changed by overrides. The preset of a `complete` file is not applied."""
     values = _with_absolute_paths(_read(path), path.resolve().parent)
     changed: set[str] = set()

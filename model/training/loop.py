@@ -59,7 +59,7 @@ class TrainResult:
 
 def train(
     settings: TrainSettings,
-    out: Path,
+    out: Path | str,
     on_step: OnStep | None = None,
     *,
     overwrite: bool = False,
@@ -83,7 +83,7 @@ def train(
     or far too large (`model.training.divergence`). After SIGTERM, saves the state and raises Stopped; after SIGINT,
     saves the state and calls the previous handler.
     """
-    processes = processes or LocalGroup()
+    out, processes = Path(out), processes or LocalGroup()
     processes.check(settings.optim.batch_size)
     check_run_dir(out, overwrite)
     check_trackers(settings.log)

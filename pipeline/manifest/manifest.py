@@ -93,12 +93,13 @@ class Manifest(Strict):
         return self.resolve(self.work or Path(default))
 
 
-def load_manifest(path: Path) -> Manifest:
+def load_manifest(path: Path | str) -> Manifest:
     """Read and validate a manifest.
 
     Raises:
         PipelineError: there is no such file, the file is not YAML, or a key is unknown, missing or invalid.
     """
+    path = Path(path)
     if not path.is_file():
         raise PipelineError(f"no manifest at {path}")
     try:
