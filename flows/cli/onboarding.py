@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.options import given_options
+
 
 def init(
     data: Annotated[
@@ -40,9 +42,7 @@ def init(
     check_absent(folder)
     chosen_llm, towers = choose_llm(llm), choose_towers(clip)
     guess = guess_dataset(located)
-    options = {"--out": out, "--llm": llm, "--clip": clip}
-    words = [word for option, value in options.items() if value is not None for word in (option, str(value))]
-    command = shlex.join(["entityclip", "init", *data, *words])
+    command = shlex.join(["entityclip", "init", *data, *given_options(out=out, llm=llm, clip=clip)])
     reasons = write_init_files(folder, name, guess, chosen_llm, towers, command)
     reasons = [*guess.reasons, *chosen_llm.reasons, *towers.reasons, *reasons]
     show_lines(*(f"  {visible(reason)}" for reason in reasons))

@@ -53,7 +53,7 @@ def gpu(torch: ModuleType) -> Fact:
     if not there:
         return Fact("gpu", "note", "none", forbids, "use a machine with an NVIDIA GPU for real data")
     if not torch.version.cuda:
-        why, remedy = "torch is not a CUDA build", _reinstall("--index-url", "https://pypi.org/simple")  # CUDA builds
+        why, remedy = "torch is not a CUDA build", f"{_reinstall()}, from a package index with CUDA builds of torch"
     elif not (system_files.ROOT / "dev/nvidiactl").exists():
         why, remedy = "they are not visible in this container", "docker run --gpus all"
     elif "CUDA_VISIBLE_DEVICES" in os.environ:
@@ -101,5 +101,5 @@ def torchvision() -> Fact:
     return Fact("torchvision", "warning", value, meaning, shlex.join(["cp", str(_PTH), site_packages]))
 
 
-def _reinstall(*options: str) -> str:
-    return pip_install("--force-reinstall", *options, requirement("torch"), requirement("torchvision"))
+def _reinstall() -> str:
+    return pip_install("--force-reinstall", requirement("torch"), requirement("torchvision"))

@@ -29,7 +29,9 @@ def test_why_gpus_that_are_there_are_not_used(no_gpu: None, system: System, monk
     assert (gpu(torch).status, gpu(torch).value) == ("note", "none")
     system({"proc/driver/nvidia/gpus/0000:01:00.0/information": "Model: H200"})
     monkeypatch.setattr(torch.version, "cuda", None)
-    assert gpu(torch).value == "NVIDIA GPUs: 1, not usable (torch is not a CUDA build)"
+    fact = gpu(torch)
+    assert fact.value == "NVIDIA GPUs: 1, not usable (torch is not a CUDA build)"
+    assert str(fact.remedy).endswith(", from a package index with CUDA builds of torch")
     assert "--force-reinstall" in str(gpu(torch).remedy)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     assert gpu(torch).remedy == "docker run --gpus all"
