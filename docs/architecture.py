@@ -33,8 +33,9 @@ LAYERS: dict[str, list[list[str]]] = {
         ["data", "checkpoints"],
         ["method"],
         ["clip", "distributed", "runs"],
-        ["run_kind", "run_files"],
+        ["run_kind"],
         ["settings", "precision"],
+        ["run_files"],
         ["errors", "rng", "code_version", "worker_process"],
     ],
 }

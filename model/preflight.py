@@ -17,6 +17,10 @@ def check_training(settings: TrainSettings, out: Path, *, overwrite: bool) -> No
     Raises ModelError if `out` contains a finished run, there is no GPU for device=cuda, or no shards are found.
     """
     check_run_dir(out, overwrite)
+    if settings.towers.folder is not None and settings.towers.folder.resolve().is_relative_to(out.resolve()):
+        raise ModelError(
+            f"towers.model: training would replace {settings.towers.folder}, which it starts from; choose another --out"
+        )
     if settings.device == "cuda" and not has_gpu():
         raise ModelError("device=cuda: the driver finds no GPU; set device=auto or device=cpu")
     location, split = settings.data.explanations, settings.data.splits.train

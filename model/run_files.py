@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import ModelError
-from model.settings.schema import LOCAL_DIR
 
+LOCAL_DIR = "local-dir:"  # open_clip's prefix for a model folder
 RECORD, SETTINGS, METRICS, METRICS_LOG = "train.json", "settings.yaml", "metrics.json", "metrics.jsonl"
 STATE, INDEX = "state", "index.json"
 CHECKPOINT, CARD, MODEL, TOWERS = "checkpoint", "checkpoint.json", "model.safetensors", "towers.safetensors"
@@ -55,6 +55,12 @@ def check_model(folder: Path) -> None:
 def find_run(folder: Path) -> Path:
     """Return the run folder, given either the run folder itself or its checkpoint folder."""
     return folder.resolve().parent if (folder / CARD).is_file() else folder
+
+
+def run_of(folder: Path) -> Path | None:
+    """Return the run folder, given it or its checkpoint folder; None if the folder holds no checkpoint of a run."""
+    run = find_run(folder)
+    return run if (run / CHECKPOINT / CARD).is_file() else None
 
 
 def check_index(folder: Path) -> None:

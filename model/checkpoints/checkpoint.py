@@ -11,26 +11,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-
 from entityclip.contract.atomic_files import folder_written_whole, write_json
 from entityclip.contract.digests import digest
 from model.clip.folder import TowersFolder, save_tensors
-from model.clip.towers import Towers, load_towers
-from model.errors import ModelError
+from model.clip.towers import Towers, load_towers, load_weights_into
 from model.method.entityclip import EntityCLIP
 from model.run_files import (
     BASE,
     CARD,
     CHECKPOINT,
     CHECKPOINT_VERSION,
-    CONFIG,
     MODEL,
     TOWERS,
     check_model,
-    find_run,
     read_checkpoint_card,
 )
 from model.settings.schema import LOCAL_DIR, MethodSettings, TowerSettings
@@ -82,9 +75,8 @@ def load_trained_towers(run: Path) -> Towers:
 
     Raises ModelError if the checkpoint is absent, damaged, or does not fit the model named in its card.
     """
-    towers = load_towers(TowerSettings.model_validate(read_checkpoint_card(run)["towers"]), load_weights=False)
-    _load_into(towers.clip, run / CHECKPOINT / TOWERS)
-    return towers
+    read_checkpoint_card(run)
+    return load_towers(TowerSettings(model=f"{LOCAL_DIR}{run.resolve()}"))
 
 
 def load_entityclip(run: Path | str) -> tuple[EntityCLIP, Towers]:
@@ -93,17 +85,8 @@ def load_entityclip(run: Path | str) -> tuple[EntityCLIP, Towers]:
     card = read_checkpoint_card(run)
     towers = load_towers(TowerSettings.model_validate(card["towers"]), load_weights=False)
     model = EntityCLIP(towers.clip, MethodSettings.model_validate(card["method"]))
-    _load_into(model, run / CHECKPOINT / MODEL)
+    load_weights_into(model, run / CHECKPOINT / MODEL)
     return model, towers
-
-
-def _load_into(module: torch.nn.Module, path: Path) -> None:
-    try:
-        module.load_state_dict(load_file(path))
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} cannot be read: {error}") from error
-    except RuntimeError as error:
-        raise ModelError(f"{path} does not fit the model described in {CARD}: {error}") from error
 
 
 def load_clip(folder: Path | str) -> Towers:
@@ -113,9 +96,7 @@ def load_clip(folder: Path | str) -> Towers:
     """
     folder = Path(folder)
     check_model(folder)
-    if (folder / CONFIG).is_file():
-        return load_towers(TowerSettings(model=f"{LOCAL_DIR}{folder.resolve()}"))
-    return load_trained_towers(find_run(folder))
+    return load_towers(TowerSettings(model=f"{LOCAL_DIR}{folder.resolve()}"))
 
 
 def model_digest(towers: Towers) -> str:

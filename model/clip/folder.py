@@ -9,7 +9,7 @@ from torch import Tensor
 
 from entityclip.contract.atomic_files import write_json
 from model.clip.open_clip_import import open_clip
-from model.clip.towers import Towers
+from model.clip.towers import Towers, architecture
 from model.errors import ModelError
 from model.run_files import CONFIG
 from model.settings.schema import TowerSettings
@@ -55,4 +55,5 @@ class TowersFolder(NamedTuple):
 def towers_folder(settings: TowerSettings, towers: Towers) -> TowersFolder:
     """Build a TowersFolder from loaded towers, without reading the folder named in `settings` again."""
     clip: Any = towers.clip
-    return TowersFolder(open_clip.get_model_config(settings.model), dict(clip.visual.preprocess_cfg), towers.tokenizer)
+    config = open_clip.get_model_config(architecture(settings).model)
+    return TowersFolder(config, dict(clip.visual.preprocess_cfg), towers.tokenizer)

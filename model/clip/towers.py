@@ -12,15 +12,19 @@ These functions use open_clip's public attributes, so its models can be loaded, 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from model.clip.open_clip_import import open_clip
 from model.clip.pretrained import SUPPORTED, check_names, check_weights_available, preprocessing_of
 from model.errors import ModelError
+from model.run_files import CARD, CHECKPOINT, TOWERS, read_checkpoint_card, run_of
 from model.settings.schema import TowerSettings
 
 
@@ -76,11 +80,17 @@ class TokenFeatures(NamedTuple):
 def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers:
     """Load a CLIP model, its inference transform and its tokenizer.
 
-    Without `load_weights`, parameters are random, for callers that load a checkpoint next.
+    A `local-dir:` folder is an open_clip model folder, or the folder of a run: its trained towers, without MMAE and
+    GI-ITM. Without `load_weights`, parameters are random, for callers that load a checkpoint next.
 
     Raises ModelError for a name, tag or class that open_clip or this package does not support, and for weights trained
     with a different activation than the model's (every output would be wrong, but open_clip only warns).
     """
+    if settings.folder is not None and (run := run_of(settings.folder)) is not None:
+        towers = load_towers(architecture(settings), load_weights=False)
+        if load_weights:
+            load_weights_into(towers.clip, run / CHECKPOINT / TOWERS)
+        return towers
     check_names(settings)
     if load_weights:
         check_weights_available(settings)
@@ -97,6 +107,22 @@ def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers
         raise ModelError(f"towers.model: open_clip cannot load {settings.model!r}: {error}") from error
     check_towers(clip)
     return Towers(clip, transform, tokenizer)
+
+
+def architecture(settings: TowerSettings) -> TowerSettings:
+    """Return the settings that name the model's configuration: for a run, those of the towers that it started from."""
+    run = None if settings.folder is None else run_of(settings.folder)
+    return settings if run is None else TowerSettings.model_validate(read_checkpoint_card(run)["towers"])
+
+
+def load_weights_into(module: nn.Module, path: Path) -> None:
+    """Load a safetensors file of a run. Raises ModelError if it is unreadable or does not fit the module."""
+    try:
+        module.load_state_dict(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+    except RuntimeError as error:
+        raise ModelError(f"{path} does not fit the model described in {CARD}: {error}") from error
 
 
 def check_towers(clip: nn.Module) -> None:

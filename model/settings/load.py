@@ -12,6 +12,7 @@ from entityclip.contract.locations import is_url
 from entityclip.contract.settings_errors import explain
 from entityclip.contract.yaml_file import load_yaml, parse_yaml
 from model.errors import ModelError
+from model.run_files import holds_model
 from model.settings.schema import LOCAL_DIR, TrainSettings
 
 PRESETS = Path(__file__).with_name("presets")
@@ -146,5 +147,8 @@ def _check_model_folder(folder: Path, where: str) -> None:
         near = difflib.get_close_matches(folder.name, siblings, n=3)
         hint = f"; similar names in {folder.parent}: {', '.join(near)}" if near else ""
         raise ModelError(f"{where}: no model folder at {folder}{hint}")
-    if not (folder / "open_clip_config.json").is_file():
-        raise ModelError(f"{where}: {folder} is not an open_clip model folder: open_clip_config.json is missing")
+    if not holds_model(folder):
+        raise ModelError(
+            f"{where}: {folder} is neither an open_clip model folder, as open_clip_config.json is missing, nor a run "
+            "with a checkpoint"
+        )

@@ -5,18 +5,20 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from model.run_files import LOCAL_DIR as LOCAL_DIR
 from model.settings.data import DataSettings, SplitSettings as SplitSettings
 from model.settings.method import AUTHORS_ITM_EPSILON as AUTHORS_ITM_EPSILON, MethodSettings
 from model.settings.optim import GroupSettings as GroupSettings, OptimSettings
 from model.settings.section import Section
 
-LOCAL_DIR = "local-dir:"  # open_clip's prefix for a model folder
-
 
 class TowerSettings(Section):
     """The CLIP model that training starts from."""
 
-    model: str = Field(description="name of an open_clip model, or local-dir:PATH for an open_clip model folder")
+    model: str = Field(
+        description="name of an open_clip model, or local-dir:PATH for an open_clip model folder or the folder of an "
+        "earlier run, whose checkpoint this one then starts from"
+    )
     pretrained: str | None = Field(
         default=None, description="open_clip's tag of the weights; null: those in the local-dir folder, or random ones"
     )

@@ -7,6 +7,7 @@ import yaml
 from safetensors.torch import load_file
 
 from entityclip.contract.digests import digest
+from model.checkpoints.checkpoint import load_clip
 from model.code_version import code_version
 from model.errors import ModelError
 from model.settings.load import load_settings
@@ -104,6 +105,20 @@ def test_training_lowers_every_loss(settings, tmp_path):
     for name, share in {"vtc": 0.5, "mmae": 0.5, "itm": 1.0}.items():  # the drawn negatives grow harder
         first, last = (sum(losses[name] for losses in part) / 10 for part in (steps[:10], steps[-10:]))
         assert last < share * first, name
+
+
+def test_training_starts_from_an_earlier_run_which_may_then_be_deleted(settings, tmp_path):
+    first = train(changed(settings, optim={"lr": 1e-3}), tmp_path / "first")
+    earlier = {name: tensor.clone() for name, tensor in load_clip(tmp_path / "first").clip.state_dict().items()}
+    short = changed(settings, optim={"steps": 1, "lr": 1e-12}, evaluation={"every": 1})
+    for folder in ("first", "first/checkpoint"):
+        later = changed(short, towers={"model": f"local-dir:{tmp_path / folder}"})
+        train(later, tmp_path / "second", overwrite=True)
+        before = next(line for line in lines(tmp_path / "second") if line["kind"] == "validation")
+        assert before["metrics"]["mean_recall"] == first.best_mean_recall
+    shutil.rmtree(tmp_path / "first")
+    reloaded = load_clip(tmp_path / "second").clip.state_dict()
+    assert all(torch.allclose(tensor, earlier[name], atol=1e-6) for name, tensor in reloaded.items())
 
 
 def test_plain_clip_needs_no_explanations_and_no_validation(settings, tmp_path):
