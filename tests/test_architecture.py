@@ -125,6 +125,7 @@ assert flow.name and flow.fn.__name__ == {entrypoint!r}.rpartition(":")[2]
 """
 
 
+@pytest.mark.slow
 def test_entrypoints_load_in_a_fresh_process() -> None:
     """A process each, as what one flow imports must not help another."""
     found = _entrypoints()

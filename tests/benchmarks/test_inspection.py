@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from benchmarks import inspection
@@ -12,6 +13,7 @@ from pipeline.shards.shard import list_shards, read_shard
 from tests.benchmarks.commands import command_of
 
 
+@pytest.mark.slow
 def test_each_command_is_measured(tmp_path: Path) -> None:
     keep = tmp_path / "shards"
     arguments = ["--rows", "300", "--rows-per-bucket", "100", "--repeat", "1", "--keep", str(keep)]

@@ -46,6 +46,7 @@ def failures() -> dict[str, str]:
 
 @pytest.mark.parametrize("names_first", [True, False])
 @pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.slow
 def test_public_names_are_what_they_say(package: str, names_first: bool, failures: dict[str, str]) -> None:
     assert not failures.get(f"{package} {names_first}")
 

@@ -19,27 +19,40 @@ class Part(NamedTuple):
 PARTS = (
     Part(
         "first ten minutes",  # what a newcomer runs
-        14,
+        20,
         (
             "test_three_uses.py",
             "test_wheel.py",
+            "test_architecture.py",
+            "entityclip/contract/test_amx.py",
+            "entityclip/contract/test_torchvision_cpu.py",
+            "entityclip/test_public_names.py",
             "flows/cli/test_init_command.py",
+            "flows/cli/test_inspect_command.py",
+            "flows/cli/test_mistakes.py",
+            "flows/cli/test_stages.py",
             "flows/test_demo.py",
             "flows/test_one_account.py",
             "flows/test_documented_commands.py",
             "flows/test_readme_prefect.py",
             "flows/test_reproduce.py",
             "flows/test_vllm_generation.py",
+            "model/clip/test_open_clip_import.py",
+            "model/exporting/test_export.py",
+            "model/exporting/test_model_card.py",
         ),
     ),
     Part(
         "faults",  # kills, signals, hostile input
-        16,
+        19,
         (
+            "benchmarks/ablation/test_side_by_side.py",
             "flows/cli/test_main.py",
             "flows/cli/test_stop_training.py",
             "flows/orchestration/test_workers.py",
             "flows/test_vllm_killed.py",
+            "model/data/test_loader.py",
+            "model/data/test_workers.py",
             "model/launch/test_evaluate.py",
             "model/launch/test_train.py",
             "model/training/test_resume.py",
@@ -50,7 +63,7 @@ PARTS = (
     ),
     Part(
         "evidence",  # what the claims of docs rest on
-        6,
+        8,
         (
             "benchmarks/ablation/test_ablation.py",
             "benchmarks/demo_models/test_demo_data_is_apart.py",
@@ -58,6 +71,7 @@ PARTS = (
             "benchmarks/test_costs.py",
             "benchmarks/test_shortcuts.py",
             "model/distributed/test_collectives.py",
+            "model/evaluation/test_embed.py",
             "model/training/test_prepare_model.py",
         ),
     ),
@@ -68,6 +82,7 @@ PARTS = (
             "benchmarks/test_batch_memory.py",
             "benchmarks/test_checking.py",
             "benchmarks/test_generation.py",
+            "benchmarks/test_inspection.py",
             "benchmarks/test_data_loading.py",
             "benchmarks/test_data_start.py",
             "benchmarks/test_pipeline_rate.py",
@@ -79,7 +94,7 @@ PARTS = (
             "pipeline/readers/test_own_memory.py",
         ),
     ),
-    Part("pages", 1, ("flows/browser/test_million_rows.py", "model/report/test_page.py")),
+    Part("pages", 2, ("flows/browser/test_million_rows.py", "model/report/test_page.py", "model/report/test_write.py")),
     Part("ecosystem", 2, ("model/tracking/test_real_trackers.py",)),
 )
 PART_OF = {f"tests/{file}": part for part in PARTS for file in part.files}

@@ -38,6 +38,7 @@ def main(folder: str) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.slow
 def test_runs_end_with_the_command(tmp_path: Path, how: signal.Signals):
     command = subprocess.Popen([sys.executable, "-m", __name__, str(tmp_path)])
     try:

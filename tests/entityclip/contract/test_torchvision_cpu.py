@@ -18,6 +18,7 @@ assert torchvision.transforms.Resize(4)
 
 
 @pytest.mark.parametrize("first", [_OURS, _PTH.read_text(), _PTH.read_text() + _OURS, _PTH.read_text() * 2])
+@pytest.mark.slow
 def test_it_comes_in_whichever_way_it_is_made_importable(first: str) -> None:
     done = subprocess.run([sys.executable, "-c", first + _IMPORT], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -180,6 +180,7 @@ def test_a_folder_of_explanations_and_runs(
     assert len(json.loads(capsys.readouterr().out)["samples"]) == 2
 
 
+@pytest.mark.slow
 def test_it_imports_neither_torch_nor_prefect(output: Path) -> None:
     program = (
         "import sys\nfrom flows.cli.main import app\n"

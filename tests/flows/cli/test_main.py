@@ -56,6 +56,7 @@ def test_a_users_mistake_is_a_message(
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_unusable_data_is_named_by_the_flow_without_a_traceback(
     tmp_path: Path, tiny_llama: Path, prefect_server: None
 ) -> None:

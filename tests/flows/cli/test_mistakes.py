@@ -102,6 +102,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 def test_each_mistake_is_told_before_anything_slow(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PREFECT_API_URL", "PREFECT_PROFILE", "NO_KEY"):
         monkeypatch.delenv(name, raising=False)

@@ -39,6 +39,7 @@ def unconfigured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return here
 
 
+@pytest.mark.slow
 def test_without_a_server_prefect_is_not_even_imported(tmp_path: Path, tiny_llama: Path, unconfigured: Path) -> None:
     write_pairs(tmp_path, 5)
     manifest = write_manifest(tmp_path, tiny_llama)

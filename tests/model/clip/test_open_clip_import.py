@@ -1,10 +1,13 @@
 import subprocess
 import sys
 
+import pytest
+
 SLOW = ("timm", "transformers", "torch._dynamo")
 
 PROGRAM = f"""
 import sys
+
 from model.clip.open_clip_import import open_clip
 
 assert not [name for name in {SLOW} if name in sys.modules]
@@ -24,6 +27,7 @@ assert torch._dynamo.utils.__file__ and open_clip.hf_model.transformers is None
 """
 
 
+@pytest.mark.slow
 def test_open_clip_comes_without_what_is_slow_and_never_used():
     """In a process of its own; afterwards the hidden libraries import and work as ever."""
     subprocess.run([sys.executable, "-c", PROGRAM], check=True)

@@ -27,6 +27,7 @@ def test_workers_keep_the_order_and_pass_errors_on():
 
 
 @pytest.mark.parametrize("numbers", [[0, 1, 2, 3], [0, -1], [0, 1, -3]], ids=["at work", "failed", "hung"])
+@pytest.mark.slow
 def test_no_worker_is_left_when_reading_ends(numbers):
     before = set(multiprocessing.active_children())
     loaded = doubled(numbers + list(range(100)), workers=2)

@@ -34,10 +34,12 @@ raise SystemExit(7)
     ],
     ids=["in the middle", "after an error of a worker's"],
 )
+@pytest.mark.slow
 def test_a_program_ends_though_something_holds_its_workers(lines):
     assert subprocess.run([sys.executable, "-c", _PROGRAM + lines], check=False).returncode == 7
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_program_that_is_killed():
     lines = """
 assert next(loaded) == 0
@@ -50,6 +52,7 @@ os.kill(os.getpid(), 9)
     assert not psutil.wait_procs(left, timeout=120)[1]
 
 
+@pytest.mark.slow
 def test_a_users_own_module_is_not_taken_for_ours(tmp_path):
     """Neither `model.py` of the working directory nor one on the user's own path."""
     (tmp_path / "model.py").write_text("raise ImportError('a module of the user')")

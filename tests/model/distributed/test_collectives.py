@@ -21,7 +21,8 @@ from tests.model.training.test_gradient_cache import worst
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 0.1}
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 3])
 def test_processes_give_the_gradients_of_one(clip_folder: Path, tmp_path: Path, count: int) -> None:
     program = ["-m", "tests.model.distributed_program", str(clip_folder), str(tmp_path)]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]

@@ -55,6 +55,7 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_several_processes_give_what_one_gives_to_the_bit(split: Path, clip_folder: Path) -> None:
     alone = _embed(split, clip_folder)
     assert len(alone.ids) == 12 and len(alone.failures) == len(_BROKEN)

@@ -76,6 +76,7 @@ def embeddings(towers: Towers, image: Path) -> dict[str, torch.Tensor]:
         return {"image": clip.encode_image(pixels), "text": clip.encode_text(towers.tokenizer(TEXTS))}
 
 
+@pytest.mark.slow
 def test_open_clip_alone_gives_the_same_embeddings(tiny_by_name: str, tmp_path: Path) -> None:
     """A QuickGELU folder with a preprocessing of its own, the demo's folder, and a name; the originals removed."""
     original = make_tiny_clip(tmp_path / "original")

@@ -83,6 +83,7 @@ def body(card: str) -> str:
     return card.split("---\n", 2)[2]
 
 
+@pytest.mark.slow
 def test_a_card_is_read_by_the_hub_and_its_code_runs(run: Path, tmp_path: Path) -> None:
     evaluate(run)
     folder = export(run, tmp_path / "mine-clip")

@@ -138,6 +138,7 @@ def test_the_page_shows_both_arms_and_hostile_text_stays_text(
     shard.write_bytes(whole)
 
 
+@pytest.mark.slow
 def test_one_arm_that_is_not_evaluated_and_then_is(
     trained: dict[str, TrainSettings], hostile_data: Path, tmp_path: Path, chromium: Browser
 ) -> None:
