@@ -2,7 +2,8 @@
 
 import contextlib
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +18,9 @@ from flows.cli.options import (
     given_options,
 )
 from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from pipeline.checking.report import CheckReport
 
 
 def check(
@@ -38,6 +42,10 @@ def check(
         int, typer.Option(min=0, help="Number of prompts to send to the engine for the time estimate. 0 sends none.")
     ] = 64,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with code 1 if there are warnings.")] = False,
+    training: Annotated[
+        Path | None,
+        typer.Option(help="Training settings to estimate as well. Default: those that belong to the manifest, if any."),
+    ] = None,
     pictures: Annotated[bool, typer.Option("--pictures", hidden=True, help="Accepted, but has no effect.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print only the report, as JSON.")] = False,
 ) -> None:
@@ -59,6 +67,8 @@ def check(
             if not as_json:
                 raise
             report = unreadable_manifest(manifest, error)
+        if probe and report.status != "error":
+            report = _with_training(report, manifest, training)
     if as_json:
         print(report.model_dump_json(indent=1))
     else:
@@ -67,6 +77,34 @@ def check(
             given = given_options(limit=limit, engine=engine, out=out, redo=redo, redo_max_tokens=redo_max_tokens)
             show_next("generate", manifest, *given)
     raise typer.Exit(exit_code(report, strict=strict))
+
+
+def _with_training(report: "CheckReport", manifest: Path, settings: Path | None) -> "CheckReport":
+    """Add an estimate of training, or a warning if it cannot be made."""
+    from flows.display.next_steps import settings_of
+    from flows.display.waiting import announce
+    from model.errors import ModelError
+    from model.settings.load import load_settings
+    from model.training.estimate import estimate_training
+    from pipeline.checking.report import IN_WHAT, Finding, status_of
+
+    found = settings or next(iter(settings_of(manifest, report.dataset or "") or ()), None)
+    if found is None:
+        return report
+    announce("measuring steps of training")
+    try:
+        loaded = load_settings(found)
+        names = loaded.data.splits
+        train, val = (report.splits[name].pairs if name in report.splits else 0 for name in (names.train, names.val))
+        if not train:
+            return report
+        longest = report.caption_tokens.p99 if report.caption_tokens else 0
+        estimate = estimate_training(loaded, train, val, longest)
+    except ModelError as error:
+        finding = Finding(code="cannot_try_training", severity="warning", count=1, what=str(error), mend=IN_WHAT)
+        findings = [*report.findings, finding]
+        return report.model_copy(update={"findings": findings, "status": status_of(findings)})
+    return report.model_copy(update={"training": {"settings": str(found), **estimate._asdict()}})
 
 
 def preview(

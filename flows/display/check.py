@@ -1,12 +1,13 @@
 """Shows the report of `entityclip check` as text for terminals of 80 columns."""
 
 from datetime import timedelta
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from flows.display.printing import heading, plural, say
-from pipeline.checking.report import IN_WHAT, CheckReport, Estimate, Finding, ImageCounts, Lengths, Work
+from pipeline.checking.report import IN_WHAT, CheckReport, Estimate, Finding, ImageCounts, Lengths, LlmMemory, Work
 from pipeline.files.visible_text import visible
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
@@ -34,6 +35,10 @@ def show_check(report: CheckReport, console: Console) -> None:
         _show_work(report.work, console)
     if report.estimate is not None:
         _show_estimate(report.estimate, console)
+    if report.llm is not None:
+        say(console, _llm(report.llm))
+    if report.training is not None:
+        _show_training(report.training, console)
     for severity in reversed(_TITLES):
         of_severity = [finding for finding in report.findings if finding.severity == severity]
         if of_severity:
@@ -123,7 +128,41 @@ def _show_estimate(estimate: Estimate, console: Console) -> None:
     say(console, f"{estimate.prompts} prompts took {estimate.seconds:.1f} s{errors}: {rates}")
     say(console, f"opening the engine took {estimate.opening_seconds:.1f} s")
     duration = timedelta(seconds=round(estimate.estimated_seconds))
-    say(console, f"all {estimate.to_generate:,} prompts at this rate: {duration}")
+    disk = _size(estimate.disk_bytes)
+    say(console, f"all {estimate.to_generate:,} prompts at this rate: {duration}, and at most {disk} of disk")
+
+
+def _llm(llm: LlmMemory) -> str:
+    weights = f"memory for the LLM: {_size(llm.weights_bytes)} for its weights, as stored"
+    if llm.kv_bytes_per_token is None:
+        return weights
+    cache = llm.kv_bytes_per_token * llm.max_model_len
+    return f"{weights}, and {_size(cache)} of KV cache for each prompt of {llm.max_model_len:,} tokens in progress"
+
+
+def _show_training(training: dict[str, Any], console: Console) -> None:
+    heading(console, f"training with {training['settings']}")
+    duration, validation = (timedelta(seconds=round(training[name])) for name in ("seconds", "validation_seconds"))
+    memory, disk = _size(training["memory_bytes"]), _size(training["disk_bytes"])
+    size = f"{training['batch_size']:,}"
+    say(
+        console,
+        f"{training['steps']:,} steps of {size} pairs on {training['device']}: {duration}, of which {validation} for "
+        f"validation; {memory} of memory, and {disk} of disk in the run folder",
+    )
+    measured = " and ".join(f"{count:,}" for count in training["measured_sizes"])
+    seconds = " and ".join(f"{taken:.2f}" for taken in training["measured_seconds"])
+    rest = "" if training["measured_sizes"][-1] == training["batch_size"] else f", extrapolated to {size}"
+    say(
+        console,
+        f"measured here: a step of {measured} random pairs takes {seconds} s{rest}; without reading images, and if "
+        "every pair gets an explanation",
+        "dim",
+    )
+
+
+def _size(count: float) -> str:
+    return f"{count / 2**30:,.1f} GiB" if count >= 2**30 / 10 else f"{count / 2**20:,.1f} MiB"
 
 
 def _show_finding(finding: Finding, console: Console) -> None:

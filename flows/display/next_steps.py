@@ -62,16 +62,16 @@ def after_generation(summary: GenerationSummary, again: str, max_tokens: int, ma
         yield f"{counts[status]:,} {status.value}: {status.meaning}{remedy}"
     if others:
         yield f"look at these rows: {command_line('inspect', summary.output)} --where \"status <> 'ok'\" --sample 5"
-    settings, run = _settings_of(manifest, summary.dataset)
+    settings, run = settings_of(manifest, summary.dataset) or ("SETTINGS.yaml", "RUN")
     yield f"next: {train_command(settings, run, summary.output, partial=bool(summary.pending))}"
 
 
-def _settings_of(manifest: Path, dataset: str) -> tuple[Path | str, Path | str]:
-    """Return the settings shipped with a manifest, or those written with it by `init`, and a folder for the run."""
+def settings_of(manifest: Path, dataset: str) -> tuple[Path, Path] | None:
+    """Return the training settings shipped with a manifest or written by `init`, and a folder for the run, if any."""
     shipped, written = manifest.with_suffix("") / "train.yaml", manifest.with_name("train.yaml")
     if shipped.is_file():
         return shipped, Path("runs") / dataset / "run"
-    return (written, manifest.with_name("run")) if written.is_file() else ("SETTINGS.yaml", "RUN")
+    return (written, manifest.with_name("run")) if written.is_file() else None
 
 
 def train_command(settings: Path | str, out: Path | str, explanations: str, *, partial: bool) -> str:

@@ -19,7 +19,18 @@ from pipeline.checking.images import ImageLook, choose, image_counts, image_find
 from pipeline.checking.leaks import leak_findings, leaked_content_findings
 from pipeline.checking.probe import estimate_findings, probe_engine
 from pipeline.checking.repeats import first_rows, later_rows, repeat_findings, repeated_content_findings
-from pipeline.checking.report import SEVERITIES, CheckReport, Code, Estimate, Finding, Languages, Lengths, status_of
+from pipeline.checking.report import (
+    SEVERITIES,
+    CheckReport,
+    Code,
+    Estimate,
+    Finding,
+    Languages,
+    Lengths,
+    LlmMemory,
+    status_of,
+)
+from pipeline.checking.resources import llm_memory
 from pipeline.checking.samples import rendered_prompts, samples_of
 from pipeline.checking.survey import NOTHING, Survey, survey
 from pipeline.checking.work import PlannedWork, length_findings, plan_work
@@ -116,6 +127,7 @@ def check_manifest(
             prompts=rendered_prompts(data.rows, job) if data and job and planned else [],
             work=planned.work if planned is not None else None,
             estimate=estimate,
+            llm=_llm_memory(job) if job is not None else None,
             seconds=steps.seconds,
         )
 
@@ -200,7 +212,12 @@ def _plan(
     return planned
 
 
+def _llm_memory(job: Job) -> LlmMemory | None:
+    generation = job.manifest.generation
+    return llm_memory(job.model, generation.engine.dtype, generation.max_model_len)
+
+
 def _probe(job: Job, planned: PlannedWork, findings: list[Finding]) -> Estimate:
-    estimate = probe_engine(job, planned.requests, planned.work.to_generate)
+    estimate = probe_engine(job, planned.requests, planned.work)
     findings += estimate_findings(estimate)
     return estimate

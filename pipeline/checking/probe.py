@@ -2,13 +2,14 @@
 
 import time
 
-from pipeline.checking.report import Estimate, Finding
+from pipeline.checking.report import Estimate, Finding, Work
+from pipeline.checking.resources import row_bytes
 from pipeline.engines.base import Request
 from pipeline.engines.factory import engine_without_log
 from pipeline.job import Job
 
 
-def probe_engine(job: Job, requests: list[Request], to_generate: int) -> Estimate:
+def probe_engine(job: Job, requests: list[Request], work: Work) -> Estimate:
     """Open the job's engine, send it `requests` (at least one), and close it; return the estimate for the whole run.
 
     The estimate assumes that the run is as fast as the probe, but a server is faster with more requests in flight.
@@ -25,8 +26,10 @@ def probe_engine(job: Job, requests: list[Request], to_generate: int) -> Estimat
         completion_tokens=sum(completion.completion_tokens or 0 for completion in completions),
         seconds=seconds,
         opening_seconds=opened - began,
-        to_generate=to_generate,
-        estimated_seconds=opened - began + to_generate * seconds / len(requests),
+        to_generate=work.to_generate,
+        estimated_seconds=opened - began + work.to_generate * seconds / len(requests),
+        # an answer is in the spool until the shard with its row is complete
+        disk_bytes=work.plan_bytes + round(2 * work.to_generate * row_bytes(requests, completions)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -61,6 +61,7 @@ Code = Literal[
     "cannot_plan",
     "cannot_probe",
     "cannot_read",
+    "cannot_try_training",
     "captions_over_context",
     "empty_captions",
     "engine_errors",
@@ -211,6 +212,15 @@ class Estimate(_Part):
     opening_seconds: float
     to_generate: int
     estimated_seconds: float
+    disk_bytes: int = Field(description="plan, answers and shards together, before compression")
+
+
+class LlmMemory(_Part):
+    """What the LLM's files say about memory: weights as stored, and keys and values of a token (None if unknown)."""
+
+    weights_bytes: int
+    kv_bytes_per_token: int | None
+    max_model_len: int
 
 
 class CheckReport(_Part):
@@ -234,6 +244,10 @@ class CheckReport(_Part):
     prompts: list[RenderedPrompt] = Field(default=[], description="prompts of the first three pairs with a caption")
     work: Work | None = None
     estimate: Estimate | None = None
+    llm: LlmMemory | None = Field(default=None, description="None if the LLM's files are not on this machine")
+    training: dict[str, Any] | None = Field(
+        default=None, description="fields of `model.training.estimate.TrainingEstimate`, added by the command"
+    )
     seconds: dict[str, float] = Field(default={}, description="duration of each step in seconds")
 
 

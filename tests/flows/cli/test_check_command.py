@@ -18,6 +18,7 @@ from pipeline.checking.check import CheckOptions, check_manifest
 from pipeline.checking.report import CheckReport, Code, Example, Finding, Sample
 from pipeline.generation.redo import parse_redo
 from pipeline.job import open_job
+from tests.model.tiny_clip import make_tiny_clip
 from tests.support.dataset import save_records, write_manifest, write_pairs
 from tests.support.faults import write_faulty
 from tests.support.generation import generate
@@ -59,6 +60,28 @@ def test_it_shows_data_prompts_and_plan_and_writes_nothing(tmp_path: Path, tiny_
     assert re.search(r"8 prompts took \d+\.\d s: [\d,.]+ rows/s, .* all 8 prompts at this rate: 0:00:\d\d", said)
     assert "2 warnings (seconds:" in said  # the other: there is no split val
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_training_is_estimated_with_the_settings_that_belong_to_the_manifest(
+    tmp_path: Path, tiny_llama: Path, run: Run
+) -> None:
+    write_pairs(tmp_path, 9)
+    manifest = write_manifest(tmp_path, tiny_llama)
+    towers = make_tiny_clip(tmp_path / "clip")
+    settings = tmp_path / "train.yaml"
+    settings.write_text(
+        f"towers: {{model: 'local-dir:{towers}'}}\ndata: {{explanations: out}}\noptim: {{batch_size: 2, epochs: 4}}\n"
+    )
+    code, out = run(manifest)
+    said = " ".join(out.split())
+    assert code == 0
+    assert re.search(r"training with \S*train\.yaml 12 steps of 2 pairs on \w+: 0:00:\d\d, of which 0:00:0", said)
+    assert re.search(r"[\d.]+ [GM]iB of memory, and [\d.]+ MiB of disk in the run folder", said)
+    assert "MiB for its weights, as stored" in said
+    assert "training with" not in run(manifest, "--probe", 0)[1]
+    settings.write_text(settings.read_text().replace(str(towers), "nowhere"))
+    code, out = run(manifest, "--strict")
+    assert (code, "[cannot_try_training]" in out) == (1, True)
 
 
 def test_exit_codes(tmp_path: Path, tiny_llama: Path, run: Run) -> None:
