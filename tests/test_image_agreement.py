@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from entityclip.contract.image_rules import MAX_ASPECT, BadImage, decode_image
 from pipeline.images.check import image_problem
@@ -121,4 +121,73 @@ def test_images_that_people_have(size: int) -> None:
     found = {path.name: usable(CASES, path.name, size) for path in CASES.iterdir()}
     assert len(found) == 10
     assert [name for name, is_usable in found.items() if not is_usable] == ["prog_trunc_late.jpg"]
-    assert decode_image(CASES, "exif6.webp").size == (80, 64)  # as stored
+    assert decode_image(CASES, "exif6.webp").size == (64, 80)  # as people see it
+
+
+@pytest.mark.parametrize("size", [16, 256])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_picture_is_packed_and_trained_upright(orientation: int, form: str, size: int, tmp_path: Path) -> None:
+    y, x = np.mgrid[0:40, 0:60]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = Image.fromarray(np.stack([x * 4, y * 6, x + y], 2).astype(np.uint8))
+    picture.save(tmp_path / "x", form, exif=exif, **({"lossless": True} if form == "WEBP" else {"quality": 100}))
+    with Image.open(tmp_path / "x") as stored:
+        wanted = ImageOps.exif_transpose(stored).convert("RGB")
+    packed = packed_image(tmp_path, "x", None, size=size, quality=95)
+    with Image.open(io.BytesIO(packed)) as as_is:  # as any reader sees it, without a look at EXIF
+        assert as_is.getexif().get(0x0112, 1) == 1
+        found = as_is.convert("RGB").resize(wanted.size)
+    trained = decode_image(tmp_path, "x", None, size)
+    assert np.abs(np.asarray(found, float) - np.asarray(wanted, float)).mean() < 6
+    assert np.array_equal(np.asarray(decode_image(tmp_path, "x")), np.asarray(wanted))
+    assert np.abs(np.asarray(trained.resize(wanted.size), float) - np.asarray(wanted, float)).mean() < 3
+    assert packed_image(tmp_path, None, packed, size=size, quality=95) == packed
+
+
+def _transparent(mode: str) -> Image.Image:
+    """Black, and invisible in its left half."""
+    alpha = Image.new("L", (40, 40), 255)
+    alpha.paste(0, (0, 0, 20, 40))
+    image = Image.new("RGBA" if mode == "RGBA" else "LA", (40, 40), 0)
+    image.putalpha(alpha)
+    return image if mode in ("RGBA", "LA") else image.convert("RGBA").convert("P", palette=Image.Palette.ADAPTIVE)
+
+
+@pytest.mark.parametrize("size", [16, 256])
+@pytest.mark.parametrize(
+    ("mode", "form"),
+    [
+        ("RGBA", "PNG"),
+        ("RGBA", "WEBP"),
+        ("RGBA", "TIFF"),
+        ("RGBA", "AVIF"),
+        ("LA", "PNG"),
+        ("P", "PNG"),
+        ("RGBA", "GIF"),
+    ],
+)
+def test_a_transparent_picture_is_packed_and_trained_on_white(mode: str, form: str, size: int, tmp_path: Path) -> None:
+    _transparent(mode).save(tmp_path / "x", form)
+    packed = packed_image(tmp_path, "x", None, size=size, quality=95)
+    with Image.open(io.BytesIO(packed)) as as_is:
+        assert not as_is.has_transparency_data
+        seen = [as_is.convert("RGB"), decode_image(tmp_path, "x"), decode_image(tmp_path, None, packed)]
+    for image in seen:
+        pixels = np.asarray(image)
+        assert pixels[2:-2, 2].min() > 250 and pixels[2:-2, -3].max() < 5
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_an_opaque_upright_picture_is_packed_as_it_is_and_damaged_exif_is_no_fault(tmp_path: Path) -> None:
+    picture = Image.new("RGBA", (20, 20), "red")
+    for form, exif in (("PNG", b""), ("WEBP", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"), ("PNG", b"x" * 40)):
+        picture.save(tmp_path / "x", form, exif=exif)
+        assert packed_image(tmp_path, "x", None, size=32, quality=90) == (tmp_path / "x").read_bytes()
+        assert usable(tmp_path, "x", 32)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(np.zeros((20, 30), np.uint16)).save(tmp_path / "x", "PNG", exif=turned)
+    assert decode_image(tmp_path, "x").size == (20, 30)
+    assert decode_image(tmp_path, None, packed_image(tmp_path, "x", None, size=32, quality=90)).size == (20, 30)

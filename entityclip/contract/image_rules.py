@@ -2,8 +2,8 @@
 
 An image is usable if its path is below the image root, its format is one of FORMATS, it has at most MAX_PIXELS pixels,
 its longer side is at most MAX_ASPECT times the shorter, the range of its pixel values is known, and it decodes
-completely. As in open_clip, EXIF orientation and colour profile are ignored, alpha is dropped, and only the first frame
-of an animation is used. Pixels are converted to 8-bit RGB:
+completely. It is used as people see it: EXIF orientation is applied, and transparent parts are white. As in open_clip,
+colour profiles are ignored, and only the first frame of an animation is used. Pixels are converted to 8-bit RGB:
 
 - of 12- and 16-bit grey values, the 8 highest bits are kept;
 - floats are scaled from 0..1 or, if a value exceeds 1, from 0..255 (with a margin for overshoot from resampling);
@@ -26,6 +26,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+from entityclip.contract.as_seen import on_white, upright
 
 # Excludes EPS, for which Pillow starts Ghostscript, and formats that are not used for photographs.
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
@@ -127,12 +129,13 @@ def load(image: Image.Image, wanted: int | None = None) -> None:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert a loaded image to RGB; an RGB image is returned unchanged."""
-    if image.mode == "RGB":
-        return image
+    """Convert a loaded image to RGB as people see it; an upright, opaque RGB image is returned unchanged."""
     if image.mode in ("F", "I") or image.mode.startswith("I;16"):  # `convert` would clip these at 255
-        return _grey(image).convert("RGB")
-    return image.convert("RGB")
+        pixels = _grey(image).convert("RGB")
+        pixels.info = image.info
+    else:
+        pixels = on_white(image)
+    return upright(pixels)
 
 
 def decode_image(root: Path, path: str | None, data: bytes | None = None, wanted: int | None = None) -> Image.Image:

@@ -17,6 +17,7 @@ from pipeline.generation.run import open_run
 from pipeline.generation.summary import total_counts
 from pipeline.import_released.texts import ImportedTexts, imported_key
 from pipeline.job import Job
+from pipeline.judge.prompt_echo import answer_in
 from pipeline.judge.rules import open_judge
 from pipeline.llm import LanguageModel
 from pipeline.manifest.manifest import load_manifest
@@ -28,6 +29,9 @@ from pipeline.shards.writer_lock import single_writer
 
 IMPORTED = "imported"
 UNKNOWN = "unknown"
+_FEW = 5
+_LOOKED_AT = 10_000  # texts whose beginnings are compared
+_BEGINNING = 40  # characters
 
 
 class _NamedModel(LanguageModel):
@@ -85,7 +89,11 @@ class ImportSummary:
         matched: number of pairs with a text, by split.
         missing: number of pairs without a text, by split; these pairs are pending and have no row.
         surplus: number of texts that do not belong to any pair.
-        unusable: number of entries whose value is not a string.
+        unusable: number of entries without a text.
+        unusable_kinds: the same, by what their value is instead.
+        differing: number of pairs with several texts that differ, and the image of the first.
+        cut: number of pairs whose text had the prompt or special tokens, which are not in the explanation.
+        beginning: number of the first 10,000 texts with the most frequent beginning, their total, and that beginning.
         counts: number of rows by split and status.
     """
 
@@ -96,6 +104,10 @@ class ImportSummary:
     missing: Counter[str]
     surplus: int
     unusable: int
+    unusable_kinds: Counter[str]
+    differing: tuple[int, str]
+    cut: int
+    beginning: tuple[int, int, str]
     counts: dict[str, Counter[str]]
 
     def lines(self) -> list[str]:
@@ -104,13 +116,27 @@ class ImportSummary:
             *self.reading,
             f"matched: {_by_split(self.matched)}",
             f"missing: {_by_split(self.missing)}",
-            f"surplus texts: {self.surplus:,}; entries that are not texts: {self.unusable:,}",
+            f"surplus texts: {self.surplus:,}; entries that are not texts: {_kinds(self.unusable_kinds)}",
+            *self._remarks(),
             *(
                 f"rows of {split}: {', '.join(f'{n:,} {status}' for status, n in sorted(by_status.items()))}"
                 for split, by_status in sorted(self.counts.items())
             ),
             f"shards: {self.output}",
         ]
+
+    def _remarks(self) -> Iterator[str]:
+        count, image = self.differing
+        if count:
+            yield f"pairs with several texts that differ, of which the first is taken: {count:,}, such as {image}"
+        if self.cut:
+            yield f"texts with the prompt or special tokens, cut off in the explanation: {self.cut:,}"
+        alike, total, beginning = self.beginning
+        if alike >= _FEW and 2 * alike >= total:
+            yield (
+                f"{alike:,} of {total:,} texts begin with {beginning!r}; if this is a prompt, remove it from the "
+                "files, as it would be trained on"
+            )
 
 
 def import_explanations(
@@ -151,21 +177,36 @@ def _job(manifest_path: Path, texts: ImportedTexts, model: str, output: Path | s
 def _import(job: ImportJob, texts: ImportedTexts) -> ImportSummary:
     matched: Counter[str] = Counter()
     missing: Counter[str] = Counter()
+    first_differing = ""
+    beginnings: Counter[str] = Counter()
+    cut = several = 0
     image = ""
 
     def with_texts(planned: Iterable[PlannedPair]) -> Iterator[PlannedPair]:
-        nonlocal image
+        nonlocal image, cut, several, first_differing
         for pair in planned:
             image = pair.pair.image
-            key = texts.find(image)
-            (missing if key is None else matched)[pair.pair.split] += 1
-            yield replace(pair, key=key or imported_key(image, ""), selected=key is not None)
+            found = texts.find(image)
+            (missing if found is None else matched)[pair.pair.split] += 1
+            if found is not None:
+                several += found.differing
+                first_differing = first_differing or (image if found.differing else "")
+                answer = answer_in(found.text, pair.pair.caption)
+                cut += answer != found.text
+                if beginnings.total() < _LOOKED_AT:
+                    beginnings[" ".join(answer[: 2 * _BEGINNING].split())[:_BEGINNING]] += 1
+            yield replace(pair, key=found.key if found else imported_key(image, ""), selected=found is not None)
 
     with single_writer(job.work):
         existing = shards_there(job)
         notes = ReaderNotes()
         pairs = with_texts(plan_pairs(read_pairs(job.manifest, notes), job))
         plan = write_plan(pairs, job.plan_folder, job.manifest.num_shards)
+        if not texts.entries:
+            raise PipelineError(
+                f"the files have no texts; their entries are: {_kinds(texts.unusable)}. "
+                'They must have the form {"IMAGE PATH": "TEXT", ...}'
+            )
         if not matched:
             raise PipelineError(
                 f"none of the {texts.entries:,} texts belongs to a pair of dataset {job.manifest.name}: "
@@ -180,9 +221,23 @@ def _import(job: ImportJob, texts: ImportedTexts) -> ImportSummary:
         matched=matched,
         missing=missing,
         surplus=texts.surplus,
-        unusable=texts.unusable,
+        unusable=texts.unusable.total(),
+        unusable_kinds=texts.unusable,
+        differing=(several, first_differing),
+        cut=cut,
+        beginning=_most_frequent(beginnings),
         counts=total_counts(reports),
     )
+
+
+def _most_frequent(beginnings: Counter[str]) -> tuple[int, int, str]:
+    ((beginning, count),) = beginnings.most_common(1)
+    return count, beginnings.total(), beginning
+
+
+def _kinds(unusable: Counter[str]) -> str:
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in unusable.most_common(5))
+    return f"{unusable.total():,} ({kinds})" if unusable else "0"
 
 
 def _by_split(counts: Counter[str]) -> str:

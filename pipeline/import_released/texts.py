@@ -3,13 +3,30 @@
 import hashlib
 import json
 import sqlite3
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from entityclip.contract.digests import digest
 from pipeline.errors import PipelineError
+from pipeline.import_released.entries import Unusable, entries_of
 from pipeline.readers.json_stream import object_items
 from pipeline.readers.records import encodable
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The text of an image.
+
+    Attributes:
+        differing: whether the files have other texts for this image as well.
+    """
+
+    key: str
+    text: str
+    differing: bool
 
 
 class ImportedTexts:
@@ -18,7 +35,7 @@ class ImportedTexts:
     Attributes:
         files: name and SHA-256 of each file.
         entries: number of texts in the files.
-        unusable: number of entries whose value is not a string.
+        unusable: number of entries without a text, by what their value is instead.
         example: image path of the first text, for error messages.
     """
 
@@ -29,7 +46,7 @@ class ImportedTexts:
             PipelineError: a file does not exist or does not contain a JSON object.
         """
         self.files: list[dict[str, str]] = []
-        self.unusable = 0
+        self.unusable: Counter[str] = Counter()
         self.example = ""
         self._model = model
         self._database = sqlite3.connect(folder / "texts.sqlite")
@@ -48,20 +65,24 @@ class ImportedTexts:
 
     @property
     def surplus(self) -> int:
-        """Number of texts that were not matched to any image."""
+        """Number of texts whose path fits no image that was looked for."""
         return self.entries - sum(self._used)
 
-    def find(self, image: str) -> str | None:
-        """Return the key of the first text whose path ends with all components of the path `image`, or None."""
+    def find(self, image: str) -> Found | None:
+        """Return the first text whose path ends with all components of the path `image`, or None."""
+        if not image:
+            return None
         start = _reversed_path(image)
         found = self._database.execute(
-            "SELECT number, key FROM texts WHERE path >= ? AND path < ? ORDER BY number LIMIT 1",
+            "SELECT number, key FROM texts WHERE path >= ? AND path < ? ORDER BY number",
             (start, f"{start[:-1]}0"),  # "0" is the character after "/"
-        ).fetchone()
-        if found is None:
+        ).fetchall()
+        if not found:
             return None
-        self._used[found[0]] = 1
-        return str(found[1])
+        for number, _ in found:
+            self._used[number] = 1
+        key = str(found[0][1])
+        return Found(key, self.text(key), any(other != key for _, other in found))
 
     def text(self, key: str) -> str:
         """Return the text for a key returned by `find`."""
@@ -72,13 +93,17 @@ class ImportedTexts:
         self._database.close()
 
     def _rows(self, file: Path) -> Iterator[tuple[str, str, str]]:
-        for name, value in object_items(file):
-            if not isinstance(value, str):
-                self.unusable += 1
-                continue
-            self.example = self.example or name
-            text = encodable(value)
-            yield _reversed_path(encodable(name)), imported_key(text, self._model), text
+        try:
+            for name, value in object_items(file):
+                for path, found in entries_of(name, value):
+                    if isinstance(found, Unusable):
+                        self.unusable[found.kind] += 1
+                        continue
+                    self.example = self.example or path
+                    text = encodable(found)
+                    yield _reversed_path(encodable(path)), imported_key(text, self._model), text
+        except PipelineError as error:
+            raise PipelineError(f'{error}; the file must have the form {{"IMAGE PATH": "TEXT", ...}}') from error
 
 
 def imported_key(text: str, model: str) -> str:
@@ -92,4 +117,5 @@ def imported_key(text: str, model: str) -> str:
 
 def _reversed_path(path: str) -> str:
     """Turn `a/b/c.jpg` into `c.jpg/b/a/`, so that a common suffix becomes a common prefix."""
+    path = path if path.isascii() else unicodedata.normalize("NFC", path)  # macOS writes names as NFD
     return "".join(f"{part}/" for part in reversed(path.replace("\\", "/").split("/")))

@@ -28,6 +28,7 @@ from entityclip.contract.status import Status
 from entityclip.contract.words import words
 from pipeline.judge.cleaning import clean
 from pipeline.judge.clip_tokens import token_counter
+from pipeline.judge.prompt_echo import answer_in
 from pipeline.judge.refusals import is_refusal
 from pipeline.judge.words import ALL_STOP_WORDS, DISTINCTIVE_WORDS, SCRIPTS, STOP_WORDS, letters_by_script
 from pipeline.manifest.generation import Judging
@@ -51,8 +52,8 @@ class Judge:
     count_tokens: Callable[[str], int]
 
     def judge(self, caption: str, raw_text: str, finish_reason: str | None) -> Judgement:
-        """Clean a generated text and judge it."""
-        text = clean(raw_text)
+        """Take the answer from a generated text, clean it, and judge it."""
+        text = clean(answer_in(raw_text, caption))
         if not any(c.isalnum() for c in text):
             return Judgement(Status.EMPTY, None, None)
         if is_refusal(text):

@@ -22,38 +22,43 @@ class HeraldryDataset(Strict):
     world: WorldSettings = Field(default_factory=WorldSettings, description="seed and sizes of the world")
 
     @property
-    def image_folder(self) -> Path:
+    def image_folders(self) -> tuple[Path, ...]:
         """The image root, relative to the manifest."""
-        return self.root / "images"
+        return (self.root / "images",)
 
 
 class _NewsDataset(Strict):
     root: Path = Field(description="folder of the published files, relative to the manifest")
     images: Path | None = Field(default=None, description="image root, relative to the manifest; null: published path")
 
-    _published: ClassVar[str]
+    _published: ClassVar[tuple[str, ...]]
 
     @property
-    def image_folder(self) -> Path:
-        """The image root, relative to the manifest."""
-        return self.images if self.images is not None else self.root / self._published
+    def image_folders(self) -> tuple[Path, ...]:
+        """The folders that may be the image root, relative to the manifest; the first that exists is."""
+        return (self.images,) if self.images is not None else tuple(self.root / name for name in self._published)
 
 
 class N24NewsDataset(_NewsDataset):
-    """N24News as published: `news/nytimes_{train,dev,test}.json`, with images `imgs/{image_id}.jpg`."""
+    """N24News as published: `news/nytimes_{train,dev,test}.json`, with images `imgs/{image_id}.jpg`.
+
+    Or as one file, `nytimes_dataset.json`, with images in `images/`. It has no splits: a hash of `article_url` assigns
+    1 article in 10 to `val` and 1 in 10 to `test`.
+    """
 
     kind: Literal["n24news"]
-    _published = "imgs"
+    _published = ("imgs", "images")
 
 
 class VisualNewsDataset(_NewsDataset):
     """VisualNews: `data.json`, or the authors' `{train,val,test}.json`, with images at the paths in these files.
 
-    `data.json` has no splits: a hash of `article_path` assigns 1 article in 100 to `val` and 1 in 100 to `test`.
+    `data.json` has no splits: a hash of `article_path` assigns 1 article in 100 to `val` and 1 in 100 to `test`. The
+    files may also be in the folder `origin` of `root`.
     """
 
     kind: Literal["visualnews"]
-    _published = "."
+    _published = ("origin", ".")
 
 
 class GoodNewsDataset(_NewsDataset):
@@ -63,7 +68,7 @@ class GoodNewsDataset(_NewsDataset):
     """
 
     kind: Literal["goodnews"]
-    _published = "images"
+    _published = ("images", "resized")
 
 
 _Column = Annotated[str, Field(min_length=1)] | None

@@ -64,7 +64,8 @@ class Manifest(Strict):
         Images stored in the data files or below a URL are extracted or downloaded to this folder.
         """
         if not isinstance(self.dataset, OwnDataset):
-            return self.resolve(self.dataset.image_folder)
+            folders = [self.resolve(folder) for folder in self.dataset.image_folders]
+            return next((folder for folder in folders if folder.is_dir()), folders[0])
         if (root := self.dataset_root) is None or is_url(root):
             return self.resolve(self.dataset.images or Path(".work") / f"{self.name}-images")
         return Path(root)

@@ -15,6 +15,7 @@ from pipeline.manifest.datasets import (
     HuggingFaceDataset,
     JsonlDataset,
     OwnDataset,
+    VisualNewsDataset,
     WebDataset,
 )
 from pipeline.manifest.manifest import Manifest
@@ -33,7 +34,7 @@ from pipeline.readers.visualnews import read_visualnews
 from pipeline.readers.webdataset import read_webdataset
 from pipeline.worlds.heraldry.world import PAIRS, build_world
 
-_NEWS = {"n24news": read_n24news, "goodnews": read_goodnews, "visualnews": read_visualnews}
+_NEWS = {"n24news": read_n24news, "goodnews": read_goodnews}
 
 
 def read_pairs(manifest: Manifest, notes: ReaderNotes | None = None) -> Iterator[Pair]:
@@ -56,6 +57,8 @@ def read_pairs(manifest: Manifest, notes: ReaderNotes | None = None) -> Iterator
         world = build_world(dataset.world, manifest.resolve(dataset.root))
         mapper = RecordMapper(Columns(), notes, root=str(manifest.image_root), store=None, held_out=1)
         pairs = mapper.pairs(read_jsonl([Source(str(world / PAIRS), None)]))
+    elif isinstance(dataset, VisualNewsDataset):
+        pairs = read_visualnews(manifest.resolve(dataset.root), manifest.image_root, notes)
     else:
         pairs = _NEWS[dataset.kind](manifest.resolve(dataset.root), notes)
     root = manifest.dataset_root

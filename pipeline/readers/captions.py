@@ -8,6 +8,16 @@ from html.entities import html5
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _RETURN = re.compile(r"\s*\r\s*")
+# Only known tags: `<end>`, `</s>` and `2 < 3` are text. Attributes are limited, so that unclosed tags take linear time.
+_BREAKS = "p|br|div|li|ul|ol|dl|dt|dd|td|th|tr|table|tbody|thead|hr|h[1-6]|blockquote|figure|figcaption|section|article"
+_INLINE = (
+    "a|abbr|acronym|b|bdi|bdo|big|center|cite|code|del|dfn|em|font|i|img|ins|kbd|mark|nobr|q|samp|small|span|strike|"
+    "strong|sub|sup|tt|u|var|wbr|time|iframe|o:p"
+)
+_ATTRIBUTES = r"""(?:\s(?:[^<>"']|"[^"<]{0,2000}+"|'[^'<]{0,2000}+'){0,2000}+(?=>)|\s[^<>]{0,2000}+)?"""
+_BREAK = re.compile(rf"</?(?:{_BREAKS}){_ATTRIBUTES}/?>|<!--.{{0,1000}}?-->", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(rf"</?(?:{_INLINE}){_ATTRIBUTES}/?>", re.IGNORECASE)
+_SCRIPT = re.compile(r"<(script|style)\b[^<>]{0,2000}>.{0,1000}?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _JOINERS = "\u200c\u200d"  # zero-width, but kept, as they control how letters and emoji join
 
@@ -16,21 +26,23 @@ ENTITIES = "HTML entities"
 CONTROLS = "control characters"
 RETURNS = "carriage returns"
 SPACE = "white space"
-KINDS = (BROKEN, ENTITIES, CONTROLS, RETURNS, SPACE)
+TAGS = "HTML tags"
+KINDS = (BROKEN, ENTITIES, TAGS, CONTROLS, RETURNS, SPACE)
 
 
-def clean_caption(text: str) -> tuple[str, frozenset[str]]:
+def clean_caption(text: str, *, has_html: bool = False) -> tuple[str, frozenset[str]]:
     """Return the cleaned caption as a single line, and the kinds of changes made. Idempotent.
 
     Lone surrogates become U+FFFD; HTML entities that end in a semicolon become their characters; carriage returns and
-    the white space around them become spaces; control and format characters (NUL, bidirectional marks, soft hyphens,
-    byte-order marks) are removed, except joiners; runs of white space become single spaces. These changes are made in
-    this order, and are repeated until none applies, so that `&amp;quot;` becomes a quotation mark.
+    the white space around them become spaces; with `has_html`, HTML's tags, comments and scripts are removed (`<end>`
+    and other names are text); control and format characters (NUL, bidirectional marks, soft hyphens, byte-order marks)
+    are removed, except joiners; runs of white space become single spaces. These changes are made in this order, and are
+    repeated until none applies, so that `&amp;quot;` becomes a quotation mark.
     """
     changes: set[str] = set()
     while True:
         before = text
-        for kind, change in _CHANGES:
+        for kind, change in _CHANGES_OF_HTML if has_html else _CHANGES:
             changed = change(text)
             if changed != text:
                 changes.add(kind)
@@ -42,6 +54,12 @@ def clean_caption(text: str) -> tuple[str, frozenset[str]]:
 def _character(entity: re.Match[str]) -> str:
     whole = entity[0]  # `html.unescape` would read `&nothing;` as `&not` and `hing;`
     return html.unescape(whole) if whole[1] == "#" else html5.get(whole[1:], whole)
+
+
+def _without_tags(text: str) -> str:
+    if "<" not in text or ">" not in text:
+        return text
+    return _TAG.sub("", _BREAK.sub(" ", _SCRIPT.sub(" ", text)))
 
 
 def _without_controls(text: str) -> str:
@@ -57,3 +75,4 @@ _CHANGES: tuple[tuple[str, Callable[[str], str]], ...] = (
     (CONTROLS, _without_controls),
     (SPACE, lambda text: " ".join(text.split())),
 )
+_CHANGES_OF_HTML = (*_CHANGES[:2], (TAGS, _without_tags), *_CHANGES[2:])

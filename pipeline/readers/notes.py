@@ -19,6 +19,9 @@ class ReaderNotes:
         changed_captions: number of captions that were cleaned.
         changed: number of cleaned captions by kind of change; a caption may count under several kinds.
         passed_over: number of skipped records by reason.
+        noted: number of values that were read otherwise than they are in the file, by kind.
+        first: place of the first record of each reason in `passed_over` and kind in `noted`, where known.
+        remarks: further lines of the summary.
         renamed: number of pairs whose id had already occurred in their split.
         cut: number of captions longer than `LONGEST_CAPTION`.
         large_images: number of embedded images that were too large to extract.
@@ -32,19 +35,36 @@ class ReaderNotes:
     changed_captions: int = 0
     changed: Counter[str] = field(default_factory=Counter)
     passed_over: Counter[str] = field(default_factory=Counter)
+    noted: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
     renamed: int = 0
     cut: int = 0
     large_images: int = 0
     outside: int = 0
     hashed_ids: int = 0
 
-    def clean(self, caption: str | None) -> str:
-        """Clean a caption, truncate it to `LONGEST_CAPTION`, and count the changes; None becomes ""."""
+    def note(self, kind: str, where: str) -> None:
+        """Count a value that was read otherwise than it is in the file, and keep the first place."""
+        self.noted[kind] += 1
+        self.first.setdefault(kind, where)
+
+    def skip(self, reason: str, where: str) -> None:
+        """Count a skipped record, and keep the first place."""
+        self.passed_over[reason] += 1
+        self.first.setdefault(reason, where)
+
+    def clean(self, caption: str | None, *, has_html: bool = False) -> str:
+        """Clean a caption, truncate it to `LONGEST_CAPTION`, and count the changes; None becomes "".
+
+        Args:
+            has_html: remove HTML tags.
+        """
         caption = caption or ""
         if len(caption) > LONGEST_CAPTION:
             self.cut += 1
             caption = caption[:LONGEST_CAPTION]
-        cleaned, changes = clean_caption(caption)
+        cleaned, changes = clean_caption(caption, has_html=has_html)
         self.captions += 1
         self.changed_captions += bool(changes)
         self.changed.update(changes)
@@ -59,7 +79,10 @@ class ReaderNotes:
             "; ".join([f"read {self.layout}", *sorted(self.splits)]),
             f"captions cleaned: {self.changed_captions:,} of {self.captions:,}{f' ({kinds})' if kinds else ''}",
         ]
-        lines += [f"skipped: {count:,} {reason}" for reason, count in self.passed_over.most_common()]
+        lines += [
+            f"skipped: {count:,} {reason}{self._place(reason)}" for reason, count in self.passed_over.most_common()
+        ]
+        lines += [f"{kind}: {count:,}{self._place(kind)}" for kind, count in self.noted.most_common()]
         counts = {
             "ids repeated within a split, numbered": self.renamed,
             f"captions cut at {LONGEST_CAPTION:,} characters": self.cut,
@@ -67,4 +90,8 @@ class ReaderNotes:
             "image paths that lead out of the dataset folder, not followed": self.outside,
             "ids with control characters or over 512 characters, replaced by a hash": self.hashed_ids,
         }
-        return lines + [f"{what}: {count:,}" for what, count in counts.items() if count]
+        lines += [f"{what}: {count:,}" for what, count in counts.items() if count]
+        return lines + self.remarks
+
+    def _place(self, kind: str) -> str:
+        return f" (first: {self.first[kind]})" if kind in self.first else ""

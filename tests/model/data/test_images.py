@@ -129,8 +129,8 @@ def test_a_large_jpeg_is_decoded_small_and_looks_the_same():
     assert decode_bytes(png(0), 4).size == (20, 20)
 
 
-def test_the_orientation_of_a_file_is_not_applied():
+def test_the_orientation_of_a_file_is_applied():
     buffer, exif = io.BytesIO(), Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees to see it upright
     photograph(60, 40).save(buffer, "JPEG", exif=exif)
-    assert decode_bytes(buffer.getvalue()).size == (60, 40)
+    assert decode_bytes(buffer.getvalue()).size == (40, 60)

@@ -21,6 +21,7 @@ from tests.support.news import (
     write_visualnews,
 )
 
+CASES = Path(__file__).parents[2] / "data" / "news"
 LENIENT = {"min_entities_share": 0}
 
 
@@ -114,3 +115,49 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         import_explanations(manifest, [wrong])
     with pytest.raises(PipelineError, match="no explanation file at"):
         import_explanations(manifest, [tmp_path / "none.json"])
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("imp_prompt_echo", "texts with the prompt or special tokens, cut off in the explanation: 9"),
+        ("imp_dup_keys", "pairs with several texts that differ, of which the first is taken: 9, such as 11.jpg"),
+        ("imp_lists", "surplus texts: 0; entries that are not texts: 0"),
+    ],
+)
+def test_given_cases(case: str, said: str, tmp_path: Path) -> None:
+    summary = import_explanations(
+        CASES / "imp_data" / "manifest.yaml", [CASES / case / "texts.json"], output=tmp_path / "out"
+    )
+    assert said in summary.lines() and summary.surplus == 0 and not summary.missing
+    for id_, row in all_rows(tmp_path / "out").items():
+        wanted = f"Ada Smith {id_} is an engineer from Leeds who wears a red coat."
+        assert row.explanation == ("old " if case == "imp_dup_keys" else "") + wanted
+        assert (
+            row.status == "ok"
+            and row.raw_text is not None
+            and (row.raw_text == row.explanation) is ("echo" not in case)
+        )
+
+
+def test_prompts_and_nested_values(tmp_path: Path) -> None:
+    manifest = CASES / "imp_data" / "manifest.yaml"
+    names = [f"{number}.jpg" for number in (11, 12, 13, 14, 15, 16)]
+    content: dict[str, Any] = {name: f"Please explain this caption of a picture: {name}" for name in names}
+    content |= {
+        "val": {"21.jpg": {"explanation": "Ada Smith.", "caption": "x"}},
+        "31.jpg": None,
+        "32.jpg": {"a": 1, "b": 2},
+    }
+    file = tmp_path / "texts.json"
+    file.write_text(json.dumps(content))
+    summary = import_explanations(manifest, [file], output=tmp_path / "out")
+    text = " | ".join(summary.lines())
+    assert summary.matched == {"train": 6, "val": 1} and summary.missing == {"test": 2}
+    assert "entries that are not texts: 2 (1 null, 1 an object with the fields a, b)" in text
+    assert "6 of 7 texts begin with 'Please explain this caption of a picture'; if this is a prompt" in text
+    file.write_text(json.dumps(dict.fromkeys(names)))
+    with pytest.raises(
+        PipelineError, match=r'no texts; their entries are: 6 \(6 null\)\. They must .* "TEXT", \.\.\.\}$'
+    ):
+        import_explanations(manifest, [file], output=tmp_path / "other")

@@ -159,22 +159,6 @@ def test_half_a_layout_is_no_layout(tmp_path: Path) -> None:
         read_pairs(_manifest(tmp_path, "visualnews"))
 
 
-@pytest.mark.parametrize(
-    ("record", "problem"),
-    [
-        ({"caption": "x", "image_path": "./a.jpg"}, "data.json, record 1: id: Field required"),
-        ({**visualnews_record(1), "caption": ["x"]}, "record 1: caption: Input should be a valid string"),
-        ("x", "record 1: record: Input should be a valid dictionary"),
-    ],
-)
-def test_a_wrong_record_is_named(record: Any, problem: str, tmp_path: Path) -> None:
-    (tmp_path / "release").mkdir()
-    (tmp_path / "release" / "data.json").write_text(json.dumps([visualnews_record(0), record]), encoding="utf-8")
-    with pytest.raises(PipelineError) as raised:
-        list(read_pairs(_manifest(tmp_path, "visualnews")))
-    assert problem in str(raised.value)
-
-
 def test_broken_bytes_and_half_characters_do_not_stop_a_release(tmp_path: Path) -> None:
     (tmp_path / "release").mkdir()
     text = json.dumps([{**visualnews_record(0), "caption": "caf\xe9 \ud83d", "topic": "\udc00"}], ensure_ascii=False)

@@ -1,0 +1,58 @@
+"""The answer is found in a text that holds the whole conversation."""
+
+import pytest
+
+from pipeline.judge.prompt_echo import answer_in
+
+CAPTION = "Ada Smith in Leeds"
+ASKED, ANSWER = f"Explain: {CAPTION}", "Ada Smith is an engineer from Leeds."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"[INST] {ASKED} [/INST] {ANSWER}</s>",
+        f"<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\n{ASKED} [/INST]{ANSWER} </s><s>[INST] More? [/INST] No.</s>",
+        f"<s>[INST] Explain: Jo Doe [/INST] Jo is a painter.</s>[INST] {ASKED} [/INST] {ANSWER}",
+        "<|im_start|>system\nBe brief.<|im_end|>\n"
+        f"<|im_start|>user\n{ASKED}<|im_end|>\n<|im_start|>assistant\n{ANSWER}<|im_end|>",
+        "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n"
+        f"{ASKED}<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n{ANSWER}<|eot_id|>",
+        f"<bos><start_of_turn>user\n{ASKED}<end_of_turn>\n<start_of_turn>model\n{ANSWER}<end_of_turn><eos>",
+        f"<|user|>\n{ASKED}<|end|>\n<|assistant|>\n{ANSWER}<|end|>",
+        f"<|start_of_role|>user<|end_of_role|>{ASKED}<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>{ANSWER}",
+        f"<\uff5cbegin\u2581of\u2581sentence\uff5c><\uff5cUser\uff5c>{ASKED}"
+        f"<\uff5cAssistant\uff5c>{ANSWER}<\uff5cend\u2581of\u2581sentence\uff5c>",
+        f"A chat between a user and an assistant. USER: {ASKED} ASSISTANT: {ANSWER}</s>",
+        f"### Instruction:\n{ASKED}\n\n### Response:\n{ANSWER}\n\n### Instruction:\nMore",
+        f"Human: {ASKED}\n\nAssistant: {ANSWER}\n\nHuman: More?",
+        f"system\n\nBe brief.user\n\n{ASKED}assistant\n\n{ANSWER}",
+        f"system\nBe brief.\nuser\nExplain: Ada\n Smith in Leeds\nassistant\n{ANSWER}",
+        f"{ANSWER}</s>",
+        f"<s> {ANSWER}</s>",
+        f"{ANSWER}<|im_end|>\n<|im_start|>user\nAnd Jo Doe?<|im_end|>",
+        f"{ANSWER}\n\nUser: And Jo Doe?\nAssistant: A painter.",
+        f" {ANSWER}<pad><pad>",
+    ],
+)
+def test_the_answer_is_what_follows_the_prompt(text: str) -> None:
+    assert answer_in(text, CAPTION) == ANSWER
+
+
+@pytest.mark.parametrize(
+    "text", [ANSWER, "1 < 2 [sic] # A: b", "The user: Jo Doe.", "", "The assistant\nof Ada.", "a <b> c"]
+)
+def test_a_text_without_markup_is_unchanged(text: str) -> None:
+    assert answer_in(text, CAPTION) == text
+
+
+@pytest.mark.parametrize(
+    "text", [f"[INST] {ASKED} [/INST]", f"<|im_start|>user\n{ASKED}<|im_end|>\n<|im_start|>assistant\n", "</s>"]
+)
+def test_a_prompt_without_an_answer_leaves_nothing(text: str) -> None:
+    assert answer_in(text, CAPTION) == ""
+
+
+def test_the_answer_has_no_markup_left() -> None:
+    twice = f"[INST] {ASKED} [/INST] {ANSWER}</s>"
+    assert answer_in(answer_in(twice, CAPTION), CAPTION) == ANSWER
