@@ -73,9 +73,9 @@ def test_training_is_estimated_with_the_settings_that_belong_to_the_manifest(
         f"towers: {{model: 'local-dir:{towers}'}}\ndata: {{explanations: out}}\noptim: {{batch_size: 2, epochs: 4}}\n"
     )
     code, out = run(manifest)
-    said = " ".join(out.split())
+    said = " ".join(out.split())  # a long path is broken anywhere
     assert code == 0
-    assert re.search(r"training with \S*train\.yaml 12 steps of 2 pairs on \w+: 0:00:\d\d, of which 0:00:0", said)
+    assert re.search(r"training with .* 12 steps of 2 pairs on \w+: 0:00:\d\d, of which 0:00:0", said)
     assert re.search(r"[\d.]+ [GM]iB of memory, and [\d.]+ MiB of disk in the run folder", said)
     assert "MiB for its weights, as stored" in said
     assert "training with" not in run(manifest, "--probe", 0)[1]
