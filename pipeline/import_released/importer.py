@@ -92,7 +92,7 @@ class ImportSummary:
         unusable: number of entries without a text.
         unusable_kinds: the same, by what their value is instead.
         differing: number of pairs with several texts that differ, and the image of the first.
-        cut: number of pairs whose text had the prompt or special tokens, which are not in the explanation.
+        cut: number of pairs whose text has the prompt before the answer; only the answer is judged and trained on.
         beginning: number of the first 10,000 texts with the most frequent beginning, their total, and that beginning.
         counts: number of rows by split and status.
     """
@@ -130,7 +130,7 @@ class ImportSummary:
         if count:
             yield f"pairs with several texts that differ, of which the first is taken: {count:,}, such as {image}"
         if self.cut:
-            yield f"texts with the prompt or special tokens, cut off in the explanation: {self.cut:,}"
+            yield f"texts with the prompt before the answer, of which the explanation is only the answer: {self.cut:,}"
         alike, total, beginning = self.beginning
         if alike >= _FEW and 2 * alike >= total:
             yield (

@@ -120,7 +120,7 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("case", "said"),
     [
-        ("imp_prompt_echo", "texts with the prompt or special tokens, cut off in the explanation: 9"),
+        ("imp_prompt_echo", "texts with the prompt before the answer, of which the explanation is only the answer: 9"),
         ("imp_dup_keys", "pairs with several texts that differ, of which the first is taken: 9, such as 11.jpg"),
         ("imp_lists", "surplus texts: 0; entries that are not texts: 0"),
     ],

@@ -28,11 +28,9 @@ ASKED, ANSWER = f"Explain: {CAPTION}", "Ada Smith is an engineer from Leeds."
         f"Human: {ASKED}\n\nAssistant: {ANSWER}\n\nHuman: More?",
         f"system\n\nBe brief.user\n\n{ASKED}assistant\n\n{ANSWER}",
         f"system\nBe brief.\nuser\nExplain: Ada\n Smith in Leeds\nassistant\n{ANSWER}",
-        f"{ANSWER}</s>",
-        f"<s> {ANSWER}</s>",
-        f"{ANSWER}<|im_end|>\n<|im_start|>user\nAnd Jo Doe?<|im_end|>",
-        f"{ANSWER}\n\nUser: And Jo Doe?\nAssistant: A painter.",
-        f" {ANSWER}<pad><pad>",
+        f"[INST] {ASKED} [/INST] {ANSWER}</s><pad><pad>",
+        f"[INST] {ASKED} [/INST] {ANSWER}</s>[INST] {ASKED} [/INST] Jo Doe.</s>",
+        f"{ASKED} [/INST] {ANSWER}",
     ],
 )
 def test_the_answer_is_what_follows_the_prompt(text: str) -> None:
@@ -40,14 +38,28 @@ def test_the_answer_is_what_follows_the_prompt(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [ANSWER, "1 < 2 [sic] # A: b", "The user: Jo Doe.", "", "The assistant\nof Ada.", "a <b> c"]
+    "text",
+    [
+        ANSWER,
+        "1 < 2 [sic] # A: b",
+        "The user: Jo Doe.",
+        "",
+        "The assistant\nof Ada.",
+        "a <b> c",
+        # markup after the answer, which is for the cleaning
+        f"{ANSWER}<|im_end|>\n<|im_start|>user\n{ASKED}<|im_end|>\n<|im_start|>assistant\nNo.",
+        f"{ANSWER}</s><s>[INST] More? [/INST] No.",
+        f"{ANSWER} [/INST]",
+        f"<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>{ANSWER}",
+        f"<think>\nUser: asks.\n</think>\n{ANSWER}<|im_end|>",
+    ],
 )
-def test_a_text_without_markup_is_unchanged(text: str) -> None:
+def test_a_text_that_does_not_begin_with_a_prompt_is_unchanged(text: str) -> None:
     assert answer_in(text, CAPTION) == text
 
 
 @pytest.mark.parametrize(
-    "text", [f"[INST] {ASKED} [/INST]", f"<|im_start|>user\n{ASKED}<|im_end|>\n<|im_start|>assistant\n", "</s>"]
+    "text", [f"[INST] {ASKED} [/INST]", f"<|im_start|>user\n{ASKED}<|im_end|>\n<|im_start|>assistant\n"]
 )
 def test_a_prompt_without_an_answer_leaves_nothing(text: str) -> None:
     assert answer_in(text, CAPTION) == ""
