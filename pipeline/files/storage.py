@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import pyarrow as pa
 import pyarrow.fs as pa_fs
 
 from entityclip.contract.atomic_files import written_whole
@@ -35,6 +36,12 @@ class Storage(Protocol):
     def delete(self, name: str) -> None:
         """Remove a file if it exists."""
 
+    def open(self, name: str) -> pa.NativeFile:
+        """Open a file for reading at any position. Raises FileNotFoundError if there is no such file."""
+
+    def move(self, name: str, new_name: str) -> None:
+        """Rename a file; no file may have the new name. Raises FileNotFoundError if there is no file to rename."""
+
 
 class LocalFolder:
     """A local folder; files are written under a temporary name, synced, and renamed."""
@@ -57,6 +64,14 @@ class LocalFolder:
 
     def delete(self, name: str) -> None:
         (self._root / name).unlink(missing_ok=True)
+
+    def open(self, name: str) -> pa.NativeFile:
+        return pa.OSFile(str(self._root / name))
+
+    def move(self, name: str, new_name: str) -> None:
+        target = self._root / new_name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (self._root / name).rename(target)
 
 
 class ObjectStorage:
@@ -85,6 +100,12 @@ class ObjectStorage:
     def delete(self, name: str) -> None:
         if self._filesystem.get_file_info(f"{self._prefix}/{name}").type == pa_fs.FileType.File:
             self._filesystem.delete_file(f"{self._prefix}/{name}")
+
+    def open(self, name: str) -> pa.NativeFile:
+        return self._filesystem.open_input_file(f"{self._prefix}/{name}")
+
+    def move(self, name: str, new_name: str) -> None:
+        self._filesystem.move(f"{self._prefix}/{name}", f"{self._prefix}/{new_name}")
 
 
 def open_storage(location: Path | str) -> Storage:
