@@ -22,10 +22,19 @@ class StoredFile:
 
 
 class Storage(Protocol):
-    """A flat set of named files. Names are relative, with forward slashes."""
+    """A flat set of named files. Names are relative, with forward slashes.
+
+    Attributes:
+        is_local: whether reading a whole file costs no more than reading a disk.
+    """
+
+    is_local: bool
 
     def files(self) -> Iterator[StoredFile]:
         """Yield all files. Like dataset readers, skip files and folders whose names start with _ or a dot."""
+
+    def names(self, folder: str) -> list[str]:
+        """Return the sorted names of the files directly in a folder, which may start with _; empty if there is none."""
 
     def read(self, name: str) -> bytes:
         """Return the content of a file. Raises FileNotFoundError if there is no such file."""
@@ -46,6 +55,8 @@ class Storage(Protocol):
 class LocalFolder:
     """A local folder; files are written under a temporary name, synced, and renamed."""
 
+    is_local = True
+
     def __init__(self, root: Path) -> None:
         self._root = root
 
@@ -54,6 +65,9 @@ class LocalFolder:
             for path in sorted(folder.rglob("[!_.]*")):
                 if path.is_file():
                     yield StoredFile(path.relative_to(self._root).as_posix(), path.stat().st_size)
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(f"{folder}/{path.name}" for path in (self._root / folder).glob("[!.]*") if path.is_file())
 
     def read(self, name: str) -> bytes:
         return (self._root / name).read_bytes()
@@ -77,6 +91,8 @@ class LocalFolder:
 class ObjectStorage:
     """A prefix in object storage. An object appears when its upload completes; an interrupted upload creates none."""
 
+    is_local = False
+
     def __init__(self, filesystem: pa_fs.FileSystem, prefix: str) -> None:
         self._filesystem = filesystem
         self._prefix = prefix.rstrip("/")
@@ -87,6 +103,11 @@ class ObjectStorage:
             name = info.path.removeprefix(f"{self._prefix}/")
             if info.type == pa_fs.FileType.File and not any(part[0] in "_." for part in name.split("/")):
                 yield StoredFile(name, info.size)
+
+    def names(self, folder: str) -> list[str]:
+        selector = pa_fs.FileSelector(f"{self._prefix}/{folder}", allow_not_found=True)
+        found = self._filesystem.get_file_info(selector)
+        return sorted(f"{folder}/{info.base_name}" for info in found if info.type == pa_fs.FileType.File)
 
     def read(self, name: str) -> bytes:
         with self._filesystem.open_input_stream(f"{self._prefix}/{name}") as stream:

@@ -8,7 +8,7 @@ from typing import Any
 from entityclip.contract.receipts import BucketReceipt, ShardReceipt, receipt_name
 from pipeline.engines.base import Completion
 from pipeline.files.clock import now
-from pipeline.generation.mend import read_sound_shard, with_planned_ids
+from pipeline.generation.mend import kept_shards, read_sound_shard
 from pipeline.generation.resume import BucketWork, divide, spooled_answers
 from pipeline.generation.rows import answered_row, better_row
 from pipeline.generation.run import Run
@@ -59,7 +59,7 @@ def make_bucket(run: Run, bucket: int) -> BucketReport:
     sessions = read_spool(job.spool_path(bucket))
     unasked = not sessions and not run.redo.statuses
     if receipt is not None and unasked and _is_settled(receipt, plan_digest, files):
-        files = with_planned_ids(job, files, planned)
+        files = kept_shards(job, files, planned, receipt)
         if _is_settled(receipt, plan_digest, files):
             run.progress.reduce_total(len(planned))
             return _report(receipt, generated=[], reused=len(planned), seconds=time.monotonic() - began)

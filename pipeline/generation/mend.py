@@ -1,15 +1,17 @@
 """Finds damaged shards before a run uses them, and moves them aside, so that their rows are generated again.
 
-What is checked is cheap: footers, row counts, receipts, and the ids of shards that would be kept as they are. The
-digests of shards that are read anyway are compared too. `entityclip verify` checks everything.
+What is checked is cheap: footers, row counts, receipts, and the ids of shards that would be kept as they are. Digests
+are compared where shards are on a local disk (hashing takes a small part of the time of planning) or are read anyway;
+`entityclip verify` compares all.
 """
 
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
@@ -19,17 +21,15 @@ from pipeline.errors import PipelineError
 from pipeline.generation.prepare import read_own_shard, strays
 from pipeline.job import Job
 from pipeline.plan.plan import PlannedBucket
-from pipeline.shards.aside import set_aside
+from pipeline.shards.aside import put_back, set_aside
 from pipeline.shards.footers import UNREADABLE, Fault, differs, footer_fault, why_unreadable
 from pipeline.shards.receipts import read_receipt
-from pipeline.shards.shard import DamagedShard, Shard, ShardFile, shard_place
+from pipeline.shards.shard import DamagedShardError, Shard, ShardFile, shard_place
 
 _THREADS = 8
 
 
-def sound_shards(
-    job: Job, buckets: Iterable[int], existing: dict[int, list[ShardFile]]
-) -> dict[int, list[ShardFile]]:
+def sound_shards(job: Job, buckets: Iterable[int], existing: dict[int, list[ShardFile]]) -> dict[int, list[ShardFile]]:
     """Return the shards of these buckets that pass the cheap checks; mend the others, and say so on stderr.
 
     A shard that lies under another shard's name is put back. Damaged shards, stray files and unreadable receipts are
@@ -46,7 +46,10 @@ def sound_shards(
     for fault in faults:
         if fault.belongs is None:
             _aside(job, fault)
-    for name, size in _put_back(job, [fault for fault in faults if fault.belongs], sound, receipts):
+    misplaced = [fault for fault in faults if fault.belongs]
+    there = {file.name for files in sound.values() for file in files}
+    own = {bucket: receipt for bucket, receipt in receipts.items() if _is_own(receipt, job)}
+    for name, size in put_back(job.storage, misplaced, there, own, _say):
         place = shard_place(name)
         assert place is not None
         sound[place[1]].append(ShardFile(name, place[1], place[2], size))
@@ -61,9 +64,7 @@ def sound_shards(
     return sound
 
 
-def examine(
-    job: Job, existing: dict[int, list[ShardFile]], receipts: dict[int, BucketReceipt | None]
-) -> list[Fault]:
+def examine(job: Job, existing: dict[int, list[ShardFile]], receipts: dict[int, BucketReceipt | None]) -> list[Fault]:
     """Return what is wrong with these shards according to their footers and receipts. Raises as `sound_shards` does."""
 
     def fault_of(file: ShardFile) -> Fault | None:
@@ -77,16 +78,19 @@ def examine(
 
 def listed(receipt: BucketReceipt | None, job: Job, name: str) -> ShardReceipt | None:
     """Return a shard's entry in its bucket's receipt; None if the receipt is not one of this output."""
-    if receipt is None or (receipt.dataset, receipt.num_buckets) != (job.manifest.name, job.manifest.num_shards):
-        return None
-    return receipt.shards.get(name)
+    return receipt.shards.get(name) if receipt is not None and _is_own(receipt, job) else None
+
+
+def _is_own(receipt: BucketReceipt | None, job: Job) -> bool:
+    own = (job.manifest.name, job.manifest.num_shards)
+    return receipt is not None and (receipt.dataset, receipt.num_buckets) == own
 
 
 def read_sound_shard(job: Job, file: ShardFile, receipt: BucketReceipt | None) -> Shard | None:
     """Read a whole shard; if it is damaged or does not match its receipt's digest, move it aside and return None."""
     try:
         shard = read_own_shard(job, file.name)
-    except DamagedShard as error:
+    except DamagedShardError as error:
         _aside(job, Fault(file.name, why_unreadable(error.__cause__ or error)))
         return None
     entry = listed(receipt, job, file.name)
@@ -96,11 +100,14 @@ def read_sound_shard(job: Job, file: ShardFile, receipt: BucketReceipt | None) -
     return shard
 
 
-def with_planned_ids(job: Job, files: list[ShardFile], planned: PlannedBucket) -> list[ShardFile]:
-    """Return the shards that hold only ids and splits that are planned for them; move the others aside."""
+def kept_shards(job: Job, files: list[ShardFile], planned: PlannedBucket, receipt: BucketReceipt) -> list[ShardFile]:
+    """Return the shards that hold only ids and splits that are planned for them; move the others aside.
+
+    On a local disk, each must have the digest in its receipt as well.
+    """
     sound = []
     for file in files:
-        why = _ids_problem(job, file, planned)
+        why = _kept_problem(job, file, planned, listed(receipt, job, file.name))
         if why is None:
             sound.append(file)
         else:
@@ -108,12 +115,19 @@ def with_planned_ids(job: Job, files: list[ShardFile], planned: PlannedBucket) -
     return sound
 
 
-def _ids_problem(job: Job, file: ShardFile, planned: PlannedBucket) -> str | None:
+def _kept_problem(job: Job, file: ShardFile, planned: PlannedBucket, entry: ShardReceipt | None) -> str | None:
     split = (shard_place(file.name) or ("",))[0]
     try:
-        with job.storage.open(file.name) as opened, pq.ParquetFile(opened) as parquet:
-            found = parquet.read(["id", "split"], use_threads=False)
-        splits, ids = pc.unique(found["split"]).to_pylist(), found["id"]
+        if job.storage.is_local and entry is not None:
+            content = job.storage.read(file.name)
+            if (found := hashlib.sha256(content).hexdigest()) != entry.sha256:
+                return differs(found, entry.sha256)
+            source: pa.NativeFile = pa.BufferReader(content)
+        else:
+            source = job.storage.open(file.name)
+        with source, pq.ParquetFile(source) as parquet:
+            table = parquet.read(["id", "split"], use_threads=False)
+        splits, ids = pc.unique(table["split"]).to_pylist(), table["id"]
     except PermissionError:
         raise
     except UNREADABLE as error:
@@ -125,31 +139,6 @@ def _ids_problem(job: Job, file: ShardFile, planned: PlannedBucket) -> str | Non
     if not pc.all(known, min_count=0).as_py():
         return f"holds ids that are not planned for it, such as {ids.filter(pc.invert(known))[0].as_py()!r}"
     return None if len(pc.unique(ids)) == len(ids) else "holds an id twice"
-
-
-def _put_back(
-    job: Job, faults: list[Fault], sound: dict[int, list[ShardFile]], receipts: dict[int, BucketReceipt | None]
-) -> Iterator[tuple[str, int]]:
-    """Give shards that lie under another shard's name their own name again; yield the names and sizes.
-
-    A shard is put back only where a receipt lists exactly this content; otherwise it is moved aside. All are moved
-    aside first, as they may lie under each other's names.
-    """
-    there = {file.name for files in sound.values() for file in files}
-    moved = {fault.name: set_aside(job.storage, fault.name) for fault in faults}
-    for fault in faults:
-        own, aside = fault.belongs or "", moved[fault.name]
-        place = shard_place(own)
-        entry = listed(receipts.get(place[1]), job, own) if place is not None else None
-        content = job.storage.read(aside)
-        if entry is None or own in there or entry.sha256 != hashlib.sha256(content).hexdigest():
-            _say(f"{fault.name} {fault.why}; it was moved to {aside}")
-            continue
-        job.storage.write(own, content)
-        job.storage.delete(aside)
-        there.add(own)
-        _say(f"{fault.name} {fault.why}; it has its own name again")
-        yield own, len(content)
 
 
 def _aside(job: Job, fault: Fault) -> None:

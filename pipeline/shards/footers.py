@@ -121,5 +121,7 @@ def _differs(file: ShardFile, footer: Footer, receipt: ShardReceipt | None) -> F
     if file.size != receipt.size:
         return Fault(file.name, f"has {file.size:,} bytes, but its receipt {receipt.size:,}")
     if footer.rows != receipt.rows or (isinstance(counts, dict) and counts != receipt.statuses):
-        return Fault(file.name, f"has {footer.rows:,} rows {counts}, but its receipt {receipt.rows:,} {receipt.statuses}")
+        return Fault(
+            file.name, f"has {footer.rows:,} rows {counts}, but its receipt {receipt.rows:,} {receipt.statuses}"
+        )
     return None

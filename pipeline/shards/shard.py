@@ -71,7 +71,7 @@ class Shard:
     size: int
 
 
-class DamagedShard(PipelineError):
+class DamagedShardError(PipelineError):
     """A shard whose content cannot be read as Parquet."""
 
 
@@ -99,7 +99,7 @@ def read_shard(storage: Storage, name: str) -> Shard:
     """Read a whole shard.
 
     Raises:
-        DamagedShard: the file is not valid Parquet.
+        DamagedShardError: the file is not valid Parquet.
         PipelineError: it cannot be read, or is not an explanation shard of this schema version.
     """
     try:
@@ -110,7 +110,7 @@ def read_shard(storage: Storage, name: str) -> Shard:
         table = pq.read_table(pa.BufferReader(content))
         table.validate(full=True)  # flipped bits may decode to text that is not UTF-8
     except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
-        raise DamagedShard(f"{name} cannot be read ({error}); delete it, so that it is generated again") from error
+        raise DamagedShardError(f"{name} cannot be read ({error}); delete it, so that it is generated again") from error
     try:
         provenance = provenance_of(table.schema)
     except ContractError as error:
