@@ -17,7 +17,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["display", "project_paths", "arms", "init_models"],
     ],
     "pipeline": [
-        ["checking", "guessing", "import_released"],
+        ["checking", "guessing", "import_released", "verifying"],
         ["generation"],
         ["engines", "plan"],
         ["job", "readers", "inspect", "packing"],

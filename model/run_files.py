@@ -77,9 +77,18 @@ def check_import(path: Path, out: Path) -> None:
         raise ModelError(f"{out} already contains a checkpoint; choose another folder, or delete the checkpoint")
 
 
+def has_finished(run: Path) -> bool:
+    """Return whether a run is recorded as finished, and the files of its checkpoint exist."""
+    names = (CARD, MODEL, TOWERS)
+    return (run / RECORD).exists() and all((run / CHECKPOINT / name).is_file() for name in names)
+
+
 def check_run_dir(out: Path, overwrite: bool) -> None:
-    """Raise ModelError if `out` is a file, or if it holds a finished run and `overwrite` is False."""
-    if (out / RECORD).exists() and not overwrite:
+    """Raise ModelError if `out` is a file, or if it holds a finished run and `overwrite` is False.
+
+    A finished run that has lost its checkpoint may go on.
+    """
+    if has_finished(out) and not overwrite:
         raise ModelError(f"{out} contains a finished run; choose another folder, or start again with --overwrite")
     if out.exists() and not out.is_dir():
         raise ModelError(f"{out} is not a folder")

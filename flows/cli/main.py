@@ -21,6 +21,7 @@ from flows.cli.maintenance import clear_stale_runs
 from flows.cli.onboarding import init
 from flows.cli.signals import stop_soon_on_signals
 from flows.cli.training import evaluate, export, import_checkpoint, train
+from flows.cli.verify import verify
 from flows.display.waiting import show_waiting
 from model.errors import ModelError, ProcessError
 from pipeline.errors import PipelineError
@@ -29,7 +30,7 @@ _HELP = "Generate explanations of captions with an LLM, and train and evaluate C
 _COMMANDS = (  # in the order of --help
     *(init, check, preview, generate, reclean, import_explanations, pack),
     *(train, evaluate, import_checkpoint, export),
-    *(inspect, report, serve, index, search),
+    *(inspect, verify, report, serve, index, search),
     *(doctor, clear_stale_runs, demo, reproduce),
 )
 

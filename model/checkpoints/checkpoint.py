@@ -70,6 +70,25 @@ def save_checkpoint(
         write_json(folder / CARD, card)
 
 
+def checkpoint_problem(run: Path) -> str | None:
+    """Return why a run's checkpoint is not there or not whole; None if all of it is as it was saved."""
+    folder = run / CHECKPOINT
+    try:
+        card = read_checkpoint_card(run)
+        for name, sha256 in card["sha256"].items():
+            if not (folder / name).is_file():
+                return f"{folder / name} is missing"
+            if digest(folder / name) != sha256:
+                return f"{folder / name} has changed since it was saved"
+        if card["towers"]["model"].startswith(LOCAL_DIR) and not (folder / BASE / CONFIG).is_file():
+            return f"{folder / BASE / CONFIG} is missing"
+    except ModelError as error:
+        return str(error).partition(";")[0]
+    except (KeyError, TypeError, AttributeError) as error:
+        return f"{folder / CARD} is incomplete ({error})"
+    return None
+
+
 def load_trained_towers(run: Path) -> Towers:
     """Load the trained CLIP, its transform and its tokenizer, without MMAE and GI-ITM.
 

@@ -2,8 +2,9 @@
 
 `RUN/state/step-00000120/` holds `model.safetensors`, `optimizer.safetensors` (tensors named STATE/PARAMETER),
 `random.safetensors` (torch's generators) and `state.json`: the position, the states of Python's and numpy's
-generators, the unusable images, and the run's settings, data and code version. Learning rate, batch order and
-hard negatives depend only on the settings and the step, so they are not saved.
+generators, the unusable images, and the run's settings, data and code version. `state.json.sha256` is
+its digest. Learning rate, batch order and hard negatives depend only on the settings and the step, so they are not
+saved.
 """
 
 from dataclasses import asdict, dataclass
@@ -24,7 +25,7 @@ from model.rng import plain_random_state, random_tensors, restore_plain_random_s
 from model.run_files import STATE, read_record
 
 FORMAT_VERSION = 1
-CARD = "state.json"
+CARD, CARD_DIGEST = "state.json", "state.json.sha256"
 MODEL, OPTIMIZER, RANDOM = "model.safetensors", "optimizer.safetensors", "random.safetensors"
 
 
@@ -54,6 +55,7 @@ class TrainState(NamedTuple):
     model: dict[str, Tensor]
     optimizer: dict[str, Tensor]
     random_tensors: dict[str, Tensor]
+    anchors: str | None = None  # SHA-256 of the run's anchors; None: it has none, or an older version saved it
 
     def restore(self, model: nn.Module, optimizer: Optimizer, device: torch.device) -> None:
         """Restore weights, optimiser and random generators. Raises ModelError if the state does not fit the model."""
@@ -69,7 +71,7 @@ class TrainState(NamedTuple):
 def save_state(
     run: Path, at: Position, record: dict[str, Any], model: nn.Module, optimizer: Optimizer, device: torch.device
 ) -> Path:
-    """Write a training state atomically; return its folder. `record`: TrainState's `failures`, `rows` and `origin`."""
+    """Write a training state atomically; return its folder. `record`: TrainState's other fields."""
     target = run / STATE / f"step-{at.step:08d}"
     with folder_written_whole(target) as folder:
         save_tensors(model.state_dict(), folder / MODEL)
@@ -83,39 +85,39 @@ def save_state(
             "sha256": {name: digest(folder / name) for name in (MODEL, OPTIMIZER, RANDOM)},
         }
         write_json(folder / CARD, card)
+        (folder / CARD_DIGEST).write_text(digest(folder / CARD), encoding="utf-8")
     return target
 
 
 def keep_last(run: Path, count: int) -> None:
     """Remove all saved states except the last `count`."""
-    for old in _folders(run)[count:]:
+    for old in state_folders(run)[count:]:
         remove_whole(old)
 
 
 def saved_steps(run: Path) -> list[int]:
     """Return the steps with a saved state, latest first."""
-    return [int(folder.name.removeprefix("step-")) for folder in _folders(run)]
+    return [_step(folder) for folder in state_folders(run)]
 
 
-def set_aside(run: Path, step: int) -> Path | None:
+def set_aside(run: Path, step: int, why: str = "spoiled") -> Path | None:
     """Rename a step's state so that no run resumes from it; return the new path, or None if the step has no state."""
     folder = run / STATE / f"step-{step:08d}"
     if not folder.exists():
         return None
-    aside = folder.with_name(f"spoiled-{folder.name}")
+    aside = folder.with_name(f"{why}-{folder.name}")
     remove_whole(aside)
     return folder.rename(aside)
 
 
 def newest_state(run: Path) -> TrainState | None:
-    """Load the latest saved state of a run, or return None if there is none.
+    """Load the latest saved state of a run, or return None if there is none. Raises ModelError as `load_state` does."""
+    folders = state_folders(run)
+    return load_state(folders[0]) if folders else None
 
-    Raises ModelError if that state is damaged or in another format; whether to use an earlier state is up to the user.
-    """
-    folders = _folders(run)
-    if not folders:
-        return None
-    folder = folders[0]
+
+def load_state(folder: Path) -> TrainState:
+    """Load a saved state. Raises ModelError if any of its files is missing, damaged or in another format."""
     card = _read_card(folder)
     tensors = {}
     for name, sha256 in card["sha256"].items():
@@ -125,32 +127,58 @@ def newest_state(run: Path) -> TrainState | None:
             tensors[name] = load_file(folder / name)
         except (OSError, SafetensorError) as error:
             raise ModelError(f"{folder / name} cannot be read: {error}; {_remedy(folder)}") from error
-    return TrainState(
-        folder=folder,
-        position=Position(**card["position"]),
-        failures=card["failures"],
-        rows=card["rows"],
-        origin=card["origin"],
-        random=card["random"],
-        model=tensors[MODEL],
-        optimizer=tensors[OPTIMIZER],
-        random_tensors=tensors[RANDOM],
-    )
+    try:
+        state = TrainState(
+            folder=folder,
+            position=Position(**card["position"]),
+            failures=card["failures"],
+            rows=card["rows"],
+            origin=card["origin"],
+            random=card["random"],
+            model=tensors[MODEL],
+            optimizer=tensors[OPTIMIZER],
+            random_tensors=tensors[RANDOM],
+            anchors=card.get("anchors"),
+        )
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{folder / CARD} is incomplete ({error}); {_remedy(folder)}") from error
+    if (step := state.position.step) != _step(folder):
+        raise ModelError(f"{folder / CARD} is of step {step}, not of the step in its folder's name; {_remedy(folder)}")
+    return state
 
 
 def newest_origin(run: Path) -> dict[str, Any] | None:
-    """Return the `origin` of the latest saved state, or None if there is no state. Raises as `newest_state` does."""
-    folders = _folders(run)
-    return dict(_read_card(folders[0])["origin"]) if folders else None
+    """Return the `origin` of the latest state whose card can be read; None if there is no state.
+
+    Raises ModelError if no state's card can be read.
+    """
+    folders = state_folders(run)
+    for folder in folders:
+        try:
+            return dict(_read_card(folder)["origin"])
+        except ModelError:
+            if folder == folders[-1]:
+                raise
+    return None
 
 
-def _folders(run: Path) -> list[Path]:
+def state_folders(run: Path) -> list[Path]:
     """Return the folders of saved states, latest first."""
     return sorted((run / STATE).glob("step-*"), reverse=True)
 
 
+def _step(folder: Path) -> int:
+    return int(folder.name.removeprefix("step-"))
+
+
 def _read_card(folder: Path) -> dict[str, Any]:
-    return read_record(folder / CARD, FORMAT_VERSION, _remedy(folder))
+    card = read_record(folder / CARD, FORMAT_VERSION, _remedy(folder))
+    recorded = folder / CARD_DIGEST  # states of older versions have none
+    if recorded.exists() and recorded.read_text(encoding="utf-8", errors="replace") != digest(folder / CARD):
+        raise ModelError(f"{folder / CARD} has changed since it was saved; {_remedy(folder)}")
+    if missing := {"position", "failures", "rows", "origin", "random", "sha256"} - card.keys():
+        raise ModelError(f"{folder / CARD} lacks {', '.join(sorted(missing))}; {_remedy(folder)}")
+    return card
 
 
 def _remedy(folder: Path) -> str:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from entityclip.contract.atomic_files import written_whole
+from entityclip.contract.digests import digest
 from model.data.dataset import TripleDataset
 from model.distributed.local import LocalGroup
 from model.errors import ModelError
@@ -32,6 +33,40 @@ def make_anchors(run: Path, clip: nn.Module, triples: TripleDataset, batch_size:
         with written_whole(run / ANCHORS) as temporary:
             save_file({_NAME: embed_explanations(clip, triples, batch_size).half()}, temporary)
     processes.barrier()
+
+
+def anchors_problem(run: Path, sha256: str | None) -> str | None:
+    """Return why a run's anchors are not there or not whole; None if they are.
+
+    Args:
+        sha256: the file's digest when the state was saved; None: unknown, so only its format is checked.
+    """
+    path = run / ANCHORS
+    try:
+        if sha256 is not None and digest(path) != sha256:
+            return f"{path} has changed since the state was saved"
+        load_file(path)[_NAME]
+    except FileNotFoundError:
+        return f"{path} is missing"
+    except (OSError, SafetensorError, KeyError) as error:
+        return f"{path} cannot be read ({error})"
+    return None
+
+
+def check_anchors_again(run: Path, sha256: str | None, lost: str) -> str:
+    """Return a remark about anchors that were lost and written again from the initial weights.
+
+    Raises ModelError if they are not those that the run was trained with so far (`sha256`, if known).
+    """
+    if sha256 is not None and digest(run / ANCHORS) != sha256:
+        (run / ANCHORS).unlink()
+        raise ModelError(
+            f"{lost}, and encoding the explanations again gives other values, because the initial model, the machine "
+            f"or the code has changed; restore the file, or start again with --overwrite"
+        )
+    return f"{lost}; the explanations were encoded again with the initial weights" + (
+        ", with the same result" if sha256 is not None else ""
+    )
 
 
 def read_anchors(run: Path, rows: int) -> Tensor:

@@ -6,14 +6,17 @@ from typing import Any
 
 import torch
 
-from model.checkpoints.checkpoint import save_checkpoint
+from entityclip.contract.digests import digest
+from model.checkpoints.checkpoint import checkpoint_problem, save_checkpoint
 from model.checkpoints.train_state import Position, TrainState, keep_last, save_state
 from model.clip.folder import TowersFolder
 from model.data.dataset import TripleDataset
 from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
-from model.run_files import CHECKPOINT, read_checkpoint_card
+from model.run_files import read_checkpoint_card
 from model.settings.schema import TrainSettings
+from model.training.anchors import ANCHORS
+from model.training.sound_state import refers_to_checkpoint
 
 
 class CheckpointManager:
@@ -62,7 +65,8 @@ class CheckpointManager:
         began = time.monotonic()
         failures = {use: triples.failures for use, triples in self.splits.items()}
         rows = {use: len(triples) for use, triples in self.splits.items()}
-        record = {"failures": failures, "rows": rows, "origin": self.origin}
+        anchors = digest(self.run / ANCHORS) if self.settings.method.has_anchors else None
+        record = {"failures": failures, "rows": rows, "origin": self.origin, "anchors": anchors}
         folder = save_state(self.run, at, record, self.model, self.optimizer, device)
         keep_last(self.run, self.settings.checkpoint.keep)
         self._saved, self._saved_at = (at.step, at.validated), time.monotonic()
@@ -82,6 +86,19 @@ class CheckpointManager:
         state.restore(self.model, self.optimizer, device)
         at = state.position
         self._saved = (at.step, at.validated)
-        if (self.run / CHECKPOINT).exists() and (card := read_checkpoint_card(self.run))["step"] > at.best_step:
-            at.best_step, at.best = card["step"], card["validation"]  # the checkpoint is newer than the state
         return at
+
+    def match_checkpoint(self, at: Position) -> str | None:
+        """Bring a restored position and the checkpoint into agreement; return a remark if the checkpoint was rewritten.
+
+        A state that `find_state` chose needs no other checkpoint than one that is whole, or its own weights. To be
+        called by the first process; the others follow its `at`.
+        """
+        if checkpoint_problem(self.run) is None and (card := read_checkpoint_card(self.run))["step"] >= at.best_step:
+            if card["step"] > at.best_step:
+                at.best_step, at.best = card["step"], card["validation"]  # the checkpoint is newer than the state
+            return None
+        if not refers_to_checkpoint(at):
+            return None
+        self.save_checkpoint(at)
+        return f"the checkpoint of step {at.step} was written again from the state of that step"

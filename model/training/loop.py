@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from entityclip.contract.atomic_files import write_json, written_whole
-from model.checkpoints.train_state import Position, TrainState, newest_state
+from model.checkpoints.train_state import Position, TrainState
 from model.clip.folder import towers_folder
 from model.clip.towers import load_towers
 from model.data.loader import load_batches
@@ -31,13 +31,14 @@ from model.settings.schema import TrainSettings
 from model.tracking.open import check_trackers, open_trackers
 from model.tracking.progress import NullOutput, Progress, log_data_summary, log_left_out_rows
 from model.tracking.run_log import RunLog, describe_origin, describe_run, read_log
-from model.training.anchors import make_anchors, read_anchors
+from model.training.anchors import anchors_problem, check_anchors_again, make_anchors, read_anchors
 from model.training.checkpointing import CheckpointManager
 from model.training.divergence import DivergenceGuard
 from model.training.optimizer import clamp_logit_scale, clip_gradients, gradient_norm, make_optimizer, set_learning_rate
 from model.training.prepare_model import prepare
 from model.training.resume import check_resumable
 from model.training.run_dir import clear_stale_files, lock_run_dir
+from model.training.sound_state import NEW, find_state
 from model.training.step import TrainingStep
 from model.training.stop_signal import Stopped, StopSignal
 from model.training.validation import Validation
@@ -94,17 +95,23 @@ def train(
             stack.enter_context(lock_run_dir(out))
         processes.barrier()  # leftovers of a killed run are cleared by now
         origin = describe_origin(settings, *rows)
-        state = None if overwrite else newest_state(out)
+        found = NEW if overwrite else find_state(out)
+        state = found.state
         remarks = [] if state is None else check_resumable(out, state.origin, origin, settings)
+        lost = anchors_problem(out, state.anchors) if state is not None and settings.method.has_anchors else None
+        processes.barrier()  # all have seen the same files
         if processes.is_first:
+            remarks = found.set_passed_aside(out) + remarks
             clear_stale_files(out, anew=state is None, keep=settings.checkpoint.keep)
-        towers = load_towers(settings.towers, load_weights=state is None)
+        towers = load_towers(settings.towers, load_weights=state is None or lost is not None)
         base = None if settings.towers.folder is None else towers_folder(settings.towers, towers)
         splits = load_splits(settings, towers, *rows)
         model = EntityCLIP(towers.clip, settings.method).to(device)
         if settings.method.has_anchors:
-            if state is None:  # the towers still have their initial weights
+            if state is None or lost is not None:  # the towers still have their initial weights
                 make_anchors(out, model.clip, splits["train"], settings.evaluation.batch_size, processes)
+            if state is not None and lost is not None:
+                remarks.append(check_anchors_again(out, state.anchors, lost))
             splits["train"].anchors = read_anchors(out, len(splits["train"]))
         prepare(model, settings)
         if processes.is_first:
@@ -139,6 +146,7 @@ class _Trainer:
         began = time.monotonic()
         if state is not None:
             self.at = self.checkpoints.restore(state, self.device)
+            remarks = remarks + self.match_checkpoint()
         self.batch_sampler.start = self.at.batches
         own_rows = map(self.processes.shard, self.batch_sampler)
         # with micro-batches, only one at a time has to be on the device
@@ -173,6 +181,14 @@ class _Trainer:
                 f"{self.checkpoints.run}; run the same command again to resume"
             )
         return self.finish()
+
+    def match_checkpoint(self) -> list[str]:
+        """Bring position and checkpoint into agreement, first in the first process; return its remarks."""
+        remark = self.checkpoints.match_checkpoint(self.at) if self.processes.is_first else None
+        self.processes.barrier()
+        if not self.processes.is_first:
+            self.checkpoints.match_checkpoint(self.at)
+        return [] if remark is None else [remark]
 
     def open_outputs(self, resumed_from: int | None) -> tuple[Progress | NullOutput, RunLog | NullOutput]:
         """Open the progress output and the log in the first process; other processes get null outputs."""

@@ -12,11 +12,12 @@ from filelock import FileLock, Timeout
 
 from entityclip.contract.atomic_files import finish_folder, remove_whole
 from entityclip.contract.digests import digest
+from model.checkpoints.checkpoint import checkpoint_problem
 from model.checkpoints.train_state import keep_last, newest_origin
 from model.data.remote_shards import local_shards
 from model.errors import ModelError
 from model.evaluation.evaluate import read_metrics
-from model.run_files import CHECKPOINT, METRICS, RECORD, SETTINGS, STATE, TOWERS, read_checkpoint_card
+from model.run_files import CHECKPOINT, METRICS, RECORD, SETTINGS, STATE, TOWERS, has_finished, read_checkpoint_card
 from model.settings.schema import TrainSettings
 from model.training.anchors import ANCHORS
 from model.training.resume import changes
@@ -60,18 +61,21 @@ def clear_stale_files(out: Path, *, anew: bool, keep: int) -> None:
 
 
 def is_finished(run: Path, settings: TrainSettings) -> bool:
-    """Return True if `run` is finished, with equivalent settings and unchanged shards."""
+    """Return True if `run` is finished, with a whole checkpoint, equivalent settings and unchanged shards."""
     try:
         record = json.loads((run / RECORD).read_text(encoding="utf-8"))
         trained_with = yaml.safe_load((run / SETTINGS).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return False
-    return _is_equivalent(trained_with, record["data"], settings)
+    return checkpoint_problem(run) is None and _is_equivalent(trained_with, record["data"], settings)
 
 
 def can_go_on(run: Path, settings: TrainSettings) -> bool:
-    """Return True if `run` is unfinished and has a saved state, with equivalent settings and unchanged shards."""
-    if (run / RECORD).exists():
+    """Return True if `run` has a saved state, equivalent settings and unchanged shards, and is unfinished.
+
+    A finished run that has lost its checkpoint counts as unfinished, as it can go on from its last states.
+    """
+    if has_finished(run):
         return False
     try:
         origin = newest_origin(run)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import pyarrow as pa
 import pyarrow.fs as pa_fs
 
 from entityclip.contract.atomic_files import written_whole
@@ -21,10 +22,19 @@ class StoredFile:
 
 
 class Storage(Protocol):
-    """A flat set of named files. Names are relative, with forward slashes."""
+    """A flat set of named files. Names are relative, with forward slashes.
+
+    Attributes:
+        is_local: whether reading a whole file costs no more than reading a disk.
+    """
+
+    is_local: bool
 
     def files(self) -> Iterator[StoredFile]:
         """Yield all files. Like dataset readers, skip files and folders whose names start with _ or a dot."""
+
+    def names(self, folder: str) -> list[str]:
+        """Return the sorted names of the files directly in a folder, which may start with _; empty if there is none."""
 
     def read(self, name: str) -> bytes:
         """Return the content of a file. Raises FileNotFoundError if there is no such file."""
@@ -35,9 +45,17 @@ class Storage(Protocol):
     def delete(self, name: str) -> None:
         """Remove a file if it exists."""
 
+    def open(self, name: str) -> pa.NativeFile:
+        """Open a file for reading at any position. Raises FileNotFoundError if there is no such file."""
+
+    def move(self, name: str, new_name: str) -> None:
+        """Rename a file; no file may have the new name. Raises FileNotFoundError if there is no file to rename."""
+
 
 class LocalFolder:
     """A local folder; files are written under a temporary name, synced, and renamed."""
+
+    is_local = True
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -47,6 +65,9 @@ class LocalFolder:
             for path in sorted(folder.rglob("[!_.]*")):
                 if path.is_file():
                     yield StoredFile(path.relative_to(self._root).as_posix(), path.stat().st_size)
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(f"{folder}/{path.name}" for path in (self._root / folder).glob("[!.]*") if path.is_file())
 
     def read(self, name: str) -> bytes:
         return (self._root / name).read_bytes()
@@ -58,9 +79,19 @@ class LocalFolder:
     def delete(self, name: str) -> None:
         (self._root / name).unlink(missing_ok=True)
 
+    def open(self, name: str) -> pa.NativeFile:
+        return pa.OSFile(str(self._root / name))
+
+    def move(self, name: str, new_name: str) -> None:
+        target = self._root / new_name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (self._root / name).rename(target)
+
 
 class ObjectStorage:
     """A prefix in object storage. An object appears when its upload completes; an interrupted upload creates none."""
+
+    is_local = False
 
     def __init__(self, filesystem: pa_fs.FileSystem, prefix: str) -> None:
         self._filesystem = filesystem
@@ -72,6 +103,11 @@ class ObjectStorage:
             name = info.path.removeprefix(f"{self._prefix}/")
             if info.type == pa_fs.FileType.File and not any(part[0] in "_." for part in name.split("/")):
                 yield StoredFile(name, info.size)
+
+    def names(self, folder: str) -> list[str]:
+        selector = pa_fs.FileSelector(f"{self._prefix}/{folder}", allow_not_found=True)
+        found = self._filesystem.get_file_info(selector)
+        return sorted(f"{folder}/{info.base_name}" for info in found if info.type == pa_fs.FileType.File)
 
     def read(self, name: str) -> bytes:
         with self._filesystem.open_input_stream(f"{self._prefix}/{name}") as stream:
@@ -85,6 +121,12 @@ class ObjectStorage:
     def delete(self, name: str) -> None:
         if self._filesystem.get_file_info(f"{self._prefix}/{name}").type == pa_fs.FileType.File:
             self._filesystem.delete_file(f"{self._prefix}/{name}")
+
+    def open(self, name: str) -> pa.NativeFile:
+        return self._filesystem.open_input_file(f"{self._prefix}/{name}")
+
+    def move(self, name: str, new_name: str) -> None:
+        self._filesystem.move(f"{self._prefix}/{name}", f"{self._prefix}/{new_name}")
 
 
 def open_storage(location: Path | str) -> Storage:

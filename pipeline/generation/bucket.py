@@ -8,7 +8,7 @@ from typing import Any
 from entityclip.contract.receipts import BucketReceipt, ShardReceipt, receipt_name
 from pipeline.engines.base import Completion
 from pipeline.files.clock import now
-from pipeline.generation.prepare import read_own_shard
+from pipeline.generation.mend import kept_shards, read_sound_shard
 from pipeline.generation.resume import BucketWork, divide, spooled_answers
 from pipeline.generation.rows import answered_row, better_row
 from pipeline.generation.run import Run
@@ -57,10 +57,14 @@ def make_bucket(run: Run, bucket: int) -> BucketReport:
     files = run.existing.get(bucket, [])
     receipt = read_receipt(job.storage, bucket)
     sessions = read_spool(job.spool_path(bucket))
-    if receipt is not None and not sessions and not run.redo.statuses and _is_settled(receipt, plan_digest, files):
-        run.progress.reduce_total(len(planned))
-        return _report(receipt, generated=[], reused=len(planned), seconds=time.monotonic() - began)
-    existing = {file.name: read_own_shard(job, file.name) for file in files}
+    unasked = not sessions and not run.redo.statuses
+    if receipt is not None and unasked and _is_settled(receipt, plan_digest, files):
+        files = kept_shards(job, files, planned, receipt)
+        if _is_settled(receipt, plan_digest, files):
+            run.progress.reduce_total(len(planned))
+            return _report(receipt, generated=[], reused=len(planned), seconds=time.monotonic() - began)
+    read = {file.name: read_sound_shard(job, file, receipt) for file in files}
+    existing = {name: shard for name, shard in read.items() if shard is not None}
     pairs = planned.pairs()
     spooled = spooled_answers(job, pairs, sessions, run.redo)
     work = divide(job, pairs, [row for shard in existing.values() for row in shard.rows], spooled, run.redo)

@@ -12,6 +12,7 @@ from entityclip.contract.progress import Progress
 from pipeline.engines.base import Completion, Engine
 from pipeline.engines.lazy import LazyEngine
 from pipeline.errors import PipelineError
+from pipeline.generation.mend import sound_shards
 from pipeline.generation.redo import NOTHING, Redo
 from pipeline.job import Job
 from pipeline.judge.process import JudgeProcess
@@ -91,7 +92,11 @@ def open_run(
     make_engine: Callable[[], Engine],
     redo: Redo = NOTHING,
 ) -> Iterator[Run]:
-    """Open a run with an engine, a judging process and a progress display, all closed on exit."""
+    """Open a run with an engine, a judging process and a progress display, all closed on exit.
+
+    Damaged shards among `existing` are moved aside first (`pipeline.generation.mend`).
+    """
+    existing = sound_shards(job, plan.buckets, existing)
     progress = Progress("generate", "rows", sum(plan.pairs.values()), last_line=True)
     judging = JudgeProcess(job.judge, job.manifest.folder)
     errors = ErrorLimit(job.manifest.generation.max_error_share)

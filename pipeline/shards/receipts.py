@@ -11,7 +11,9 @@ from pipeline.files.storage import Storage
 
 
 def read_receipt(storage: Storage, bucket: int) -> BucketReceipt | None:
-    """Return a bucket's receipt. If it is missing or has another version, return None: the bucket is generated again.
+    """Return a bucket's receipt. If it is missing, of another version or of another bucket, return None.
+
+    Without a receipt, the bucket is brought up to date again.
 
     Raises:
         PipelineError: the file is not a receipt.
@@ -23,7 +25,7 @@ def read_receipt(storage: Storage, bucket: int) -> BucketReceipt | None:
         return None
     except ContractError as error:
         raise PipelineError(f"{name}: {error}; delete it and generate it again with: entityclip generate") from error
-    return receipt if receipt.schema_version == SCHEMA_VERSION else None
+    return receipt if receipt.schema_version == SCHEMA_VERSION and receipt.bucket == bucket else None
 
 
 def write_receipt(storage: Storage, receipt: BucketReceipt) -> None:

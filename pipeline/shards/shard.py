@@ -17,7 +17,7 @@ from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
 from pipeline.files.storage import Storage
 
-_NAME = re.compile(r"split=[^/]+/part-(?P<number>\d{5})-of-(?P<of>\d{5})\.parquet")
+_NAME = re.compile(r"split=(?P<split>[^/]+)/part-(?P<number>\d{5})-of-(?P<of>\d{5})\.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,19 @@ class Shard:
     size: int
 
 
+class DamagedShardError(PipelineError):
+    """A shard whose content cannot be read as Parquet."""
+
+
 def shard_name(split: str, number: int, num_shards: int) -> str:
     """Return a shard's name, such as `split=train/part-00002-of-00004.parquet`."""
     return f"split={split}/part-{number:05d}-of-{num_shards:05d}.parquet"
+
+
+def shard_place(name: str) -> tuple[str, int, int] | None:
+    """Return the split, the number and the number of shards in a shard's name; None if it is not a shard's name."""
+    match = _NAME.fullmatch(name)
+    return match and (match["split"], int(match["number"]), int(match["of"]))
 
 
 def list_shards(storage: Storage) -> list[ShardFile]:
@@ -86,12 +96,21 @@ def list_shards(storage: Storage) -> list[ShardFile]:
 
 
 def read_shard(storage: Storage, name: str) -> Shard:
-    """Read a whole shard. Raises PipelineError if it cannot be read or is not an explanation shard."""
+    """Read a whole shard.
+
+    Raises:
+        DamagedShardError: the file is not valid Parquet.
+        PipelineError: it cannot be read, or is not an explanation shard of this schema version.
+    """
     try:
         content = storage.read(name)
+    except OSError as error:
+        raise PipelineError(f"{name} cannot be read ({error})") from error
+    try:
         table = pq.read_table(pa.BufferReader(content))
-    except (OSError, pa.ArrowException) as error:
-        raise PipelineError(f"{name} cannot be read ({error}); delete it, so that it is generated again") from error
+        table.validate(full=True)  # flipped bits may decode to text that is not UTF-8
+    except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
+        raise DamagedShardError(f"{name} cannot be read ({error}); delete it, so that it is generated again") from error
     try:
         provenance = provenance_of(table.schema)
     except ContractError as error:

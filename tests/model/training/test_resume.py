@@ -278,3 +278,120 @@ def test_one_trainer_a_folder(settings, tmp_path):
                 train(settings, tmp_path / "run", overwrite=True)
 
     train(settings, tmp_path / "run", on_step=meanwhile)
+
+
+def asking_to_stop(step: int):
+    """Ask to stop after a step."""
+    return lambda now, *_: signal.raise_signal(signal.SIGTERM) if now == step else None
+
+
+def test_a_run_goes_on_from_the_state_before_a_damaged_one(uninterrupted, tmp_path, capfd):
+    """Whatever file of the last state is damaged or gone; it ends as if nothing had happened."""
+    settings, reference, _ = uninterrupted
+    for number, (name, damage) in enumerate(
+        {
+            "model.safetensors": lambda path: path.write_bytes(path.read_bytes()[:-3]),
+            "optimizer.safetensors": lambda path: path.unlink(),
+            "state.json": lambda path: path.write_text(path.read_text().replace('"batches": 8', '"batches": 9')),
+        }.items()
+    ):
+        out = tmp_path / f"run-{number}"
+        with pytest.raises(Stopped):
+            train(settings, out, on_step=asking_to_stop(8))
+        assert sorted(path.name for path in (out / "state").iterdir()) == ["step-00000006", "step-00000008"]
+        damage(out / "state" / "step-00000008" / name)
+        assert can_go_on(out, settings)
+        capfd.readouterr()
+        train(settings, out)
+        said = capfd.readouterr().err
+        assert "passed over the state of step 8" in said and name in said and "damaged-step-00000008" in said
+        assert "resumed from step 6 of 12" in said
+        shutil.rmtree(out / "state" / "damaged-step-00000008")
+        assert_the_same(out, reference)
+
+
+def _lose_checkpoint(out: Path) -> None:
+    shutil.rmtree(out / "checkpoint")
+
+
+def _spoil_checkpoint(out: Path) -> None:
+    content = bytearray((out / "checkpoint" / "towers.safetensors").read_bytes())
+    content[-1] ^= 1
+    (out / "checkpoint" / "towers.safetensors").write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [_lose_checkpoint, _spoil_checkpoint])
+def test_a_lost_checkpoint_is_written_again_from_the_state_of_its_step(damage, uninterrupted, tmp_path, capfd):
+    settings, reference, _ = uninterrupted
+    best = json.loads((reference / "checkpoint" / "checkpoint.json").read_text())["step"]
+    out = tmp_path / "run"
+    every = changed(settings, checkpoint={"every": 1, "keep": 20})
+    with pytest.raises(Stopped):
+        train(every, out, on_step=asking_to_stop(best + 2))
+    damage(out)
+    train(settings, out)
+    said = capfd.readouterr().err
+    assert f"the checkpoint of step {best} was written again from the state of that step" in said
+    assert f"its best weights, of step {best}, are lost" in said and f"resumed from step {best} of" in said
+    for path in (out / "state").glob("damaged-*"):
+        shutil.rmtree(path)
+    found, wanted = everything(out), everything(reference)
+    of_checkpoint = [name for name in wanted["tensors"] if name.startswith("checkpoint")]
+    assert of_checkpoint and all(found["tensors"][name] == wanted["tensors"][name] for name in of_checkpoint)
+    assert found["log"] == wanted["log"]
+
+
+def test_a_run_never_finishes_without_its_checkpoint(settings, unfinished, tmp_path):
+    """Its best weights are in no state that was kept: it says so, and changes nothing."""
+    card = json.loads((unfinished / "checkpoint" / "checkpoint.json").read_text())
+    assert card["step"] != 4
+    _lose_checkpoint(unfinished)
+    kept = {path: path.read_bytes() for path in unfinished.rglob("*") if path.is_file()}
+    with pytest.raises(ModelError, match=rf"best weights, of step {card['step']}, are lost: no checkpoint at .*--over"):
+        train(settings, unfinished)
+    assert kept == {path: path.read_bytes() for path in unfinished.rglob("*") if path.is_file()}
+
+
+def test_a_finished_run_that_lost_its_checkpoint_is_not_finished(settings, tmp_path):
+    train(settings, tmp_path / "run")
+    with pytest.raises(ModelError, match="contains a finished run"):
+        train(settings, tmp_path / "run")
+    assert is_finished(tmp_path / "run", settings)
+    _spoil_checkpoint(tmp_path / "run")
+    assert not is_finished(tmp_path / "run", settings)
+    _lose_checkpoint(tmp_path / "run")
+    assert not is_finished(tmp_path / "run", settings) and can_go_on(tmp_path / "run", settings)
+    try:
+        train(settings, tmp_path / "run")
+    except ModelError as error:
+        assert "are lost" in str(error)
+    else:
+        assert (tmp_path / "run" / "checkpoint" / "checkpoint.json").exists()
+        assert is_finished(tmp_path / "run", settings)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-8] + b"\0" * 8)])
+def test_lost_anchors_are_encoded_again_as_they_were(damage, uninterrupted, tmp_path, capfd):
+    settings, reference, _ = uninterrupted
+    out = tmp_path / "run"
+    with pytest.raises(Stopped):
+        train(settings, out, on_step=asking_to_stop(5))
+    damage(out / "anchors.safetensors")
+    train(settings, out)
+    assert (
+        "the explanations were encoded again with the initial weights, with the same result" in capfd.readouterr().err
+    )
+    assert_the_same(out, reference)
+
+
+def test_other_anchors_than_the_runs_are_refused(uninterrupted, tmp_path):
+    settings, _, _ = uninterrupted
+    out = tmp_path / "run"
+    with pytest.raises(Stopped):
+        train(settings, out, on_step=asking_to_stop(5))
+    card = out / "state" / "step-00000005" / "state.json"
+    content = json.loads(card.read_text())
+    card.write_text(json.dumps(content | {"anchors": "0" * 64}))
+    card.with_name("state.json.sha256").unlink()
+    with pytest.raises(ModelError, match=r"encoding the explanations again gives other values.*--overwrite"):
+        train(settings, out)
