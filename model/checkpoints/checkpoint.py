@@ -15,12 +15,14 @@ from entityclip.contract.atomic_files import folder_written_whole, write_json
 from entityclip.contract.digests import digest
 from model.clip.folder import TowersFolder, save_tensors
 from model.clip.towers import Towers, load_towers, load_weights_into
+from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
 from model.run_files import (
     BASE,
     CARD,
     CHECKPOINT,
     CHECKPOINT_VERSION,
+    CONFIG,
     MODEL,
     TOWERS,
     check_model,
