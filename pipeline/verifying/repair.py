@@ -28,7 +28,8 @@ def repair(found: Verification, job: Job | None = None) -> list[str]:
 
 
 def _repair(found: Verification) -> list[str]:
-    storage, lines = open_storage(found.location), []
+    storage = open_storage(found.location)
+    lines: list[str] = []
     bad = {fault.name for fault in found.damaged} | set(found.strays)
     sound = {file.name for file in list_shards(storage)} - bad
     misplaced = [fault for fault in found.damaged if fault.belongs]
