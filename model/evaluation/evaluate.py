@@ -27,6 +27,7 @@ from model.evaluation.entity_frequency import buckets, frequencies
 from model.evaluation.metrics import WAYS, by_chance, mean_recall, summarise
 from model.evaluation.retrieval import Ranks, ranks
 from model.evaluation.saved_ranks import save_ranks
+from model.evaluation.trained_on import training_rows
 from model.run_files import METRICS, SETTINGS, TOWERS, read_checkpoint_card, read_record
 from model.settings.load import load_run_settings
 from model.settings.schema import DataSettings, EvaluationSettings
@@ -67,7 +68,7 @@ def evaluate(
         device = processes.device or choose_device(plan.device)
         towers.clip.to(device)
         measured: dict[str, dict[str, Any]] = {}
-        rarest = _rarest_names(plan.data, rows) if first else {}
+        rarest = _rarest_names(run, card, plan.data, rows) if first else {}
         for split, split_rows in rows.items():
             triples = image_text_dataset(split_rows, towers, plan.data)
             embeddings = embed_split(towers.clip, triples, plan.evaluation.batch_size, device, processes)
@@ -166,15 +167,17 @@ def read_rows(data: DataSettings, split: str, *, speak: bool = True) -> SplitRow
     return rows
 
 
-def _rarest_names(data: DataSettings, rows: dict[str, SplitRows]) -> dict[str, dict[str, int | None] | None]:
-    """Return, by split and row id, how many training captions contain the row's rarest name (None: no name).
+def _rarest_names(
+    run: Path, card: dict[str, Any], data: DataSettings, rows: dict[str, SplitRows]
+) -> dict[str, dict[str, int | None] | None]:
+    """Return, by split and row id, how many captions that the run was trained on contain the row's rarest name.
 
-    If the training split cannot be read, prints the reason and returns None for every split.
+    None stands for a row without a name. If the rows that the run was trained on cannot be read, prints the reason and
+    returns None for every split.
     """
-    try:
-        training = read_one_split(data, data.splits.train, data.statuses)
-    except ModelError as error:
-        tqdm.write(f"skipping metrics by entity frequency: {error}", file=sys.stderr)
+    training = training_rows(run, card, data)
+    if isinstance(training, str):
+        tqdm.write(f"skipping metrics by entity frequency: {training}", file=sys.stderr)
         return dict.fromkeys(rows)
     names = {
         (split, triple.id): names_in(triple.caption, triple.explanation)

@@ -101,8 +101,35 @@ def log_data_summary(
         progress.say(triples.source.line())
     _warn(progress, splits)
     progress.say(splits["train"].summary())
+    for warning in doubtful_settings(settings, {use: triples.source.digests for use, triples in splits.items()}):
+        progress.say(f"warning: {warning}")
     if settings.data.wrong_explanations:
         progress.say("control run: every row is trained with the explanation of another row")
+
+
+def doubtful_settings(settings: TrainSettings, shards: dict[str, dict[str, str]]) -> Iterator[str]:
+    """Yield a warning for each choice that makes the run's numbers mean little, although training works.
+
+    Args:
+        shards: digests of the shards by use: "train", and "val" if there is a validation split.
+    """
+    train, val = settings.data.splits.train, settings.data.splits.val
+    if val == train:
+        yield (
+            f"the validation split is the training split ({train}), so the checkpoint is chosen on rows that were "
+            "trained on; set data.splits.val to another split, or to null to keep the last weights"
+        )
+    elif "val" in shards and set(shards["val"].values()) & set(shards["train"].values()):
+        yield f"the validation split {val} has a shard with the same content as one of the training split {train}"
+    if settings.data.splits.test == train:
+        yield f"data.splits.test is the training split ({train}), so `evaluate` measures rows that were trained on"
+    lock = settings.lock
+    if lock.image and lock.text and not (lock.image_unlocked_groups or lock.text_unlocked_layers):
+        yield (
+            "both towers are locked as a whole (lock.image, lock.text), so their embeddings and all retrieval metrics "
+            "stay as they are before training; unlock one, or set lock.image_unlocked_groups or "
+            "lock.text_unlocked_layers"
+        )
 
 
 def log_left_out_rows(progress: Progress | NullOutput, splits: "dict[str, TripleDataset]") -> None:

@@ -33,7 +33,7 @@ from pipeline.checking.report import (
 from pipeline.checking.resources import llm_memory
 from pipeline.checking.samples import rendered_prompts, samples_of
 from pipeline.checking.survey import NOTHING, Survey, survey
-from pipeline.checking.work import PlannedWork, length_findings, plan_work
+from pipeline.checking.work import PlannedWork, damage_findings, length_findings, plan_work
 from pipeline.errors import PipelineError
 from pipeline.generation.redo import NOTHING as NO_REDO, Redo
 from pipeline.generation.run import rare_collections
@@ -208,7 +208,7 @@ def _plan(
         requests=options.probe,
         image_problem=lambda image: "cannot be used" if hash(image) in unusable else None,
     )
-    findings += length_findings(planned.prompt_tokens)
+    findings += length_findings(planned.prompt_tokens) + damage_findings(planned.damaged)
     return planned
 
 

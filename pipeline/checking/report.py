@@ -74,6 +74,7 @@ Code = Literal[
     "other_languages",
     "outside_images",
     "prompts_over_context",
+    "damaged_shards",
     "repeated_captions",
     "repeated_ids",
     "repeated_image_bytes",

@@ -2,14 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nsmallest
 from operator import attrgetter
 from pathlib import Path
 
 from entityclip.contract.progress import Progress
+from entityclip.contract.receipts import BucketReceipt
 from pipeline.checking.report import Finding, Lengths, Work, lengths_of
 from pipeline.engines.base import Request
+from pipeline.errors import PipelineError
+from pipeline.generation.mend import examine
 from pipeline.generation.prepare import shards_there
 from pipeline.generation.redo import Redo
 from pipeline.generation.resume import BucketWork, divide, spooled_answers
@@ -17,16 +21,19 @@ from pipeline.generation.spool import read_spool
 from pipeline.job import Job
 from pipeline.pair import Pair
 from pipeline.plan.plan import plan_pairs, write_plan
-from pipeline.shards.shard import read_shard
+from pipeline.shards.footers import why_unreadable
+from pipeline.shards.receipts import read_receipt
+from pipeline.shards.shard import DamagedShardError, Row, ShardFile, read_shard
 
 
 @dataclass(frozen=True)
 class PlannedWork:
-    """What a run would do, the lengths of its prompts, and a pseudo-random sample of its requests."""
+    """What a run would do, the lengths of its prompts, a pseudo-random sample of its requests, and damaged shards."""
 
     work: Work
     prompt_tokens: Lengths | None
     requests: list[Request]
+    damaged: tuple[str, ...] = ()
 
 
 def plan_work(
@@ -55,6 +62,7 @@ def plan_work(
         PipelineError: generation would fail with the same error.
     """
     existing = shards_there(job)
+    damaged = _damaged(job, existing)
     with Progress("plan", "pairs", total, bar=False) as progress:
         plan = write_plan(progress.over(plan_pairs(pairs, job, limit)), folder / "plan", job.manifest.num_shards)
     asked: list[Request] = []
@@ -64,7 +72,7 @@ def plan_work(
     with Progress("divide", "pairs", sum(plan.pairs.values())) as progress:
         for bucket in plan.buckets:
             planned = plan.bucket(bucket).pairs()
-            rows = [row for file in existing.get(bucket, []) for row in read_shard(job.storage, file.name).rows]
+            rows = [row for file in existing.get(bucket, []) for row in _rows(job, file, damaged)]
             spooled = spooled_answers(job, planned, read_spool(job.spool_path(bucket)), redo)
             work = divide(job, planned, rows, spooled, redo, image_problem)
             asked = nsmallest(requests, [*asked, *work.requests], key=attrgetter("key"))  # keys are hashes, so random
@@ -82,7 +90,43 @@ def plan_work(
     plan_bytes = sum(path.stat().st_size for path in plan.folder.rglob("*.parquet"))
     found = Work(num_shards=job.manifest.num_shards, plan_bytes=plan_bytes, longest_prompt=longest, **totals)
     room = job.manifest.generation.max_model_len - job.manifest.generation.sampling.max_tokens
-    return PlannedWork(found, lengths_of(lengths, room), asked)
+    return PlannedWork(found, lengths_of(lengths, room), asked, tuple(damaged))
+
+
+def _damaged(job: Job, existing: dict[int, list[ShardFile]]) -> list[str]:
+    """Return a sentence about each shard that a run would move aside, according to the cheap checks."""
+    receipts: dict[int, BucketReceipt | None] = {}
+    for bucket in existing:
+        with suppress(PipelineError):
+            receipts[bucket] = read_receipt(job.storage, bucket)
+    return [f"{fault.name} {fault.why}" for fault in examine(job, existing, receipts)]
+
+
+def _rows(job: Job, file: ShardFile, damaged: list[str]) -> list[Row]:
+    """Return a shard's rows; none of a damaged one, which is added to the list."""
+    if any(line.startswith(f"{file.name} ") for line in damaged):
+        return []
+    try:
+        return read_shard(job.storage, file.name).rows
+    except DamagedShardError as error:
+        damaged.append(f"{file.name} {why_unreadable(error.__cause__ or error)}")
+        return []
+
+
+def damage_findings(damaged: tuple[str, ...]) -> list[Finding]:
+    """Report shards that a run would move aside and generate again."""
+    if not damaged:
+        return []
+    return [
+        Finding(
+            code="damaged_shards",
+            severity="warning",
+            count=len(damaged),
+            what=f"shards of the output are damaged, such as: {damaged[0]}",
+            mend="`entityclip generate` moves them to _damaged and generates their rows again; `entityclip verify` "
+            "checks everything first",
+        )
+    ]
 
 
 def length_findings(lengths: Lengths | None) -> list[Finding]:

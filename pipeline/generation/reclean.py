@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
-from entityclip.contract.receipts import ShardReceipt
+from entityclip.contract.receipts import ShardReceipt, receipt_name
 from pipeline.errors import PipelineError
 from pipeline.generation.prepare import read_own_shard, shards_there
 from pipeline.generation.rows import cleaned_again
@@ -33,9 +33,10 @@ def reclean(job: Job) -> Counter[str]:
             again = [cleaned_again(row, job.judge) for row in shard.rows]
             changed.update(new.status for old, new in zip(shard.rows, again, strict=True) if old != new)
             if again != shard.rows or shard.provenance["judge"] != thresholds:
+                job.storage.delete(receipt_name(bucket))  # a killed run must not leave a receipt of other shards
                 provenance = {**shard.provenance, "judge": thresholds}
                 written = write_shard(job.storage, file.name, again, provenance)
                 shards[file.name] = ShardReceipt(*written, len(again), count_statuses(again))
-        if receipt is not None and shards != receipt.shards:
+        if receipt is not None and (shards != receipt.shards or read_receipt(job.storage, bucket) is None):
             write_receipt(job.storage, replace(receipt, shards=shards))
     return changed

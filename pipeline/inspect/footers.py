@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from entityclip.contract.errors import ContractError
-from entityclip.contract.schema import provenance_of
+from entityclip.contract.schema import SCHEMA_VERSION, provenance_of
 from pipeline.errors import PipelineError
 from pipeline.files.storage import StoredFile
 from pipeline.files.visible_text import visible
@@ -100,6 +100,12 @@ def _look(shard: StoredFile, parquet: pq.ParquetFile) -> Look:
     schema = parquet.schema_arrow
     provenance = provenance_of(schema)
     if missing := [name for name in ("id", "split", "status") if name not in schema.names]:
+        version = provenance.get("schema_version")
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise ContractError(
+                f"written by a newer EntityCLIP (schema version {version}; this one reads {SCHEMA_VERSION}), and "
+                f"without the columns {', '.join(missing)}; update EntityCLIP to read it"
+            )
         raise ContractError(f"this is not an explanation shard; missing columns: {', '.join(missing)}")
     narrow = parquet.read([name for name in (*_LABELS, *_NUMBERS) if name in schema.names], use_threads=False)
     tallies = {name: _tally(narrow[name]) for name in ("finish_reason", *_NUMBERS) if name in narrow.column_names}

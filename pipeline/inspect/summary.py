@@ -143,7 +143,14 @@ def _together(looks: list[Look], column: str) -> Tally:
 def _notes(looks: list[Look]) -> list[str]:
     notes = []
     versions = {look.provenance.get("schema_version") for look in looks}
-    if other := versions - {SCHEMA_VERSION}:
+    newer = {version for version in versions if isinstance(version, int) and version > SCHEMA_VERSION}
+    if newer:
+        which = ", ".join(map(str, sorted(newer)))
+        notes.append(
+            f"warning: written by a newer EntityCLIP (schema version {which}; this one reads {SCHEMA_VERSION}), so "
+            f"what is shown may be wrong; update EntityCLIP to inspect, train on or extend it"
+        )
+    if other := versions - {SCHEMA_VERSION} - newer:
         notes.append(
             f"found schema version {', '.join(sorted(visible(str(v), 40) for v in other))}; `generate` and `train` "
             f"accept only version {SCHEMA_VERSION}"

@@ -12,8 +12,9 @@ from model.clip.open_clip_import import open_clip
 from model.errors import ModelError
 from model.evaluation.evaluate import evaluate, read_metrics
 from model.exporting.export import RECORD, export
+from model.settings.data import SplitSettings
 from model.training.loop import train
-from tests.model.shard_writer import picture
+from tests.model.shard_writer import picture, row, write_receipts, write_shard
 
 pytestmark = pytest.mark.usefixtures("undrawn_curves")
 
@@ -123,3 +124,37 @@ def test_what_is_missing_or_damaged_is_named(run, tmp_path):
     towers.write_bytes(towers.read_bytes()[:100])
     with pytest.raises(ModelError, match=r"towers\.safetensors cannot be read"):
         evaluate(run)
+
+
+def _named(folder, root, split, names):
+    """A one-bucket dataset whose captions hold names, for counting."""
+    rows = [
+        row(number, split) | {"caption": f"Mayor {name} speaks", "explanation": f"{name} is a mayor."}
+        for number, name in enumerate(names)
+    ]
+    write_shard(folder, split, rows, root, 0, 1)
+
+
+def test_rarity_is_counted_in_the_split_that_the_run_was_trained_on(settings, dataset, tmp_path, capfd):
+    own, other = tmp_path / "own", tmp_path / "other"
+    seen, unseen = "Alda Brunner", "Carlo Dorn"
+    for folder, of_train in ((own, [seen] * 8), (other, [unseen] * 8)):
+        _named(folder, dataset[1], "train", of_train)
+        _named(folder, dataset[1], "test", [seen, unseen])
+        write_receipts(folder, 1)
+    data = {"explanations": own, "splits": SplitSettings(val=None)}
+    changed = settings.model_copy(update={"data": settings.data.model_copy(update=data)})
+    train(changed, tmp_path / "run")
+    wanted = evaluate(tmp_path / "run")["test"]["by_entity_frequency"]
+    assert {name: part["queries"] for name, part in wanted.items()} == {"unseen": 1, "5-19": 1}
+    found = evaluate(tmp_path / "run", explanations=other)["test"]["by_entity_frequency"]
+    assert {name: part["queries"] for name, part in found.items()} == {"unseen": 1, "5-19": 1}
+
+    moved = own.rename(tmp_path / "moved")
+    found = evaluate(tmp_path / "run", explanations=moved)["test"]["by_entity_frequency"]
+    assert {name: part["queries"] for name, part in found.items()} == {"unseen": 1, "5-19": 1}
+    capfd.readouterr()
+    assert "by_entity_frequency" not in evaluate(tmp_path / "run", explanations=other)["test"]
+    said = capfd.readouterr().err
+    assert "skipping metrics by entity frequency" in said
+    assert f"{other} has other shards of split train than the run was trained on" in said

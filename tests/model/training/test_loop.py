@@ -10,7 +10,9 @@ from entityclip.contract.digests import digest
 from model.checkpoints.checkpoint import load_clip
 from model.code_version import code_version
 from model.errors import ModelError
+from model.settings.data import SplitSettings
 from model.settings.load import load_settings
+from model.tracking.progress import doubtful_settings
 from model.training.loop import train
 
 pytestmark = pytest.mark.usefixtures("undrawn_curves")
@@ -155,3 +157,20 @@ def test_micro_batches_train_the_same_model(settings, tmp_path):
     whole, pieces = (load_file(tmp_path / name / "checkpoint" / "model.safetensors") for name in ("whole", "pieces"))
     for name in whole:  # Adam's steps are of about lr whatever the gradient's size, so rounding shows as a part of lr
         torch.testing.assert_close(pieces[name], whole[name], rtol=0, atol=0.1 * settings.optim.lr)
+
+
+def test_choices_that_make_numbers_mean_little_are_warned_of(settings, tmp_path, capfd):
+    optim = {"steps": 1}
+    train(changed(settings, optim=optim), tmp_path / "plain")
+    assert "warning:" not in capfd.readouterr().err
+    splits = SplitSettings(val="train", test="train")
+    train(changed(settings, optim=optim, data={"splits": splits}, lock={"image": True, "text": True}), tmp_path / "run")
+    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert [line.split()[1:6] for line in said] == [
+        "the validation split is the".split(),
+        "data.splits.test is the training split".split()[:5],
+        "both towers are locked as".split(),
+    ]
+    assert list(doubtful_settings(settings, {"train": {"a": "1", "b": "2"}, "val": {"c": "2"}})) == [
+        "the validation split val has a shard with the same content as one of the training split train"
+    ]

@@ -188,3 +188,14 @@ def test_another_schema_version_and_several_layouts_are_noted(tmp_path: Path) ->
     assert found.rows == 80 and {origin.made["model"] for origin in found.origins} == {"a/model", "b/model"}
     assert any("schema version 1" in note for note in found.notes)
     assert any("different num_shards" in note for note in found.notes)
+
+
+def test_a_newer_schema_is_a_warning(tmp_path: Path) -> None:
+    write_explanations(tmp_path, some_rows(20), schema_version=3)
+    [note] = _summary(tmp_path).notes
+    assert note.startswith("warning: written by a newer EntityCLIP (schema version 3; this one reads 2)")
+    shard = sorted(tmp_path.rglob("*.parquet"))[0]
+    table = pq.read_table(shard, partitioning=None).drop_columns(["status"])
+    pq.write_table(table, shard)
+    [fault] = _summary(tmp_path).faults[:1]
+    assert "newer EntityCLIP (schema version 3; this one reads 2), and without the columns status" in fault.why
