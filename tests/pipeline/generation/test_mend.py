@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from entityclip.contract.receipts import ShardReceipt
+from pipeline.checking.check import CheckOptions, check_manifest
 from pipeline.errors import PipelineError
 from pipeline.generation.generate import generate as generate_all
 from pipeline.job import Job, open_job
@@ -20,7 +21,7 @@ from tests.support.scripted_engine import ScriptedEngine
 
 COUNT = 40
 TRAIN, TEST = "split=train/part-00000-of-00002.parquet", "split=test/part-00000-of-00002.parquet"
-TRAIN_1 = "split=train/part-00001-of-00002.parquet"
+TRAIN_1, TEST_1 = "split=train/part-00001-of-00002.parquet", "split=test/part-00001-of-00002.parquet"
 
 
 @pytest.fixture
@@ -197,3 +198,15 @@ def test_a_folder_of_another_count_is_still_refused(job: Job, tmp_path: Path, ti
     with pytest.raises(PipelineError, match=r"num_shards=2 .* the manifest says 3"):
         _generate(recut)
     assert len(list_shards(job.storage)) == 4
+
+
+def test_check_says_which_shards_would_be_made_again_and_changes_nothing(job: Job) -> None:
+    output = Path(job.output)
+    (output / TRAIN).write_bytes((output / TRAIN).read_bytes()[:-50])
+    lost = COUNT - len({row.id for name in (TEST, TRAIN_1, TEST_1) for row in read_shard(job.storage, name).rows})
+    before = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
+    report = check_manifest(job.manifest.folder / "tiny.yaml", CheckOptions(probe=0))
+    [finding] = [finding for finding in report.findings if finding.code == "damaged_shards"]
+    assert finding.count == 1 and f"such as: {TRAIN} " in finding.what and "cannot be read as Parquet" in finding.what
+    assert report.work is not None and report.work.to_generate == lost > 0
+    assert before == {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
