@@ -8,7 +8,7 @@ SIDE_BY_SIDE := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reord
 # Prints how far an installation is every 5 s, as pip is silent for minutes while it unpacks.
 shown = began=$$(date +%s); trap 'kill $$ticker' EXIT; \
 	while sleep 5; do \
-		echo "  $$(($$(date +%s) - began)) s, $$(du -sm $(1) | cut -f1) MB in $(1)"; \
+		echo "  $$(($$(date +%s) - began)) s, $$(du -sm $(1) 2>/dev/null | cut -f1) MB in $(1)"; \
 	done & ticker=$$!;
 
 .PHONY: demo up down test test-slow browser lint vllm-env models clean

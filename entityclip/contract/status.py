@@ -1,7 +1,9 @@
 """Row statuses. Every planned pair becomes exactly one row with one of these statuses; none is dropped."""
 
+from collections import Counter
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal, Self, get_args
+from typing import Literal, NamedTuple, Self, get_args
 
 
 class Status(StrEnum):
@@ -32,3 +34,18 @@ class Status(StrEnum):
 # Statuses of rows that have an explanation, as plain strings for use in the types and messages of settings.
 ExplainedStatus = Literal["ok", "truncated", "copied", "off_language", "entity_missing", "over_context"]
 EXPLAINED: tuple[ExplainedStatus, ...] = get_args(ExplainedStatus)
+
+
+class UnusedRows(NamedTuple):
+    """Rows that training does not use because of their status."""
+
+    total: int
+    named: str  # `27 entity_missing, 1 refused`, the most frequent first
+    usable: list[str]  # statuses of rows that have an explanation
+
+
+def unused_rows(statuses: Mapping[str, int], used: Mapping[str, int]) -> UnusedRows:
+    """Describe the rows that are not used, given numbers of rows by status: of all rows, and of those used."""
+    unused = Counter(statuses) - Counter(used)
+    named = ", ".join(f"{count:,} {status}" for status, count in unused.most_common())
+    return UnusedRows(unused.total(), named, [status for status in EXPLAINED if statuses.get(status)])

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from entityclip.contract.status import EXPLAINED, Status
+from entityclip.contract.status import Status, unused_rows
 from flows.display.printing import show_lines
 from model.run_kind import UNIMPROVED as UNIMPROVED
 from pipeline.generation.summary import GenerationSummary
@@ -86,11 +86,9 @@ def left_out(data: Mapping[str, Any]) -> Iterator[str]:
     Args:
         data: the entry for training rows in a run's record; its "statuses" and "used" are numbers of rows by status.
     """
-    unused = Counter(data["statuses"]) - Counter(data["used"])
-    if not unused:
+    unused = unused_rows(data["statuses"], data["used"])
+    if not unused.total:
         return
-    named = ", ".join(f"{count:,} {status}" for status, count in unused.most_common())
-    yield f"rows not used for training: {unused.total():,} of {sum(data['statuses'].values()):,} ({named})"
-    usable = [status for status in EXPLAINED if status in data["used"] or status in unused]
-    if set(usable) - data["used"].keys():
-        yield f"to use the rows with an explanation as well: --set 'data.statuses=[{', '.join(usable)}]'"
+    yield f"rows not used for training: {unused.total:,} of {sum(data['statuses'].values()):,} ({unused.named})"
+    if set(unused.usable) - data["used"].keys():
+        yield f"to use the rows with an explanation as well: --set 'data.statuses=[{', '.join(unused.usable)}]'"

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from entityclip.contract.errors import ContractError
 from entityclip.contract.receipts import ShardReceipt
 from entityclip.contract.schema import SCHEMA, SCHEMA_VERSION, provenance_of
-from entityclip.contract.status import EXPLAINED
+from entityclip.contract.status import unused_rows
 from model.data.parquet_reader import TripleReader, unreadable
 from model.data.receipts import check_shards, how_to_make, no_shards
 from model.data.remote_shards import local_shards
@@ -63,12 +63,11 @@ class ShardSource(NamedTuple):
 
     def left_out(self) -> str:
         """Return how many rows their status leaves out, and the setting that takes them; "" if there are none."""
-        unused = Counter(self.statuses) - Counter(self.used)
-        if not unused:
+        unused = unused_rows(self.statuses, self.used)
+        if not unused.total:
             return ""
-        named = ", ".join(f"{count:,} {status}" for status, count in unused.most_common())
-        usable = ", ".join(status for status in EXPLAINED if status in self.statuses)
-        return f"{unused.total():,} were left out by data.statuses ({named}); use data.statuses=[{usable}]"
+        usable = ", ".join(unused.usable)
+        return f"{unused.total:,} were left out by data.statuses ({unused.named}); use data.statuses=[{usable}]"
 
     def line(self) -> str:
         """Return a one-line summary for display."""
