@@ -107,6 +107,7 @@ def search(
         raise ModelError("no query given; pass a text or --image FILE")
     check_index(index)  # so that errors are reported before anything slow
     announce("loading torch")
+    from flows.display.next_steps import show_next
     from flows.display.retrieval import show_found
     from model.search.index import load_model_of, open_index
     from model.search.search import embed_queries, search as find
@@ -117,3 +118,5 @@ def search(
     for remark in remarks:
         print(remark, file=sys.stderr)
     show_found([*texts, *map(str, images)], find(opened, vectors, top), as_json=as_json)
+    if not as_json:
+        show_next("serve", opened.about["explanations"], "--arm", f"{index.resolve().name}={index}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli.main import main
+from flows.display.next_steps import command_line
 from model.settings.schema import TrainSettings
 from model.training.loop import train
 from tests.model.conftest import clip_folder, dataset, settings  # noqa: F401 - fixtures
@@ -40,6 +41,7 @@ def test_index_and_search(
     assert _run(monkeypatch, *command) == 0
     out = capsys.readouterr().out
     assert all(words in out for words in ("lord of name3", "lord of name4", str(image), "cosine"))
+    assert out.splitlines()[-1] == f"next: {command_line('serve', dataset[0], '--arm', f'index={index}')}"
     assert _run(monkeypatch, *command, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert [one["query"] for one in found] == ["lord of name3", "lord of name4", str(image)]
