@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import ModelError
+from model.run_files import BASE, CHECKPOINT, CONFIG, TOWERS, run_of
 from model.settings.schema import LOCAL_DIR, TowerSettings
 from pipeline.engines.vllm.server import DEFAULT_PYTHON
 from pipeline.errors import PipelineError
@@ -100,7 +101,7 @@ def choose_towers(given: str | None) -> Towers:
     """Return the CLIP that the user gave, or the default one.
 
     Args:
-        given: MODEL/WEIGHTS of open_clip, or local-dir:FOLDER.
+        given: MODEL/WEIGHTS of open_clip, or the folder of an open_clip model or of a training run.
 
     Raises:
         ModelError: open_clip has no such model or weights, or there is no such folder.
@@ -113,7 +114,7 @@ def choose_towers(given: str | None) -> Towers:
         return _local_towers(Path(given.removeprefix(LOCAL_DIR)))
     model, slash, tag = given.rpartition("/")
     if not slash:
-        raise ModelError(f"--clip {given}: add the weights, as in {given}/openai, or give local-dir:FOLDER")
+        raise ModelError(f"--clip {given}: add the weights, as in {given}/openai, or give a folder")
     reasons = []
     if tag == "openai" and not model.endswith("-quickgelu"):
         reasons.append(f"CLIP: {model}-quickgelu, because OpenAI's weights were trained with QuickGELU")
@@ -128,16 +129,17 @@ def choose_towers(given: str | None) -> Towers:
 
 
 def _local_towers(folder: Path) -> Towers:
-    config = _json(folder / "open_clip_config.json")
-    if not config:
-        raise ModelError(f"--clip {folder} is not an open_clip model; open_clip_config.json is missing")
+    run = run_of(folder)
+    base = folder if run is None else run / CHECKPOINT / BASE
+    config = _json(base / CONFIG)
+    if not config and run is None:
+        raise ModelError(f"--clip {folder} is neither an open_clip model, as {CONFIG} is missing, nor a training run")
     context = int(((config.get("model_cfg") or {}).get("text_cfg") or {}).get("context_length", 77))
-    tokenizer = folder.resolve() if (folder / "tokenizer.json").is_file() else None
-    tiny = _weights(folder) < _TINY
-    reason = (
-        f"CLIP: {folder} (a local folder; context of {context} tokens{'; tiny: higher learning rates' if tiny else ''})"
-    )
-    return Towers("", None, folder.resolve(), tokenizer, context, tiny, "a local folder", [reason])
+    tokenizer = base.resolve() if (base / "tokenizer.json").is_file() else None
+    tiny = (_weights(folder) if run is None else (run / CHECKPOINT / TOWERS).stat().st_size) < _TINY
+    kind = "a local folder" if run is None else "a training run"
+    reason = f"CLIP: {folder} ({kind}; context of {context} tokens{'; tiny: higher learning rates' if tiny else ''})"
+    return Towers("", None, folder.resolve(), tokenizer, context, tiny, kind, [reason])
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -22,7 +22,8 @@ def init(
         str | None, typer.Option(help="Model folder, or NAME@REVISION of a hub model. Default: Mistral 7B Instruct.")
     ] = None,
     clip: Annotated[
-        str | None, typer.Option(help="MODEL/WEIGHTS of open_clip, or local-dir:FOLDER. Default: OpenAI's ViT-B/32.")
+        str | None,
+        typer.Option(help="MODEL/WEIGHTS of open_clip, or the folder of a model or a run. Default: OpenAI's ViT-B/32."),
     ] = None,
 ) -> None:
     """Inspect your own data, and write a manifest and training settings for it. Existing files are not overwritten."""
