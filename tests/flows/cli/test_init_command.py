@@ -15,12 +15,8 @@ from PIL import Image
 from flows.cli.main import main
 from flows.display.next_steps import command_line
 from flows.init_models import choose_llm, choose_towers
-from model.clip.towers import load_towers
 from model.errors import ModelError
-from model.settings.schema import TowerSettings, TrainSettings
-from model.training.loop import train
 from pipeline.errors import PipelineError
-from tests.model.conftest import clip_folder, dataset, settings  # noqa: F401 - fixtures
 from tests.pipeline.readers.test_webdataset import tar
 from tests.support.own_data import HF_IMAGE, put, put_parquet
 from tests.support.prefect_lab import ROOT
@@ -133,8 +129,8 @@ def test_from_the_data_to_a_search_result(make: Callable[[Path], str], tmp_path:
     data = make(tmp_path)
     code, out, err = run("init", data, "--out", "mine", *GIVEN)
     assert code == 0, err
-    manifest, training, trained = Path("mine/manifest.yaml"), Path("mine/train.yaml"), Path("mine/run")
-    commands = [("check", manifest), ("generate", manifest), ("train", training, "--out", trained)]
+    manifest, settings, trained = Path("mine/manifest.yaml"), Path("mine/train.yaml"), Path("mine/run")
+    commands = [("check", manifest), ("generate", manifest), ("train", settings, "--out", trained)]
     first, *others = (command_line(*words) for words in commands)
     assert out.splitlines()[-3:] == [f"next: {first}", *(f"then: {command}" for command in others)]
     assert "held_out: 10" in manifest.read_text()
@@ -144,7 +140,7 @@ def test_from_the_data_to_a_search_result(make: Callable[[Path], str], tmp_path:
         if words[0] == "check":
             assert "no problems" in out, out
         if words[0] == "generate":
-            assert f"train {training} --out {trained} " in out.splitlines()[-1]
+            assert f"train {settings} --out {trained} " in out.splitlines()[-1]
     assert "the banner of house" in out
 
     code, out, err = run("init", data, "--out", "mine", *GIVEN)
@@ -204,15 +200,3 @@ def test_names_of_models(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(ModelError, match=words):
             choose_towers(given)
-
-
-@pytest.mark.usefixtures("undrawn_curves")
-def test_a_run_is_a_model_to_start_from(settings: TrainSettings, clip_folder: Path, tmp_path: Path) -> None:  # noqa: F811
-    train(settings.model_copy(update={"optim": settings.optim.model_copy(update={"steps": 1})}), tmp_path / "run")
-    original, found = choose_towers(str(clip_folder)), choose_towers(str(tmp_path / "run"))
-    assert found.folder == (tmp_path / "run").resolve()
-    assert (found.context_length, found.is_tiny) == (original.context_length, original.is_tiny)
-    assert original.tokenizer is not None and found.tokenizer is not None
-    first, second = (json.loads((towers.tokenizer / "tokenizer.json").read_bytes()) for towers in (original, found))
-    assert first["model"] == second["model"]
-    load_towers(TowerSettings(model=f"local-dir:{found.folder}"))
