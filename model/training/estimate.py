@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from typing import NamedTuple
 
 from model.errors import ModelError
@@ -35,12 +37,22 @@ def estimate_training(settings: TrainSettings, train_rows: int, val_rows: int, c
     """
     task = {"settings": settings.as_plain(), "rows": [train_rows, val_rows], "caption_tokens": caption_tokens}
     command = [sys.executable, "-P", "-m", "model.training.trial"]  # -P: ignore a `model` in the working directory
-    done = subprocess.run(command, input=json.dumps(task), capture_output=True, text=True, check=False)
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as log,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
+        assert process.stdin is not None and process.stdout is not None
+        with suppress(BrokenPipeError):  # it has ended already, and its log says why
+            process.stdin.write(json.dumps(task) + "\n")
+            process.stdin.flush()
+        lines = process.stdout.read().splitlines()  # stdin stays open, so that the trial ends with this process
+        code = process.wait()
+        log.seek(0)
+        last = log.read().strip().rpartition("\n")[2]
     try:
-        answer = dict(json.loads(done.stdout.splitlines()[-1]))
+        answer = dict(json.loads(lines[-1]))
     except (IndexError, ValueError):
-        why = done.stderr.strip().rpartition("\n")[2]
-        raise ModelError(f"the trial of training ended with code {done.returncode}: {why}") from None
+        raise ModelError(f"the trial of training ended with code {code}: {last}") from None
     if "error" in answer:
         raise ModelError(answer["error"])
     return TrainingEstimate(**answer)

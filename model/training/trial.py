@@ -1,11 +1,14 @@
 """Measures training steps on random pairs, for `model.training.estimate`: `python -m model.training.trial`.
 
-Reads the settings and the numbers of rows from stdin and writes the estimate to stdout, both as JSON.
+Reads the settings and the numbers of rows from a line on stdin and writes the estimate to stdout, both as JSON. Ends
+when stdin is closed, so that it does not outlive its parent.
 """
 
 import json
+import os
 import resource
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -158,7 +161,8 @@ def _extrapolated(sizes: Sequence[int], values: Sequence[float], size: int) -> f
 
 def main() -> None:
     """Answer the task on stdin with one line on stdout; a ModelError is answered as {"error": message}."""
-    task = json.load(sys.stdin)
+    task = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_stdin, daemon=True).start()
     try:
         settings = TrainSettings.model_validate(task["settings"])
         train_rows, val_rows = task["rows"]
@@ -166,6 +170,11 @@ def main() -> None:
         print(json.dumps(estimate._asdict()))
     except ModelError as error:
         print(json.dumps({"error": str(error)}))
+
+
+def _end_with_stdin() -> None:
+    os.read(sys.stdin.fileno(), 1)  # returns at the end of the file only, as nothing follows the line
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class PlannedWork:
     work: Work
     prompt_tokens: Lengths | None
     requests: list[Request]
-    damaged: tuple[str, ...] = ()
+    damaged: dict[str, str]  # why, by name of the shard
 
 
 def plan_work(
@@ -90,39 +90,40 @@ def plan_work(
     plan_bytes = sum(path.stat().st_size for path in plan.folder.rglob("*.parquet"))
     found = Work(num_shards=job.manifest.num_shards, plan_bytes=plan_bytes, longest_prompt=longest, **totals)
     room = job.manifest.generation.max_model_len - job.manifest.generation.sampling.max_tokens
-    return PlannedWork(found, lengths_of(lengths, room), asked, tuple(damaged))
+    return PlannedWork(found, lengths_of(lengths, room), asked, damaged)
 
 
-def _damaged(job: Job, existing: dict[int, list[ShardFile]]) -> list[str]:
-    """Return a sentence about each shard that a run would move aside, according to the cheap checks."""
+def _damaged(job: Job, existing: dict[int, list[ShardFile]]) -> dict[str, str]:
+    """Return the shards that a run would move aside according to the cheap checks, each with what is wrong."""
     receipts: dict[int, BucketReceipt | None] = {}
     for bucket in existing:
         with suppress(PipelineError):
             receipts[bucket] = read_receipt(job.storage, bucket)
-    return [f"{fault.name} {fault.why}" for fault in examine(job, existing, receipts)]
+    return {fault.name: fault.why for fault in examine(job, existing, receipts)}
 
 
-def _rows(job: Job, file: ShardFile, damaged: list[str]) -> list[Row]:
-    """Return a shard's rows; none of a damaged one, which is added to the list."""
-    if any(line.startswith(f"{file.name} ") for line in damaged):
+def _rows(job: Job, file: ShardFile, damaged: dict[str, str]) -> list[Row]:
+    """Return a shard's rows; none of a damaged one, which is added to `damaged`."""
+    if file.name in damaged:
         return []
     try:
         return read_shard(job.storage, file.name).rows
     except DamagedShardError as error:
-        damaged.append(f"{file.name} {why_unreadable(error.__cause__ or error)}")
+        damaged[file.name] = why_unreadable(error.__cause__ or error)
         return []
 
 
-def damage_findings(damaged: tuple[str, ...]) -> list[Finding]:
+def damage_findings(damaged: dict[str, str]) -> list[Finding]:
     """Report shards that a run would move aside and generate again."""
     if not damaged:
         return []
+    name, why = next(iter(damaged.items()))
     return [
         Finding(
             code="damaged_shards",
             severity="warning",
             count=len(damaged),
-            what=f"shards of the output are damaged, such as: {damaged[0]}",
+            what=f"shards of the output are damaged, such as: {name} {why}",
             mend="`entityclip generate` moves them to _damaged and generates their rows again; `entityclip verify` "
             "checks everything first",
         )

@@ -1,5 +1,8 @@
 """The estimate of `entityclip check`, beside runs that are really trained."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +55,10 @@ def test_it_runs_in_a_process_of_its_own_and_says_what_is_wrong(settings: TrainS
     assert found.steps == 6 and list(found.measured_sizes) == [2, 8]
     with pytest.raises(ModelError, match="open_clip has no model 'ViT-Z'"):
         estimate_training(changed(settings, towers={"model": "ViT-Z"}), 40, 12, caption_tokens=5)
+
+
+def test_the_trial_does_not_outlive_its_parent(settings: TrainSettings) -> None:
+    task = {"settings": settings.as_plain(), "rows": [40, 12], "caption_tokens": 5}
+    command = [sys.executable, "-P", "-m", "model.training.trial"]
+    ended = subprocess.run(command, input=json.dumps(task) + "\n", capture_output=True, text=True)  # closes stdin
+    assert (ended.returncode, ended.stdout) == (1, "")
