@@ -86,9 +86,11 @@ def has_finished(run: Path) -> bool:
 def check_run_dir(out: Path, overwrite: bool) -> None:
     """Raise ModelError if `out` is a file, or if it holds a finished run and `overwrite` is False.
 
-    A finished run that has lost its checkpoint may go on.
+    A finished run that has lost its checkpoint may go on from its saved states, if it has any.
     """
-    if has_finished(out) and not overwrite:
-        raise ModelError(f"{out} contains a finished run; choose another folder, or start again with --overwrite")
+    can_resume = not has_finished(out) and any((out / STATE).glob("step-*"))
+    if (out / RECORD).exists() and not overwrite and not can_resume:
+        lost = "" if has_finished(out) else " that has lost its checkpoint and has no saved state"
+        raise ModelError(f"{out} contains a finished run{lost}; choose another folder, or start again with --overwrite")
     if out.exists() and not out.is_dir():
         raise ModelError(f"{out} is not a folder")

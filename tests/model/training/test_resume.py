@@ -353,21 +353,23 @@ def test_a_run_never_finishes_without_its_checkpoint(settings, unfinished, tmp_p
 
 
 def test_a_finished_run_that_lost_its_checkpoint_is_not_finished(settings, tmp_path):
-    train(settings, tmp_path / "run")
+    splits = settings.data.splits.model_copy(update={"val": None})  # the checkpoint is of the last step, as a state is
+    settings = settings.model_copy(update={"data": settings.data.model_copy(update={"splits": splits})})
+    run = tmp_path / "run"
+    train(settings, run)
     with pytest.raises(ModelError, match="contains a finished run"):
-        train(settings, tmp_path / "run")
-    assert is_finished(tmp_path / "run", settings)
-    _spoil_checkpoint(tmp_path / "run")
-    assert not is_finished(tmp_path / "run", settings)
-    _lose_checkpoint(tmp_path / "run")
-    assert not is_finished(tmp_path / "run", settings) and can_go_on(tmp_path / "run", settings)
-    try:
-        train(settings, tmp_path / "run")
-    except ModelError as error:
-        assert "are lost" in str(error)
-    else:
-        assert (tmp_path / "run" / "checkpoint" / "checkpoint.json").exists()
-        assert is_finished(tmp_path / "run", settings)
+        train(settings, run)
+    assert is_finished(run, settings)
+    _spoil_checkpoint(run)
+    assert not is_finished(run, settings)
+    _lose_checkpoint(run)
+    assert not is_finished(run, settings) and can_go_on(run, settings)
+    train(settings, run)
+    assert is_finished(run, settings)
+    _lose_checkpoint(run)
+    shutil.rmtree(run / "state")
+    with pytest.raises(ModelError, match=r"finished run that has lost its checkpoint and has no saved state; .*--over"):
+        train(settings, run)
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-8] + b"\0" * 8)])
