@@ -15,6 +15,7 @@ from pipeline.engines.vllm.server import DEFAULT_PYTHON, VllmServer, installed_v
 from pipeline.engines.vllm.supervisor import SupervisedServer
 from pipeline.job import Job
 from pipeline.manifest.generation import TransformersEngine, VllmEngine
+from pipeline.weights import check_tensors, check_weight_files
 
 
 def engine_for(job: Job) -> Engine:
@@ -49,15 +50,35 @@ def check_engine(job: Job) -> None:
     """Check quickly, before the data is read, that a job's engine can be created.
 
     Raises:
-        PipelineError: the model is not available, vLLM is not installed, or an API key is not set.
+        PipelineError: the model is not available, its files are damaged, vLLM is not installed, or an API key is not
+            set.
     """
     settings = job.manifest.generation.engine
     job.model.check_available()
     if isinstance(settings, TransformersEngine):
+        check_weight_files(job.model, other_formats=False)
         return
     ApiKey.named(settings.api_key_env, os.environ)
     if not settings.urls:
+        check_weight_files(job.model, other_formats=True)
         installed_vllm(_vllm_python(job, settings))
+
+
+def check_model(job: Job) -> None:
+    """Check that a job's model can be used: its files, its tensors' names and shapes, tokenizer and chat template.
+
+    Takes seconds. With servers at `urls`, only tokenizer and chat template are checked, as the weights are theirs.
+
+    Raises:
+        PipelineError: something is missing, damaged or does not fit.
+    """
+    settings = job.manifest.generation.engine
+    transformers = isinstance(settings, TransformersEngine)
+    if transformers or not settings.urls:
+        check_weight_files(job.model, other_formats=not transformers)
+    job.prompts.form  # noqa: B018 - reports errors in tokenizer and chat template
+    if transformers or not (settings.urls or settings.serve):  # flags may change how the checkpoint is read
+        check_tensors(job.model)
 
 
 def _vllm_python(job: Job, settings: VllmEngine) -> Path:
