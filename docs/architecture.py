@@ -36,7 +36,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["data", "checkpoints"],
         ["method"],
         ["clip", "distributed", "runs"],
-        ["run_kind"],
+        ["run_kind", "clip_files"],
         ["settings", "precision"],
         ["run_files"],
         ["errors", "rng", "code_version", "worker_process"],
