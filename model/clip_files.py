@@ -1,5 +1,6 @@
 """Checks a local CLIP folder by its files' headers; does not import torch."""
 
+import json
 from pathlib import Path
 
 from entityclip.contract.errors import ContractError
@@ -32,10 +33,19 @@ def check_clip_folder(folder: Path) -> None:
         if (why := why_no_file(folder, (CONFIG, *TOKENIZER_FILES))) is not None:
             raise ModelError(f"towers.model: {why}")
         if (weights := clip_weights(folder)) is None:
+            if not _is_configured(folder):
+                return  # open_clip says what is wrong
             raise ModelError(f"towers.model: {folder} has no weights ({_PREFERRED[0]} or another); {AGAIN}")
         check_weights(weights)
     except ContractError as error:
         raise ModelError(f"towers.model: {error}") from error
+
+
+def _is_configured(folder: Path) -> bool:
+    try:
+        return "model_cfg" in json.loads((folder / CONFIG).read_bytes())
+    except (OSError, TypeError):
+        return False
 
 
 def clip_weights(folder: Path) -> Path | None:

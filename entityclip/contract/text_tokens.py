@@ -69,7 +69,9 @@ def reading_as_text(tokenizer: Tokenizer) -> Tokenizer:
     A post-processor still adds the special tokens of the model around each text.
     """
     names = names_for(special_texts(tokenizer))
-    copy = renamed(tokenizer, names) if names else None
+    if not names:
+        return tokenizer
+    copy = renamed(tokenizer, names)
     if copy is None:
         copy = Tokenizer.from_str(tokenizer.to_str())
         copy.encode_special_tokens = True

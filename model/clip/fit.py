@@ -6,6 +6,7 @@ from typing import Any
 from torch import nn
 
 from entityclip.contract.weight_files import tensors_in
+from model.clip.open_clip_import import open_clip
 from model.clip_files import clip_weights
 from model.errors import ModelError
 
@@ -36,11 +37,14 @@ def check_shapes(clip: nn.Module, folder: Path) -> None:
 
 
 def check_vocabulary(clip: Any, tokenizer: Any) -> None:
-    """Raise ModelError if the tokenizer has more tokens than the text tower, or fewer than half of them."""
-    inner = getattr(tokenizer, "tokenizer", tokenizer)
-    tokens = len(inner) if hasattr(inner, "__len__") else getattr(inner, "vocab_size", None)
-    rows = int(clip.vocab_size)
-    if isinstance(tokens, int) and not _SMALLEST_SHARE * rows <= tokens <= rows:
+    """Raise ModelError if a folder's tokenizer has more tokens than the text tower, or fewer than half of them.
+
+    A folder without a tokenizer gets OpenAI's from open_clip; `TextReader` checks the ids that it returns.
+    """
+    if not isinstance(tokenizer, open_clip.tokenizer.HFTokenizer):
+        return
+    tokens, rows = len(tokenizer.tokenizer), int(clip.vocab_size)
+    if not _SMALLEST_SHARE * rows <= tokens <= rows:
         raise ModelError(
             f"towers.model: the tokenizer has {tokens:,} tokens, but the text tower {rows:,} (vocab_size in "
             "open_clip_config.json); the tokenizer does not belong to this model"
