@@ -37,7 +37,8 @@ class Markup:
 
     def find(self, *texts: str | None) -> list[str]:
         """Return the special tokens' texts that occur in `texts`, each as often as it occurs."""
-        return [found for text in texts if text for found in self._pattern.findall(text)]
+        search = self._pattern.search
+        return [found for text in texts if text and search(text) for found in self._pattern.findall(text)]
 
     def hidden(self, text: str) -> str:
         """Return the text with each special token's text replaced by two private-use characters."""

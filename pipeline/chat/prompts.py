@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.chat.form import ChatForm, find_form, lost_message
 from pipeline.chat.markup import BREAK, Markup
@@ -14,11 +14,11 @@ from pipeline.pair import Pair
 from pipeline.prompts.template import Message, PromptTemplate
 from pipeline.weights import check_vocabulary
 
+_PROMPTS_AT_ONCE = 1024  # rendered and tokenized together, which bounds memory
 _NAMED = 5  # special tokens named in a line
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(NamedTuple):
     """The prompt of a pair.
 
     Attributes:
@@ -31,7 +31,7 @@ class Prompt:
     messages: list[Message]
     hidden: list[Message] | None = None
     special: tuple[str, ...] = ()
-    form: dict[str, str] = field(default_factory=dict)
+    form: dict[str, str] = {}  # noqa: RUF012 - never changed
 
 
 @dataclass(frozen=True)
@@ -84,24 +84,17 @@ class Prompts:
             broken = [{**one, "content": self.markup.broken(one["content"])} for one in hidden]
             return Prompt(broken, special=special, form=extra)
         prompt = Prompt(messages, hidden, special, extra)
-        return replace(prompt, form={**extra, "special_tokens": "text"}) if self._ids_differ(prompt) else prompt
+        return prompt._replace(form={**extra, "special_tokens": "text"}) if self._ids_differ(prompt) else prompt
 
     def count(self, prompt: Prompt) -> None:
         """Count a planned pair in `special`, if its prompt contains special tokens' texts."""
-        self.special.update(set(prompt.special))
+        if prompt.special:
+            self.special.update(set(prompt.special))
 
     def encode(self, prompts: list[Prompt]) -> list[list[int] | str]:
         """Return each prompt's token ids, or why the chat template cannot be used for it."""
-        plain = [prompt for prompt in prompts if prompt.hidden is None]
-        try:
-            texts: list[str | Exception] = list(self.model.render([self.form.given(p.messages) for p in plain]))
-        except Exception:  # a template can raise any exception; find the prompts that it raises for
-            texts = [self._rendered(prompt.messages) for prompt in plain]
-        faults = [_fault(prompt.messages, text) for prompt, text in zip(plain, texts, strict=True)]
-        good = [text for text, fault in zip(texts, faults, strict=True) if fault is None and isinstance(text, str)]
-        ids = iter(self.model.tokenize(good))
-        encoded = iter([fault or next(ids) for fault in faults])
-        return [next(encoded) if prompt.hidden is None else self._encode_hidden(prompt.hidden) for prompt in prompts]
+        starts = range(0, len(prompts), _PROMPTS_AT_ONCE)
+        return [ids for start in starts for ids in self._encode(prompts[start : start + _PROMPTS_AT_ONCE])]
 
     @property
     def notes(self) -> list[str]:
@@ -117,6 +110,18 @@ class Prompts:
         how = f"with U+{ord(BREAK):04X} after their first character" if self.as_chat else "as text"
         return f"captions or topics contain texts of the LLM's special tokens, which are sent {how}: {some}{more}"
 
+    def _encode(self, prompts: list[Prompt]) -> list[list[int] | str]:
+        plain = [prompt for prompt in prompts if prompt.hidden is None]
+        try:
+            texts: list[str | Exception] = list(self.model.render([self.form.given(p.messages) for p in plain]))
+        except Exception:  # a template can raise any exception; find the prompts that it raises for
+            texts = [self._rendered(prompt.messages) for prompt in plain]
+        faults = [_fault(prompt.messages, text) for prompt, text in zip(plain, texts, strict=True)]
+        good = [text for text, fault in zip(texts, faults, strict=True) if fault is None and isinstance(text, str)]
+        ids = iter(self.model.tokenize(good))
+        encoded = iter([fault or next(ids) for fault in faults])
+        return [next(encoded) if prompt.hidden is None else self._encode_hidden(prompt.hidden) for prompt in prompts]
+
     def _encode_hidden(self, hidden: list[Message]) -> list[int] | str:
         text = self._rendered(hidden)
         return _fault(hidden, text) or self.markup.tokenize(str(text))
@@ -129,7 +134,7 @@ class Prompts:
 
     def _ids_differ(self, prompt: Prompt) -> bool:
         """Return whether reading special tokens' texts as text changes the token ids."""
-        plain, text = self.encode([replace(prompt, hidden=None), prompt])
+        plain, text = self.encode([prompt._replace(hidden=None), prompt])
         return plain != text
 
     def _hidden(self, pair: Pair, messages: list[Message]) -> list[Message]:
