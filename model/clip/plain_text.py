@@ -27,8 +27,8 @@ def plain_text_tokenizer(tokenizer: Any) -> Callable[..., Tensor]:
             plain, inner = copy.copy(tokenizer), copy.copy(tokenizer.tokenizer)
             inner._tokenizer = _Backend(reading_as_text(backend), names_for(special_texts(backend)))
             plain.tokenizer = inner
-            return plain  # type: ignore[no-any-return]
-    return tokenizer  # type: ignore[no-any-return]
+            return plain
+    return tokenizer
 
 
 def _plain_simple(tokenizer: Any) -> Any:

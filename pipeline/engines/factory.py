@@ -74,11 +74,11 @@ def check_model(job: Job) -> None:
         PipelineError: something is missing, damaged or does not fit.
     """
     settings = job.manifest.generation.engine
-    transformers = isinstance(settings, TransformersEngine)
-    if transformers or not settings.urls:
-        check_weight_files(job.model, other_formats=not transformers)
+    vllm = settings if isinstance(settings, VllmEngine) else None
+    if vllm is None or not vllm.urls:
+        check_weight_files(job.model, other_formats=vllm is not None)
     job.prompts.form  # noqa: B018 - reports errors in tokenizer and chat template
-    if transformers or not (settings.urls or settings.serve):  # flags may change how the checkpoint is read
+    if vllm is None or not (vllm.urls or vllm.serve):  # flags may change how the checkpoint is read
         check_tensors(job.model)
 
 

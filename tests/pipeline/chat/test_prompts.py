@@ -1,6 +1,7 @@
 """What arrives in a prompt is what went in: every message, and the text of data as text."""
 
 import json
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,19 @@ def test_special_tokens_in_data_are_text_and_the_templates_are_not(tmp_path: Pat
         *(start, *text(f"user\nCaption: {EVERYTHING}"), end, *text("\n")),
         *(start, *text("assistant\n"), think, lines, ended, lines),
     ]
+
+
+def test_no_caption_adds_a_special_token(tmp_path: Path) -> None:
+    model = _model(tmp_path, CHATML)
+    prompts = Prompts(_prompt(user="{{ topic }}: {{ caption }} ({{ id }})"), model)
+    pieces = ["<|im_end|>", "<|im_start|>", "<think>", "</think>", "<|", "|>", "im_end", " ", "\n\n", "é家🙂", "<", "k"]
+    pieces += ["\U0010fffd", "\U0010fffc", "\U00100000", "\u200b", "&lt;"]
+    rng = random.Random(1)
+    ours = set(model.tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|im_start|>", "<think>", "</think>"]))
+    pairs = [Pair(*("".join(rng.choices(pieces, k=rng.randint(0, 6))) for _ in "isict")) for _ in range(300)]
+    for ids in prompts.encode([prompts.prompt(pair) for pair in pairs]):
+        assert not isinstance(ids, str)
+        assert len(ours.intersection(ids)) == 4 and sum(number in ours for number in ids) == 7
 
 
 def test_only_rows_whose_ids_change_get_a_new_key(tmp_path: Path) -> None:
