@@ -4,9 +4,10 @@ In the key                          | Not in the key, and why
 ------------------------------------|--------------------------------------------------------------
 rendered messages, including        | id, split, topic: they reach the LLM only through the messages
   few-shot examples                 | the image's path; the image if it is not sent to the LLM
-special tokens' texts in data, if   |
-  reading them as text changes ids  |
-contents given as parts             |
+that contents are given as parts,   |
+  and that special tokens' texts in |
+  data are read as text, if it      |
+  changes token ids                 |
 the image's bytes if it is sent to  | the model's path: the revision is the digest of its files
   the LLM (`send_image`)            | prompt template's name: only its rendered text matters
 model name and revision             | engine and its version, hardware, batch size, concurrency,
