@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from entityclip.contract.locations import is_url
+from pipeline.chat.prompts import Prompts
 from pipeline.errors import PipelineError
 from pipeline.files.storage import Storage, open_storage
 from pipeline.judge.rules import Judge, open_judge
@@ -38,6 +39,11 @@ class Job:
     def storage(self) -> Storage:
         """The storage at `output`."""
         return open_storage(self.output)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        """What the LLM is sent for each pair; the tokenizer is loaded at the first."""
+        return Prompts(self.prompt, self.model, self.manifest.generation.send_image)
 
     @property
     def work(self) -> Path:

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -12,9 +13,12 @@ from tqdm import tqdm
 from entityclip.contract.digests import digest
 from entityclip.contract.hub import why_unavailable
 from entityclip.contract.torchvision_cpu import make_torchvision_importable
+from entityclip.contract.weight_files import TOKENIZER_FILES, why_no_file
+from pipeline.chat_template import choose_chat_template, render_chats, why_it_failed
 from pipeline.errors import PipelineError
 from pipeline.manifest.manifest import Manifest
-from pipeline.prompts.template import Message
+
+Chat = Sequence[Mapping[str, Any]]
 
 _NOT_IDENTITY = ("BUILD.json", "README.md", ".gitattributes")  # files that do not affect the model's output
 _CHATS_PER_BATCH = 1024  # bounds memory: the tokenizer keeps the offsets of its whole input until it returns
@@ -58,33 +62,59 @@ class LanguageModel:
         make_torchvision_importable()
         from transformers import AutoTokenizer  # takes seconds to import
 
+        if self.is_local and (why := why_no_file(Path(self.source), TOKENIZER_FILES)):
+            raise PipelineError(f"generation.model: {why}")
         try:
-            tokenizer = AutoTokenizer.from_pretrained(
+            return AutoTokenizer.from_pretrained(
                 self.source, revision=None if self.is_local else self.revision, local_files_only=self.is_local
             )
-        except (OSError, ValueError) as error:
-            raise PipelineError(f"the tokenizer of model {self.name} cannot be loaded: {error}") from error
-        if not tokenizer.chat_template:
-            raise PipelineError(f"the tokenizer of model {self.name} has no chat template; use an instruct model")
-        return tokenizer
+        except Exception as error:  # each kind of tokenizer file has its own, and Rust raises plain Exception
+            raise PipelineError(
+                f"the tokenizer of model {self.name} cannot be loaded: {why_it_failed(error)}; its folder needs the "
+                "files tokenizer.json and tokenizer_config.json, complete, of the model itself"
+            ) from error
+
+    @cached_property
+    def chat_template(self) -> str:
+        """The chat template that prompts are rendered with.
+
+        Raises:
+            PipelineError: there is none, it has a syntax error, or there are several without a default.
+        """
+        return choose_chat_template(self.tokenizer, self.name, self.source)
 
     @cached_property
     def chat_template_digest(self) -> str:
-        """SHA-256 of the chat template."""
+        """SHA-256 of the tokenizer's chat template, or of all of them if there are several."""
+        self.chat_template  # noqa: B018 - report errors in it
         return hashlib.sha256(str(self.tokenizer.chat_template).encode()).hexdigest()
 
-    def encode(self, chats: list[list[Message]]) -> list[list[int]]:
-        """Render each chat with the chat template, including the generation prompt, and return the token ids."""
+    def encode(self, chats: Sequence[Chat]) -> list[list[int]]:
+        """Render each chat with the chat template, including the generation prompt, and return the token ids.
+
+        Special tokens' texts in the messages become special tokens; `pipeline.chat` reads those of data as text.
+        The exceptions are those of the chat template.
+        """
         ids: list[list[int]] = []
         for start in range(0, len(chats), _CHATS_PER_BATCH):
-            batch = chats[start : start + _CHATS_PER_BATCH]
+            ids += self.tokenize(self.render(chats[start : start + _CHATS_PER_BATCH]))
+        return ids
+
+    def render(self, chats: Sequence[Chat]) -> list[str]:
+        """Render each chat with the chat template, including the generation prompt; it may raise any exception."""
+        template = self.chat_template
+        with self.lock:
+            return render_chats(self.tokenizer, template, list(chats)) if chats else []
+
+    def tokenize(self, texts: list[str]) -> list[list[int]]:
+        """Return the token ids of rendered chats; the template has already added the special tokens."""
+        ids: list[list[int]] = []
+        for start in range(0, len(texts), _CHATS_PER_BATCH):
             with self.lock:
-                texts = self.tokenizer.apply_chat_template(batch, add_generation_prompt=True, tokenize=False)
-                ids += self._tokenize(texts)
+                ids += self._tokenize(texts[start : start + _CHATS_PER_BATCH])
         return ids
 
     def _tokenize(self, texts: list[str]) -> list[list[int]]:
-        """Return the token ids of rendered chats; the template has already added the special tokens."""
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         if backend is None:  # a slow tokenizer; no warning about long texts, which get a status instead
             encoded = self.tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)

@@ -22,6 +22,11 @@ from model.settings.schema import TrainSettings
 from model.training.loop import train
 from model.training.run_dir import can_go_on, is_finished, is_measured
 from pipeline.job import open_job
+from pipeline.pair import Pair
+from pipeline.plan.key import Addresses
+from pipeline.plan.plan import plan_pairs
+from pipeline.readers import read_pairs
+from pipeline.readers.notes import ReaderNotes
 from tests.support.generation import all_rows, file_digest, find_shards, generate
 from tests.support.scripted_engine import ScriptedEngine
 
@@ -97,6 +102,24 @@ def test_every_explanation_is_kept_by_its_key(made: Path, receipts: str) -> None
     assert all_rows(job.output) == rows and len(rows) == 54
     if receipts != "without":
         assert {path: file_digest(path) for path in find_shards(made / "explanations")} == before
+
+
+def test_only_captions_with_special_tokens_get_another_key(made: Path) -> None:
+    """The code of 8fdae99 hashed the rendered messages; `</s>` in a caption was the model's end token to it."""
+    job = open_job(made / "tiny.yaml")
+    keys = {row.id: row.key for row in all_rows(job.output).values()}
+    pairs = [*read_pairs(job.manifest, ReaderNotes()), Pair("new", "train", "train-0.png", "ba </s> be")]
+    planned = {one.pair.id: one for one in plan_pairs(pairs, job)}
+    new = planned.pop("new")
+    assert {name: one.key for name, one in planned.items()} == keys
+    generation = job.manifest.generation
+    before = Addresses(job.model, generation.sampling, generation.engine).address(job.prompt.render(new.pair))
+    assert (new.key, new.seed) != before
+    ((text, plain),) = zip(
+        job.prompts.encode([job.prompts.prompt(new.pair)]), job.model.encode([job.prompt.render(new.pair)]), strict=True
+    )
+    end = job.model.tokenizer.eos_token_id
+    assert end in plain and end not in text and len(text) == len(plain)
 
 
 def test_an_interrupted_generation_takes_the_answers_from_its_spool(made: Path) -> None:

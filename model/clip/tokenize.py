@@ -6,16 +6,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from model.clip.plain_text import plain_text_tokenizer
 from model.clip.towers import Towers, end_position, text_pool
 from model.errors import ModelError
 
 
 class TextReader:
-    """A model's tokenizer and the limits of its text tower, without the tower itself; it is pickled to workers."""
+    """A model's tokenizer and the limits of its text tower, without the tower itself; it is pickled to workers.
+
+    The text of a special token, such as `<end_of_text>`, is read as text.
+    """
 
     def __init__(self, towers: Towers) -> None:
         clip: Any = towers.clip
-        self._tokenizer: Callable[..., Tensor] = towers.tokenizer
+        self._tokenizer: Callable[..., Tensor] = plain_text_tokenizer(towers.tokenizer)
         self.context_length, self._vocabulary = int(clip.context_length), int(clip.vocab_size)
         self._pool = text_pool(clip)
 

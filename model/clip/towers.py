@@ -21,11 +21,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from model.clip.fit import check_shapes, check_vocabulary
 from model.clip.open_clip_import import open_clip
 from model.clip.pretrained import SUPPORTED, check_names, check_weights_available, preprocessing_of
+from model.clip_files import check_clip_folder
 from model.errors import ModelError
 from model.run_files import CARD, CHECKPOINT, TOWERS, read_checkpoint_card, run_of
 from model.settings.schema import TowerSettings
+
+_SHOWN = 1000  # characters of open_clip's message, which may name every tensor
 
 
 class Towers(NamedTuple):
@@ -84,7 +88,8 @@ def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers
     GI-ITM. Without `load_weights`, parameters are random, for callers that load a checkpoint next.
 
     Raises ModelError for a name, tag or class that open_clip or this package does not support, and for weights trained
-    with a different activation than the model's (every output would be wrong, but open_clip only warns).
+    with a different activation than the model's (every output would be wrong, but open_clip only warns). A folder's
+    weights must be whole, with every tensor in the model's shape, and its tokenizer must have the model's vocabulary.
     """
     if settings.folder is not None and (run := run_of(settings.folder)) is not None:
         towers = load_towers(architecture(settings), load_weights=False)
@@ -94,6 +99,8 @@ def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers
     check_names(settings)
     if load_weights:
         check_weights_available(settings)
+        if settings.folder is not None:
+            check_clip_folder(settings.folder)
     try:
         with _no_warning_of_random_weights(quiet=not load_weights):
             clip, _, transform = open_clip.create_model_and_transforms(
@@ -103,9 +110,14 @@ def load_towers(settings: TowerSettings, *, load_weights: bool = True) -> Towers
                 **({} if load_weights else preprocessing_of(settings)),
             )
         tokenizer = open_clip.get_tokenizer(settings.model)
-    except (RuntimeError, ValueError, OSError) as error:
-        raise ModelError(f"towers.model: open_clip cannot load {settings.model!r}: {error}") from error
+    except Exception as error:  # safetensors, pickle and open_clip's assertions have no class in common
+        why = " ".join(str(error).split())[:_SHOWN]
+        raise ModelError(f"towers.model: open_clip cannot load {settings.model!r}: {why}") from error
     check_towers(clip)
+    if settings.folder is not None:
+        if load_weights:
+            check_shapes(clip, settings.folder)
+        check_vocabulary(clip, tokenizer)
     return Towers(clip, transform, tokenizer)
 
 

@@ -33,7 +33,14 @@ from pipeline.checking.report import (
 from pipeline.checking.resources import llm_memory
 from pipeline.checking.samples import rendered_prompts, samples_of
 from pipeline.checking.survey import NOTHING, Survey, survey
-from pipeline.checking.work import PlannedWork, damage_findings, length_findings, plan_work
+from pipeline.checking.work import (
+    PlannedWork,
+    damage_findings,
+    length_findings,
+    plan_work,
+    prompt_findings,
+)
+from pipeline.engines.factory import check_model
 from pipeline.errors import PipelineError
 from pipeline.generation.redo import NOTHING as NO_REDO, Redo
 from pipeline.generation.run import rare_collections
@@ -97,7 +104,7 @@ def check_manifest(
     with rare_collections(), tempfile.TemporaryDirectory(prefix="entityclip-check-") as folder:
         job = None
         if options.generation:
-            job = steps.take("cannot_open", lambda: open_job(path, engine=engine, output=output))
+            job = steps.take("cannot_open", lambda: _open(path, engine, output))
         data = steps.take("cannot_read", lambda: _read(manifest, options, notes, Path(folder) / "rows.arrow"))
         if data is not None and len(data.rows):
             with steps.timed("compare"):
@@ -162,6 +169,12 @@ class _Steps:
                 return None
 
 
+def _open(path: Path, engine: EngineKind | None, output: Path | str | None) -> Job:
+    job = open_job(path, engine=engine, output=output)
+    check_model(job)
+    return job
+
+
 def _read(manifest: Manifest, options: CheckOptions, notes: ReaderNotes, file: Path) -> Survey:
     judge = open_judge(manifest)
     with Progress("read", "pairs") as progress:
@@ -208,7 +221,8 @@ def _plan(
         requests=options.probe,
         image_problem=lambda image: "cannot be used" if hash(image) in unusable else None,
     )
-    findings += length_findings(planned.prompt_tokens) + damage_findings(planned.damaged)
+    findings += length_findings(planned.prompt_tokens) + prompt_findings(job.prompts)
+    findings += damage_findings(planned.damaged)
     return planned
 
 

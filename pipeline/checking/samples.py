@@ -5,6 +5,7 @@ from itertools import islice
 
 import numpy as np
 
+from pipeline.chat.prompts import Prompt
 from pipeline.checking.images import choose
 from pipeline.checking.pair_file import PairFile
 from pipeline.checking.report import Message, RenderedPrompt, Sample
@@ -22,7 +23,7 @@ def samples_of(rows: PairFile, manifest: Manifest, job: Job | None) -> list[Samp
             row=row,
             **asdict(pair),
             clip_tokens=count_clip_tokens(pair.caption),
-            prompt_tokens=len(job.model.encode([job.prompt.render(pair)])[0]) if job is not None else None,
+            prompt_tokens=_tokens(job, job.prompts.prompt(pair)) if job is not None else None,
         )
         for row, pair in zip(chosen, map(rows.pair, chosen), strict=True)
     ]
@@ -32,7 +33,13 @@ def rendered_prompts(rows: PairFile, job: Job) -> list[RenderedPrompt]:
     """Return the first three prompts, skipping pairs whose caption is empty."""
     prompts = []
     for pair in islice((pair for pair in rows.pairs() if pair.caption.strip()), 3):
-        chat = job.prompt.render(pair)
-        messages = [Message.model_validate(message) for message in chat]
-        prompts.append(RenderedPrompt(id=pair.id, messages=messages, tokens=len(job.model.encode([chat])[0])))
+        prompt = job.prompts.prompt(pair)
+        messages = [Message.model_validate(message) for message in prompt.messages]
+        prompts.append(RenderedPrompt(id=pair.id, messages=messages, tokens=_tokens(job, prompt) or 0))
     return prompts
+
+
+def _tokens(job: Job, prompt: Prompt) -> int | None:
+    """Return the length of a prompt in tokens; None if the chat template cannot be used for it."""
+    ids = job.prompts.encode([prompt])[0]
+    return None if isinstance(ids, str) else len(ids)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from entityclip.contract.progress import Progress
 from entityclip.contract.receipts import BucketReceipt
+from pipeline.chat.prompts import Prompts
 from pipeline.checking.report import Finding, Lengths, Work, lengths_of
 from pipeline.engines.base import Request
 from pipeline.errors import PipelineError
@@ -143,6 +144,26 @@ def length_findings(lengths: Lengths | None) -> list[Finding]:
             mend="they get the status too_long: raise generation.max_model_len, or shorten the captions or the prompt",
         )
     ]
+
+
+def prompt_findings(prompts: Prompts) -> list[Finding]:
+    """Report how the chat template changes the prompt, and special tokens' texts in the data."""
+    form = [
+        Finding(
+            code="prompt_form", severity="info", count=1, what=note, mend="nothing to do, if this is what you expect"
+        )
+        for note in prompts.form.notes
+    ]
+    if not prompts.special:
+        return form
+    special = Finding(
+        code="special_tokens",
+        severity="info",
+        count=prompts.special.total(),
+        what=prompts.special_note,
+        mend="nothing to do: they are no special tokens for the LLM, nor for CLIP",
+    )
+    return [*form, special]
 
 
 def _lengths(work: BucketWork) -> Counter[int]:

@@ -15,6 +15,7 @@ from pipeline.engines.vllm.server import DEFAULT_PYTHON, VllmServer, installed_v
 from pipeline.engines.vllm.supervisor import SupervisedServer
 from pipeline.job import Job
 from pipeline.manifest.generation import TransformersEngine, VllmEngine
+from pipeline.weights import check_tensors, check_weight_files
 
 
 def engine_for(job: Job) -> Engine:
@@ -46,18 +47,39 @@ def engine_without_log(job: Job) -> Iterator[Engine]:
 
 
 def check_engine(job: Job) -> None:
-    """Check quickly, before the data is read, that a job's engine can be created.
+    """Check, in seconds and before the data is read, that a job's engine can be created.
 
     Raises:
-        PipelineError: the model is not available, vLLM is not installed, or an API key is not set.
+        PipelineError: the model is not available, its weights are damaged or do not fit, vLLM is not installed, or an
+            API key is not set.
     """
     settings = job.manifest.generation.engine
     job.model.check_available()
     if isinstance(settings, TransformersEngine):
+        check_weight_files(job.model, other_formats=False)
+        check_tensors(job.model)
         return
     ApiKey.named(settings.api_key_env, os.environ)
     if not settings.urls:
+        check_weight_files(job.model, other_formats=True)
         installed_vllm(_vllm_python(job, settings))
+
+
+def check_model(job: Job) -> None:
+    """Check that a job's model can be used: its files, its tensors' names and shapes, tokenizer and chat template.
+
+    Takes seconds. With servers at `urls`, only tokenizer and chat template are checked, as the weights are theirs.
+
+    Raises:
+        PipelineError: something is missing, damaged or does not fit.
+    """
+    settings = job.manifest.generation.engine
+    vllm = settings if isinstance(settings, VllmEngine) else None
+    if vllm is None or not vllm.urls:
+        check_weight_files(job.model, other_formats=vllm is not None)
+    job.prompts.form  # noqa: B018 - reports errors in tokenizer and chat template
+    if vllm is None or not (vllm.urls or vllm.serve):  # flags may change how the checkpoint is read
+        check_tensors(job.model)
 
 
 def _vllm_python(job: Job, settings: VllmEngine) -> Path:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from entityclip.contract.torchvision_cpu import make_torchvision_importable
 from pipeline.engines.base import Completion, Request
-from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
 from pipeline.manifest.generation import Sampling, TransformersEngine
+from pipeline.weights import load_model
 
 if TYPE_CHECKING:
     import torch
@@ -35,20 +35,11 @@ class TransformersGeneration:
 
     def __enter__(self) -> Self:
         import torch
-        from transformers import AutoModelForCausalLM
 
         if self._settings.threads is not None:
             torch.set_num_threads(self._settings.threads)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            loaded = AutoModelForCausalLM.from_pretrained(
-                self._model.source,
-                revision=None if self._model.is_local else self._model.revision,
-                local_files_only=self._model.is_local,
-                dtype=self._settings.dtype,
-            )
-        except (OSError, ValueError) as error:
-            raise PipelineError(f"the weights of model {self._model.name} cannot be loaded: {error}") from error
+        loaded = load_model(self._model, self._settings.dtype)
         self._loaded = loaded.to(device).eval()
         return self
 
@@ -70,7 +61,7 @@ class TransformersGeneration:
         from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
         tokenizer = self._model.tokenizer
-        pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        pad = _pad_of(tokenizer, self._loaded)
         longest = max(r.prompt_tokens for r in batch)
         inputs = torch.tensor([[pad] * (longest - r.prompt_tokens) + r.prompt_token_ids for r in batch])  # left-padded
         lengths = torch.tensor([[r.prompt_tokens] for r in batch])
@@ -113,6 +104,12 @@ class TransformersGeneration:
             text = decode(answer[:tokens])
             text, finish_reason = text[: _first_stop(text, stop)], "stop"
         return Completion(request.key, text, finish_reason, request.prompt_tokens, tokens)
+
+
+def _pad_of(tokenizer: Any, model: Any) -> int:
+    """Return a token to pad with; its embedding is read but ignored, so any that the model has will do."""
+    pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    return pad if pad is not None and pad < model.get_input_embeddings().num_embeddings else 0
 
 
 def _first_stop(text: str, stop: tuple[str, ...]) -> int | None:

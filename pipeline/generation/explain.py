@@ -69,6 +69,8 @@ def explain_pairs(job: Job, pairs: Iterable[Pair]) -> Explained:
     """
     check_engine(job)
     planned = list(plan_pairs(pairs, job))
+    for line in job.prompts.notes:
+        print(line, file=sys.stderr, flush=True)
     work = divide(job, planned, existing=[], spooled=[])
     asked = _ask(job, work.requests) if work.requests else _Answers([])
     found = dict(work.settled)

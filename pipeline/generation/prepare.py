@@ -97,6 +97,6 @@ def prepare(job: Job, limit: int | None = None) -> Plan:
     notes = ReaderNotes()
     planned = plan_pairs(read_pairs(job.manifest, notes), job, limit)
     plan = write_plan(planned, job.plan_folder, job.manifest.num_shards, job.buckets)
-    for line in notes.lines():
+    for line in [*notes.lines(), *job.prompts.notes]:
         tqdm.write(line, file=sys.stderr)
     return plan

@@ -124,17 +124,20 @@ def _problem(job: Job, pair: Pair, problem_of: Callable[[str], str | None]) -> t
 def _requests(
     job: Job, open_pairs: list[PlannedPair], redone: set[str], redo_max_tokens: int | None
 ) -> tuple[list[Request], dict[str, list[PlannedPair]], list[Row], dict[str, int]]:
-    """Return requests, pairs by key, rows for prompts that are too long, and the lengths of such prompts by key."""
+    """Return requests, pairs by key, rows for prompts that cannot be sent, and the lengths of too long ones by key."""
     waiting: dict[str, list[PlannedPair]] = {}
     for planned in open_pairs:
         waiting.setdefault(planned.key, []).append(planned)
-    chats = {key: job.prompt.render(pairs[0].pair) for key, pairs in waiting.items()}
-    encoded = job.model.encode(list(chats.values()))
+    prompts = {key: job.prompts.prompt(pairs[0].pair) for key, pairs in waiting.items()}
+    encoded = job.prompts.encode(list(prompts.values()))
     generation = job.manifest.generation
     requests: list[Request] = []
     unsent: list[Row] = []
     too_long: dict[str, int] = {}
-    for (key, chat), ids in zip(chats.items(), encoded, strict=True):
+    for (key, prompt), ids in zip(prompts.items(), encoded, strict=True):
+        if isinstance(ids, str):
+            unsent.extend(unsent_row(p, job.model, Status.ERROR, ids) for p in waiting.pop(key))
+            continue
         redo_budget = redo_max_tokens if key in redone else None
         max_tokens = generation.sampling.max_tokens if redo_budget is None else redo_budget
         room = generation.max_model_len - max_tokens
@@ -143,7 +146,7 @@ def _requests(
             image = job.manifest.image_root / first.pair.image
             # resolved, because a server accepts only images in its allowed folder
             url = image.resolve().as_uri() if generation.send_image else None
-            requests.append(Request(key, chat, ids, first.seed, max_tokens, url))
+            requests.append(Request(key, prompt.messages, ids, first.seed, max_tokens, url))
             continue
         reason = (
             f"the prompt has {len(ids)} tokens; max_model_len {generation.max_model_len} less "

@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from entityclip.contract.locations import is_url
+from pipeline.chat.prompts import Prompt, Prompts
 from pipeline.engines.base import Completion, Request
 from pipeline.errors import PipelineError
 from pipeline.generation.bucket import make_bucket
@@ -21,8 +23,9 @@ from pipeline.judge.prompt_echo import answer_in
 from pipeline.judge.rules import open_judge
 from pipeline.llm import LanguageModel
 from pipeline.manifest.manifest import load_manifest
+from pipeline.pair import Pair
 from pipeline.plan.plan import PlannedPair, plan_pairs, write_plan
-from pipeline.prompts.template import Message, PromptTemplate
+from pipeline.prompts.template import PromptTemplate
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
 from pipeline.shards.writer_lock import single_writer
@@ -39,8 +42,15 @@ class _NamedModel(LanguageModel):
 
     chat_template_digest = UNKNOWN
 
-    def encode(self, chats: list[list[Message]]) -> list[list[int]]:
-        return [[] for _ in chats]
+
+class _UnsentPrompts(Prompts):
+    """Prompts that no LLM reads; only their messages are known."""
+
+    def prompt(self, pair: Pair) -> Prompt:
+        return Prompt(self.template.render(pair))
+
+    def encode(self, prompts: list[Prompt]) -> list[list[int] | str]:
+        return [[] for _ in prompts]
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,11 @@ class ImportJob(Job):
     """
 
     sources: list[dict[str, str]] = field(default_factory=list)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        """The prompts' messages; there is no tokenizer."""
+        return _UnsentPrompts(self.prompt, self.model)
 
     def provenance(self, split: str, shard: int) -> dict[str, Any]:
         """Return the provenance recorded in a shard's footer."""

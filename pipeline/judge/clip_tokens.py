@@ -9,6 +9,8 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
+from entityclip.contract.text_tokens import reading_as_text
+from entityclip.contract.weight_files import why_no_file
 from pipeline.errors import PipelineError
 
 OPENAI = "openai"
@@ -73,11 +75,11 @@ def _openai_tokenizer() -> Tokenizer:
     lines = gzip.decompress(packed).decode("utf-8").split("\n")[1 : 1 + _MERGES]
     merges = [(first, second) for first, second in (line.split() for line in lines)]
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    # _ENDS are not added as special tokens: in a text, `<end_of_text>` is text, as in training
     vocabulary = letters + [f"{letter}</w>" for letter in letters] + ["".join(pair) for pair in merges] + _ENDS
     tokenizer = Tokenizer(
         models.BPE(vocab={word: i for i, word in enumerate(vocabulary)}, merges=merges, end_of_word_suffix="</w>")
     )
-    tokenizer.add_special_tokens(_ENDS)
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     split = pre_tokenizers.Split(Regex(_PIECES), behavior="removed", invert=True)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -93,8 +95,10 @@ def _file_counter(path: Path) -> Callable[[str], int]:
             f"generation.judge.clip_tokenizer: {path.parent} has no tokenizer.json; if the CLIP model uses "
             f"OpenAI's tokenizer, as most models of open_clip do, use {OPENAI!r} instead"
         )
+    if (why := why_no_file(path.parent, (path.name,))) is not None:
+        raise PipelineError(f"generation.judge.clip_tokenizer: {why}")
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer = reading_as_text(Tokenizer.from_file(str(path)))
     except Exception as error:  # the Rust library raises plain Exception
         raise PipelineError(f"generation.judge.clip_tokenizer: {path} cannot be read: {error}") from error
     tokenizer.no_truncation()

@@ -4,6 +4,10 @@ In the key                          | Not in the key, and why
 ------------------------------------|--------------------------------------------------------------
 rendered messages, including        | id, split, topic: they reach the LLM only through the messages
   few-shot examples                 | the image's path; the image if it is not sent to the LLM
+that contents are given as parts,   |
+  and that special tokens' texts in |
+  data are read as text, if it      |
+  changes token ids                 |
 the image's bytes if it is sent to  | the model's path: the revision is the digest of its files
   the LLM (`send_image`)            | prompt template's name: only its rendered text matters
 model name and revision             | engine and its version, hardware, batch size, concurrency,
@@ -47,15 +51,19 @@ class Addresses:
         )
         self._seed = sampling.seed.to_bytes(8, "big")
 
-    def address(self, messages: list[Message], image: str | None = None) -> tuple[str, int]:
+    def address(
+        self, messages: list[Message], image: str | None = None, form: dict[str, str] | None = None
+    ) -> tuple[str, int]:
         """Return a row's key (32 hex digits, a hash of everything that determines the text) and its sampling seed.
 
         The seed depends on the messages and image, so that rows are independent and their order does not matter.
 
         Args:
             image: digest of the image sent to the LLM, if any.
+            form: what else decides the token ids, see `pipeline.chat.prompts.Prompt`; None or empty for most rows.
         """
-        content = _digest(messages if image is None else {"messages": messages, "image": image})
+        more = {"image": image} if image is not None else {}
+        content = _digest({"messages": messages, **more, **(form or {})} if more or form else messages)
         key = hashlib.blake2b(self._settings + content, digest_size=16).hexdigest()
         seed = hashlib.blake2b(self._seed + content, digest_size=4).digest()
         return key, int.from_bytes(seed, "big") % 2**31

@@ -115,7 +115,9 @@ def plan_pairs(pairs: Iterable[Pair], job: Job, limit: int | None = None) -> Ite
             raise PipelineError(f"dataset {job.manifest.name}: id {pair.id!r} occurs twice in split {pair.split}{hint}")
         seen.add(identity)
         image = image_digest(job.manifest.image_root, pair.image) if generation.send_image else None
-        key, seed = addresses.address(job.prompt.render(pair), image)
+        prompt = job.prompts.prompt(pair)
+        job.prompts.count(prompt)
+        key, seed = addresses.address(prompt.messages, image, prompt.form)
         yield PlannedPair(pair, key, seed, limit is None or number < limit)
     if not seen:
         raise PipelineError(f"dataset {job.manifest.name} has no pairs")

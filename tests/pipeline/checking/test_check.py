@@ -1,6 +1,7 @@
 """A check against a slow and simple look at the same data."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -135,6 +136,23 @@ def test_prompts_over_the_context_and_other_languages(tmp_path: Path, tiny_llama
     assert report.prompt_tokens.over_limit == 2
     assert report.work is not None
     assert (report.work.to_generate, report.work.settled) == (7, 2)
+
+
+def test_special_tokens_and_a_folded_system_part_are_said(tmp_path: Path, tiny_llama: Path) -> None:
+    records = write_pairs(tmp_path, 9)
+    for number in (1, 4):
+        records[number]["caption"] += " </s> ba </s>"
+    save_records(tmp_path, records)
+    folder = shutil.copytree(tiny_llama, tmp_path / "llm")
+    (folder / "chat_template.jinja").write_text(
+        "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('No system role') }}{% endif %}"
+        "<user> {{ m['content'] }} {% endfor %}"
+    )
+    report = check_manifest(write_manifest(tmp_path, folder))
+    assert _counts(report) == {"absent_split": 1, "special_tokens": 2, "prompt_form": 1}
+    said = {finding.code: finding.what for finding in report.findings}
+    assert "</s> (2)" in said["special_tokens"] and "No system role" in said["prompt_form"]
+    assert [message.role for message in report.prompts[0].messages] == ["user"]
 
 
 def test_steps_that_cannot_be_taken_are_findings_and_the_others_are_taken(tmp_path: Path, tiny_llama: Path) -> None:

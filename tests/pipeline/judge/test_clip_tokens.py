@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from model.clip.open_clip_import import open_clip
+from model.clip.plain_text import plain_text_tokenizer
 from pipeline.errors import PipelineError
 from pipeline.judge.clip_tokens import token_counter
 
 REPOSITORY = Path(__file__).parents[3]
-OPENAI = open_clip.SimpleTokenizer()
+OPENAI = plain_text_tokenizer(open_clip.SimpleTokenizer())  # reads special tokens' texts as text, as training does
 COUNT = token_counter("openai", Path())
 
 
@@ -28,12 +29,12 @@ COUNT = token_counter("openai", Path())
     ],
 )
 def test_as_open_clip_counts(text: str) -> None:
-    assert COUNT(text) == len(OPENAI.encode(text)) + 2
+    assert COUNT(text) == len(OPENAI.encode(text)) + 2  # type: ignore[attr-defined]
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60))
 def test_as_open_clip_counts_any_ascii(text: str) -> None:
-    assert COUNT(text) == len(OPENAI.encode(text)) + 2
+    assert COUNT(text) == len(OPENAI.encode(text)) + 2  # type: ignore[attr-defined]
 
 
 def test_a_folders_tokenizer_counts_what_it_would_cut() -> None:
@@ -42,6 +43,12 @@ def test_a_folders_tokenizer_counts_what_it_would_cut() -> None:
     text = "a red lion on a gold shield"
     assert count(text) == int((tokenizer([text]) != 0).sum())
     assert count(" ".join([text] * 20)) == 20 * (count(text) - 2) + 2
+
+
+def test_special_tokens_in_a_text_are_counted_as_text() -> None:
+    assert COUNT("a <end_of_text> b") == COUNT("a < end _ of _ text > b") == 11
+    count = token_counter("heraldry/clip", REPOSITORY / "data_manifests")
+    assert count("a <end> lion") == count("a < end > lion") == 7
 
 
 def test_a_tokenizer_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
