@@ -21,7 +21,7 @@ _FOOTER = {"thrift_string_size_limit": 64 * 2**20, "thrift_container_size_limit"
 
 
 def rows_of(batch: pa.RecordBatch, location: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a batch as dicts by column; strings that are not UTF-8 become bytes.
+    """Yield the rows of a batch as dicts by column; bytes in strings that are not UTF-8 become lone surrogates.
 
     Raises:
         PipelineError: a list has more than 1,000 values, or a row takes more than 1 GiB; the message names `location`.
@@ -54,6 +54,10 @@ def _extent(column: pa.Array) -> tuple[int, int]:
     if pa.types.is_struct(kind):
         parts = [_extent(part) for part in column.flatten()]
         return sum(longest for longest, _ in parts), max((count for _, count in parts), default=1)
+    if kind in (pa.string_view(), pa.binary_view()):
+        return 1 + column.nbytes, 1
+    if pa.types.is_fixed_size_binary(kind):
+        return kind.byte_width, 1
     if kind in (pa.binary(), pa.large_binary(), pa.string(), pa.large_string()):
         return pc.max(pc.binary_length(column)).as_py() or 0, 1
     return 16, 1
@@ -65,7 +69,11 @@ def _python(column: pa.Array) -> list[Any]:
     except UnicodeDecodeError:  # a string that is not UTF-8; nested ones remain an error
         kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
         plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-        return list(plain.view(pa.large_binary() if pa.types.is_large_string(kind) else pa.binary()).to_pylist())
+        wide = pa.types.is_large_string(kind)
+        raw = (plain.cast(pa.string()) if pa.types.is_string_view(kind) else plain).view(
+            pa.large_binary() if wide else pa.binary()
+        )
+        return [None if one is None else one.decode("utf-8", "surrogateescape") for one in raw.to_pylist()]
 
 
 def read_parquet(sources: list[Source], columns: Columns | None) -> Iterator[Record]:
