@@ -86,7 +86,7 @@ def image_file(root: Path, path: str | None) -> Path:
     if not is_below:
         raise BadImage(f"{shown} is outside the image root", ImageFault.OUTSIDE)
     if not os.path.isfile(file):  # noqa: PTH113 - `Path.is_file` raises an error for a name that is too long
-        raise BadImage(f"{shown}: no such image", ImageFault.MISSING)
+        raise BadImage(f"{shown}: no such image{_reason(path)}", ImageFault.MISSING)
     return file
 
 
@@ -215,6 +215,17 @@ def _strips(image: Image.Image) -> Iterator[tuple[int, npt.NDArray[Any]]]:
 @lru_cache(maxsize=64)
 def _resolved(root: Path) -> Path:
     return root.resolve()
+
+
+def _reason(path: str) -> str:
+    """Return what a path looks like, if not like one of a file below an image root; "" otherwise."""
+    if path[:1] == "[" and path[-1:] == "]":
+        return "; the path is a list that is written as text"
+    if re.match(r"[A-Za-z]:[\\/]", path):
+        return "; the path is one of Windows, with a drive: write it relative to the image root, with forward slashes"
+    if "\\" in path:
+        return "; the path has backslashes: write forward slashes"
+    return ""
 
 
 def _shown(path: str) -> str:

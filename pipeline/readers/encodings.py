@@ -23,6 +23,7 @@ _DAMAGED = "entityclip-damaged"
 _ESCAPED = re.compile("[\udc80-\udcff]+")
 _SIGNS = set("\u201a\u201e\u2026\u2018\u2019\u201c\u201d\u2013\u2014\u20ac\u2122\u00a0\u00a3\u00a7\u00a9\u00ab\u00ad")
 _SIGNS |= set("\u00ae\u00b0\u00b2\u00b3\u00b4\u00b7\u00bb\u00bc\u00bd\u00be\u00bf\u00a1\u2022")
+_USUAL_LEADS = (0xE2, 0xF0)  # the first bytes of dashes, quotation marks and emoji, where a text is often cut off
 _FEW = 4  # bytes: so many that are not UTF-8, in one text, are an encoding and no damage
 
 codecs.register_error(_DAMAGED, lambda error: ("\udcff", getattr(error, "end", 1)))
@@ -120,7 +121,7 @@ class TextWatch:
             return
         where, shown = self._first
         raise PipelineError(
-            f"{where}: the text is not UTF-8, as are {self._foreign:,} of {self._foreign + self._sound:,} texts with "
+            f"{where}: the text is not UTF-8, and neither are {self._foreign:,} of {self._foreign + self._sound:,} texts with "
             f"characters beyond ASCII; as Windows-1252 it reads {shown!r}. Set dataset.encoding to cp1252 if that is "
             "right, otherwise to the encoding of the data, such as cp1251, gb18030 or shift_jis; utf-8 keeps the "
             "texts, with damaged characters"
@@ -133,7 +134,8 @@ def is_foreign(raw: bytes) -> bool:
         raw.decode(UTF8)
         return False
     except UnicodeDecodeError as error:
-        if error.reason == "unexpected end of data":  # cut off
+        is_cut = error.reason == "unexpected end of data"
+        if is_cut and (error.end - error.start > 1 or raw[-1] in _USUAL_LEADS):
             return False
     text = raw.decode(UTF8, "surrogateescape")
     broken = sum("\udc80" <= c <= "\udcff" for c in text)

@@ -107,13 +107,20 @@ class _Text:
                     return value
                 problem = "the value is too long"
             except (ValueError, RecursionError) as error:
-                problem = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+                problem = self._problem(error)
                 if isinstance(error, RecursionError) or self._ended:
                     raise self.error(problem) from error
             if len(self._window) - self._at > LONGEST_RECORD:  # do not read the rest of a broken file
                 raise self.error(f"{problem} (or this record is longer than {LONGEST_RECORD:,} characters)")
             self._read(more)
             more *= 2  # so that a long record is not parsed again and again from its start
+
+    def _problem(self, error: ValueError | RecursionError) -> str:
+        if not isinstance(error, json.JSONDecodeError):
+            return str(error)
+        if error.pos >= len(self._window):
+            return "the file ends before the value does"
+        return f"expected a value, found {self._window[error.pos]!r}" if error.msg == "Expecting value" else error.msg
 
     def error(self, problem: str) -> PipelineError:
         return PipelineError(

@@ -75,4 +75,6 @@ def _problem(error: Exception, line: str, source: Source) -> str:
             f"lines, convert the file: jq -c . {file} > {shlex.quote(f'{source.name}-lines.jsonl')}; if it holds the "
             f"records in a list, such as `annotations`: jq -c '.annotations[]' {file}"
         )
+    if line.lstrip()[:2] in ("{'", "{\\"):
+        return "it is written as Python writes a dict; write the lines with json.dumps"
     return f"parsing failed at character {error.pos + 1:,} of the line: {error.msg}"

@@ -22,7 +22,7 @@ _WORDS = re.compile(r"[a-z_][a-z0-9_-]*(\.[a-z_][a-z0-9_-]*)*")
 _TEXTS = ("txt", "json", "caption", "cap", "text")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Member:
     """A member of a tar.
 
@@ -107,12 +107,10 @@ def read_members(source: Source, wanted: set[str] | None, notes: ReaderNotes, en
                     yield member
                     continue
                 opened = tar.extractfile(info)
-                content: Any = opened.read() if opened is not None else b""
+                member.content = opened.read() if opened is not None else b""
                 if member.last_ending == "json":
-                    content = _parsed(content, notes, encoding)
-                yield Member(
-                    member.stem, member.ending, member.whole_stem, member.last_ending, member.is_wanted, content
-                )
+                    member.content = _parsed(member.content, notes, encoding)
+                yield member
     except (tarfile.TarError, OSError, EOFError, zlib.error, RecursionError, pa.ArrowException) as error:
         raise PipelineError(f"{source.location} cannot be read as a tar after member {count:,}: {error}") from error
     if not count:

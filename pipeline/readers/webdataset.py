@@ -17,6 +17,7 @@ from pipeline.readers.sources import Source
 from pipeline.readers.tar_members import Member, read_members
 
 _MOST_MEMBERS = 64  # per record
+_SEVERAL = "records with several images, of which dataset.columns.image, or the first usual name, is read"
 _Fields = tuple[str, dict[str, Any]]
 
 
@@ -47,6 +48,8 @@ def read_webdataset(
                 number += 1
                 apart.check(key, fields)
                 where = (source.location, "record", number)
+                if len(images & fields.keys()) > 1:
+                    notes.note(_SEVERAL, f"{source.location}, record {number:,}")
                 yield Record(where, {"__key__": key, **fields}, id=f"{source.name}/{key}", split=source.split)
 
 

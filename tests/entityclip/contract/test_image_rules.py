@@ -159,6 +159,15 @@ def test_messages_have_no_memory_addresses(message: str, monkeypatch: pytest.Mon
     assert "0x" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("['a.jpg']", "a list that is written"), ("C:\\a\\b.jpg", "of Windows, with"), ("a\\b.jpg", "backslashes: write")],
+)
+def test_a_path_that_is_none_is_named_as_such(path: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(BadImage, match=f"no such image; the path .*{said}"):
+        decode_image(tmp_path, path)
+
+
 def test_a_url_as_path_is_named_as_such(tmp_path: Path) -> None:
     with pytest.raises(BadImage, match=r"^https://x\.org/a\.jpg is a URL, but images are files .* dataset\.root"):
         decode_image(tmp_path, "https://x.org/a.jpg")

@@ -125,6 +125,23 @@ def test_other_encodings_are_told_from_damage(text: str, encoding: str) -> None:
     assert not is_foreign(text.encode() + b"\xff")
 
 
+def test_a_last_letter_is_told_from_a_text_that_is_cut_off() -> None:
+    assert is_foreign("Café".encode("cp1252"))
+    for character in "é\u2013”😀":
+        content = f"cafe {character}".encode()
+        assert not any(is_foreign(content[:-cut]) for cut in range(1, len(character.encode())))
+
+
+def test_damage_inside_lists_and_structs_of_parquet_is_counted_too(tmp_path: Path) -> None:
+    texts = pa.array([b"caf\xe9", "été".encode(), b"two", b"three"], pa.binary()).view(pa.string())
+    lists = pa.ListArray.from_arrays([0, 2, 4], texts)
+    image = pa.StructArray.from_arrays([pa.array([b"\xff\xd8", b"\xff\xd9"]), texts[:2]], ["bytes", "path"])
+    put_parquet(tmp_path / "p.parquet", {"image": image, "captions": lists})
+    pairs, notes = pairs_of(tmp_path, {"kind": "parquet", "file": "p.parquet"})
+    assert [pair.caption for pair in pairs] == ["caf\ufffd", "été", "two", "three"]
+    assert "captions cleaned: 1 of 4 (1 characters that are not UTF-8)" in notes
+
+
 def test_ids_of_one_letter_apart_stay_apart(tmp_path: Path) -> None:
     ids = ["é".encode(), "ä".encode(), b"caf\xe9", b"caf\xe8"]
     put(tmp_path / "p.csv", b"id,image,caption\n" + b"".join(b"%s,1.png,A lion\n" % one for one in ids))
