@@ -121,10 +121,10 @@ class TextWatch:
             return
         where, shown = self._first
         raise PipelineError(
-            f"{where}: the text is not UTF-8, and neither are {self._foreign:,} of {self._foreign + self._sound:,} texts with "
-            f"characters beyond ASCII; as Windows-1252 it reads {shown!r}. Set dataset.encoding to cp1252 if that is "
-            "right, otherwise to the encoding of the data, such as cp1251, gb18030 or shift_jis; utf-8 keeps the "
-            "texts, with damaged characters"
+            f"{where}: the text is not UTF-8, and neither are {self._foreign:,} of the {self._foreign + self._sound:,} "
+            f"texts with characters beyond ASCII; as Windows-1252 it reads {shown!r}. Set dataset.encoding to cp1252 "
+            "if that is right, otherwise to the encoding of the data, such as cp1251, gb18030 or shift_jis; utf-8 "
+            "keeps the texts, with damaged characters"
         )
 
 
