@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from entityclip.contract.hub import plain_hub_name
 from model.errors import ModelError
 from model.run_files import BASE, CHECKPOINT, CONFIG, TOWERS, run_of
 from model.settings.schema import LOCAL_DIR, TowerSettings
@@ -66,7 +67,7 @@ def choose_llm(given: str | None) -> Llm:
     folder = None if given is None else Path(given)
     if folder is not None and folder.is_dir():
         return _local_llm(folder)
-    name, _, revision = (given or _LLM).partition("@")
+    name, _, revision = plain_hub_name(given or _LLM).partition("@")
     revision = revision or (_REVISION if name == _LLM else "")
     if not _HUB_NAME.fullmatch(name):
         raise PipelineError(f"--llm {given} is neither a folder nor the name of a hub model")
@@ -112,6 +113,10 @@ def choose_towers(given: str | None) -> Towers:
         return Towers(model, tag, None, None, 77, False, "open_clip downloads the weights", [reason])
     if given.startswith(LOCAL_DIR) or Path(given).is_dir():
         return _local_towers(Path(given.removeprefix(LOCAL_DIR)))
+    if (plain := plain_hub_name(given)) != given:
+        raise ModelError(
+            f"--clip {given}: download the model (hf download {plain} --local-dir FOLDER), and give local-dir:FOLDER"
+        )
     model, slash, tag = given.rpartition("/")
     if not slash:
         raise ModelError(f"--clip {given}: add the weights, as in {given}/openai, or give a folder")

@@ -11,7 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from entityclip.contract.digests import digest
-from entityclip.contract.hub import why_unavailable
+from entityclip.contract.hub import plain_hub_name, why_unavailable
 from entityclip.contract.torchvision_cpu import make_torchvision_importable
 from entityclip.contract.weight_files import TOKENIZER_FILES, why_no_file
 from pipeline.chat_template import choose_chat_template, render_chats, why_it_failed
@@ -131,6 +131,11 @@ def find_language_model(manifest: Manifest) -> LanguageModel:
         PipelineError: the folder does not exist or holds no model, or a hub name has no revision.
     """
     name = manifest.generation.model
+    if (plain := plain_hub_name(name)) != name:
+        raise PipelineError(
+            f"generation.model: {name!r} is no name that the hub's models have here: write {plain}, and set "
+            "generation.revision to a commit or tag"
+        )
     folder = manifest.resolve(Path(name))
     if folder.is_dir():
         if not (folder / "config.json").is_file():

@@ -2,6 +2,16 @@
 
 import os
 
+_PREFIXES = ("hf-hub:", "hf://", "https://huggingface.co/", "http://huggingface.co/", "huggingface.co/")
+
+
+def plain_hub_name(name: str) -> str:
+    """Return a hub model's name as ORG/NAME, without the prefix that other programs or the browser put before it."""
+    for prefix in _PREFIXES:
+        if name.startswith(prefix):
+            return "/".join(name.removeprefix(prefix).strip("/").split("/")[:2])
+    return name
+
 
 def why_unavailable(repo: str, files: tuple[str, ...], revision: str | None = None) -> str | None:
     """Return None if any of the files is cached or the hub can be reached; otherwise return the reason and the remedy.

@@ -38,7 +38,7 @@ DRAFT_FACTOR = 2  # a JPEG is decoded to at least this multiple of the wanted si
 _OVERSHOOT = 0.5  # share of white; twice the overshoot of resampling at a sharp edge
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # TIFF
 _VALUES_AT_ONCE = 1 << 20
-_ADDRESS = re.compile(r" <_io\.BytesIO object at 0x[0-9a-f]+>")
+_ADDRESS = re.compile(r" ?<[^<>]* at 0x[0-9a-fA-F]+>| at 0x[0-9a-fA-F]{6,}")
 
 # Pillow's warnings about odd images would clutter stderr; unusable images raise BadImage.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
@@ -71,6 +71,12 @@ def image_file(root: Path, path: str | None) -> Path:
     if not path:
         raise BadImage("the record has no image path", ImageFault.MISSING)
     shown = _shown(path)
+    if "://" in path:
+        raise BadImage(
+            f"{shown} is a URL, but images are files below the image root; download them and name their paths, or set "
+            "dataset.root to the URL of the folder that they have in common",
+            ImageFault.MISSING,
+        )
     try:
         whole_root = _resolved(root.absolute())
         file = (whole_root / path).resolve()
@@ -80,7 +86,7 @@ def image_file(root: Path, path: str | None) -> Path:
     if not is_below:
         raise BadImage(f"{shown} is outside the image root", ImageFault.OUTSIDE)
     if not os.path.isfile(file):  # noqa: PTH113 - `Path.is_file` raises an error for a name that is too long
-        raise BadImage(f"{shown}: no such image", ImageFault.MISSING)
+        raise BadImage(f"{shown}: no such image{_reason(path)}", ImageFault.MISSING)
     return file
 
 
@@ -209,6 +215,17 @@ def _strips(image: Image.Image) -> Iterator[tuple[int, npt.NDArray[Any]]]:
 @lru_cache(maxsize=64)
 def _resolved(root: Path) -> Path:
     return root.resolve()
+
+
+def _reason(path: str) -> str:
+    """Return what a path looks like, if not like one of a file below an image root; "" otherwise."""
+    if path[:1] == "[" and path[-1:] == "]":
+        return "; the path is a list that is written as text"
+    if re.match(r"[A-Za-z]:[\\/]", path):
+        return "; the path is one of Windows, with a drive: write it relative to the image root, with forward slashes"
+    if "\\" in path:
+        return "; the path has backslashes: write forward slashes"
+    return ""
 
 
 def _shown(path: str) -> str:

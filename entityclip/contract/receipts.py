@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from entityclip.contract.errors import ContractError
 from entityclip.contract.schema import SCHEMA_VERSION
+from entityclip.contract.settings_errors import plain_message
 
 RECEIPT_VERSION = 1
 RECEIPTS = "_receipts"  # the folder
@@ -93,4 +94,4 @@ def parse_receipt(content: bytes) -> BucketReceipt:
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in wrong["loc"])
-        raise ContractError(f"invalid field {where}: {wrong['msg']}") from error
+        raise ContractError(f"invalid field {where}: {plain_message(wrong)}") from error

@@ -119,6 +119,10 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
     def known(request: Request, error: HTTPException) -> HTMLResponse:
         return page("message.html", error.status_code, message=str(error.detail))
 
+    @app.exception_handler(PipelineError)
+    def unreadable(request: Request, error: PipelineError) -> HTMLResponse:
+        return page("message.html", 404, message=str(error))
+
     @app.exception_handler(Exception)
     def unknown(request: Request, error: Exception) -> HTMLResponse:
         return page("message.html", 500, message="this page could not be shown; see the terminal that runs `serve`")

@@ -79,10 +79,14 @@ class Browse:
         return RowsPage(view, total, pages, splits, statuses, rows, unreadable)
 
     def row(self, shard: str, row_id: str) -> dict[str, Any] | None:
-        """Return a complete row, or None if it does not exist."""
+        """Return a complete row, or None if it does not exist. Raises PipelineError if its shard cannot be read."""
         if shard not in self._looks:
             return None
+        faults = self._rows.faults["rows"]
+        before = len(faults)
         found = self._rows.rows(pa.table({SHARD: [shard], "id": [row_id]}))
+        if not found and (new := [fault for fault in faults[before:] if fault.name == shard]):
+            raise PipelineError(f"{shard}: {new[0].why}")
         return found[0] if found else None
 
     def row_page(self, view: View, shard: str, row_id: str, at: int | None, abandoned: Abandoned) -> RowPage | None:

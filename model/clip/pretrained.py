@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from entityclip.contract.hub import why_unavailable
+from entityclip.contract.hub import plain_hub_name, why_unavailable
 from model.clip.open_clip_import import open_clip
 from model.errors import ModelError
 from model.settings.schema import TowerSettings
@@ -27,6 +27,11 @@ def check_names(settings: TowerSettings) -> None:
     if settings.folder is not None:
         _check_native(model, _config_of_folder(settings.folder))
         return
+    if (plain := plain_hub_name(model)) != model:
+        raise ModelError(
+            f"towers.model: {model!r} names a model on the Hugging Face hub; download it (hf download {plain} "
+            "--local-dir FOLDER) and set towers.model to local-dir:FOLDER"
+        )
     if model not in open_clip.list_models():
         near = difflib.get_close_matches(model, open_clip.list_models(), n=3, cutoff=0.5)
         hint = f"; similar names: {', '.join(near)}" if near else ""

@@ -47,6 +47,9 @@ def no_shards(folder: Path, split: str) -> str:
     if not folder.is_dir():
         return f"no explanations at {folder}; {make}"
     splits = sorted(p.name.removeprefix("split=") for p in folder.glob("split=*") if any(p.glob("part-*.parquet")))
+    if splits:
+        make += "; if the data has no such split, name another one in data.splits"
+        make += ", or set data.splits.val to null to train without validation" if split == "val" else ""
     return f"{folder} has no shards of split {split!r} (splits found: {', '.join(splits) or 'none'}); {make}"
 
 

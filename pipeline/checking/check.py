@@ -192,6 +192,7 @@ def _compare(data: Survey, manifest: Manifest, findings: list[Finding]) -> tuple
     lengths, long_captions = of_dataset.caption_lengths(data, judging.clip_context_length)
     languages, other_languages = of_dataset.caption_languages(data, judging.language)
     findings += of_dataset.split_findings(data, manifest.dataset) + of_dataset.empty_caption_findings(data)
+    findings += of_dataset.caption_text_findings(data)
     findings += repeat_findings(data) + leak_findings(data) + long_captions + other_languages
     return lengths, languages
 

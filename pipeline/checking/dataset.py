@@ -15,7 +15,7 @@ from pipeline.checking.report import (
     example,
     lengths_of,
 )
-from pipeline.checking.survey import NOTHING, Survey
+from pipeline.checking.survey import NOTHING, Rows, Survey
 from pipeline.errors import PipelineError
 from pipeline.manifest.datasets import Dataset, OwnDataset
 
@@ -52,7 +52,7 @@ def split_counts(survey: Survey) -> dict[str, SplitCounts]:
 
 
 def split_findings(survey: Survey, dataset: Dataset) -> list[Finding]:
-    """Report splits that have no pairs although training or evaluation needs them."""
+    """Report splits that have no pairs although training or evaluation needs them, and splits that neither uses."""
     mend = "assign pairs to this split, or name another one in the training settings"
     if isinstance(dataset, OwnDataset):
         drawn = "" if dataset.ignore_splits else ", with dataset.ignore_splits: true if the data has splits"
@@ -70,6 +70,49 @@ def split_findings(survey: Survey, dataset: Dataset) -> list[Finding]:
         )
         for split, use in _USES.items()
         if split not in survey.splits
+    ] + [_unused(split, len(survey.rows_of(split)), dataset) for split in survey.splits if split not in _USES]
+
+
+def _unused(split: str, pairs: int, dataset: Dataset) -> Finding:
+    mend = "name it in the training settings (data.splits)"
+    if isinstance(dataset, OwnDataset):
+        mend = f"set dataset.rename_splits: {{{split}: train}} to train on them (or val, or test), or {mend}"
+    return Finding(
+        code="unused_split",
+        severity="warning",
+        count=pairs,
+        what=f"pairs of the split {split}, which neither training nor evaluation uses",
+        mend=mend,
+    )
+
+
+def caption_text_findings(survey: Survey) -> list[Finding]:
+    """Report captions with characters that could not be decoded, and lists of captions that are written as one text."""
+    found: tuple[tuple[Code, Rows, str, str], ...] = (
+        (
+            "damaged_captions",
+            survey.damaged,
+            "captions with characters that could not be decoded, replaced by U+FFFD",
+            "correct them in the data, or set dataset.encoding if they are in another encoding than UTF-8",
+        ),
+        (
+            "listed_captions",
+            survey.listed,
+            "captions that are a list written as text, as Python and pandas write it",
+            "each is read as one caption: write one caption per row, or real lists in JSON lines or Parquet",
+        ),
+    )
+    return [
+        Finding(
+            code=code,
+            severity="warning",
+            count=len(rows),
+            what=what,
+            mend=mend,
+            examples=captions(survey.rows, rows[:EXAMPLES].tolist()),
+        )
+        for code, rows, what, mend in found
+        if len(rows)
     ]
 
 

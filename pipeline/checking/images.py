@@ -21,7 +21,8 @@ _WORDS: dict[ImageFault, tuple[Code, str, str]] = {
     ImageFault.MISSING: (
         "missing_images",
         "missing images",
-        "move them below the image root, or correct the image root in the manifest",
+        "move them below the image root, or correct the image root in the manifest (dataset.root); images at URLs are "
+        "read only if dataset.root is a URL",
     ),
     ImageFault.OUTSIDE: (
         "outside_images",

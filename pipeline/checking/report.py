@@ -63,12 +63,14 @@ Code = Literal[
     "cannot_read",
     "cannot_try_training",
     "captions_over_context",
+    "damaged_captions",
     "empty_captions",
     "engine_errors",
     "leaked_captions",
     "leaked_image_bytes",
     "leaked_images",
     "leaked_similar_captions",
+    "listed_captions",
     "missing_images",
     "no_pairs",
     "other_languages",
@@ -85,6 +87,7 @@ Code = Literal[
     "too_large_images",
     "undecodable_images",
     "unsupported_images",
+    "unused_split",
 ]
 
 

@@ -19,6 +19,7 @@ Digests = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 
 NOTHING = 0  # digest of everything that is not compared: empty captions, images that were not decoded
+_LIST = re.compile(r"""\[\s*(['"]).*\1,?\s*\]""", re.DOTALL)  # as Python and pandas write a list of texts
 _APART = re.compile(r"[\W_]+")
 
 
@@ -37,6 +38,8 @@ class Survey:
         plain_captions: digests of the captions normalised by `plain`.
         clip_tokens: number of non-empty captions by length in CLIP tokens.
         long_captions: the first few rows whose caption exceeds CLIP's context.
+        damaged, listed: the rows whose caption has a character that could not be decoded, and those whose caption is
+            a list of texts written as one text, as `['A', 'B']`.
         languages: number of captions by language (key None: unknown), or None if languages are not detected.
         in_language: the first few rows of each language.
     """
@@ -50,6 +53,8 @@ class Survey:
     plain_captions: Digests
     clip_tokens: Counter[int]
     long_captions: list[int]
+    damaged: Rows
+    listed: Rows
     languages: Counter[str | None] | None
     in_language: dict[str | None, list[int]]
 
@@ -78,6 +83,7 @@ def survey(
     split, ids, images, captions, plain_captions = array("H"), array("q"), array("q"), array("q"), array("q")
     lengths: Counter[int] = Counter()
     long_captions: list[int] = []
+    damaged, listed = array("q"), array("q")
     languages: Counter[str | None] = Counter()
     in_language: dict[str | None, list[int]] = {}
     with PairFile(path) as rows:
@@ -88,6 +94,10 @@ def survey(
             images.append(hash(pair.image))
             caption = pair.caption.strip()
             captions.append(hash(caption) if caption else NOTHING)
+            if "\ufffd" in caption:
+                damaged.append(len(rows) - 1)
+            if caption[:1] == "[" and _LIST.fullmatch(caption):
+                listed.append(len(rows) - 1)
             bare = plain(caption)
             plain_captions.append(hash(bare) if bare else NOTHING)
             if caption:
@@ -112,6 +122,8 @@ def survey(
         plain_captions=np.asarray(plain_captions),
         clip_tokens=lengths,
         long_captions=long_captions,
+        damaged=np.asarray(damaged, np.int64),
+        listed=np.asarray(listed, np.int64),
         languages=languages if language_of is not None else None,
         in_language=in_language,
     )

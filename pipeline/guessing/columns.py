@@ -10,6 +10,7 @@ from pipeline.guessing.image_root import ImageRoot, find_image_root, missing_end
 from pipeline.guessing.names import is_image_name, is_usual_split, names_of, plain_name
 from pipeline.images.store import stored_name
 from pipeline.readers.columns import USUAL, Record
+from pipeline.readers.encodings import decoded
 from pipeline.readers.splits import split_name
 
 _STRUCT = {"bytes", "path"}  # an image in Hugging Face's format
@@ -89,8 +90,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return _INSIDE if value.get("bytes") else value.get("path")
     if isinstance(value, bytes):
-        image = not stored_name(value).endswith(".img")
-        return _INSIDE if image else value[:100_000].decode("utf-8", "replace")
+        image = not stored_name(value).endswith(".img") or value[4:12] in (b"ftypavif", b"ftypavis")
+        return _INSIDE if image else decoded(value[:100_000]).encode("utf-8", "replace").decode()
     return value
 
 

@@ -14,7 +14,7 @@ from pipeline.guessing.locate import Located
 from pipeline.guessing.names import SPLITS
 from pipeline.guessing.sample import Sample, estimate_records, first_records, read_sample
 from pipeline.guessing.splits import choose_held_out, usable_splits
-from pipeline.guessing.text_tables import TextTable, read_head, sniff
+from pipeline.guessing.text_tables import TextTable, sniff
 from pipeline.manifest.datasets import CsvDataset, HuggingFaceDataset
 from pipeline.readers.columns import Record
 from pipeline.readers.csv_rows import read_csv
@@ -95,7 +95,6 @@ def _saved_splits(folder: Path) -> set[str] | None:
 def _all_columns(section: dict[str, Any], files: list[Source]) -> Iterator[Record]:
     kind = section["kind"]
     if kind == "jsonl":
-        _check_json_lines(files[0])
         return read_jsonl(files)
     if kind in ("csv", "tsv"):
         return read_csv(files, CsvDataset.model_validate(section), ReaderNotes())
@@ -104,16 +103,6 @@ def _all_columns(section: dict[str, Any], files: list[Source]) -> Iterator[Recor
     if kind == "webdataset":
         return read_webdataset(files, None, ReaderNotes())
     return read_hugging_face(HuggingFaceDataset.model_validate(section), Path("/"), all_columns=True)
-
-
-def _check_json_lines(file: Source) -> None:
-    """Raise PipelineError if the file is a single JSON document instead of JSON lines."""
-    head = read_head(file).lstrip()
-    if head.startswith("[") or head.startswith("{\n"):
-        raise PipelineError(
-            f"{file.location} is one JSON document, not JSON lines; to convert a list, run: "
-            f"jq -c '.[]' {file.location} > {file.location.removesuffix('.json')}.jsonl"
-        )
 
 
 def _table(section: dict[str, Any], files: list[Source], reasons: list[str]) -> TextTable:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from pipeline.readers.folder import IMAGE_ENDINGS
+from pipeline.readers.names import IMAGE_ENDINGS
 
 LOOKED_UP = 100  # paths
 _MOST_FOLDERS = 200

@@ -8,7 +8,7 @@ from pathlib import Path
 from entityclip.contract.locations import is_url
 from pipeline.errors import PipelineError
 from pipeline.files.locations import PATTERN
-from pipeline.readers.folder import IMAGE_ENDINGS
+from pipeline.readers.names import is_image_name, is_left_behind
 from pipeline.readers.splits import splits_of_files
 
 MOST_NAMES = 100_000  # maximum number of files to list in a folder
@@ -90,15 +90,16 @@ def _in_folder(folder: Path) -> Located:
     tables: dict[str, list[str]] = defaultdict(list)
     names = _files(folder)
     for name in names:
-        if name.lower().endswith(IMAGE_ENDINGS):
+        if is_image_name(name):
             images.add(name.rpartition(".")[0])
         for kind, endings in _KINDS.items():
             if name.lower().removesuffix(".gz").endswith(endings):
                 tables[kind].append(name)
     for name in names:
         stem, dot, ending = name.rpartition(".")
-        if stem in images and f"{dot}{ending}" in _SIDECARS:
-            texts[f"{dot}{ending}"] += 1
+        suffix = f"{dot}{ending.lower()}"
+        if suffix in _SIDECARS and (stem in images or is_image_name(stem)):
+            texts[suffix] += 1
     if texts:
         ((sidecar, count),) = texts.most_common(1)
         reason = f"{count:,} of {len(images):,} images have a {sidecar} file with the same name"
@@ -141,9 +142,13 @@ def _splits(files: list[str]) -> list[str] | None:
 def _files(folder: Path) -> list[str]:
     found: list[str] = []
     for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not _is_passed_over(name))
         inside = Path(parent).relative_to(folder)
-        found += [(inside / name).as_posix() for name in sorted(files) if not name.startswith(".")]
+        found += [(inside / name).as_posix() for name in sorted(files) if not _is_passed_over(name)]
         if len(found) >= MOST_NAMES:
             break
     return found
+
+
+def _is_passed_over(name: str) -> bool:
+    return name.startswith(".") or is_left_behind(name)

@@ -1,7 +1,7 @@
 """Recognises the roles of columns by their names, and tells image names from other texts."""
 
+from pipeline.readers import names
 from pipeline.readers.columns import USUAL
-from pipeline.readers.folder import IMAGE_ENDINGS
 from pipeline.readers.splits import split_name
 
 ROLES = ("image", "caption", "id", "split", "topic")
@@ -34,7 +34,7 @@ def plain_name(name: str) -> str:
 
 def is_image_name(text: str) -> bool:
     """Return whether a text ends with the extension of an image file."""
-    return len(text) <= 4096 and text.strip().lower().endswith(IMAGE_ENDINGS)
+    return len(text) <= 4096 and names.is_image_name(text.strip())
 
 
 def is_usual_split(text: str) -> bool:

@@ -10,18 +10,12 @@ from itertools import islice
 
 from pipeline.errors import PipelineError
 from pipeline.guessing.names import is_image_name, role_of
-from pipeline.readers.csv_rows import LONGEST_ROW
+from pipeline.readers.csv_rows import LONGEST_ROW, SEPARATORS
+from pipeline.readers.encodings import wide_encoding
 from pipeline.readers.sources import Source
 
 _HEAD = 4 * 2**20  # bytes
 _ROWS = 200
-_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-_MARKS = {  # UTF-32 comes first, because its mark begins with the mark of UTF-16
-    b"\xff\xfe\0\0": "UTF-32",
-    b"\0\0\xfe\xff": "UTF-32",
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-}
 
 
 @dataclass(frozen=True)
@@ -51,12 +45,8 @@ def read_head(source: Source) -> str:
     """
     with source.open() as file:
         head = file.read(_HEAD)
-    for mark, encoding in _MARKS.items():
-        if head.startswith(mark):
-            raise _not_utf8(source, encoding, f"it starts with the byte order mark of {encoding}")
-    if b"\0" in head[:4096]:
-        even, odd = head[:4096:2].count(0), head[1:4096:2].count(0)
-        raise _not_utf8(source, "UTF-16LE" if odd > even else "UTF-16BE", "it contains zero bytes")
+    if (wide := wide_encoding(head)) is not None:
+        return head.decode(wide, "replace").removeprefix("\ufeff")
     try:
         return head.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -64,19 +54,19 @@ def read_head(source: Source) -> str:
             return head[: error.start].decode("utf-8-sig")
         number = head.count(b"\n", 0, error.start) + 1
         found = f"line {number:,} contains the byte 0x{head[error.start]:02X}"
-        raise _not_utf8(source, "WINDOWS-1252", found) from None
+        raise _not_utf8(source, found) from None
 
 
-def _not_utf8(source: Source, encoding: str, why: str) -> PipelineError:
+def _not_utf8(source: Source, why: str) -> PipelineError:
     stem, dot, ending = source.location.removesuffix(".gz").rpartition(".")
-    convert = f"iconv -f {encoding} -t UTF-8"
+    convert = "iconv -f WINDOWS-1252 -t UTF-8"
     if source.location.endswith(".gz"):
         convert = f"gunzip -c {shlex.quote(source.location)} | {convert}"
     else:
         convert = f"{convert} {shlex.quote(source.location)}"
-    guessed = " (replace WINDOWS-1252 if it was saved in another encoding)" if encoding[0] == "W" else ""
     return PipelineError(
-        f"{source.location} is not UTF-8: {why}; convert it{guessed} and use the new file: "
+        f"{source.location} is not UTF-8: {why}; convert it (replace WINDOWS-1252 if it was saved in another encoding) "
+        "and use the new file: "
         f"{convert} > {shlex.quote(f'{stem}-utf8{dot}{ending}')}"
     )
 
@@ -122,7 +112,7 @@ def sniff(source: Source) -> TextTable:
         head = head[: head.rfind("\n") + 1] or head
     found = [
         _parse(head, separator, quotes)
-        for separator in _SEPARATORS
+        for separator in SEPARATORS
         for quotes in ((True, False) if '"' in head else (None,))
     ]
     best = max(found, key=_Parsed.rank)
@@ -130,12 +120,12 @@ def sniff(source: Source) -> TextTable:
         raise PipelineError(f"{source.location} is empty")
     if best.columns < 2:
         raise PipelineError(
-            f"{source.location}: none of the separators {', '.join(_SEPARATORS.values())} yields at least two columns; "
+            f"{source.location}: none of the separators {', '.join(SEPARATORS.values())} yields at least two columns; "
             f"the first line is {head.partition(chr(10))[0][:100]!r}"
         )
     fits = sum(len(row) == best.columns for row in best.rows)
     of = f"{best.columns} columns in {fits:,} of {len(best.rows):,} rows examined"
-    reasons = [f"separator: {_SEPARATORS[best.separator]} ({of})"]
+    reasons = [f"separator: {SEPARATORS[best.separator]} ({of})"]
     if best.quotes is not None:
         enclose = "enclose fields" if best.quotes else "are plain characters"
         reasons.append(f"quotes: quotation marks {enclose}")

@@ -55,7 +55,9 @@ def with_images(pairs: Iterable[Pair], manifest: Manifest) -> Iterator[Pair]:
 
 def _is_below(image: str) -> bool:
     path = PurePosixPath(image)
-    return bool(image) and not path.is_absolute() and ".." not in path.parts and "\0" not in image
+    return (
+        bool(image) and "://" not in image and not path.is_absolute() and ".." not in path.parts and "\0" not in image
+    )
 
 
 def _fetch(filesystem: pa_fs.FileSystem, source: str, target: Path) -> None:

@@ -181,4 +181,4 @@ def _read_through(found: Found, name: str) -> Fault | None:
 
 
 def _first_line(error: Exception) -> str:
-    return visible(str(error).strip().split("\n\n")[0], 400)
+    return visible(" ".join(str(error).strip().split("\n\n")[0].split()), 400)

@@ -83,6 +83,8 @@ def read_columns(found: Found, shard: str, columns: list[str]) -> pa.Table:
 
 def unreadable(error: Exception) -> str:
     """Return one short line that says why a file cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return "the file is gone: deleted, or replaced by another one, since this program started; start it again"
     return f"the file cannot be read as Parquet ({visible(str(error), 200)})"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
+from entityclip.contract.hub import plain_hub_name
 from entityclip.contract.text_tokens import reading_as_text
 from entityclip.contract.weight_files import why_no_file
 from pipeline.errors import PipelineError
@@ -36,6 +37,7 @@ def token_counter(name: str, folder: Path) -> Callable[[str], int]:
     """
     if name == OPENAI:
         return _openai_counter()
+    name = plain_hub_name(name)
     path = (folder / name).resolve()
     if path.is_dir():
         return _file_counter(path / "tokenizer.json")

@@ -1,11 +1,14 @@
 """The manifest's `dataset` section: one pydantic model per kind."""
 
+import codecs
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipeline.worlds.heraldry.settings import WorldSettings
+
+UTF8 = "utf-8"
 
 
 class Strict(BaseModel):
@@ -109,11 +112,37 @@ class OwnDataset(Strict):
         default=False,
         description="assign splits by `held_out` even if a column, the file names or the folders name splits",
     )
+    rename_splits: dict[str, Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]] = Field(
+        default={},
+        description='what to take the data\'s splits for, by the name in the data: `{restval: train, "0": train}`; '
+        "`validation`, `valid` and `dev` are val without it, `training` train, `testing` test",
+    )
+    encoding: str | None = Field(
+        default=None,
+        description="encoding of the text in the data, such as cp1252; null: UTF-8, or UTF-16 or UTF-32 if a byte "
+        "order mark says so, and an error if the text is in neither; utf-8: no error, and other bytes are damage",
+    )
     images: Path | None = Field(
         default=None,
         description="local folder, relative to the manifest, for copies of images that are stored in the data files or "
         "below a URL; null: `.work/NAME-images` next to the manifest",
     )
+
+    @field_validator("encoding", mode="after")
+    @classmethod
+    def _known(cls, encoding: str | None) -> str | None:
+        """Return Python's name of the encoding, such as `utf-8` for `UTF8`."""
+        if encoding is None:
+            return None
+        try:
+            name = codecs.lookup(encoding).name
+            b"x".decode(name, "replace")  # raises for codecs such as base64, which decode no text
+        except (LookupError, ValueError) as error:
+            raise ValueError(
+                f"{encoding[:40]!r} is not an encoding that Python knows; usual ones are utf-8, utf-16, cp1252, "
+                "latin-1, cp1251, gb18030 and shift_jis"
+            ) from error
+        return UTF8 if name in ("ascii", "utf-8-sig") else name
 
 
 class _Files(OwnDataset):
@@ -129,18 +158,22 @@ class _FilesWithPaths(_Files):
 
 
 class JsonlDataset(_FilesWithPaths):
-    """JSON lines: one object per line."""
+    """JSON lines: one object per line; or one list of objects."""
 
     kind: Literal["jsonl"]
 
 
 class CsvDataset(_FilesWithPaths):
-    """CSV or TSV in UTF-8, with the column names in the first line."""
+    """CSV or TSV, with the column names in the first line."""
 
     kind: Literal["csv", "tsv"]
     header: tuple[str, ...] | None = Field(default=None, description="column names, for files without a header line")
     delimiter: str | None = Field(
-        default=None, min_length=1, max_length=1, description="field delimiter; null: comma in csv, tab in tsv"
+        default=None,
+        min_length=1,
+        max_length=1,
+        description="field delimiter; null: comma in csv and tab in tsv, or else comma, semicolon, bar or tab, with "
+        "which the first line has usual or given column names",
     )
     quotes: bool | None = Field(
         default=None,

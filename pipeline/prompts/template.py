@@ -10,6 +10,7 @@ from jinja2.runtime import Context
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from entityclip.contract.errors import ContractError
+from entityclip.contract.settings_errors import explain
 from entityclip.contract.yaml_file import load_yaml
 from pipeline.errors import PipelineError
 from pipeline.pair import Pair
@@ -123,6 +124,9 @@ def load_prompt(name_or_path: str, base: Path) -> PromptTemplate:
     try:
         template = PromptTemplate.model_validate(load_yaml(path))
         template._turns  # noqa: B018 - report errors in it now, not at the first row
-    except (ContractError, ValidationError, PipelineError) as error:
+    except ValidationError as error:
+        wrong = "; ".join(f"{key}: {why}" for key, why in explain(error, PromptTemplate, show_values=False))
+        raise PipelineError(f"{path}: {wrong}") from error
+    except (ContractError, PipelineError) as error:
         raise PipelineError(f"{path}: {error}") from error
     return template

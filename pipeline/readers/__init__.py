@@ -30,6 +30,7 @@ from pipeline.readers.n24news import read_n24news
 from pipeline.readers.notes import ReaderNotes
 from pipeline.readers.parquet_rows import read_parquet
 from pipeline.readers.sources import Source, find_sources
+from pipeline.readers.splits import renamed_in_files
 from pipeline.readers.visualnews import read_visualnews
 from pipeline.readers.webdataset import read_webdataset
 from pipeline.worlds.heraldry.world import PAIRS, build_world
@@ -92,6 +93,9 @@ def read_own_pairs(
         held_out=dataset.held_out,
         ignore_splits=dataset.ignore_splits,
         inside=inside,
+        rename_splits=dataset.rename_splits,
+        encoding=dataset.encoding,
+        is_decoded=isinstance(dataset, CsvDataset | JsonlDataset | FolderDataset),
     )
     return mapper.pairs(records)
 
@@ -107,10 +111,12 @@ def _records(manifest: Manifest, dataset: AnyOwnDataset, notes: ReaderNotes) -> 
     sources = find_sources(dataset.file, manifest.folder)
     more = f" and {len(sources) - 1:,} more" if len(sources) > 1 else ""
     notes.layout = f"{dataset.kind}, {sources[0].location.partition('?')[0]}{more}"
+    if not isinstance(dataset.file, dict) and any(source.split is not None for source in sources):
+        notes.taken_for |= renamed_in_files(source.name for source in sources)
     if isinstance(dataset, JsonlDataset):
-        return read_jsonl(sources)
+        return read_jsonl(sources, dataset.encoding, notes)
     if isinstance(dataset, CsvDataset):
         return read_csv(sources, dataset, notes)
     if isinstance(dataset, WebDataset):
-        return read_webdataset(sources, dataset.columns, notes)
+        return read_webdataset(sources, dataset.columns, notes, dataset.encoding)
     return read_parquet(sources, dataset.columns)

@@ -12,10 +12,11 @@ from pipeline.errors import PipelineError
 from pipeline.files.locations import open_file_system
 from pipeline.manifest.datasets import FolderDataset
 from pipeline.readers.columns import Record
+from pipeline.readers.encodings import decoded
+from pipeline.readers.names import is_image_name, is_left_behind
 from pipeline.readers.notes import ReaderNotes
-from pipeline.readers.splits import splits_of_files
+from pipeline.readers.splits import renamed_in_files, splits_of_files
 
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 LONGEST_SIDECAR = 2**20  # bytes
 _DEEPEST = 64
 
@@ -24,8 +25,9 @@ def read_folder(root: str, dataset: FolderDataset, notes: ReaderNotes) -> Iterat
     """Stream the images that have a sidecar, folder by folder, sorted by name within each folder.
 
     A record's id is the image's path without its suffix. If every folder directly below the root has a split in its
-    name, the images in each folder get its split. Images without a sidecar, sidecars without an image, and symlinked
-    folders are skipped and counted.
+    name, the images in each folder get its split. The sidecar of `a.jpg` is `a.txt`, or else `a.jpg.txt`; its suffix
+    may be in upper case. Images without a sidecar, sidecars without an image, symlinked folders, and what systems leave
+    behind (`__MACOSX`) are skipped and counted.
 
     Raises:
         PipelineError: a folder cannot be listed, or only some of the folders below the root have a split in their name.
@@ -40,9 +42,12 @@ def _walk(
     tree: "_Tree", prefix: str, dataset: FolderDataset, notes: ReaderNotes, split: str | None, depth: int
 ) -> Iterator[Record]:
     files, folders = tree.listing(prefix)
+    for left in filter(is_left_behind, [*files, *folders]):
+        notes.passed_over[f"files and folders that systems leave behind ({left})"] += 1
+    files, folders = ([name for name in names if not is_left_behind(name)] for names in (files, folders))
     splits = None
-    if depth == 0 and not any(name.lower().endswith(IMAGE_ENDINGS) for name in files):
-        splits = splits_of_files(folders)
+    if depth == 0 and not any(map(is_image_name, files)) and (splits := splits_of_files(folders)) is not None:
+        notes.taken_for |= renamed_in_files(folders)
     yield from _folder(tree, prefix, files, dataset, notes, split)
     if depth == _DEEPEST:
         notes.passed_over[f"folders more than {_DEEPEST} deep"] += len(folders)
@@ -54,13 +59,14 @@ def _walk(
 def _folder(
     tree: "_Tree", prefix: str, files: list[str], dataset: FolderDataset, notes: ReaderNotes, split: str | None
 ) -> Iterator[Record]:
-    names = set(files)
-    images = [name for name in files if name.lower().endswith(IMAGE_ENDINGS)]
+    suffix = dataset.sidecar.lower()
+    texts = {name[: -len(suffix)]: name for name in reversed(files) if name.lower().endswith(suffix)}
+    texts |= {name.removesuffix(dataset.sidecar): name for name in files if name.endswith(dataset.sidecar)}
+    images = [name for name in files if is_image_name(name)]
     used = set()
     for number, name in enumerate(images, start=1):
         stem = name.rpartition(".")[0]
-        sidecar = f"{stem}{dataset.sidecar}"
-        if sidecar not in names:
+        if (sidecar := texts.get(stem) or texts.get(name)) is None:
             notes.passed_over[f"images without a {dataset.sidecar} file"] += 1
             continue
         used.add(sidecar)
@@ -68,14 +74,14 @@ def _folder(
         if isinstance(content, str):
             notes.passed_over[content] += 1
             continue
-        text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+        text = decoded(content, dataset.encoding)
         caption: str | list[str] = text
         if dataset.captions == "lines":
             lines = [line for line in text.splitlines() if line.strip()]
             caption = lines if len(lines) > 1 else "".join(lines)
         fields = {"image": f"{prefix}{name}", "caption": caption}
         yield Record((tree.name, f"{prefix}{name}, image", number), fields, id=f"{prefix}{stem}", split=split)
-    if alone := sum(name.endswith(dataset.sidecar) for name in files) - len(used):
+    if alone := sum(name.lower().endswith(suffix) for name in files) - len(used):
         notes.passed_over[f"{dataset.sidecar} files without an image"] += alone
 
 

@@ -10,7 +10,7 @@ from pipeline.errors import PipelineError
 from pipeline.manifest.datasets import HuggingFaceDataset
 from pipeline.readers.columns import Record, columns_to_read
 from pipeline.readers.parquet_rows import rows_of
-from pipeline.readers.splits import split_name
+from pipeline.readers.splits import taken_for
 
 
 def read_hugging_face(dataset: HuggingFaceDataset, folder: Path, *, all_columns: bool = False) -> Iterator[Record]:
@@ -43,6 +43,8 @@ def read_hugging_face(dataset: HuggingFaceDataset, folder: Path, *, all_columns:
     wanted = columns_to_read(dataset.columns)
     for name in names:
         has_splits = isinstance(found, dict) or found.split is not None
+        if has_splits:
+            _check_split(dataset, name)
         yield from _rows(datasets, dataset, name, splits[name], has_splits, None if all_columns else wanted)
 
 
@@ -62,13 +64,18 @@ def _load(datasets: Any, dataset: HuggingFaceDataset, folder: Path) -> Any:
     return datasets.load_dataset(dataset.path, dataset.config, revision=dataset.revision, streaming=True)
 
 
+def _check_split(dataset: HuggingFaceDataset, split: str) -> None:
+    if taken_for(split, {name.strip().lower(): ours for name, ours in dataset.rename_splits.items()}) is None:
+        raise PipelineError(
+            f"{dataset.path}, split {split}: the name of this split is not valid; name it in dataset.rename_splits, or "
+            "choose other splits with dataset.splits"
+        )
+
+
 def _rows(
     datasets: Any, dataset: HuggingFaceDataset, split: str, rows: Any, has_splits: bool, wanted: set[str] | None
 ) -> Iterator[Record]:
     location = f"{dataset.path}, split {split}"
-    ours = split_name(split) if has_splits else None
-    if has_splits and ours is None:
-        raise PipelineError(f"{location}: the name of this split is not valid; choose other splits with dataset.splits")
     features = rows.features or {}
     labels = {name: list(label.names) for name, label in features.items() if isinstance(label, datasets.ClassLabel)}
     number = 0
@@ -84,7 +91,7 @@ def _rows(
                     for name in labels.keys() & fields.keys():
                         value, texts = fields[name], labels[name]
                         fields[name] = texts[value] if isinstance(value, int) and 0 <= value < len(texts) else None
-                    yield Record((location, "row", number), fields, split=ours)
+                    yield Record((location, "row", number), fields, split=split if has_splits else None)
     except PipelineError:
         raise
     except (OSError, ValueError, TypeError, KeyError, pa.ArrowException, MemoryError) as error:

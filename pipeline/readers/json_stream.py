@@ -26,33 +26,43 @@ def array_items(path: Path) -> Iterator[Any]:
     Raises:
         PipelineError: the file is not JSON, is truncated or contains no list, or an element exceeds 16 Mi characters.
     """
-    return _items(path, "[", "a list", _Text.value, "]", "a comma or the end of the list")
+    with _opened(path) as file:
+        yield from items_of_array(file, str(path))
+
+
+def items_of_array(file: TextIO, where: str) -> Iterator[Any]:
+    """Yield the elements of a JSON list, with the same errors as `array_items`, which name `where`."""
+    return _items(file, where, "[", "a list", _Text.value, "]", "a comma or the end of the list")
 
 
 def object_items(path: Path) -> Iterator[tuple[str, Any]]:
     """Yield the names and values of a JSON file's object, with the same errors and limits as `array_items`."""
-    return _items(path, "{", "an object", _Text.member, "}", "a comma or the end of the object")
+    with _opened(path) as file:
+        yield from _items(file, str(path), "{", "an object", _Text.member, "}", "a comma or the end of the object")
+
+
+def _opened(path: Path) -> TextIO:
+    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def _items(
-    path: Path, first: str, kind: str, item: Callable[["_Text"], _Item], last: str, comma: str
+    file: TextIO, where: str, first: str, kind: str, item: Callable[["_Text"], _Item], last: str, comma: str
 ) -> Iterator[_Item]:
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        text = _Text(path, file)
-        text.expect(first, kind)
-        if not text.skip(last):
+    text = _Text(where, file)
+    text.expect(first, kind)
+    if not text.skip(last):
+        yield item(text)
+        while not text.skip(last):
+            text.expect(",", comma)
             yield item(text)
-            while not text.skip(last):
-                text.expect(",", comma)
-                yield item(text)
-        text.expect_end()
+    text.expect_end()
 
 
 class _Text:
     """A sliding window over the text of a JSON file."""
 
-    def __init__(self, path: Path, file: TextIO) -> None:
-        self._path = path
+    def __init__(self, where: str, file: TextIO) -> None:
+        self._where = where
         self._file = file
         self._window = ""
         self._at = 0
@@ -97,7 +107,7 @@ class _Text:
                     return value
                 problem = "the value is too long"
             except (ValueError, RecursionError) as error:
-                problem = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+                problem = self._problem(error)
                 if isinstance(error, RecursionError) or self._ended:
                     raise self.error(problem) from error
             if len(self._window) - self._at > LONGEST_RECORD:  # do not read the rest of a broken file
@@ -105,9 +115,16 @@ class _Text:
             self._read(more)
             more *= 2  # so that a long record is not parsed again and again from its start
 
+    def _problem(self, error: ValueError | RecursionError) -> str:
+        if not isinstance(error, json.JSONDecodeError):
+            return str(error)
+        if error.pos >= len(self._window):
+            return "the file ends before the value does"
+        return f"expected a value, found {self._window[error.pos]!r}" if error.msg == "Expecting value" else error.msg
+
     def error(self, problem: str) -> PipelineError:
         return PipelineError(
-            f"{self._path}, at character {self._before + self._at:,}, after {self._values:,} values: {problem}"
+            f"{self._where}, at character {self._before + self._at:,}, after {self._values:,} values: {problem}"
         )
 
     def _next(self) -> str:

@@ -1,59 +1,80 @@
-"""Reads records from JSON lines: one object per line."""
+"""Reads records from JSON lines, one object per line, or from a JSON list of objects."""
 
-import codecs
 import json
-import zlib
+import shlex
 from collections.abc import Iterator
-
-import pyarrow as pa
 
 from pipeline.errors import PipelineError
 from pipeline.readers.columns import Record
+from pipeline.readers.json_stream import items_of_array
+from pipeline.readers.lines import UNREADABLE, TextSource
+from pipeline.readers.notes import ReaderNotes
 from pipeline.readers.sources import Source
 
-LONGEST_LINE = 16 * 2**20  # bytes
 
-
-def text_lines(source: Source) -> Iterator[str]:
-    """Yield the lines including their newlines; bytes that are not UTF-8 become lone surrogates (`surrogateescape`).
-
-    Raises:
-        PipelineError: the file cannot be read or is encoded as UTF-16, or a line is longer than 16 MiB.
-    """
-    with source.open() as file:
-        number = 0
-        while True:
-            try:
-                line = file.readline(LONGEST_LINE + 1)
-            except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
-                raise PipelineError(f"{source.location} cannot be read at line {number + 1:,}: {error}") from error
-            if not line:
-                return
-            number += 1
-            if len(line) > LONGEST_LINE:
-                raise PipelineError(f"{source.location}, line {number:,}: the line is over {LONGEST_LINE:,} bytes long")
-            if number == 1:
-                if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                    raise PipelineError(f"{source.location} is encoded as UTF-16; save it as UTF-8")
-                line = line.removeprefix(codecs.BOM_UTF8)
-            yield line.decode("utf-8", "surrogateescape")
-
-
-def read_jsonl(sources: list[Source]) -> Iterator[Record]:
-    """Stream the records of the files; blank lines are skipped.
+def read_jsonl(
+    sources: list[Source], encoding: str | None = None, notes: ReaderNotes | None = None
+) -> Iterator[Record]:
+    """Stream the records of the files; blank lines are skipped. A file that begins with `[` is one list of objects.
 
     Raises:
-        PipelineError: a line is not a JSON object (the message names file and line), or the file cannot be read.
+        PipelineError: a line or element is not a JSON object (the message names file and line), or the file cannot be
+            read.
     """
     for source in sources:
-        for number, line in enumerate(text_lines(source), start=1):
-            if not line.strip():
-                continue
+        text = TextSource(source, encoding, notes)
+        if text.head.removeprefix(b"\xef\xbb\xbf").decode(text.encoding, "ignore").lstrip("\ufeff \t\r\n")[:1] == "[":
+            if notes is not None:
+                notes.remark(f"a JSON list, not JSON lines: {source.location}")
+            yield from _of_list(text)
+        else:
+            yield from _of_lines(text)
+
+
+def _of_lines(text: TextSource) -> Iterator[Record]:
+    source = text.source
+    for number, line in enumerate(text.lines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line, strict=False)  # tolerate tabs inside strings
+        except (ValueError, RecursionError) as error:
             where = f"{source.location}, line {number:,}"
-            try:
-                fields = json.loads(line, strict=False)  # tolerate tabs inside strings
-            except (ValueError, RecursionError) as error:
-                raise PipelineError(f"{where}: expected a JSON object, but parsing failed: {error}") from error
-            if not isinstance(fields, dict):
-                raise PipelineError(f"{where}: expected a JSON object, found {type(fields).__name__}")
-            yield Record((source.location, "line", number), fields, split=source.split)
+            raise PipelineError(f"{where}: expected a JSON object, but {_problem(error, line, source)}") from error
+        if not isinstance(fields, dict):
+            raise PipelineError(
+                f"{source.location}, line {number:,}: expected a JSON object, found {type(fields).__name__}"
+            )
+        yield Record((source.location, "line", number), fields, split=source.split)
+
+
+def _of_list(text: TextSource) -> Iterator[Record]:
+    source = text.source
+    number = 0
+    try:
+        with text.file:
+            for number, fields in enumerate(items_of_array(text.text(), source.location), start=1):
+                if not isinstance(fields, dict):
+                    raise PipelineError(
+                        f"{source.location}, element {number:,} of the JSON list: expected a JSON object, found "
+                        f"{type(fields).__name__}"
+                    )
+                yield Record((source.location, "element", number), fields, split=source.split)
+    except UNREADABLE as error:
+        raise PipelineError(f"{source.location} cannot be read after element {number:,}: {error}") from error
+
+
+def _problem(error: Exception, line: str, source: Source) -> str:
+    """Return why a line is no JSON object; an object over many lines is named, with the command that converts it."""
+    if not isinstance(error, json.JSONDecodeError):
+        return f"parsing failed: {error}"
+    if line.lstrip()[:1] == "{" and error.pos >= len(line.rstrip()):
+        file = shlex.quote(source.location)
+        return (
+            "the line ends before the object does: JSON lines have one object in each line. If the object is over many "
+            f"lines, convert the file: jq -c . {file} > {shlex.quote(f'{source.name}-lines.jsonl')}; if it holds the "
+            f"records in a list, such as `annotations`: jq -c '.annotations[]' {file}"
+        )
+    if line.lstrip()[:2] in ("{'", "{\\"):
+        return "it is written as Python writes a dict; write the lines with json.dumps"
+    return f"parsing failed at character {error.pos + 1:,} of the line: {error.msg}"

@@ -21,7 +21,7 @@ _FOOTER = {"thrift_string_size_limit": 64 * 2**20, "thrift_container_size_limit"
 
 
 def rows_of(batch: pa.RecordBatch, location: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a batch as dicts by column; strings that are not UTF-8 become bytes.
+    """Yield the rows of a batch as dicts by column; bytes in strings that are not UTF-8 become lone surrogates.
 
     Raises:
         PipelineError: a list has more than 1,000 values, or a row takes more than 1 GiB; the message names `location`.
@@ -54,6 +54,10 @@ def _extent(column: pa.Array) -> tuple[int, int]:
     if pa.types.is_struct(kind):
         parts = [_extent(part) for part in column.flatten()]
         return sum(longest for longest, _ in parts), max((count for _, count in parts), default=1)
+    if kind in (pa.string_view(), pa.binary_view()):
+        return 1 + column.nbytes, 1
+    if pa.types.is_fixed_size_binary(kind):
+        return kind.byte_width, 1
     if kind in (pa.binary(), pa.large_binary(), pa.string(), pa.large_string()):
         return pc.max(pc.binary_length(column)).as_py() or 0, 1
     return 16, 1
@@ -62,10 +66,38 @@ def _extent(column: pa.Array) -> tuple[int, int]:
 def _python(column: pa.Array) -> list[Any]:
     try:
         return list(column.to_pylist())
-    except UnicodeDecodeError:  # a string that is not UTF-8; nested ones remain an error
-        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    except UnicodeDecodeError:
         plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-        return list(plain.view(pa.large_binary() if pa.types.is_large_string(kind) else pa.binary()).to_pylist())
+        kind = plain.type
+        return [_with_text(value, kind) for value in plain.cast(_as_binary(kind)).to_pylist()]
+
+
+def _as_binary(kind: pa.DataType) -> pa.DataType:
+    """Return a type with binary values in place of its strings, also in lists and structs."""
+    if pa.types.is_string(kind) or pa.types.is_string_view(kind):
+        return pa.binary()
+    if pa.types.is_large_string(kind):
+        return pa.large_binary()
+    if pa.types.is_list(kind):
+        return pa.list_(_as_binary(kind.value_type))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(_as_binary(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_as_binary(field.type)) for field in kind])
+    return kind
+
+
+def _with_text(value: Any, kind: pa.DataType) -> Any:
+    """Return a value of the type `_as_binary(kind)` with its strings decoded; other bytes become lone surrogates."""
+    if value is None:
+        return None
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return value.decode("utf-8", "surrogateescape")
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return [_with_text(one, kind.value_type) for one in value]
+    if pa.types.is_struct(kind):
+        return {field.name: _with_text(value[field.name], field.type) for field in kind}
+    return value
 
 
 def read_parquet(sources: list[Source], columns: Columns | None) -> Iterator[Record]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.pair import Pair
+from pipeline.readers.encodings import visible_damage
 from pipeline.readers.json_stream import array_items
 from pipeline.readers.json_texts import MISSING, text_of, whole_number
 from pipeline.readers.notes import ReaderNotes
@@ -192,7 +193,7 @@ class PairMaker:
 
     def pair(self, id_: str, split: str, image: str, caption: str | None, topic: str | None = None) -> Pair:
         """Build a pair; repeated ids within a split get the suffixes `#2`, `#3`, ... in file order."""
-        own_id = id_ = self._sound(encodable(id_))
+        own_id = id_ = self._sound(encodable(visible_damage(id_)))
         while (identity := hash((split, id_))) in self._seen:
             self._repeats[split, own_id] += 1
             id_ = f"{own_id}#{self._repeats[split, own_id] + 1}"
@@ -207,7 +208,7 @@ class PairMaker:
         """
         topic = encodable(topic) if topic else None
         cleaned = self._notes.clean(caption, has_html=self._has_html)
-        return Pair(self._sound(encodable(id_)), split, encodable(image), cleaned, topic)
+        return Pair(self._sound(encodable(visible_damage(id_))), split, encodable(image), cleaned, topic)
 
     def _sound(self, id_: str) -> str:
         if id_.isprintable() and len(id_) <= LONGEST_ID:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pipeline.errors import PipelineError
 
@@ -25,10 +25,21 @@ def split_name(given: str) -> str | None:
     return name if len(name) <= 64 and _NAME.fullmatch(name) else None
 
 
+def taken_for(given: str, rename: Mapping[str, str]) -> str | None:
+    """Return what a split of the data is taken for: `rename` (names in lower case) goes before the usual names."""
+    return split_name(rename.get(given.strip().lower(), given))
+
+
 def split_of_file(path: str) -> str | None:
     """Return the split named in a path, as in `data/train-00000-of-00004.parquet`; None unless exactly one is named."""
     words = {_OURS.get(word, word) for word in re.split(r"[^a-z0-9]+", path.lower()) if word in _USUAL}
     return words.pop() if len(words) == 1 else None
+
+
+def renamed_in_files(paths: Iterable[str]) -> dict[str, str]:
+    """Return the words in paths that name a split otherwise than the shards do, such as `dev` for `val`."""
+    words = {word for path in paths for word in re.split(r"[^a-z0-9]+", path.lower())}
+    return {word: _OURS[word] for word in sorted(words & _OURS.keys())}
 
 
 def splits_of_files(paths: Iterable[str]) -> list[str] | None:

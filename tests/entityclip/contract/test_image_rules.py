@@ -139,3 +139,35 @@ def test_a_message_names_the_path_and_not_the_root(tmp_path: Path) -> None:
     for root in ("root", "link"):
         with pytest.raises(BadImage, match=r"^x\.png cannot be decoded: cannot identify image file '\./x\.png'$"):
             decode_image(tmp_path / root, "x.png")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "cannot identify image file <_io.BytesIO object at 0x7f1a2b3c4d5e>",
+        "broken <PIL.JpegImagePlugin.JpegImageFile image mode=RGB size=3x3 at 0x7F1A2B3C4D5E>",
+        "buffer at 0x7f1a2b3c4d5e is not large enough",
+    ],
+)
+def test_messages_have_no_memory_addresses(message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(message)
+
+    monkeypatch.setattr("PIL.Image.open", fail)
+    with pytest.raises(BadImage) as raised:
+        decode_image(tmp_path, None, b"x")
+    assert "0x" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("['a.jpg']", "a list that is written"), ("C:\\a\\b.jpg", "of Windows, with"), ("a\\b.jpg", "backslashes: write")],
+)
+def test_a_path_that_is_none_is_named_as_such(path: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(BadImage, match=f"no such image; the path .*{said}"):
+        decode_image(tmp_path, path)
+
+
+def test_a_url_as_path_is_named_as_such(tmp_path: Path) -> None:
+    with pytest.raises(BadImage, match=r"^https://x\.org/a\.jpg is a URL, but images are files .* dataset\.root"):
+        decode_image(tmp_path, "https://x.org/a.jpg")

@@ -46,13 +46,13 @@ def _changed(**values: Any) -> bytes:
     [
         (b'{"receipt_version": 1, "data', r"^the receipt is not JSON: Unterminated string"),
         (b"\xff", r"^the receipt is not JSON: "),
-        (_changed(pending="many"), "^invalid field pending: .*valid integer"),
-        (_changed(pending=-1), "^invalid field pending: .*greater than or equal to 0"),
+        (_changed(pending="many"), "^invalid field pending: must be a whole number"),
+        (_changed(pending=-1), "^invalid field pending: must be at least 0"),
         (
             _changed(shards={"x": {"sha256": "a", "size": 1, "statuses": {}}}),
-            r"^invalid field shards\.x\.rows: Field required",
+            r"^invalid field shards\.x\.rows: is required, but missing",
         ),
-        (_changed(shards=[]), "^invalid field shards: .*dictionary"),
+        (_changed(shards=[]), "^invalid field shards: must be a mapping"),
     ],
 )
 def test_what_is_no_receipt_is_named(content: bytes, said: str) -> None:

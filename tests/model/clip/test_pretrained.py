@@ -62,3 +62,8 @@ def test_unknown_names_are_answered_with_what_there_is():
     with pytest.raises(ModelError, match=r"no weights 'opanai' for ViT-B-32-quickgelu; available tags: .*openai"):
         check_names(asked_for("ViT-B-32-quickgelu", "opanai"))
     check_names(asked_for("ViT-B-32", None))
+
+
+def test_names_with_the_hubs_prefix_are_told_how_to_be_had():
+    with pytest.raises(ModelError, match=r"names a model on .*hf download org/name --local-dir FOLDER"):
+        load_towers(asked_for("hf-hub:org/name", None))

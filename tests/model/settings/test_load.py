@@ -59,10 +59,10 @@ def test_a_written_copy_reads_back_the_same(file, tmp_path):
     ("override", "words"),
     [
         ("optim.stpes=3", ["override optim.stpes", "did you mean 'steps'"]),
-        ("optim.steps=many", ["override optim.steps", "integer", "'many'"]),
-        ("method.image_experts=-1", ["override method.image_experts", "greater than or equal to 0"]),
+        ("optim.steps=many", ["override optim.steps", "whole number", "'many'"]),
+        ("method.image_experts=-1", ["override method.image_experts", "at least 0"]),
         ("optim.lr=.inf", ["override optim.lr", "finite number"]),
-        ("optim.batch_size=1", ["override optim.batch_size", "greater than or equal to 2"]),
+        ("optim.batch_size=1", ["override optim.batch_size", "at least 2"]),
         ("colour=blue", ["override colour", "valid keys: towers, method"]),
         ("optim", ["section.key=value"]),
         ("towers.model=local-dir:nowhere", ["override towers.model", "no model folder", "nowhere"]),

@@ -121,6 +121,25 @@ def test_an_absent_split_is_said_with_the_setting(tmp_path: Path, tiny_llama: Pa
         )
 
 
+def test_splits_that_nothing_uses_and_texts_that_are_none_are_said(tmp_path: Path, tiny_llama: Path) -> None:
+    records = write_pairs(tmp_path, 9)
+    for number, record in enumerate(records):
+        record |= {"split": ("train", "dev", "test")[number % 3], "caption": f"ban bar{' ka' * number}"}
+    records[0] |= {"split": "restval"}
+    records[1] |= {"caption": "caf\ufffd bar"}
+    records[2] |= {"caption": "['ban bar', 'ka ban']"}
+    save_records(tmp_path, records)
+    report = check_manifest(write_manifest(tmp_path, tiny_llama))
+    assert _counts(report) == {"unused_split": 1, "damaged_captions": 1, "listed_captions": 1}
+    assert "splits: 'dev' is val" in report.reading
+    (unused,) = (one for one in report.findings if one.code == "unused_split")
+    assert "split restval" in unused.what
+    assert "dataset.rename_splits: {restval: train}" in unused.mend
+    mapped = check_manifest(write_manifest(tmp_path, tiny_llama, dataset__rename_splits={"restval": "train"}))
+    assert "unused_split" not in _counts(mapped)
+    assert list(mapped.splits) == ["train", "val", "test"]
+
+
 def test_prompts_over_the_context_and_other_languages(tmp_path: Path, tiny_llama: Path) -> None:
     records = write_pairs(tmp_path, 9)
     for number, record in enumerate(records):

@@ -146,7 +146,7 @@ def test_what_is_no_data_is_said(tmp_path: Path) -> None:
         tmp_path: "no images with .*and no table; init reads CSV",
         put(tmp_path / "a.xlsx", "x"): "save the sheet as CSV in UTF-8",
         put(tmp_path / "a.docx", "x"): "extension is not recognised",
-        put(tmp_path / "a.json", "[{}]"): r"one JSON document, .*jq -c '\.\[\]' .*a\.json > .*a\.jsonl",
+        put(tmp_path / "a.json", '{\n"images": []}'): r"one object in each line.*jq -c \. .*a\.json > a-lines\.jsonl",
     }.items():
         with pytest.raises(PipelineError, match=words):
             _guess(data)

@@ -148,3 +148,11 @@ def test_shards_that_turn_out_damaged_are_put_aside(tmp_path: Path) -> None:
         found = rows.rows(rows.pick("length(caption) > 0"))
         assert [fault.name for fault in rows.faults["rows"]] == [name]
     assert {row["id"] for row in found} == {row.id for row in _ROWS if row.caption} - lost
+
+
+def test_a_message_of_several_lines_is_one_line_without_escapes(output: Path) -> None:
+    with Rows(_summary(output)) as rows:
+        problem = rows.condition_problem("captoin = 'x'")
+    assert problem is not None
+    assert "captoin" in problem and "caption" in problem  # what DuckDB suggests is on another line
+    assert "\n" not in problem and "\\n" not in problem

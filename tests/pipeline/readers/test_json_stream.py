@@ -44,13 +44,13 @@ def _read_both(values: list[Any], indent: int | None, ascii_only: bool) -> None:
     [
         ("", "the file ends before a list"),
         ("{}", "expected a list, found '{'"),
-        ('[{"a": 1}, {"a": ', "Expecting value"),
+        ('[{"a": 1}, {"a": ', "the file ends before the value does"),
         ('[{"a": 1}, {"a": 2}', "the file ends before a comma"),
         ("[1 2]", "expected a comma or the end of the list, found '2'"),
         ("[1] x", "expected the end of the file, found 'x'"),
         ('["' + "x" * 100, "Unterminated string"),
         ("[" * 100_000, "recursion"),
-        ("[1, nul]", "Expecting value"),
+        ("[1, nul]", "expected a value, found 'n'"),
     ],
 )
 def test_what_is_no_list_is_a_message_with_its_place(text: str, problem: str, tmp_path: Path) -> None:

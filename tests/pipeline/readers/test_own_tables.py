@@ -177,7 +177,7 @@ def test_one_dataset_of_many_files(tmp_path: Path) -> None:
         ),
         ('image,caption\na,"open\n' + ("x" * 999 + "\n") * 17_000, r"line 2: (this row has more|field larger)"),
         ("image,caption\n" + "x" * (2**24 + 9), r"line 2: the line is over 16,777,216 bytes long"),
-        ("\ufeffimage;caption\na;b\n", r"line 2: no column with images; the columns are image;caption"),
+        ("\ufeffpicture;words\na;b\n", r"line 1: one column, 'picture;words', .* set dataset\.delimiter"),
         ("no,head\na,b\n", r"line 2: no column with images; the columns are no, head; set dataset\.columns"),
     ],
 )

@@ -102,3 +102,72 @@ def test_a_gz_bomb_is_refused_early(tmp_path: Path) -> None:
     put(tmp_path / "d.csv.gz", b"image,caption\n")
     with pytest.raises(PipelineError, match=r"d\.csv\.gz is not a valid \.gz file"):
         pairs_of(tmp_path, {"kind": "csv", "file": "d.csv.gz"})
+
+
+def _tar_of(*members: tuple[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as file:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            file.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+P = [picture(number) for number in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("members", "expected", "said"),
+    [
+        ([("a.v2.jpg", P[0]), ("a.v2.txt", b"A")], [("a.v2", "A", True)], ""),
+        ([("1.0.JPG", P[0]), ("1.0.txt", b"A"), ("1.1.jpg", P[1])], [("1.0", "A", True), ("1.1", "", True)], ""),
+        (
+            [("0.jpg", P[0]), ("0.seg.png", P[1]), ("0.seg.json", b"{}"), ("0.txt", b"A"), ("0.npy", b"x")],
+            [("0", "A", True)],
+            "skipped: 1 tar members that no column is read from (.seg.png)",
+        ),
+        (
+            [("0.jpg", P[0]), ("0.txt", b"A"), ("0.v 2.jpg", P[1]), ("0.v 2.txt", b"B")],
+            [("0", "A", True), ("0.v 2", "B", True)],
+            "",
+        ),
+        ([("0.txt", b"A"), ("0.heic", b"x"), ("1.jpg", P[0])], [("0", "A", False), ("1", "", True)], "(.heic)"),
+        ([("0.avif", P[0]), ("0.txt", b"A"), ("1.JFIF", P[0])], [("0", "A", True), ("1", "", True)], ""),
+        (
+            [("__MACOSX/0.jpg", b"x"), ("._0.jpg", b"x"), ("0.jpg", P[0]), ("0.txt", b"A")],
+            [("0", "A", True)],
+            "skipped: 2 tar members that systems leave behind, such as ._0001.jpg",
+        ),
+        (
+            [("0.jpg", P[0]), ("0.txt", b"A"), ("1.jpg", P[1]), ("1.txt", b"B"), ("0.jpg", P[2]), ("0.txt", b"C")],
+            [("0", "A", True), ("1", "B", True), ("0#2", "C", True)],
+            "ids repeated within a split, numbered: 1",
+        ),
+        (
+            [(f"St. {n}.{end}", P[0] if end == "jpg" else b"A") for n in range(200) for end in ("jpg", "txt")],
+            [(f"St. {n}", "A", True) for n in range(200)],
+            "",
+        ),
+    ],
+)
+def test_no_member_vanishes_uncounted(
+    members: list[tuple[str, bytes]], expected: list[tuple[str, str, bool]], said: str, tmp_path: Path
+) -> None:
+    put(tmp_path / "t.tar", _tar_of(*members))
+    pairs, notes = pairs_of(tmp_path, {"kind": "webdataset", "file": {"train": "t.tar"}})
+    assert [(p.id.removeprefix("t/"), p.caption, bool(p.image)) for p in pairs] == expected
+    assert any(said in line for line in notes), notes
+
+
+@pytest.mark.parametrize("order", [("0.jpg", "1.jpg", "0.txt", "1.txt"), ("0.txt", "1.txt", "0.jpg", "1.jpg")])
+def test_records_whose_members_are_apart_are_named_with_the_remedy(order: tuple[str, ...], tmp_path: Path) -> None:
+    put(tmp_path / "t.tar", _tar_of(*((name, P[0] if name.endswith("jpg") else b"A") for name in order)))
+    with pytest.raises(PipelineError, match=r"t\.tar: the image and the text of the record '0' are apart.* --sort"):
+        pairs_of(tmp_path, {"kind": "webdataset", "file": {"train": "t.tar"}})
+
+
+def test_a_tar_without_any_image_says_so(tmp_path: Path) -> None:
+    put(tmp_path / "t.tar", _tar_of(("0.txt", b"A"), ("0.heic", b"x")))
+    with pytest.raises(PipelineError, match=r"t\.tar, record 1: no column with images; the columns are __key__, txt"):
+        pairs_of(tmp_path, {"kind": "webdataset", "file": {"train": "t.tar"}})
