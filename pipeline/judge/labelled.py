@@ -70,7 +70,9 @@ def judge_lines(path: Path, settings: Judging, folder: Path) -> Iterator[JudgedL
 def _judged(number: int, row: dict[str, Any], judge: Judge, where: str) -> JudgedLine:
     if "language" in row:
         judge = Judge(with_changes(judge.settings, {"language": row["language"]}, where), judge.count_tokens)
-    found = judge.judge(row["caption"], row.get("raw", row.get("raw_text")), row.get("finish_reason", "stop"))
+    found = judge.judge(
+        row["caption"], row["raw"] if "raw" in row else row["raw_text"], row.get("finish_reason", "stop")
+    )
     has_text = found.status not in (Status.EMPTY, Status.REFUSED)  # no text is kept for these
     expected = {key: row[key] for key in ("status", "explanation") if "status" in row and row.get(key) is not None}
     if not has_text and expected.get("status") == found.status:

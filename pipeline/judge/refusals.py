@@ -118,10 +118,10 @@ class _Reading:
             for match in pattern.finditer(clause):
                 if not self._is_title(clause, match):
                     return match
-        match = UNKNOWN.search(clause)
-        if match is None or self._is_title(clause, match) or self._new(clause[match.end() :]):
+        unknown = UNKNOWN.search(clause)
+        if unknown is None or self._is_title(clause, unknown) or self._new(clause[unknown.end() :]):
             return None
-        return match if len(self._new(clause[: match.start()])) <= 1 else None
+        return unknown if len(self._new(clause[: unknown.start()])) <= 1 else None
 
     def _is_title(self, clause: str, match: re.Match[str]) -> bool:
         """Return True if the phrase is part of the caption, or written as a title (`Sorry We Missed You`)."""

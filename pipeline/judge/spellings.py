@@ -74,9 +74,12 @@ def sounds_alike(one: str, other: str) -> bool:
     return alike >= (0.6 if len(first) > 3 else 0.7 if len(first) > 2 else 0.8)
 
 
+_ALIKE = str.maketrans("yjwqkc", "iivggg")
+
+
 def _vowels_folded(word: str) -> str:
     word = re.sub(r"([aou])e(?=[^aeiou]|$)", r"\1", word)  # Mueller, Müller
-    word = word.translate(str.maketrans({"y": "i", "j": "i", "w": "v", "q": "g", "k": "g", "c": "g"}))
+    word = word.translate(_ALIKE)
     return re.sub(r"(.)\1+", r"\1", word.replace("ou", "u"))
 
 
