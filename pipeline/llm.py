@@ -1,7 +1,9 @@
 """The identity and tokenizer of the LLM; its weights are not loaded here."""
 
 import hashlib
+import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -29,6 +31,7 @@ class LanguageModel:
         revision: hub revision, or `sha256:` followed by a digest of the folder's files.
         source: what transformers and vLLM load: the hub name, or the folder's absolute path.
         is_local: True if `source` is a folder.
+        template_arguments: what the manifest passes to the chat template, such as {"enable_thinking": False}.
         lock: guards the tokenizer, which is not thread-safe.
     """
 
@@ -36,6 +39,7 @@ class LanguageModel:
     revision: str
     source: str
     is_local: bool
+    template_arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
     lock: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
     def check_available(self) -> None:
@@ -73,13 +77,28 @@ class LanguageModel:
         """SHA-256 of the chat template."""
         return hashlib.sha256(str(self.tokenizer.chat_template).encode()).hexdigest()
 
+    def check_template_arguments(self) -> None:
+        """Check that the chat template uses each argument that the manifest passes to it.
+
+        Raises:
+            PipelineError: it does not use one.
+        """
+        for name in self.template_arguments:
+            if not re.search(rf"\b{name}\b", str(self.tokenizer.chat_template)):
+                raise PipelineError(
+                    f"generation.chat_template_kwargs: the chat template of model {self.name} does not use {name!r}; "
+                    "leave it out, or see the model's card for its arguments"
+                )
+
     def encode(self, chats: list[list[Message]]) -> list[list[int]]:
         """Render each chat with the chat template, including the generation prompt, and return the token ids."""
         ids: list[list[int]] = []
         for start in range(0, len(chats), _CHATS_PER_BATCH):
             batch = chats[start : start + _CHATS_PER_BATCH]
             with self.lock:
-                texts = self.tokenizer.apply_chat_template(batch, add_generation_prompt=True, tokenize=False)
+                texts = self.tokenizer.apply_chat_template(
+                    batch, add_generation_prompt=True, tokenize=False, **self.template_arguments
+                )
                 ids += self._tokenize(texts)
         return ids
 
@@ -100,12 +119,14 @@ def find_language_model(manifest: Manifest) -> LanguageModel:
     Raises:
         PipelineError: the folder does not exist or holds no model, or a hub name has no revision.
     """
-    name = manifest.generation.model
+    name, arguments = manifest.generation.model, manifest.generation.chat_template_kwargs
     folder = manifest.resolve(Path(name))
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise PipelineError(f"generation.model: {folder} has no config.json, so it is not a Hugging Face model")
-        return LanguageModel(folder.name, f"sha256:{_digest(folder)}", str(folder), is_local=True)
+        return LanguageModel(
+            folder.name, f"sha256:{_digest(folder)}", str(folder), is_local=True, template_arguments=arguments
+        )
     if name.startswith((".", "/")) or name.count("/") > 1 or folder.parent.is_dir():
         raise PipelineError(f"generation.model: no model folder at {folder}")
     if manifest.generation.revision is None:
@@ -113,7 +134,7 @@ def find_language_model(manifest: Manifest) -> LanguageModel:
             f"generation.model: no model folder at {folder}; if {name} is a hub model, set generation.revision to a "
             "commit or tag, so that the run can be reproduced"
         )
-    return LanguageModel(name, manifest.generation.revision, name, is_local=False)
+    return LanguageModel(name, manifest.generation.revision, name, is_local=False, template_arguments=arguments)
 
 
 def _digest(folder: Path) -> str:

@@ -61,8 +61,10 @@ def names_in(caption: str, explanation: str | None = None) -> set[Name]:
     """
     if caption.upper() != caption != caption.lower():
         runs = _capitalised_runs(caption)
+    elif explanation:
+        runs = _repeated_runs(caption, explanation)
     else:
-        runs = _repeated_runs(caption, explanation or "")
+        return set()
     return {frozenset(run) for run in runs} - {frozenset()}
 
 

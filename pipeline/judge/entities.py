@@ -40,7 +40,18 @@ def misses_entities(text: str, text_words: list[str], caption: str, share: float
                 enough -= 1
                 if enough <= 0:  # the usual text
                     return False
+    elif caption.isascii() and not set(text_words).isdisjoint(_content(caption)):
+        return False  # a caption without case has unknown names; repeating any word counts
     return _Comparison(caption, text, text_words, share).mentioned_share() < share
+
+
+def _content(caption: str) -> list[str]:
+    """Return the words of a caption that may belong to a name."""
+    return [
+        word
+        for word in words(caption)
+        if word not in ALL_STOP_WORDS and word not in COMMON_STARTS and is_distinctive(word) and not word.isdigit()
+    ]
 
 
 class _Comparison:
@@ -68,10 +79,7 @@ class _Comparison:
             return self._share_of_sounds()
         if not alike and not {self._caption_script, self._text_script} <= _SPELT_BY_SOUND:
             return self._share_of_sounds()
-        content = [
-            word for word in words(caption) if len(word) > 1 and is_distinctive(word) and word not in ALL_STOP_WORDS
-        ]
-        content = [word for word in content if not word.isdigit() and word not in COMMON_STARTS]
+        content = _content(caption)
         if not content:
             return 1.0
         return float(any(self._has(word, anywhere=True) for word in content) or self._has_form(" ".join(content)))
