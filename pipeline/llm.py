@@ -77,19 +77,6 @@ class LanguageModel:
         """SHA-256 of the chat template."""
         return hashlib.sha256(str(self.tokenizer.chat_template).encode()).hexdigest()
 
-    def check_template_arguments(self) -> None:
-        """Check that the chat template uses each argument that the manifest passes to it.
-
-        Raises:
-            PipelineError: it does not use one.
-        """
-        for name in self.template_arguments:
-            if not re.search(rf"\b{name}\b", str(self.tokenizer.chat_template)):
-                raise PipelineError(
-                    f"generation.chat_template_kwargs: the chat template of model {self.name} does not use {name!r}; "
-                    "leave it out, or see the model's card for its arguments"
-                )
-
     def encode(self, chats: list[list[Message]]) -> list[list[int]]:
         """Render each chat with the chat template, including the generation prompt, and return the token ids."""
         ids: list[list[int]] = []
@@ -111,6 +98,19 @@ class LanguageModel:
         backend.no_truncation()
         backend.no_padding()
         return [encoding.ids for encoding in backend.encode_batch_fast(texts, add_special_tokens=False)]
+
+    def check_template_arguments(self) -> None:
+        """Check that the chat template uses each argument that the manifest passes to it.
+
+        Raises:
+            PipelineError: it does not use one.
+        """
+        for name in self.template_arguments:
+            if not re.search(rf"\b{name}\b", str(self.tokenizer.chat_template)):
+                raise PipelineError(
+                    f"generation.chat_template_kwargs: the chat template of model {self.name} does not use {name!r}; "
+                    "leave it out, or see the model's card for its arguments"
+                )
 
 
 def find_language_model(manifest: Manifest) -> LanguageModel:

@@ -45,6 +45,10 @@ def misses_entities(text: str, text_words: list[str], caption: str, share: float
     return _Comparison(caption, text, text_words, share).mentioned_share() < share
 
 
+def _is_doubtful(run: tuple[list[str], bool]) -> bool:
+    return run[1]
+
+
 def _content(caption: str) -> list[str]:
     """Return the words of a caption that may belong to a name."""
     return [
@@ -82,6 +86,12 @@ class _Comparison:
         content = _content(caption)
         if not content:
             return 1.0
+        if (
+            caption == caption.lower()
+            and self._caption_script == "LATIN"
+            and all(map(_is_doubtful, name_runs(self._text)))
+        ):
+            return 1.0  # neither has a name that would show it: the caption may have none
         return float(any(self._has(word, anywhere=True) for word in content) or self._has_form(" ".join(content)))
 
     def _share_of_names(self, alike: bool) -> float:
