@@ -1,5 +1,6 @@
 """Chooses and compiles the chat template of a tokenizer, and renders chats with it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,19 @@ def choose_chat_template(tokenizer: Any, name: str, source: str) -> str:
     return template
 
 
-def render_chats(tokenizer: Any, template: str, chats: list[Any]) -> list[str]:
-    """Render chats with a chat template, including the generation prompt; the exceptions are the template's own."""
+def render_chats(tokenizer: Any, template: str, chats: list[Any], arguments: Mapping[str, Any]) -> list[str]:
+    """Render chats with a chat template, including the generation prompt; the exceptions are the template's own.
+
+    Args:
+        arguments: what the manifest passes to the template, such as {"enable_thinking": False}.
+    """
     rendered = tokenizer.apply_chat_template(
-        chats, chat_template=template, add_generation_prompt=True, tokenize=False, strftime_now=FIXED_DATE.strftime
+        chats,
+        chat_template=template,
+        add_generation_prompt=True,
+        tokenize=False,
+        strftime_now=FIXED_DATE.strftime,
+        **arguments,
     )
     return list(rendered)
 

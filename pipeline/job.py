@@ -87,6 +87,7 @@ class Job:
             "send_image": generation.send_image,
             "max_model_len": generation.max_model_len,
             "judge": generation.judge.model_dump(),
+            **({"chat_template_kwargs": generation.chat_template_kwargs} if generation.chat_template_kwargs else {}),
         }
 
 

@@ -1,6 +1,7 @@
 """The identity and tokenizer of the LLM; its weights are not loaded here."""
 
 import hashlib
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ class LanguageModel:
         revision: hub revision, or `sha256:` followed by a digest of the folder's files.
         source: what transformers and vLLM load: the hub name, or the folder's absolute path.
         is_local: True if `source` is a folder.
+        template_arguments: what the manifest passes to the chat template, such as {"enable_thinking": False}.
         lock: guards the tokenizer, which is not thread-safe.
     """
 
@@ -40,6 +42,7 @@ class LanguageModel:
     revision: str
     source: str
     is_local: bool
+    template_arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
     lock: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
     def check_available(self) -> None:
@@ -104,7 +107,7 @@ class LanguageModel:
         """Render each chat with the chat template, including the generation prompt; it may raise any exception."""
         template = self.chat_template
         with self.lock:
-            return render_chats(self.tokenizer, template, list(chats)) if chats else []
+            return render_chats(self.tokenizer, template, list(chats), self.template_arguments) if chats else []
 
     def tokenize(self, texts: list[str]) -> list[list[int]]:
         """Return the token ids of rendered chats; the template has already added the special tokens."""
@@ -123,6 +126,19 @@ class LanguageModel:
         backend.no_padding()
         return [encoding.ids for encoding in backend.encode_batch_fast(texts, add_special_tokens=False)]
 
+    def check_template_arguments(self) -> None:
+        """Check that the chat template uses each argument that the manifest passes to it.
+
+        Raises:
+            PipelineError: it does not use one.
+        """
+        for name in self.template_arguments:
+            if not re.search(rf"\b{name}\b", self.chat_template):
+                raise PipelineError(
+                    f"generation.chat_template_kwargs: the chat template of model {self.name} does not use {name!r}; "
+                    "leave it out, or see the model's card for its arguments"
+                )
+
 
 def find_language_model(manifest: Manifest) -> LanguageModel:
     """Return the model that a manifest refers to.
@@ -136,11 +152,14 @@ def find_language_model(manifest: Manifest) -> LanguageModel:
             f"generation.model: {name!r} is no name that the hub's models have here: write {plain}, and set "
             "generation.revision to a commit or tag"
         )
+    arguments = manifest.generation.chat_template_kwargs
     folder = manifest.resolve(Path(name))
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise PipelineError(f"generation.model: {folder} has no config.json, so it is not a Hugging Face model")
-        return LanguageModel(folder.name, f"sha256:{_digest(folder)}", str(folder), is_local=True)
+        return LanguageModel(
+            folder.name, f"sha256:{_digest(folder)}", str(folder), is_local=True, template_arguments=arguments
+        )
     if name.startswith((".", "/")) or name.count("/") > 1 or folder.parent.is_dir():
         raise PipelineError(f"generation.model: no model folder at {folder}")
     if manifest.generation.revision is None:
@@ -148,7 +167,7 @@ def find_language_model(manifest: Manifest) -> LanguageModel:
             f"generation.model: no model folder at {folder}; if {name} is a hub model, set generation.revision to a "
             "commit or tag, so that the run can be reproduced"
         )
-    return LanguageModel(name, manifest.generation.revision, name, is_local=False)
+    return LanguageModel(name, manifest.generation.revision, name, is_local=False, template_arguments=arguments)
 
 
 def _digest(folder: Path) -> str:

@@ -61,26 +61,46 @@ def names_in(caption: str, explanation: str | None = None) -> set[Name]:
     """
     if caption.upper() != caption != caption.lower():
         runs = _capitalised_runs(caption)
+    elif explanation:
+        runs = _repeated_runs(caption, explanation)
     else:
-        runs = _repeated_runs(caption, explanation or "")
+        return set()
     return {frozenset(run) for run in runs} - {frozenset()}
+
+
+def name_runs(text: str) -> list[tuple[list[str], bool]]:
+    """Return the runs of capitalised words in a text, in order, each with whether it may be no name.
+
+    A run is the list of its chunks as they are written, particles included. A single capitalised word at the start of a
+    sentence may be no name.
+    """
+    return [([chunk.text for chunk in run], doubtful) for run, doubtful in _runs_of_chunks(text)]
 
 
 def _repeated_runs(caption: str, explanation: str) -> list[list[str]]:
     repeated = set(words(explanation)) - _BETWEEN_NAMES
     runs = [list(run) for is_repeated, run in groupby(words(caption), repeated.__contains__) if is_repeated]
-    return [[word for word in run if _is_distinctive(word) and word not in _DAYS_AND_MONTHS] for run in runs]
+    return [[word for word in run if is_distinctive(word) and word not in _DAYS_AND_MONTHS] for run in runs]
 
 
 def _capitalised_runs(caption: str) -> list[list[str]]:
-    runs: list[list[str]] = []
+    return [
+        [word for chunk in run for word in chunk.distinctive]
+        for run, doubtful in _runs_of_chunks(caption)
+        if not doubtful
+    ]
+
+
+def _runs_of_chunks(caption: str) -> "list[tuple[list[_Chunk], bool]]":
+    """Return each run, with True if it is a single word that is capitalised because a sentence begins with it."""
+    runs: list[tuple[list[_Chunk], bool]] = []
     run: list[_Chunk] = []
     starts = begins_sentence = True
 
     def close() -> None:
         nonlocal run
-        if run and not (begins_sentence and len(run) == 1 and not run[0].is_acronym):
-            runs.append([word for chunk in run for word in chunk.distinctive])
+        if run:
+            runs.append((run, begins_sentence and len(run) == 1 and not run[0].is_acronym))
         run = []
 
     pieces = caption.split()
@@ -101,7 +121,8 @@ def _capitalised_runs(caption: str) -> list[list[str]]:
     return runs
 
 
-def _is_distinctive(word: str) -> bool:
+def is_distinctive(word: str) -> bool:
+    """Return True if a word, normalised by `words`, can tell a name from others: no title, particle or stop word."""
     return len(word) > 1 and word not in _NOT_DISTINCTIVE
 
 
@@ -109,6 +130,7 @@ def _is_distinctive(word: str) -> bool:
 class _Chunk:
     """The properties of a whitespace-separated chunk of a caption that matter for names."""
 
+    text: str  # without punctuation around it
     distinctive: tuple[str, ...]
     is_capitalised: bool
     is_acronym: bool
@@ -127,7 +149,8 @@ def _classify(piece: str) -> _Chunk:
     is_day = len(parts) == 1 and parts[0] in _DAYS_AND_MONTHS
     abbreviates = after == "." and (len(core) == 1 or "." in core or (len(parts) == 1 and parts[0] in _TITLES))
     return _Chunk(
-        distinctive=tuple(part for part in parts if _is_distinctive(part)),
+        text=core,
+        distinctive=tuple(part for part in parts if is_distinctive(part)),
         is_capitalised=core[:1].isupper() and not is_day,
         is_acronym=len(core) > 1 and core.isupper(),
         may_be_surname=core == "May",

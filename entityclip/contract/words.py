@@ -8,12 +8,16 @@ from itertools import chain
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 _POSSESSIVE = re.compile(r"['\u2019]s\b")
-_UNDECOMPOSED = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
+# The last are modifier letters such as the Hawaiian okina, which many texts leave out.
+_UNDECOMPOSED = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
+    | dict.fromkeys("\u02b9\u02ba\u02bb\u02bc\u02bd\u02be\u02bf")
+)
 _LONGEST_CACHED = 40  # characters; a text without spaces is a single long chunk, which is unlikely to recur
 
 
 def words(text: str) -> list[str]:
-    """Split a text into case-folded words, without diacritics and without possessive 's.
+    """Split a text into case-folded words, without diacritics, okinas and possessive 's.
 
     Chinese and Japanese text is split into characters.
     """

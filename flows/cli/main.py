@@ -17,6 +17,7 @@ from flows.cli.doctor import doctor
 from flows.cli.experiments import demo, reproduce
 from flows.cli.generation import generate, import_explanations, pack, reclean
 from flows.cli.inspection import index, inspect, report, search, serve
+from flows.cli.judge import judge
 from flows.cli.maintenance import clear_stale_runs
 from flows.cli.onboarding import init
 from flows.cli.signals import stop_soon_on_signals
@@ -28,7 +29,7 @@ from pipeline.errors import PipelineError
 
 _HELP = "Generate explanations of captions with an LLM, and train and evaluate CLIP with them. Start with the README."
 _COMMANDS = (  # in the order of --help
-    *(init, check, preview, generate, reclean, import_explanations, pack),
+    *(init, check, preview, generate, reclean, judge, import_explanations, pack),
     *(train, evaluate, import_checkpoint, export),
     *(inspect, verify, report, serve, index, search),
     *(doctor, clear_stale_runs, demo, reproduce),

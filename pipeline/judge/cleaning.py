@@ -2,24 +2,83 @@
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
-_LABEL = re.compile(r"^(?:explanation|answer|assistant)\s*:\s*", re.IGNORECASE)
+from pipeline.judge.markup import without_markup
+from pipeline.judge.preambles import ECHO, FORMATTED, LABEL, PREAMBLE
+from pipeline.judge.structured import sentences_of_json
+
+_FENCED = re.compile(r"\A(?:```[\w+-]*\s*)+(.*?)\s*(?:```\s*)*\Z", re.DOTALL)
+_QUOTES = {'"': '"', "“": "”", "„": "“”", "«": "»", "»": "«", "「": "」", "『": "』"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A cleaned text.
+
+    Attributes:
+        text: the explanation, on one line.
+        is_thinking: True if the generated text is nothing but a thinking that never ended.
+        has_ended: True if the model ended its turn itself, so that a used-up budget cut off only what came after it.
+    """
+
+    text: str
+    is_thinking: bool = False
+    has_ended: bool = False
 
 
 def clean(raw_text: str) -> str:
-    """Return the text as one line of printable characters. Idempotent.
+    """Return the explanation in a generated text, as one line of printable characters. Idempotent.
 
-    Control and format characters, a leading label ("Explanation:") and surrounding quotes are removed, and white space
-    is collapsed.
+    Removed are thinking and other markup of the chat format, whatever follows the model's turn, a preamble ("Sure! Here
+    is ...:"), a repeated caption, a label ("Explanation:"), code fences, surrounding quotes, and control and format
+    characters. JSON becomes sentences; white space is collapsed.
     """
-    text = " ".join(raw_text.split())
-    if not text.isprintable():  # rare; the test is much faster than checking every character
-        text = " ".join("".join(c for c in text if unicodedata.category(c)[0] != "C").split())
+    return cleaned(raw_text).text
+
+
+def cleaned(raw_text: str) -> Cleaned:
+    """Return the explanation as `clean` does, with what the markup tells about its end."""
+    stripped = raw_text.strip()
+    if not FORMATTED.search(stripped):  # the usual text; what follows would change nothing
+        line = _one_line(stripped)
+        if line == stripped or not FORMATTED.search(line):
+            return Cleaned(line)
+        stripped = line
+    text, thinks, ended = without_markup(stripped)
+    text = _one_line(_unwrapped(text))
+    while True:  # until nothing changes, so that cleaning again changes nothing
+        again = _one_line(_unwrapped(without_markup(text)[0]))
+        if again == text:
+            return Cleaned(text, thinks and not text, ended)
+        text = again
+
+
+def _unwrapped(text: str) -> str:
     while True:
-        shorter = _LABEL.sub("", text)
-        if len(shorter) > 1 and shorter[0] in '"“' and shorter[-1] in '"”' and '"' not in shorter[1:-1]:
+        shorter = text.strip()
+        shorter = ECHO.sub("", shorter)
+        shorter = PREAMBLE.sub("", shorter)
+        shorter = LABEL.sub("", shorter)
+        sentences = sentences_of_json(shorter)
+        if sentences is not None:
+            shorter = sentences
+        elif fenced := _FENCED.match(shorter):
+            shorter = fenced[1]
+        if len(shorter) > 1 and shorter[-1] in _QUOTES.get(shorter[0], ()) and not _quotes_within(shorter):
             shorter = shorter[1:-1]
-        shorter = shorter.strip()
         if shorter == text:
             return text
         text = shorter
+
+
+def _quotes_within(text: str) -> bool:
+    return any(quote in text[1:-1] for quote in (text[0], text[-1]))
+
+
+def _one_line(text: str) -> str:
+    """Return the text with white space collapsed, without control and format characters."""
+    text = " ".join(text.split())
+    if not text.isprintable():  # rare; the test is much faster than checking every character
+        text = " ".join("".join(c for c in text if unicodedata.category(c)[0] != "C").split())
+    return text

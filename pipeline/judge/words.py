@@ -60,15 +60,39 @@ DISTINCTIVE_WORDS = {
     if not any(word in other for name, other in STOP_WORDS.items() if name != language)
 }
 
+# Frequent words of English that are rare in other languages.
+ENGLISH_MARKS = frozenset({word for word, language in DISTINCTIVE_WORDS.items() if language == "en"}) | word_set(
+    "i you not this that is are was of for have my it"
+)
+
+
+def _scripts(name: str, languages: str) -> dict[str, frozenset[str]]:
+    return dict.fromkeys(languages.split(), frozenset(name.split()))
+
+
 SCRIPTS: dict[str, frozenset[str]] = {
     **dict.fromkeys(STOP_WORDS, frozenset({"LATIN"})),
-    "ar": frozenset({"ARABIC"}),
-    "el": frozenset({"GREEK"}),
-    "he": frozenset({"HEBREW"}),
-    "hi": frozenset({"DEVANAGARI"}),
-    "ja": frozenset({"CJK", "HIRAGANA", "KATAKANA"}),
-    "ko": frozenset({"HANGUL"}),
-    "ru": frozenset({"CYRILLIC"}),
-    "th": frozenset({"THAI"}),
-    "zh": frozenset({"CJK"}),
-}
+    **_scripts("LATIN", "af az bs ca cs cy da et eu fi ga gl hr hu id is lt lv ms mt nb nn no pl ro sk sl"),
+    **_scripts("LATIN", "so sq sv sw tl tr uz vi"),
+    **_scripts("CYRILLIC", "be bg kk mk mn ru sr uk"),
+    **_scripts("ARABIC", "ar fa ur"),
+    **_scripts("DEVANAGARI", "hi mr ne"),
+    **_scripts("GREEK", "el"),
+    **_scripts("HEBREW", "he"),
+    **_scripts("CJK HIRAGANA KATAKANA", "ja"),
+    **_scripts("HANGUL", "ko"),
+    **_scripts("THAI", "th"),
+    **_scripts("CJK", "zh"),
+    **_scripts("ARMENIAN", "hy"),
+    **_scripts("GEORGIAN", "ka"),
+    **_scripts("BENGALI", "bn"),
+    **_scripts("GUJARATI", "gu"),
+    **_scripts("KANNADA", "kn"),
+    **_scripts("MALAYALAM", "ml"),
+    **_scripts("MYANMAR", "my"),
+    **_scripts("GURMUKHI", "pa"),
+    **_scripts("SINHALA", "si"),
+    **_scripts("TAMIL", "ta"),
+    **_scripts("TELUGU", "te"),
+}  # fmt: skip
+SCRIPTS["sr"] |= {"LATIN"}

@@ -24,7 +24,13 @@ class Sampling(Strict):
     )
 
 
-Language = Literal["ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "ko", "nl", "pt", "ru", "th", "zh"]
+# The keys of pipeline.judge.words.SCRIPTS.
+Language = Literal[
+    "af", "ar", "az", "be", "bg", "bn", "bs", "ca", "cs", "cy", "da", "de", "el", "en", "es", "et", "eu", "fa", "fi",
+    "fr", "ga", "gl", "gu", "he", "hi", "hr", "hu", "hy", "id", "is", "it", "ja", "ka", "kk", "kn", "ko", "lt", "lv",
+    "mk", "ml", "mn", "mr", "ms", "mt", "my", "nb", "ne", "nl", "nn", "no", "pa", "pl", "pt", "ro", "ru", "si", "sk",
+    "sl", "so", "sq", "sr", "sv", "sw", "ta", "te", "th", "tl", "tr", "uk", "ur", "uz", "vi", "zh",
+]  # fmt: skip
 
 
 class Judging(Strict):
@@ -145,6 +151,10 @@ class VllmEngine(Strict):
         return self
 
 
+_SET_BY_US = frozenset(
+    "messages conversation chat_template add_generation_prompt continue_final_message tokenize strftime_now "
+    "return_tensors return_dict padding truncation max_length".split()
+)
 Engine = Annotated[TransformersEngine | VllmEngine, Field(discriminator="kind")]
 
 
@@ -155,6 +165,11 @@ class Generation(Strict):
     revision: str | None = Field(default=None, description="hub revision; a local folder needs none")
     prompt: str = Field(description="name of a shipped template, or a YAML file relative to the manifest")
     max_model_len: int = Field(default=2048, ge=16, description="maximum LLM tokens of prompt and explanation together")
+    chat_template_kwargs: dict[str, ServeValue] = Field(
+        default_factory=dict,
+        description="arguments of the model's chat template, such as {enable_thinking: false}; part of every "
+        "explanation's key",
+    )
     send_image: bool = Field(
         default=False,
         description="whether to send the image as well, for vision-language models with the vllm engine; the check "
@@ -166,6 +181,16 @@ class Generation(Strict):
     max_error_share: float = Field(
         default=0.5, gt=0, le=1, description="a run stops above this share of errors (after at least 20 answers)"
     )
+
+    @field_validator("chat_template_kwargs")
+    @classmethod
+    def _are_the_templates(cls, arguments: dict[str, ServeValue]) -> dict[str, ServeValue]:
+        for name in arguments:
+            if not name.isidentifier():
+                raise ValueError(f"{name!r} is not the name of an argument")
+            if name in _SET_BY_US:
+                raise ValueError(f"{name} is set by us and cannot be passed to the chat template")
+        return arguments
 
     def with_engine(self, kind: EngineKind) -> "Generation":
         """Return a copy with another engine at its defaults, but with the same dtype, which is part of the key."""

@@ -11,7 +11,7 @@ that contents are given as parts,   |
 the image's bytes if it is sent to  | the model's path: the revision is the digest of its files
   the LLM (`send_image`)            | prompt template's name: only its rendered text matters
 model name and revision             | engine and its version, hardware, batch size, concurrency,
-chat template                       |   timeouts, URLs, threads, parallel sizes, memory share and all
+chat template and its arguments     |   timeouts, URLs, threads, parallel sizes, memory share and all
 temperature, top_p, max_tokens,     |   other flags: they affect speed, and the text only through rounding
   seed, stop (greedy: max_tokens    | a dtype of `auto`: the engine's choice may differ by machine,
   and stop only)                    |   but existing rows must be found on all machines
@@ -39,8 +39,11 @@ class Addresses:
     """Computes the keys and seeds of rows; settings shared by all rows are hashed only once."""
 
     def __init__(self, model: LanguageModel, sampling: Sampling, engine: Engine) -> None:
+        model.check_template_arguments()
+        arguments = {"chat_template_kwargs": model.template_arguments} if model.template_arguments else {}
         self._settings = _digest(
             {
+                **arguments,
                 "key_version": KEY_VERSION,
                 "model": model.name,
                 "revision": model.revision,

@@ -170,7 +170,7 @@ class VllmGeneration:
         Raises:
             PipelineError: no server answers, or a server refuses the batch for a reason that affects every row.
         """
-        path, body = body_of(batch, self._model.name, self._sampling)
+        path, body = body_of(batch, self._model.name, self._sampling, self._model.template_arguments)
         tries = 0
         answers_before = self._endpoints.answers
         while True:

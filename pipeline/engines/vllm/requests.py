@@ -5,7 +5,7 @@ on it, and the server need not tokenize. A prompt with an image goes to /chat/co
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from itertools import groupby
 from time import time
@@ -16,6 +16,7 @@ from pipeline.manifest.generation import Sampling
 
 # Set explicitly, because a server's own defaults (such as its model's generation_config) could enable these.
 _OFF = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+_REASONING = ("reasoning", "reasoning_content", "thinking")  # names of the field, by server and version
 # Refusals that affect every row, by HTTP status.
 GENERAL_REFUSALS = {401: "rejects the API key", 403: "denies access", 404: "has no such API or model"}
 
@@ -35,8 +36,14 @@ def batches(requests: Iterable[Request], size: int) -> list[list[Request]]:
     return result
 
 
-def body_of(batch: list[Request], model: str, sampling: Sampling) -> tuple[str, dict[str, Any]]:
-    """Return the HTTP request for a batch: the path relative to the API's base URL, and the JSON body."""
+def body_of(
+    batch: list[Request], model: str, sampling: Sampling, template_arguments: Mapping[str, Any] | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Return the HTTP request for a batch: the path relative to the API's base URL, and the JSON body.
+
+    Args:
+        template_arguments: arguments of the chat template, which the server applies to prompts with images.
+    """
     first = batch[0]
     body: dict[str, Any] = {
         "model": model,
@@ -49,7 +56,8 @@ def body_of(batch: list[Request], model: str, sampling: Sampling) -> tuple[str, 
     if sampling.stop:
         body["stop"] = list(sampling.stop)
     if first.image_url is not None:
-        return "/chat/completions", body | {"messages": _with_image(first)}
+        arguments = {"chat_template_kwargs": dict(template_arguments)} if template_arguments else {}
+        return "/chat/completions", body | arguments | {"messages": _with_image(first)}
     # `usage` counts the whole request; token ids are needed to count each answer
     return "/completions", body | {"prompt": [r.prompt_token_ids for r in batch], "return_token_ids": len(batch) > 1}
 
@@ -87,7 +95,7 @@ def retry_after(header: str | None) -> float | None:
 
 
 def _completion(request: Request, choice: dict[str, Any], answer: dict[str, Any], of: int) -> Completion:
-    text = choice["message"]["content"] or "" if "message" in choice else choice["text"]
+    text = _text_of(choice)
     if not isinstance(text, str) or choice["finish_reason"] not in ("stop", "length"):
         got = f"{type(text).__name__} with finish_reason {choice['finish_reason']!r}"
         raise MalformedAnswerError(f"expected a string with finish_reason 'stop' or 'length', got {got}")
@@ -98,6 +106,16 @@ def _completion(request: Request, choice: dict[str, Any], answer: dict[str, Any]
         if choice["prompt_token_ids"] != request.prompt_token_ids:
             raise MalformedAnswerError(f"choice {choice['index']} answers a different prompt")
     return Completion(request.key, text, choice["finish_reason"], *counts)
+
+
+def _text_of(choice: dict[str, Any]) -> Any:
+    """Return the text as the model generated it: a server that splits off the thinking returns it in a field."""
+    message = choice.get("message", choice)
+    text = (message.get("content") or "") if "message" in choice else choice["text"]
+    thinking = next((message[key] for key in _REASONING if isinstance(message.get(key), str) and message[key]), None)
+    if thinking is None or not isinstance(text, str):
+        return text
+    return f"<think>{thinking}</think>{text}" if text or choice["finish_reason"] == "stop" else f"<think>{thinking}"
 
 
 def _with_image(request: Request) -> list[dict[str, Any]]:

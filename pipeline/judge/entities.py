@@ -1,0 +1,324 @@
+"""Counts how many of a caption's names an explanation mentions, in any usual spelling.
+
+A name counts as mentioned if a word of it occurs that is more than a common part of names (Lake, Museum), also as an
+adjective (France, French), declined, transliterated (Gaddafi, Qaddafi), without diacritics, hyphens and apostrophes, as
+initials or spelt out (UN, United Nations), or in another usual form (Munich, München). It does not count if the word
+belongs to another name there: Serena Williams is not Vanessa Williams.
+"""
+
+import re
+from functools import cached_property
+
+from entityclip.contract.entity_names import is_distinctive, name_runs, names_in
+from entityclip.contract.words import words
+from pipeline.judge.name_parts import COMMON_PARTS, COMMON_STARTS, OCCUPATIONS
+from pipeline.judge.spellings import aliases, is_inflected, nicknames, romanised, sounds_alike, squashed, stems
+from pipeline.judge.words import ALL_STOP_WORDS, ENGLISH_MARKS, letters_by_script
+
+_NUMERAL = re.compile(r"[IVX]+\.?|[JS]r\.?")
+_CHARACTERS = frozenset({"CJK", "HIRAGANA", "KATAKANA"})
+_SPELT_BY_SOUND = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "GEORGIAN"})
+
+
+def misses_entities(text: str, text_words: list[str], caption: str, share: float) -> bool:
+    """Return True if the text mentions less than `share` of the caption's names.
+
+    Returns False if the caption has no names, or if its script and the text's cannot be compared.
+
+    Args:
+        text_words: the words of `text`, as `entityclip.contract.words` gives them.
+        share: threshold between 0 and 1; 0 is off.
+    """
+    if share <= 0:
+        return False
+    names = names_in(caption)
+    if names:
+        known = set(text_words)
+        enough = share * len(names)
+        for name in names:
+            if len(found := name & known) == len(name) or len(found - COMMON_PARTS) > 1:
+                enough -= 1
+                if enough <= 0:  # the usual text
+                    return False
+    elif caption.isascii() and not set(text_words).isdisjoint(_content(caption)):
+        return False  # a caption without case has unknown names; repeating any word counts
+    return _Comparison(caption, text, text_words, share).mentioned_share() < share
+
+
+def _is_doubtful(run: tuple[list[str], bool]) -> bool:
+    return run[1]
+
+
+def _content(caption: str) -> list[str]:
+    """Return the words of a caption that may belong to a name."""
+    return [
+        word
+        for word in words(caption)
+        if word not in ALL_STOP_WORDS and word not in COMMON_STARTS and is_distinctive(word) and not word.isdigit()
+    ]
+
+
+class _Comparison:
+    """Looks for the names of one caption in one text."""
+
+    def __init__(self, caption: str, text: str, text_words: list[str], share: float = 1.0) -> None:
+        self._share = share
+        self._caption = caption
+        self._text = text
+        self._words = text_words
+        self._known = set(text_words)
+        self._caption_script = _script(caption)
+        self._text_script = _script(text)
+
+    def mentioned_share(self) -> float:
+        """Return the share of the caption's names that the text mentions; 1 if that cannot be told."""
+        caption, alike = self._caption, self._caption_script == self._text_script
+        if caption.upper() != caption != caption.lower():
+            if not alike and self._text_script not in _SPELT_BY_SOUND:
+                return 1.0
+            return self._share_of_names(alike)
+        if self._caption_script in _CHARACTERS:
+            if self._text_script in _CHARACTERS:
+                return self._share_of_segments()
+            return self._share_of_sounds()
+        if not alike and not {self._caption_script, self._text_script} <= _SPELT_BY_SOUND:
+            return self._share_of_sounds()
+        content = _content(caption)
+        if not content:
+            return 1.0
+        if (
+            caption == caption.lower()
+            and self._caption_script == "LATIN"
+            and all(map(_is_doubtful, name_runs(self._text)))
+        ):
+            return 1.0  # neither has a name that would show it: the caption may have none
+        return float(any(self._has(word, anywhere=True) for word in content) or self._has_form(" ".join(content)))
+
+    def _share_of_names(self, alike: bool) -> float:
+        runs = name_runs(self._caption)
+        sure = [name for run, doubtful in runs if not doubtful and (name := _Name(run)).words]
+        mentioned = sum([self._clearly_mentions(name) for name in sure])
+        if sure and alike and mentioned >= self._share * len(sure):
+            return mentioned / len(sure)
+        mentioned = sum([self._mentions(name) for name in sure])
+        perhaps = [
+            name
+            for run, doubtful in runs
+            if doubtful and (name := _Name(run)).words and not (COMMON_STARTS | COMMON_PARTS).intersection(name.words)
+        ]
+        first = sum([self._mentions(name) for name in perhaps])
+        if not sure:
+            if first or not perhaps or self._repeats_caption():
+                return 1.0
+            return 0.0
+        if not alike:
+            return float(mentioned + first > 0)
+        return (mentioned + first) / (len(sure) + first)
+
+    def _repeats_caption(self) -> bool:
+        """Return True if the text has a word of a caption without sure names, or that word may be no name."""
+        content = [w for w in words(self._caption) if len(w) > 2 and is_distinctive(w) and w not in ALL_STOP_WORDS]
+        return any(self._has(word, anywhere=True) for word in content) or self._caption.split()[0].endswith(
+            ("s", "ing")
+        )
+
+    def _share_of_segments(self) -> float:
+        segments = [
+            part
+            for part in re.split(
+                r"[^\u3040-\u30ff\u3400-\u9fff]+|[在的和与及是了于到为从向对被让把ぁ-ん]+", self._caption
+            )
+            if len(part) > 1
+        ]
+        if not segments:
+            return 1.0
+        found = sum([any(part[i : i + 2] in self._text for i in range(min(2, len(part) - 1))) for part in segments])
+        return found / len(segments)
+
+    def _share_of_sounds(self) -> float:
+        """Compare a text in one script with a caption in one that is romanised only roughly."""
+        if self._text_script != "LATIN":
+            return 1.0
+        whole = squashed(self._caption)
+        runs = [run for run, doubtful in name_runs(self._text) if not doubtful]
+        if any(len(one := squashed("".join(run))) > 4 and one in whole for run in runs):
+            return 1.0
+        return 1.0 if runs else 0.0
+
+    def _clearly_mentions(self, name: "_Name") -> bool:
+        """Return True if the text has the name's first or last word as it is: fast, and enough for most texts."""
+        specific = [word for word in name.words if word not in COMMON_PARTS]
+        found = [word for word in specific if word in self._known and word in self._capitalised]
+        return len(found) > 1 or (len(found) == 1 and not self._is_another(name, specific, found[0]))
+
+    def _mentions(self, name: "_Name") -> bool:
+        specific = [word for word in name.words if word not in COMMON_PARTS]
+        if self._has_form(name.joined) or self._has_initials(name):
+            return True
+        if not specific:
+            return all(self._has(word) for word in name.words)
+        found = [word for word in specific if self._has(word)]
+        if len(found) > 1 or len(found) == len(specific):
+            return True
+        if found:
+            return not self._is_another(name, specific, found[0])
+        return any(len(one) > 4 and one in self._squashed for one in map(squashed, name.specific_chunks))
+
+    def _has(self, word: str, *, anywhere: bool = False) -> bool:
+        """Return True if a word of the text is this word of a name, in some spelling."""
+        if word in self._known and (anywhere or word in self._capitalised or self._text_script != "LATIN"):
+            return True
+        if any(self._has_phrase(other) for other in aliases(word)):
+            return True
+        if len(word) < 3:
+            return False
+        candidates = self._known if anywhere else self._capitalised
+        if not word.isascii():
+            if any(
+                other.startswith(word) or (len(word) > 3 and other.startswith(word[:-1])) or word in other
+                for other in self._known
+                if len(other) > 1
+            ):
+                return True
+            if self._caption_script == "ARABIC" and any(len(word) > 4 and word[2:] in other for other in self._known):
+                return True
+        if any(not stems(word).isdisjoint(stems(other)) for other in candidates if other[:3] == word[:3]):
+            return True
+        plain = romanised(word)
+        for other in candidates:
+            if other[:4] == word[:4] and not self._is_english and is_inflected(word, other):
+                return True
+            if sounds_alike(plain, romanised(other)):
+                return True
+        return False
+
+    def _has_form(self, phrase: str) -> bool:
+        return any(self._has_phrase(other) for other in aliases(phrase))
+
+    def _has_phrase(self, phrase: str) -> bool:
+        if not phrase.isascii() and " " not in phrase:
+            return phrase in self._text.casefold()
+        if len(phrase) < 4 and phrase.isascii():  # `us`, `who`: only in capitals
+            return phrase.upper() in self._acronyms
+        return f" {phrase} " in self._spaced
+
+    def _has_initials(self, name: "_Name") -> bool:
+        """Return True if the name is an acronym that the text spells out, or the text has the name's acronym."""
+        for chunk in name.chunks:
+            letters = chunk.replace(".", "")
+            if (
+                2 <= len(letters) <= 6
+                and letters.isupper()
+                and letters.isalpha()
+                and letters.casefold() in self._initials
+            ):
+                return True
+        return any(initials.upper() in self._acronyms for initials in _initials_of(self._caption, name))
+
+    def _is_another(self, name: "_Name", specific: list[str], found: str) -> bool:
+        """Return True if the text's only shared word belongs to a person of another name there."""
+        ends = [words(chunk) for chunk in name.chunks if not _NUMERAL.fullmatch(chunk)]
+        first, last = bool(ends) and found in ends[0], bool(ends) and found in ends[-1]
+        for run in self._runs:
+            if not any(found in chunk.casefold() or not chunk.isascii() for chunk in run):
+                continue
+            parts = [words(chunk) for chunk in run]
+            for index, part in enumerate(parts):
+                if found not in part:
+                    continue
+                before = [words_[0] for words_ in parts[:index] if words_ and is_distinctive(words_[0])] if last else []
+                after = [words_[0] for words_ in parts[index + 1 : index + 2] if words_ and is_distinctive(words_[0])]
+                if (
+                    before
+                    and (self._is_english or index == 1)
+                    and all(self._differs(word, specific) for word in before)
+                ):
+                    return True
+                if first and after and all(self._differs(word, specific) for word in after):
+                    return True
+        return False
+
+    def _differs(self, other: str, specific: list[str]) -> bool:
+        if other in COMMON_PARTS or other in OCCUPATIONS or other in words(self._caption):
+            return False
+        kin = {*nicknames(other)}
+        return not any(other[0] == word[0] or word in kin for word in specific)
+
+    @cached_property
+    def _runs(self) -> list[list[str]]:
+        return [run for run, _ in name_runs(self._text)]
+
+    @cached_property
+    def _is_english(self) -> bool:
+        return sum([word in ENGLISH_MARKS for word in self._words]) > 1
+
+    @cached_property
+    def _capitalised(self) -> frozenset[str]:
+        """The text's words with capitals, whole and in parts; all its words if its script has no case."""
+        if self._text_script not in _SPELT_BY_SOUND:
+            return frozenset(self._known)
+        chunks = re.findall(r"[^\W\d_][\w'\u2019\u02bb\u02bc-]*", self._text)
+        capitals = [chunk for chunk in chunks if any(c.isupper() for c in chunk)]
+        return frozenset([*words(" ".join(capitals)), *(squashed(chunk) for chunk in capitals)]) - ALL_STOP_WORDS - {""}
+
+    @cached_property
+    def _acronyms(self) -> frozenset[str]:
+        return frozenset(
+            chunk.replace(".", "") for chunk in re.findall(r"\b(?:[^\W\d_]\.){2,}|\b[^\W\d_a-z]{2,6}s?\b", self._text)
+        )
+
+    @cached_property
+    def _initials(self) -> frozenset[str]:
+        """The initials of each run of words in the text that may be a name spelt out."""
+        found: set[str] = set()
+        chunks = re.findall(r"[^\W\d_][^\W_]*", self._text)
+        for start, chunk in enumerate(chunks):
+            if not chunk[0].isupper():
+                continue
+            all_letters = letters = ""
+            for other in chunks[start : start + 9]:
+                all_letters += other[0].casefold()
+                letters += other[0].casefold() if other[0].isupper() else ""
+                found |= {all_letters, letters}
+        return frozenset(found)
+
+    @cached_property
+    def _spaced(self) -> str:
+        return f" {' '.join(self._words)} "
+
+    @cached_property
+    def _squashed(self) -> str:
+        """The words of the text squashed, with a space between those that are apart."""
+        return " ".join(squashed(chunk) for chunk in self._text.split())
+
+
+class _Name:
+    """A name of a caption: its chunks as written, and its distinctive words."""
+
+    def __init__(self, run: list[str]) -> None:
+        self.chunks = run
+        self.words = [word for chunk in run for word in words(chunk) if is_distinctive(word)]
+        self.specific_chunks = [c for c in run if not COMMON_PARTS.issuperset(words(c))] + ["".join(run)] * (
+            len(run) > 1
+        )
+        self.joined = " ".join(word for chunk in run for word in words(chunk))
+
+
+def _initials_of(caption: str, name: _Name) -> list[str]:
+    """Return the initials of each run of the caption's words that begins with the name, with and without particles."""
+    start = caption.find(name.chunks[0])
+    chunks = re.findall(r"[^\W\d_][^\W_]*", caption[start:])[:9] if start >= 0 else []
+    found = []
+    all_letters = letters = ""
+    for chunk in chunks:
+        all_letters += chunk[0]
+        letters += "" if chunk.casefold() in ALL_STOP_WORDS else chunk[0]
+        found += [one for one in (all_letters, letters) if len(one) > 1]
+    return [one for one in found if 2 <= len(one) <= 6 and (len(one) > 2 or one.isupper())]
+
+
+def _script(text: str) -> str:
+    if text.isascii():
+        return "LATIN"
+    script = max(letters_by_script(text).items(), key=lambda item: item[1], default=("LATIN", 0))[0]
+    return "CJK" if script in _CHARACTERS else script

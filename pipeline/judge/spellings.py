@@ -1,0 +1,117 @@
+"""Compares spellings of a name: transliterations, inflected forms, adjectives, and other usual forms."""
+
+import re
+from difflib import SequenceMatcher
+from functools import lru_cache
+
+from anyascii import anyascii
+
+from entityclip.contract.words import words
+from pipeline.judge.alias_table import ALIASES, NICKNAMES
+
+# Endings of adjectives (Syria, Syrian) and of their plurals, in English and its neighbours.
+_ENDINGS = sorted(
+    "s n ns an ans ian ians ean eans vian vians ese ish i is ic ics ite ites er ers a e y ia ey en es os "
+    "isch ische ischen ischer isches ais aise aises ois oise oises ien ienne ens enne ano ana anos anas".split(),
+    key=len,
+)
+_SHORTEST_STEM = 4
+_SOUNDS = [
+    (re.compile(pattern), sound)
+    for pattern, sound in (
+        ("tsch|tch|tsh|ch(?=[aeiouy])|cz|ts|tz|c(?=[eiy])|zh?|sch|sh|x|ss?", "s"),
+        ("ph", "f"),
+        ("kh|gh|ck|[qkcg]", "k"),
+        ("dj|dzh|dsch|d", "d"),
+        ("th|t", "t"),
+        ("w|v", "v"),
+        ("[aeiouyhj]", ""),
+        (r"(.)\1+", r"\1"),
+    )
+]
+
+
+@lru_cache(maxsize=1 << 14)
+def romanised(text: str) -> str:
+    """Return a text in lower-case ASCII letters."""
+    return text if text.isascii() else anyascii(text).lower()
+
+
+def squashed(text: str) -> str:
+    """Return only the letters and digits of a text, romanised: `Hawaiʻi`, `Hawai'i` and `Hawaii` are one."""
+    return re.sub(r"[^a-z0-9]", "", romanised(text.lower()))
+
+
+@lru_cache(maxsize=1 << 14)
+def stems(word: str) -> frozenset[str]:
+    """Return a word with each ending taken off that leaves a stem."""
+    return frozenset(
+        [word] + [word.removesuffix(e) for e in _ENDINGS if word.endswith(e) and len(word) - len(e) >= _SHORTEST_STEM]
+    )
+
+
+@lru_cache(maxsize=1 << 14)
+def sound(word: str) -> str:
+    """Return a rough key of how the consonants of a romanised word sound."""
+    key = re.sub(r"([aou])e(?=[^aeiou]|$)", r"\1", word)
+    for pattern, to in _SOUNDS:
+        key = pattern.sub(to, key)
+    return (word[0] if word[0] in "aeiou" else "") + key
+
+
+def sounds_alike(one: str, other: str) -> bool:
+    """Return True if two romanised words are plausibly one name in two transliterations (Gaddafi, Qaddafi)."""
+    if abs(len(one) - len(other)) > 3 or min(len(one), len(other)) < 4:
+        return False
+    if one.startswith("dj") != other.startswith("dj"):  # Djemaa, Jemaa
+        one, other = one.removeprefix("d"), other.removeprefix("d")
+        if one == other:
+            return True
+    first, second = sound(one).lstrip("aeiou"), sound(other).lstrip("aeiou")
+    if first != second or len(first) < 2:
+        return False
+    alike = SequenceMatcher(None, _vowels_folded(one), _vowels_folded(other)).ratio()
+    return alike >= (0.6 if len(first) > 3 else 0.7 if len(first) > 2 else 0.8)
+
+
+_ALIKE = str.maketrans("yjwqkc", "iivggg")
+
+
+def _vowels_folded(word: str) -> str:
+    word = re.sub(r"([aou])e(?=[^aeiou]|$)", r"\1", word)  # Mueller, Müller
+    word = word.translate(_ALIKE)
+    return re.sub(r"(.)\1+", r"\1", word.replace("ou", "u"))
+
+
+def is_inflected(one: str, other: str) -> bool:
+    """Return True if two words differ only in their last few letters, as in languages that decline names."""
+    shared = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        shared += 1
+    rest = max(len(one), len(other)) - shared
+    return shared >= _SHORTEST_STEM and rest <= 3 and min(len(one), len(other)) - shared <= 2 and shared > rest
+
+
+def aliases(phrase: str) -> tuple[str, ...]:
+    """Return the other usual forms of a name (`munich`: `munchen`, `monaco`), each as words joined by spaces."""
+    return _BY_FORM.get(phrase, ())
+
+
+def nicknames(given_name: str) -> tuple[str, ...]:
+    """Return the other forms of a given name (`william`: `bill`, `will`)."""
+    return _BY_NICKNAME.get(given_name, ())
+
+
+def _by_form(table: str) -> dict[str, tuple[str, ...]]:
+    by_form: dict[str, tuple[str, ...]] = {}
+    for line in table.strip().splitlines():
+        group = [" ".join(words(form)) for form in line.split(",")]
+        for form in group:
+            by_form[form] = by_form.get(form, ()) + tuple(other for other in group if other != form)
+    return by_form
+
+
+_BY_FORM = _by_form(ALIASES)
+_BY_NICKNAME = _by_form(NICKNAMES)
