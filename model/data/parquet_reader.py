@@ -81,7 +81,9 @@ class TripleReader:
         if self._statuses is None:
             usable = pc.not_equal(pc.utf8_trim_whitespace(table["caption"].cast(pa.string())), "")
         else:
-            usable = pc.is_in(status, value_set=pa.array(self._statuses))
+            # A truncated row has an empty explanation if the LLM's thinking never ended.
+            has_text = pc.fill_null(pc.not_equal(table["explanation"].cast(pa.string()), ""), True)
+            usable = pc.and_(pc.is_in(status, value_set=pa.array(self._statuses)), has_text)
         self._usable.append(usable.combine_chunks().to_numpy(zero_copy_only=False))
         self.used += _counted(status.filter(usable))
         packed, pictures = _packed(file, group)

@@ -1,14 +1,13 @@
 """Reads the texts in the values of released JSON files, which may be texts, lists, or objects of several forms."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.readers.json_texts import text_of
+from pipeline.readers.names import is_image_name
 
 _DEEPEST = 6
-_IMAGE = re.compile(r"\.(?:jpe?g|jfif|png|webp|avif|gif|bmp|tiff?)$", re.IGNORECASE)
 # Fields that hold the text, the likeliest first; as in the outputs of transformers, vLLM and OpenAI's API.
 _FIELDS = (
     "explanation explanations output outputs response responses answer answers generated_text completion completions "
@@ -31,7 +30,7 @@ def entries_of(path: str, value: Any) -> Iterator[tuple[str, str | Unusable]]:
     A list yields each different text. An object yields the text in its usual field (`explanation`, `text`, ...) or in
     its only field, the answer of a chat, or, if its names are image paths, an entry for each with `path/` in front.
     """
-    if isinstance(value, dict) and value and all(_IMAGE.search(name) for name in value):
+    if isinstance(value, dict) and value and all(is_image_name(name) for name in value):
         for name, inside in value.items():
             yield from entries_of(f"{path}/{name}", inside)
         return

@@ -17,7 +17,13 @@ _LEFT_BEHIND = {
 
 def is_image_name(name: str) -> bool:
     """Return whether a name ends like an image file, in any case."""
-    return name.lower().endswith(IMAGE_ENDINGS)
+    return bool(image_ending(name))
+
+
+def image_ending(name: str) -> str:
+    """Return the ending of an image's name as it is written, such as `.JPG`; "" for other names."""
+    lower = name.lower()
+    return next((name[-len(ending) :] for ending in IMAGE_ENDINGS if lower.endswith(ending)), "")
 
 
 def is_left_behind(name: str) -> bool:

@@ -4,7 +4,6 @@ A record that is not as published costs at most its own pairs: what it lacks is 
 """
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ from pipeline.pair import Pair
 from pipeline.readers.encodings import visible_damage
 from pipeline.readers.json_stream import array_items
 from pipeline.readers.json_texts import MISSING, text_of, whole_number
+from pipeline.readers.names import image_ending
 from pipeline.readers.notes import ReaderNotes
 
 LONGEST_ID = 512
 _LOOKED_AT = 1_000  # each field that a dataset needs must occur in at least one of its first 1,000 records
 _MOST_FOLDERS = 1_000  # that are searched for files which are not where they should be
-_IMAGE_ENDING = re.compile(r"\.(?:jpe?g|jfif|png|webp|avif|gif|bmp|tiff?)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +169,8 @@ def flat_image(reference: str) -> tuple[str, str]:
         reference: `a_0`, `a_0.jpg` or `images/a_0.jpg`; the default ending is `.jpg`. For "" both are "".
     """
     name = reference.replace("\\", "/").rpartition("/")[2].strip()
-    ending = _IMAGE_ENDING.search(name)
-    if ending is not None:
-        return name[: ending.start()], name
+    if ending := image_ending(name):
+        return name.removesuffix(ending), name
     return name, f"{name}.jpg" if name else ""
 
 

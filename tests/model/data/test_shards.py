@@ -65,6 +65,14 @@ def test_what_is_wrong_is_said(tmp_path):
     refused("id 'train-000' occurs twice, in part-00000-of-00001.parquet and part-00001-of-00002.parquet")
 
 
+def test_a_row_with_an_empty_explanation_is_not_read(tmp_path):
+    """Such a row is `truncated`: the LLM's thinking did not end."""
+    rows = [row(0, "train"), row(1, "train", status="truncated", explanation="")]
+    write_shard(tmp_path, "train", [*rows, row(2, "train", status="truncated", explanation="It says")], tmp_path)
+    read = read_split(tmp_path, "train", statuses=("ok", "truncated"), allow_partial=True)
+    assert [triple.id for triple in read.triples] == ["train-000", "train-002"]
+
+
 def test_text_is_read_in_whatever_form_another_writer_gives_it(tmp_path):
     """pandas writes string, polars large_string, and both may write categories."""
     rows = [row(n, "train", topic=None if n == 1 else "main") for n in range(4)]
