@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -24,14 +25,16 @@ ANCHORS = "anchors.safetensors"
 _NAME = "anchors"
 
 
-def make_anchors(run: Path, clip: nn.Module, triples: TripleDataset, batch_size: int, processes: LocalGroup) -> None:
-    """Write the explanations' L2-normalised `encode_text` embeddings, (N, D) fp16, to `run/anchors.safetensors`.
+def make_anchors(
+    run: Path, clip: nn.Module, triples: TripleDataset, batch_size: int, processes: LocalGroup, *, segments: bool
+) -> None:
+    """Write the embeddings of the explanations, (N, D) fp16, L2-normalised, to `run/anchors.safetensors`.
 
-    With several processes, all must call this; only the first encodes.
+    `segments` as in `embed_explanations`. With several processes, all must call this; only the first encodes.
     """
     if processes.is_first:
         with written_whole(run / ANCHORS) as temporary:
-            save_file({_NAME: embed_explanations(clip, triples, batch_size).half()}, temporary)
+            save_file({_NAME: embed_explanations(clip, triples, batch_size, segments=segments).half()}, temporary)
     processes.barrier()
 
 
@@ -85,15 +88,35 @@ def read_anchors(run: Path, rows: int) -> Tensor:
 
 
 @torch.inference_mode()
-def embed_explanations(clip: nn.Module, triples: TripleDataset, batch_size: int) -> Tensor:
-    """Encode every row's explanation with the text tower. Returns (N, D) fp32, L2-normalised, on the CPU."""
+def embed_explanations(clip: nn.Module, triples: TripleDataset, batch_size: int, *, segments: bool = False) -> Tensor:
+    """Encode every row's explanation with the text tower. Returns (N, D) fp32, L2-normalised, on the CPU.
+
+    Args:
+        segments: return the normalised mean of the normalised embeddings of each explanation's segments, instead of
+            the embedding of the whole explanation, cut at the context length.
+    """
     towers: Any = clip
     device, was_training = next(clip.parameters()).device, clip.training
     towers.eval()
     batches = torch.arange(len(triples)).split(batch_size)
-    found = [
-        towers.encode_text(triples.explanation_tokens(rows.tolist()).to(device), normalize=True).float().cpu()
-        for rows in tqdm(batches, desc="encoding explanations", unit="batch", disable=None, leave=False)
-    ]
+    found = []
+    for rows in tqdm(batches, desc="encoding explanations", unit="batch", disable=None, leave=False):
+        if segments:
+            tokens, counts = triples.explanation_segments(rows.tolist())
+        else:
+            tokens, counts = triples.explanation_tokens(rows.tolist()), None
+        parts = [towers.encode_text(part.to(device), normalize=True).float().cpu() for part in tokens.split(batch_size)]
+        found.append(torch.cat(parts) if counts is None else mean_of_segments(torch.cat(parts), counts))
     towers.train(was_training)
     return torch.cat(found)
+
+
+def mean_of_segments(embedded: Tensor, counts: Tensor) -> Tensor:
+    """Return the normalised means (N, D) of N rows' segments.
+
+    Args:
+        embedded: the segments' normalised embeddings (S, D), row after row.
+        counts: number of segments of each row (N,), at least 1, in all S.
+    """
+    rows = torch.arange(len(counts)).repeat_interleave(counts)
+    return F.normalize(embedded.new_zeros(len(counts), embedded.shape[1]).index_add_(0, rows, embedded), dim=-1)

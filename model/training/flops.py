@@ -40,7 +40,7 @@ def step_flops(settings: TrainSettings, count: int = 4) -> float:
     model = EntityCLIP(towers.clip, settings.method)
     once = 0
     if settings.method.has_anchors:
-        once = count_flops(lambda: _anchor(model, training, settings.evaluation.batch_size))
+        once = count_flops(lambda: _anchor(model, training, settings))
     sampler = training.training_sampler(settings.optim.batch_size, settings.seed)
     sampler.start = 1
     batches = load_batches(training, islice(sampler, count))
@@ -48,8 +48,9 @@ def step_flops(settings: TrainSettings, count: int = 4) -> float:
     return found + once / settings.optim.total_steps(len(training))
 
 
-def _anchor(model: EntityCLIP, training: TripleDataset, batch_size: int) -> None:
-    training.anchors = embed_explanations(model.clip, training, batch_size)
+def _anchor(model: EntityCLIP, training: TripleDataset, settings: TrainSettings) -> None:
+    batch_size, segments = settings.evaluation.batch_size, settings.method.anchor_segments
+    training.anchors = embed_explanations(model.clip, training, batch_size, segments=segments)
 
 
 def _step(model: EntityCLIP, batch: Batch, seed: int) -> None:
