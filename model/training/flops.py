@@ -12,11 +12,11 @@ from model.clip.towers import load_towers
 from model.data.dataset import TripleDataset
 from model.data.loader import load_batches
 from model.data.splits import load_splits, read_rows
+from model.evaluation.embed_explanations import embed_explanations
 from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP
 from model.rng import seeded
 from model.settings.schema import TrainSettings
-from model.training.anchors import embed_explanations
 
 
 def count_flops(compute: Callable[[], object]) -> int:

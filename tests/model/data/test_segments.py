@@ -1,8 +1,7 @@
 """Explanations are split where an entity's description ends, and nothing of them is lost."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from model.data.segments import segments, segments_that_fit
 

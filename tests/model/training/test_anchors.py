@@ -10,10 +10,11 @@ from model.clip.towers import load_towers
 from model.data.segments import segments
 from model.data.shards import read_split
 from model.errors import ModelError
+from model.evaluation.embed_explanations import mean_of_segments
 from model.method.entityclip import EntityCLIP
 from model.method.losses import anchor_loss
 from model.settings.schema import MethodSettings, TrainSettings
-from model.training.anchors import ANCHORS, mean_of_segments, read_anchors
+from model.training.anchors import ANCHORS, read_anchors
 from model.training.loop import train
 from tests.model.training.test_gradient_cache import OFF, ragged_batch
 from tests.model.training.test_loop import changed
