@@ -13,9 +13,11 @@ from model.errors import ModelError
 from model.evaluation.embed_explanations import mean_of_segments
 from model.method.entityclip import EntityCLIP
 from model.method.losses import anchor_loss
+from model.settings.data import SplitSettings
 from model.settings.schema import MethodSettings, TrainSettings
 from model.training.anchors import ANCHORS, read_anchors
 from model.training.loop import train
+from tests.model.shard_writer import row, write_receipts, write_shard
 from tests.model.training.test_gradient_cache import OFF, ragged_batch
 from tests.model.training.test_loop import changed
 
@@ -45,16 +47,22 @@ def test_anchors_are_the_explanations_before_training(settings, tmp_path):
     assert all(not torch.equal(a, b) for a, b in zip(other, found.float(), strict=True)) and len(set(texts)) > 1
 
 
-def test_anchors_of_segments_are_their_mean_and_lose_nothing(settings, tmp_path):
-    changed_method = {"mmae": False, "gi_itm": False, "anchor_text_weight": 1.0, "anchor_segments": True}
-    train(changed(settings, method=changed_method), tmp_path / "run")
-    triples = read_split(settings.data.explanations, "train", statuses=("ok",)).triples
+def test_anchors_of_segments_are_their_mean_and_lose_nothing(settings, dataset, tmp_path):
+    method = {"mmae": False, "gi_itm": False, "anchor_text_weight": 1.0, "anchor_segments": True}
+    several = [f"a thing {n} is red. It has a tail of length {n}! " + "It goes on. " * (n % 5) for n in range(16)]
+    shards = tmp_path / "explanations"
+    write_shard(shards, "train", [row(n, "train", explanation=text) for n, text in enumerate(several)], dataset[1])
+    write_receipts(shards)
+    data = {"explanations": shards, "splits": SplitSettings(train="train", val=None, test="test")}
+    train(changed(settings, method=method, data=data), tmp_path / "run")
+    triples = read_split(shards, "train", statuses=("ok",)).triples
     towers = load_towers(settings.towers)
     towers.clip.eval()
     wanted = []
     with torch.no_grad():
         for triple in triples:
             parts = segments(triple.explanation)
+            assert len(parts) > 1
             wanted.append(towers.clip.encode_text(towers.tokenizer(parts), normalize=True).mean(0))
     found = read_anchors(tmp_path / "run", len(triples))
     torch.testing.assert_close(found.float(), F.normalize(torch.stack(wanted), dim=-1), rtol=0, atol=1e-3)  # fp16
