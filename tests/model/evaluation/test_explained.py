@@ -57,7 +57,7 @@ def test_protocols_are_those_of_the_formula(settings, dataset, run, tmp_path):
     shards = tmp_path / "explanations"
     write_shard(shards, "test", rows, dataset[1])
     write_receipts(shards)
-    evaluate_explained(run, explanations=shards, alpha=0.7)
+    evaluate_explained(run, explanations=shards, alpha=5.0)
     saved = load_file(run / "test_embeddings.safetensors")
     ids = json.loads((run / "test_ids.json").read_text())
     numbers = [int(each.removeprefix("test-")) for each in ids]
@@ -65,11 +65,11 @@ def test_protocols_are_those_of_the_formula(settings, dataset, run, tmp_path):
     anchors[[number in refused for number in numbers]] = 0
     record = _record(run)
     found = record["splits"]["test"]
-    assert record["alpha"] == 0.7 and record["alpha_chosen"] == "given"
+    assert record["alpha"] == 5.0 and record["alpha_chosen"] == "given"
     assert found["explained_queries"] == 13
     for name, text in (
         ("caption", saved["text"]),
-        ("explained", F.normalize(saved["text"] + 0.7 * anchors, dim=-1)),
+        ("explained", F.normalize(saved["text"] + 5 * anchors, dim=-1)),
     ):
         assert found["protocols"][name]["mean_recall"] == pytest.approx(_mean_recall(saved["image"], text))
     others, own = (found["protocols"][name]["text_to_image"]["MRR"] for name in ("others", "explained"))
