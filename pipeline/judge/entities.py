@@ -3,23 +3,33 @@
 A name counts as mentioned if a word of it occurs that is more than a common part of names (Lake, Museum), also as an
 adjective (France, French), declined, transliterated (Gaddafi, Qaddafi), without diacritics, hyphens and apostrophes, as
 initials or spelt out (UN, United Nations), or in another usual form (Munich, München). It does not count if the word
-belongs to another name there: Serena Williams is not Vanessa Williams.
+belongs to another name there, be it a person's or a place's: Serena Williams is not Vanessa Williams, and London is not
+Jack London.
 """
 
 import re
+from difflib import SequenceMatcher
 from functools import cached_property
+from itertools import pairwise
 
 from entityclip.contract.entity_names import is_distinctive, name_runs, names_in
-from entityclip.contract.words import words
+from entityclip.contract.words import word_set, words
 from pipeline.judge.name_parts import (
     COMMON_NOUNS,
     COMMON_PARTS,
     COMMON_STARTS,
+    COPULAS,
     GIVEN_NAMES,
+    KINDS_OF_PLACES,
+    LONGER_NAMES,
     OCCUPATIONS,
     OF_PERSONS,
     OF_PLACES,
+    PLACES_AS_GIVEN_NAMES,
     ROLES,
+    THINGS_OF_PLACES,
+    TITLES,
+    TOPICS,
 )
 from pipeline.judge.other_scripts import is_generic_han, may_sound_like
 from pipeline.judge.spellings import (
@@ -44,6 +54,16 @@ _ROLES_IN_HAN = (
     "总统|總統|总理|總理|主席|首相|大統領|国王|国王|女王|皇帝|部长|部長|市长|市長|知事|议员|議員|教授|教練|教练|导演|導演|監督|"
     "演员|演員|俳優|女優|歌手|选手|選手|球员|球員|记者|記者|学生|學生|警察|市民|游客|遊客|球迷|比赛|比賽|試合|会场|會場|発表会"
 )
+# What leads a king's or a saint's epithet, and what cannot stand between a copula and the noun that it links.
+_OF_EPITHETS = frozenset("der die den dem the le la el il of von van de da di".split())
+_AFTER_HEADS = word_set(
+    "in from for with on at by to who whose which that and but also his her its their my our aus in fur mit auf bei "
+    "der dans avec pour qui en con por que per che uit voor met op born living named called"
+) - {"der"}
+_LONGEST_NAME = 40
+_INDEFINITE = word_set(
+    "ein eine einen einem einer eines kein keine sein seine seinen seinem seiner ihr ihre ihren ihrem ihrer"
+)
 _CHARACTERS = frozenset({"CJK", "HIRAGANA", "KATAKANA"})
 _SPELT_BY_SOUND = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "GEORGIAN"})
 
@@ -65,6 +85,8 @@ def misses_entities(text: str, text_words: list[str], caption: str, share: float
         has_kinds = not known.isdisjoint(_KINDS)
         enough = share * len(names)
         for name in names:
+            if name in LONGER_NAMES:
+                continue
             if len(found := name & known) == len(name) > has_kinds or len(found - _SAY_LITTLE) > 1:
                 enough -= 1
                 if enough <= 0:  # the usual text
@@ -89,6 +111,21 @@ def _content(caption: str) -> list[str]:
         and is_distinctive(word)
         and not word.isdigit()
     ]
+
+
+def _without_german_nouns(caption: str, runs: list[tuple[list[str], bool]]) -> list[tuple[list[str], bool]]:
+    """Leave out words of a caption that has an article which only a common noun has (`ein Bauer`)."""
+    first, *_ = words(caption) or [""]
+    if first not in _INDEFINITE:
+        return runs
+    chunks = [words(chunk) for chunk in caption.split()]
+    nouns = {tuple(noun) for before, noun in pairwise(chunks) if len(before) == 1 and before[0] in _INDEFINITE}
+    kept = []
+    for run, doubtful in runs:
+        names = run[1:] if words(run[0]) == [first] else run
+        if names and (len(names) > 1 or tuple(words(names[0])) not in nouns):
+            kept.append((names, doubtful))
+    return kept
 
 
 class _Comparison:
@@ -122,6 +159,7 @@ class _Comparison:
         if (
             caption == caption.lower()
             and self._caption_script == "LATIN"
+            and not _has_title(words(caption))
             and all(map(_is_doubtful, name_runs(self._text)))
         ):
             return 1.0  # neither has a name that would show it: the caption may have none
@@ -129,7 +167,9 @@ class _Comparison:
         return float(any(self._has(word, anywhere=anywhere) for word in content) or self._has_form(" ".join(content)))
 
     def _share_of_names(self, alike: bool) -> float:
-        runs = name_runs(self._caption)
+        runs = _without_german_nouns(self._caption, name_runs(self._caption))
+        if not runs:
+            return 1.0
         sure = [name for run, doubtful in runs if not doubtful and (name := _Name(run)).words]
         mentioned = sum([self._clearly_mentions(name) for name in sure])
         if sure and alike and mentioned >= self._share * len(sure):
@@ -194,10 +234,14 @@ class _Comparison:
     def _clearly_mentions(self, name: "_Name") -> bool:
         """Return True if the text has the name's first or last word as it is: fast, and enough for most texts."""
         found = [word for word in name.specific if word in self._known and word in self._capitalised]
-        return len(found) > 1 or (len(found) == 1 and not self._is_another(name, found[0], found[0]))
+        if name.is_within_another(self._words):
+            return False
+        return len(found) > 1 or (len(found) == 1 and not self._is_not_it(name, found[0], found[0]))
 
     def _mentions(self, name: "_Name") -> bool:
         specific = name.specific
+        if name.is_within_another(self._words):
+            return False
         if self._has_form(name.joined) or self._has_part(name) or self._has_initials(name):
             return True
         if name.chunks[-1] == "May" and any(run[-1] == "May" and len(run) > 1 for run in self._runs):
@@ -209,9 +253,13 @@ class _Comparison:
             return True
         if found:
             ((word, match),) = found.items()
-            return not self._is_another(name, word, match)
+            return not self._is_not_it(name, word, match)
         for one in map(squashed, name.specific_chunks):
-            if len(one) > 4 and any(one in other and not are_confused(one, other) for other in self._squashed):
+            if (
+                len(one) > 4
+                and one not in TOPICS
+                and any(one in other and not are_confused(one, other) for other in self._squashed)
+            ):
                 return True
         return not self._is_english and all(self._has(word) or self._has_translated(word) for word in name.words)
 
@@ -291,6 +339,49 @@ class _Comparison:
                 return True
         return any(initials.upper() in self._acronyms for initials in _initials_of(self._caption, name))
 
+    def _is_not_it(self, name: "_Name", word: str, match: str) -> bool:
+        """Return True if the text's only word of a name is only what it is about, or belongs to another name."""
+        if word in TOPICS and len(name.specific) > 1 and self._capitalised.isdisjoint({*name.words} - {word}):
+            return True
+        return self._is_another(name, word, match) or self._is_said_to_be_a_place(name, word, match)
+
+    def _is_said_to_be_a_place(self, name: "_Name", word: str, match: str) -> bool:
+        """Return True if a word of a person's name is the name of a place in the text (`London is the largest city`).
+
+        Names of things may have a place's name in them (`Paris Metro`); a person's has it as its last word, or as one
+        of a few given names.
+        """
+        chunks = [words(chunk) for chunk in name.chunks]
+        others = {other for chunk in chunks for other in chunk} - {word}
+        is_last = len(chunks) > 1 and chunks[-1] == [word] and not name.chunks[0].isupper()
+        is_given = (
+            len(chunks) > 1
+            and chunks[0] == [word]
+            and word in PLACES_AS_GIVEN_NAMES
+            and not name.chunks[-1].endswith("s")
+        )
+        if not (is_last or is_given) or not others.isdisjoint(COMMON_PARTS | THINGS_OF_PLACES | TOPICS):
+            return False
+        for index, other in enumerate(self._words):
+            if other != match:
+                continue
+            after = self._words[index + 1 : index + 14]
+            copula = next((i for i, one in enumerate(after[:4]) if one in COPULAS), None)
+            if copula is None:
+                continue
+            kind = next((i for i, one in enumerate(after) if i > copula and one in KINDS_OF_PLACES), None)
+            if kind is None or not _AFTER_HEADS.isdisjoint(after[copula + 1 : kind]):
+                continue
+            if any(one == "of" and after[i - 1] != "one" for i, one in enumerate(after[:kind])):
+                continue
+            while kind + 1 < len(after) and after[kind + 1] in KINDS_OF_PLACES:
+                kind += 1
+            following = after[kind + 1] if kind + 1 < len(after) else ""
+            if after[kind] in self._possessors or following in ROLES or following in TOPICS:
+                continue  # the country's best player, a country singer
+            return True
+        return False
+
     def _is_another(self, name: "_Name", word: str, match: str) -> bool:
         """Return True if the text's only shared word belongs to a person or place of another name there.
 
@@ -319,6 +410,8 @@ class _Comparison:
                     return True
                 before = [words_[0] for words_ in parts[:index] if words_ and is_distinctive(words_[0])] if last else []
                 after = [words_[0] for words_ in parts[index + 1 : index + 2] if words_ and is_distinctive(words_[0])]
+                if first and after and self._is_other_hyphenated(name, parts[index + 1]):
+                    return True
                 if (
                     rest
                     and before
@@ -328,11 +421,36 @@ class _Comparison:
                     return True
                 if rest and first and after and all(self._differs(other, rest, name) for other in after):
                     return True
+                if (
+                    rest
+                    and last
+                    and not first
+                    and index == 0
+                    and len(parts) > 2
+                    and [len(initial) for initial in parts[1]] == [1]
+                    and all(self._differs(other, rest, name) for other in parts[2][:1])
+                ):
+                    return True  # Rutherford B. Hayes is not Ernest Rutherford
                 if rest and last and not first and index == 0 and after and word in GIVEN_NAMES:
                     return True  # Harrison Ford is not George Harrison
                 titled = [other for words_ in parts[:index] for other in words_ if other in OF_PERSONS]
                 if first and not last and titled and not after and OF_PERSONS.isdisjoint(words(self._caption)):
                     return True  # Queen Elizabeth is not Elizabeth Warren
+        if rest and first and not last:
+            for index, other in enumerate(self._chunks[:-2]):
+                if self._chunks[index + 1] in _OF_EPITHETS and words(other) == [match]:
+                    epithet = self._chunks[index + 2]
+                    joined = squashed(self._chunks[index + 1] + epithet)
+                    if (
+                        epithet[:1].isupper()
+                        and joined not in rest  # Leonardo di Caprio
+                        and not any(
+                            one in words(self._caption) or self._may_be(one, two)
+                            for one in words(epithet)[:1]
+                            for two in rest
+                        )
+                    ):
+                        return True  # Heinrich der Löwe is not Heinrich Heine
         return False
 
     def _is_of_another_kind(self, name: set[str], parts: list[list[str]], index: int) -> bool:
@@ -345,16 +463,45 @@ class _Comparison:
         return False
 
     def _differs(self, other: str, rest: list[str], name: "_Name") -> bool:
+        """Return True if a word next to the shared one is surely none of the name's other words."""
         if other in COMMON_PARTS or other in OCCUPATIONS or other in words(self._caption):
             return False
         if any(other == squashed(chunk) for chunk in name.chunks):  # OReilly
             return False
         kin = {*nicknames(other)}
-        return not any(_initial(other) == _initial(word) or word in kin for word in rest)
+        return not any(self._may_be(other, word) or word in kin for word in rest)
+
+    def _is_other_hyphenated(self, name: "_Name", part: list[str]) -> bool:
+        """Return True for Jong-il if Dae-jung is meant: given names of two syllables are compared as a whole."""
+        own = [words(chunk) for chunk in name.chunks[1:]]
+        if len(part) != 2 or len(own) != 1 or len(own[0]) != 2 or self._text_script != "LATIN":
+            return False
+        return not self._may_be(part[0], own[0][0]) and not self._may_be("".join(part), "".join(own[0]))
+
+    def _may_be(self, other: str, word: str) -> bool:
+        """Return True if two words may be forms of one, of which the first letter is the same in any spelling."""
+        if other == word:
+            return True
+        if _initial(other) != _initial(word):
+            return False
+        if self._text_script != "LATIN" or self._caption_script != "LATIN":
+            return True
+        one, another = romanised(other), romanised(word)
+        if max(len(one), len(another)) > _LONGEST_NAME:
+            return False
+        return one[:3] == another[:3] or SequenceMatcher(None, one, another).ratio() >= 0.5
 
     @cached_property
     def _runs(self) -> list[list[str]]:
         return [run for run, _ in name_runs(self._text)]
+
+    @cached_property
+    def _possessors(self) -> frozenset[str]:
+        return frozenset(re.findall(r"\b(\w+)['\u2019]s\b", self._text.casefold()))
+
+    @cached_property
+    def _chunks(self) -> list[str]:
+        return self._text.split()
 
     @cached_property
     def _is_english(self) -> bool:
@@ -413,6 +560,26 @@ class _Name:
         known = set(self.specific)
         self.specific_chunks = [c for c in run if not known.isdisjoint(words(c))] + ["".join(run)] * (len(run) > 1)
         self.joined = " ".join(word for chunk in run for word in words(chunk))
+
+    def is_within_another(self, text_words: list[str]) -> bool:
+        """Return True if the name occurs only as a part of a longer name, known to be another person's."""
+        longer = LONGER_NAMES.get(frozenset(self.specific))
+        if longer is None or longer in self.joined.split():
+            return False
+        return {two for one, two in pairwise(text_words) if one == self.specific[-1]} == {longer}
+
+
+def _has_title(caption_words: list[str]) -> bool:
+    """Return True if a caption without case begins like one about a person: `pope francis visits`, no `king plays`."""
+    if len(caption_words) < 3 or caption_words[0] not in TITLES:
+        return False
+    name, verb = caption_words[1:3]
+    return (
+        name not in ALL_STOP_WORDS
+        and verb.endswith(("s", "ed", "ing"))
+        and name not in ROLES
+        and not name.endswith(("ing", "ed"))
+    )
 
 
 def _initials_of(caption: str, name: _Name) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 import pipeline.judge.rules
 from entityclip.contract.status import Status
@@ -246,6 +246,7 @@ _TEXT = st.one_of(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first draw builds tables of characters
 @given(
     caption=_TEXT,
     raw_text=_TEXT,
