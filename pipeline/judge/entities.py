@@ -486,7 +486,7 @@ class _Comparison:
             return False
         if self._text_script != "LATIN" or self._caption_script != "LATIN":
             return True
-        one, another = romanised(other), romanised(word)
+        one, another = romanised(other).translate(_INITIALS), romanised(word).translate(_INITIALS)
         if max(len(one), len(another)) > _LONGEST_NAME:
             return False
         return one[:3] == another[:3] or SequenceMatcher(None, one, another).ratio() >= 0.5
