@@ -3,48 +3,52 @@
 A name counts as mentioned if a word of it occurs that is more than a common part of names (Lake, Museum), also as an
 adjective (France, French), declined, transliterated (Gaddafi, Qaddafi), without diacritics, hyphens and apostrophes, as
 initials or spelt out (UN, United Nations), or in another usual form (Munich, München). It does not count if the word
-belongs to another name there: Serena Williams is not Vanessa Williams.
+belongs to another name there, be it a person's or a place's: Serena Williams is not Vanessa Williams, and London is not
+Jack London.
 """
 
 import re
 from functools import cached_property
+from itertools import pairwise
 
 from entityclip.contract.entity_names import is_distinctive, name_runs, names_in
-from entityclip.contract.words import words
+from entityclip.contract.words import word_set, words
+from pipeline.judge.caption_name import CaptionName
 from pipeline.judge.name_parts import (
     COMMON_NOUNS,
     COMMON_PARTS,
     COMMON_STARTS,
-    GIVEN_NAMES,
-    OCCUPATIONS,
+    LONGER_NAMES,
     OF_PERSONS,
     OF_PLACES,
     ROLES,
+    TITLES,
+    TOPICS,
 )
+from pipeline.judge.namesakes import Namesakes
 from pipeline.judge.other_scripts import is_generic_han, may_sound_like
 from pipeline.judge.spellings import (
     aliases,
     are_confused,
     is_inflected,
-    nicknames,
     romanised,
     sounds_alike,
     squashed,
     stems,
     translations,
 )
-from pipeline.judge.words import ALL_STOP_WORDS, ENGLISH_MARKS, letters_by_script
+from pipeline.judge.words import ALL_STOP_WORDS, CHARACTERS, ENGLISH_MARKS, main_script
 
 _SAY_LITTLE = COMMON_PARTS | ROLES
 _ELIDED = re.compile(r"\b([dl])(?=[A-ZÀ-Þ][a-zà-þ]{2})")
-_INITIALS = str.maketrans("jicqwxz", "yykkvss")  # Yury, Jurij
 _KINDS = OF_PERSONS | OF_PLACES
-_NUMERAL = re.compile(r"[IVX]+\.?|[JS]r\.?")
 _ROLES_IN_HAN = (
     "总统|總統|总理|總理|主席|首相|大統領|国王|国王|女王|皇帝|部长|部長|市长|市長|知事|议员|議員|教授|教練|教练|导演|導演|監督|"
     "演员|演員|俳優|女優|歌手|选手|選手|球员|球員|记者|記者|学生|學生|警察|市民|游客|遊客|球迷|比赛|比賽|試合|会场|會場|発表会"
 )
-_CHARACTERS = frozenset({"CJK", "HIRAGANA", "KATAKANA"})
+_INDEFINITE = word_set(
+    "ein eine einen einem einer eines kein keine sein seine seinen seinem seiner ihr ihre ihren ihrem ihrer"
+)
 _SPELT_BY_SOUND = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "GEORGIAN"})
 
 
@@ -65,6 +69,8 @@ def misses_entities(text: str, text_words: list[str], caption: str, share: float
         has_kinds = not known.isdisjoint(_KINDS)
         enough = share * len(names)
         for name in names:
+            if name in LONGER_NAMES:
+                continue
             if len(found := name & known) == len(name) > has_kinds or len(found - _SAY_LITTLE) > 1:
                 enough -= 1
                 if enough <= 0:  # the usual text
@@ -91,6 +97,26 @@ def _content(caption: str) -> list[str]:
     ]
 
 
+def _without_german_nouns(caption: str, runs: list[tuple[list[str], bool]]) -> list[tuple[list[str], bool]]:
+    """Leave out words of a caption that has an article which only a common noun has (`ein Bauer`)."""
+    first, *_ = words(caption) or [""]
+    if first not in _INDEFINITE:
+        return runs
+    chunks = [words(chunk) for chunk in caption.split()]
+    nouns = {tuple(noun) for before, noun in pairwise(chunks) if len(before) == 1 and before[0] in _INDEFINITE}
+    nouns |= {
+        tuple(noun)
+        for before, adjective, noun in zip(chunks, chunks[1:], chunks[2:], strict=False)
+        if len(before) == 1 and before[0] in _INDEFINITE and "".join(adjective).endswith(("e", "er", "es", "en", "em"))
+    }
+    kept = []
+    for run, doubtful in runs:
+        names = run[1:] if words(run[0]) == [first] else run
+        if names and (len(names) > 1 or tuple(words(names[0])) not in nouns):
+            kept.append((names, doubtful))
+    return kept
+
+
 class _Comparison:
     """Looks for the names of one caption in one text."""
 
@@ -100,8 +126,8 @@ class _Comparison:
         self._text = text
         self._words = text_words
         self._known = set(text_words)
-        self._caption_script = _script(caption)
-        self._text_script = _script(text)
+        self._caption_script = main_script(caption)
+        self._text_script = main_script(text)
 
     def mentioned_share(self) -> float:
         """Return the share of the caption's names that the text mentions; 1 if that cannot be told."""
@@ -110,8 +136,8 @@ class _Comparison:
             if not alike and self._text_script not in _SPELT_BY_SOUND:
                 return self._share_of_sounds_in_text()
             return self._share_of_names(alike)
-        if self._caption_script in _CHARACTERS:
-            if self._text_script in _CHARACTERS:
+        if self._caption_script in CHARACTERS:
+            if self._text_script in CHARACTERS:
                 return self._share_of_segments()
             return self._share_of_sounds()
         if not alike and not {self._caption_script, self._text_script} <= _SPELT_BY_SOUND:
@@ -122,6 +148,7 @@ class _Comparison:
         if (
             caption == caption.lower()
             and self._caption_script == "LATIN"
+            and not _has_title(words(caption))
             and all(map(_is_doubtful, name_runs(self._text)))
         ):
             return 1.0  # neither has a name that would show it: the caption may have none
@@ -129,8 +156,10 @@ class _Comparison:
         return float(any(self._has(word, anywhere=anywhere) for word in content) or self._has_form(" ".join(content)))
 
     def _share_of_names(self, alike: bool) -> float:
-        runs = name_runs(self._caption)
-        sure = [name for run, doubtful in runs if not doubtful and (name := _Name(run)).words]
+        runs = _without_german_nouns(self._caption, name_runs(self._caption))
+        if not runs:
+            return 1.0
+        sure = [name for run, doubtful in runs if not doubtful and (name := CaptionName(run)).words]
         mentioned = sum([self._clearly_mentions(name) for name in sure])
         if sure and alike and mentioned >= self._share * len(sure):
             return mentioned / len(sure)
@@ -138,7 +167,9 @@ class _Comparison:
         perhaps = [
             name
             for run, doubtful in runs
-            if doubtful and (name := _Name(run)).words and not (COMMON_STARTS | COMMON_PARTS).intersection(name.words)
+            if doubtful
+            and (name := CaptionName(run)).words
+            and not (COMMON_STARTS | COMMON_PARTS).intersection(name.words)
         ]
         first = sum([self._mentions(name) for name in perhaps])
         if not sure:
@@ -172,12 +203,14 @@ class _Comparison:
 
     def _share_of_sounds_in_text(self) -> float:
         """Compare a text in a script without case with a caption in Latin script: one name's sound is enough."""
-        names = [name for run, doubtful in name_runs(self._caption) if not doubtful and (name := _Name(run)).words]
+        names = [
+            name for run, doubtful in name_runs(self._caption) if not doubtful and (name := CaptionName(run)).words
+        ]
         if not names or self._caption_script != "LATIN":
             return 1.0
         if any(self._mentions(name) for name in names):
             return 1.0
-        if self._text_script in _CHARACTERS and not is_generic_han(self._text):
+        if self._text_script in CHARACTERS and not is_generic_han(self._text):
             return 1.0
         return float(may_sound_like([["".join(name.words), *name.words] for name in names], self._text))
 
@@ -191,13 +224,17 @@ class _Comparison:
             return 1.0
         return 1.0 if runs else 0.0
 
-    def _clearly_mentions(self, name: "_Name") -> bool:
+    def _clearly_mentions(self, name: CaptionName) -> bool:
         """Return True if the text has the name's first or last word as it is: fast, and enough for most texts."""
         found = [word for word in name.specific if word in self._known and word in self._capitalised]
-        return len(found) > 1 or (len(found) == 1 and not self._is_another(name, found[0], found[0]))
+        if name.is_within_another(self._words):
+            return False
+        return len(found) > 1 or (len(found) == 1 and not self._is_not_it(name, found[0], found[0]))
 
-    def _mentions(self, name: "_Name") -> bool:
+    def _mentions(self, name: CaptionName) -> bool:
         specific = name.specific
+        if name.is_within_another(self._words):
+            return False
         if self._has_form(name.joined) or self._has_part(name) or self._has_initials(name):
             return True
         if name.chunks[-1] == "May" and any(run[-1] == "May" and len(run) > 1 for run in self._runs):
@@ -209,9 +246,13 @@ class _Comparison:
             return True
         if found:
             ((word, match),) = found.items()
-            return not self._is_another(name, word, match)
+            return not self._is_not_it(name, word, match)
         for one in map(squashed, name.specific_chunks):
-            if len(one) > 4 and any(one in other and not are_confused(one, other) for other in self._squashed):
+            if (
+                len(one) > 4
+                and one not in TOPICS
+                and any(one in other and not are_confused(one, other) for other in self._squashed)
+            ):
                 return True
         return not self._is_english and all(self._has(word) or self._has_translated(word) for word in name.words)
 
@@ -260,7 +301,7 @@ class _Comparison:
     def _has_form(self, phrase: str) -> bool:
         return any(self._has_phrase(other) for other in aliases(phrase))
 
-    def _has_part(self, name: "_Name") -> bool:
+    def _has_part(self, name: CaptionName) -> bool:
         """Return True if the text has another form of some words of the name (`Security Council of the UN`)."""
         parts = name.joined.split()
         return any(
@@ -276,7 +317,7 @@ class _Comparison:
             return phrase.upper() in self._acronyms
         return f" {phrase} " in self._spaced
 
-    def _has_initials(self, name: "_Name") -> bool:
+    def _has_initials(self, name: CaptionName) -> bool:
         """Return True if the name is an acronym that the text spells out, or the text has the name's acronym."""
         for chunk in [part for whole in name.chunks for part in {whole, *re.split(r"[-\u2010\u2011/]", whole)}]:
             letters = chunk.replace(".", "")
@@ -291,66 +332,11 @@ class _Comparison:
                 return True
         return any(initials.upper() in self._acronyms for initials in _initials_of(self._caption, name))
 
-    def _is_another(self, name: "_Name", word: str, match: str) -> bool:
-        """Return True if the text's only shared word belongs to a person or place of another name there.
-
-        Args:
-            word: the word of the name.
-            match: the word of the text that is a form of it.
-        """
-        ends = [words(chunk) for chunk in name.chunks if not _NUMERAL.fullmatch(chunk)]
-        first, last = bool(ends) and word in ends[0], bool(ends) and word in ends[-1]
-        rest = [
-            other
-            for chunk in name.chunks
-            if not chunk.islower()
-            for other in words(chunk)
-            if other != word and len(other) > 1 and other not in _SAY_LITTLE and other not in OF_PERSONS
-        ]
-        chunks = {part for chunk in name.chunks for part in words(chunk)}
-        for run in self._runs:
-            if not any(match in chunk.casefold() or not chunk.isascii() for chunk in run):
-                continue
-            parts = [words(chunk) for chunk in run]
-            for index, part in enumerate(parts):
-                if match not in part:
-                    continue
-                if self._is_of_another_kind(chunks, parts, index):
-                    return True
-                before = [words_[0] for words_ in parts[:index] if words_ and is_distinctive(words_[0])] if last else []
-                after = [words_[0] for words_ in parts[index + 1 : index + 2] if words_ and is_distinctive(words_[0])]
-                if (
-                    rest
-                    and before
-                    and (self._is_english or index == 1)
-                    and all(self._differs(other, rest, name) for other in before)
-                ):
-                    return True
-                if rest and first and after and all(self._differs(other, rest, name) for other in after):
-                    return True
-                if rest and last and not first and index == 0 and after and word in GIVEN_NAMES:
-                    return True  # Harrison Ford is not George Harrison
-                titled = [other for words_ in parts[:index] for other in words_ if other in OF_PERSONS]
-                if first and not last and titled and not after and OF_PERSONS.isdisjoint(words(self._caption)):
-                    return True  # Queen Elizabeth is not Elizabeth Warren
-        return False
-
-    def _is_of_another_kind(self, name: set[str], parts: list[list[str]], index: int) -> bool:
-        """Return True for Queen Victoria if Lake Victoria is meant, and the reverse."""
-        around = {other for part in parts[:index] + parts[index + 1 : index + 2] for other in part}
-        if not name.isdisjoint(OF_PLACES) and name.isdisjoint(OF_PERSONS):
-            return not around.isdisjoint(OF_PERSONS) and around.isdisjoint(OF_PLACES)
-        if not name.isdisjoint(OF_PERSONS) and name.isdisjoint(OF_PLACES):
-            return not around.isdisjoint(OF_PLACES) and around.isdisjoint(OF_PERSONS)
-        return False
-
-    def _differs(self, other: str, rest: list[str], name: "_Name") -> bool:
-        if other in COMMON_PARTS or other in OCCUPATIONS or other in words(self._caption):
-            return False
-        if any(other == squashed(chunk) for chunk in name.chunks):  # OReilly
-            return False
-        kin = {*nicknames(other)}
-        return not any(_initial(other) == _initial(word) or word in kin for word in rest)
+    def _is_not_it(self, name: CaptionName, word: str, match: str) -> bool:
+        """Return True if the text's only word of a name is only what it is about, or belongs to another name."""
+        if word in TOPICS and len(name.specific) > 1 and self._capitalised.isdisjoint({*name.words} - {word}):
+            return True
+        return self._namesakes.are_meant(name, word, match)
 
     @cached_property
     def _runs(self) -> list[list[str]]:
@@ -359,6 +345,10 @@ class _Comparison:
     @cached_property
     def _is_english(self) -> bool:
         return sum([word in ENGLISH_MARKS for word in self._words]) > 1
+
+    @cached_property
+    def _namesakes(self) -> Namesakes:
+        return Namesakes(self._caption, self._text, self._words, is_english=self._is_english)
 
     @cached_property
     def _capitalised(self) -> frozenset[str]:
@@ -400,22 +390,20 @@ class _Comparison:
         return [squashed(chunk) for chunk in self._text.split()]
 
 
-class _Name:
-    """A name of a caption: its chunks as written, its distinctive words, and those that few other names have."""
-
-    def __init__(self, run: list[str]) -> None:
-        self.chunks = run
-        self.words = [word for chunk in run for word in words(chunk) if is_distinctive(word)]
-        role = 0  # `Goalkeeper Manuel Neuer` is known by his name only
-        while role < len(self.words) - 1 and self.words[role] in ROLES:
-            role += 1
-        self.specific = [word for word in self.words[role:] if word not in COMMON_PARTS]
-        known = set(self.specific)
-        self.specific_chunks = [c for c in run if not known.isdisjoint(words(c))] + ["".join(run)] * (len(run) > 1)
-        self.joined = " ".join(word for chunk in run for word in words(chunk))
+def _has_title(caption_words: list[str]) -> bool:
+    """Return True if a caption without case begins like one about a person: `pope francis visits`, no `king plays`."""
+    if len(caption_words) < 3 or caption_words[0] not in TITLES:
+        return False
+    name, verb = caption_words[1:3]
+    return (
+        name not in ALL_STOP_WORDS
+        and verb.endswith(("s", "ed", "ing"))
+        and name not in ROLES
+        and not name.endswith(("ing", "ed"))
+    )
 
 
-def _initials_of(caption: str, name: _Name) -> list[str]:
+def _initials_of(caption: str, name: CaptionName) -> list[str]:
     """Return the initials of each run of the caption's words that begins with the name, with and without particles."""
     start = caption.find(name.chunks[0])
     chunks = re.findall(r"[^\W\d_][^\W_]*", caption[start:])[:9] if start >= 0 else []
@@ -426,14 +414,3 @@ def _initials_of(caption: str, name: _Name) -> list[str]:
         letters += "" if chunk.casefold() in ALL_STOP_WORDS else chunk[0]
         found += [one for one in (all_letters, letters) if len(one) > 1]
     return [one for one in found if 2 <= len(one) <= 6 and (len(one) > 2 or one.isupper())]
-
-
-def _initial(word: str) -> str:
-    return romanised(word)[:1].translate(_INITIALS)
-
-
-def _script(text: str) -> str:
-    if text.isascii():
-        return "LATIN"
-    script = max(letters_by_script(text).items(), key=lambda item: item[1], default=("LATIN", 0))[0]
-    return "CJK" if script in _CHARACTERS else script

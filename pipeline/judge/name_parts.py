@@ -25,6 +25,11 @@ COMMON_STARTS = word_set(
     "actor actress author artist director designer model player footballer coach captain general colonel major team members delegates leaders officials bust grave tomb "
     "detail close closeup panorama skyline team wreaths illustration"
 )
+# What names are about: of a name with further words, one of these alone says little (a gymnast, a gymnastics centre).
+TOPICS = word_set(
+    "gymnastics athletics swimming football basketball baseball cricket rugby hockey tennis golf cycling skating skiing rowing boxing wrestling choir gospel broadcasting "
+    "television radio news newspaper fashion film films music jazz dance ballet theatre art arts science sciences history technology health nature wildlife"
+)
 OCCUPATIONS = COMMON_STARTS | word_set(
     "striker goalkeeper midfielder defender forward winger pianist violinist composer conductor painter poet novelist writer journalist photographer comedian presenter "
     "politician scientist physicist chemist astronaut sprinter swimmer boxer golfer rapper drummer guitarist songwriter filmmaker architect inventor explorer philosopher "
@@ -40,7 +45,7 @@ ROLES = OCCUPATIONS | word_set(
     "biologist mathematician engineer doctor surgeon nurse teacher professor activist campaigner dissident rebel leader opposition candidate nominee incumbent spokesman spokeswoman "
     "spokesperson commander chief deputy minister undersecretary secretary general ambassador envoy mediator monk nun priest vicar missionary lama sultan shah tsar czar kaiser "
     "chairman chairwoman lawmaker councillor councilor alderman commissioner treasurer bundeskanzler bundeskanzlerin bundesprasident kanzler kanzlerin prasident prasidentin minister ministerin ministerprasident "
-    "ministerprasidentin aussenminister aussenministerin innenminister finanzminister verteidigungsminister verteidigungsministerin generalsekretar generalsekretarin burgermeister burgermeisterin oberburgermeister konig "
+    "ministerprasidentin bundesrat bundesratin nationalrat nationalratin standerat standeratin landrat landratin aussenminister aussenministerin innenminister finanzminister verteidigungsminister verteidigungsministerin generalsekretar generalsekretarin burgermeister burgermeisterin oberburgermeister konig "
     "konigin prinz prinzessin papst bischof erzbischof kardinal trainer trainerin torwart torhuter sturmer spieler schauspieler schauspielerin sanger sangerin regisseur regisseurin "
     "schriftsteller schriftstellerin maler malerin dirigent pianist pianistin astronaut parteichef vorsitzender senatorin "
     "ministre presidente presidenta premiere chanceliere chancelier maire roi reine prince princesse pape eveque archeveque depute deputee senateur ecrivain peintre chanteur chanteuse acteur actrice realisateur "
@@ -65,6 +70,35 @@ GIVEN_NAMES = word_set(
     "keith kim lee leslie lewis lloyd logan madison marshall mason maxwell mitchell morgan murray nelson neil owen parker paul perry reed riley ross russell sidney spencer stanley stewart "
     "stuart todd travis tyler vernon vincent wallace walker warren wayne wilson kennedy lincoln hunter harper harvey hudson jefferson david george daniel francis simon alexander albert"
 )
+# Names that begin longer ones, each with the word by which another person is meant.
+LONGER_NAMES = {
+    frozenset({"martin", "luther"}): "king",
+    frozenset({"george", "washington"}): "carver",
+    frozenset({"john", "paul"}): "jones",
+    frozenset({"john", "wilkes"}): "booth",
+    frozenset({"oliver", "wendell"}): "holmes",
+}
+# Titles before a person's name.
+TITLES = OF_PERSONS - word_set("mother father brother sister general count colonel sultan")
+# Given names that are places.
+PLACES_AS_GIVEN_NAMES = word_set(
+    "paris washington charlotte georgia florence austin sydney madison victoria savannah brooklyn dallas houston chelsea adelaide alexandria carolina virginia dakota israel jordan "
+    "kenya chad india sienna verona vienna london phoenix lincoln jackson denver jersey milan santiago geneva odessa troy asia america china trinidad cairo rome roma hamilton "
+    "wellington stirling orlando hudson aurora elizabeth helena augusta catania sofia medina salem lourdes belen valencia kingston camden raleigh montana tennessee cuba"
+)
+# What follows a place's name in names of things there: Paris Metro.
+THINGS_OF_PLACES = word_set(
+    "metro underground subway tram zoo aquarium pride stock exchange eye wall skytree agreement accord accords treaty protocol declaration conference mayor mayoral election elections "
+    "fashion post times herald tribune gazette observer biennale biennial carnival oktoberfest philharmonic symphony suburb suburbs centre downtown metropolitan peninsula region texas united "
+    "saint baptistery cathedral observatory planetarium grand prix ferry bus railway rail line loop riots protest protests attacks bombing bombings earthquake flood fire mint heights"
+)
+# What a text calls a place.
+KINDS_OF_PLACES = word_set(
+    "city town village country state capital province region county island metropolis municipality kingdom republic nation borough settlement river suburb "
+    "stadt hauptstadt grossstadt dorf land bundesstaat staat bundesland insel gemeinde millionenstadt ville capitale pays village etat commune ile metropole "
+    "ciudad capital pais estado pueblo isla municipio citta capitale paese stato isola comune stad hoofdstad dorp eiland gemeente cidade pais estado ilha"
+)
+COPULAS = word_set("is was lies ist war liegt est etait es era fue e are were became remains bleibt reste becomes ligt")
 # Nouns and verbs of captions in languages without capitals, where any word might belong to a name.
 COMMON_NOUNS = word_set(
     "رئيس الرئيس وزير الوزير رئيسة وزيرة ملك الملك ملكة أمير الأمير مدينة المدينة قرية عاصمة العاصمة شارع الشارع ساحة ميدان الساحة مقهى المقهى مطعم ملعب الملعب مباراة المباراة "

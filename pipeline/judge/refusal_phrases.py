@@ -171,6 +171,33 @@ FILLER_ELSEWHERE = re.compile(
     r"\?\s*$|？|؟|か。|^(?:(?:aus|laut|in|an) der bildunterschrift|die bildunterschrift|(?:d'après )?la légende|(?:según )?(?:el pie de foto|la leyenda)|(?:segundo )?a legenda|(?:secondo )?la didascalia|(?:uit )?het bijschrift|bildtexten|billedteksten|bildeteksten|podpis|popisek|подпись|з підпису|из подписи|підпис)\b|^(?:说明文字|图片说明|標題|标题|キャプション)|(?:\b(?:potrebbe|poderia|verebilir|bitte|könnten sie|können sie|kannst du|wenn sie|falls sie|veuillez|s'il vous plaît|pourriez-vous|pouvez-vous|si vous|por favor|podrías?|puedes|puede usted|si (?:me|puedes|tienes|usted)|poderia|pode me|se puder|per favore|potresti|può (?:fornir|dar|dir)\w*|se (?:mi|puoi)|alstublieft|kunt u|kun je|als u|gelieve|vänligen|snälla|kan du|om du|kan de|vennligst|venligst|hvis du|ole hyvä|voitko|voisitko|jos (?:voit|annat)|proszę|czy (?:możesz|mógłbyś|może)|jeśli|prosím|můžete|můžeš|pokud|mohl byste|ak (?:mi|máte)|môžete|kérem|kérlek|tudna|ha (?:meg|több)|vă rog|ați putea|dacă|lütfen|misiniz|eğer|mohon|silakan|tolong|harap|bisakah|jika (?:anda|kamu)|vui lòng|xin (?:hãy|vui)|bạn có thể|nếu (?:bạn|có)|pakibigay|tafadhali|kama una)\b|\b(?:пожалуйста|уточните|могли бы|можете ли|если (?:вы|у вас)|предоставьте|будь ласка|уточніть|чи могли|якщо (?:ви|у вас)|моля|молим|παρακαλώ|μπορείτε|αν (?:μου|έχετε))\b|يرجى|من فضلك|هل (?:يمكنك|تقصد)|إذا (?:كان|كنت)|لطفا|لطفاً|اگر|براہ|בבקשה|אנא|אם (?:יש|תוכל)|कृपया|यदि आप|अगर आप|দয়া করে|যদি আপনি|กรุณา|โปรด|หากคุณ|请(?!愿)|請(?!願)|如果(?:您|你|能)|若(?:您|你)|您(?:能|可以)|建议|建議|能否|ください|下さい|いただけ|お願い|もし|お知らせ|주시(?:면|겠)|주세요|알려|바랍니다|부탁|혹시|필요합니다|도와드)",
     re.IGNORECASE,
 )
+# Advice to look elsewhere, of any length.
+ADVISES = re.compile(
+    r"\b(?:it is|it's|it would be|would be|is|be) (?:\w+ )?(?:best|better|advisable|recommended|worth|a good idea|sensible|wise|helpful|useful|worthwhile) (?:to )?(?:consult|contact|ask|check|look|search|visit|see|refer|reach|turn|speak|talk|get in touch|consulting|contacting|asking|checking)\b|"
+    r"\b(?:I|we)(?:'d| would| can|'ll| will)? (?:\w+ )?(?:recommend|suggest|advise|encourage)\b|\b(?:please |you (?:can|could|may|might|should) (?:\w+ )?)(?:consult|contact|ask|check|search|visit|refer)\b"
+)
+# "I don't know" as the whole answer.
+WHOLE_ANSWERS = re.compile(
+    r"\W*(?:(?:sorry|entschuldigung|désolée?|pardon|lo siento|perdón|desculpe|mi dispiace|scusa|spiacente|helaas|извините|простите)[,.! ]+)?(?:"
+    r"(?:I )?(?:don't|do not|dunno|donno) ?(?:know|understand)?(?: (?:it|that|this|him|her|them|these|those|him or her|who (?:this|that|he|she) is))?|no (?:idea|clue)|dunno|idk|not sure|"
+    r"(?:das )?wei(?:ß|ss) ich (?:leider )?nicht|ich wei(?:ß|ss)(?: es)? (?:leider )?nicht|keine ahnung|"
+    r"je (?:ne |n'en )?(?:le )?sais (?:pas|rien)|j(?:e l)?'ignore|aucune idée|"
+    r"no (?:lo )?s[eé]|lo ignoro|lo desconozco|ni idea|no tengo (?:ni )?idea|"
+    r"(?:eu )?não (?:o )?sei|não faço (?:a menor )?ideia|sei lá|"
+    r"(?:io )?non (?:lo |ne )?so(?: proprio| nulla| niente)?|non saprei(?: dirlo| dire)?|non ne ho (?:la minima )?idea|boh|"
+    r"(?:ik )?weet (?:ik )?(?:het )?niet|(?:dat )?weet ik (?:helaas )?niet|geen idee|"
+    r"(?:det )?(?:jag |jeg )?ve[td]t? (?:jag |jeg )?(?:det )?(?:inte|ikke)|ingen (?:aning|anelse)|eg veit (?:det )?ikkje|"
+    r"(?:minä )?en (?:minä )?tiedä|ei (?:mitään )?aavistustakaan|ma ei tea|ei tea|nem tudom|(?:én )?nem ismerem|fogalmam sincs|"
+    r"nie (?:wiem|znam)|nie mam pojęcia|(?:to )?nevím|(?:to )?neviem|nemám (?:tušení|potuchy)|ne vem|ne znam|nemam pojma|"
+    r"nu (?:știu|stiu)|n-?am (?:nicio )?idee|nežinau|nezinu|es nezinu|nuk e di|nuk e dija|no ho sé|non o sei|ez dakit|"
+    r"bilmiyorum|bilmirəm|(?:saya )?(?:tidak|tak) tahu|(?:saya )?(?:kurang|tak) pasti|(?:tôi )?không biết|hindi ko alam|sijui|ek weet nie|"
+    r"(?:я )?(?:этого )?не знаю|без понятия|понятия не имею|(?:я )?не знаю цього|гадки не маю|не знам|нямам представа|не ведаю|немам поим|"
+    r"δεν (?:το )?(?:ξέρω|γνωρίζω)|չգիտեմ|არ ვიცი|لا أعرف|لا أدري|لا أعلم|نمی\W?دانم|نمیدانم|مجھے نہیں معلوم|معلوم نہیں|(?:אני )?לא (?:יודע|יודעת)|איני יודע|אין לי מושג|"
+    r"(?:मुझे )?(?:नहीं पता|पता नहीं|मालूम नहीं|नहीं मालूम)|मला माहित नाही|(?:আমি )?জানি না|தெரியாது|எனக்குத் தெரியாது|తెలియదు|(?:ผม|ฉัน)?ไม่(?:ทราบ|รู้)(?:ครับ|ค่ะ)?|"
+    r"(?:我)?不(?:知道|清楚|认识|認識|了解)|(?:私は)?(?:わかりません|分かりません|知りません|わからない|分からない|存じません)|(?:잘 )?(?:모르겠습니다|모릅니다|모르겠어요|몰라요|몰라)"
+    r")\W*",
+    re.IGNORECASE,
+)
 # What introduces an explanation after all.
 TELLS = re.compile(
     r"\b(?:I|we) (?:can|could|do|am able to|can still|can, however) (?:\w+ )?(?:tell|say|know|explain|describe|share|offer|note|confirm)(?: you)?(?: that| this)?\b(?! (?:what|who|more|it|them))|\b(?:what I (?:do )?know is|I do know|I (?:believe|think|assume|suppose|gather)) (?:that )?|\bgoing by the caption\b",

@@ -14,6 +14,7 @@ from itertools import pairwise
 from entityclip.contract.words import words
 from pipeline.judge.refusal_phrases import (
     ADVERSATIVE,
+    ADVISES,
     APPOSITION,
     ASKS,
     CLAUSE_END,
@@ -34,6 +35,7 @@ from pipeline.judge.refusal_phrases import (
     TRIGGERS_ELSEWHERE,
     UNKNOWN,
     VAGUE,
+    WHOLE_ANSWERS,
 )
 from pipeline.judge.words import ALL_STOP_WORDS, DISTINCTIVE_WORDS, ENGLISH_MARKS
 
@@ -44,6 +46,7 @@ _EMPTY_SLOT = re.compile(
     r"(?<=[\w)*])\s*[:=\u2013\u2014-]\s*[*_]*(?:\?+|-+|[\u2013\u2014\u2026]|\.{3}|_+|\[[^\]]{0,80}\]|<[^>]{0,80}>|TB[DA])(?=\W|$)"
 )
 _BRACKETED = re.compile(r"\[[^\]]{0,80}\]|<[^>]{0,80}>|\bTB[DA]\b")
+_LONGEST_WHOLE_ANSWER = 60
 _LONG = 4  # new words that a clause without a name must add to tell anything
 
 
@@ -55,6 +58,8 @@ def is_refusal(text: str, caption: str = "", text_words: list[str] | None = None
         text_words: its words, if they are known.
     """
     found = words(text) if text_words is None else text_words
+    if len(text) < _LONGEST_WHOLE_ANSWER and WHOLE_ANSWERS.fullmatch(text):
+        return True
     if any(mark in text for mark in _SLOT_MARKS) and _EMPTY_SLOT.search(text) and _has_only_slots(text, caption):
         return True
     english = _is_english(found)
@@ -111,12 +116,14 @@ class _Reading:
     def is_refusal(self, text: str) -> bool:
         """Return True if a clause declines, or all are filler, and no clause tells anything."""
         declined = asked = told = False
+        labelled = False  # whether the sentence before is only a name, as in a list
         for sentence in SENTENCE_END.split(_without_quotes(text)):
             is_named = False  # by the clause before it, which declines
             covered = False  # by a clause before it in the sentence that declines or is filler
             asks = sentence.rstrip().endswith("?")
-            names, new = False, 0  # whether a clause before mentions a name, and new words since
+            names, new = labelled, 0  # whether a clause before mentions a name, and new words since
             clauses = _clauses(sentence)
+            labelled = self._mentions(sentence) and self._known.issuperset(words(sentence))
             if len(clauses) > 1 and not asks and INTERROGATIVE.match(clauses[0]):
                 del clauses[0]  # who somebody is: what follows tells whether that is known
             for clause in clauses:
@@ -128,7 +135,9 @@ class _Reading:
                     declined = covered = True
                     is_named = self._mentions(clause)
                 elif self._is_filler(clause):
-                    told = told or (len(self._new(clause)) >= self._longest_request and not declined)
+                    told = told or (
+                        len(self._new(clause)) >= self._longest_request and not declined and not ADVISES.search(clause)
+                    )
                     asked = covered = True
                 elif is_named and APPOSITION.match(clause) and len(self._new(clause)) > 2:
                     return False  # Little is known about Area 51, a fenced airbase in the desert.
