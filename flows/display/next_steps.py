@@ -10,7 +10,9 @@ from typing import Any
 
 from entityclip.contract.status import Status, unused_rows
 from flows.display.printing import show_lines
+from model.errors import ModelError
 from model.run_kind import UNIMPROVED as UNIMPROVED
+from model.settings.load import load_settings
 from pipeline.generation.summary import GenerationSummary
 
 
@@ -76,8 +78,19 @@ def settings_of(manifest: Path, dataset: str) -> tuple[Path, Path] | None:
 
 def train_command(settings: Path | str, out: Path | str, explanations: str, *, partial: bool) -> str:
     """Return the command that trains on the explanations. Set `partial` if some pairs have no row."""
-    words = ["train", settings, "--out", out, "--set", f"data.explanations={explanations}"]
+    words = ["train", settings, "--out", out]
+    if not _reads(Path(settings), explanations):
+        words += ["--set", f"data.explanations={explanations}"]
     return command_line(*words, *(["--allow-partial"] if partial else []))
+
+
+def _reads(settings: Path, explanations: str) -> bool:
+    """Return whether a file of training settings already names these explanations."""
+    try:
+        named = str(load_settings(settings, []).data.explanations)
+    except (ModelError, OSError):  # `train` will say what is wrong with the file
+        return False
+    return named == explanations or Path(named).resolve() == Path(explanations).resolve()
 
 
 def left_out(data: Mapping[str, Any]) -> Iterator[str]:

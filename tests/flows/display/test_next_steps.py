@@ -48,6 +48,16 @@ def test_settings_that_init_wrote_are_named(tmp_path: Path) -> None:
     assert line == f"next: {command_line()} {words}"
 
 
+def test_settings_that_name_the_explanations_need_no_override(tmp_path: Path) -> None:
+    summary = _summary({"train": {"ok": 3}})
+    explanations = Path(summary.output).resolve()
+    (tmp_path / "train.yaml").write_text(
+        f"towers: {{model: ViT-B-32}}\noptim: {{steps: 1, batch_size: 2}}\ndata: {{explanations: {explanations}}}\n"
+    )
+    (line,) = after_generation(summary, "x", 160, tmp_path / "manifest.yaml")
+    assert line == f"next: {command_line()} train {tmp_path}/train.yaml --out {tmp_path}/run"
+
+
 def test_a_printed_command_runs_from_where_it_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bin_ = tmp_path / ".venv" / "bin"
     bin_.mkdir(parents=True)
