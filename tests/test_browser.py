@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from tests.support.browser import visit
+from tests.support.browser import visit, wait_until
 
 _NOISY = """<!doctype html><title>noisy</title><link rel="icon" href="data:,">
 <img src="http://203.0.113.1/pixel.png"><img src="http://tracker.example/pixel.png">
@@ -21,7 +21,7 @@ def test_errors_dialogs_and_requests_are_seen(chromium: Browser, tmp_path: Path)
     path = tmp_path / "noisy.html"
     path.write_text(_NOISY, encoding="utf-8")
     with visit(chromium, path) as noisy:
-        noisy.page.wait_for_function("document.title === 'thrown'")
+        wait_until(noisy.page, "document.title === 'thrown'")
     assert noisy.dialogs == ["hello"]
     assert any("nobody catches me" in error for error in noisy.errors)
     assert set(noisy.refused) == {

@@ -117,6 +117,16 @@ def visit(
         context.close()
 
 
+def wait_until(page: Page, expression: str) -> None:
+    """Wait until a JavaScript expression is true; the deadline is that of the test.
+
+    Playwright's `wait_for_function` evaluates it again in the page, where the page's own policy forbids `eval`: it
+    fails whenever the first look is too early, so on slow machines only.
+    """
+    while not page.evaluate(expression):
+        page.wait_for_timeout(50)
+
+
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     end = time.monotonic() + _STARTS_WITHIN
     while process.poll() is None and time.monotonic() < end:

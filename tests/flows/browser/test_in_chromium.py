@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page
 
 from tests.flows.browser.conftest import XSS, site_rows
-from tests.support.browser import Visit, visit
+from tests.support.browser import Visit, visit, wait_until
 from tests.support.site import Site
 
 ROWS = site_rows()
@@ -41,7 +41,7 @@ def _shown(page: Page) -> list[int]:
     """Widths in pixels of all pictures, as decoded by the browser."""
     for picture in page.locator("img").all():
         picture.scroll_into_view_if_needed()  # they are loaded lazily
-    page.wait_for_function("[...document.images].every(one => one.complete && one.naturalWidth > 0)")
+    wait_until(page, "[...document.images].every(one => one.complete && one.naturalWidth > 0)")
     return list(page.evaluate("[...document.images].map(one => one.naturalWidth)"))
 
 

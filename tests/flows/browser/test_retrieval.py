@@ -19,7 +19,7 @@ from model.training.loop import train
 from tests.flows.browser.test_in_chromium import go
 from tests.model.shard_writer import write_dataset
 from tests.model.tiny_clip import make_tiny_clip
-from tests.support.browser import visit
+from tests.support.browser import visit, wait_until
 from tests.support.site import Site, served
 
 pytestmark = pytest.mark.usefixtures("undrawn_curves")
@@ -123,7 +123,7 @@ def test_a_person_searches(chromium: Browser, site: Site, width: int, scheme: st
         assert arms.count() == 5 and arms.nth(0).locator("li").count() == 10
         left, right = (arms.nth(n).bounding_box() for n in (0, 1))
         assert left and right and left["y"] == right["y"] and left["x"] + left["width"] <= right["x"]  # side by side
-        page.wait_for_function("[...document.images].every(one => one.complete && one.naturalWidth > 0)")
+        wait_until(page, "[...document.images].every(one => one.complete && one.naturalWidth > 0)")
         go(arms.nth(0).get_by_role("link").first)
         go(page.get_by_role("link", name="Search with this caption"))
         assert "The right image has rank" in page.locator(".arms > section").nth(0).inner_text()

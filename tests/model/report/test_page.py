@@ -15,7 +15,7 @@ from model.report.text import shown
 from model.report.write import write_page
 from tests.model.report.hostile import ATTACKS, write_hostile, write_small
 from tests.model.shard_writer import row, write_receipts, write_shard
-from tests.support.browser import visit
+from tests.support.browser import visit, wait_until
 
 
 def make(path: Path, *places: Path, title: str = "tiny") -> Path:
@@ -94,7 +94,7 @@ def test_the_pages_own_policy_stops_what_would_get_through(chromium: Browser, sm
             document.body.insertAdjacentHTML('beforeend', '<img src=data: onerror="window.pwned = 1">');
             document.body.lastElementChild.addEventListener('error', () => { document.title = 'all tried'; });
         }""")
-        page.wait_for_function("document.title === 'all tried'")
+        wait_until(page, "document.title === 'all tried'")
         assert page.evaluate("window.pwned") is None
     assert found.requests == [small_page.as_uri()]
     assert sum("Content Security Policy" in error for error in found.errors) == 4
