@@ -1,6 +1,7 @@
 """Balances load over servers: a request goes to the least busy server; failing servers get none until they recover."""
 
 import asyncio
+import math
 import random
 import sys
 import time
@@ -11,14 +12,20 @@ from dataclasses import dataclass
 from pipeline.errors import PipelineError
 
 _SECONDS_BETWEEN_LINES = 15.0
+_WORTH_A_LINE = 2.0  # seconds of waiting
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """Exponential backoff with jitter, up to a cap."""
+    """Exponential backoff with jitter, up to a cap.
+
+    Attributes:
+        longest_pause: seconds up to which a server's Retry-After is honoured.
+    """
 
     first_seconds: float = 0.5
     cap_seconds: float = 30.0
+    longest_pause: float = 60.0
 
     def seconds(self, failures: int) -> float:
         """Return the delay in seconds after `failures` consecutive failures; it varies randomly by up to 50 %."""
@@ -83,7 +90,7 @@ class Endpoints:
         self._wait_seconds = wait_seconds
         self._backoff = backoff
         self._changed = asyncio.Event()  # set, then replaced, whenever a server may have become free
-        self._said = 0.0
+        self._said = -math.inf
         self._why = ""
         self.answers = 0
 
@@ -130,7 +137,13 @@ class Endpoints:
             endpoint.failures += 1
         elif not (overloaded or retry_after is not None):
             return  # this request was sent before the failure that was already counted
-        endpoint.retry_at = now + (self._backoff.seconds(endpoint.failures) if retry_after is None else retry_after)
+        pause = self._backoff.seconds(endpoint.failures) if retry_after is None else retry_after
+        if pause > (longest := self._backoff.longest_pause) and retry_after is not None:
+            pause = longest
+            self._say(
+                f"{turn.url} asks for a pause of {retry_after:,.0f} s; it is asked again after {longest:g} s: {why}"
+            )
+        endpoint.retry_at = now + pause
         if overloaded or retry_after is not None:
             endpoint.rests_until = max(endpoint.rests_until, endpoint.retry_at)
 
@@ -147,14 +160,20 @@ class Endpoints:
                 f"no vLLM server at {urls} has answered for {silent:.0f} s (generation.engine.wait_for_server): "
                 f"{self._why}. Finished answers are kept; run again to continue"
             )
-        if now - self._said >= _SECONDS_BETWEEN_LINES and silent >= min(1.0, self._wait_seconds):
-            self._said = now
-            print(
-                f"no vLLM server answers ({self._why}); waited {silent:.0f} s of at most {self._wait_seconds:.0f} s",
-                file=sys.stderr,
-                flush=True,
+        earliest = min(max(e.retry_at, e.rests_until) for e in self._endpoints)
+        if silent >= min(1.0, self._wait_seconds):
+            self._say(
+                f"no vLLM server answers ({self._why}); waited {silent:.0f} s of at most {self._wait_seconds:.0f} s"
             )
+        elif not probed and (left := earliest - now) > _WORTH_A_LINE:
+            self._say(f"the vLLM servers asked for a pause ({self._why}); {left:.0f} s of it are left")
         if probed:
             return 1.0
-        earliest = min(max(e.retry_at, e.rests_until) for e in self._endpoints)
         return max(min(earliest - now, self._wait_seconds - silent, 1.0), 0.0) + 0.001
+
+    def _say(self, line: str) -> None:
+        """Print a line unless the last one is only seconds old."""
+        now = time.monotonic()
+        if now - self._said >= _SECONDS_BETWEEN_LINES:
+            self._said = now
+            print(line, file=sys.stderr, flush=True)
