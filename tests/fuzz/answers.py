@@ -17,25 +17,49 @@ NASTY = (
     "\x1b[2J\x1b]0;owned\x07 \u202egnp.exe \x00 caf\u00e9"
 )
 BOMB_BYTES = 2**28
-_NUMBERS: list[Any] = [
+NUMBERS: list[Any] = [
     0, 1, -1, 2**31 - 1, 2**31, 2**63, 2**64, 10**400, -(10**30), 1.5, 3.0, 1e308, float("inf"), float("nan"), True,
     "12", "", None, [], {}, [1], "\ud800",
 ]  # fmt: skip
 _REASONS: list[Any] = [
-    None, "abort", "error", "content_filter", "eos_token", "stop_sequence", "length", "STOP", "max_tokens", "tool_calls",
-    "", "x" * 100_000, "\x1b[31m", "\ud800", 0, True, [], {}, ["stop"], {"reason": "stop"},
+    None, "abort", "error", "content_filter", "eos_token", "stop_sequence", "length", "STOP", "max_tokens", "",
+    "tool_calls", "x" * 100_000, "\x1b[31m", "\ud800", 0, True, [], {}, ["stop"], {"reason": "stop"},
 ]  # fmt: skip
 _TEXTS: list[Any] = [
-    "", "\ud800", "ok \udfff", "a\0b", "\x1b[2J", "\x7f", "\u0085 \u0092", "x" * 600_000, "\U0001f469\u200d" * 1000, "<think>",
-    [{"type": "text", "text": "part"}], [{"type": "text", "text": 1}], [{"type": "image_url"}], ["a", {"text": "b"}], [None],
-    [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "part"}], [DEEP], "\u202e",
+    "", "\ud800", "ok \udfff", "a\0b", "\x1b[2J", "\x7f", "\u0085 \u0092", "x" * 600_000, "\U0001f469\u200d" * 1000,
+    [{"type": "text", "text": "part"}], [{"type": "text", "text": 1}], [{"type": "image_url"}], ["a", {"text": "b"}],
+    [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "part"}], "<think>",
+    [None], [DEEP], "\u202e",
 ]  # fmt: skip
 _RETRY_AFTER = [
     "0", "1", "86400", "9" * 400, "-5", "1.5", "1e9", "soon", "", "\xb2", "Fri, 31 Dec 9999 23:59:59 GMT",
     "Mon, 01 Jan 0001 00:00:00 GMT", "Fri, 31 Dec 99999 23:59:59 +9999", "Wed, 21 Oct 2015 07:28:00 -0000", "1, 2",
     "Thu, 32 Foo 2030 25:61:61 GMT", ";" * 300,
 ]  # fmt: skip
-_STATUSES = [204, 206, 226, 300, 304, 400, 402, 405, 406, 408, 409, 413, 418, 422, 429, 451, 500, 501, 502, 503, 504, 511]
+_STATUSES = [
+    204,
+    206,
+    226,
+    300,
+    304,
+    400,
+    402,
+    405,
+    406,
+    408,
+    409,
+    413,
+    418,
+    422,
+    429,
+    451,
+    500,
+    501,
+    502,
+    503,
+    504,
+    511,
+]
 _STOPS = [301, 302, 303, 307, 308, 401, 403, 404]
 
 
@@ -75,7 +99,7 @@ def change_choice(choice: dict[str, Any], rng: random.Random) -> None:
         case 2 | 3:
             inner["content" if "message" in choice else "text"] = rng.choice(_TEXTS)
         case 4:
-            choice[rng.choice(["index", "token_ids", "prompt_token_ids"])] = rng.choice(_NUMBERS)
+            choice[rng.choice(["index", "token_ids", "prompt_token_ids"])] = rng.choice(NUMBERS)
         case 5:
             inner[rng.choice(["reasoning", "thinking", "refusal", "content", "text"])] = rng.choice(VALUES + _TEXTS)
         case 6:
@@ -88,14 +112,16 @@ def change_answer(answer: dict[str, Any], rng: random.Random) -> None:
     """Something else at one of the fields above the choices."""
     match rng.randrange(8):
         case 0 | 1:
-            answer["usage"] = rng.choice([*_NUMBERS, {}, {"prompt_tokens": rng.choice(_NUMBERS)}])
+            answer["usage"] = rng.choice([*NUMBERS, {}, {"prompt_tokens": rng.choice(NUMBERS)}])
         case 2 | 3:
-            answer.setdefault("usage", {})[rng.choice(["prompt_tokens", "completion_tokens"])] = rng.choice(_NUMBERS)
+            answer.setdefault("usage", {})[rng.choice(["prompt_tokens", "completion_tokens"])] = rng.choice(NUMBERS)
         case 4:
             answer["choices"] = rng.choice([*VALUES, [DEEP], answer["choices"] * 2, answer["choices"][1:], [[]], [1]])
         case 5:
             answer.clear()
-            answer["error"] = rng.choice([{"message": NASTY, "code": 500}, NASTY, [NASTY], {}, {"message": DEEP}, DEEP, 1])
+            answer["error"] = rng.choice(
+                [{"message": NASTY, "code": 500}, NASTY, [NASTY], {}, {"message": DEEP}, DEEP, 1]
+            )
         case 6:
             answer.clear()
             answer.update({"object": "error", "message": NASTY})
@@ -105,8 +131,22 @@ def change_answer(answer: dict[str, Any], rng: random.Random) -> None:
 
 def damaged_json(body: bytes, rng: random.Random) -> Delivery:
     """A response around JSON that is no longer what it was, or was never JSON."""
-    odd = [b"", b"null", b"[]", b"[" * 200_000, b'{"choices":' * 50_000, b"9" * 100_000, b"\xef\xbb\xbf{}", b"\xff\xfe\0\0"]
-    odd += ['{"choices": []}'.encode("utf-16"), b"<html>" + NASTY.encode() + b"</html>", b"NaN", b'"' + b"\\ud800" * 9 + b'"']
+    odd = [
+        b"",
+        b"null",
+        b"[]",
+        b"[" * 200_000,
+        b'{"choices":' * 50_000,
+        b"9" * 100_000,
+        b"\xef\xbb\xbf{}",
+        b"\xff\xfe\0\0",
+    ]
+    odd += [
+        '{"choices": []}'.encode("utf-16"),
+        b"<html>" + NASTY.encode() + b"</html>",
+        b"NaN",
+        b'"' + b"\\ud800" * 9 + b'"',
+    ]
     return Delivery((response(rng.choice(odd) if rng.random() < 0.3 else damaged(body, rng)),))
 
 
@@ -118,6 +158,12 @@ def another_status(body: bytes, rng: random.Random) -> Delivery:
     if status in (204, 304):
         return Delivery((response(b"", status, headers),))
     return Delivery((response(said, status, headers),))
+
+
+def overload(body: bytes, rng: random.Random) -> Delivery:
+    """Too many requests, with a time to wait that nobody has."""
+    headers = (("Retry-After", rng.choice(_RETRY_AFTER)),)
+    return Delivery((response(NASTY.encode(), rng.choice([429, 429, 503]), headers),))
 
 
 def stopping_status(body: bytes, rng: random.Random) -> Delivery:
@@ -190,7 +236,15 @@ def bombed(body: bytes, rng: random.Random) -> Delivery:
 def broken_off(body: bytes, rng: random.Random) -> Delivery:
     """A response that ends early, or is none."""
     whole = response(body)
-    noise = [b"", b"\0" * 100, b"HTTP/9.9 200 OK\r\n\r\n", b"SSH-2.0-x\r\n", b"HTTP/1.1 \x1b[2J\r\n\r\n", b"<html>", b"\r\n" * 99]
+    noise = [
+        b"",
+        b"\0" * 100,
+        b"HTTP/9.9 200 OK\r\n\r\n",
+        b"SSH-2.0-x\r\n",
+        b"HTTP/1.1 \x1b[2J\r\n\r\n",
+        b"<html>",
+        b"\r\n" * 99,
+    ]
     early = b"HTTP/1.1 103 Early\r\n\r\n"
     sent = rng.choice(
         [whole[: rng.randrange(len(whole))], rng.choice(noise), early * 300 + whole, damaged(whole, rng), whole + whole]

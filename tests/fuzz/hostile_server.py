@@ -69,9 +69,7 @@ class HostileServer:
         await writer.drain()
         return True
 
-    async def _deliver(
-        self, delivery: Delivery, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _deliver(self, delivery: Delivery, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         gone = asyncio.create_task(reader.read())  # ends when the client closes
         try:
             for piece in delivery.pieces:
@@ -111,5 +109,3 @@ def right_answer(path: str, prompts: list[Prompt]) -> dict[str, Any]:
 def plain(content: Any) -> Delivery:
     """A response of JSON with no fault."""
     return Delivery((response(json.dumps(content).encode()),))
-
-
