@@ -61,31 +61,27 @@ class _Server:
                     f"refuses access (HTTP {answer.status}); set generation.engine.api_key_env to the name of the "
                     "environment variable that holds the server's API key"
                 )
-            if answer.status == 404:
-                raise self._error(await self._where_it_is())
-            if not answer.is_success:
-                said = answer.content[:2000].decode("utf-8", "replace")
-                raise ValueError(f"HTTP {answer.status} for {self._url}/models: {said}")
-            return _models_in(_json(answer))
-        except (NoAnswerError, ValueError) as error:
-            if isinstance(error, PipelineError):
-                raise
+        except NoAnswerError as error:
             why = self._key.shown(str(error))
-        raise PipelineError(f"generation.engine.urls: no vLLM server answers at {self._url}: {why}")
+            raise PipelineError(f"generation.engine.urls: no vLLM server answers at {self._url}: {why}") from None
+        try:
+            return _models_in(answer)
+        except ValueError as error:
+            why = self._key.shown(f"{self._url}/models {error}")
+        if answer.status >= 500:
+            raise PipelineError(f"generation.engine.urls: no vLLM server answers at {self._url}: {why}")
+        raise self._error(f"has no OpenAI-compatible API ({why}){await self._where_it_is()}")
 
     async def _where_it_is(self) -> str:
         """Return what to write instead of a URL that has no list of models."""
         for other in _other_bases(self._url):
             try:
-                models = _models_in(_json(await self._get(f"{other}/models")))
+                models = _models_in(await self._get(f"{other}/models"))
             except (NoAnswerError, ValueError):
                 continue
             if models:
-                return f"has no OpenAI-compatible API (HTTP 404 for /models), but {other} has one; write that instead"
-        return (
-            "has no OpenAI-compatible API (HTTP 404 for /models); write the base URL, which usually ends in /v1, such "
-            "as http://gpu1:8000/v1"
-        )
+                return f", but {other} has one; write that instead"
+        return "; write the base URL, which usually ends in /v1, such as http://gpu1:8000/v1"
 
     async def _get(self, url: str) -> Answer:
         return await exchange(self._client, "GET", url, seconds=_SECONDS, most=_MOST_BYTES)
@@ -106,21 +102,22 @@ def _json(answer: Answer) -> Any:
     """Return the answer's JSON; ValueError if it is none."""
     try:
         return json.loads(answer.content)
-    except RecursionError:
-        raise ValueError("JSON that is nested too deeply") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"gives no JSON: {type(error).__name__}: {error}") from None
 
 
-def _models_in(answer: Any) -> dict[str, int | None]:
+def _models_in(answer: Answer) -> dict[str, int | None]:
     """Return the context lengths in a list of models; ValueError if it is none."""
-    models = answer.get("data") if isinstance(answer, dict) else None
+    if not answer.is_success:
+        raise ValueError(f"gives HTTP {answer.status}: {answer.content[:2000].decode('utf-8', 'replace')}")
+    content = _json(answer)
+    models = content.get("data") if isinstance(content, dict) else None
     if not isinstance(models, list):
-        raise ValueError("its list of models has no list 'data'")
+        raise ValueError("gives no list of models")
     found: dict[str, int | None] = {}
     for model in models:
         name, length = (model.get("id"), model.get("max_model_len")) if isinstance(model, dict) else (None, None)
         if not isinstance(name, str) or not (length is None or type(length) is int):
-            raise ValueError(
-                "its list of models has an entry without a name, or with a max_model_len that is no number"
-            )
+            raise ValueError("gives a list with a model that has no name, or whose max_model_len is no number")
         found[name] = length
     return found
