@@ -130,20 +130,23 @@ class Servers:
         """Ask each case's prompt; the cases of a group at once."""
         self._cases = {case.number: case for case in cases}
         together = [case for case in cases if not KINDS[case.kind].alone]
-        groups = [together[i : i + GROUP] for i in range(0, len(together), GROUP)]
-        groups += [[case] for case in cases if KINDS[case.kind].alone]
+        alone = [[case] for case in cases if KINDS[case.kind].alone]
         with HostileServer(self._answer) as server:
-            for first in range(0, len(groups), GROUPS_OF_AN_ENGINE):
-                mode = (first // GROUPS_OF_AN_ENGINE) % 3
-                if self._stop_at_first and self.faults:
-                    return
-                try:
-                    with self._listening("closing the engine"), self._engine(server.url, mode) as engine:
-                        for group in groups[first : first + GROUPS_OF_AN_ENGINE]:
-                            if not self._group(engine, group, with_image=mode == 2):
-                                break
-                except Exception as error:
-                    self._fault("engine", f"{type(error).__name__}: {error}")
+            self._groups(server.url, [together[i : i + GROUP] for i in range(0, len(together), GROUP)], 20.0)
+            self._groups(server.url, alone, 1.0)
+
+    def _groups(self, url: str, groups: list[list[Case]], wait_for_server: float) -> None:
+        for first in range(0, len(groups), GROUPS_OF_AN_ENGINE):
+            mode = (first // GROUPS_OF_AN_ENGINE) % 3
+            if self._stop_at_first and self.faults:
+                return
+            try:
+                with self._listening("closing the engine"), self._engine(url, mode, wait_for_server) as engine:
+                    for group in groups[first : first + GROUPS_OF_AN_ENGINE]:
+                        if not self._group(engine, group, with_image=mode == 2):
+                            break
+            except Exception as error:
+                self._fault("engine", f"{type(error).__name__}: {error}")
 
     def run_openings(self, count: int) -> None:
         """Open an engine `count` times; what the server says of itself is hostile."""
@@ -185,14 +188,14 @@ class Servers:
             outcome = self._fault(OPENING, f"took more than {self._seconds:g} s")
         self._count(OPENING, outcome)
 
-    def _engine(self, url: str, mode: int) -> VllmGeneration:
+    def _engine(self, url: str, mode: int, wait_for_server: float = 20.0) -> VllmGeneration:
         settings = VllmEngine(
             urls=(url,),
             api_key_env="FUZZ_KEY",
             prompts_per_request=4,
             concurrency=2 * GROUP,
             request_timeout=REQUEST_TIMEOUT,
-            wait_for_server=20.0,
+            wait_for_server=wait_for_server,
         )
         sampling = Sampling(temperature=0.0 if mode == 0 else 0.7, max_tokens=8)
         return VllmGeneration(_MODEL, sampling, settings, 64, None, self._backoff)

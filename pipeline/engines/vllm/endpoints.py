@@ -5,6 +5,7 @@ import math
 import random
 import sys
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -89,7 +90,8 @@ class Endpoints:
         self._endpoints = [Endpoint(locate) for locate in locations]
         self._wait_seconds = wait_seconds
         self._backoff = backoff
-        self._changed = asyncio.Event()  # set, then replaced, whenever a server may have become free
+        # Who waits for a turn, in order: otherwise a request that always fails could take every probe of a server.
+        self._waiting: deque[asyncio.Event] = deque()
         self._said = -math.inf
         self._why = ""
         self.answers = 0
@@ -101,10 +103,17 @@ class Endpoints:
         Raises:
             PipelineError: no server has answered for `wait_seconds`, or our own server has failed permanently.
         """
-        while not (free := [e for e in self._endpoints if e.is_free(time.monotonic())]):
-            wait = self._seconds_until_next_look()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), wait)
+        called = asyncio.Event()
+        self._waiting.append(called)
+        try:
+            while not (free := self._free() if self._waiting[0] is called else []):
+                wait = self._seconds_until_next_look() if self._waiting[0] is called else None
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(called.wait(), wait)
+                called.clear()
+        finally:
+            self._waiting.remove(called)
+            self._call_first()  # it looks after this turn is taken, as nothing is awaited until then
         endpoint = min(free, key=lambda e: e.in_flight)
         turn = Turn(endpoint, endpoint.url, is_probe=endpoint.failing_since is not None)
         endpoint.in_flight += prompts
@@ -115,8 +124,7 @@ class Endpoints:
             endpoint.in_flight -= prompts
             if turn.is_probe:
                 endpoint.probed = False
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._call_first()
 
     def answered(self, turn: Turn) -> None:
         """Record that the server answered. A refusal of the request also counts as an answer."""
@@ -146,6 +154,14 @@ class Endpoints:
         endpoint.retry_at = now + pause
         if overloaded or retry_after is not None:
             endpoint.rests_until = max(endpoint.rests_until, endpoint.retry_at)
+
+    def _free(self) -> list[Endpoint]:
+        return [e for e in self._endpoints if e.is_free(time.monotonic())]
+
+    def _call_first(self) -> None:
+        """Let the first who waits look whether a server has become free."""
+        if self._waiting:
+            self._waiting[0].set()
 
     def _seconds_until_next_look(self) -> float:
         """Return how long to wait before checking again; raise PipelineError after `wait_seconds` without an answer."""
