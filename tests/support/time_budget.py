@@ -44,7 +44,7 @@ PARTS = (
     ),
     Part(
         "faults",  # kills, signals, hostile input
-        19,
+        22,
         (
             "benchmarks/ablation/test_side_by_side.py",
             "flows/cli/test_main.py",
@@ -56,6 +56,7 @@ PARTS = (
             "model/launch/test_evaluate.py",
             "model/launch/test_train.py",
             "model/training/test_resume.py",
+            "pipeline/engines/vllm/test_hostile_servers.py",
             "pipeline/files/test_storage.py",
             "pipeline/generation/test_crash.py",
             "pipeline/test_hostile_input.py",
