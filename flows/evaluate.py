@@ -21,6 +21,8 @@ def evaluate_entityclip(
     explanations: Path | None = None,
     allow_partial: bool = False,
     nproc: Positive = 1,
+    explained: bool = False,
+    alpha: float | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Evaluate a run's checkpoint, write `metrics.json` to the run folder, and return the metrics by split.
 
@@ -31,8 +33,10 @@ def evaluate_entityclip(
             checkpoint, whose settings name no folder); may be relative to the project's root.
         allow_partial: accept incomplete explanations.
         nproc: number of processes on this machine that share the work, each with its own GPU if there are GPUs.
+        explained: also measure retrieval by captions with the explanations in the shards, and write `explained.json`.
+        alpha: weight of explanations against captions. Default: the best on the validation split.
     """
     with ProgressArtifact("measuring"):
-        by_split = evaluate(run, splits, explanations, allow_partial, nproc)
+        by_split = evaluate(run, splits, explanations, allow_partial, nproc, explained, alpha)
     publish_metrics(in_project(run), by_split)
     return completed(by_split, mean_recalls(by_split))

@@ -5,6 +5,7 @@ The flows call these functions. If no Prefect server is configured, the command 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,14 +117,18 @@ def evaluate(
     explanations: Path | None = None,
     allow_partial: bool = False,
     nproc: int = 1,
+    explained: bool = False,
+    alpha: float | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Evaluate a run and return its metrics by split; `flows.evaluate.evaluate_entityclip` documents the parameters."""
+    from model.evaluation.explained import evaluate_explained
     from model.launch.evaluate import evaluate_in_processes
 
-    other = explanations and in_project(explanations)
-    return evaluate_in_processes(
-        in_project(run), splits or (), explanations=other, allow_partial=allow_partial, count=nproc
-    )
+    measure = partial(evaluate_in_processes, count=nproc)
+    given: dict[str, Any] = {"explanations": explanations and in_project(explanations), "allow_partial": allow_partial}
+    if explained:
+        return evaluate_explained(in_project(run), splits or (), **given, alpha=alpha, measure=measure)
+    return measure(in_project(run), splits or (), **given)
 
 
 PLAIN = Stages(generate, train, evaluate)

@@ -146,6 +146,18 @@ def test_a_turned_picture_is_packed_and_trained_upright(orientation: int, form: 
     assert packed_image(tmp_path, None, packed, size=size, quality=95) == packed
 
 
+@pytest.mark.parametrize("mode", ["L", "P", "CMYK", "RGBA", "I;16"])
+def test_a_turned_tiff_is_the_same_from_its_path_and_from_its_bytes(mode: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    values = np.arange(40 * 60, dtype=np.uint16).reshape(40, 60)
+    grey = Image.fromarray(values if mode == "I;16" else (values // 10).astype(np.uint8))
+    (grey if mode == "I;16" else grey.convert(mode)).save(tmp_path / "x", "TIFF", exif=exif)
+    shown = decode_image(tmp_path, "x")
+    assert shown.size == (40, 60)
+    assert np.array_equal(np.asarray(shown), np.asarray(decode_image(tmp_path, None, (tmp_path / "x").read_bytes())))
+
+
 def _transparent(mode: str) -> Image.Image:
     """Black, and invisible in its left half."""
     alpha = Image.new("L", (40, 40), 255)

@@ -16,8 +16,8 @@ from model.data.dataset import TripleDataset
 from model.data.shards import read_split
 from model.evaluation.clusters import Groups
 from model.evaluation.compare import hits, load_embeddings
+from model.evaluation.embed_explanations import embed_explanations
 from model.evaluation.retrieval import ranks
-from model.training.anchors import embed_explanations
 
 CAPTION, EXPLANATION = "asked by caption", "asked by explanation"
 

@@ -104,6 +104,10 @@ def open_image(root: Path, path: str | None, data: bytes | None = None) -> Itera
     try:
         with Image.open(source, formats=FORMATS) as image:
             _check_header(image)
+            if (
+                image.format == "TIFF"
+            ):  # Pillow would map it into memory, and mix up the rows if it is turned by 90 degrees
+                image.filename = ""
             yield image
     except BadImage as error:
         raise BadImage(f"{name}: {error}" if name else str(error), error.fault) from error

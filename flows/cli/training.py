@@ -54,23 +54,34 @@ def evaluate(
     explanations: Shards = None,
     allow_partial: AllowPartial = False,
     nproc: Nproc = 1,
+    explained: Annotated[
+        bool, typer.Option("--explained", help="Also search by captions with their explanations in the shards.")
+    ] = False,
+    alpha: Annotated[
+        float | None, typer.Option(min=0, help="Weight of explanations. Default: the best on the validation split.")
+    ] = None,
 ) -> None:
     """Evaluate a trained run's retrieval, with confidence intervals, and write metrics.json to the run folder."""
-    from model.run_files import METRICS, read_checkpoint_card
+    from model.run_files import EXPLAINED, METRICS, read_checkpoint_card, read_record
+
+    if alpha is not None and not explained:
+        raise ModelError("--alpha is the weight of explanations: it needs --explained")
 
     read_checkpoint_card(run)  # so that errors are reported before anything slow
     stages = open_stages()
     announce("loading torch")
     from flows.display.next_steps import link, show_next
     from flows.display.printing import show_lines
-    from flows.display.retrieval import show_arms
+    from flows.display.retrieval import show_arms, show_protocols
 
     other = explanations and explanations.absolute()
     if nproc > 1:  # the processes show their own progress
         stop_waiting()
-    for metrics in stages.evaluate(run.absolute(), split, other, allow_partial, nproc).values():
+    for metrics in stages.evaluate(run.absolute(), split, other, allow_partial, nproc, explained, alpha).values():
         show_arms({run.name: metrics})
-    show_lines(f"metrics: {link(run / METRICS)}")
+    if explained:
+        show_protocols(read_record(run / EXPLAINED, None, f"recreate it with: entityclip evaluate {run} --explained"))
+    show_lines(f"metrics: {link(run / METRICS)}", *([f"protocols: {link(run / EXPLAINED)}"] if explained else []))
     show_next("report", run)
 
 

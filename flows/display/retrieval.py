@@ -16,6 +16,12 @@ if TYPE_CHECKING:  # torch takes seconds to import
     from model.search.search import Hit
 
 _QUERIES = {"image_to_text": "image", "text_to_image": "caption"}
+_PROTOCOLS = {
+    "caption": "caption only, as in the paper",
+    "explained": "caption and explanation",
+    "others": "caption and another's explanation",
+    "alone": "explanation only",
+}
 _METRICS = ("R@1", "R@5", "R@10", "R@50", "R@100", "MedR", "MeanR", "MRR")
 _MOST_BY_CHANCE = 10.0  # percent of mean recall; reached with 53 candidates
 _FIRST = ("R@1", "R@5", "R@10", "MedR")  # shown on narrow terminals, where the full set of columns would be truncated
@@ -75,6 +81,32 @@ def show_arms(metrics: dict[str, dict[str, Any]]) -> None:
         console.print(f"omitted because the terminal is narrow: {rest}; see metrics.json", style="dim")
     _show_parts("topic", "by_topic", metrics)
     _show_parts("training captions with the rarest name", "by_entity_frequency", metrics)
+
+
+def show_protocols(record: dict[str, Any]) -> None:
+    """Print for each split in a run's `explained.json` the recalls of each protocol, text to image apart."""
+    for split, measured in record["splits"].items():
+        of = measured["protocols"]
+        title = f"search by captions with explanations, {split} split; recalls in percent"
+        columns = ("mean", "image R@1", "R@10", "caption R@1", "R@10")
+        table = titled_table(title, "", *columns)
+        for name, said in _PROTOCOLS.items():
+            found = of[name]
+            ways = (found[way][recall] for way in _QUERIES for recall in ("R@1", "R@10"))
+            ends = (found["intervals"] or {}).get("mean_recall")
+            table.add_row(said, _cell("mean", found["mean_recall"], ends), *(_value("R@", value) for value in ways))
+        console.print(table)
+        console.print(
+            f"{measured['explained_queries']:,} of {of['caption']['queries']:,} captions have an accepted explanation",
+            style="dim",
+        )
+    chosen = record["alpha_chosen"]
+    how = "as given" if chosen == "given" else f"the best on split {chosen['split']}"
+    console.print(
+        f"explained: norm(t + {record['alpha']:g} A), with A the explanation by the text tower before training; the "
+        f"weight is {how}; queries as above; second line: 95 % interval",
+        style="dim",
+    )
 
 
 def _arms(metrics: dict[str, dict[str, Any]], names: tuple[str, ...]) -> Table:

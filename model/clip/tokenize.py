@@ -31,8 +31,16 @@ class TextReader:
         Raises ModelError if EOT is not where the text tower looks for it, or a token is outside the text tower's
         vocabulary; `what` names the texts in the message.
         """
+        ids, truncated = self._read(texts, what)
+        return ids, int(truncated.sum())
+
+    def fits(self, texts: list[str]) -> list[bool]:
+        """Return for each text whether it fits the context length."""
+        return (~self._read(texts, "texts")[1]).tolist()
+
+    def _read(self, texts: list[str], what: str) -> tuple[Tensor, Tensor]:
         if not texts:
-            return torch.zeros((0, self.context_length), dtype=torch.int32), 0
+            return torch.zeros((0, self.context_length), dtype=torch.int32), torch.zeros(0, dtype=torch.bool)
         extended = self._tokenizer(texts, context_length=self.context_length + 1)
         if (highest := int(extended.max())) >= self._vocabulary:
             raise ModelError(
@@ -53,7 +61,7 @@ class TextReader:
         if truncated.any():
             cut = [text for text, long in zip(texts, truncated.tolist(), strict=True) if long]
             ids[truncated] = self._tokenizer(cut, context_length=self.context_length).to(torch.int32)
-        return ids, int(truncated.sum())
+        return ids, truncated
 
     def end_position(self, tokens: Tensor) -> Tensor:
         """Return the position (N,) of the token that the text tower's pooling selects."""

@@ -18,6 +18,7 @@ from model.clip.towers import Towers, image_size
 from model.data.batch_sampler import RandomBatchSampler, sequential_batches
 from model.data.images import DEFAULT_LIMIT, BadImages, Preprocessing
 from model.data.samples import BadRow, LoadedRows, PackedRow, SampleCache
+from model.data.segments import segments_that_fit
 from model.data.shards import SplitRows
 from model.data.workers import count_workers
 from model.errors import ModelError
@@ -154,6 +155,16 @@ class TripleDataset(Dataset[LoadedRows]):
     def explanation_tokens(self, rows: list[int]) -> Tensor:
         """Return the token ids (R, context_length) int64 of the explanations of R rows."""
         return self._tokens("explanation", rows)[0].long()
+
+    def explanation_segments(self, rows: list[int]) -> tuple[Tensor, Tensor]:
+        """Return token ids (S, context_length) int64 of R rows' explanations by segment, and the segments' number (R,).
+
+        Every part of an explanation is in a segment that fits the context length (`model.data.segments`).
+        """
+        texts = [self._rows.text("explanation", row) or "" for row in rows]
+        found = [segments_that_fit(text, self.tokenize.fits) or [text] for text in texts]
+        ids, _ = self.tokenize([segment for of_row in found for segment in of_row], "explanations")
+        return ids.long(), torch.tensor([len(of_row) for of_row in found])
 
     def summary(self) -> str:
         """Return one line with the number of pairs, shares of truncated texts, and number of unusable images."""

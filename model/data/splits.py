@@ -66,7 +66,7 @@ def load_splits(
         rows,
         towers,
         explanations=settings.method.reads_explanations,
-        count_explanations=settings.method.uses_explanations,
+        count_explanations=settings.method.uses_explanations and not settings.method.anchor_segments,
         trim=is_causal(towers.clip) and not settings.method.reads_padding,
         workers=data.workers,
         max_bad_images=data.max_bad_images,

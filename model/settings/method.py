@@ -40,6 +40,11 @@ class MethodSettings(Section):
     anchor_image_weight: float = Field(
         default=0.0, ge=0, description="weight of the anchor loss L_anchor(V_cls, A), also our extension; 0: off"
     )
+    anchor_segments: bool = Field(
+        default=False,
+        description="A is the normalised mean of the embeddings of the explanation's segments (sentences, usually one "
+        "for each entity), our extension; false: the embedding of the whole explanation, cut at the context length",
+    )
     itm_epsilon: float = Field(
         default=0.0, ge=0, lt=1, description="number added to a match's probability before the log; 0: cross-entropy"
     )

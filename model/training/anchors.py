@@ -6,32 +6,32 @@ encoded once, without gradient, so a step costs no more than without explanation
 """
 
 from pathlib import Path
-from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from entityclip.contract.atomic_files import written_whole
 from entityclip.contract.digests import digest
 from model.data.dataset import TripleDataset
 from model.distributed.local import LocalGroup
 from model.errors import ModelError
+from model.evaluation.embed_explanations import embed_explanations
 
 ANCHORS = "anchors.safetensors"
 _NAME = "anchors"
 
 
-def make_anchors(run: Path, clip: nn.Module, triples: TripleDataset, batch_size: int, processes: LocalGroup) -> None:
-    """Write the explanations' L2-normalised `encode_text` embeddings, (N, D) fp16, to `run/anchors.safetensors`.
+def make_anchors(
+    run: Path, clip: nn.Module, triples: TripleDataset, batch_size: int, processes: LocalGroup, *, segments: bool
+) -> None:
+    """Write the embeddings of the explanations, (N, D) fp16, L2-normalised, to `run/anchors.safetensors`.
 
-    With several processes, all must call this; only the first encodes.
+    `segments` as in `embed_explanations`. With several processes, all must call this; only the first encodes.
     """
     if processes.is_first:
         with written_whole(run / ANCHORS) as temporary:
-            save_file({_NAME: embed_explanations(clip, triples, batch_size).half()}, temporary)
+            save_file({_NAME: embed_explanations(clip, triples, batch_size, segments=segments).half()}, temporary)
     processes.barrier()
 
 
@@ -82,18 +82,3 @@ def read_anchors(run: Path, rows: int) -> Tensor:
             f"{run / ANCHORS} has {len(anchors)} rows, but the training split has {rows}; start again with --overwrite"
         )
     return anchors
-
-
-@torch.inference_mode()
-def embed_explanations(clip: nn.Module, triples: TripleDataset, batch_size: int) -> Tensor:
-    """Encode every row's explanation with the text tower. Returns (N, D) fp32, L2-normalised, on the CPU."""
-    towers: Any = clip
-    device, was_training = next(clip.parameters()).device, clip.training
-    towers.eval()
-    batches = torch.arange(len(triples)).split(batch_size)
-    found = [
-        towers.encode_text(triples.explanation_tokens(rows.tolist()).to(device), normalize=True).float().cpu()
-        for rows in tqdm(batches, desc="encoding explanations", unit="batch", disable=None, leave=False)
-    ]
-    towers.train(was_training)
-    return torch.cat(found)

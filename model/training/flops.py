@@ -12,11 +12,11 @@ from model.clip.towers import load_towers
 from model.data.dataset import TripleDataset
 from model.data.loader import load_batches
 from model.data.splits import load_splits, read_rows
+from model.evaluation.embed_explanations import embed_explanations
 from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP
 from model.rng import seeded
 from model.settings.schema import TrainSettings
-from model.training.anchors import embed_explanations
 
 
 def count_flops(compute: Callable[[], object]) -> int:
@@ -40,7 +40,7 @@ def step_flops(settings: TrainSettings, count: int = 4) -> float:
     model = EntityCLIP(towers.clip, settings.method)
     once = 0
     if settings.method.has_anchors:
-        once = count_flops(lambda: _anchor(model, training, settings.evaluation.batch_size))
+        once = count_flops(lambda: _anchor(model, training, settings))
     sampler = training.training_sampler(settings.optim.batch_size, settings.seed)
     sampler.start = 1
     batches = load_batches(training, islice(sampler, count))
@@ -48,8 +48,9 @@ def step_flops(settings: TrainSettings, count: int = 4) -> float:
     return found + once / settings.optim.total_steps(len(training))
 
 
-def _anchor(model: EntityCLIP, training: TripleDataset, batch_size: int) -> None:
-    training.anchors = embed_explanations(model.clip, training, batch_size)
+def _anchor(model: EntityCLIP, training: TripleDataset, settings: TrainSettings) -> None:
+    batch_size, segments = settings.evaluation.batch_size, settings.method.anchor_segments
+    training.anchors = embed_explanations(model.clip, training, batch_size, segments=segments)
 
 
 def _step(model: EntityCLIP, batch: Batch, seed: int) -> None:

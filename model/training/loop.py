@@ -109,7 +109,14 @@ def train(
         model = EntityCLIP(towers.clip, settings.method).to(device)
         if settings.method.has_anchors:
             if state is None or lost is not None:  # the towers still have their initial weights
-                make_anchors(out, model.clip, splits["train"], settings.evaluation.batch_size, processes)
+                make_anchors(
+                    out,
+                    model.clip,
+                    splits["train"],
+                    settings.evaluation.batch_size,
+                    processes,
+                    segments=settings.method.anchor_segments,
+                )
             if state is not None and lost is not None:
                 remarks.append(check_anchors_again(out, state.anchors, lost))
             splits["train"].anchors = read_anchors(out, len(splits["train"]))

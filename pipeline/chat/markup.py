@@ -60,6 +60,10 @@ class Markup:
 
         return self._hidden_pattern.sub(shown_broken, hidden)
 
+    def broken_text(self, text: str) -> str:
+        """Return the text with a zero width space in each special token's text."""
+        return self._pattern.sub(lambda match: match[0][0] + BREAK + match[0][1:], text)
+
     def can_hide(self, text: str) -> bool:
         """Return whether `hidden` can be undone: the text does not contain the private-use characters itself."""
         return MARK not in text and _HIDE not in text

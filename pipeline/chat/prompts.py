@@ -1,5 +1,6 @@
 """Builds the prompt of each pair: its messages, what its key is computed from, and its token ids."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from pipeline.prompts.template import Message, PromptTemplate
 from pipeline.weights import check_vocabulary
 
 _PROMPTS_AT_ONCE = 1024  # rendered and tokenized together, which bounds memory
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NAMED = 5  # special tokens named in a line
 
 
@@ -80,7 +82,9 @@ class Prompts:
         hidden = self._hidden(pair, messages)
         if hidden == messages:  # the prompt does not show what contains them
             return Prompt(messages, form=extra)
-        if self.as_chat or not all(self.markup.can_hide(one["content"]) for one in messages):
+        if not all(self.markup.can_hide(one["content"]) for one in messages):
+            return Prompt(self._broken(pair, messages), special=special, form=extra)
+        if self.as_chat:
             broken = [{**one, "content": self.markup.broken(one["content"])} for one in hidden]
             return Prompt(broken, special=special, form=extra)
         prompt = Prompt(messages, hidden, special, extra)
@@ -152,6 +156,20 @@ class Prompts:
             return hidden
         return [{**one, "content": hide(one["content"])} for one in messages]
 
+    def _broken(self, pair: Pair, messages: list[Message]) -> list[Message]:
+        """Return the messages with special tokens' texts in the pair's values broken, where they cannot be hidden."""
+        cut = self.markup.broken_text
+        values = replace(pair, caption=cut(pair.caption), id=cut(pair.id), topic=pair.topic and cut(pair.topic))
+        try:
+            broken = self.form.arrange(self.template.render(values))
+        except PipelineError:
+            broken = []
+        if [one["content"].replace(BREAK, "") for one in broken] == [
+            one["content"].replace(BREAK, "") for one in messages
+        ]:
+            return broken
+        return [{**one, "content": cut(one["content"])} for one in messages]
+
     def _chat_about(self, caption: str) -> list[Message]:
         try:
             return self.template.render(Pair("probe", "train", "probe.jpg", caption, "a topic"))
@@ -163,6 +181,8 @@ def _fault(messages: list[Message], text: Any) -> str | None:
     """Return why a rendered prompt cannot be used, or None; `text` is the exception if rendering failed."""
     if isinstance(text, Exception):
         return f"the model's chat template fails for this prompt: {why_it_failed(text)}"
+    if not text.isascii() and _SURROGATE.search(text):
+        return "the prompt contains half of a surrogate pair, which is no text that a tokenizer can read"
     if (lost := lost_message(messages, text)) is not None:
         return f"the model's chat template leaves out text of the {lost['role']} message"
     return None

@@ -39,13 +39,16 @@ def clean(raw_text: str) -> str:
 
 def cleaned(raw_text: str) -> Cleaned:
     """Return the explanation as `clean` does, with what the markup tells about its end."""
-    stripped = raw_text.strip()
+    stripped = _stripped(raw_text)
     if not FORMATTED.search(stripped):  # the usual text; what follows would change nothing
         line = _one_line(stripped)
         if line == stripped or not FORMATTED.search(line):
             return Cleaned(line)
         stripped = line
     text, thinks, ended = without_markup(stripped)
+    if echo := ECHO.match(text.strip()):  # turns after the answer are looked for once the caption before it is off
+        text, _, ends = without_markup(text.strip()[echo.end() :])
+        ended |= ends
     text = _one_line(_unwrapped(text))
     while True:  # until nothing changes, so that cleaning again changes nothing
         again = _one_line(_unwrapped(without_markup(text)[0]))
@@ -74,6 +77,20 @@ def _unwrapped(text: str) -> str:
 
 def _quotes_within(text: str) -> bool:
     return any(quote in text[1:-1] for quote in (text[0], text[-1]))
+
+
+def _stripped(text: str) -> str:
+    """Return the text without white space, control and format characters at its ends."""
+    start, end = 0, len(text)
+    while start < end and _is_blank(text[start]):
+        start += 1
+    while start < end and _is_blank(text[end - 1]):
+        end -= 1
+    return text[start:end]
+
+
+def _is_blank(character: str) -> bool:
+    return character.isspace() or (not character.isprintable() and unicodedata.category(character)[0] == "C")
 
 
 def _one_line(text: str) -> str:

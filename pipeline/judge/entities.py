@@ -3,20 +3,52 @@
 A name counts as mentioned if a word of it occurs that is more than a common part of names (Lake, Museum), also as an
 adjective (France, French), declined, transliterated (Gaddafi, Qaddafi), without diacritics, hyphens and apostrophes, as
 initials or spelt out (UN, United Nations), or in another usual form (Munich, München). It does not count if the word
-belongs to another name there: Serena Williams is not Vanessa Williams.
+belongs to another name there, be it a person's or a place's: Serena Williams is not Vanessa Williams, and London is not
+Jack London.
 """
 
 import re
 from functools import cached_property
+from itertools import pairwise
 
 from entityclip.contract.entity_names import is_distinctive, name_runs, names_in
-from entityclip.contract.words import words
-from pipeline.judge.name_parts import COMMON_PARTS, COMMON_STARTS, OCCUPATIONS
-from pipeline.judge.spellings import aliases, is_inflected, nicknames, romanised, sounds_alike, squashed, stems
-from pipeline.judge.words import ALL_STOP_WORDS, ENGLISH_MARKS, letters_by_script
+from entityclip.contract.words import word_set, words
+from pipeline.judge.caption_name import CaptionName
+from pipeline.judge.name_parts import (
+    COMMON_NOUNS,
+    COMMON_PARTS,
+    COMMON_STARTS,
+    LONGER_NAMES,
+    OF_PERSONS,
+    OF_PLACES,
+    ROLES,
+    TITLES,
+    TOPICS,
+)
+from pipeline.judge.namesakes import Namesakes
+from pipeline.judge.other_scripts import is_generic_han, may_sound_like
+from pipeline.judge.spellings import (
+    aliases,
+    are_confused,
+    is_inflected,
+    romanised,
+    sounds_alike,
+    squashed,
+    stems,
+    translations,
+)
+from pipeline.judge.words import ALL_STOP_WORDS, CHARACTERS, ENGLISH_MARKS, main_script
 
-_NUMERAL = re.compile(r"[IVX]+\.?|[JS]r\.?")
-_CHARACTERS = frozenset({"CJK", "HIRAGANA", "KATAKANA"})
+_SAY_LITTLE = COMMON_PARTS | ROLES
+_ELIDED = re.compile(r"\b([dl])(?=[A-ZÀ-Þ][a-zà-þ]{2})")
+_KINDS = OF_PERSONS | OF_PLACES
+_ROLES_IN_HAN = (
+    "总统|總統|总理|總理|主席|首相|大統領|国王|国王|女王|皇帝|部长|部長|市长|市長|知事|议员|議員|教授|教練|教练|导演|導演|監督|"
+    "演员|演員|俳優|女優|歌手|选手|選手|球员|球員|记者|記者|学生|學生|警察|市民|游客|遊客|球迷|比赛|比賽|試合|会场|會場|発表会"
+)
+_INDEFINITE = word_set(
+    "ein eine einen einem einer eines kein keine sein seine seinen seinem seiner ihr ihre ihren ihrem ihrer"
+)
 _SPELT_BY_SOUND = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "GEORGIAN"})
 
 
@@ -34,13 +66,16 @@ def misses_entities(text: str, text_words: list[str], caption: str, share: float
     names = names_in(caption)
     if names:
         known = set(text_words)
+        has_kinds = not known.isdisjoint(_KINDS)
         enough = share * len(names)
         for name in names:
-            if len(found := name & known) == len(name) or len(found - COMMON_PARTS) > 1:
+            if name in LONGER_NAMES:
+                continue
+            if len(found := name & known) == len(name) > has_kinds or len(found - _SAY_LITTLE) > 1:
                 enough -= 1
                 if enough <= 0:  # the usual text
                     return False
-    elif caption.isascii() and not set(text_words).isdisjoint(_content(caption)):
+    elif caption.isascii() and caption.islower() and not set(text_words).isdisjoint(_content(caption)):
         return False  # a caption without case has unknown names; repeating any word counts
     return _Comparison(caption, text, text_words, share).mentioned_share() < share
 
@@ -54,8 +89,32 @@ def _content(caption: str) -> list[str]:
     return [
         word
         for word in words(caption)
-        if word not in ALL_STOP_WORDS and word not in COMMON_STARTS and is_distinctive(word) and not word.isdigit()
+        if word not in ALL_STOP_WORDS
+        and word not in COMMON_STARTS
+        and word not in COMMON_NOUNS
+        and is_distinctive(word)
+        and not word.isdigit()
     ]
+
+
+def _without_german_nouns(caption: str, runs: list[tuple[list[str], bool]]) -> list[tuple[list[str], bool]]:
+    """Leave out words of a caption that has an article which only a common noun has (`ein Bauer`)."""
+    first, *_ = words(caption) or [""]
+    if first not in _INDEFINITE:
+        return runs
+    chunks = [words(chunk) for chunk in caption.split()]
+    nouns = {tuple(noun) for before, noun in pairwise(chunks) if len(before) == 1 and before[0] in _INDEFINITE}
+    nouns |= {
+        tuple(noun)
+        for before, adjective, noun in zip(chunks, chunks[1:], chunks[2:], strict=False)
+        if len(before) == 1 and before[0] in _INDEFINITE and "".join(adjective).endswith(("e", "er", "es", "en", "em"))
+    }
+    kept = []
+    for run, doubtful in runs:
+        names = run[1:] if words(run[0]) == [first] else run
+        if names and (len(names) > 1 or tuple(words(names[0])) not in nouns):
+            kept.append((names, doubtful))
+    return kept
 
 
 class _Comparison:
@@ -63,22 +122,22 @@ class _Comparison:
 
     def __init__(self, caption: str, text: str, text_words: list[str], share: float = 1.0) -> None:
         self._share = share
-        self._caption = caption
+        self._caption = _ELIDED.sub(r"\1'", caption)  # `Cote dIvoire`
         self._text = text
         self._words = text_words
         self._known = set(text_words)
-        self._caption_script = _script(caption)
-        self._text_script = _script(text)
+        self._caption_script = main_script(caption)
+        self._text_script = main_script(text)
 
     def mentioned_share(self) -> float:
         """Return the share of the caption's names that the text mentions; 1 if that cannot be told."""
         caption, alike = self._caption, self._caption_script == self._text_script
         if caption.upper() != caption != caption.lower():
             if not alike and self._text_script not in _SPELT_BY_SOUND:
-                return 1.0
+                return self._share_of_sounds_in_text()
             return self._share_of_names(alike)
-        if self._caption_script in _CHARACTERS:
-            if self._text_script in _CHARACTERS:
+        if self._caption_script in CHARACTERS:
+            if self._text_script in CHARACTERS:
                 return self._share_of_segments()
             return self._share_of_sounds()
         if not alike and not {self._caption_script, self._text_script} <= _SPELT_BY_SOUND:
@@ -89,14 +148,18 @@ class _Comparison:
         if (
             caption == caption.lower()
             and self._caption_script == "LATIN"
+            and not _has_title(words(caption))
             and all(map(_is_doubtful, name_runs(self._text)))
         ):
             return 1.0  # neither has a name that would show it: the caption may have none
-        return float(any(self._has(word, anywhere=True) for word in content) or self._has_form(" ".join(content)))
+        anywhere = not caption.isupper() or not any(map(str.islower, self._text))  # a name keeps its capitals
+        return float(any(self._has(word, anywhere=anywhere) for word in content) or self._has_form(" ".join(content)))
 
     def _share_of_names(self, alike: bool) -> float:
-        runs = name_runs(self._caption)
-        sure = [name for run, doubtful in runs if not doubtful and (name := _Name(run)).words]
+        runs = _without_german_nouns(self._caption, name_runs(self._caption))
+        if not runs:
+            return 1.0
+        sure = [name for run, doubtful in runs if not doubtful and (name := CaptionName(run)).words]
         mentioned = sum([self._clearly_mentions(name) for name in sure])
         if sure and alike and mentioned >= self._share * len(sure):
             return mentioned / len(sure)
@@ -104,7 +167,9 @@ class _Comparison:
         perhaps = [
             name
             for run, doubtful in runs
-            if doubtful and (name := _Name(run)).words and not (COMMON_STARTS | COMMON_PARTS).intersection(name.words)
+            if doubtful
+            and (name := CaptionName(run)).words
+            and not (COMMON_STARTS | COMMON_PARTS).intersection(name.words)
         ]
         first = sum([self._mentions(name) for name in perhaps])
         if not sure:
@@ -126,7 +191,8 @@ class _Comparison:
         segments = [
             part
             for part in re.split(
-                r"[^\u3040-\u30ff\u3400-\u9fff]+|[在的和与及是了于到为从向对被让把ぁ-ん]+", self._caption
+                rf"[^\u3040-\u30ff\u3400-\u9fff]+|[在的和与及是了于到为从向对被让把ぁ-ん]+|{_ROLES_IN_HAN}",
+                self._caption,
             )
             if len(part) > 1
         ]
@@ -134,6 +200,19 @@ class _Comparison:
             return 1.0
         found = sum([any(part[i : i + 2] in self._text for i in range(min(2, len(part) - 1))) for part in segments])
         return found / len(segments)
+
+    def _share_of_sounds_in_text(self) -> float:
+        """Compare a text in a script without case with a caption in Latin script: one name's sound is enough."""
+        names = [
+            name for run, doubtful in name_runs(self._caption) if not doubtful and (name := CaptionName(run)).words
+        ]
+        if not names or self._caption_script != "LATIN":
+            return 1.0
+        if any(self._mentions(name) for name in names):
+            return 1.0
+        if self._text_script in CHARACTERS and not is_generic_han(self._text):
+            return 1.0
+        return float(may_sound_like([["".join(name.words), *name.words] for name in names], self._text))
 
     def _share_of_sounds(self) -> float:
         """Compare a text in one script with a caption in one that is romanised only roughly."""
@@ -145,55 +224,91 @@ class _Comparison:
             return 1.0
         return 1.0 if runs else 0.0
 
-    def _clearly_mentions(self, name: "_Name") -> bool:
+    def _clearly_mentions(self, name: CaptionName) -> bool:
         """Return True if the text has the name's first or last word as it is: fast, and enough for most texts."""
-        specific = [word for word in name.words if word not in COMMON_PARTS]
-        found = [word for word in specific if word in self._known and word in self._capitalised]
-        return len(found) > 1 or (len(found) == 1 and not self._is_another(name, specific, found[0]))
+        found = [word for word in name.specific if word in self._known and word in self._capitalised]
+        if name.is_within_another(self._words):
+            return False
+        return len(found) > 1 or (len(found) == 1 and not self._is_not_it(name, found[0], found[0]))
 
-    def _mentions(self, name: "_Name") -> bool:
-        specific = [word for word in name.words if word not in COMMON_PARTS]
-        if self._has_form(name.joined) or self._has_initials(name):
+    def _mentions(self, name: CaptionName) -> bool:
+        specific = name.specific
+        if name.is_within_another(self._words):
+            return False
+        if self._has_form(name.joined) or self._has_part(name) or self._has_initials(name):
+            return True
+        if name.chunks[-1] == "May" and any(run[-1] == "May" and len(run) > 1 for run in self._runs):
             return True
         if not specific:
             return all(self._has(word) for word in name.words)
-        found = [word for word in specific if self._has(word)]
-        if len(found) > 1 or len(found) == len(specific):
+        found = {word: match for word in specific if (match := self._match(word)) is not None}
+        if len(found) > 1:
             return True
         if found:
-            return not self._is_another(name, specific, found[0])
-        return any(len(one) > 4 and one in self._squashed for one in map(squashed, name.specific_chunks))
+            ((word, match),) = found.items()
+            return not self._is_not_it(name, word, match)
+        for one in map(squashed, name.specific_chunks):
+            if (
+                len(one) > 4
+                and one not in TOPICS
+                and any(one in other and not are_confused(one, other) for other in self._squashed)
+            ):
+                return True
+        return not self._is_english and all(self._has(word) or self._has_translated(word) for word in name.words)
+
+    def _has_translated(self, word: str) -> bool:
+        return any(
+            self._has_phrase(other) or (len(other) > 4 and other in self._spaced)  # in a compound: Felsendom
+            for other in translations(word)
+        )
 
     def _has(self, word: str, *, anywhere: bool = False) -> bool:
         """Return True if a word of the text is this word of a name, in some spelling."""
+        return self._match(word, anywhere=anywhere) is not None
+
+    def _match(self, word: str, *, anywhere: bool = False) -> str | None:
+        """Return the word of the text that is this word of a name in some spelling; "" if it is a whole phrase."""
         if word in self._known and (anywhere or word in self._capitalised or self._text_script != "LATIN"):
-            return True
-        if any(self._has_phrase(other) for other in aliases(word)):
-            return True
+            return word
+        for other in aliases(word):
+            if self._has_phrase(other):
+                return other if " " not in other else ""
         if len(word) < 3:
-            return False
+            return None
         candidates = self._known if anywhere else self._capitalised
         if not word.isascii():
-            if any(
-                other.startswith(word) or (len(word) > 3 and other.startswith(word[:-1])) or word in other
-                for other in self._known
-                if len(other) > 1
-            ):
-                return True
-            if self._caption_script == "ARABIC" and any(len(word) > 4 and word[2:] in other for other in self._known):
-                return True
-        if any(not stems(word).isdisjoint(stems(other)) for other in candidates if other[:3] == word[:3]):
-            return True
+            for other in self._known:
+                if len(other) > 1 and (
+                    other.startswith(word) or (len(word) > 3 and other.startswith(word[:-1])) or word in other
+                ):
+                    return other
+            if self._caption_script == "ARABIC":
+                for other in self._known:
+                    if len(word) > 4 and word[2:] in other and other not in COMMON_NOUNS:
+                        return other
+        for other in candidates:
+            if other[:3] == word[:3] and not stems(word).isdisjoint(stems(other)) and not are_confused(word, other):
+                return other
         plain = romanised(word)
         for other in candidates:
             if other[:4] == word[:4] and not self._is_english and is_inflected(word, other):
-                return True
-            if sounds_alike(plain, romanised(other)):
-                return True
-        return False
+                if not are_confused(word, other):
+                    return other
+            elif sounds_alike(plain, romanised(other)) and not are_confused(word, other):
+                return other
+        return None
 
     def _has_form(self, phrase: str) -> bool:
         return any(self._has_phrase(other) for other in aliases(phrase))
+
+    def _has_part(self, name: CaptionName) -> bool:
+        """Return True if the text has another form of some words of the name (`Security Council of the UN`)."""
+        parts = name.joined.split()
+        return any(
+            self._has_form(" ".join(parts[start:end]))
+            for start in range(len(parts) - 2)
+            for end in range(start + 2, len(parts) + 1)
+        )
 
     def _has_phrase(self, phrase: str) -> bool:
         if not phrase.isascii() and " " not in phrase:
@@ -202,10 +317,12 @@ class _Comparison:
             return phrase.upper() in self._acronyms
         return f" {phrase} " in self._spaced
 
-    def _has_initials(self, name: "_Name") -> bool:
+    def _has_initials(self, name: CaptionName) -> bool:
         """Return True if the name is an acronym that the text spells out, or the text has the name's acronym."""
-        for chunk in name.chunks:
+        for chunk in [part for whole in name.chunks for part in {whole, *re.split(r"[-\u2010\u2011/]", whole)}]:
             letters = chunk.replace(".", "")
+            if letters.isupper() and len(letters) > 1 and self._has_form(letters.casefold()):
+                return True
             if (
                 2 <= len(letters) <= 6
                 and letters.isupper()
@@ -215,34 +332,11 @@ class _Comparison:
                 return True
         return any(initials.upper() in self._acronyms for initials in _initials_of(self._caption, name))
 
-    def _is_another(self, name: "_Name", specific: list[str], found: str) -> bool:
-        """Return True if the text's only shared word belongs to a person of another name there."""
-        ends = [words(chunk) for chunk in name.chunks if not _NUMERAL.fullmatch(chunk)]
-        first, last = bool(ends) and found in ends[0], bool(ends) and found in ends[-1]
-        for run in self._runs:
-            if not any(found in chunk.casefold() or not chunk.isascii() for chunk in run):
-                continue
-            parts = [words(chunk) for chunk in run]
-            for index, part in enumerate(parts):
-                if found not in part:
-                    continue
-                before = [words_[0] for words_ in parts[:index] if words_ and is_distinctive(words_[0])] if last else []
-                after = [words_[0] for words_ in parts[index + 1 : index + 2] if words_ and is_distinctive(words_[0])]
-                if (
-                    before
-                    and (self._is_english or index == 1)
-                    and all(self._differs(word, specific) for word in before)
-                ):
-                    return True
-                if first and after and all(self._differs(word, specific) for word in after):
-                    return True
-        return False
-
-    def _differs(self, other: str, specific: list[str]) -> bool:
-        if other in COMMON_PARTS or other in OCCUPATIONS or other in words(self._caption):
-            return False
-        kin = {*nicknames(other)}
-        return not any(other[0] == word[0] or word in kin for word in specific)
+    def _is_not_it(self, name: CaptionName, word: str, match: str) -> bool:
+        """Return True if the text's only word of a name is only what it is about, or belongs to another name."""
+        if word in TOPICS and len(name.specific) > 1 and self._capitalised.isdisjoint({*name.words} - {word}):
+            return True
+        return self._namesakes.are_meant(name, word, match)
 
     @cached_property
     def _runs(self) -> list[list[str]]:
@@ -251,6 +345,10 @@ class _Comparison:
     @cached_property
     def _is_english(self) -> bool:
         return sum([word in ENGLISH_MARKS for word in self._words]) > 1
+
+    @cached_property
+    def _namesakes(self) -> Namesakes:
+        return Namesakes(self._caption, self._text, self._words, is_english=self._is_english)
 
     @cached_property
     def _capitalised(self) -> frozenset[str]:
@@ -287,24 +385,25 @@ class _Comparison:
         return f" {' '.join(self._words)} "
 
     @cached_property
-    def _squashed(self) -> str:
-        """The words of the text squashed, with a space between those that are apart."""
-        return " ".join(squashed(chunk) for chunk in self._text.split())
+    def _squashed(self) -> list[str]:
+        """The words of the text squashed, compounds whole."""
+        return [squashed(chunk) for chunk in self._text.split()]
 
 
-class _Name:
-    """A name of a caption: its chunks as written, and its distinctive words."""
+def _has_title(caption_words: list[str]) -> bool:
+    """Return True if a caption without case begins like one about a person: `pope francis visits`, no `king plays`."""
+    if len(caption_words) < 3 or caption_words[0] not in TITLES:
+        return False
+    name, verb = caption_words[1:3]
+    return (
+        name not in ALL_STOP_WORDS
+        and verb.endswith(("s", "ed", "ing"))
+        and name not in ROLES
+        and not name.endswith(("ing", "ed"))
+    )
 
-    def __init__(self, run: list[str]) -> None:
-        self.chunks = run
-        self.words = [word for chunk in run for word in words(chunk) if is_distinctive(word)]
-        self.specific_chunks = [c for c in run if not COMMON_PARTS.issuperset(words(c))] + ["".join(run)] * (
-            len(run) > 1
-        )
-        self.joined = " ".join(word for chunk in run for word in words(chunk))
 
-
-def _initials_of(caption: str, name: _Name) -> list[str]:
+def _initials_of(caption: str, name: CaptionName) -> list[str]:
     """Return the initials of each run of the caption's words that begins with the name, with and without particles."""
     start = caption.find(name.chunks[0])
     chunks = re.findall(r"[^\W\d_][^\W_]*", caption[start:])[:9] if start >= 0 else []
@@ -315,10 +414,3 @@ def _initials_of(caption: str, name: _Name) -> list[str]:
         letters += "" if chunk.casefold() in ALL_STOP_WORDS else chunk[0]
         found += [one for one in (all_letters, letters) if len(one) > 1]
     return [one for one in found if 2 <= len(one) <= 6 and (len(one) > 2 or one.isupper())]
-
-
-def _script(text: str) -> str:
-    if text.isascii():
-        return "LATIN"
-    script = max(letters_by_script(text).items(), key=lambda item: item[1], default=("LATIN", 0))[0]
-    return "CJK" if script in _CHARACTERS else script

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from entityclip.contract.words import words
+from pipeline.judge.refusal_phrases import QUOTED
 from pipeline.judge.words import DISTINCTIVE_WORDS, SCRIPTS, STOP_WORDS, letters_by_script
 
 _OF_CAPTIONS = (*STOP_WORDS, "ar", "el", "he", "hi", "ja", "ko", "ru", "th", "zh")
@@ -25,6 +26,7 @@ _BY_SCRIPT = {
 _ALIKE = [frozenset(group.split()) for group in ("no nb nn da", "id ms", "hr bs sr", "zh wuu yue", "fa tg", "hi mr ne")]
 _UNLIKELY = 0.02  # probability of the expected language; of texts in it, all that were tried had over 0.2
 _FEWEST_WORDS = 4  # fewer say too little
+_QUOTES = '"\u201c\u201e\u00ab\u300c\u300e\u2039'
 _SHARED_SCRIPTS = frozenset({"LATIN", "CYRILLIC", "ARABIC"})
 
 
@@ -53,8 +55,12 @@ def is_off_language(text: str, text_words: list[str], language: str, share: floa
     it, nl, pt), a text of 20 or more words is also rejected if fewer than a tenth of them are stop words of `language`
     (in prose, about a third are), and any text if it has at least 3 distinctive stop words of another language and
     their number times `share` exceeds the number of distinctive stop words of `language`. Whatever these leave open is
-    rejected if the identifier is sure of another language.
+    rejected if the identifier is sure of another language. What is quoted is left out: titles are of any language.
     """
+    if any(mark in text for mark in _QUOTES):
+        outside = QUOTED.sub(" ", text)
+        if 4 * _letters(outside) >= _letters(text) and len(found := words(outside)) >= _FEWEST_WORDS:
+            text, text_words = outside, found
     if not (text.isascii() and "LATIN" in SCRIPTS[language]):  # ASCII letters are Latin
         letters = letters_by_script(text)
         if sum(letters[script] for script in SCRIPTS[language]) < share * letters.total():
@@ -72,6 +78,10 @@ def is_off_language(text: str, text_words: list[str], language: str, share: floa
         if hits[language] == best and (best >= 3 or (best == 2 and len(hits) == 1)):  # the usual text
             return False
     return _is_surely_another(text, language)
+
+
+def _letters(text: str) -> int:
+    return sum([c.isalpha() for c in text])
 
 
 def _is_surely_another(text: str, language: str) -> bool:

@@ -39,13 +39,14 @@ def answer_in(text: str, caption: str) -> str:
     The answer follows the user's first turn that contains the caption, or, if none does, the first turn. So neither
     examples in the prompt nor invented further turns are taken for it. A prompt without an answer gives "".
     """
+    answer = text
     if any(mark in text for mark in _TOKEN_MARKS):
-        return _answer(text, caption, _TOKENS, may_have_preface=False)
-    if any(mark in text for mark in _LABEL_MARKS):
-        return _answer(text, caption, _LABELS, may_have_preface=True)
-    if _BARE_START.match(text):
-        return _answer(text, caption, _BARE, may_have_preface=False)
-    return text
+        answer = _answer(text, caption, _TOKENS, may_have_preface=False)
+    if answer == text and any(mark in text for mark in _LABEL_MARKS):  # tokens may be those of the answer
+        answer = _answer(text, caption, _LABELS, may_have_preface=True)
+    if answer == text and _BARE_START.match(text):
+        answer = _answer(text, caption, _BARE, may_have_preface=False)
+    return answer
 
 
 def _answer(text: str, caption: str, markers: re.Pattern[str], *, may_have_preface: bool) -> str:

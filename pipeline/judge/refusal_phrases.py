@@ -40,7 +40,7 @@ DECLINES = re.compile(
             r"\b(?:[Nn]obody|[Nn]o one) (?:\w+ )?(?:knows|can (?:say|tell))",
             r"\bno (?:[\w-]+ ){0,4}(?:by|of|with) (?:that|this|the given|such a) name\b",
             # impersonal
-            rf"\b(?:cannot|can't|can not|could not|couldn't|could n't|is not|isn't|are not|aren't|was not|wasn't|were not|weren't|has not been|have not been|hasn't been|haven't been|not be|never been|does not|doesn't|do not|don't|did not)(?: be| been| have been| seem to be| appear to be| seem| appear| have)? (?:[\w-]+ly )?(?:an? |any )?{_KNOWN}",
+            rf"\b(?:[Cc]annot|can't|can not|[Cc]ould not|couldn't|could n't|is not|isn't|are not|aren't|was not|wasn't|were not|weren't|has not been|have not been|hasn't been|haven't been|not be|never been|does not|doesn't|do not|don't|did not)(?: be| been| have been| seem to be| appear to be| seem| appear| have)? (?:[\w-]+ly )?(?:an? |any )?{_KNOWN}",
             r"\b[Nn]ot (?:\w+ly )?(?:enough|sufficient|an? (?:widely |well[- ]|publicly |generally )?(?:known|public|recogni[sz]ed|famous|notable)|known|identified|identifiable|available|familiar|found|specified|provided|publicly|sure|certain|applicable|possible to|recogni[sz]ed|recogni[sz]able|clear who|clear what|documented|given|disclosed|listed|stated|mentioned anywhere|in my)\b",
             r"\b(?:is|it's|it is|was|seems|remains|be|quite|very|too|somewhat) (?:\w+ )?(?:difficult|hard|impossible|tricky|unclear|uncertain|challenging|not possible|not easy|tough|unknown|unsafe|anyone's guess) (?:for me |for us |for anyone )?(?:to|who|what|whether|which|if|where)\b",
             r"^(?:\w+ )?(?:[Dd]ifficult|[Hh]ard|[Ii]mpossible|[Uu]nclear|[Uu]ncertain|[Uu]nsure) (?:to|who|what|which)\b",
@@ -63,6 +63,9 @@ DECLINES = re.compile(
             r"\b(?:[Aa]s|[Bb]eing) an? (?:[\w-]+,? ){0,4}(?:AI(?:,| I\b| [Ll]anguage| [Mm]odel| [Aa]ssistant| system| chatbot|$)|artificial intelligence(?:,| I\b| language| model| assistant|$)|language model|chatbot|text-based (?:model|AI|assistant)|large language model|virtual assistant)",
             r"\b[Aa]s an? (?:helpful|responsible|respectful|ethical)[\w, ]{0,40} assistant\b",
             r"\b(?:I'm|I am) (?:just |only |merely |simply )?an? (?:AI|artificial intelligence|(?:large |text-based )?language model|text-based|computer program|machine)\b",
+            # idioms
+            r"\bguess is as good\b|\b[Nn]o bells\b|\bon my radar\b|\b(?:come|comes|came|coming) up (?:empty|blank|short)\b|\bcould be (?:anyone|anybody|just about any\w*|any number of|almost any\w*)\b|\b(?:is|are) (?:something|a thing|a task) (?:that )?(?:I|we) (?:avoid|decline|refuse|refrain|never|steer)\b|\b(?:[Ii]sn't|[Ii]s not|[Nn]ot|wasn't) my (?:place|role|job|business)\b|\b[Ll]et's (?:talk about|discuss|change|move on|switch)\b|\b(?:talk about|discuss) (?:something|anything) (?:else|different|other)\b|\b[Ss]earch results?: (?:0|none|no|zero)\b",
+            r"\b[Nn]o (?:\w+ ){0,3}?(?:article|page|entry|profile|biography|listing|website|photograph|hits?) (?:\w+ ){0,2}?(?:exists?|found|available|could be)\b|\b(?:[Ll]ittle|[Nn]ot much|[Hh]ardly anything|[Vv]ery little|[Nn]ext to nothing) (?:\w+ )?(?:is|was|has been|can be) (?:\w+ )?(?:known|said|documented|recorded|published|found)\b|\b(?:remains?|is|are|stays?) (?:\w+ )?an? (?:complete |total )?(?:mystery|enigma|puzzle|stranger) ?(?:to me|to us)?\W*$|\b(?:one|we) would (?:need|have) to (?:see|know|look|have|view|check)\b|\b(?:[Cc]annot|[Cc]an't|[Cc]ould not|[Cc]ouldn't) be (?:\w+ly )?(?:determin|identif|establish|verif|confirm|trac|found|named|described|explained|given|said)\w*",
             r"^\W*ERROR\b|\b(?:entity|entry|page|person|record|match|name|article) not found\b|\b[Nn]ot found\b",
             r"\b[Nn]o (?:named )?(?:entities|entity|names?|results?|data|answer|match(?:es)?|comment|explanation|description|context|image|photo|picture|information|info|details?)(?: \w+){0,2}\W*$",
             r"\b(?:contains?|has|have|includes?|mentions?|there are|there is|there's) no(?:thing)?\b(?: \w+){0,3} (?:named|names?|entit\w+|identif\w+|recogni[sz]\w+|well|specific)",
@@ -109,6 +112,13 @@ DECLINES_ELSEWHERE = re.compile(
             r"\b(?:üzgünüm|maalesef|ne yazık ki|özür dilerim|kusura bakmayın|təəssüf\w*|bağışlayın)\b|\b(?:bilgim|bilgi|bilgiye|veri|kayıt|fikrim|bir şey|malumatım|bilgimiz|bilgiler) (?:\w+ ){0,3}?(?:yok|bulunmuyor|bulunmamaktadır|bulamadım|bulunamadı|mevcut değil|sahip değilim|yoktur|bilmiyorum|veremem|erişim\w*)|\b(?:bilmiyorum|tanımıyorum|bilinmiyor|bilinmemektedir|bilemiyorum|tanımlayamıyorum|tanıyamıyorum|yardımcı olamam|yardımcı olamıyorum|belirlenemiyor|emin değilim|mümkün değil|söyleyemem|belirsiz|tespit edilemedi|açıklayamam|bilmirəm|tanımıram)\b",
             # Indonesian, Malay, Vietnamese, Tagalog, Swahili
             r"\b(?:maaf|mohon maaf|sayangnya|minta maaf)\b|\b(?:saya|kami|aku) (?:\w+ ){0,2}?(?:tidak|belum|tak|bukan|kurang)\b|\b(?:tidak|belum|tak|tiada) (?:\w+ ){0,3}?(?:diketahui|ada (?:informasi|data|maklumat|keterangan|catatan)|tersedia|ditemukan|memiliki|mengenal|mengetahui|tahu|dapat|bisa|jelas|dikenal|menemukan|cukup|mungkin|dijumpai|yakin|mempunyai|familiar|terdapat|mampu)|\b(?:xin lỗi|rất tiếc|tiếc là|tiếc rằng)\b|\b(?:không|chưa|chẳng) (?:\S+ ){0,3}?(?:có (?:\S+ ){0,3}?(?:thông tin|dữ liệu|tư liệu|đủ|tài liệu|kiến thức)|biết|rõ|thể|tìm|được biết|xác định|nhận ra|quen|đủ|có sẵn|đề cập|chắc|phải là)|\b(?:chưa|không) (?:tìm|có|rõ|xác)|\b(?:paumanhin|pasensya|ikinalulungkot|sa kasamaang palad|wala akong|walang (?:\w+ )?impormasyon|hindi ko|hindi kilala|hindi alam|samahani|pole|sina (?:habari|taarifa|maelezo)|sijui|simjui|simfahamu|siwezi|hakuna (?:taarifa|habari|maelezo)|hajulikani|haijulikani|jammer|ek (?:weet|ken|kan) nie)\b",
+            # to be unknown to somebody, and names that tell somebody nothing
+            r"\b(?:is|zijn|blijft) (?:mij|me|ons) (?:\w+ )?(?:niet|niets|onbekend)\b|\b(?:is|valt) (?:\w+ )?niet te (?:zeggen|achterhalen|bepalen|beantwoorden)\b|\bzegg?(?:t|en) (?:mij|me|ons) (?:\w+ )?(?:niets|niks|weinig)|\b(?:mij|me|ons) (?:\w+ )?onbekend|\bniets (?:\w+ )?bekend|\b(?:sagt|sagen|sagte) (?:mir|uns) (?:\w+ )?nichts|\b(?:mir|uns) (?:\w+ ){0,2}?(?:unbekannt|fremd|neu)\b|\bmuss ich passen\b|\bnichts anfangen\b",
+            r"\bne (?:me|nous) (?:\w+ ){1,3}?(?:rien|pas|aucun\w*)\b|\bne m'(?:est|évoquent?|étaient?|apprend\w*) (?:\w+ )?(?:pas|rien|aucun\w*)\b|\bnous (?:n'|ne )(?:\w+ ){1,2}?(?:pas|aucun\w*|rien)\b|\bfaute d(?:e |')(?:information|contexte|données|éléments|précision)|\bm(?:'est|e sont) (?:\w+ )?(?:étrang\w+|inconnu\w*)",
+            r"\bcare(?:zco|cemos|ce) de\b|\bno (?:sabría|sabría|sabríamos|alcanzo|logro|consigo)\b|\bningun[oa]\b.{0,40}?\b(?:resulta|suena|conoc\w+|reconoz\w+|familiar\w*|identific\w+)|\bno (?:me|nos) (?:resulta|suena|dice|consta)n?\b|\bme (?:es|son|resultan?) (?:\w+ )?(?:desconocid|ajen|extrañ)\w+",
+            r"\bnão (?:faço|saberia|saberei|há como|dá para|cheguei)\b|\b(?:nenhum|nenhuma)\b.{0,40}?\b(?:conheç\w+|reconheç\w+|familiar\w*|conhecid\w+)|\bme (?:é|são) (?:\w+ )?(?:desconhecid|estranh)\w+|\bnon (?:mi|ci) (?:\w+ ){0,2}?(?:dicono|dice|risulta|risultano|è|sono)\b|\bnon sono a conoscenza\b|\bnon ne so\b",
+            r"\bnic (?:\w+ ){0,2}?nie (?:wiem|mówi\w*|wiadomo|znalazł\w*)|\bnie mówi\w* (?:mi )?nic|\bnie kojarzę|\bnic (?:\w+ ){0,3}?(?:nevím|neví|neříkaj\w+|neříká|nenašel|nehovor\w+)|\bneříkaj?\w* (?:mi )?nic|\bniet mi (?:\w+ )?znám\w*|\bnehovor\w+ (?:mi )?nič|\bnič (?:\w+ ){0,2}?neviem|\bn(?:iš|iš)ta (?:\w+ ){0,3}?ne (?:znam|znači|govori)",
+            r"\b(?:säger|siger|sier) (?:mig|meg|oss|os) (?:\w+ )?(?:ingenting|inget|inte|ikke|intet|ikkje)|\b(?:främmande|obekant\w*|fremmed\w*) for (?:mig|meg)|\beivät (?:\w+ ){0,3}?(?:sano|ole|löydy|kerro)|\bnem (?:\w+ ){0,2}?(?:mond\w*|cseng\w*|hallottam)|\bnu(?: îmi|-mi|mi) (?:\w+ )?(?:spun\w*|este|sunt|dau)|\bîmi (?:este|sunt) (?:\w+ )?(?:necunoscut|străin)\w*|\bifade etmi\w+|\btanıdığım (?:\w+ ){0,2}?değil|\bhiçbir (?:\w+ ){0,2}?(?:yok|bulamad\w+|bulunam\w+)|\basing (?:bagi|buat|di telinga)\b|\b(?:kurang|tidak) (?:begitu )?(?:familiar|akrab)",
         )
     ),
     re.IGNORECASE,
@@ -118,6 +128,7 @@ DECLINES_IN_OTHER_SCRIPTS = re.compile(
         (
             # Russian, Ukrainian, Belarusian, Bulgarian, Serbian
             r"\b(?:извините|простите|прошу прощения|к сожалению|приношу извинения|сожалею|на жаль|вибачте|перепрошую|прикро|на жаль|за съжаление|съжалявам|извинявам|нажалост|жао ми је|извините)\b|\b(?:я |мы |ми )?не (?:\w+ ){0,2}?(?:могу|можу|знаю|знаком\w*|имею|маю|располагаю|уверен\w*|нашел|нашёл|нашла|знайш\w+|найден\w*|удалось|вдалося|известн\w*|відом\w*|представляется|существует|існує|обладаю|володію|распознаю|впізнаю|содержит|містить|удаётся|удается|можем|знаем|познавам|мога|разполагам|съм|е известн\w+|знам|могу|встречал\w*|узнаю|являюсь|можливо|визначено|определ\w+|вказано|указан\w*|ясно|зрозуміло)|\b(?:нет|немає|няма|нема|отсутству\w+|відсутн\w+|недостаточно|недостатньо|липсват?|никаких|жодн\w+) (?:\w+ ){0,3}?(?:сведений|информации|данных|інформації|відомостей|даних|информация|данни|информација|података|информације|упоминаний|згадок|контекста|контексту|достаточн\w*)|\b(?:информаци\w+|сведени\w+|данны\w+|інформаці\w+|відомост\w+|дані|данных|даних)\b.{0,50}?\b(?:нет|немає|не найден\w*|не знайдено|отсутству\w+|відсутн\w+|не имеется|недоступн\w*|липсва\w*|недостаточно)|\b(?:мне|мені|нам) (?:\w+ ){0,2}?(?:неизвест\w+|невідом\w+|не известн\w+|не відом\w+|незнаком\w+|не знаком\w+|ничего|нічого|неясно)|\bнеизвест(?:но|ен|на|ны)\b|\bневідом(?:о|ий|а|і)\b|\b(?:трудно|сложно|невозможно|важко|неможливо|трудно е|затрудняюсь|затруднительно) (?:\w+ )?(?:сказать|определить|установить|сказати|визначити|встановити|идентифицировать|ідентифікувати|ответить|описать|описати|да се|дать)|\b(?:как|будучи) (?:языков\w+|искусственн\w+|ии\b)|\bнищо не (?:е|ми)|\bничего не (?:известно|знаю|могу)|\bнічого не (?:відомо|знаю)",
+            r"\bни о ч[её]м не говор\w+|\bничего не говор\w+|\bне говор\w+ (?:мне )?ни о|\bпонятия не имею|\b(?:мне|мені|ми) (?:\w+ ){0,2}?(?:незнайом\w*|незнаком\w*|невідом\w*|неизвестн\w*|непознат\w*)|\b(?:незнаком\w*|незнайом\w*) (?:мне|мені)\b|\bнічого не (?:кажуть|каже|говор\w+)|\bуявлення не маю|\bнямам\b|\bне ми (?:говор\w+|е|са)\b|\bне (?:слышал|слышала|чув|чула|съм чувал)\b|\bнемам (?:податак\w*|информациј\w*)|\bне знам\b|\bне подзнавам\b",
             # Greek
             r"\b(?:λυπάμαι|δυστυχώς|συγγνώμη|ζητώ συγγνώμη|με συγχωρείτε)\b|\bδεν (?:\w+ ){0,3}?(?:γνωρίζω|έχω|μπορώ|υπάρχ\w+|ξέρω|είναι|διαθέτω|βρήκα|βρέθηκ\w+|αναγνωρίζω|είμαι|μπορεί|γνωρίζουμε|προκύπτει)|\b(?:καμία|καμιά|ανεπαρκ\w+) (?:\w+ ){0,2}?πληροφορί\w+|\bάγνωστ\w+",
             # Arabic, Persian, Urdu, Hebrew
@@ -126,6 +137,9 @@ DECLINES_IN_OTHER_SCRIPTS = re.compile(
             r"क्षमा|माफ़|माफ|खेद|जानकारी (?:\S+ ){0,4}?(?:नहीं|उपलब्ध नहीं|नाही|छैन)|नहीं (?:जानता|जानती|जानते|पता|मालूम|है|हैं|मिली|मिला|कर|बता|पहचान|सकता|सकती|मिल)|(?:पता|मालूम|ज्ञात|उपलब्ध|स्पष्ट|संभव|परिचित) नहीं|अज्ञात|असमर्थ|माहिती (?:\S+ ){0,3}?नाही|माहित नाही|थाहा छैन|দুঃখিত|জানি না|তথ্য (?:\S+ ){0,4}?(?:নেই|পাওয়া যায়নি|পাইনি)|জানা নেই|জানা যায়নি|পারছি না|পারি না|চিনি না|மன்னிக்கவும்|தெரியவில்லை|தெரியாது|தகவல் (?:\S+ ){0,3}?இல்லை|இல்லை|క్షమించండి|తెలియదు|సమాచారం (?:\S+ ){0,3}?లేదు|ಕ್ಷಮಿಸಿ|ಗೊತ್ತಿಲ್ಲ|ക്ഷമിക്കണം|അറിയില്ല|ਮਾਫ਼|ਨਹੀਂ|માફ|ખબર નથી|માહિતી (?:\S+ ){0,3}?નથી",
             # Thai
             r"ขออภัย|ขอโทษ|เสียใจ|ไม่(?:ทราบ|รู้จัก|มีข้อมูล|สามารถ|พบ|แน่ใจ|ปรากฏ|เพียงพอ|ชัดเจน|คุ้น)",
+            r"غير مألوف\w*|لم (?:أسمع|يسبق)|لا (?:تعني|يعني) لي|لا (?:تخطر|أملك)|نمی\W?(?:شناسم|دانم|توانم)|نشنیده|آشنا نیست|لم يسبق لي|नहीं (?:सुन\w*|जान\w*|हूँ|हूं|दे\b)|परिचित नहीं|לא (?:מוכר\w*|אומר\w*|נתקלתי|שמעתי|נמצא\w*)|אינ(?:ו|ה|ם) (?:מוכר|ידוע)\w*",
+            r"(?:没有|沒有|暂无|暫無|缺乏|尚无|尚無|未找到|找不到|查不到|没找到).{0,40}?(?:信息|資訊|资讯|資料|资料|记录|記錄|数据)|(?:没|沒|未|从未|從未)(?:有)?(?:听说|聽說|听过|聽過|见过)|无从|無從|恕我|恕难|恕難|(?:很)?陌生|查不到|不在我的",
+            r"かねます|かねる|心当たりが?(?:あり|な)|聞いたことが?(?:あり|な)|(?:面識|知識|覚え)が?(?:あり|な)|아는 (?:바|것|게)가? ?없|들어 ?본 (?:적|바)[이가]? ?(?:없|이 없)|처음 (?:듣|들어)|생소한|낯선 이름|모르겠",
             # Chinese, Japanese, Korean
             r"抱歉|对不起|對不起|很遗憾|很遺憾|遗憾的是|不好意思|我(?:\S{0,4})(?:无法|無法|不能|不知|没有|沒有|不了解|不清楚|不认识|不認識|不熟悉|不确定|不確定|未能|找不到|没法|查不到|暂无|并不|並不)|(?:无法|無法|未能|难以|難以|不能)(?:\S{0,4})(?:提供|回答|识别|識別|辨认|辨認|确定|確定|确认|確認|判断|判斷|得知|找到|查到|描述|说明|說明|解释|解釋|协助|幫助|帮助|查证|查證|核实|获取|获得)|(?:没有|沒有|暂无|暫無|缺乏|查无|查無|尚无|尚無|未找到|找不到|未查到|没找到)(?:\S{0,20}?)(?:信息|資訊|资讯|資料|资料|记录|記錄|数据|介绍|此人|该人|线索|了解|任何|相关)|(?:信息|資訊|資料|资料)(?:不足|不明|不详|有限|缺失)|(?:不详|不詳|身份不明|身份未知|不为人知|不得而知)|作[为為](?:一[个個名])?.{0,6}(?:AI|人工智能|人工智慧|语言模型|語言模型)|不(?:清楚|知道|了解|认识|認識|熟悉)|尚不(?:清楚|明确)|未知",
             r"申し訳(?:ありません|ございません|ない)|すみません|ごめんなさい|残念ながら|恐れ入りますが|(?:わかり|分かり|存じ|存じ上げ|知り|ござい|あり|でき|見つかり|判別でき|特定でき|お答えでき|確認でき|持ち合わせており|持っており|認識しており|把握しており|見当たり|いたし|得られ)ません|(?:わから|分から|知ら|でき|見つから|判明してい|特定でき|確認され|確認でき|知られてい|見当たら|公開され(?:てい)?)な(?:い|かった|く)|不明(?:です|である|だ|。|$)|情報(?:は|が|も)?(?:\S{0,12})(?:ない|ません|なし|不足|見つか|存在しない)|情報がな|該当(?:する)?(?:\S{0,8})(?:ありません|なし|ない|不明)|(?:未詳|詳細不明|正体不明|身元不明)|AI(?:として|アシスタント|言語モデル)|言語モデル(?:として|な)",
@@ -151,10 +165,37 @@ GUESSES = re.compile(
     r"\b(?:may(?! not)|might|could(?! not)|perhaps|possibly|maybe|presumably|probably|likely|seems? to be|appears? to be|it's possible|potentially|must be|would be|conceivably)\b"
 )
 ASKS = re.compile(
-    r"(?:^|[,;:.!] |\b(?:so|and|but|then) )(?:[Pp]lease|[Cc]ould you|[Cc]an you|[Ww]ould you|[Dd]o you|[Dd]id you|[Aa]re you|[Ll]et me know|[Ff]eel free|[Ss]end me|[Tt]ell me|[Gg]ive me|[Pp]rovide|[Ss]hare|[Uu]pload|[Ww]hich one|[Ww]ho (?:do|are) you|[Ww]hat (?:would|can|do|is it|kind)|[Hh]ow (?:can|may) I|[Ii]s there (?:anything|something))\b(?! [A-Z])"
+    r"(?:^|[,;:.!] |\b(?:so|and|but|then) )(?:[Pp]lease|[Cc]ould you|[Cc]an you|[Ww]ould you|[Dd]o you|[Dd]id you|[Aa]re you|[Ll]et me know|[Ff]eel free|[Ss]end me|[Tt]ell me|[Gg]ive me|[Pp]rovide|[Ss]hare|[Uu]pload|[Ww]hich one|[Ww]ho (?:do|are) you|[Ww]hat (?:would you|can I|can we|do you|is it|kind)|[Hh]ow (?:can|may) I|[Ii]s there (?:anything|something))\b(?! [A-Z])"
 )
 FILLER_ELSEWHERE = re.compile(
-    r"\?\s*$|？|؟|か。|(?:\b(?:bitte|könnten sie|können sie|kannst du|wenn sie|falls sie|veuillez|s'il vous plaît|pourriez-vous|pouvez-vous|si vous|por favor|podrías?|puedes|puede usted|si (?:me|puedes|tienes|usted)|poderia|pode me|se puder|per favore|potresti|può (?:fornir|dar|dir)\w*|se (?:mi|puoi)|alstublieft|kunt u|kun je|als u|gelieve|vänligen|snälla|kan du|om du|kan de|vennligst|venligst|hvis du|ole hyvä|voitko|voisitko|jos (?:voit|annat)|proszę|czy (?:możesz|mógłbyś|może)|jeśli|prosím|můžete|můžeš|pokud|mohl byste|ak (?:mi|máte)|môžete|kérem|kérlek|tudna|ha (?:meg|több)|vă rog|ați putea|dacă|lütfen|misiniz|eğer|mohon|silakan|tolong|harap|bisakah|jika (?:anda|kamu)|vui lòng|xin (?:hãy|vui)|bạn có thể|nếu (?:bạn|có)|pakibigay|tafadhali|kama una)\b|\b(?:пожалуйста|уточните|могли бы|можете ли|если (?:вы|у вас)|предоставьте|будь ласка|уточніть|чи могли|якщо (?:ви|у вас)|моля|молим|παρακαλώ|μπορείτε|αν (?:μου|έχετε))\b|يرجى|من فضلك|هل (?:يمكنك|تقصد)|إذا (?:كان|كنت)|لطفا|لطفاً|اگر|براہ|בבקשה|אנא|אם (?:יש|תוכל)|कृपया|यदि आप|अगर आप|দয়া করে|যদি আপনি|กรุณา|โปรด|หากคุณ|请(?!愿)|請(?!願)|如果(?:您|你|能)|若(?:您|你)|您(?:能|可以)|建议|建議|能否|ください|下さい|いただけ|お願い|もし|お知らせ|주시(?:면|겠)|주세요|알려|바랍니다|부탁|혹시|필요합니다|도와드)",
+    r"\?\s*$|？|؟|か。|^(?:(?:aus|laut|in|an) der bildunterschrift|die bildunterschrift|(?:d'après )?la légende|(?:según )?(?:el pie de foto|la leyenda)|(?:segundo )?a legenda|(?:secondo )?la didascalia|(?:uit )?het bijschrift|bildtexten|billedteksten|bildeteksten|podpis|popisek|подпись|з підпису|из подписи|підпис)\b|^(?:说明文字|图片说明|標題|标题|キャプション)|(?:\b(?:potrebbe|poderia|verebilir|bitte|könnten sie|können sie|kannst du|wenn sie|falls sie|veuillez|s'il vous plaît|pourriez-vous|pouvez-vous|si vous|por favor|podrías?|puedes|puede usted|si (?:me|puedes|tienes|usted)|poderia|pode me|se puder|per favore|potresti|può (?:fornir|dar|dir)\w*|se (?:mi|puoi)|alstublieft|kunt u|kun je|als u|gelieve|vänligen|snälla|kan du|om du|kan de|vennligst|venligst|hvis du|ole hyvä|voitko|voisitko|jos (?:voit|annat)|proszę|czy (?:możesz|mógłbyś|może)|jeśli|prosím|můžete|můžeš|pokud|mohl byste|ak (?:mi|máte)|môžete|kérem|kérlek|tudna|ha (?:meg|több)|vă rog|ați putea|dacă|lütfen|misiniz|eğer|mohon|silakan|tolong|harap|bisakah|jika (?:anda|kamu)|vui lòng|xin (?:hãy|vui)|bạn có thể|nếu (?:bạn|có)|pakibigay|tafadhali|kama una)\b|\b(?:пожалуйста|уточните|могли бы|можете ли|если (?:вы|у вас)|предоставьте|будь ласка|уточніть|чи могли|якщо (?:ви|у вас)|моля|молим|παρακαλώ|μπορείτε|αν (?:μου|έχετε))\b|يرجى|من فضلك|هل (?:يمكنك|تقصد)|إذا (?:كان|كنت)|لطفا|لطفاً|اگر|براہ|בבקשה|אנא|אם (?:יש|תוכל)|कृपया|यदि आप|अगर आप|দয়া করে|যদি আপনি|กรุณา|โปรด|หากคุณ|请(?!愿)|請(?!願)|如果(?:您|你|能)|若(?:您|你)|您(?:能|可以)|建议|建議|能否|ください|下さい|いただけ|お願い|もし|お知らせ|주시(?:면|겠)|주세요|알려|바랍니다|부탁|혹시|필요합니다|도와드)",
+    re.IGNORECASE,
+)
+# Advice to look elsewhere, of any length.
+ADVISES = re.compile(
+    r"\b(?:it is|it's|it would be|would be|is|be) (?:\w+ )?(?:best|better|advisable|recommended|worth|a good idea|sensible|wise|helpful|useful|worthwhile) (?:to )?(?:consult|contact|ask|check|look|search|visit|see|refer|reach|turn|speak|talk|get in touch|consulting|contacting|asking|checking)\b|"
+    r"\b(?:I|we)(?:'d| would| can|'ll| will)? (?:\w+ )?(?:recommend|suggest|advise|encourage)\b|\b(?:please |you (?:can|could|may|might|should) (?:\w+ )?)(?:consult|contact|ask|check|search|visit|refer)\b"
+)
+# "I don't know" as the whole answer.
+WHOLE_ANSWERS = re.compile(
+    r"\W*(?:(?:sorry|entschuldigung|désolée?|pardon|lo siento|perdón|desculpe|mi dispiace|scusa|spiacente|helaas|извините|простите)[,.! ]+)?(?:"
+    r"(?:I )?(?:don't|do not|dunno|donno) ?(?:know|understand)?(?: (?:it|that|this|him|her|them|these|those|him or her|who (?:this|that|he|she) is))?|no (?:idea|clue)|dunno|idk|not sure|"
+    r"(?:das )?wei(?:ß|ss) ich (?:leider )?nicht|ich wei(?:ß|ss)(?: es)? (?:leider )?nicht|keine ahnung|"
+    r"je (?:ne |n'en )?(?:le )?sais (?:pas|rien)|j(?:e l)?'ignore|aucune idée|"
+    r"no (?:lo )?s[eé]|lo ignoro|lo desconozco|ni idea|no tengo (?:ni )?idea|"
+    r"(?:eu )?não (?:o )?sei|não faço (?:a menor )?ideia|sei lá|"
+    r"(?:io )?non (?:lo |ne )?so(?: proprio| nulla| niente)?|non saprei(?: dirlo| dire)?|non ne ho (?:la minima )?idea|boh|"
+    r"(?:ik )?weet (?:ik )?(?:het )?niet|(?:dat )?weet ik (?:helaas )?niet|geen idee|"
+    r"(?:det )?(?:jag |jeg )?ve[td]t? (?:jag |jeg )?(?:det )?(?:inte|ikke)|ingen (?:aning|anelse)|eg veit (?:det )?ikkje|"
+    r"(?:minä )?en (?:minä )?tiedä|ei (?:mitään )?aavistustakaan|ma ei tea|ei tea|nem tudom|(?:én )?nem ismerem|fogalmam sincs|"
+    r"nie (?:wiem|znam)|nie mam pojęcia|(?:to )?nevím|(?:to )?neviem|nemám (?:tušení|potuchy)|ne vem|ne znam|nemam pojma|"
+    r"nu (?:știu|stiu)|n-?am (?:nicio )?idee|nežinau|nezinu|es nezinu|nuk e di|nuk e dija|no ho sé|non o sei|ez dakit|"
+    r"bilmiyorum|bilmirəm|(?:saya )?(?:tidak|tak) tahu|(?:saya )?(?:kurang|tak) pasti|(?:tôi )?không biết|hindi ko alam|sijui|ek weet nie|"
+    r"(?:я )?(?:этого )?не знаю|без понятия|понятия не имею|(?:я )?не знаю цього|гадки не маю|не знам|нямам представа|не ведаю|немам поим|"
+    r"δεν (?:το )?(?:ξέρω|γνωρίζω)|չգիտեմ|არ ვიცი|لا أعرف|لا أدري|لا أعلم|نمی\W?دانم|نمیدانم|مجھے نہیں معلوم|معلوم نہیں|(?:אני )?לא (?:יודע|יודעת)|איני יודע|אין לי מושג|"
+    r"(?:मुझे )?(?:नहीं पता|पता नहीं|मालूम नहीं|नहीं मालूम)|मला माहित नाही|(?:আমি )?জানি না|தெரியாது|எனக்குத் தெரியாது|తెలియదు|(?:ผม|ฉัน)?ไม่(?:ทราบ|รู้)(?:ครับ|ค่ะ)?|"
+    r"(?:我)?不(?:知道|清楚|认识|認識|了解)|(?:私は)?(?:わかりません|分かりません|知りません|わからない|分からない|存じません)|(?:잘 )?(?:모르겠습니다|모릅니다|모르겠어요|몰라요|몰라)"
+    r")\W*",
     re.IGNORECASE,
 )
 # What introduces an explanation after all.
@@ -176,8 +217,14 @@ ADVERSATIVE = re.compile(rf"(?:{ADVERSATIVES})\b", re.IGNORECASE)
 STATES = re.compile(
     r"^(?:[Pp]lease|I (?:think|believe|assume|guess|gather)|[Ii]t (?:seems|appears|is likely)|[Pp]robably|[Pp]resumably|[Pp]erhaps)\b.* (?:is|are|was|were) (?:an?|the|held|shown|seen|worn)\b"
 )
+# Clauses that begin an indirect question: Kdo je Tormund Vail, nevím.
+INTERROGATIVE = re.compile(
+    r"(?:who|what|whether|wer|was|wie|qui|qui[ée]n(?:es)?|quem|chi|kdo|kto|kim|vem|hvem|kuka|keitä|ki|kik|cine|siapa|кто|хто|кой|ποιος|ποια|ko|tko|kas|kes) (?:(?:\w+ )?(?:is|are|was|ist|sind|est|sont|es|son|é|são|è|sono|je|jsou|sú|jest|är|er|on|ovat|az|este|sunt|są)\b|это|такой|такая|\w+ \w+)",
+    re.IGNORECASE,
+)
+APPOSITION = re.compile(r"(?:an?|the|eine?|une?|una?|el|la|een|en|ett) ", re.IGNORECASE)
 PRONOUN = re.compile(
-    r"(?:but |and |yet |however |still )?(?:he|she|they|it|his|her|its|their) (?!(?:may|might|could|is (?:not|possible|un)|seems?|appears?)\b)",
+    r"(?:but |and |yet |however |still )?(?:he|she|they|it|his|her|its|their|er|il|elle|él|ella|ele|ela|hij|zij|han|hon|hun|hän|он|она|він|вона) (?!(?:may|might|could|is (?:not|possible|un)|seems?|appears?)\b)",
     re.IGNORECASE,
 )
 # Words about the caption and the task, which say nothing about an entity.
@@ -199,7 +246,8 @@ META_WORDS = word_set(
 )
 TRIGGERS = word_set(
     "i im me my myself sorry apologies apologize apologise apology unknown no not cannot unable nothing neither nobody none unclear please you your insufficient unfamiliar unidentified unavailable "
-    "undetermined undocumented uncertain unsure difficult impossible hard assistant ai error n a na null lacking lack limited unfortunately regrettably who which what without beyond isn don doesn couldn can t send upload understood ready help policy guidelines clue never consult recommend fictional fictitious irresponsible inappropriate"
+    "undetermined undocumented uncertain unsure difficult impossible hard assistant ai error n a na null lacking lack limited unfortunately regrettably who which what without beyond isn don doesn couldn can t send upload understood ready help policy guidelines clue never consult recommend fictional fictitious irresponsible inappropriate "
+    "let talk search need guess radar bells anyone anybody avoid discuss little mystery enigma results placeholder tbd tba"
 ) - {"a", "who", "which", "what", "can", "hard", "n"}
 # One of these, without diacritics, is in all texts that decline in another language of Latin script.
 TRIGGERS_ELSEWHERE = word_set(
@@ -214,9 +262,11 @@ TRIGGERS_ELSEWHERE = word_set(
     "nem nincs nincsen nincsenek sem sajnos sajnalom sajnalattal elnezest bocsanat ismeretlen kerem "
     "nie brak brakuje niestety przepraszam przykro trudno wybacz nieznany nieznana nieznane nieznani prosze "
     "bohuzel omlouvam omluvte lito prominte zel bohuzial zial ospravedlnujem prepacte luto lutujem zal oprostite zao nazalost oprosti ispricavam nevim neznam nemam nemohu nemuzu nejsem nedokazu nenasel neni nejsou nelze nebylo nepodarilo neexistuji neexistuje nezna nevime "
-    "neviem nepoznam nemozem neobsahuje ne ni nimam nisam nije nema zadne ziadne zadna nikakve nikakvih nobenih neznamy neznama nezname neznamo tezko tazko nepoznat nepoznata neznan neznana prosim "
+    "nerikaji nerika nehovoria neviem nepoznam nemozem neobsahuje ne ni nimam nisam nije nema zadne ziadne zadna nikakve nikakvih nobenih neznamy neznama nezname neznamo tezko tazko nepoznat nepoznata neznan neznana prosim "
     "nu pacate scuze regret necunoscut necunoscuta sento malauradament desconegut nav diemzel atvainojiet nezinams deja atsiprasau neturiu nezinau nepazistu nera negaliu nezinoma nuk fatkeqesisht keq "
     "uzgunum maalesef yazik dilerim kusura yok yoktur bulunmuyor bulunmamaktadir bulamadim bulunamadi degil degilim bilmiyorum tanimiyorum bilinmiyor bilinmeyen bilinmemektedir bilemiyorum tanimlayamiyorum taniyamiyorum olamam olamiyorum belirlenemiyor soyleyemem belirsiz edilemedi aciklayamam veremem lutfen teessuf bagislayin bilmirem tanimiram "
     "tidak belum tak tiada bukan kurang maaf sayangnya mohon silakan khong chua chang xin tiec vui paumanhin pasensya ikinalulungkot kasamaang wala walang hindi samahani sina sijui simjui simfahamu siwezi hakuna hajulikani haijulikani jammer nie "
-    "unknown na null none sorry"
+    "unknown na null none sorry "
+    "podria podrias podrian potrebbe potresti poderia konnten konntest koennten pourriez pourrais kunt zou moglby mohl muzete mozete tudna voisitko voitko verebilir misiniz misin berikan asing "
+    "carezco ninguno mig meg etmiyor desconegut putea ati kunne kunde skulle"
 )

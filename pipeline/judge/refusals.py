@@ -14,6 +14,8 @@ from itertools import pairwise
 from entityclip.contract.words import words
 from pipeline.judge.refusal_phrases import (
     ADVERSATIVE,
+    ADVISES,
+    APPOSITION,
     ASKS,
     CLAUSE_END,
     DECLINES,
@@ -22,6 +24,7 @@ from pipeline.judge.refusal_phrases import (
     FILLER,
     FILLER_ELSEWHERE,
     GUESSES,
+    INTERROGATIVE,
     META_WORDS,
     PRONOUN,
     QUOTED,
@@ -32,10 +35,18 @@ from pipeline.judge.refusal_phrases import (
     TRIGGERS_ELSEWHERE,
     UNKNOWN,
     VAGUE,
+    WHOLE_ANSWERS,
 )
-from pipeline.judge.words import ALL_STOP_WORDS, ENGLISH_MARKS
+from pipeline.judge.words import ALL_STOP_WORDS, DISTINCTIVE_WORDS, ENGLISH_MARKS
 
 _N_A = re.compile(r"\b[nN]/[aA]\b|\bk\. ?A\.")
+_SHARED_MARKS = frozenset({"is", "was", "i", "of", "for", "had", "have", "my", "it", "that"})  # also Dutch, Danish ...
+_SLOT_MARKS = ("?", "[", "<", "--", "\u2014", "...", "\u2026", "__", "TB")
+_EMPTY_SLOT = re.compile(
+    r"(?<=[\w)*])\s*[:=\u2013\u2014-]\s*[*_]*(?:\?+|-+|[\u2013\u2014\u2026]|\.{3}|_+|\[[^\]]{0,80}\]|<[^>]{0,80}>|TB[DA])(?=\W|$)"
+)
+_BRACKETED = re.compile(r"\[[^\]]{0,80}\]|<[^>]{0,80}>|\bTB[DA]\b")
+_LONGEST_WHOLE_ANSWER = 60
 _LONG = 4  # new words that a clause without a name must add to tell anything
 
 
@@ -47,6 +58,10 @@ def is_refusal(text: str, caption: str = "", text_words: list[str] | None = None
         text_words: its words, if they are known.
     """
     found = words(text) if text_words is None else text_words
+    if len(text) < _LONGEST_WHOLE_ANSWER and WHOLE_ANSWERS.fullmatch(text):
+        return True
+    if any(mark in text for mark in _SLOT_MARKS) and _EMPTY_SLOT.search(text) and _has_only_slots(text, caption):
+        return True
     english = _is_english(found)
     if TRIGGERS.isdisjoint(found) and (
         english or (_is_latin(text) and not _N_A.search(text) and TRIGGERS_ELSEWHERE.isdisjoint(found))
@@ -57,9 +72,17 @@ def is_refusal(text: str, caption: str = "", text_words: list[str] | None = None
     )
 
 
+def _has_only_slots(text: str, caption: str) -> bool:
+    """Return True if a text names entities and leaves what it should tell about them empty (`Cem Aksoy: ?`)."""
+    known = {*words(caption), *ALL_STOP_WORDS, *META_WORDS}
+    return known.issuperset(words(_BRACKETED.sub(" ", text)))
+
+
 def _is_english(found: list[str]) -> bool:
-    marks = sum([word in ENGLISH_MARKS for word in found])
-    return marks > 1 and marks * 10 >= len(found)
+    marks = [word for word in found if word in ENGLISH_MARKS]
+    if len(marks) < 2 or len(marks) * 10 < len(found):
+        return False
+    return not _SHARED_MARKS.issuperset(marks) or not any(DISTINCTIVE_WORDS.get(word, "en") != "en" for word in found)
 
 
 def _is_latin(text: str) -> bool:
@@ -78,8 +101,12 @@ class _Reading:
         self._caption = caption.replace("\u2019", "'").casefold()
         caption_words = words(caption)
         self._known = set(caption_words)
-        self._names = {word for word in caption_words if word not in ALL_STOP_WORDS and word not in META_WORDS}
+        mentioned = caption_words
+        if caption.upper() != caption != caption.lower():  # journalists are no name
+            mentioned = [word for chunk in caption.split() if not chunk.islower() for word in words(chunk)] or mentioned
+        self._names = {word for word in mentioned if word not in ALL_STOP_WORDS and word not in META_WORDS}
         self._english = english
+        self._longest_request = _LONG + 1 if english else _LONG + 4 if latin else 4 * _LONG
         self._declining = [DECLINES] if english else [DECLINES, DECLINES_ELSEWHERE]
         self._declining += [] if latin else [DECLINES_IN_OTHER_SCRIPTS]
         self._unbounded = not caption.isascii() and any(
@@ -89,20 +116,31 @@ class _Reading:
     def is_refusal(self, text: str) -> bool:
         """Return True if a clause declines, or all are filler, and no clause tells anything."""
         declined = asked = told = False
+        labelled = False  # whether the sentence before is only a name, as in a list
         for sentence in SENTENCE_END.split(_without_quotes(text)):
+            is_named = False  # by the clause before it, which declines
             covered = False  # by a clause before it in the sentence that declines or is filler
             asks = sentence.rstrip().endswith("?")
-            names, new = False, 0  # whether a clause before mentions a name, and new words since
-            for clause in _clauses(sentence):
+            names, new = labelled, 0  # whether a clause before mentions a name, and new words since
+            clauses = _clauses(sentence)
+            labelled = self._mentions(sentence) and self._known.issuperset(words(sentence))
+            if len(clauses) > 1 and not asks and INTERROGATIVE.match(clauses[0]):
+                del clauses[0]  # who somebody is: what follows tells whether that is known
+            for clause in clauses:
                 if ADVERSATIVE.match(clause):
                     covered = False
                 if match := self._declines(clause):
                     if self._english and self._tells(clause[: match.start()], covered):
                         return False  # elsewhere, the object may precede the verb
                     declined = covered = True
+                    is_named = self._mentions(clause)
                 elif self._is_filler(clause):
-                    told = told or (len(self._new(clause)) >= _LONG + 1 and not declined)
+                    told = told or (
+                        len(self._new(clause)) >= self._longest_request and not declined and not ADVISES.search(clause)
+                    )
                     asked = covered = True
+                elif is_named and APPOSITION.match(clause) and len(self._new(clause)) > 2:
+                    return False  # Little is known about Area 51, a fenced airbase in the desert.
                 elif not asks:
                     if names := names or self._mentions(clause) or (not covered and PRONOUN.match(clause) is not None):
                         new += len(self._new(clause))
@@ -139,7 +177,7 @@ class _Reading:
             and after[0][0].isupper()
             and after[0][:2] not in ("I", "I'")
             and all(word[0].isupper() for word in found)
-            and self._names.isdisjoint(words(after[0]))
+            and not self._mentions(after[0])
         ):
             return True
         return len(found) > 1 and all(word[0].isupper() for word in found) and not match[0].isupper()
@@ -151,7 +189,7 @@ class _Reading:
             match = pattern.search(clause)
             if match and not self._is_title(clause, match):
                 return True
-        if VAGUE.search(clause) and len(self._new(clause)) < 4:
+        if VAGUE.search(clause) and len(self._new(clause)) < 3:
             return True
         return bool(GUESSES.search(clause)) and self._english
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from anyascii import anyascii
 
 from entityclip.contract.words import words
-from pipeline.judge.alias_table import ALIASES, NICKNAMES
+from pipeline.judge.alias_table import ALIASES, CONFUSED, NICKNAMES, TRANSLATIONS
 
 # Endings of adjectives (Syria, Syrian) and of their plurals, in English and its neighbours.
 _ENDINGS = sorted(
@@ -61,17 +61,54 @@ def sound(word: str) -> str:
 
 def sounds_alike(one: str, other: str) -> bool:
     """Return True if two romanised words are plausibly one name in two transliterations (Gaddafi, Qaddafi)."""
-    if abs(len(one) - len(other)) > 3 or min(len(one), len(other)) < 4:
+    if abs(len(one) - len(other)) > 5 or min(len(one), len(other)) < 4:
         return False
     if one.startswith("dj") != other.startswith("dj"):  # Djemaa, Jemaa
         one, other = one.removeprefix("d"), other.removeprefix("d")
         if one == other:
             return True
+    if (one[0] in "aeiou" and other[0] not in "aeiouyjh") or (other[0] in "aeiou" and one[0] not in "aeiouyjh"):
+        return False  # captain, Egyptian
     first, second = sound(one).lstrip("aeiou"), sound(other).lstrip("aeiou")
-    if first != second or len(first) < 2:
-        return False
+    if first != second or len(first) < 2 or abs(len(one) - len(other)) > 3:
+        return _hiss_alike(one, other)
     alike = SequenceMatcher(None, _vowels_folded(one), _vowels_folded(other)).ratio()
-    return alike >= (0.6 if len(first) > 3 else 0.7 if len(first) > 2 else 0.8)
+    return alike >= (0.66 if len(first) > 3 else 0.7 if len(first) > 2 else 0.8)
+
+
+# Languages write the sounds between s and k in many ways; only their place is compared: Chruschtschow, Jrushchov.
+_FOREIGN = re.compile("kh|ch|sh|zh|cz|sz|sj|cs|zj|tj|q|x|dj|j|c(?=[eia].*(?:v|i[jy]|k[iy])$)")
+_HISSES = re.compile("(?:t(?=s|c(?!k)|j)|[szcxjhkqg])+|^(?:y|i)(?=[aeou])")
+_BROAD = [
+    (re.compile(pattern), to)
+    for pattern, to in (
+        ("(?<=[dtp])h", ""),
+        ("w|ff?$", "v"),
+        ("ou|oe", "u"),
+        ("ije?$|iy$|yy$|[iy]$", "i"),
+        ("y|(?<=[aeou])i(?=[aeou])", "i"),
+        (r"(.)\1+", r"\1"),
+    )
+]
+
+
+@lru_cache(maxsize=1 << 14)
+def _hissed(word: str) -> str:
+    if re.search("[iy]j?$", word):
+        word = re.sub("[iy]+j?$", "i", word)
+    word = _HISSES.sub("*", re.sub("(?<=[dtp])h", "", word))
+    for pattern, to in _BROAD:
+        word = pattern.sub(to, word)
+    return word
+
+
+def _hiss_alike(one: str, other: str) -> bool:
+    if min(len(one), len(other)) < 5 or not (_FOREIGN.search(one) or _FOREIGN.search(other)):
+        return False
+    first, second = _hissed(one), _hissed(other)
+    if re.sub("[aeiou]", "", first).strip("*") != re.sub("[aeiou]", "", second).strip("*") or len(first) < 4:
+        return False
+    return SequenceMatcher(None, first, second).ratio() >= 0.83
 
 
 _ALIKE = str.maketrans("yjwqkc", "iivggg")
@@ -96,12 +133,25 @@ def is_inflected(one: str, other: str) -> bool:
 
 def aliases(phrase: str) -> tuple[str, ...]:
     """Return the other usual forms of a name (`munich`: `munchen`, `monaco`), each as words joined by spaces."""
-    return _BY_FORM.get(phrase, ())
+    found = _BY_FORM.get(phrase)
+    if found is None and len(phrase) > 6:  # `Cote dIvoire`
+        found = _BY_SQUASHED.get(squashed(phrase))
+    return found or ()
 
 
 def nicknames(given_name: str) -> tuple[str, ...]:
     """Return the other forms of a given name (`william`: `bill`, `will`)."""
     return _BY_NICKNAME.get(given_name, ())
+
+
+def translations(word: str) -> tuple[str, ...]:
+    """Return a common part of names (`blue`, `mosque`) with its forms in other languages."""
+    return _BY_PART.get(word, ())
+
+
+def are_confused(one: str, other: str) -> bool:
+    """Return True if two similar words are known to be different names (Niger, Nigeria)."""
+    return other in _CONFUSED.get(one, ())
 
 
 def _by_form(table: str) -> dict[str, tuple[str, ...]]:
@@ -115,3 +165,13 @@ def _by_form(table: str) -> dict[str, tuple[str, ...]]:
 
 _BY_FORM = _by_form(ALIASES)
 _BY_NICKNAME = _by_form(NICKNAMES)
+_BY_SQUASHED = {squashed(form): (form, *others) for form, others in _BY_FORM.items()}
+_BY_PART = {form: (form, *others) for form, others in _by_form(TRANSLATIONS).items()}
+_CONFUSED = {
+    word: frozenset(other for group in groups for other in words(group))
+    for line in CONFUSED.strip().splitlines()
+    for groups, other in (lambda parts: [(parts[:i] + parts[i + 1 :], parts[i]) for i in range(len(parts))])(
+        line.split(",")
+    )
+    for word in words(other)
+}

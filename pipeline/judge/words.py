@@ -23,6 +23,17 @@ def letters_by_script(text: str) -> Counter[str]:
     return counts
 
 
+CHARACTERS = frozenset({"CJK", "HIRAGANA", "KATAKANA"})
+
+
+def main_script(text: str) -> str:
+    """Return the script of most letters of a text; Chinese characters and kana are one, and no letters are Latin."""
+    if text.isascii():
+        return "LATIN"
+    script = max(letters_by_script(text).items(), key=lambda item: item[1], default=("LATIN", 0))[0]
+    return "CJK" if script in CHARACTERS else script
+
+
 STOP_WORDS: dict[str, frozenset[str]] = {
     "de": word_set(
         "der die das und in zu den von mit ist des im für auf nicht ein eine als auch es an wird aus er sie hat dass "

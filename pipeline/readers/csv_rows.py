@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shlex
 from collections.abc import Iterator
 from itertools import chain, zip_longest
 
@@ -14,6 +15,7 @@ from pipeline.readers.sources import Source
 
 LONGEST_ROW = 16 * 2**20  # characters
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_BACKSLASH = 'lines with \\" (CSV doubles a quotation mark inside quotation marks; with a backslash, texts break there)'
 _EXCEL = re.compile(r"sep=([,;|\t])\r?\n?")  # the first line that Excel understands
 
 
@@ -28,16 +30,23 @@ def read_csv(sources: list[Source], dataset: CsvDataset, notes: ReaderNotes) -> 
     wanted = {name.partition(".")[0].casefold() for name in columns_to_read(dataset.columns)}
     csv.field_size_limit(LONGEST_ROW)  # process-wide; Python's default of 128 Ki is too little for some captions
     for source in sources:
-        lines = _Lines(TextSource(source, dataset.encoding, notes))
+        text = TextSource(source, dataset.encoding, notes)
+        if b"\r" in text.head and b"\n" not in text.head:
+            text.file.close()
+            raise PipelineError(
+                f"{source.location}, line 1: the lines end in carriage returns alone, as on old Macs; convert the "
+                f"file: tr '\\r' '\\n' < {shlex.quote(source.location)} > {shlex.quote(f'{source.name}-lines.csv')}"
+            )
+        lines = _Lines(text)
         delimiter = dataset.delimiter or ("," if comma else "\t")
-        if dataset.delimiter is None and (other := _separator(lines.first(), delimiter, wanted)) is not None:
+        first = lines.first()
+        if dataset.delimiter is None and (other := _separator(first, delimiter, wanted)) is not None:
             delimiter = other
             notes.remark(f"separator: {SEPARATORS[other]}, in {source.location}")
-        rows = csv.reader(
-            lines,
-            delimiter=delimiter,
-            quoting=csv.QUOTE_MINIMAL if (comma if dataset.quotes is None else dataset.quotes) else csv.QUOTE_NONE,
-        )
+        has_quotes = comma if dataset.quotes is None else dataset.quotes
+        if has_quotes:
+            lines.notes = notes
+        rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE)
         header = list(dataset.header) if dataset.header is not None else None
         try:
             for row in rows:
@@ -98,6 +107,7 @@ class _Lines:
         self.number = 0  # number of the last line returned
         self.began = 1  # number of the current row's first line
         self.held = 0  # characters read of the current row
+        self.notes: ReaderNotes | None = None  # of backslashes, if quotation marks have a meaning
 
     def first(self) -> str:
         """Return the first line; it will be the first of the iteration too, unless it is Excel's `sep=;`."""
@@ -117,6 +127,8 @@ class _Lines:
                     f"{self._location}, line {self.began:,}: this row has more than {LONGEST_ROW:,} characters; "
                     'check for an unclosed quotation mark, or set dataset.quotes: false to read " as a normal character'
                 )
+            if '\\"' in line and self.notes is not None:
+                self.notes.note(_BACKSLASH, f"{self._location}, line {self.number:,}")
             if "\r" in line[:-2]:  # `csv` would treat it as a line end inside a field
                 end = "\r\n" if line.endswith("\r\n") else ""
                 line = line.removesuffix(end).replace("\r", "\v") + end

@@ -1,6 +1,7 @@
 """Reads records from a folder of images, each with a text file (sidecar) next to it."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pipeline.readers.splits import renamed_in_files, splits_of_files
 
 LONGEST_SIDECAR = 2**20  # bytes
 _DEEPEST = 64
+_LINE_END = re.compile(r"\r\n|\n|\r")  # `splitlines` also divides at U+0085 (cp1252's ellipsis in latin-1)
 
 
 def read_folder(root: str, dataset: FolderDataset, notes: ReaderNotes) -> Iterator[Record]:
@@ -77,7 +79,7 @@ def _folder(
         text = decoded(content, dataset.encoding)
         caption: str | list[str] = text
         if dataset.captions == "lines":
-            lines = [line for line in text.splitlines() if line.strip()]
+            lines = [line for line in _LINE_END.split(text) if line.strip()]
             caption = lines if len(lines) > 1 else "".join(lines)
         fields = {"image": f"{prefix}{name}", "caption": caption}
         yield Record((tree.name, f"{prefix}{name}, image", number), fields, id=f"{prefix}{stem}", split=split)

@@ -114,7 +114,7 @@ class _Apart:
     def check(self, key: str, fields: dict[str, Any]) -> None:
         """Raise PipelineError if the record completes an earlier one that has the same key."""
         has_image = not self._images.isdisjoint(fields)
-        if has_image and len(fields) > 1:
+        if has_image and not self._images.issuperset(fields):
             return
         mine, others = (self._with_image, self._without) if has_image else (self._without, self._with_image)
         mine.add(hash(key))

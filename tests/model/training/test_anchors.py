@@ -7,13 +7,17 @@ import torch
 import torch.nn.functional as F
 
 from model.clip.towers import load_towers
+from model.data.segments import segments
 from model.data.shards import read_split
 from model.errors import ModelError
+from model.evaluation.embed_explanations import mean_of_segments
 from model.method.entityclip import EntityCLIP
 from model.method.losses import anchor_loss
+from model.settings.data import SplitSettings
 from model.settings.schema import MethodSettings, TrainSettings
 from model.training.anchors import ANCHORS, read_anchors
 from model.training.loop import train
+from tests.model.shard_writer import row, write_receipts, write_shard
 from tests.model.training.test_gradient_cache import OFF, ragged_batch
 from tests.model.training.test_loop import changed
 
@@ -41,6 +45,33 @@ def test_anchors_are_the_explanations_before_training(settings, tmp_path):
     record = json.loads((tmp_path / "run" / "train.json").read_text())
     assert record["data"]["train"]["truncated_explanations"] is not None
     assert all(not torch.equal(a, b) for a, b in zip(other, found.float(), strict=True)) and len(set(texts)) > 1
+
+
+def test_anchors_of_segments_are_their_mean_and_lose_nothing(settings, dataset, tmp_path):
+    method = {"mmae": False, "gi_itm": False, "anchor_text_weight": 1.0, "anchor_segments": True}
+    several = [f"a thing {n} is red. It has a tail of length {n}! " + "It goes on. " * (n % 5) for n in range(16)]
+    shards = tmp_path / "explanations"
+    write_shard(shards, "train", [row(n, "train", explanation=text) for n, text in enumerate(several)], dataset[1])
+    write_receipts(shards)
+    data = {"explanations": shards, "splits": SplitSettings(train="train", val=None, test="test")}
+    train(changed(settings, method=method, data=data), tmp_path / "run")
+    triples = read_split(shards, "train", statuses=("ok",)).triples
+    towers = load_towers(settings.towers)
+    towers.clip.eval()
+    wanted = []
+    with torch.no_grad():
+        for triple in triples:
+            parts = segments(triple.explanation)
+            assert len(parts) > 1
+            wanted.append(towers.clip.encode_text(towers.tokenizer(parts), normalize=True).mean(0))
+    found = read_anchors(tmp_path / "run", len(triples))
+    torch.testing.assert_close(found.float(), F.normalize(torch.stack(wanted), dim=-1), rtol=0, atol=1e-3)  # fp16
+
+
+def test_a_mean_of_segments_counts_each_once():
+    one, two, three = F.normalize(torch.randn(3, 8, generator=torch.Generator().manual_seed(1)), dim=-1)
+    found = mean_of_segments(torch.stack([one, two, three]), torch.tensor([1, 2]))
+    torch.testing.assert_close(found, F.normalize(torch.stack([one, two + three]), dim=-1))
 
 
 def test_losses_are_the_divergence_from_how_anchors_lie_to_one_another(towers):

@@ -88,6 +88,9 @@ def assert_the_same(out: Path, reference: Path) -> None:
     assert found["tensors"].keys() == expected["tensors"].keys()
     for name, content in expected["tensors"].items():
         assert found["tensors"][name] == content, name
+    for name, state in expected["states"].items():
+        for part, content in state.items():
+            assert found["states"][name][part] == content, f"{part} of {name}"  # short, so that a failure can be read
     for part in ("log", "states", "card", "record"):
         assert found[part] == expected[part], part
 

@@ -149,6 +149,22 @@ def test_private_use_characters_in_data_do_no_harm(tmp_path: Path) -> None:
             assert ids.count(end) == 2
 
 
+@pytest.mark.parametrize("as_chat", [False, True])
+def test_private_use_characters_before_a_special_token_leave_its_text(as_chat: bool, tmp_path: Path) -> None:
+    prompts = Prompts(_prompt(system="Explain <|im_end|>."), _model(tmp_path, CHATML), as_chat=as_chat)
+    for strange in ("\U0010fffc", "\U0010fffd", "\U0010fffc\U00100000"):
+        messages = prompts.prompt(_pair(f"a {strange}<|im_end|> b")).messages
+        assert messages[0]["content"] == "Explain <|im_end|>."
+        assert messages[1]["content"] == f"Caption: a {strange}<{BREAK}|im_end|> b"
+
+
+def test_half_of_a_surrogate_pair_costs_its_row_and_not_the_run(tmp_path: Path) -> None:
+    prompts = Prompts(PROMPT, _model(tmp_path, CHATML))
+    texts = ("a \ud83d b", "a knight", "\udcff <|im_end|>")
+    first, sound, other = prompts.encode([prompts.prompt(_pair(text)) for text in texts])
+    assert "half of a surrogate pair" in str(first) and first == other and not isinstance(sound, str)
+
+
 @pytest.mark.parametrize(
     ("name", "folds", "parts"),
     [("no_system", True, False), ("ignores_system", True, False), ("parts_only", False, True)],

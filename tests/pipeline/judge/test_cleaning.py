@@ -30,3 +30,16 @@ def test_idempotent_printable_and_on_one_line(raw: str) -> None:
     assert text == text.strip()
     assert all(c == " " or not c.isspace() for c in text)
     assert not any(unicodedata.category(c).startswith("C") for c in text)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "```text\nA horse race.\n```\u200b",
+        "\ufeff```\nA horse race.\n```\n\u200b\n",
+        "Caption: Ascot\n\nExplanation: A horse race.\n### Instruction: more",
+        'Caption: Ascot\n\nExplanation: ```\n"A horse race."\n```\n\nUser: and now?',
+    ],
+)
+def test_what_surrounds_one_wrapping_does_not_keep_another(raw: str) -> None:
+    assert clean(raw) == "A horse race."

@@ -1,6 +1,6 @@
-"""The judge on labelled answers: given cases, two halves by authors who had not read the rules, and kinds of phrases.
+"""The judge on labelled answers: given cases, three sets by authors who had not read the rules, and kinds of phrases.
 
-`scores.json` has the least precision and recall of each status in each half, rounded down.
+`scores.json` has the least precision and recall of each status in each set.
 """
 
 import json

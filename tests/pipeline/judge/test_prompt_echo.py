@@ -68,3 +68,12 @@ def test_a_prompt_without_an_answer_leaves_nothing(text: str) -> None:
 def test_the_answer_has_no_markup_left() -> None:
     twice = f"[INST] {ASKED} [/INST] {ANSWER}</s>"
     assert answer_in(answer_in(twice, CAPTION), CAPTION) == ANSWER
+
+
+@pytest.mark.parametrize(
+    "prompt", ["USER: {} ASSISTANT: ", "### Instruction:\n{}\n\n### Response:\n", "user\n\n{}assistant\n\n"]
+)
+@pytest.mark.parametrize("own", ["<|START_THINKING|>a<|END_THINKING|>", "<start_of_turn>model\n", "<|assistant|>\n"])
+def test_tokens_in_the_answer_do_not_hide_a_prompt_without_tokens(prompt: str, own: str) -> None:
+    assert answer_in(prompt.format("Ann at Ascot") + own + "A race.", "Ann at Ascot").endswith("A race.")
+    assert "Ascot" not in answer_in(prompt.format("Ann at Ascot") + own + "A race.", "Ann at Ascot")

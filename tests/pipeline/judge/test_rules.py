@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 import pipeline.judge.rules
 from entityclip.contract.status import Status
@@ -172,6 +172,13 @@ def test_off_language(asked: str, written: str) -> None:
     assert is_off_language(text, words(text), asked, 0.5) is (asked != written)
 
 
+def test_quotations_may_be_in_any_language() -> None:
+    quoting = 'It is about a song of the band. Its chorus is "Ein Kompliment ist es, das wir dir nicht machen werden".'
+    assert not is_off_language(quoting, words(quoting), "en", 0.5)
+    assert is_off_language(quoting, words(quoting), "de", 0.5)
+    assert is_off_language(f'"{ERKLAERT}"', words(ERKLAERT), "en", 0.5)
+
+
 def test_a_language_needs_evidence() -> None:
     for text in ("Angela Merkel.", "", "2005-2021", "Champs-Élysées, Sacré-Cœur, Notre-Dame de Paris"):
         assert not is_off_language(text, words(text), "en", 0.5)
@@ -246,6 +253,7 @@ _TEXT = st.one_of(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first draw builds tables of characters
 @given(
     caption=_TEXT,
     raw_text=_TEXT,

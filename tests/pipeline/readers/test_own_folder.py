@@ -60,3 +60,12 @@ def test_links_lead_nowhere(tmp_path: Path) -> None:
     ]
     with pytest.raises(PipelineError, match=r"no image root at .*nowhere; set dataset\.root"):
         pairs_of(tmp_path, {"kind": "folder", "root": "nowhere"})
+
+
+def test_only_line_ends_divide_captions(tmp_path: Path) -> None:
+    put(tmp_path / "pictures" / "a.png", picture(1))
+    put(
+        tmp_path / "pictures" / "a.txt", "Paris\x85 by night\r\nAnn\u2028at\x0cAscot\rKofi".encode("latin-1", "replace")
+    )
+    pairs, _ = pairs_of(tmp_path, {**FOLDER, "encoding": "latin-1"})
+    assert [pair.caption for pair in pairs] == ["Paris by night", "Ann?at Ascot", "Kofi"]

@@ -236,3 +236,21 @@ def test_splits_of_files_do_not_depend_on_folders_above_and_may_be_ignored(file:
     assert {pair.split for pair in pairs} == {"train"}
     pairs, _ = pairs_of(tmp_path / "manifests", {**dataset, "ignore_splits": True, "held_out": 40})
     assert [pair.split for pair in pairs] == [hash_split(f"{name}.png", 40) for name in names]
+
+
+def test_the_line_that_excel_understands_is_no_header_even_if_the_delimiter_is_named(tmp_path: Path) -> None:
+    put(tmp_path / "p.csv", "sep=;\nimage;caption\n1.png;A lion\n")
+    for dataset in ({"kind": "csv"}, {"kind": "csv", "delimiter": ";"}, {"kind": "tsv", "delimiter": ";"}):
+        assert [pair.caption for pair in pairs_of(tmp_path, {**dataset, "file": "p.csv"})[0]] == ["A lion"]
+
+
+def test_other_ways_of_writing_csv_are_said(tmp_path: Path) -> None:
+    put(tmp_path / "p.csv", "image,caption\r1.png,A lion\r2.png,Another\r")
+    with pytest.raises(
+        PipelineError, match=r"p\.csv, line 1: the lines end in carriage returns alone.*: tr '\\r' '\\n' <"
+    ):
+        pairs_of(tmp_path, {"kind": "csv", "file": "p.csv"})
+    put(tmp_path / "p.csv", 'image,caption\n1.png,"Ann \\"the\\" Queen"\n2.png,"No ""marks"" here"\n')
+    _, notes = pairs_of(tmp_path, {"kind": "csv", "file": "p.csv"})
+    (note,) = [line for line in notes if line.startswith('lines with \\"')]
+    assert note.endswith("p.csv, line 2)") and ": 1 " in note

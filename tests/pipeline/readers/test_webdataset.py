@@ -167,6 +167,13 @@ def test_records_whose_members_are_apart_are_named_with_the_remedy(order: tuple[
         pairs_of(tmp_path, {"kind": "webdataset", "file": {"train": "t.tar"}})
 
 
+def test_several_images_without_a_text_are_no_whole_record(tmp_path: Path) -> None:
+    names = ("0.jpg", "0.png", "1.jpg", "1.txt", "0.txt")
+    put(tmp_path / "t.tar", _tar_of(*((name, b"A" if name.endswith("txt") else P[0]) for name in names)))
+    with pytest.raises(PipelineError, match="the image and the text of the record '0' are apart"):
+        pairs_of(tmp_path, {"kind": "webdataset", "file": {"train": "t.tar"}})
+
+
 def test_a_tar_without_any_image_says_so(tmp_path: Path) -> None:
     put(tmp_path / "t.tar", _tar_of(("0.txt", b"A"), ("0.heic", b"x")))
     with pytest.raises(PipelineError, match=r"t\.tar, record 1: no column with images; the columns are __key__, txt"):

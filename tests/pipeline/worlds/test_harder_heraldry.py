@@ -193,7 +193,7 @@ def test_lessons_about_several_houses_are_of_the_side_that_trains():
     ("wrong", "says"),
     [
         ({"twin_houses": 3}, "even"),
-        ({"entities_max": 4}, "must be at most 3"),
+        ({"entities_max": 4}, "less than or equal to 3"),
         ({"unseen_houses": 100, "twin_houses": 100}, "must not exceed main_houses"),
         ({"entities_max": 3, "main_houses": 4, "unseen_houses": 2}, "there are only 2"),
     ],

@@ -1,0 +1,100 @@
+"""Explained search measures what its formula says, with the tower of before training, without refused explanations."""
+
+import json
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+
+from model.clip.towers import load_towers
+from model.data.segments import segments
+from model.errors import ModelError
+from model.evaluation.explained import ALPHAS, evaluate_explained, fused
+from model.settings.data import SplitSettings
+from model.training.loop import train
+from tests.model.shard_writer import row, write_receipts, write_shard
+from tests.model.training.test_loop import changed
+
+pytestmark = pytest.mark.usefixtures("undrawn_curves")
+
+
+@pytest.fixture
+def run(settings, tmp_path):
+    train(changed(settings, method={"mmae": False, "gi_itm": False}), tmp_path / "run")
+    return tmp_path / "run"
+
+
+def _record(run):
+    return json.loads((run / "explained.json").read_text())
+
+
+def _mean_recall(image, text):
+    scores = image @ text.T
+    places = [
+        (table.argsort(dim=1, descending=True) == torch.arange(len(table))[:, None]).int().argmax(dim=1)
+        for table in (scores, scores.T)
+    ]
+    return 100 * sum(float((place < k).double().mean()) for place in places for k in (1, 5, 10)) / 6
+
+
+def _anchors(settings, texts):
+    towers = load_towers(settings.towers)
+    towers.clip.eval()
+    with torch.no_grad():
+        means = [towers.clip.encode_text(towers.tokenizer(segments(text)), normalize=True).mean(0) for text in texts]
+    return F.normalize(torch.stack(means), dim=-1)
+
+
+def test_protocols_are_those_of_the_formula(settings, dataset, run, tmp_path):
+    refused = {3, 7}
+    rows = [
+        row(n, "test", status="refused", explanation=None)
+        if n in refused
+        else row(n, "test", explanation=f"a thing {n} of name{n} is red. It has a tail of length {n}.")
+        for n in range(15)
+    ]
+    shards = tmp_path / "explanations"
+    write_shard(shards, "test", rows, dataset[1])
+    write_receipts(shards)
+    evaluate_explained(run, explanations=shards, alpha=5.0)
+    saved = load_file(run / "test_embeddings.safetensors")
+    ids = json.loads((run / "test_ids.json").read_text())
+    numbers = [int(each.removeprefix("test-")) for each in ids]
+    anchors = _anchors(settings, [rows[n]["explanation"] or "none" for n in numbers])
+    anchors[[number in refused for number in numbers]] = 0
+    record = _record(run)
+    found = record["splits"]["test"]
+    assert record["alpha"] == 5.0 and record["alpha_chosen"] == "given"
+    assert found["explained_queries"] == 13
+    for name, text in (
+        ("caption", saved["text"]),
+        ("explained", F.normalize(saved["text"] + 5 * anchors, dim=-1)),
+    ):
+        assert found["protocols"][name]["mean_recall"] == pytest.approx(_mean_recall(saved["image"], text))
+    others, own = (found["protocols"][name]["text_to_image"]["MRR"] for name in ("others", "explained"))
+    assert others != own
+
+
+def test_alpha_is_the_best_of_the_validation_split(run):
+    evaluate_explained(run)
+    record = _record(run)
+    by_alpha = {float(alpha): found for alpha, found in record["alpha_chosen"]["mean_recall"].items()}
+    assert list(by_alpha) == list(ALPHAS)
+    assert by_alpha[record["alpha"]] == max(by_alpha.values())
+    assert record["alpha_chosen"]["split"] == "val"
+
+
+def test_without_a_validation_split_alpha_must_be_given(settings, tmp_path):
+    data = {"splits": SplitSettings(train="train", val=None, test="test")}
+    train(changed(settings, method={"mmae": False, "gi_itm": False}, data=data), tmp_path / "run")
+    with pytest.raises(ModelError, match="without a validation split to choose alpha on; pass --alpha"):
+        evaluate_explained(tmp_path / "run")
+
+
+def test_a_query_without_an_explanation_is_the_caption():
+    text, anchors = F.normalize(torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0)), dim=-1)
+    anchors[1] = 0
+    found = fused(text, anchors, 2.0)
+    torch.testing.assert_close(found[1], text[1])
+    torch.testing.assert_close(found[0], F.normalize(text[0] + 2 * anchors[0], dim=0))
