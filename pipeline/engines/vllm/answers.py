@@ -57,10 +57,7 @@ def completions_in(batch: list[Request], content: bytes, count_tokens: CountToke
     if len(choices) != len(batch) or by_index.keys() != set(range(len(batch))):
         raise MalformedAnswerError(f"malformed answer: got {len(choices):,} choices for {len(batch)} prompts")
     usage = answer.get("usage") if len(batch) == 1 else None
-    return [
-        storable(_completion(request, by_index[i], usage, of=len(batch), count_tokens=count_tokens))
-        for i, request in enumerate(batch)
-    ]
+    return [storable(_completion(request, by_index[i], usage, count_tokens)) for i, request in enumerate(batch)]
 
 
 def error_in(answer: dict[str, Any]) -> str | None:
@@ -108,10 +105,9 @@ def _has_index(choice: dict[str, Any]) -> bool:
     return "index" not in choice or type(choice["index"]) is int
 
 
-def _completion(
-    request: Request, choice: dict[str, Any], usage: Any, *, of: int, count_tokens: CountTokens
-) -> Completion:
-    prompt_ids = choice.get("prompt_token_ids") if of > 1 else None
+def _completion(request: Request, choice: dict[str, Any], usage: Any, count_tokens: CountTokens) -> Completion:
+    # A server that answers twice on one connection would answer the next request with the second answer.
+    prompt_ids = None if request.image_url is not None else choice.get("prompt_token_ids")
     if prompt_ids is not None and prompt_ids != request.prompt_token_ids:
         raise MalformedAnswerError(f"malformed answer: choice {choice.get('index')} answers a different prompt")
     given = choice.get("finish_reason")

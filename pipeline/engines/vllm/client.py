@@ -208,7 +208,10 @@ class VllmGeneration:
             client = self._clients.pop()
             seconds, most = self._settings.request_timeout, most_bytes(batch)
             try:
-                answer = await exchange(client, "POST", f"{turn.url}{path}", seconds=seconds, most=most, body=body)
+                # A chat's answer does not tell which prompt it is for, so it comes on a connection of its own.
+                answer = await exchange(
+                    client, "POST", f"{turn.url}{path}", seconds=seconds, most=most, body=body, once="/chat" in path
+                )
             except NoAnswerError as error:
                 setting = " (generation.engine.request_timeout)" if isinstance(error, TooSlowError) else ""
                 why = self._key.shown(str(error)) + setting

@@ -51,16 +51,26 @@ class Answer:
 
 
 async def exchange(
-    client: httpx.AsyncClient, method: str, url: str, *, seconds: float, most: int, body: Any = None
+    client: httpx.AsyncClient,
+    method: str,
+    url: str,
+    *,
+    seconds: float,
+    most: int,
+    body: Any = None,
+    once: bool = False,
 ) -> Answer:
     """Send a request, and read at most `most` bytes of the decompressed answer; all within `seconds`.
+
+    With `once`, the connection is used for nothing else afterwards.
 
     Raises:
         TooSlowError: the server did not answer completely in time.
         NoAnswerError: the server cannot be reached, or sent what is not HTTP.
     """
+    headers = {"Connection": "close"} if once else {}
     try:
-        async with asyncio.timeout(seconds), client.stream(method, url, json=body) as response:
+        async with asyncio.timeout(seconds), client.stream(method, url, json=body, headers=headers) as response:
             content, is_whole = await _read(response, most)
             return Answer(response.status_code, response.headers, content, is_whole)
     except TimeoutError:

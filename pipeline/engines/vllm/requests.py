@@ -50,8 +50,8 @@ def body_of(
     if first.image_url is not None:
         arguments = {"chat_template_kwargs": dict(template_arguments)} if template_arguments else {}
         return "/chat/completions", body | arguments | {"messages": _with_image(first)}
-    # `usage` counts the whole request; token ids are needed to count each answer
-    return "/completions", body | {"prompt": [r.prompt_token_ids for r in batch], "return_token_ids": len(batch) > 1}
+    # `usage` counts the whole request: ids are needed to count each answer, and to know that it is the prompt's
+    return "/completions", body | {"prompt": [r.prompt_token_ids for r in batch], "return_token_ids": True}
 
 
 def most_bytes(batch: list[Request]) -> int:

@@ -189,6 +189,18 @@ def test_a_trickle_does_not_extend_the_time_for_a_request(server: FakeVllm) -> N
         _complete(server, count=1, request_timeout=0.4, wait_for_server=0.5)
 
 
+@pytest.mark.parametrize("image", [None, "file:///0.png"])
+def test_a_second_answer_to_one_request_is_not_taken_for_the_next_ones(server: FakeVllm, image: str | None) -> None:
+    def twice(handler: Handler, body: bytes) -> None:
+        handler.say(200, body)
+        handler.say(200, body.replace(b"about", b"no longer about"))
+
+    server.faults.extend([twice] * 3)
+    completions = _complete(server, count=8, image=image, concurrency=1)
+    texts = {c.key: c.text for c in completions}
+    assert texts == {f"k{i}": "about a b" if image else f"about 7 {i}" for i in range(8)}
+
+
 def test_answers_that_cannot_be_stored_end_no_run(server: FakeVllm, tmp_path: Path, tiny_llama: Path) -> None:
     """They are rows with an error, in shards that are read again; a re-run asks nothing; a redo mends them."""
     changes = [
