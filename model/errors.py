@@ -1,7 +1,9 @@
 """Errors whose messages are shown to users."""
 
+from entityclip.contract.errors import UserError
 
-class ModelError(ValueError):
+
+class ModelError(UserError):
     """An error that the user can fix; the message says what is wrong, where, and how to fix it.
 
     The command line prints it without a traceback.

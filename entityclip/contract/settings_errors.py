@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from entityclip.contract.locations import has_credentials
+from entityclip.contract.locations import has_credentials, without_secrets
 
 _MAX_ERRORS = 30
 _SHORT = reprlib.Repr()  # for values in messages, because YAML aliases may expand to thousands of values
@@ -71,12 +71,21 @@ def explain(error: ValidationError, model: type[BaseModel], *, show_values: bool
         elif show_values and item["type"] != "missing":
             value = item["input"]
             if not (isinstance(value, str) and has_credentials(value)):
-                ends[key] = f", got {_SHORT.repr(value)}"
+                ends[key] = f", got {_SHORT.repr(_masked(value))}"
         found.setdefault(key, []).append(message)
     for key, messages in found.items():
         yield key, " or ".join(dict.fromkeys(messages)) + ends.get(key, "")
     if (more := len(errors) - sum(map(len, found.values()))) > 0:
         yield "...", f"{more:,} more errors"
+
+
+def _masked(value: Any) -> Any:
+    """Return a value with secrets in its URLs masked, before it is shortened so that they are not recognised."""
+    if isinstance(value, str):
+        return without_secrets(value)
+    if isinstance(value, list | tuple):
+        return [_masked(item) for item in value]
+    return {key: _masked(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def plain_message(item: Mapping[str, Any]) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pipeline.engines.base import Engine
 from pipeline.engines.transformers_engine import TransformersGeneration
+from pipeline.engines.vllm.api_key import ApiKey
 from pipeline.engines.vllm.client import VllmGeneration
-from pipeline.engines.vllm.served_model import ApiKey
 from pipeline.engines.vllm.server import DEFAULT_PYTHON, VllmServer, installed_vllm
 from pipeline.engines.vllm.supervisor import SupervisedServer
 from pipeline.job import Job

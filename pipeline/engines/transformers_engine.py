@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from entityclip.contract.torchvision_cpu import make_torchvision_importable
 from pipeline.engines.base import Completion, Request
+from pipeline.engines.storable import storable
 from pipeline.llm import LanguageModel
 from pipeline.manifest.generation import Sampling, TransformersEngine
 from pipeline.weights import load_model
@@ -103,7 +104,7 @@ class TransformersGeneration:
             )  # the fewest tokens that contain a stop text
             text = decode(answer[:tokens])
             text, finish_reason = text[: _first_stop(text, stop)], "stop"
-        return Completion(request.key, text, finish_reason, request.prompt_tokens, tokens)
+        return storable(Completion(request.key, text, finish_reason, request.prompt_tokens, tokens))
 
 
 def _pad_of(tokenizer: Any, model: Any) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.engines.base import Completion
+from pipeline.engines.storable import storable
 
 _FIELDS = [field.name for field in fields(Completion)]  # asdict would copy every value
 _SECONDS_BETWEEN_SYNCS = 1.0
@@ -67,5 +68,5 @@ def read_spool(path: Path) -> list[Session]:
         if "session" in content:
             sessions.append(Session(content["session"]))
         else:
-            sessions[-1].completions.append(Completion(**content))
+            sessions[-1].completions.append(storable(Completion(**content)))  # an older version stored any answer
     return sessions

@@ -122,7 +122,11 @@ class VllmEngine(Strict):
                 raise ValueError("a URL must not contain a user name, password or key; use api_key_env instead")
             parts.port  # noqa: B018 - raises ValueError if it is not a valid port
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
-                raise ValueError(f"{url!r} is not a base URL such as http://gpu1:8000/v1")
+                raise ValueError(f"{url.partition('#')[0]!r} is not a base URL such as http://gpu1:8000/v1")
+            if (
+                end := re.search(r"(/chat)?/completions/*$|(?<=/v1)/(models|responses|embeddings)/*$", url)
+            ) is not None:
+                raise ValueError(f"leave out {end[0]} at the end of {url!r}: the base URL is {url[: end.start()]}")
         if len(set(urls)) < len(urls):
             raise ValueError("a URL occurs twice")
         return urls

@@ -62,7 +62,8 @@ class FakeVllm:
     Attributes:
         asked: how often each prompt was asked; answered: how often with a text.
         bodies: of every generation request.
-        faults: one is used up by every request; refused: prompts that get HTTP 400, broken: HTTP 500, always.
+        faults: one is used up by every request; always: without one;
+            refused: prompts that get HTTP 400, broken: HTTP 500, always.
         most_in_flight: prompts at once.
         hold: while this file exists, requests get no answer.
     """
@@ -83,6 +84,7 @@ class FakeVllm:
         self.bodies: list[dict[str, Any]] = []
         self.times: list[float] = []
         self.faults: deque[Fault] = deque()
+        self.always: Fault | None = None
         self.refused: set[Prompt] = set()
         self.broken: set[Prompt] = set()
         self.most_in_flight = self.in_flight = 0
@@ -164,6 +166,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/v1/models" and self._may():
             self.say(200, json.dumps({"data": [{"id": self.fake.model, "max_model_len": 64}]}).encode())
+        elif self.path.endswith("/models"):
+            self.say(404, b"no such page")
         elif self.path == "/version":
             self.say(200, json.dumps({"version": self.fake.version}).encode())
         else:
@@ -183,7 +187,7 @@ class Handler(BaseHTTPRequestHandler):
             fake.asked.update(prompts)
             fake.in_flight += len(prompts)
             fake.most_in_flight = max(fake.most_in_flight, fake.in_flight)
-            fault = fake.faults.popleft() if fake.faults else None
+            fault = fake.faults.popleft() if fake.faults else fake.always
         time.sleep(fake.seconds)
         while fake.hold is not None and fake.hold.exists():
             time.sleep(0.02)

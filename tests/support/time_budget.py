@@ -44,7 +44,7 @@ PARTS = (
     ),
     Part(
         "faults",  # kills, signals, hostile input, known truths
-        24,
+        27,
         (
             "benchmarks/ablation/test_side_by_side.py",
             "flows/cli/test_main.py",
@@ -57,6 +57,7 @@ PARTS = (
             "model/launch/test_evaluate.py",
             "model/launch/test_train.py",
             "model/training/test_resume.py",
+            "pipeline/engines/vllm/test_hostile_servers.py",
             "pipeline/files/test_storage.py",
             "pipeline/generation/test_crash.py",
             "pipeline/test_hostile_input.py",

@@ -4,36 +4,43 @@ import asyncio
 import math
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Self, TypeVar
 
 import httpx
 
 from pipeline.engines.base import Completion, Request
-from pipeline.engines.vllm.endpoints import Backoff, Endpoints, Turn
-from pipeline.engines.vllm.requests import (
+from pipeline.engines.vllm.answers import (
     GENERAL_REFUSALS,
+    AbortedAnswerError,
     MalformedAnswerError,
-    batches,
-    body_of,
     completions_in,
     is_temporary,
     retry_after,
 )
-from pipeline.engines.vllm.served_model import ApiKey, versions_served
+from pipeline.engines.vllm.api_key import ApiKey
+from pipeline.engines.vllm.endpoints import Backoff, Endpoints, Turn
+from pipeline.engines.vllm.exchange import HEADERS, TIMEOUT, Answer, NoAnswerError, TooSlowError, exchange
+from pipeline.engines.vllm.requests import batches, body_of, most_bytes
+from pipeline.engines.vllm.served_model import versions_served
 from pipeline.engines.vllm.supervisor import SupervisedServer
 from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
 from pipeline.manifest.generation import Sampling, VllmEngine
 
 _TRIES = 8  # attempts that reach a server before we give up on a request that fails while others succeed
+_OVERLOADED_TRIES = 100  # the same for attempts that an overloaded server turns away, which is no fault of the request
 _CONNECTIONS = 8  # per client, because httpx's overhead per request grows with the client's connections
-_SHOWN = 500  # characters of a server's response shown in a message
+_SAID_BYTES = 2**16  # of an error response that are read; far more than are shown
+_LONGEST_SECRET = 2**12  # bytes that are left out at the end of a response that was not read to its end
+Result = TypeVar("Result")
 _IN_FLIGHT_PER_SEQUENCE = 1.5  # more than 1 keeps the server's batch full while answers are in transit
 
 
@@ -69,6 +76,7 @@ class VllmGeneration:
         self._in_flight = settings.concurrency or round(_IN_FLIGHT_PER_SEQUENCE * settings.max_num_seqs) * servers
         together = 1 if sampling.temperature > 0 else settings.prompts_per_request  # a request has only one seed
         self._together = min(together, self._in_flight)
+        self._counts_tokens = False
 
     @property
     def restarts(self) -> int:
@@ -77,17 +85,19 @@ class VllmGeneration:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
+            urls = [url.rstrip("/") for url in self._settings.urls]
             if self._server is not None:
                 server = stack.enter_context(self._server)
                 self.version = server.version
                 locations: list[Callable[[], str | None]] = [server.locate]
             else:
-                urls = [url.rstrip("/") for url in self._settings.urls]
-                self.version = versions_served(urls, self._model.name, self._max_model_len, self._key)
                 locations = [partial(str, url) for url in urls]
             self._loop = stack.enter_context(_loop_in_a_thread())
             self._in_loop(self._open(locations))
             stack.callback(lambda: self._in_loop(self._close()))
+            if self._server is None:
+                served = versions_served(self._clients[0], urls, self._model.name, self._max_model_len, self._key)
+                self.version = self._in_loop(served)
             self._stack = stack.pop_all()
         return self
 
@@ -109,20 +119,20 @@ class VllmGeneration:
         finally:
             sent.cancel()
 
-    def _in_loop(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+    def _in_loop(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _open(self, locations: list[Callable[[], str | None]]) -> None:
         """Create the objects that belong to the event loop; must run in that loop."""
-        timeout = httpx.Timeout(self._settings.request_timeout, connect=10.0)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=_CONNECTIONS)
         certificates = httpx.create_ssl_context()  # shared, because creating one takes tens of milliseconds
         clients = [
             httpx.AsyncClient(
-                timeout=timeout,
+                timeout=TIMEOUT,
                 limits=limits,
                 verify=certificates,
-                headers=self._key.headers,
+                headers=HEADERS | self._key.headers,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none are kept or sent back
                 trust_env=self._server is None,  # no proxy for our own server
             )
             for _ in range(math.ceil(self._in_flight / _CONNECTIONS))
@@ -171,7 +181,7 @@ class VllmGeneration:
             PipelineError: no server answers, or a server refuses the batch for a reason that affects every row.
         """
         path, body = body_of(batch, self._model.name, self._sampling, self._model.template_arguments)
-        tries = 0
+        tries = turned_away = 0
         answers_before = self._endpoints.answers
         while True:
             outcome = await self._try(batch, path, body)
@@ -180,45 +190,73 @@ class VllmGeneration:
                     finished.put(completion)
                 return
             tries += outcome.reached
+            turned_away += outcome.overloaded
             others_succeed = self._endpoints.answers > answers_before
-            if outcome.is_final or (tries >= _TRIES and (len(batch) > 1 or others_succeed)):
+            is_enough = tries >= _TRIES or turned_away >= _OVERLOADED_TRIES
+            if outcome.is_final or (is_enough and (len(batch) > 1 or others_succeed or outcome.is_aborted)):
                 break
         if len(batch) > 1:
             async with asyncio.TaskGroup() as group:
                 for request in batch:
                     group.create_task(self._answer([request], finished))
         else:
-            why = outcome.why if outcome.is_final else f"{outcome.why} ({tries} attempts, while others were answered)"
-            finished.put(Completion(batch[0].key, error=why))
+            tried = f" ({tries + turned_away} attempts{', while others were answered' if others_succeed else ''})"
+            finished.put(Completion(batch[0].key, error=outcome.why + ("" if outcome.is_final else tried)))
 
     async def _try(self, batch: list[Request], path: str, body: dict[str, Any]) -> "list[Completion] | _Failure":
         async with self._endpoints.turn(len(batch)) as turn:
             client = self._clients.pop()
+            seconds, most = self._settings.request_timeout, most_bytes(batch)
             try:
-                response = await client.post(f"{turn.url}{path}", json=body)
-            except httpx.RequestError as error:
-                why = self._key.hidden(f"{type(error).__name__}: {error}")
+                # A chat's answer does not tell which prompt it is for, so it comes on a connection of its own.
+                answer = await exchange(
+                    client, "POST", f"{turn.url}{path}", seconds=seconds, most=most, body=body, once="/chat" in path
+                )
+            except NoAnswerError as error:
+                setting = " (generation.engine.request_timeout)" if isinstance(error, TooSlowError) else ""
+                why = self._key.shown(str(error)) + setting
                 self._failed(turn, why)
-                return _Failure(why, reached=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout))
+                return _Failure(why, reached=error.reached)
             finally:
                 self._clients.append(client)
+            if answer.is_success and not answer.is_whole:
+                self._endpoints.answered(turn)
+                return _Failure(f"the answer is larger than {most:,} bytes", is_final=True)
+            is_aborted = False
             try:
-                if response.is_success:
-                    completions = completions_in(batch, response.content)
+                if answer.is_success:
+                    completions = completions_in(batch, answer.content, self._count_tokens)
                     self._endpoints.answered(turn)
-                    return completions
-                why = self._key.hidden(f"HTTP {response.status_code}: {response.text}")[:_SHOWN]
+                    return [self._with_shown_error(completion) for completion in completions]
+                why = self._key.shown(f"HTTP {answer.status}: {_said(answer)}")
             except MalformedAnswerError as error:
-                why = self._key.hidden(str(error))[:_SHOWN]
-            if response.is_success or is_temporary(response.status_code):
-                overloaded = response.status_code == 429
-                self._failed(turn, why, overloaded, retry_after(response.headers.get("retry-after")))
-                return _Failure(why, reached=not overloaded)
-            if (refusal := GENERAL_REFUSALS.get(response.status_code)) is not None:
+                is_aborted = isinstance(error, AbortedAnswerError)
+                why = self._key.shown(str(error))
+            if answer.is_success or is_temporary(answer.status):
+                overloaded = answer.status == 429
+                self._failed(turn, why, overloaded, retry_after(answer.headers.get("retry-after")))
+                return _Failure(why, reached=not overloaded, overloaded=overloaded, is_aborted=is_aborted)
+            if (refusal := GENERAL_REFUSALS.get(answer.status)) is not None:
                 kept = "Finished answers are kept; run again to continue"
                 raise PipelineError(f"{turn.url} {refusal} ({why}). {kept}")
             self._endpoints.answered(turn)
             return _Failure(why, is_final=True)
+
+    def _with_shown_error(self, completion: Completion) -> Completion:
+        error = completion.error
+        return completion if error is None else Completion(completion.key, error=self._key.shown(error))
+
+    def _count_tokens(self, text: str) -> int:
+        """Count the tokens of an answer for a server that does not; say so once."""
+        if not self._counts_tokens:
+            self._counts_tokens = True
+            print(
+                "a server does not count the tokens of its answers; they are counted with the model's own tokenizer",
+                file=sys.stderr,
+                flush=True,
+            )
+        (ids,) = self._model.tokenize([text])
+        return len(ids)
 
     def _failed(self, turn: Turn, why: str, overloaded: bool = False, wait: float | None = None) -> None:
         self._endpoints.failed(turn, why, overloaded=overloaded, retry_after=wait)
@@ -232,12 +270,23 @@ class _Failure:
 
     Attributes:
         reached: whether the request reached a server that was not overloaded.
+        overloaded: whether it reached a server that was.
         is_final: whether retrying is pointless.
+        is_aborted: whether the engine began with the answer and gave up, so that the request may be to blame.
     """
 
     why: str
     reached: bool = True
+    overloaded: bool = False
     is_final: bool = False
+    is_aborted: bool = False
+
+
+def _said(answer: Answer) -> str:
+    """Return the text of an error response, and where a redirect leads to."""
+    content = answer.content[:_SAID_BYTES] if answer.is_whole else answer.content[:_SAID_BYTES][:-_LONGEST_SECRET]
+    text = content.decode("utf-8", "replace")
+    return f"to {answer.headers['location']} {text}" if "location" in answer.headers else text
 
 
 @contextmanager

@@ -1,9 +1,11 @@
 """Balances load over servers: a request goes to the least busy server; failing servers get none until they recover."""
 
 import asyncio
+import math
 import random
 import sys
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -11,14 +13,20 @@ from dataclasses import dataclass
 from pipeline.errors import PipelineError
 
 _SECONDS_BETWEEN_LINES = 15.0
+_WORTH_A_LINE = 2.0  # seconds of waiting
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """Exponential backoff with jitter, up to a cap."""
+    """Exponential backoff with jitter, up to a cap.
+
+    Attributes:
+        longest_pause: seconds up to which a server's Retry-After is honoured.
+    """
 
     first_seconds: float = 0.5
     cap_seconds: float = 30.0
+    longest_pause: float = 60.0
 
     def seconds(self, failures: int) -> float:
         """Return the delay in seconds after `failures` consecutive failures; it varies randomly by up to 50 %."""
@@ -82,8 +90,9 @@ class Endpoints:
         self._endpoints = [Endpoint(locate) for locate in locations]
         self._wait_seconds = wait_seconds
         self._backoff = backoff
-        self._changed = asyncio.Event()  # set, then replaced, whenever a server may have become free
-        self._said = 0.0
+        # Who waits for a turn, in order: otherwise a request that always fails could take every probe of a server.
+        self._waiting: deque[asyncio.Event] = deque()
+        self._said = -math.inf
         self._why = ""
         self.answers = 0
 
@@ -94,10 +103,17 @@ class Endpoints:
         Raises:
             PipelineError: no server has answered for `wait_seconds`, or our own server has failed permanently.
         """
-        while not (free := [e for e in self._endpoints if e.is_free(time.monotonic())]):
-            wait = self._seconds_until_next_look()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), wait)
+        called = asyncio.Event()
+        self._waiting.append(called)
+        try:
+            while not (free := self._free() if self._waiting[0] is called else []):
+                wait = self._seconds_until_next_look() if self._waiting[0] is called else None
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(called.wait(), wait)
+                called.clear()
+        finally:
+            self._waiting.remove(called)
+            self._call_first()  # it looks after this turn is taken, as nothing is awaited until then
         endpoint = min(free, key=lambda e: e.in_flight)
         turn = Turn(endpoint, endpoint.url, is_probe=endpoint.failing_since is not None)
         endpoint.in_flight += prompts
@@ -108,8 +124,7 @@ class Endpoints:
             endpoint.in_flight -= prompts
             if turn.is_probe:
                 endpoint.probed = False
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._call_first()
 
     def answered(self, turn: Turn) -> None:
         """Record that the server answered. A refusal of the request also counts as an answer."""
@@ -130,9 +145,23 @@ class Endpoints:
             endpoint.failures += 1
         elif not (overloaded or retry_after is not None):
             return  # this request was sent before the failure that was already counted
-        endpoint.retry_at = now + (self._backoff.seconds(endpoint.failures) if retry_after is None else retry_after)
+        pause = self._backoff.seconds(endpoint.failures) if retry_after is None else retry_after
+        if pause > (longest := self._backoff.longest_pause) and retry_after is not None:
+            pause = longest
+            self._say(
+                f"{turn.url} asks for a pause of {retry_after:,.0f} s; it is asked again after {longest:g} s: {why}"
+            )
+        endpoint.retry_at = now + pause
         if overloaded or retry_after is not None:
             endpoint.rests_until = max(endpoint.rests_until, endpoint.retry_at)
+
+    def _free(self) -> list[Endpoint]:
+        return [e for e in self._endpoints if e.is_free(time.monotonic())]
+
+    def _call_first(self) -> None:
+        """Let the first who waits look whether a server has become free."""
+        if self._waiting:
+            self._waiting[0].set()
 
     def _seconds_until_next_look(self) -> float:
         """Return how long to wait before checking again; raise PipelineError after `wait_seconds` without an answer."""
@@ -147,14 +176,20 @@ class Endpoints:
                 f"no vLLM server at {urls} has answered for {silent:.0f} s (generation.engine.wait_for_server): "
                 f"{self._why}. Finished answers are kept; run again to continue"
             )
-        if now - self._said >= _SECONDS_BETWEEN_LINES and silent >= min(1.0, self._wait_seconds):
-            self._said = now
-            print(
-                f"no vLLM server answers ({self._why}); waited {silent:.0f} s of at most {self._wait_seconds:.0f} s",
-                file=sys.stderr,
-                flush=True,
+        earliest = min(max(e.retry_at, e.rests_until) for e in self._endpoints)
+        if silent >= min(1.0, self._wait_seconds):
+            self._say(
+                f"no vLLM server answers ({self._why}); waited {silent:.0f} s of at most {self._wait_seconds:.0f} s"
             )
+        elif not probed and (left := earliest - now) > _WORTH_A_LINE:
+            self._say(f"the vLLM servers asked for a pause ({self._why}); {left:.0f} s of it are left")
         if probed:
             return 1.0
-        earliest = min(max(e.retry_at, e.rests_until) for e in self._endpoints)
         return max(min(earliest - now, self._wait_seconds - silent, 1.0), 0.0) + 0.001
+
+    def _say(self, line: str) -> None:
+        """Print a line unless the last one is only seconds old."""
+        now = time.monotonic()
+        if now - self._said >= _SECONDS_BETWEEN_LINES:
+            self._said = now
+            print(line, file=sys.stderr, flush=True)

@@ -22,12 +22,15 @@ from entityclip.contract.amx import amx_is_doubtful
 from pipeline.engines.vllm.command import server_flags
 from pipeline.engines.vllm.guard import is_anyone_in
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible
 from pipeline.llm import LanguageModel
 from pipeline.manifest.generation import VllmEngine
 
 _POLL_SECONDS = 0.5
 _SECONDS_BETWEEN_LINES = 15.0
 DEFAULT_PYTHON = Path(__file__).resolve().parents[3] / ".venv-vllm" / "bin" / "python"  # created by `make vllm-env`
+_LOG_BYTES = 2**17  # at the end of the log, from which messages take their lines
+_LOG_LINE = 1000  # characters
 _GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL
 
 
@@ -132,9 +135,12 @@ class VllmServer:
         return None if status == 200 else f"its health check returns HTTP {status}"
 
     def log_tail(self, lines: int = 20) -> str:
-        """Return the last lines of the log, for an error message."""
-        tail = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
-        return f"the end of its log {self._log}:\n" + "\n".join(f"  {line}" for line in tail)
+        """Return the last lines of the log, for an error message; control characters, such as colours, are escaped."""
+        with self._log.open("rb") as log:
+            log.seek(max(self._log.stat().st_size - _LOG_BYTES, 0))
+            tail = log.read(_LOG_BYTES).decode("utf-8", "replace").splitlines()[-lines:]
+        shown = (visible(line.expandtabs(), _LOG_LINE) for line in tail)
+        return f"the end of its log {self._log}:\n" + "\n".join(f"  {line}" for line in shown)
 
     def _health(self) -> int:
         with httpx.Client(trust_env=False, timeout=5.0) as client:  # no proxy

@@ -8,7 +8,9 @@ import pytest
 
 from entityclip.contract.errors import ContractError
 from entityclip.contract.file_systems import open_file_system
-from entityclip.contract.locations import has_credentials, is_url
+from entityclip.contract.locations import has_credentials, is_url, without_secrets
+from model.errors import ModelError
+from pipeline.errors import PipelineError
 
 
 @pytest.mark.parametrize("path", ["explanations", "/a/b", "C:\\a", "a:b", "~/x"])
@@ -34,6 +36,36 @@ def test_urls_with_credentials_are_known_and_never_opened(url: str, secret: bool
         with pytest.raises(ContractError, match="the URL contains credentials; remove them") as raised:
             open_file_system(url)
         assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no https://me:pw@h/x", "no https://***@h/x"),
+        ("s3://key:p@w@bucket/x and ftp://u@h", "s3://***@bucket/x and ftp://***@h"),
+        ("h?X-Amz-Signature=ab%2F&X-Amz-Date=1", "h?X-Amz-Signature=***&X-Amz-Date=1"),
+        ("(https://h/a?sv=1&sig=ab+/=&se=2)", "(https://h/a?sv=1&sig=***&se=2)"),
+        ('"https://h/v1?api_key=abc"', '"https://h/v1?api_key=***"'),
+        ("https://h/?a=1\\u0026access_token=abc", "https://h/?a=1\\u0026access_token=***"),
+        ("https://h/?a=1&amp;Key-Pair-Id=abc#x", "https://h/?a=1&amp;Key-Pair-Id=***#x"),
+        (
+            "s3://b/p?endpoint_override=http://minio:9000&region=eu",
+            "s3://b/p?endpoint_override=http://minio:9000&region=eu",
+        ),
+        ("an e-mail to me@home, key = 3, https://h/me@home/x", "an e-mail to me@home, key = 3, https://h/me@home/x"),
+        ("https://h/?design=1&author=me", "https://h/?design=1&author=me"),
+    ],
+)
+def test_secrets_in_urls_are_masked_wherever_an_error_has_them(text: str, shown: str) -> None:
+    assert without_secrets(text) == shown == without_secrets(shown)
+    for kind in (ContractError, PipelineError, ModelError):
+        assert str(kind(text)) == shown
+        assert repr(kind(text)) == f"{kind.__name__}({shown!r})"
+
+
+def test_masking_takes_time_in_proportion_to_the_text() -> None:
+    for piece in ("://", "?key", "?" + "x" * 70, "&amp;", "://a@", "key=", "sig"):
+        assert len(without_secrets(piece * (300_000 // len(piece)))) > 10_000  # ends: it took minutes if it did not
 
 
 def test_a_url_is_opened_by_pyarrow_or_by_fsspec(tmp_path: Path) -> None:

@@ -65,6 +65,16 @@ def test_a_missing_section_is_named() -> None:
     }
 
 
+@pytest.mark.parametrize("at", [0, 50, 110, 200])
+def test_secrets_in_values_are_masked_before_they_are_shortened(at: int) -> None:
+    url = f"https://me:hunter2@host/{'x' * at}?X-Amz-Signature={'5ecret' * 20}"
+    for value in (url, [url], {"a": [url]}):
+        with pytest.raises(ValidationError) as raised:
+            _Settings.model_validate({"section": {"count": value}, "needed": 1})
+        ((_, shown),) = explain(raised.value, _Settings, show_values=True)
+        assert "hunter2" not in shown and "ecret" not in shown
+
+
 def test_names_of_the_hub_are_known_with_their_prefixes() -> None:
     for prefix in ("hf-hub:", "hf://", "https://huggingface.co/", ""):
         assert plain_hub_name(f"{prefix}org/name") == "org/name"

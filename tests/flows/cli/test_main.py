@@ -35,6 +35,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     [
         (["check", "none.yaml"], "no manifest at none.yaml"),
         (["generate", "none.yaml"], "no manifest at none.yaml"),
+        (["generate", "\x1b[2J.yaml"], "no manifest at \\x1b[2J.yaml"),
         (["train", "none.yaml", "--out", "run"], "no training settings at none.yaml"),
         (["train", TRAIN, "--out", "run", "--set", "optim.stepz=3"], "stepz"),
         (["train", TRAIN, "--out", "run", "--set", "towers.model=local-dir:nowhere"], "nowhere"),

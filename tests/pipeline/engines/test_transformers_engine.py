@@ -108,3 +108,14 @@ def test_the_draws_follow_the_softmax(top_p: float) -> None:
     assert torch.all(counts[expected == 0] == 0)
     deviation = (counts / draws - expected).abs()
     assert torch.all(deviation <= 5 * (expected * (1 - expected) / draws).sqrt())
+
+
+def test_a_text_that_cannot_be_stored_is_an_error(
+    model: LanguageModel, requests: list[Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens of bytes decode to control characters."""
+    monkeypatch.setattr(model.tokenizer, "decode", lambda ids, **_: "a\x00b" if ids else "")
+    answers = _complete(model, requests[:2], Sampling(temperature=0, max_tokens=4), batch_size=2)
+    assert {answer.error for answer in answers.values()} == {
+        "the answer cannot be stored: it has a control character ('\\x00' at character 2); it begins 'a\\x00b'"
+    }

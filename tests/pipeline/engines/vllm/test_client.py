@@ -1,5 +1,6 @@
 """The client against a server that fails in every way: each row is answered once, and asked no more than it must."""
 
+import asyncio
 import threading
 import time
 from collections import Counter
@@ -12,7 +13,7 @@ import pytest
 
 from pipeline.engines.base import Completion, Request
 from pipeline.engines.vllm.client import VllmGeneration
-from pipeline.engines.vllm.endpoints import Backoff
+from pipeline.engines.vllm.endpoints import Backoff, Endpoints
 from pipeline.errors import PipelineError
 from pipeline.llm import LanguageModel
 from pipeline.manifest.generation import Sampling, VllmEngine
@@ -121,6 +122,24 @@ def test_a_row_that_breaks_the_server_each_time_becomes_an_error_when_others_are
     errors = [c for c in completions if c.error is not None]
     assert [c.key for c in errors] == ["k3"] and len(completions) == COUNT
     assert errors[0].error == "HTTP 500: cannot do this one (8 attempts, while others were answered)"
+
+
+def test_a_request_that_always_fails_does_not_take_every_turn_at_a_failing_server() -> None:
+    async def turns() -> list[str]:
+        endpoints = Endpoints([lambda: "http://gpu1:8000/v1"], 600.0, QUICK)
+        taken: list[str] = []
+
+        async def fail(name: str) -> None:
+            while len(taken) < 40:
+                async with endpoints.turn(1) as turn:
+                    taken.append(name)
+                    await asyncio.sleep(0)
+                    endpoints.failed(turn, "down")
+
+        await asyncio.gather(*map(fail, "abcd"))
+        return taken
+
+    assert asyncio.run(turns())[4:40] == list("abcd") * 9
 
 
 def test_retry_after_is_honoured_though_others_are_answered_meanwhile(server: FakeVllm) -> None:

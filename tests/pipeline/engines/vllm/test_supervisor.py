@@ -101,10 +101,12 @@ def test_a_server_that_cannot_be_started_again_ends_the_run(tmp_path: Path, monk
     with _engine(tmp_path / "log", max_restarts=2) as engine:
         completions = engine.complete(REQUESTS)
         next(completions)
-        broken = [sys.executable, "-c", "raise SystemExit('no room on the GPU')"]
+        broken = [sys.executable, "-c", "raise SystemExit('\\x1b[31mno room on the GPU')"]
         monkeypatch.setattr(VllmServer, "_command", lambda self, port: broken)
         _family()["server"].send_signal(signal.SIGKILL)
-        with pytest.raises(PipelineError, match=r"(?s)died \(vLLM exited before.*after 2 restarts.*no room on the"):
+        with pytest.raises(
+            PipelineError, match=r"(?s)died \(vLLM exited before.*after 2 restarts.*  \\x1b\[31mno room on the"
+        ):
             list(completions)
 
 
