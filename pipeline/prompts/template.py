@@ -13,12 +13,15 @@ from entityclip.contract.errors import ContractError
 from entityclip.contract.settings_errors import explain
 from entityclip.contract.yaml_file import load_yaml
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible
 from pipeline.pair import Pair
+from pipeline.prompts.budget import start
 from pipeline.prompts.sandbox import PromptSandbox
 
 Message = dict[str, str]
 
 _SANDBOX = PromptSandbox()
+_REASON = 300  # most characters of a template's error that are repeated
 
 
 class PromptExample(BaseModel):
@@ -87,7 +90,10 @@ class PromptTemplate(BaseModel):
 
     def _error(self, error: Exception, where: str) -> PipelineError:
         reason = str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
-        return PipelineError(f"prompt template {self.name}{where}: {reason}; allowed variables: caption, id, topic")
+        short = visible(" ".join(reason.split()), _REASON)  # it may contain values, which may be long and hostile
+        return PipelineError(
+            f"prompt template {visible(self.name)}{where}: {short}; allowed variables: caption, id, topic"
+        )
 
 
 class _Part:
@@ -101,6 +107,7 @@ class _Part:
     def text(self, variables: dict[str, Any]) -> str:
         """Render the part like `Template.render`, but without merging the (empty) globals, which is slow."""
         template = self._template
+        start()
         context = Context(_SANDBOX, variables, template.name, template.blocks)
         return _SANDBOX.concat(template.root_render_func(context))
 
