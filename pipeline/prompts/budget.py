@@ -13,10 +13,12 @@ from jinja2.sandbox import SecurityError
 from markupsafe import Markup
 
 MAX_CHARACTERS = 1_000_000  # of a text; of a list with all its texts, a value counts ITEM more
-MAX_WORK = 20_000_000  # of all that a rendering makes
+MAX_WORK = 10_000_000  # of all that a rendering makes
 MAX_DEPTH = 12  # of lists in lists
 MAX_CALLS = 40  # of macros in macros; far below Python's own limit, which depends on the caller
 MAX_BITS = 4096  # of an integer
+STEP = 10  # characters that an operation counts as, for its time
+CALL = 200  # the same for a call of a macro
 ITEM = 8  # characters that a place in a list counts as, for its memory
 _READ = 64  # characters that are read in the time in which one is made
 
@@ -52,7 +54,7 @@ def read(*values: Any) -> None:
     size = 0
     for value in values:
         size += len(value) if type(value) is str else size_of(value)
-    spend(1 + size // _READ)
+    spend(STEP + size // _READ)
 
 
 def made(value: Any) -> Any:
@@ -65,7 +67,7 @@ def made(value: Any) -> Any:
         if isinstance(value, Iterator):
             value = _list_of(value)
         size = size_of(value)
-    spend(1 + size)
+    spend(size)
     return value
 
 
@@ -86,8 +88,10 @@ def size_of(value: Any, depth: int = 0) -> int:
         if (bits := value.bit_length()) > MAX_BITS:
             raise SecurityError(f"a number of more than {MAX_BITS:,} bits is too large for a prompt")
         return 1 + bits // 3
-    if value is None or kind is bool or kind is float or isinstance(value, Undefined):
+    if value is None or kind is bool or kind is float:
         return 1
+    if isinstance(value, Undefined):
+        return len(str(value)) if depth else 1  # in a list, it raises its error
     if not isinstance(value, list | tuple | dict):
         raise not_plain(value)
     if depth == MAX_DEPTH:
@@ -104,7 +108,7 @@ def size_of(value: Any, depth: int = 0) -> int:
 def not_plain(value: Any) -> SecurityError:
     """Return the error for a value that has no text of its own."""
     return SecurityError(
-        f"a {type(value).__name__} cannot be used as a value in a prompt; call it, or write one of its values"
+        f"a {type(value).__name__} is no text and cannot be used as one in a prompt; use one of its values"
     )
 
 

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from jinja2 import Undefined
 from jinja2.defaults import DEFAULT_FILTERS, DEFAULT_TESTS
 from jinja2.runtime import Context
 from jinja2.sandbox import SecurityError
 from jinja2.utils import _PassArg, pass_context
 from markupsafe import Markup
 
-from pipeline.prompts.budget import MAX_BITS, MAX_CHARACTERS, made, read, size_of, too_long
+from pipeline.prompts.budget import MAX_CHARACTERS, made, read, size_of, too_long
 
 _TEXT = frozenset(
     "capitalize casefold center count endswith expandtabs find index isalnum isalpha isascii isdecimal isdigit "
@@ -49,7 +50,7 @@ def filters() -> dict[str, Callable[..., Any]]:
 
 def tests() -> dict[str, Callable[..., Any]]:
     """Return the tests of prompts."""
-    return {name: _limited(function, None) for name, function in {**DEFAULT_TESTS, "sameas": _same}.items()}
+    return {name: _limited(function, None) for name, function in _TESTS.items()}
 
 
 def _limited(function: Callable[..., Any], size: Callable[..., int] | None) -> Callable[..., Any]:
@@ -84,19 +85,22 @@ def _same(value: Any, other: Any) -> bool:
     return value is other
 
 
+_TESTS: dict[str, Any] = {**DEFAULT_TESTS, "sameas": _same}
+
+
 # Upper bounds of the sizes of results, for what can be much larger than the arguments. Where arguments do not fit,
 # these raise the same exceptions as what they stand for.
 
 
-def center(text: Any, width: int = 80, fillchar: str = " ") -> int:
+def _center(text: Any, width: int = 80, fillchar: str = " ") -> int:
     return max(len(str(text)), width) + len(fillchar)
 
 
-def expandtabs(text: str, tabsize: int = 8) -> int:
+def _expandtabs(text: str, tabsize: int = 8) -> int:
     return len(text) + text.count("\t") * max(tabsize, 0)
 
 
-def replace(text: Any, old: Any, new: Any, count: int | None = None) -> int:
+def _replace(text: Any, old: Any, new: Any, count: int | None = None) -> int:
     before, old, new = str(text), str(old), str(new)
     times = before.count(old)
     if count is not None and count >= 0:
@@ -104,16 +108,16 @@ def replace(text: Any, old: Any, new: Any, count: int | None = None) -> int:
     return len(before) + times * max(len(new) - len(old), 0)
 
 
-def join(values: Any, separator: Any = "", attribute: Any = None) -> int:
+def _join(values: Any, separator: Any = "", attribute: Any = None) -> int:
     return size_of(values) + len(values) * (len(str(separator)) - 7 if not isinstance(values, str) else len(separator))
 
 
-def indent(text: Any, width: int | str = 4, first: bool = False, blank: bool = False) -> int:
+def _indent(text: Any, width: int | str = 4, first: bool = False, blank: bool = False) -> int:
     lines = str(text).count("\n") + len(str(text).splitlines()) + 1
     return len(str(text)) + lines * (width if isinstance(width, int) else len(width))
 
 
-def wordwrap(
+def _wordwrap(
     text: Any,
     width: int = 79,
     break_long_words: bool = True,
@@ -127,11 +131,11 @@ def wordwrap(
     return length + (len(wrapstring) - 1) * length if wrapstring else length
 
 
-def batch(values: Any, linecount: int, fill_with: Any = None) -> int:
+def _batch(values: Any, linecount: int, fill_with: Any = None) -> int:
     return _step(linecount)
 
 
-def slice(values: Any, slices: int, fill_with: Any = None) -> int:
+def _slice(values: Any, slices: int, fill_with: Any = None) -> int:
     return _step(slices)
 
 
@@ -141,27 +145,29 @@ def _step(count: int) -> int:
     return 0
 
 
-def round(value: Any, precision: int = 0, method: str = "common") -> int:
+def _round(value: Any, precision: int = 0, method: str = "common") -> int:
     if abs(precision) > 99:
         raise SecurityError("round is limited to 99 digits in prompts")
     return 0
 
 
-def tojson(value: Any, indent: int | str | None = None) -> int:
+def _tojson(value: Any, indent: int | str | None = None) -> int:
     if indent is None:
         return 0
     return size_of(value) * (1 + (indent if isinstance(indent, int) else len(indent)))
 
 
-def to_int(value: Any, default: Any = 0, base: int = 10) -> int:
+def _to_int(value: Any, default: Any = 0, base: int = 10) -> int:
     if isinstance(value, str) and len(value) > _MOST_DIGITS:
         raise SecurityError(f"a text of more than {_MOST_DIGITS:,} characters is no number for a prompt")
     return 0
 
 
-def pprint(value: Any) -> int:
+def _pprint(value: Any) -> int:
+    if isinstance(value, Undefined):
+        str(value)  # raises its error
     if _has_mixed_keys(value):
-        raise SecurityError("pprint sorts such a dict by places in memory; use tojson, or give all keys one type")
+        raise SecurityError("pprint sorts such a dict by places in memory; use tojson, or make all keys texts")
     return 0
 
 
@@ -173,25 +179,25 @@ def _has_mixed_keys(value: Any) -> bool:
 
 
 _SIZES_OF_METHODS: dict[str, Callable[..., int]] = {
-    "center": center,
-    "expandtabs": expandtabs,
-    "join": lambda separator, values: join(values, separator),
-    "ljust": center,
-    "replace": replace,
-    "rjust": center,
-    "zfill": center,
+    "center": _center,
+    "expandtabs": _expandtabs,
+    "join": lambda separator, values: _join(values, separator),
+    "ljust": _center,
+    "replace": _replace,
+    "rjust": _center,
+    "zfill": _center,
 }
 _SIZES_OF_FILTERS: dict[str, Callable[..., int]] = {
-    "batch": batch,
-    "center": center,
-    "float": to_int,
-    "indent": indent,
-    "int": to_int,
-    "join": join,
-    "pprint": pprint,
-    "replace": replace,
-    "round": round,
-    "slice": slice,
-    "tojson": tojson,
-    "wordwrap": wordwrap,
+    "batch": _batch,
+    "center": _center,
+    "float": _to_int,
+    "indent": _indent,
+    "int": _to_int,
+    "join": _join,
+    "pprint": _pprint,
+    "replace": _replace,
+    "round": _round,
+    "slice": _slice,
+    "tojson": _tojson,
+    "wordwrap": _wordwrap,
 }

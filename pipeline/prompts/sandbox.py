@@ -16,10 +16,12 @@ from jinja2.runtime import BlockReference, Context, LoopContext, Macro, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
 from pipeline.prompts.budget import (
+    CALL,
     ITEM,
     MAX_BITS,
     MAX_CALLS,
     MAX_CHARACTERS,
+    STEP,
     left,
     made,
     not_plain,
@@ -32,10 +34,7 @@ from pipeline.prompts.operations import METHODS, check_method, filters, tests
 
 _MAX_TOKENS = 20_000  # of a template's source; a part of plain text is one
 _MAX_BRACKETS = 30  # one in another; Jinja's parser and Python's compiler call themselves for each
-_OF_LOOPS = {"index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem"} | {
-    "depth",
-    "depth0",
-}
+_OF_LOOPS = frozenset("index index0 revindex revindex0 first last length previtem nextitem depth depth0".split())
 
 
 class _Checked(CodeGenerator):
@@ -49,6 +48,11 @@ class _Checked(CodeGenerator):
             self.visit(part, frame)
             self.write(", ")
         self.write(")))")
+
+    def visit_Include(self, node: Any, frame: Frame) -> None:  # noqa: N802
+        self.fail("a prompt stands alone: it cannot include, import or extend another", node.lineno)
+
+    visit_Import = visit_FromImport = visit_Extends = visit_Include  # noqa: N815
 
     def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802
         if node.recursive:
@@ -118,8 +122,8 @@ class PromptSandbox(ImmutableSandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(undefined=jinja2.StrictUndefined, autoescape=False, finalize=_writable, optimized=False)
         self.globals.clear()  # range, lipsum, namespace, ...: a prompt does not need them
-        self.filters = filters()
-        self.tests = tests()
+        self.filters = dict(filters())
+        self.tests = dict(tests())
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         """Parse a template that is not too large or deep to be compiled."""
@@ -171,7 +175,7 @@ class PromptSandbox(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Return a value of a loop, group or dict. Methods are only called, as they have no text of their own."""
-        spend(1)
+        spend(STEP)
         if isinstance(obj, jinja2.Undefined):
             return super().getattr(obj, attribute)
         if isinstance(obj, dict) and attribute in obj:
@@ -227,8 +231,9 @@ class PromptSandbox(ImmutableSandboxedEnvironment):
         """Call a method, macro or block, refusing arguments and results that are too large."""
         if isinstance(__obj, Macro | BlockReference):
             if left.calls == 0:
-                raise SecurityError(f"macros that call each other more than {MAX_CALLS} deep are not allowed in prompts")
+                raise SecurityError(f"macros in macros, more than {MAX_CALLS} deep, are not allowed in prompts")
             left.calls -= 1
+            spend(CALL)
             try:
                 return made(super().call(__context, __obj, *args, **kwargs))
             finally:
@@ -241,7 +246,7 @@ class PromptSandbox(ImmutableSandboxedEnvironment):
             kwargs.pop(name, None)
         owner = __obj.__self__
         if isinstance(owner, LoopContext):
-            spend(1 + len(args))
+            spend(STEP)
             return __obj(*args, **kwargs)
         check_method(__obj.__name__, owner, args, kwargs)
         result = __obj(*args, **kwargs)
@@ -259,7 +264,7 @@ def _writable(value: object) -> object:
     """Accept only texts and numbers; a list would be written as Python code, and a method with a memory address."""
     if type(value) is str:
         return value
-    if value is None or isinstance(value, str | int | float | jinja2.Undefined):
-        size_of(value)
-        return value
-    raise SecurityError(f"a {type(value).__name__} cannot be written into a prompt; join or index it")
+    size_of(value)
+    if isinstance(value, list | tuple | dict):
+        raise SecurityError(f"a {type(value).__name__} cannot be written into a prompt; join or index it")
+    return value

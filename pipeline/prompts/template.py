@@ -89,7 +89,7 @@ class PromptTemplate(BaseModel):
             raise self._error(error, f", pair {pair.id!r}") from error
 
     def _error(self, error: Exception, where: str) -> PipelineError:
-        reason = str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
+        reason = _reason(error)
         short = visible(" ".join(reason.split()), _REASON)  # it may contain values, which may be long and hostile
         return PipelineError(
             f"prompt template {visible(self.name)}{where}: {short}; allowed variables: caption, id, topic"
@@ -114,6 +114,14 @@ class _Part:
     def fixed(self) -> "Message | _Part":
         """Return the rendered message if the part has no variables, otherwise the part itself."""
         return self if self._names else {"role": self.role, "content": self.text({})}
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return f"line {error.lineno}: {error.message}"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
 
 
 def load_prompt(name_or_path: str, base: Path) -> PromptTemplate:
