@@ -12,6 +12,7 @@ from pipeline.llm import LanguageModel
 
 BREAK = "\u200b"  # zero width space; breaks a special token's text in chat requests, after its first character
 _HIDE = "\U0010fffc"  # a private-use character, like MARK; begins what stands for a special token's text in data
+_DISGUISE = 0xF0000  # the first private-use character that stands for one of a special token, but letters and digits
 
 
 class Markup:
@@ -34,15 +35,34 @@ class Markup:
         self._added = _any_of(token.content for token in added if token.content)
         self._hidden_pattern = re.compile(f"{_HIDE}.", re.DOTALL)
         self._text_tokenizer: Any = None
+        self._begins = {content[0] for content in self._names}
+        letters = {character for content in self._names for character in content}
+        self._others = {ord(letter): _other(letter) for letter in letters}
 
-    def find(self, *texts: str | None) -> list[str]:
-        """Return the special tokens' texts that occur in `texts`, each as often as it occurs."""
-        search = self._pattern.search
-        return [found for text in texts if text and search(text) for found in self._pattern.findall(text)]
+    def find(self, text: str) -> list[re.Match[str]]:
+        """Return where special tokens' texts occur in a text."""
+        if not any(begin in text for begin in self._begins):  # the common case, much faster than the pattern
+            return []
+        return list(self._pattern.finditer(text))
 
-    def hidden(self, text: str) -> str:
-        """Return the text with each special token's text replaced by two private-use characters."""
-        return self._pattern.sub(lambda match: self._hidden[match[0]], text)
+    def hidden(self, text: str, found: list[re.Match[str]]) -> str:
+        """Return the text with special tokens' texts, found in it, replaced by two private-use characters each."""
+        pieces, end = [], 0
+        for match in found:
+            pieces += [text[end : match.start()], self._hidden[match[0]]]
+            end = match.end()
+        return "".join([*pieces, text[end:]])
+
+    def disguised(self, text: str) -> str:
+        """Return the text with other characters for those of special tokens, letters for letters and digits for digits.
+
+        Where a prompt shows the text, it then differs in every character that may belong to a special token.
+        """
+        return text.translate(self._others)
+
+    def blotted(self, text: str) -> str:
+        """Return the text with one private-use character for all characters but white space."""
+        return "".join(character if character.isspace() else _HIDE for character in text)
 
     def shown(self, text: str) -> str:
         """Return the text as it was before `hidden`."""
@@ -87,6 +107,14 @@ class Markup:
                 copy.no_padding()
             self._text_tokenizer = copy or False
         return self._text_tokenizer or None
+
+
+def _other(character: str) -> str:
+    """Return another character of the same kind, so that filters such as `upper` treat both alike."""
+    for first, last in ("az", "AZ", "09"):
+        if first <= character <= last:
+            return first if character == last else chr(ord(character) + 1)
+    return chr(_DISGUISE + ord(character) % 0xFFFD)
 
 
 def _any_of(contents: Any) -> re.Pattern[str]:

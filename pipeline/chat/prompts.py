@@ -1,6 +1,8 @@
 """Builds the prompt of each pair: its messages, what its key is computed from, and its token ids."""
 
+import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -23,8 +25,8 @@ class Prompt(NamedTuple):
 
     Attributes:
         messages: the messages as sent.
-        hidden: the messages with special tokens' texts in data hidden; None if there are none.
-        special: the special tokens' texts in the pair's values, if the prompt shows them.
+        hidden: the messages with special tokens' texts of data hidden; None if there are none.
+        special: the special tokens' texts in the messages that come from the pair's values, wholly or in part.
         form: what else decides the token ids, and is therefore part of the key; empty for most rows.
     """
 
@@ -74,11 +76,8 @@ class Prompts:
         form = self.form
         messages = form.arrange(self.template.render(pair))
         extra = {"content": "parts"} if form.parts and not self.as_chat else {}
-        special = tuple(self.markup.find(pair.caption, pair.topic, pair.id))
+        hidden, special = self._hidden(pair, messages)
         if not special:
-            return Prompt(messages, form=extra)
-        hidden = self._hidden(pair, messages)
-        if hidden == messages:  # the prompt does not show what contains them
             return Prompt(messages, form=extra)
         if self.as_chat or not all(self.markup.can_hide(one["content"]) for one in messages):
             broken = [{**one, "content": self.markup.broken(one["content"])} for one in hidden]
@@ -137,20 +136,57 @@ class Prompts:
         plain, text = self.encode([prompt._replace(hidden=None), prompt])
         return plain != text
 
-    def _hidden(self, pair: Pair, messages: list[Message]) -> list[Message]:
-        """Return the pair's messages with special tokens' texts in its caption, topic and id hidden.
+    def _hidden(self, pair: Pair, messages: list[Message]) -> tuple[list[Message], tuple[str, ...]]:
+        """Return the messages with special tokens' texts that come from the pair hidden, and these texts.
 
-        The prompt's author may write special tokens; they stay, unless the prompt changes values by filters.
+        The prompt's author may write special tokens. A text of which the pair gives but a character is the pair's.
         """
-        hide = self.markup.hidden
-        values = replace(pair, caption=hide(pair.caption), id=hide(pair.id), topic=pair.topic and hide(pair.topic))
+        found = [self.markup.find(message["content"]) for message in messages]
+        if not any(found):
+            return messages, ()
+        theirs = self._of_pair(pair, messages, found)
+        hidden = [
+            {**message, "content": self.markup.hidden(message["content"], matches)}
+            for message, matches in zip(messages, theirs, strict=True)
+        ]
+        return hidden, tuple(match[0] for matches in theirs for match in matches)
+
+    def _of_pair(
+        self, pair: Pair, messages: list[Message], found: list[list[re.Match[str]]]
+    ) -> list[list[re.Match[str]]]:
+        """Return which of the special tokens' texts found in each message are not the prompt author's alone."""
+        other = self._with_values(pair, messages, self.markup.disguised)
+        if other is not None and all(map(self._is_aligned, messages, other)):
+            return [
+                [match for match in matches if text["content"][match.start() : match.end()] != match[0]]
+                for text, matches in zip(other, found, strict=True)
+            ]
+        # The prompt decides by the values' texts, or changes them. What it shows as often without them is the author's.
+        blotted = self._with_values(pair, messages, self.markup.blotted)
+        most = Counter(match[0] for one in blotted or [] for match in self.markup.find(one["content"]))
+        shown = Counter(match[0] for matches in found for match in matches)
+        return [[match for match in matches if shown[match[0]] > most[match[0]]] for matches in found]
+
+    def _with_values(self, pair: Pair, messages: list[Message], change: Callable[[str], str]) -> list[Message] | None:
+        """Return the messages for changed values; None if they are others than these, or none."""
+        values = replace(
+            pair, caption=change(pair.caption), id=change(pair.id), topic=pair.topic and change(pair.topic)
+        )
         try:
-            hidden = self.form.arrange(self.template.render(values))
+            changed = self.form.arrange(self.template.render(values))
         except PipelineError:
-            hidden = []
-        if [{**one, "content": self.markup.shown(one["content"])} for one in hidden] == messages:
-            return hidden
-        return [{**one, "content": hide(one["content"])} for one in messages]
+            return None
+        return changed if [one["role"] for one in changed] == [one["role"] for one in messages] else None
+
+    def _is_aligned(self, message: Message, other: Message) -> bool:
+        """Return whether a message shows disguised values where the other shows the values, and the rest unchanged."""
+        text, changed = message["content"], other["content"]
+        if text == changed:
+            return True
+        disguised = self.markup.disguised(text)
+        return len(text) == len(changed) == len(disguised) and all(
+            new in (old, instead) for old, new, instead in zip(text, changed, disguised, strict=True)
+        )
 
     def _chat_about(self, caption: str) -> list[Message]:
         try:
