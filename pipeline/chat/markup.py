@@ -35,15 +35,17 @@ class Markup:
         self._added = _any_of(token.content for token in added if token.content)
         self._hidden_pattern = re.compile(f"{_HIDE}.", re.DOTALL)
         self._text_tokenizer: Any = None
-        self._begins = {content[0] for content in self._names}
+        self._begins = tuple({content[0] for content in self._names})
         letters = {character for content in self._names for character in content}
         self._others = {ord(letter): _other(letter) for letter in letters}
+        self._alike = {ord(one): min(letter, _other(letter)) for letter in letters for one in (letter, _other(letter))}
 
     def find(self, text: str) -> list[re.Match[str]]:
         """Return where special tokens' texts occur in a text."""
-        if not any(begin in text for begin in self._begins):  # the common case, much faster than the pattern
-            return []
-        return list(self._pattern.finditer(text))
+        for begin in self._begins:  # mostly none does, which is found much faster so than by the pattern
+            if begin in text:
+                return list(self._pattern.finditer(text))
+        return []
 
     def hidden(self, text: str, found: list[re.Match[str]]) -> str:
         """Return the text with special tokens' texts, found in it, replaced by two private-use characters each."""
@@ -59,6 +61,10 @@ class Markup:
         Where a prompt shows the text, it then differs in every character that may belong to a special token.
         """
         return text.translate(self._others)
+
+    def is_aligned(self, text: str, disguised: str) -> bool:
+        """Return whether a text equals another in which some characters are disguised."""
+        return text == disguised or text.translate(self._alike) == disguised.translate(self._alike)
 
     def blotted(self, text: str) -> str:
         """Return the text with one private-use character for all characters but white space."""
@@ -110,10 +116,13 @@ class Markup:
 
 
 def _other(character: str) -> str:
-    """Return another character of the same kind, so that filters such as `upper` treat both alike."""
-    for first, last in ("az", "AZ", "09"):
-        if first <= character <= last:
-            return first if character == last else chr(ord(character) + 1)
+    """Return another character of the same kind, so that filters such as `upper` treat both alike.
+
+    Letters and digits change places in pairs: a and b, c and d, 0 and 1.
+    """
+    if character.isascii() and character.isalnum():
+        first = ord("0") if character.isdigit() else ord("a") if character.islower() else ord("A")
+        return chr(first + (ord(character) - first ^ 1))
     return chr(_DISGUISE + ord(character) % 0xFFFD)
 
 

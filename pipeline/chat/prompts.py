@@ -76,7 +76,11 @@ class Prompts:
         form = self.form
         messages = form.arrange(self.template.render(pair))
         extra = {"content": "parts"} if form.parts and not self.as_chat else {}
-        hidden, special = self._hidden(pair, messages)
+        find = self.markup.find
+        found = [find(message["content"]) for message in messages]
+        if not any(found):
+            return Prompt(messages, form=extra)
+        hidden, special = self._hidden(pair, messages, found)
         if not special:
             return Prompt(messages, form=extra)
         if self.as_chat or not all(self.markup.can_hide(one["content"]) for one in messages):
@@ -136,14 +140,13 @@ class Prompts:
         plain, text = self.encode([prompt._replace(hidden=None), prompt])
         return plain != text
 
-    def _hidden(self, pair: Pair, messages: list[Message]) -> tuple[list[Message], tuple[str, ...]]:
+    def _hidden(
+        self, pair: Pair, messages: list[Message], found: list[list[re.Match[str]]]
+    ) -> tuple[list[Message], tuple[str, ...]]:
         """Return the messages with special tokens' texts that come from the pair hidden, and these texts.
 
         The prompt's author may write special tokens. A text of which the pair gives but a character is the pair's.
         """
-        found = [self.markup.find(message["content"]) for message in messages]
-        if not any(found):
-            return messages, ()
         theirs = self._of_pair(pair, messages, found)
         hidden = [
             {**message, "content": self.markup.hidden(message["content"], matches)}
@@ -156,7 +159,9 @@ class Prompts:
     ) -> list[list[re.Match[str]]]:
         """Return which of the special tokens' texts found in each message are not the prompt author's alone."""
         other = self._with_values(pair, messages, self.markup.disguised)
-        if other is not None and all(map(self._is_aligned, messages, other)):
+        if other is not None and all(
+            self.markup.is_aligned(one["content"], new["content"]) for one, new in zip(messages, other, strict=True)
+        ):
             return [
                 [match for match in matches if text["content"][match.start() : match.end()] != match[0]]
                 for text, matches in zip(other, found, strict=True)
@@ -177,16 +182,6 @@ class Prompts:
         except PipelineError:
             return None
         return changed if [one["role"] for one in changed] == [one["role"] for one in messages] else None
-
-    def _is_aligned(self, message: Message, other: Message) -> bool:
-        """Return whether a message shows disguised values where the other shows the values, and the rest unchanged."""
-        text, changed = message["content"], other["content"]
-        if text == changed:
-            return True
-        disguised = self.markup.disguised(text)
-        return len(text) == len(changed) == len(disguised) and all(
-            new in (old, instead) for old, new, instead in zip(text, changed, disguised, strict=True)
-        )
 
     def _chat_about(self, caption: str) -> list[Message]:
         try:
