@@ -1,12 +1,20 @@
 """Errors whose messages are shown to users."""
 
+from entityclip.contract.visible_text import visible_lines
+
 
 class ModelError(ValueError):
     """An error that the user can fix; the message says what is wrong, where, and how to fix it.
 
-    The command line prints it without a traceback.
+    The command line prints it without a traceback. Control characters in it are escaped, as it repeats what files say.
     """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(visible_lines(str(message)))
 
 
 class ProcessError(Exception):
     """The run ended because a process died or failed. The message says which process, why, and how to continue."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(visible_lines(str(message)))

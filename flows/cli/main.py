@@ -26,6 +26,7 @@ from flows.cli.verify import verify
 from flows.display.waiting import show_waiting
 from model.errors import ModelError, ProcessError
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible_lines
 
 _HELP = "Generate explanations of captions with an LLM, and train and evaluate CLIP with them. Start with the README."
 _COMMANDS = (  # in the order of --help
@@ -67,8 +68,8 @@ def main() -> None:
     try:
         app()
     except (PipelineError, ModelError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {visible_lines(str(error))}", file=sys.stderr)
         sys.exit(2)
     except (OSError, ProcessError) as error:  # such as a full disk; a re-run keeps finished work
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {visible_lines(str(error))}", file=sys.stderr)
         sys.exit(1)

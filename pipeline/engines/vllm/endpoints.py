@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible
 
 _SECONDS_BETWEEN_LINES = 15.0
 
@@ -150,7 +151,7 @@ class Endpoints:
         if now - self._said >= _SECONDS_BETWEEN_LINES and silent >= min(1.0, self._wait_seconds):
             self._said = now
             print(
-                f"no vLLM server answers ({self._why}); waited {silent:.0f} s of at most {self._wait_seconds:.0f} s",
+                f"no vLLM server answers ({visible(self._why)}); waited {silent:.0f} s of at most {self._wait_seconds:.0f} s",
                 file=sys.stderr,
                 flush=True,
             )
