@@ -6,7 +6,7 @@ from entityclip.contract.visible_text import visible_lines
 class PipelineError(ValueError):
     """A mistake that the user can fix. The message says what is wrong, where, and how to fix it.
 
-    Messages repeat what data, files and models say, and end up in terminals and logs, so control characters are escaped.
+    Control characters are escaped, as messages repeat what data, files and models say, in terminals and logs.
     """
 
     def __init__(self, message: object = "") -> None:

@@ -63,7 +63,7 @@ def _messages_have_no_bound(put: Put) -> None:
 
 def _it_is_random(put: Put) -> None:
     choose = operations._limited(DEFAULT_FILTERS["random"], None)
-    put(template._SANDBOX, "filters", {**template._SANDBOX.filters, "first": choose, "last": choose})
+    put(template._SANDBOX, "filters", {**template._SANDBOX.filters, "first": choose, "last": choose, "unique": choose})
 
 
 def _hashes_order_it(put: Put) -> None:

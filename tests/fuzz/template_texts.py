@@ -155,7 +155,7 @@ class Writer:
         """A short statement that comes close to a limit, or to what has no text of its own."""
         value = self._rng.choice(("caption", "n", "id", "(caption ~ ' b c d a')", "caption.split()"))
         number = self._rng.choice((self._number(), "100000000"))
-        match self._rng.randrange(8):
+        match self._rng.randrange(9):
             case 0:
                 return (
                     "{{ "
@@ -171,7 +171,7 @@ class Writer:
                 return (
                     "{{ " + f"{value} | {self._rng.choice(('batch', 'slice'))}({number}, 'x') | list | length" + " }}"
                 )
-            case 4:
+            case 4 | 8:
                 return (
                     "{{ " + f"('a b c ' ~ caption) | {self._rng.choice(('unique', 'first', 'last'))} | string" + " }}"
                 )

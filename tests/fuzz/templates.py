@@ -50,17 +50,17 @@ class TooSlow(BaseException):
     """No `Exception`, as a template's exceptions become messages."""
 
 
-def run(cases: int, seed: int, seconds: float = SECONDS) -> dict[str, Any]:
-    """Render the cases; a digest of what each gave, and everything that may not be."""
+def run(cases: int, seed: int, seconds: float = SECONDS, *, until_fault: bool = False) -> dict[str, Any]:
+    """Render the cases, perhaps until the first fault; digests of what they gave, and everything that may not be."""
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (_data() + MEMORY, hard))
     try:
-        return _run(cases, seed, seconds)
+        return _run(cases, seed, seconds, until_fault)
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
-def _run(cases: int, seed: int, seconds: float) -> dict[str, Any]:
+def _run(cases: int, seed: int, seconds: float, until_fault: bool) -> dict[str, Any]:
     signal.signal(signal.SIGALRM, _too_slow)
     began = time.monotonic()
     outcomes, faults, texts, most = [], [], 0, 0.0
@@ -87,10 +87,12 @@ def _run(cases: int, seed: int, seconds: float) -> dict[str, Any]:
             fault = "gave something else the second time"
         if fault:
             faults.append({"number": number, "what": fault, "template": template[:500]})
+            if until_fault:
+                break
         texts += outcome.startswith("text")
         outcomes.append(hashlib.sha256(outcome.encode("utf-8", "surrogatepass")).hexdigest()[:12])
     return {
-        "cases": cases,
+        "cases": number + 1,
         "texts": texts,
         "seconds": round(time.monotonic() - began, 1),
         "mib": round(most),

@@ -44,7 +44,7 @@ PARTS = (
     ),
     Part(
         "faults",  # kills, signals, hostile input
-        19,
+        22,
         (
             "benchmarks/ablation/test_side_by_side.py",
             "flows/cli/test_main.py",
@@ -58,6 +58,7 @@ PARTS = (
             "model/training/test_resume.py",
             "pipeline/files/test_storage.py",
             "pipeline/generation/test_crash.py",
+            "pipeline/prompts/test_template_fuzz.py",
             "pipeline/test_hostile_input.py",
         ),
     ),

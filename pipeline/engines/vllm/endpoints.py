@@ -150,8 +150,9 @@ class Endpoints:
             )
         if now - self._said >= _SECONDS_BETWEEN_LINES and silent >= min(1.0, self._wait_seconds):
             self._said = now
+            why = visible(self._why)
             print(
-                f"no vLLM server answers ({visible(self._why)}); waited {silent:.0f} s of at most {self._wait_seconds:.0f} s",
+                f"no vLLM server answers ({why}); waited {silent:.0f} s of at most {self._wait_seconds:.0f} s",
                 file=sys.stderr,
                 flush=True,
             )
