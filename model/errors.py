@@ -1,6 +1,6 @@
 """Errors whose messages are shown to users."""
 
-from entityclip.contract.errors import UserError
+from entityclip.contract.errors import UserError, presentable
 
 
 class ModelError(UserError):
@@ -12,3 +12,6 @@ class ModelError(UserError):
 
 class ProcessError(Exception):
     """The run ended because a process died or failed. The message says which process, why, and how to continue."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(presentable(message))

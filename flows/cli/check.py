@@ -70,7 +70,7 @@ def check(
         if probe and report.status != "error":
             report = _with_training(report, manifest, training)
     if as_json:
-        print(report.model_dump_json(indent=1))
+        print(report.model_dump_json(indent=1, ensure_ascii=True))
     else:
         show_check(report, Console())
         if report.status != "error":

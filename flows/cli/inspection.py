@@ -9,6 +9,7 @@ import typer
 from flows.cli.options import AllowPartial, AsJson, Shards, Splits
 from flows.display.waiting import announce
 from model.errors import ModelError
+from pipeline.files.visible_text import visible
 
 Precision = Literal["fp32", "fp16"]
 ExportFormat = Literal["csv", "jsonl", "parquet"]
@@ -116,7 +117,7 @@ def search(
     texts, images = queries or [], image or []
     vectors, remarks = embed_queries(load_model_of(opened, model), texts, images)
     for remark in remarks:
-        print(remark, file=sys.stderr)
+        print(visible(remark), file=sys.stderr)
     show_found([*texts, *map(str, images)], find(opened, vectors, top), as_json=as_json)
     if not as_json:
         show_next("serve", opened.about["explanations"], "--arm", f"{index.resolve().name}={index}")

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from entityclip.contract.locations import without_secrets
+from entityclip.contract.errors import presentable
 from flows.cli.check import check, preview
 from flows.cli.doctor import doctor
 from flows.cli.experiments import demo, reproduce
@@ -27,7 +27,6 @@ from flows.cli.verify import verify
 from flows.display.waiting import show_waiting
 from model.errors import ModelError, ProcessError
 from pipeline.errors import PipelineError
-from pipeline.files.visible_text import visible
 
 _HELP = "Generate explanations of captions with an LLM, and train and evaluate CLIP with them. Start with the README."
 _COMMANDS = (  # in the order of --help
@@ -69,13 +68,8 @@ def main() -> None:
     try:
         app()
     except (PipelineError, ModelError) as error:
-        print(f"error: {_printable(error)}", file=sys.stderr)
+        print(f"error: {presentable(error)}", file=sys.stderr)
         sys.exit(2)
     except (OSError, ProcessError) as error:  # such as a full disk; a re-run keeps finished work
-        print(f"error: {_printable(error)}", file=sys.stderr)
+        print(f"error: {presentable(error)}", file=sys.stderr)
         sys.exit(1)
-
-
-def _printable(error: Exception) -> str:
-    """Return the message with its lines, but what data or servers put in it cannot move the cursor or show a secret."""
-    return "\n".join(visible(line.expandtabs()) for line in without_secrets(str(error)).split("\n"))

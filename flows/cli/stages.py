@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from flows.display.waiting import announce
 from flows.orchestration.server import answering_server, is_server_configured
+from pipeline.files.visible_text import visible_lines
 
 if TYPE_CHECKING:  # pyarrow and pydantic take longer to import than `--help` needs
     from flows.stages import Stages
@@ -54,7 +55,7 @@ def exit_zero_when_stopped() -> Iterator[None]:
     except Exception as stop:
         if not _is_stop(stop):
             raise
-        print(stop, file=sys.stderr)
+        print(visible_lines(str(stop)), file=sys.stderr)
         sys.exit(0)
 
 

@@ -10,6 +10,7 @@ import typer
 from entityclip.contract.locations import is_url
 from flows.cli.options import AsJson
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible
 
 
 def verify(
@@ -46,7 +47,7 @@ def verify(
     again = bool(lines or found.missing) and repair and of is not None and found.kind == "generated"
     if again and of is not None:
         for line in lines:
-            print(line, file=sys.stderr)
+            print(visible(line), file=sys.stderr)
         _generate(of, location, found.recorded_rows if found.pending else None)
         found, lines = verify_output(location, job), []
     if as_json:

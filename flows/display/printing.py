@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.files.visible_text import visible
+from pipeline.files.visible_text import visible, visible_lines
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _BAR = 28
@@ -17,9 +17,9 @@ console = Console()
 
 
 def show_lines(*lines: str, style: str | None = None) -> None:
-    """Print lines on the shared console, without markup and without wrapping."""
+    """Print lines on the shared console, escaped, without markup and without wrapping."""
     for line in lines:
-        console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+        console.print(visible_lines(line), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def heading(console: Console, text: str, style: str = "bold") -> None:
@@ -30,7 +30,7 @@ def heading(console: Console, text: str, style: str = "bold") -> None:
 
 def say(console: Console, text: str, style: str = "", indent: int = 0) -> None:
     """Print a text of one or more lines, escaped to be safe for terminals and wrapped at the console's width."""
-    shown = Text("\n".join(map(visible, text.split("\n"))), style)
+    shown = Text(visible_lines(text), style)
     print_lines(console, Padding.indent(shown, indent) if indent else shown)
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from flows.display.printing import console, titled_table
 from model.evaluation.arms_table import COLUMNS, WAYS, ArmsTable, Spread
+from pipeline.files.visible_text import visible
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from model.search.search import Hit
@@ -34,7 +35,7 @@ def show_arms_table(table: ArmsTable, console: Console) -> None:
         shown = titled_table(f"{title}, {table.split} split, {table.gallery:,} candidates", "", *COLUMNS, "mean")
         for arm, found in table.cells.items():
             shown.add_row(
-                escape(arm),
+                escape(visible(arm)),
                 *(_spread_cell(found[way][column]) for column in COLUMNS),
                 _spread_cell(table.mean_recall[arm]),
             )
@@ -44,7 +45,7 @@ def show_arms_table(table: ArmsTable, console: Console) -> None:
         f"seeds {seeds}; recalls in percent; mean: average of R@1, R@5 and R@10 in both directions{spread}", style="dim"
     )
     if table.remark:
-        console.print(table.remark, markup=False)
+        console.print(visible(table.remark), markup=False)
 
 
 def _spread_cell(spread: Spread) -> str:
@@ -118,7 +119,7 @@ def _arms(metrics: dict[str, dict[str, Any]], names: tuple[str, ...]) -> Table:
         for way, query in _QUERIES.items():
             cells = [_cell(name, found[way][name], ends.get(way, {}).get(name)) for name in names]
             mean = _cell("mean", found["mean_recall"], ends.get("mean_recall")) if query == "image" else ""
-            table.add_row(escape(arm) if query == "image" else "", query, *cells, mean)
+            table.add_row(escape(visible(arm)) if query == "image" else "", query, *cells, mean)
         table.add_section()
     chance = first["chance"]["image_to_text"]
     table.add_row("by chance", "", *(_value(n, chance[n]) if n in chance else "" for n in names), "", style="dim")
@@ -129,14 +130,14 @@ def _show_parts(title: str, key: str, metrics: dict[str, dict[str, Any]]) -> Non
     first = next(iter(metrics.values())).get(key)
     if not first:
         return
-    table = titled_table(f"mean recall by {title}", "", "queries", *(escape(arm) for arm in metrics))
+    table = titled_table(f"mean recall by {title}", "", "queries", *(escape(visible(arm)) for arm in metrics))
     for part in first:
         cells = []
         for found in metrics.values():
             one = found[key][part]
             ends = (one["intervals"] or {}).get("mean_recall")
             cells.append(f"{one['mean_recall']:.1f}" + (f" [dim]{ends[0]:.1f} to {ends[1]:.1f}[/dim]" if ends else ""))
-        table.add_row(escape(part), f"{first[part]['queries']:,}", *cells)
+        table.add_row(escape(visible(part)), f"{first[part]['queries']:,}", *cells)
     console.print(table)
 
 
@@ -157,14 +158,16 @@ def show_found(queries: list[str], found: "list[list[Hit]]", *, as_json: bool) -
         content = [
             {"query": query, "found": [asdict(hit) for hit in hits]} for query, hits in zip(queries, found, strict=True)
         ]
-        json.dump(content, sys.stdout, indent=2, ensure_ascii=False)
+        json.dump(content, sys.stdout, indent=2)  # ASCII, so that nothing in it reaches the terminal
         sys.stdout.write("\n")
         return
     for query, hits in zip(queries, found, strict=True):
-        table = titled_table(escape(query), "rank", "cosine")
+        table = titled_table(escape(visible(query)), "rank", "cosine")
         table.add_column("image and caption", overflow="fold")
         for hit in hits:
-            caption = escape(hit.captions[0]) + (f" (and {len(hit.captions) - 1} more)" if hit.captions[1:] else "")
-            where = escape(hit.image or f"in the shard, id {hit.id}")
+            caption = escape(visible(hit.captions[0])) + (
+                f" (and {len(hit.captions) - 1} more)" if hit.captions[1:] else ""
+            )
+            where = escape(visible(hit.image or f"in the shard, id {hit.id}"))
             table.add_row(str(hit.rank), f"{hit.score:.3f}", f"{where}\n[dim]{caption}[/dim]")
         console.print(table)

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from entityclip.contract.atomic_files import write_json, written_whole
 from entityclip.contract.entity_names import names_in
+from entityclip.contract.visible_text import visible
 from model.checkpoints.checkpoint import load_trained_towers
 from model.code_version import code_version
 from model.data.dataset import TripleDataset
@@ -163,7 +164,7 @@ def read_rows(data: DataSettings, split: str, *, speak: bool = True) -> SplitRow
     rows = read_one_split(data, split)
     for line in (rows.source.line(), rows.source.warning()):
         if line and speak:
-            tqdm.write(line, file=sys.stderr)
+            tqdm.write(visible(line), file=sys.stderr)
     return rows
 
 
@@ -177,7 +178,7 @@ def _rarest_names(
     """
     training = training_rows(run, card, data)
     if isinstance(training, str):
-        tqdm.write(f"skipping metrics by entity frequency: {training}", file=sys.stderr)
+        tqdm.write(f"skipping metrics by entity frequency: {visible(training)}", file=sys.stderr)
         return dict.fromkeys(rows)
     names = {
         (split, triple.id): names_in(triple.caption, triple.explanation)

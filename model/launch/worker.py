@@ -12,6 +12,7 @@ import torch
 import torch.distributed as dist
 
 from entityclip.contract.atomic_files import write_json
+from entityclip.contract.visible_text import visible_lines
 from model.distributed.collectives import DistributedGroup
 from model.distributed.device import device_of_process
 from model.distributed.local import LocalGroup
@@ -44,7 +45,7 @@ def run_process(work: Callable[[], None], report: Path | None) -> int:
         if report is not None:
             write_json(report / f"{rank}.json", {"outcome": outcome, "message": message})
     if message and report is None and (rank == 0 or code):
-        print(f"process {rank}: {message}" if code else message, file=sys.stderr)
+        print(visible_lines(f"process {rank}: {message}" if code else str(message)), file=sys.stderr)
     return code
 
 

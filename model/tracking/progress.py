@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from entityclip.contract.progress import duration
+from entityclip.contract.visible_text import visible_lines
 from model.settings.schema import TrainSettings
 
 if TYPE_CHECKING:  # torch takes seconds to import
@@ -86,7 +87,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Print a line without breaking the bar."""
-        tqdm.write(line, file=sys.stderr)
+        tqdm.write(visible_lines(line), file=sys.stderr)
 
     def close(self) -> None:
         """Remove the bar."""

@@ -12,6 +12,7 @@ from pipeline.llm import LanguageModel
 
 BREAK = "\u200b"  # zero width space; breaks a special token's text in chat requests, after its first character
 _HIDE = "\U0010fffc"  # a private-use character, like MARK; begins what stands for a special token's text in data
+_DISGUISE = 0xF0000  # the first private-use character that stands for one of a special token, but letters and digits
 
 
 class Markup:
@@ -34,15 +35,40 @@ class Markup:
         self._added = _any_of(token.content for token in added if token.content)
         self._hidden_pattern = re.compile(f"{_HIDE}.", re.DOTALL)
         self._text_tokenizer: Any = None
+        self._begins = tuple({content[0] for content in self._names})
+        letters = {character for content in self._names for character in content}
+        self._others = {ord(letter): _other(letter) for letter in letters}
+        self._alike = {ord(one): min(letter, _other(letter)) for letter in letters for one in (letter, _other(letter))}
 
-    def find(self, *texts: str | None) -> list[str]:
-        """Return the special tokens' texts that occur in `texts`, each as often as it occurs."""
-        search = self._pattern.search
-        return [found for text in texts if text and search(text) for found in self._pattern.findall(text)]
+    def find(self, text: str) -> list[re.Match[str]]:
+        """Return where special tokens' texts occur in a text."""
+        for begin in self._begins:  # mostly none does, which is found much faster so than by the pattern
+            if begin in text:
+                return list(self._pattern.finditer(text))
+        return []
 
-    def hidden(self, text: str) -> str:
-        """Return the text with each special token's text replaced by two private-use characters."""
-        return self._pattern.sub(lambda match: self._hidden[match[0]], text)
+    def hidden(self, text: str, found: list[re.Match[str]]) -> str:
+        """Return the text with special tokens' texts, found in it, replaced by two private-use characters each."""
+        pieces, end = [], 0
+        for match in found:
+            pieces += [text[end : match.start()], self._hidden[match[0]]]
+            end = match.end()
+        return "".join([*pieces, text[end:]])
+
+    def disguised(self, text: str) -> str:
+        """Return the text with other characters for those of special tokens, letters for letters and digits for digits.
+
+        Where a prompt shows the text, it then differs in every character that may belong to a special token.
+        """
+        return text.translate(self._others)
+
+    def is_aligned(self, text: str, disguised: str) -> bool:
+        """Return whether a text equals another in which some characters are disguised."""
+        return text == disguised or text.translate(self._alike) == disguised.translate(self._alike)
+
+    def blotted(self, text: str) -> str:
+        """Return the text with one private-use character for all characters but white space."""
+        return "".join(character if character.isspace() else _HIDE for character in text)
 
     def shown(self, text: str) -> str:
         """Return the text as it was before `hidden`."""
@@ -91,6 +117,17 @@ class Markup:
                 copy.no_padding()
             self._text_tokenizer = copy or False
         return self._text_tokenizer or None
+
+
+def _other(character: str) -> str:
+    """Return another character of the same kind, so that filters such as `upper` treat both alike.
+
+    Letters and digits change places in pairs: a and b, c and d, 0 and 1.
+    """
+    if character.isascii() and character.isalnum():
+        first = ord("0") if character.isdigit() else ord("a") if character.islower() else ord("A")
+        return chr(first + (ord(character) - first ^ 1))
+    return chr(_DISGUISE + ord(character) % 0xFFFD)
 
 
 def _any_of(contents: Any) -> re.Pattern[str]:

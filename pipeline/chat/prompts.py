@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -25,8 +26,8 @@ class Prompt(NamedTuple):
 
     Attributes:
         messages: the messages as sent.
-        hidden: the messages with special tokens' texts in data hidden; None if there are none.
-        special: the special tokens' texts in the pair's values, if the prompt shows them.
+        hidden: the messages with special tokens' texts of data hidden; None if there are none.
+        special: the special tokens' texts in the messages that come from the pair's values, wholly or in part.
         form: what else decides the token ids, and is therefore part of the key; empty for most rows.
     """
 
@@ -76,11 +77,12 @@ class Prompts:
         form = self.form
         messages = form.arrange(self.template.render(pair))
         extra = {"content": "parts"} if form.parts and not self.as_chat else {}
-        special = tuple(self.markup.find(pair.caption, pair.topic, pair.id))
-        if not special:
+        find = self.markup.find
+        found = [find(message["content"]) for message in messages]
+        if not any(found):
             return Prompt(messages, form=extra)
-        hidden = self._hidden(pair, messages)
-        if hidden == messages:  # the prompt does not show what contains them
+        hidden, special = self._hidden(pair, messages, found)
+        if not special:
             return Prompt(messages, form=extra)
         if not all(self.markup.can_hide(one["content"]) for one in messages):
             return Prompt(self._broken(pair, messages), special=special, form=extra)
@@ -141,20 +143,48 @@ class Prompts:
         plain, text = self.encode([prompt._replace(hidden=None), prompt])
         return plain != text
 
-    def _hidden(self, pair: Pair, messages: list[Message]) -> list[Message]:
-        """Return the pair's messages with special tokens' texts in its caption, topic and id hidden.
+    def _hidden(
+        self, pair: Pair, messages: list[Message], found: list[list[re.Match[str]]]
+    ) -> tuple[list[Message], tuple[str, ...]]:
+        """Return the messages with special tokens' texts that come from the pair hidden, and these texts.
 
-        The prompt's author may write special tokens; they stay, unless the prompt changes values by filters.
+        The prompt's author may write special tokens. A text of which the pair gives but a character is the pair's.
         """
-        hide = self.markup.hidden
-        values = replace(pair, caption=hide(pair.caption), id=hide(pair.id), topic=pair.topic and hide(pair.topic))
+        theirs = self._of_pair(pair, messages, found)
+        hidden = [
+            {**message, "content": self.markup.hidden(message["content"], matches)}
+            for message, matches in zip(messages, theirs, strict=True)
+        ]
+        return hidden, tuple(match[0] for matches in theirs for match in matches)
+
+    def _of_pair(
+        self, pair: Pair, messages: list[Message], found: list[list[re.Match[str]]]
+    ) -> list[list[re.Match[str]]]:
+        """Return which of the special tokens' texts found in each message are not the prompt author's alone."""
+        other = self._with_values(pair, messages, self.markup.disguised)
+        if other is not None and all(
+            self.markup.is_aligned(one["content"], new["content"]) for one, new in zip(messages, other, strict=True)
+        ):
+            return [
+                [match for match in matches if text["content"][match.start() : match.end()] != match[0]]
+                for text, matches in zip(other, found, strict=True)
+            ]
+        # The prompt decides by the values' texts, or changes them. What it shows as often without them is the author's.
+        blotted = self._with_values(pair, messages, self.markup.blotted)
+        most = Counter(match[0] for one in blotted or [] for match in self.markup.find(one["content"]))
+        shown = Counter(match[0] for matches in found for match in matches)
+        return [[match for match in matches if shown[match[0]] > most[match[0]]] for matches in found]
+
+    def _with_values(self, pair: Pair, messages: list[Message], change: Callable[[str], str]) -> list[Message] | None:
+        """Return the messages for changed values; None if they are others than these, or none."""
+        values = replace(
+            pair, caption=change(pair.caption), id=change(pair.id), topic=pair.topic and change(pair.topic)
+        )
         try:
-            hidden = self.form.arrange(self.template.render(values))
+            changed = self.form.arrange(self.template.render(values))
         except PipelineError:
-            hidden = []
-        if [{**one, "content": self.markup.shown(one["content"])} for one in hidden] == messages:
-            return hidden
-        return [{**one, "content": hide(one["content"])} for one in messages]
+            return None
+        return changed if [one["role"] for one in changed] == [one["role"] for one in messages] else None
 
     def _broken(self, pair: Pair, messages: list[Message]) -> list[Message]:
         """Return the messages with special tokens' texts in the pair's values broken, where they cannot be hidden."""

@@ -1,21 +1,3 @@
-"""Escapes untrusted text, such as captions and explanations, for display in a terminal."""
+"""Escapes untrusted text for display in a terminal; `model` does the same, so the code is shared."""
 
-import unicodedata
-
-
-def visible(text: str, limit: int | None = None) -> str:
-    """Replace every control, format, bidi and unassigned character of a text by an escape sequence, such as `\\x1b`.
-
-    The result cannot move the cursor, set colours, hide text or reverse it. Unicode spaces become plain spaces.
-    Text longer than `limit` characters is cut, and its original length is appended.
-    """
-    end = ""
-    if limit is not None and len(text) > limit:
-        text, end = text[:limit], f"… ({len(text):,} characters)"
-    if text.isprintable():  # the common case
-        return text + end
-    return "".join(c if c.isprintable() else _escape(c) for c in text) + end
-
-
-def _escape(character: str) -> str:
-    return " " if unicodedata.category(character) == "Zs" else repr(character)[1:-1]
+from entityclip.contract.visible_text import visible as visible, visible_lines as visible_lines

@@ -10,6 +10,7 @@ from entityclip.contract.progress import Progress
 from pipeline.engines.base import Completion, Request
 from pipeline.engines.factory import check_engine, engine_without_log
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible
 from pipeline.generation.resume import divide
 from pipeline.generation.rows import answered_row, judged
 from pipeline.job import Job, open_job
@@ -70,7 +71,7 @@ def explain_pairs(job: Job, pairs: Iterable[Pair]) -> Explained:
     check_engine(job)
     planned = list(plan_pairs(pairs, job))
     for line in job.prompts.notes:
-        print(line, file=sys.stderr, flush=True)
+        print(visible(line), file=sys.stderr, flush=True)
     work = divide(job, planned, existing=[], spooled=[])
     asked = _ask(job, work.requests) if work.requests else _Answers([])
     found = dict(work.settled)

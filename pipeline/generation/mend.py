@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from entityclip.contract.receipts import BucketReceipt, ShardReceipt, receipt_name
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible
 from pipeline.generation.prepare import read_own_shard, strays
 from pipeline.job import Job
 from pipeline.plan.plan import PlannedBucket
@@ -159,4 +160,4 @@ def _receipt(job: Job, bucket: int) -> BucketReceipt | None:
 
 
 def _say(line: str) -> None:
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(visible(line), file=sys.stderr)

@@ -10,6 +10,7 @@ from entityclip.contract.errors import ContractError
 from entityclip.contract.schema import SCHEMA_VERSION
 from pipeline.errors import PipelineError
 from pipeline.files.storage import Storage
+from pipeline.files.visible_text import visible
 from pipeline.job import Job
 from pipeline.plan.plan import Plan, plan_pairs, write_plan
 from pipeline.readers import read_pairs
@@ -98,5 +99,5 @@ def prepare(job: Job, limit: int | None = None) -> Plan:
     planned = plan_pairs(read_pairs(job.manifest, notes), job, limit)
     plan = write_plan(planned, job.plan_folder, job.manifest.num_shards, job.buckets)
     for line in [*notes.lines(), *job.prompts.notes]:
-        tqdm.write(line, file=sys.stderr)
+        tqdm.write(visible(line), file=sys.stderr)
     return plan

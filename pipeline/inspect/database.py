@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from entityclip.contract.schema import SCHEMA
 from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
+from pipeline.inspect.conditions import forbidden
 from pipeline.inspect.find import Found
 from pipeline.inspect.footers import Fault, each, unreadable
 
@@ -84,7 +85,7 @@ class Database:
                 return work(self._open())
             except duckdb.Error as error:
                 if isinstance(error, _NOT_OF_READING) or not self._put_damaged_aside():
-                    raise PipelineError(f"the SQL query failed: {_first_line(error)}") from error
+                    raise PipelineError(f"the SQL query failed: {self._reason(error)}; {_mend(error)}") from error
 
     def condition_problem(self, where: str) -> str | None:
         """Return a brief reason why `where` is not a condition on the rows; None if it is a valid condition."""
@@ -93,9 +94,11 @@ class Database:
             statements = duckdb.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT or _closes_more(where):
                 return "it is more than one condition"
+            if (problem := forbidden(self._open(), sql)) is not None:
+                return visible(problem, 200)
             self._open().execute(f"EXPLAIN {sql}")
         except duckdb.Error as error:
-            message = _first_line(error)
+            message = self._reason(error)
             return "it is incomplete" if message.endswith('at or near ")"') and ")" not in where else message
         return None
 
@@ -108,6 +111,10 @@ class Database:
                 f"--where {visible(where, 200)}: {problem}; expected a condition in DuckDB's SQL, such as "
                 f"\"status = 'truncated' AND clip_tokens > 77\"; columns: {', '.join(COLUMNS.names)}"
             )
+
+    def _reason(self, error: Exception) -> str:
+        """Return an error of DuckDB on one line, without the path of the temporary folder."""
+        return _first_line(str(error).replace(self._spill.name, "the temporary folder"))
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         if self._database is None:
@@ -180,5 +187,14 @@ def _read_through(found: Found, name: str) -> Fault | None:
     return None
 
 
-def _first_line(error: Exception) -> str:
-    return visible(" ".join(str(error).strip().split("\n\n")[0].split()), 400)
+def _first_line(message: str) -> str:
+    return visible(" ".join(message.strip().split("\n\n")[0].split()), 400)
+
+
+def _mend(error: Exception) -> str:
+    """Return what the user can do about an error while the query ran."""
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return "use a condition that builds less, or fewer rows"
+    if isinstance(error, duckdb.ConversionException):
+        return "TRY_CAST(value AS TYPE) gives NULL where a value cannot be converted"
+    return "change the condition"

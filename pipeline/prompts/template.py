@@ -13,12 +13,15 @@ from entityclip.contract.errors import ContractError
 from entityclip.contract.settings_errors import explain
 from entityclip.contract.yaml_file import load_yaml
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible
 from pipeline.pair import Pair
+from pipeline.prompts.budget import start
 from pipeline.prompts.sandbox import PromptSandbox
 
 Message = dict[str, str]
 
 _SANDBOX = PromptSandbox()
+_REASON = 300  # most characters of a template's error that are repeated
 
 
 class PromptExample(BaseModel):
@@ -86,8 +89,11 @@ class PromptTemplate(BaseModel):
             raise self._error(error, f", pair {pair.id!r}") from error
 
     def _error(self, error: Exception, where: str) -> PipelineError:
-        reason = str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
-        return PipelineError(f"prompt template {self.name}{where}: {reason}; allowed variables: caption, id, topic")
+        reason = _reason(error)
+        short = visible(" ".join(reason.split()), _REASON)  # it may contain values, which may be long and hostile
+        return PipelineError(
+            f"prompt template {visible(self.name)}{where}: {short}; allowed variables: caption, id, topic"
+        )
 
 
 class _Part:
@@ -101,12 +107,21 @@ class _Part:
     def text(self, variables: dict[str, Any]) -> str:
         """Render the part like `Template.render`, but without merging the (empty) globals, which is slow."""
         template = self._template
+        start()
         context = Context(_SANDBOX, variables, template.name, template.blocks)
         return _SANDBOX.concat(template.root_render_func(context))
 
     def fixed(self) -> "Message | _Part":
         """Return the rendered message if the part has no variables, otherwise the part itself."""
         return self if self._names else {"role": self.role, "content": self.text({})}
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return f"line {error.lineno}: {error.message}"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return str(error) if isinstance(error, jinja2.TemplateError) else f"{type(error).__name__}: {error}"
 
 
 def load_prompt(name_or_path: str, base: Path) -> PromptTemplate:

@@ -44,7 +44,7 @@ PARTS = (
     ),
     Part(
         "faults",  # kills, signals, hostile input, known truths
-        27,
+        30,
         (
             "benchmarks/ablation/test_side_by_side.py",
             "flows/cli/test_main.py",
@@ -60,6 +60,7 @@ PARTS = (
             "pipeline/engines/vllm/test_hostile_servers.py",
             "pipeline/files/test_storage.py",
             "pipeline/generation/test_crash.py",
+            "pipeline/prompts/test_template_fuzz.py",
             "pipeline/test_hostile_input.py",
         ),
     ),

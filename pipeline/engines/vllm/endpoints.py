@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible
 
 _SECONDS_BETWEEN_LINES = 15.0
 _WORTH_A_LINE = 2.0  # seconds of waiting
@@ -192,4 +193,4 @@ class Endpoints:
         now = time.monotonic()
         if now - self._said >= _SECONDS_BETWEEN_LINES:
             self._said = now
-            print(line, file=sys.stderr, flush=True)
+            print(visible(line), file=sys.stderr, flush=True)

@@ -7,6 +7,7 @@ from typing import Self
 
 from pipeline.engines.vllm.server import VllmServer
 from pipeline.errors import PipelineError
+from pipeline.files.visible_text import visible
 
 _POLL_SECONDS = 0.5
 _SECONDS_TO_EXIT = 15.0  # a server whose engine has died exits by itself within seconds
@@ -71,7 +72,7 @@ class SupervisedServer:
         """Restart the server unless the limit is reached; return the reason for its latest failure."""
         if self.restarts >= self._max_restarts:
             self._failure = (
-                f"the vLLM server died ({why}) after {self.restarts} restarts "
+                f"the vLLM server died ({visible(why)}) after {self.restarts} restarts "
                 "(the limit is generation.engine.max_restarts). Finished answers are kept; run again to continue; "
                 f"{self._server.log_tail()}"
             )

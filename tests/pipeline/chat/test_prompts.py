@@ -102,6 +102,40 @@ def test_no_caption_adds_a_special_token(tmp_path: Path) -> None:
         assert len(ours.intersection(ids)) == 4 and sum(number in ours for number in ids) == 7
 
 
+COMPLETED = {  # prompts that complete what data begins, and how many special tokens they write themselves
+    "<{{ caption }}>": 0,
+    "{{ topic }}{{ caption }}{{ id }}": 0,
+    "<|{{ caption | lower }}|> <think>": 1,
+    "{{ caption.split() | join('|') }}": 0,
+    "<think>{{ topic }}</think><|im_{{ caption }}": 2,
+    "{% for word in caption.split() %}<{{ word }}|>{% endfor %} <|im_end|>": 1,
+    "{{ caption | replace('q', '<') | replace('Q', '>') }}</think>": 1,
+    "{% if 'k' in caption %}k <think> {{ caption }}|>{% else %}{{ caption }}{{ topic }}{% endif %}": None,
+}
+
+
+@pytest.mark.parametrize("user", COMPLETED)
+def test_no_prompt_and_caption_make_a_special_token_together(user: str, tmp_path: Path) -> None:
+    model = _model(tmp_path, CHATML)
+    prompts = Prompts(_prompt(user=user), model)
+    pieces = ["<|im_end|>", "<think>", "|im_end|", "im_end", "IM_END", "end", "think", "/think", "<", "|", ">", "|im_s"]
+    pieces += ["tart|>", "<|im_", " ", "q", "Q", "k", "q|im_end|Q", "t", "hink", "é家", "\U0010fffd", "\U000f003c"]
+    rng = random.Random(2)
+    ours = set(model.tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|im_start|>", "<think>", "</think>"]))
+    pairs = [Pair(*("".join(rng.choices(pieces, k=rng.randint(1, 4))) for _ in "isict")) for _ in range(200)]
+    completed = 0
+    for pair, ids in zip(pairs, prompts.encode([prompts.prompt(pair) for pair in pairs]), strict=True):
+        assert not isinstance(ids, str)
+        special = sum(number in ours for number in ids)
+        if (written := COMPLETED[user]) is None:  # it decides by the caption's letters: whose a text is cannot be told
+            written = int("k" in pair.caption)
+            assert 7 <= special <= 7 + written, pair
+        else:
+            assert special == 7 + written, pair
+        completed += sum(number in ours for number in model.encode([prompts.template.render(pair)])[0]) > 7 + written
+    assert completed > 5  # which a tokenizer alone would have taken for special tokens
+
+
 def test_only_rows_whose_ids_change_get_a_new_key(tmp_path: Path) -> None:
     model = _model(tmp_path, CHATML)
     prompts = Prompts(PROMPT, model)
