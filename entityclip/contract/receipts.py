@@ -8,16 +8,16 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from entityclip.contract.errors import ContractError
-from entityclip.contract.schema import SCHEMA_VERSION
-from entityclip.contract.settings_errors import plain_message
+from entityclip.contract.own_json import Count, check_shape, parse_object
+from entityclip.contract.schema import MOST_SHARDS, SCHEMA_VERSION
 
 RECEIPT_VERSION = 1
 RECEIPTS = "_receipts"  # the folder
 
-_Count = Annotated[int, Field(ge=0)]
+MOST_BUCKETS = MOST_SHARDS  # a receipt with more is damaged, and checking so many would take days
 
 
 class ReceiptVersionError(ContractError):
@@ -29,9 +29,9 @@ class ShardReceipt:
     """A shard's SHA-256, size in bytes, number of rows, and number of rows by status."""
 
     sha256: str
-    size: _Count
-    rows: _Count
-    statuses: dict[str, int]
+    size: Count
+    rows: Count
+    statuses: dict[str, Count]
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class BucketReceipt:
     """
 
     dataset: str
-    bucket: _Count
-    num_buckets: Annotated[int, Field(ge=1)]
+    bucket: Count
+    num_buckets: Annotated[int, Field(ge=1, le=MOST_BUCKETS)]
     shards: dict[str, ShardReceipt]
-    pending: _Count
-    unsent: _Count
+    pending: Count
+    unsent: Count
     plan: str
     finished_at: str = ""
     schema_version: int = SCHEMA_VERSION
@@ -82,16 +82,9 @@ def parse_receipt(content: bytes) -> BucketReceipt:
         ReceiptVersionError: this program does not support the receipt's version.
         ContractError: the content is not JSON, or a field is missing or invalid.
     """
-    try:
-        plain = json.loads(content)
-    except ValueError as error:
-        raise ContractError(f"the receipt is not JSON: {error}") from error
-    version = plain.get("receipt_version") if isinstance(plain, dict) else None
+    plain = parse_object(content, "the receipt")
+    version = plain.get("receipt_version")
     if version != RECEIPT_VERSION:
-        raise ReceiptVersionError(f"receipt version {version} is not supported; expected {RECEIPT_VERSION}")
-    try:
-        return _RECEIPT.validate_python(plain)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in wrong["loc"])
-        raise ContractError(f"invalid field {where}: {plain_message(wrong)}") from error
+        raise ReceiptVersionError(f"receipt version {str(version)[:40]} is not supported; expected {RECEIPT_VERSION}")
+    check_shape(plain, _RECEIPT)
+    return _RECEIPT.validate_python(plain)

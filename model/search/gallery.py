@@ -1,6 +1,5 @@
 """Searchable image embeddings: those that `evaluate` saved for a split of a run, or those of an index."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from model.checkpoints.checkpoint import load_clip
 from model.clip.towers import Towers
 from model.errors import ModelError
+from model.evaluation.saved_ids import read_ids
 from model.run_files import INDEX, TOWERS, read_checkpoint_card
 from model.search.index import EMBEDDINGS, load_model_of, open_index
 
@@ -45,11 +45,11 @@ def open_gallery(folder: Path, split: str) -> Gallery:
     if not path.is_file():
         raise ModelError(f"{folder} has no embeddings of split {split!r}; create them with: {again}")
     try:
-        ids = pa.array(json.loads((folder / f"{split}_ids.json").read_text(encoding="utf-8")), pa.string())
+        ids = pa.array(read_ids(folder, split), pa.string())
         with safe_open(path, "pt") as file:
             made_by = (file.metadata() or {}).get("towers_sha256")
             shape = tuple(file.get_slice("image").get_shape())
-    except (OSError, ValueError, pa.ArrowException, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, pa.ArrowException, SafetensorError) as error:
         raise ModelError(f"{path} cannot be read ({error}); recreate it with: {again}") from error
     if len(shape) != 2 or shape[0] != len(ids):
         raise ModelError(f"{path} has embeddings of shape {shape} for {len(ids)} ids; recreate it with: {again}")

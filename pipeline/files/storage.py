@@ -73,7 +73,9 @@ class LocalFolder:
         return (self._root / name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
-        with written_whole(self._root / name, one_writer=True) as temporary:
+        path = self._root / name
+        path.with_name(f".{path.name}.tmp").unlink(missing_ok=True)  # left by a killed writer of an older version
+        with written_whole(path) as temporary:
             temporary.write_bytes(content)
 
     def delete(self, name: str) -> None:

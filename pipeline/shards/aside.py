@@ -67,4 +67,6 @@ def _exists(storage: Storage, name: str) -> bool:
         storage.open(name).close()
     except FileNotFoundError:
         return False
+    except OSError:  # a folder
+        return True
     return True

@@ -157,7 +157,9 @@ def _receipt(storage: Storage, bucket: int) -> BucketReceipt | Fault | None:
         receipt = parse_receipt(storage.read(name))
     except FileNotFoundError:
         return None
-    except ContractError as error:
+    except PermissionError:
+        raise
+    except (ContractError, OSError) as error:  # OSError: a folder in its place
         return Fault(name, f"is no valid receipt: {visible(str(error), 150)}")
     if receipt.bucket != bucket:
         return Fault(name, f"is the receipt of bucket {receipt.bucket}")
