@@ -185,4 +185,4 @@ INDEX = TypeAdapter(_Index)
 METRICS = TypeAdapter(_Metrics)
 IDS = TypeAdapter(list[str])
 LINE = TypeAdapter(_Line)
-LINES = {"step": TypeAdapter(_StepLine), "validation": TypeAdapter(_ValidationLine)}
+LINES: dict[str, TypeAdapter[Any]] = {"step": TypeAdapter(_StepLine), "validation": TypeAdapter(_ValidationLine)}

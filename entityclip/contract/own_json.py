@@ -95,13 +95,18 @@ def _check_values(plain: Any, what: str) -> None:
                 below += value
             elif isinstance(value, str) and not is_plain_text(value):
                 raise ContractError(f"{what} has a text with a NUL or an unpaired surrogate")
-            elif isinstance(value, int | float) and not -_LARGEST <= value < 2 * _LARGEST:
-                if isinstance(value, int) or not math.isfinite(value):
-                    raise ContractError(f"{what} has a number that is not finite, or beyond 64 bits")
+            elif _is_odd_number(value):
+                raise ContractError(f"{what} has a number that is not finite, or beyond 64 bits")
         if not below:
             return
         level = below
     raise ContractError(f"{what} is nested too deeply, more than {MOST_NESTED} levels")
+
+
+def _is_odd_number(value: Any) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    return isinstance(value, int) and not -_LARGEST <= value < 2 * _LARGEST
 
 
 def is_plain_text(text: str) -> bool:

@@ -150,6 +150,7 @@ def _add(line: bytes, sessions: list[Session]) -> None:
 
 def storable(completion: Completion) -> Completion:
     """Return an answer with U+FFFD in place of unpaired surrogates, which JSON can hold, but no shard."""
-    texts = {"text": completion.text, "error": completion.error}
-    odd = {name: _SURROGATE.sub("\ufffd", text) for name, text in texts.items() if text and _SURROGATE.search(text)}
-    return replace(completion, **odd) if odd else completion
+    text, error = (_SURROGATE.sub("\ufffd", one) if one else one for one in (completion.text, completion.error))
+    if (text, error) == (completion.text, completion.error):
+        return completion
+    return replace(completion, text=text, error=error)

@@ -23,10 +23,9 @@ def repair(found: Verification, job: Job | None = None) -> list[str]:
         PipelineError: another process is writing the output.
     """
     if job is not None:
-        lock = sole_writer(found.location, job.work)
-    else:
-        lock = nullcontext() if is_url(found.location) else single_writer(Path(found.location))
-    with lock:
+        with sole_writer(found.location, job.work):
+            return _repair(found)
+    with nullcontext() if is_url(found.location) else single_writer(Path(found.location)):
         return _repair(found)
 
 
