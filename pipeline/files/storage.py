@@ -33,6 +33,9 @@ class Storage(Protocol):
     def files(self) -> Iterator[StoredFile]:
         """Yield all files. Like dataset readers, skip files and folders whose names start with _ or a dot."""
 
+    def folders_named_like_files(self) -> list[str]:
+        """Return the folders in split folders whose names end like a shard's: no file can be written there."""
+
     def names(self, folder: str) -> list[str]:
         """Return the sorted names of the files directly in a folder, which may start with _; empty if there is none."""
 
@@ -65,6 +68,10 @@ class LocalFolder:
             for path in sorted(folder.rglob("[!_.]*")):
                 if path.is_file():
                     yield StoredFile(path.relative_to(self._root).as_posix(), path.stat().st_size)
+
+    def folders_named_like_files(self) -> list[str]:
+        found = (path for path in self._root.glob("split=*/[!_.]*.parquet") if path.is_dir())
+        return sorted(path.relative_to(self._root).as_posix() for path in found)
 
     def names(self, folder: str) -> list[str]:
         return sorted(f"{folder}/{path.name}" for path in (self._root / folder).glob("[!.]*") if path.is_file())
@@ -105,6 +112,9 @@ class ObjectStorage:
             name = info.path.removeprefix(f"{self._prefix}/")
             if info.type == pa_fs.FileType.File and not any(part[0] in "_." for part in name.split("/")):
                 yield StoredFile(name, info.size)
+
+    def folders_named_like_files(self) -> list[str]:
+        return []  # an object may have the name of what looks like a folder
 
     def names(self, folder: str) -> list[str]:
         selector = pa_fs.FileSelector(f"{self._prefix}/{folder}", allow_not_found=True)

@@ -39,6 +39,10 @@ def sound_shards(job: Job, buckets: Iterable[int], existing: dict[int, list[Shar
         PipelineError: the output holds shards of another dataset or schema version, or other files named like shards.
     """
     mine = {bucket: existing.get(bucket, []) for bucket in buckets}
+    for name in job.storage.folders_named_like_files():
+        place = shard_place(name)
+        if place is not None and place[1] in mine:
+            _aside(job, Fault(name, "is a folder, not a file"))
     receipts = {bucket: _receipt(job, bucket) for bucket in mine}
     faults = examine(job, mine, receipts)
     bad = {fault.name for fault in faults}

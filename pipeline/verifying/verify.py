@@ -136,6 +136,9 @@ def verify(location: Path | str, job: Job | None = None) -> Verification:
         receipt = found.receipts.get(file.number)
         if receipt is not None and file.name not in receipt.shards and file.name not in spoiled:
             found.damaged.append(Fault(file.name, "is not listed in the receipt of its bucket"))
+    found.damaged += [Fault(name, "is a folder, not a file") for name in storage.folders_named_like_files()]
+    spoiled |= {fault.name for fault in found.damaged}
+    found.missing = [name for name in found.missing if name not in spoiled]
     found.damaged.sort(key=lambda fault: fault.name)
     return found
 
