@@ -4,6 +4,7 @@ A dataset's explanations are complete when every bucket has a receipt without pe
 listed in the receipts exist, with the same digests. docs/parquet_schema.md describes the format of a receipt.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import Annotated
@@ -16,6 +17,8 @@ from entityclip.contract.schema import MOST_SHARDS, SCHEMA_VERSION
 
 RECEIPT_VERSION = 1
 RECEIPTS = "_receipts"  # the folder
+_OWN_DIGEST = "receipt_sha256"  # tells a damaged receipt from a damaged shard
+_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 MOST_BUCKETS = MOST_SHARDS  # a receipt with more is damaged, and checking so many would take days
 
@@ -28,7 +31,7 @@ class ReceiptVersionError(ContractError):
 class ShardReceipt:
     """A shard's SHA-256, size in bytes, number of rows, and number of rows by status."""
 
-    sha256: str
+    sha256: _Sha256
     size: Count
     rows: Count
     statuses: dict[str, Count]
@@ -64,7 +67,14 @@ class BucketReceipt:
         return receipt_name(self.bucket)
 
     def as_json(self) -> bytes:
-        return json.dumps(asdict(self), indent=1).encode()
+        return json.dumps({**asdict(self), _OWN_DIGEST: self._digest()}, indent=1).encode()
+
+    def _digest(self) -> str:
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    def is_as_written(self, digest: object) -> bool:
+        """Return whether a file with this digest was written with these values; older files have none."""
+        return digest is None or digest == self._digest()
 
 
 _RECEIPT = TypeAdapter(BucketReceipt)
@@ -87,4 +97,7 @@ def parse_receipt(content: bytes) -> BucketReceipt:
     if version != RECEIPT_VERSION:
         raise ReceiptVersionError(f"receipt version {str(version)[:40]} is not supported; expected {RECEIPT_VERSION}")
     check_shape(plain, _RECEIPT)
-    return _RECEIPT.validate_python(plain)
+    receipt = _RECEIPT.validate_python(plain)
+    if not receipt.is_as_written(plain.get(_OWN_DIGEST)):
+        raise ContractError("the receipt has changed since it was written")
+    return receipt

@@ -53,21 +53,24 @@ class _Again:
         return self._content
 
 
-def _check_attributes(content: bytes) -> None:
+def _check_attributes(content: bytes) -> int:
     """Check that records have the lengths that they say, as tarfile searches on for their end, again for each record.
+
+    Returns their number.
 
     Raises:
         ReadError: a record is damaged, or has hundreds of digits in a row.
     """
-    at = 0
+    at = count = 0
     while at < len(content) and content[at] != 0:
         digits = content[at : content.find(b" ", at, at + 12)]
         end = at + int(digits) if digits.isdigit() else at
         if not at < end <= len(content) or content[end - 1] != ord("\n") or content.find(b"=", at, end) < 0:
             raise tarfile.ReadError("a damaged extended header")
-        at = end
+        at, count = end, count + 1
     if max(map(len, re.findall(rb"\d+", content)), default=0) > _LONGEST_NUMBER:
         raise tarfile.ReadError("an extended header with a number of hundreds of digits")
+    return count
 
 
 class BoundedInfo(tarfile.TarInfo):
@@ -76,11 +79,11 @@ class BoundedInfo(tarfile.TarInfo):
     def _proc_member(self, tarfile_: Any) -> Any:
         if self.type in _EXTENDED and self.size > LONGEST_HEADER:
             raise tarfile.ReadError(f"an extended header of {self.size:,} bytes")
-        if self.type == tarfile.XGLTYPE and len(tarfile_.pax_headers) > _MOST_COMMON:
-            raise tarfile.ReadError(f"more than {_MOST_COMMON:,} attributes for all members")
         if self.type in _ATTRIBUTES:
             content = tarfile_.fileobj.read(self._block(self.size))  # type: ignore[attr-defined]
-            _check_attributes(content)
+            count = _check_attributes(content)
+            if self.type == tarfile.XGLTYPE and count + len(tarfile_.pax_headers) > _MOST_COMMON:
+                raise tarfile.ReadError(f"more than {_MOST_COMMON:,} attributes for all members")
             tarfile_.fileobj = _Again(tarfile_, content)
         return super()._proc_member(tarfile_)  # type: ignore[misc]
 

@@ -25,6 +25,7 @@ from tests.support.generation import all_rows
 from tests.support.scripted_engine import ScriptedEngine
 
 PAIRS = 12
+_FIELDS = ("key", "text", "finish_reason", "prompt_tokens", "completion_tokens", "error")
 _OWN = ("_spool/*", "_receipts/*", "split=*/*", "_plan/*/*", "_writers/*")
 
 
@@ -133,6 +134,8 @@ def sound_keys(spool: Path) -> list[str]:
     for line in spool.read_bytes().split(b"\n")[:-1]:
         with contextlib.suppress(ValueError, RecursionError, TypeError):
             content = json.loads(line)
-            if isinstance(content, dict) and content.get("text") == f"about {content.get('key')}":
-                keys.append(content["key"])
+            if set(content) == set(_FIELDS) and content["text"] == f"about {content['key']}":
+                tokens = {content["prompt_tokens"], content["completion_tokens"], 0}
+                if content["finish_reason"] == "stop" and content["error"] is None and tokens <= set(range(100)):
+                    keys.append(content["key"])
     return keys
