@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from pipeline.errors import PipelineError
+from entityclip.contract.image_rules import MAX_SCANNED
 from pipeline.images.check import image_fault
 from pipeline.manifest.manifest import load_manifest
 from pipeline.readers import read_pairs
@@ -34,22 +34,28 @@ _BLOCK = 512
 
 def kinds(root: Path) -> dict[str, Case]:
     """Return a case for each kind of container, by name."""
-    put(root / "images" / "0.png", picture(0))
+    put_image(root)
     return {
-        "tar": lambda rng: _read(root, {"kind": "webdataset", "file": "x.tar"}, lying_tar(rng)),
-        "tar.gz": lambda rng: _read(root, {"kind": "webdataset", "file": "x.tar.gz"}, lying_gzip(rng, lying_tar(rng))),
-        "csv.gz": lambda rng: _read(
+        "tar": lambda rng: read(root, {"kind": "webdataset", "file": "x.tar"}, lying_tar(rng)),
+        "tar.gz": lambda rng: read(root, {"kind": "webdataset", "file": "x.tar.gz"}, lying_gzip(rng, lying_tar(rng))),
+        "csv.gz": lambda rng: read(
             root,
             {"kind": "csv", "file": "x.csv.gz", "root": "images"},
             lying_gzip(rng, b"image,caption\n0.png,a\n" * 40),
         ),
-        "parquet": lambda rng: _read(root, {"kind": "parquet", "file": "x.parquet"}, lying_parquet(rng)),
-        "jsonl": lambda rng: _read(root, {"kind": "jsonl", "file": "x.jsonl", "root": "images"}, lying_json(rng)),
-        "image": lambda rng: _look(root, lying_image(rng)),
+        "parquet": lambda rng: read(root, {"kind": "parquet", "file": "x.parquet"}, lying_parquet(rng)),
+        "jsonl": lambda rng: read(root, {"kind": "jsonl", "file": "x.jsonl", "root": "images"}, lying_json(rng)),
+        "image": lambda rng: look(root, lying_image(rng)),
     }
 
 
-def _read(root: Path, dataset: dict[str, Any], content: bytes) -> str:
+def put_image(root: Path) -> None:
+    """Write the image that the records name."""
+    put(root / "images" / "0.png", picture(0))
+
+
+def read(root: Path, dataset: dict[str, Any], content: bytes) -> str:
+    """Read a dataset of one file, in time."""
     (root / "own.yaml").write_bytes(manifest_text(dataset))
     (root / dataset["file"]).write_bytes(content)
     began = time.process_time()
@@ -59,7 +65,8 @@ def _read(root: Path, dataset: dict[str, Any], content: bytes) -> str:
         _in_time(began)
 
 
-def _look(root: Path, content: bytes) -> str:
+def look(root: Path, content: bytes) -> str:
+    """Look at an image, in time."""
     (root / "images" / "case").write_bytes(content)
     began = time.process_time()
     found = image_fault(root / "images", "case")
@@ -282,20 +289,23 @@ def slow_inputs() -> dict[str, tuple[dict[str, Any], bytes]]:
 
 def slow_images() -> dict[str, Callable[[], bytes]]:
     """Images of at most 1 MB that take long to decode."""
+    most = MAX_SCANNED // 12_000**2
     return {
         "a JPEG of thousands of scans": _scans,
+        "a JPEG of as many scans as may be": lambda: _scans(most),
         "a PNG just below the limit": _large_png,
         "a PNG of chunks": _chunks,
     }
 
 
-def _scans() -> bytes:
+def _scans(most: int = 10**6) -> bytes:
     stream = io.BytesIO()
     Image.new("RGB", (12_000, 12_000)).save(stream, "JPEG", progressive=True, quality=1)
     content = stream.getvalue()
     last = content.rfind(b"\xff\xda")
     scan = content[last:-2]
-    return content[:-2] + scan * max(1, (MB - len(content)) // len(scan)) + b"\xff\xd9"
+    more = min((MB - len(content)) // len(scan), most - content.count(b"\xff\xda"))
+    return content[:-2] + scan * more + b"\xff\xd9"
 
 
 def _large_png() -> bytes:

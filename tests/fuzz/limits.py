@@ -29,7 +29,9 @@ def _too_slow(_signal: int, _frame: FrameType | None) -> None:
     raise TooSlow
 
 
-def run_cases(kinds: dict[str, Case], cases: int, seed: int, only: int | None = None) -> dict[str, Any]:
+def run_cases(
+    kinds: dict[str, Case], cases: int, seed: int, only: int | None = None, *, until_a_fault: bool = False
+) -> dict[str, Any]:
     """Run cases of these kinds in turn; return their outcomes by kind, and every fault with its number."""
     faults: list[dict[str, Any]] = []
     outcomes: dict[str, Counter[str]] = {kind: Counter() for kind in kinds}
@@ -38,6 +40,8 @@ def run_cases(kinds: dict[str, Case], cases: int, seed: int, only: int | None = 
     began, before = time.monotonic(), forget_peak()
     used = resource.getrusage(resource.RUSAGE_SELF).ru_utime
     for number in range(cases) if only is None else [only]:
+        if faults and until_a_fault:
+            break
         kind = list(kinds)[number % len(kinds)]
         signal.setitimer(signal.ITIMER_REAL, SECONDS)
         faulthandler.dump_traceback_later(3 * SECONDS, exit=True, file=sys.__stderr__)  # for what no signal reaches

@@ -1,17 +1,12 @@
 """Cases of damaged files of an output: spools, receipts, shards and plans, with every reader of them."""
 
 import contextlib
-import io
 import json
 import random
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.engines.base import Completion
 from pipeline.errors import PipelineError
 from pipeline.generation.generate import generate
-from pipeline.generation.prepare import shards_there
 from pipeline.inspect.inspection import Wanted, inspect_explanations
 from pipeline.inspect.summary import summarise
 from pipeline.job import Job, open_job

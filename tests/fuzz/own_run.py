@@ -17,7 +17,7 @@ from model.evaluation.evaluate import evaluate, evaluation_plan, read_metrics
 from model.evaluation.saved_ranks import load_ranks
 from model.report.evaluation import describe_evaluation
 from model.report.sources import Sources
-from model.report.training import _history, Arm
+from model.report.training import Arm, _history
 from model.run_files import INDEX, has_finished, read_checkpoint_card
 from model.runs import overview
 from model.search.gallery import open_gallery, splits_embedded

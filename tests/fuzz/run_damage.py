@@ -1,4 +1,4 @@
-"""Feeds damaged files of our own, and containers that lie, to every reader: `python -m tests.fuzz.run_damage --help`."""
+"""Feeds damaged files of our own, and lying containers, to their readers: `python -m tests.fuzz.run_damage --help`."""
 
 import argparse
 import contextlib
