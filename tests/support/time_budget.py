@@ -43,14 +43,16 @@ PARTS = (
         ),
     ),
     Part(
-        "faults",  # kills, signals, hostile input
-        19,
+        "faults",  # kills, signals, hostile input, damaged files
+        26,
         (
             "benchmarks/ablation/test_side_by_side.py",
+            "flows/cli/test_damaged_files.py",
             "flows/cli/test_main.py",
             "flows/cli/test_stop_training.py",
             "flows/orchestration/test_workers.py",
             "flows/test_vllm_killed.py",
+            "fuzz/test_damage.py",
             "model/data/test_loader.py",
             "model/data/test_workers.py",
             "model/launch/test_evaluate.py",

@@ -45,13 +45,6 @@ READERS: dict[str, tuple[str, ...]] = {
     "state/step-00000004/state.json": (_INSPECT, _TRAIN),
 }
 REPORTED = ("metrics.json", "metrics.jsonl", "settings.yaml", "train.json", "test_ids.json", _CARD)
-    "metrics.json",
-    "metrics.jsonl",
-    "settings.yaml",
-    "train.json",
-    "test_ids.json",
-    "checkpoint/checkpoint.json",
-)
 
 
 @pytest.fixture(scope="module")
