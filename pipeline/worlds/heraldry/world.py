@@ -8,7 +8,7 @@ from PIL import Image
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from entityclip.contract.atomic_files import written_whole
+from entityclip.contract.atomic_files import remove_leftovers, written_whole
 from entityclip.contract.own_json import read_object
 from pipeline.errors import PipelineError
 from pipeline.pair import SPLITS
@@ -30,6 +30,9 @@ def build_world(settings: WorldSettings, root: Path) -> Path:
     """
     if _already_built(settings, root):
         return root
+    remove_leftovers(root)
+    for name in (PAIRS, WORLD):  # older versions had these temporary names
+        (root / f".{name}.tmp").unlink(missing_ok=True)
     shots = [shot for house in world_houses(settings) for shot in house_shots(settings, house)]
     for split in SPLITS:
         (root / IMAGES / split).mkdir(parents=True, exist_ok=True)

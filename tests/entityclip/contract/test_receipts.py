@@ -53,10 +53,11 @@ def _changed(**values: Any) -> bytes:
         (_changed(pending="many"), "^invalid field pending: must be a whole number"),
         (_changed(pending=-1), "^invalid field pending: must be at least 0"),
         (
-            _changed(shards={"x": {"sha256": "a", "size": 1, "statuses": {}}}),
+            _changed(shards={"x": {"sha256": "a" * 64, "size": 1, "statuses": {}}}),
             r"^invalid field shards\.x\.rows: is required, but missing",
         ),
         (_changed(shards=[]), "^invalid field shards: must be a mapping"),
+        (_changed(plan="of other pairs"), "^the receipt has changed since it was written"),
     ],
 )
 def test_what_is_no_receipt_is_named(content: bytes, said: str) -> None:
