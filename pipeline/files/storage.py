@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.fs as pa_fs
 
-from entityclip.contract.atomic_files import written_whole
+from entityclip.contract.atomic_files import moved_aside, written_whole
 from entityclip.contract.locations import is_url
 from pipeline.files.locations import open_file_system
+
+ASIDE = "_damaged"  # readers of datasets skip folders whose names start with an underscore
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,20 @@ class LocalFolder:
 
     def write(self, name: str, content: bytes) -> None:
         path = self._root / name
+        self._clear(name)
         path.with_name(f".{path.name}.tmp").unlink(missing_ok=True)  # left by a killed writer of an older version
         with written_whole(path) as temporary:
             temporary.write_bytes(content)
 
     def delete(self, name: str) -> None:
+        self._clear(name)
         (self._root / name).unlink(missing_ok=True)
+
+    def _clear(self, name: str) -> None:
+        """Move a folder that has a file's name aside; it is none of ours, and may hold anything."""
+        path = self._root / name
+        if path.is_dir():
+            moved_aside(path, self._root / ASIDE / PurePosixPath(name).parent)
 
     def open(self, name: str) -> pa.NativeFile:
         return pa.OSFile(str(self._root / name))

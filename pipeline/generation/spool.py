@@ -21,10 +21,10 @@ from entityclip.contract.errors import ContractError
 from entityclip.contract.own_json import is_plain_text, parse_object
 from pipeline.engines.base import Completion
 from pipeline.errors import PipelineError
+from pipeline.files.storage import ASIDE
 
 _FIELDS = [field.name for field in fields(Completion)]  # asdict would copy every value
 _SECONDS_BETWEEN_SYNCS = 1.0
-_DAMAGED = "_damaged"  # below the work folder
 _COMPLETION = TypeAdapter(Completion)
 _MOST_TOKENS = 2**31 - 1  # what a shard can hold
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -82,7 +82,7 @@ def mended_spool(path: Path, say: Callable[[str], None]) -> list[Session]:
     Raises:
         PipelineError: something else than a file is in the spool's place, and cannot be moved.
     """
-    aside = path.parent.parent / _DAMAGED / path.parent.name
+    aside = path.parent.parent / ASIDE / path.parent.name
     try:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             say(

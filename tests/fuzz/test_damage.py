@@ -84,7 +84,7 @@ FAULTS: dict[str, tuple[str, tuple[Any, str, Any]]] = {
     "a spool is read as it was written": ("output", (bucket, "mended_spool", _old_spool)),
     "JSON is taken for JSON": ("output", (own_json, "parse_json", lambda content, what="it": json.loads(content))),
     "a receipt is taken for the truth": ("output", (BucketReceipt, "is_as_written", lambda self, digest: True)),
-    "a shard's name is taken for a file": ("output", (LocalFolder, "folders_named_like_files", lambda self: [])),
+    "what has a file's name is taken for a file": ("output", (LocalFolder, "_clear", lambda self, name: None)),
     "a tar has as many bytes as it says": ("containers", (tar_members, "EndingFile", lambda file: file)),
     "a tar's extended headers are sound": ("containers", (tar_members, "BoundedInfo", tarfile.TarInfo)),
 }

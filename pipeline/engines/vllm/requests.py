@@ -74,7 +74,7 @@ def completions_in(batch: list[Request], content: bytes) -> list[Completion]:
         if [choice["index"] for choice in choices] != list(range(len(batch))):
             raise MalformedAnswerError(f"got {len(choices)} choices for {len(batch)} prompts")
         return [_completion(r, choice, answer, len(batch)) for r, choice in zip(batch, choices, strict=True)]
-    except (ValueError, KeyError, TypeError) as error:  # JSON and UTF-8 errors are ValueErrors
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:  # UTF-8 errors are ValueErrors
         raise MalformedAnswerError(f"malformed answer: {type(error).__name__}: {error}") from error
 
 
