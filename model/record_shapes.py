@@ -47,8 +47,19 @@ _StateDigests = TypedDict(
 )
 
 
+class _Intervals(TypedDict, total=False):
+    mean_recall: Annotated[list[Number], Field(min_length=2, max_length=2)]
+
+
 class _Retrieval(TypedDict, total=False):
+    """Metrics of a split; older versions have fewer."""
+
+    gallery: Count
+    queries: Count
     mean_recall: Number
+    image_to_text: dict[str, Number]
+    text_to_image: dict[str, Number]
+    intervals: _Intervals
 
 
 class _MoreOfCard(TypedDict, total=False):
@@ -139,16 +150,20 @@ class _Index(TypedDict):
     splits: dict[str, Any]
 
 
-class _Measured(TypedDict, total=False):
-    gallery: Count
+class _Part(TypedDict):
+    """Metrics of a topic or of a bucket of entity frequency."""
+
     queries: Count
     mean_recall: Number
-    image_to_text: dict[str, Number]
-    text_to_image: dict[str, Number]
+    image_to_text: NotRequired[dict[str, Number]]
+    text_to_image: NotRequired[dict[str, Number]]
+    intervals: NotRequired[_Intervals]
+
+
+class _Measured(_Retrieval, total=False):
     chance: dict[str, Any]
-    by_topic: dict[str, dict[str, Any]]
-    by_entity_frequency: dict[str, dict[str, Any]]
-    intervals: dict[str, Any]
+    by_topic: dict[str, _Part]
+    by_entity_frequency: dict[str, _Part]
     shards: _Digests
 
 
