@@ -50,7 +50,7 @@ def read_checkpoint_card(run: Path) -> dict[str, Any]:
 
 def holds_model(folder: Path) -> bool:
     """Return whether a folder has the files of a run, a checkpoint or an open_clip model. Reads none of them."""
-    return any((folder / name).is_file() for name in (CARD, f"{CHECKPOINT}/{CARD}", CONFIG))
+    return any((folder / name).exists() for name in (CARD, f"{CHECKPOINT}/{CARD}", CONFIG))
 
 
 def check_model(folder: Path) -> None:
@@ -61,13 +61,13 @@ def check_model(folder: Path) -> None:
 
 def find_run(folder: Path) -> Path:
     """Return the run folder, given either the run folder itself or its checkpoint folder."""
-    return folder.resolve().parent if (folder / CARD).is_file() else folder
+    return folder.resolve().parent if (folder / CARD).exists() else folder
 
 
 def run_of(folder: Path) -> Path | None:
     """Return the run folder, given it or its checkpoint folder; None if the folder holds no checkpoint of a run."""
     run = find_run(folder)
-    return run if (run / CHECKPOINT / CARD).is_file() else None
+    return run if (run / CHECKPOINT / CARD).exists() else None
 
 
 def check_index(folder: Path) -> None:
@@ -97,6 +97,8 @@ def check_run_dir(out: Path, overwrite: bool) -> None:
     """
     can_resume = not has_finished(out) and any((out / STATE).glob("step-*"))
     if (out / RECORD).exists() and not overwrite and not can_resume:
+        remedy = "if the run is not finished, delete this file to go on; otherwise start again with --overwrite"
+        read_record(out / RECORD, None, remedy, record_shapes.RECORD)
         lost = "" if has_finished(out) else " that has lost its checkpoint and has no saved state"
         raise ModelError(f"{out} contains a finished run{lost}; choose another folder, or start again with --overwrite")
     if out.exists() and not out.is_dir():

@@ -87,7 +87,10 @@ def load_embeddings(run: Path, split: str) -> RunEmbeddings:
     except (OSError, KeyError, SafetensorError) as error:
         raise ModelError(f"{path} cannot be read ({error}); recreate it with: {again}") from error
     if not image.ndim == text.ndim == 2 or not len(image) == len(text) == len(ids):
-        raise ModelError(f"{path} does not have one row for each of the {len(ids)} ids; recreate it with: {again}")
+        raise ModelError(
+            f"{path} does not have one row for each of the {len(ids)} ids in {split}_ids.json; "
+            f"recreate both with: {again}"
+        )
     return RunEmbeddings(image, text, ids)
 
 

@@ -25,7 +25,7 @@ class Gallery(NamedTuple):
 
 def splits_embedded(folder: Path) -> list[str]:
     """List the splits with saved embeddings, without reading the embeddings. Raises ModelError for a damaged index."""
-    if (folder / INDEX).is_file():
+    if (folder / INDEX).exists():
         return sorted(open_index(folder).about["splits"])
     return sorted(path.name.removesuffix(_SAVED) for path in folder.glob(f"*{_SAVED}"))
 
@@ -35,7 +35,7 @@ def open_gallery(folder: Path, split: str) -> Gallery:
 
     Raises ModelError if the gallery is absent, damaged, or outdated because the weights of the run have changed.
     """
-    if (folder / INDEX).is_file():
+    if (folder / INDEX).exists():
         index = open_index(folder)
         if split not in index.about["splits"]:
             raise ModelError(f"{folder} has no images of split {split!r}; build another index with: entityclip index")
@@ -52,7 +52,10 @@ def open_gallery(folder: Path, split: str) -> Gallery:
     except (OSError, ValueError, KeyError, pa.ArrowException, SafetensorError) as error:
         raise ModelError(f"{path} cannot be read ({error}); recreate it with: {again}") from error
     if len(shape) != 2 or shape[0] != len(ids):
-        raise ModelError(f"{path} has embeddings of shape {shape} for {len(ids)} ids; recreate it with: {again}")
+        raise ModelError(
+            f"{path} has embeddings of shape {shape} for the {len(ids)} ids in {split}_ids.json; "
+            f"recreate both with: {again}"
+        )
     if made_by != read_checkpoint_card(folder)["sha256"][TOWERS]:
         raise ModelError(f"{path} was not created with the current weights of {folder}; recreate it with: {again}")
     return Gallery(path, ids)
@@ -60,4 +63,4 @@ def open_gallery(folder: Path, split: str) -> Gallery:
 
 def load_model_behind(folder: Path) -> Towers:
     """Load the model of a run or an index. Raises ModelError if it cannot be loaded or did not build the index."""
-    return load_model_of(open_index(folder)) if (folder / INDEX).is_file() else load_clip(folder)
+    return load_model_of(open_index(folder)) if (folder / INDEX).exists() else load_clip(folder)

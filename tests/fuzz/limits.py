@@ -35,7 +35,9 @@ def run_cases(
     """Run cases of these kinds in turn; return their outcomes by kind, and every fault with its number."""
     faults: list[dict[str, Any]] = []
     outcomes: dict[str, Counter[str]] = {kind: Counter() for kind in kinds}
-    faulthandler.enable(sys.__stderr__)
+    errors = sys.__stderr__  # the other one may be redirected
+    assert errors is not None
+    faulthandler.enable(errors)
     signal.signal(signal.SIGALRM, _too_slow)
     began, before = time.monotonic(), forget_peak()
     used = resource.getrusage(resource.RUSAGE_SELF).ru_utime
@@ -44,7 +46,7 @@ def run_cases(
             break
         kind = list(kinds)[number % len(kinds)]
         signal.setitimer(signal.ITIMER_REAL, SECONDS)
-        faulthandler.dump_traceback_later(3 * SECONDS, exit=True, file=sys.__stderr__)  # for what no signal reaches
+        faulthandler.dump_traceback_later(3 * SECONDS, exit=True, file=errors)  # for what no signal reaches
         try:
             outcome = kinds[kind](random.Random(f"{seed} {number}"))
         except (PipelineError, ModelError) as error:

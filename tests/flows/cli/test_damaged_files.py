@@ -74,6 +74,14 @@ def made(
         yield folder
 
 
+@pytest.fixture
+def run(made: Path) -> Iterator[Original]:
+    """The run as it was made, before and after each test."""
+    original = Original(made / "run")
+    yield original
+    original.put_back()
+
+
 def _spoil(path: Path, content: bytes | None) -> None:
     path.unlink()
     path.mkdir() if content is None else path.write_bytes(content)
@@ -103,12 +111,16 @@ def _run(made: Path, new: Path, line: str, monkeypatch: pytest.MonkeyPatch) -> i
 @pytest.mark.slow
 @pytest.mark.parametrize("file", READERS)
 def test_every_reader_of_a_file_of_a_run(
-    file: str, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    file: str,
+    made: Path,
+    run: Original,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    original = Original(made / "run")
     for what, content in DAMAGE.items():
         for line in READERS[file]:
-            original.put_back()
+            run.put_back()
             _spoil(made / "run" / file, content)
             if line == _TRAIN and file != "train.json":
                 (made / "run" / "train.json").unlink()  # so that it goes on
@@ -116,31 +128,38 @@ def test_every_reader_of_a_file_of_a_run(
             said = capsys.readouterr()
             shown = f"{file}, {what}, {line}: {code}\n{said.out[-500:]}\n{said.err[-2000:]}"
             assert code in (0, 1, 2) and "Traceback" not in said.err, shown
-            if code:
+            if code and "contains a finished run" not in said.err:
                 assert Path(file).name in said.out + said.err, f"the file is not named: {shown}"
             shutil.rmtree(tmp_path / "new", ignore_errors=True)
-    original.put_back()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("file", REPORTED)
 def test_a_report_of_a_damaged_run_names_the_file(
-    file: str, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    file: str,
+    made: Path,
+    run: Original,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    original = Original(made / "run")
     for content in (b'{"a": "\xff"}\n', b"[]\n"):
-        original.put_back()
+        run.put_back()
         _spoil(made / "run" / file, content)
         assert _run(made, tmp_path / "new", _REPORT, monkeypatch) in (0, 2), capsys.readouterr()
         page = tmp_path / "new" / "report.html"
         said = capsys.readouterr().err + (page.read_text() if page.exists() else "")
         assert Path(file).name in said and "Traceback" not in said
-    original.put_back()
 
 
 @pytest.mark.parametrize("file", ["index.json", "rows.parquet", "embeddings.safetensors"])
 def test_a_search_in_a_damaged_index_says_to_rebuild_it(
-    file: str, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    file: str,
+    made: Path,
+    run: Original,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     original = Original(made / "index")
     for what, content in DAMAGE.items():
@@ -152,9 +171,8 @@ def test_a_search_in_a_damaged_index_says_to_rebuild_it(
 
 
 def test_a_damaged_log_keeps_its_sound_lines_when_a_run_goes_on(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    made: Path, run: Original, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    original = Original(made / "run")
     log = made / "run" / "metrics.jsonl"
     lines = log.read_bytes().splitlines(keepends=True)
     damaged = [lines[0], b'{"kind": "step", "step": -5}\n', DEEP + b"\n", b"\xff\n", *lines[2:]]
@@ -164,4 +182,3 @@ def test_a_damaged_log_keeps_its_sound_lines_when_a_run_goes_on(
     assert "metrics.jsonl, line 2" in capsys.readouterr().err
     assert log.read_bytes().splitlines() == [line.strip() for line in (lines[0], *lines[2:])]
     assert (made / "run" / "damaged" / "metrics.jsonl").read_bytes() == b"".join(damaged)
-    original.put_back()
