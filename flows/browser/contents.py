@@ -46,8 +46,8 @@ def open_contents(location: str, arms: dict[str, Path]) -> Contents:
         if explanations is None:
             why = "".join(f"{name} is damaged ({visible(why, 200)}); " for name, why in found.damaged.items())
             raise PipelineError(
-                f"{why}{visible(location)} does not record which explanations it was trained on; serve the folder of "
-                f"those explanations, and add the run with --arm NAME={visible(location)}"
+                f"{why}{visible(location)} does not record in settings.yaml which explanations it was trained on; "
+                f"serve the folder of those explanations, and add the run with --arm NAME={visible(location)}"
             )
         return Contents(location, _summary(explanations), {run.resolve().name: run} | arms)
     folder = Path(location) / EXPLANATIONS
