@@ -59,7 +59,7 @@ class _Retrieval(TypedDict, total=False):
     mean_recall: Number
     image_to_text: dict[str, Number]
     text_to_image: dict[str, Number]
-    intervals: _Intervals
+    intervals: _Intervals | None
 
 
 class _MoreOfCard(TypedDict, total=False):
@@ -157,7 +157,7 @@ class _Part(TypedDict):
     mean_recall: Number
     image_to_text: NotRequired[dict[str, Number]]
     text_to_image: NotRequired[dict[str, Number]]
-    intervals: NotRequired[_Intervals]
+    intervals: NotRequired[_Intervals | None]
 
 
 class _Measured(_Retrieval, total=False):
