@@ -39,7 +39,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["run_kind", "clip_files"],
         ["settings", "precision"],
         ["run_files"],
-        ["errors", "rng", "code_version", "worker_process"],
+        ["errors", "rng", "code_version", "worker_process", "record_shapes"],
     ],
 }
 # In order: the units that turn a caption into a row of a shard, and those that turn rows into steps and metrics.

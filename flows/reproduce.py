@@ -1,10 +1,13 @@
 """Reproduces the paper's table on one of its benchmarks. If interrupted, it resumes when it is called again."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from entityclip.contract.atomic_files import write_json, written_whole
+from entityclip.contract.errors import ContractError
+from entityclip.contract.own_json import read_object
 from flows.display.check import show_check
 from flows.display.printing import console, show_lines
 from flows.display.summaries import show_generation, show_training
@@ -82,8 +85,8 @@ def _check(reproduction: Reproduction, *, generation: bool, force: bool) -> None
     """
     manifest, file = reproduction.manifest.read_text(encoding="utf-8"), reproduction.folder / "check.json"
     asked = {"manifest": manifest, "generation": generation}
-    if file.is_file() and (earlier := json.loads(file.read_text(encoding="utf-8")))["asked"] == asked:
-        report = CheckReport.model_validate(earlier["report"])
+    report = _checked_before(file, asked)
+    if report is not None:
         show_lines(f"already checked: {report.status} (see {file})")
     else:
         report = check_manifest(reproduction.manifest, CheckOptions(generation=generation))
@@ -92,6 +95,15 @@ def _check(reproduction: Reproduction, *, generation: bool, force: bool) -> None
             write_json(file, {"asked": asked, "report": report.model_dump(mode="json")})
     if report.status == "error" and not force:
         raise PipelineError("the check found errors (see above); fix them, or continue anyway with --force")
+
+
+def _checked_before(file: Path, asked: dict[str, Any]) -> CheckReport | None:
+    """Return the report of an earlier check of the same manifest; a damaged file has none."""
+    try:
+        earlier = read_object(file)
+        return CheckReport.model_validate(earlier.get("report")) if earlier.get("asked") == asked else None
+    except (FileNotFoundError, ContractError, ValidationError):
+        return None
 
 
 def _explain(stages: Stages, reproduction: Reproduction, released: list[Path]) -> tuple[Path, bool]:

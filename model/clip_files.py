@@ -44,7 +44,7 @@ def check_clip_folder(folder: Path) -> None:
 def _is_configured(folder: Path) -> bool:
     try:
         return "model_cfg" in json.loads((folder / CONFIG).read_bytes())
-    except (OSError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return False
 
 

@@ -67,6 +67,18 @@ def restore_plain_random_state(plain: dict[str, Any]) -> None:
     np.random.set_state((kind, np.array(keys, dtype=np.uint32), position, has_gauss, cached))
 
 
+def random_state_problem(plain: dict[str, Any]) -> str | None:
+    """Return why `restore_plain_random_state` would refuse what a file says; None if it would not."""
+    try:
+        version, internal, gauss = plain["python"]
+        random.Random().setstate((version, tuple(internal), gauss))
+        kind, keys, position, has_gauss, cached = plain["numpy"]
+        np.random.RandomState().set_state((kind, np.array(keys, dtype=np.uint32), position, has_gauss, cached))
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        return str(error)
+    return None
+
+
 def seeded(seed: int, purpose: str, number: int = 0, device: torch.device | None = None) -> torch.Generator:
     """Return a new generator seeded from `seed`, `purpose` and `number` (an epoch or step number)."""
     name = f"{seed}/{purpose}/{number}".encode()

@@ -1,14 +1,16 @@
 """Overview of a training run, read from the small files in its folder without loading weights or torch."""
 
-import json
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from entityclip.contract.yaml_file import parse_yaml
+from entityclip.contract.errors import ContractError
+from entityclip.contract.own_json import check_shape, parse_object, read_object
+from entityclip.contract.yaml_file import load_yaml
+from model import record_shapes
 from model.run_files import CARD, CHECKPOINT, METRICS, METRICS_LOG, RECORD, SETTINGS, STATE, TOWERS
 from model.run_kind import OURS, is_plain_clip, kind, parts
 from model.settings.schema import MethodSettings
@@ -110,26 +112,31 @@ def overview(run: Path) -> RunOverview:
     """Read the small files in a run folder; unreadable files are listed in `damaged`."""
     damaged: dict[str, str] = {}
 
-    def read(name: str) -> dict[str, Any]:
-        try:
-            text = (run / name).read_text(encoding="utf-8")
-            content = parse_yaml(text) if name.endswith(".yaml") else json.loads(text)
-            if not isinstance(content, dict):
-                raise ValueError("the content is not a mapping")
-        except FileNotFoundError:
+    def read(name: str, shape: TypeAdapter[Any]) -> dict[str, Any]:
+        path = run / name
+        if not path.exists():
             return {}
-        except (OSError, ValueError) as error:
+        try:
+            content = load_yaml(path) if name.endswith(".yaml") else read_object(path)
+            if not isinstance(content, dict):
+                raise ContractError("the content is not a mapping")
+            check_shape(content, shape)
+        except (OSError, ContractError) as error:
             damaged[name] = str(error)
             return {}
         return content
 
-    card, record, settings, evaluation = read(f"{CHECKPOINT}/{CARD}"), read(RECORD), read(SETTINGS), read(METRICS)
+    card, record = read(f"{CHECKPOINT}/{CARD}", record_shapes.SHOWN_CARD), read(RECORD, record_shapes.RECORD)
+    settings, evaluation = read(SETTINGS, record_shapes.SETTINGS), read(METRICS, record_shapes.METRICS)
+    if (run / METRICS_LOG).exists() and not (run / METRICS_LOG).is_file():
+        damaged[METRICS_LOG] = "it is not a file"
     last_step = (last_steps(run / METRICS_LOG) or [{}])[-1]
     state = "finished" if record else "unfinished" if last_step or settings else IMPORTED
     if evaluation:
         weights = card.get("sha256")
         evaluation["stale"] = isinstance(weights, dict) and weights.get(TOWERS) != evaluation.get("towers_sha256")
-    resumable = tuple(sorted(int(folder.name[5:]) for folder in (run / STATE).glob("step-[0-9]*") if folder.is_dir()))
+    states = [folder.name.removeprefix("step-") for folder in (run / STATE).glob("step-*") if folder.is_dir()]
+    resumable = tuple(sorted(int(step) for step in states if step.isdecimal() and step.isascii()))
     return RunOverview(
         location=run,
         state=state,
@@ -163,10 +170,13 @@ def last_steps(log: Path) -> list[dict[str, Any]]:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL))
             lines = file.read().split(b"\n")[:-1]
-    except FileNotFoundError:
+    except OSError:  # it is not there, or not a file
         return []
     found = []
     for line in lines:
-        with suppress(ValueError):  # cut off at the start of the tail, or by a crash
-            found.append(json.loads(line))
-    return [line for line in found if isinstance(line, dict) and line.get("kind") == "step"]
+        with suppress(ContractError):  # cut off at the start of the tail, by a crash, or damaged
+            content = parse_object(line)
+            if content.get("kind") == "step":
+                check_shape(content, record_shapes.LINES["step"])
+                found.append(content)
+    return found

@@ -33,6 +33,8 @@ from entityclip.contract.as_seen import on_white, upright
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 178_956_970  # Pillow's own limit: 2**31 bytes / 4 bytes per pixel / 3
 MAX_ASPECT = 512  # longer side / shorter side
+MAX_SCANNED = 4_000_000_000  # pixels in all scans of a progressive JPEG together; there are usually 10 scans
+_START_OF_SCAN = b"\xff\xda"
 DRAFT_FACTOR = 2  # a JPEG is decoded to at least this multiple of the wanted size
 
 _OVERSHOOT = 0.5  # share of white; twice the overshoot of resampling at a sharp edge
@@ -170,8 +172,24 @@ def _check_header(image: Image.Image) -> None:
             "the image has signed or 32-bit pixels, which have no defined range; save it with 8 or 16 bits",
             ImageFault.UNSUPPORTED,
         )
+    if image.format == "JPEG" and image.info.get("progressive"):
+        _check_scans(image)
     if not _becomes_rgb(image.mode):
         raise BadImage(f"the pixel format ({image.mode}) cannot be converted to RGB", ImageFault.UNSUPPORTED)
+
+
+def _check_scans(image: Image.Image) -> None:
+    """Reject a JPEG that decoders would pass over thousands of times: a scan of a few bytes takes as long as any."""
+    file: Any = image.fp  # type: ignore[attr-defined]
+    at = file.tell()
+    file.seek(0)
+    scans = file.read().count(_START_OF_SCAN)
+    file.seek(at)
+    if scans * image.width * image.height > MAX_SCANNED:
+        raise BadImage(
+            f"the JPEG has {scans:,} scans of {image.width}x{image.height} pixels; save it again, with fewer scans",
+            ImageFault.TOO_LARGE,
+        )
 
 
 @lru_cache(maxsize=64)

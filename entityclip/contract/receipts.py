@@ -4,20 +4,23 @@ A dataset's explanations are complete when every bucket has a receipt without pe
 listed in the receipts exist, with the same digests. docs/parquet_schema.md describes the format of a receipt.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from entityclip.contract.errors import ContractError
-from entityclip.contract.schema import SCHEMA_VERSION
-from entityclip.contract.settings_errors import plain_message
+from entityclip.contract.own_json import Count, check_shape, parse_object
+from entityclip.contract.schema import MOST_SHARDS, SCHEMA_VERSION
 
 RECEIPT_VERSION = 1
 RECEIPTS = "_receipts"  # the folder
+_OWN_DIGEST = "receipt_sha256"  # tells a damaged receipt from a damaged shard
+_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
-_Count = Annotated[int, Field(ge=0)]
+MOST_BUCKETS = MOST_SHARDS  # a receipt with more is damaged, and checking so many would take days
 
 
 class ReceiptVersionError(ContractError):
@@ -28,10 +31,10 @@ class ReceiptVersionError(ContractError):
 class ShardReceipt:
     """A shard's SHA-256, size in bytes, number of rows, and number of rows by status."""
 
-    sha256: str
-    size: _Count
-    rows: _Count
-    statuses: dict[str, int]
+    sha256: _Sha256
+    size: Count
+    rows: Count
+    statuses: dict[str, Count]
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,11 @@ class BucketReceipt:
     """
 
     dataset: str
-    bucket: _Count
-    num_buckets: Annotated[int, Field(ge=1)]
+    bucket: Count
+    num_buckets: Annotated[int, Field(ge=1, le=MOST_BUCKETS)]
     shards: dict[str, ShardReceipt]
-    pending: _Count
-    unsent: _Count
+    pending: Count
+    unsent: Count
     plan: str
     finished_at: str = ""
     schema_version: int = SCHEMA_VERSION
@@ -64,7 +67,14 @@ class BucketReceipt:
         return receipt_name(self.bucket)
 
     def as_json(self) -> bytes:
-        return json.dumps(asdict(self), indent=1).encode()
+        return json.dumps({**asdict(self), _OWN_DIGEST: self._digest()}, indent=1).encode()
+
+    def _digest(self) -> str:
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    def is_as_written(self, digest: object) -> bool:
+        """Return whether a file with this digest was written with these values; older files have none."""
+        return digest is None or digest == self._digest()
 
 
 _RECEIPT = TypeAdapter(BucketReceipt)
@@ -82,16 +92,12 @@ def parse_receipt(content: bytes) -> BucketReceipt:
         ReceiptVersionError: this program does not support the receipt's version.
         ContractError: the content is not JSON, or a field is missing or invalid.
     """
-    try:
-        plain = json.loads(content)
-    except ValueError as error:
-        raise ContractError(f"the receipt is not JSON: {error}") from error
-    version = plain.get("receipt_version") if isinstance(plain, dict) else None
+    plain = parse_object(content, "the receipt")
+    version = plain.get("receipt_version")
     if version != RECEIPT_VERSION:
-        raise ReceiptVersionError(f"receipt version {version} is not supported; expected {RECEIPT_VERSION}")
-    try:
-        return _RECEIPT.validate_python(plain)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in wrong["loc"])
-        raise ContractError(f"invalid field {where}: {plain_message(wrong)}") from error
+        raise ReceiptVersionError(f"receipt version {str(version)[:40]} is not supported; expected {RECEIPT_VERSION}")
+    check_shape(plain, _RECEIPT)
+    receipt = _RECEIPT.validate_python(plain)
+    if not receipt.is_as_written(plain.get(_OWN_DIGEST)):
+        raise ContractError("the receipt has changed since it was written")
+    return receipt

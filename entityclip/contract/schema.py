@@ -4,13 +4,17 @@ docs/parquet_schema.md documents the columns; SCHEMA_VERSION must be incremented
 """
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
+from pydantic import Field, TypeAdapter
+from typing_extensions import TypedDict
 
 from entityclip.contract.errors import ContractError
+from entityclip.contract.own_json import Count, check_shape, parse_object
 
 SCHEMA_VERSION = 2
+MOST_SHARDS = 100_000  # of a split; more than a manifest may have
 
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 
@@ -37,6 +41,27 @@ SCHEMA = pa.schema(
     ]
 )
 
+_Label = str | None
+_Number = Annotated[int, Field(strict=True, ge=0, le=MOST_SHARDS)]
+
+
+class _Provenance(TypedDict, total=False):
+    """The types of the fields that are read; other versions may have more fields, but not these with other types."""
+
+    dataset: _Label
+    split: _Label
+    shard: _Number | None
+    num_shards: _Number | None
+    image_root: _Label
+    model: _Label
+    revision: _Label
+    prompt: dict[str, Any] | None
+    counts: dict[str, Count] | None
+    generations: list[dict[str, Any]] | None
+    packed: dict[str, Any]
+
+
+_PROVENANCE = TypeAdapter(_Provenance)
 METADATA_KEY = b"entityclip"  # in a shard's file metadata; the value is JSON
 
 
@@ -68,10 +93,10 @@ def provenance_of(schema: pa.Schema) -> dict[str, Any]:
     raw = (schema.metadata or {}).get(METADATA_KEY)
     if raw is None:
         raise ContractError("this is not an explanation shard, because its metadata has no `entityclip` entry")
+    what = "this is not an explanation shard, because its `entityclip` metadata"
+    provenance = parse_object(raw, what)
     try:
-        provenance = json.loads(raw)
-    except ValueError as error:
-        raise ContractError(f"this is not an explanation shard, because its metadata is not JSON: {error}") from error
-    if not isinstance(provenance, dict):
-        raise ContractError("this is not an explanation shard, because its `entityclip` metadata is not a mapping")
+        check_shape(provenance, _PROVENANCE)
+    except ContractError as error:
+        raise ContractError(f"{what} has an {error}") from error
     return provenance

@@ -46,7 +46,7 @@ def why_no_file(folder: Path, names: Iterable[str]) -> str | None:
         if path.suffix == ".json":
             try:
                 json.loads(path.read_bytes())
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 return f"{path} is damaged or incomplete: {error}; {AGAIN}"
     return None
 
@@ -123,7 +123,7 @@ def tensors_in(path: Path) -> dict[str, TensorInfo]:
         entries.pop("__metadata__", None)
         end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
         found = {name: _info(name, entry) for name, entry in entries.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise ContractError(f"{path} is no safetensors file, or its header is damaged ({error}); {AGAIN}") from error
     if size != 8 + length + end:
         what = "truncated" if size < 8 + length + end else "damaged"

@@ -41,11 +41,13 @@ def open_contents(location: str, arms: dict[str, Path]) -> Contents:
             raise PipelineError(f"--arm {arm} is neither a training run nor an index; give the folder of one of them")
     if not is_url(location) and is_training_run(Path(location)):
         run = Path(location)
-        explanations = overview(run).explanations
+        found = overview(run)
+        explanations = found.explanations
         if explanations is None:
+            why = "".join(f"{name} is damaged ({visible(why, 200)}); " for name, why in found.damaged.items())
             raise PipelineError(
-                f"{visible(location)} does not record which explanations it was trained on; serve the folder of those "
-                f"explanations, and add the run with --arm NAME={visible(location)}"
+                f"{why}{visible(location)} does not record in settings.yaml which explanations it was trained on; "
+                f"serve the folder of those explanations, and add the run with --arm NAME={visible(location)}"
             )
         return Contents(location, _summary(explanations), {run.resolve().name: run} | arms)
     folder = Path(location) / EXPLANATIONS

@@ -43,10 +43,10 @@ def reclean(manifest: ManifestPath, out: Output = None) -> None:
     from flows.display.printing import console
     from pipeline.generation.reclean import reclean as reclean_shards
     from pipeline.job import open_job
-    from pipeline.shards.writer_lock import single_writer
+    from pipeline.shards.writer_lock import sole_writer
 
     job = open_job(manifest, output=out)
-    with single_writer(job.work):
+    with sole_writer(job.output, job.work):
         changed = reclean_shards(job)
     by_status = ", ".join(f"{count:,} now {status}" for status, count in changed.items())
     console.print(f"rows changed: {changed.total():,}" + (f" ({by_status})" if by_status else ""))

@@ -20,7 +20,7 @@ from pipeline.generation.summary import GenerationSummary, summarise
 from pipeline.job import Job
 from pipeline.shards.receipts import read_receipt
 from pipeline.shards.shard import list_shards
-from pipeline.shards.writer_lock import single_writer
+from pipeline.shards.writer_lock import sole_writer
 
 _NAMED = 10
 
@@ -90,7 +90,7 @@ def generate_in_ranges(job: Job, ranges: int, limit: int | None, parameters: dic
         deployment, identity = _deployment_of_ranges(client, job.manifest.name)
         runs = RangeRuns(client, deployment, identity, cut(job.manifest.num_shards, ranges), parameters)
         runs.refuse_if_others_run()
-        with single_writer(job.work):
+        with sole_writer(job.output, job.work):
             shards_there(job)
             plan = prepare(job, limit)
             digests = {bucket: plan.bucket(bucket).digest for bucket in plan.buckets}

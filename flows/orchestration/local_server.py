@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 import httpx
 import yaml
 
+from entityclip.contract.errors import ContractError
+from entityclip.contract.own_json import read_object
 from flows.orchestration.liveness import began
 from flows.project_paths import PROJECT
 from pipeline.errors import PipelineError
@@ -161,10 +163,11 @@ def _stop(name: str) -> bool:
 def _runs(name: str) -> int | None:
     """Return the process id that `up` recorded, or None if that process is no longer running."""
     try:
-        record = json.loads(_record(name).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        record = read_object(_record(name))
+    except (FileNotFoundError, ContractError):  # damaged: what it started cannot be known
         return None
-    return int(record["pid"]) if began(record["pid"]) == record["began"] else None
+    pid = record.get("pid")
+    return pid if isinstance(pid, int) and 0 < pid < 2**31 and began(pid) == record.get("began") else None
 
 
 def _answers(url: str) -> bool:

@@ -11,6 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from entityclip.contract.atomic_files import folder_written_whole, write_json
 from entityclip.contract.digests import digest
 from model.clip.folder import TowersFolder, save_tensors
@@ -86,8 +88,8 @@ def checkpoint_problem(run: Path) -> str | None:
             return f"{folder / BASE / CONFIG} is missing"
     except ModelError as error:
         return str(error).partition(";")[0]
-    except (KeyError, TypeError, AttributeError) as error:
-        return f"{folder / CARD} is incomplete ({error})"
+    except OSError as error:
+        return f"{folder} cannot be read ({error})"
     return None
 
 
@@ -104,8 +106,12 @@ def load_entityclip(run: Path | str) -> tuple[EntityCLIP, Towers]:
     """Load the whole trained model, for analysis or more training. Raises ModelError as `load_trained_towers` does."""
     run = Path(run)
     card = read_checkpoint_card(run)
-    towers = load_towers(TowerSettings.model_validate(card["towers"]), load_weights=False)
-    model = EntityCLIP(towers.clip, MethodSettings.model_validate(card["method"]))
+    try:
+        of_towers, method = TowerSettings.model_validate(card["towers"]), MethodSettings.model_validate(card["method"])
+    except ValidationError as error:
+        raise ModelError(f"{run / CHECKPOINT / CARD} cannot be used: {error}; train or import the run again") from error
+    towers = load_towers(of_towers, load_weights=False)
+    model = EntityCLIP(towers.clip, method)
     load_weights_into(model, run / CHECKPOINT / MODEL)
     return model, towers
 

@@ -7,6 +7,7 @@ its digest. Learning rate, batch order and hard negatives depend only on the set
 saved.
 """
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,10 +20,19 @@ from torch.optim import Optimizer
 
 from entityclip.contract.atomic_files import folder_written_whole, remove_whole, write_json
 from entityclip.contract.digests import digest
+from model import record_shapes
 from model.clip.folder import save_tensors
 from model.errors import ModelError
-from model.rng import plain_random_state, random_tensors, restore_plain_random_state, restore_random_tensors
+from model.rng import (
+    plain_random_state,
+    random_state_problem,
+    random_tensors,
+    restore_plain_random_state,
+    restore_random_tensors,
+)
 from model.run_files import STATE, read_record
+
+_NAME = re.compile(r"step-[0-9]{1,12}")
 
 FORMAT_VERSION = 1
 CARD, CARD_DIGEST = "state.json", "state.json.sha256"
@@ -62,9 +72,11 @@ class TrainState(NamedTuple):
         try:
             model.load_state_dict(self.model)
             _load_optimizer(self.optimizer, model, optimizer)
-        except (RuntimeError, KeyError) as error:
-            raise ModelError(f"the state in {self.folder} does not fit the configured model: {error}") from error
-        restore_random_tensors(self.random_tensors, device)
+            restore_random_tensors(self.random_tensors, device)
+        except (RuntimeError, KeyError, ValueError, TypeError) as error:
+            raise ModelError(
+                f"the state in {self.folder} does not fit the configured model: {error}; {_remedy(self.folder)}"
+            ) from error
         restore_plain_random_state(self.random)
 
 
@@ -113,6 +125,8 @@ def set_aside(run: Path, step: int, why: str = "spoiled") -> Path | None:
 def load_state(folder: Path) -> TrainState:
     """Load a saved state. Raises ModelError if any of its files is missing, damaged or in another format."""
     card = _read_card(folder)
+    if why := random_state_problem(card["random"]):
+        raise ModelError(f"{folder / CARD} has no valid state of the random generators ({why}); {_remedy(folder)}")
     tensors = {}
     for name, sha256 in card["sha256"].items():
         try:
@@ -157,8 +171,8 @@ def newest_origin(run: Path) -> dict[str, Any] | None:
 
 
 def state_folders(run: Path) -> list[Path]:
-    """Return the folders of saved states, latest first."""
-    return sorted((run / STATE).glob("step-*"), reverse=True)
+    """Return the folders of saved states, latest first; other names are none of ours."""
+    return sorted((path for path in (run / STATE).glob("step-*") if _NAME.fullmatch(path.name)), reverse=True)
 
 
 def _step(folder: Path) -> int:
@@ -166,12 +180,13 @@ def _step(folder: Path) -> int:
 
 
 def _read_card(folder: Path) -> dict[str, Any]:
-    card = read_record(folder / CARD, FORMAT_VERSION, _remedy(folder))
+    card = read_record(folder / CARD, FORMAT_VERSION, _remedy(folder), record_shapes.STATE)
     recorded = folder / CARD_DIGEST  # states of older versions have none
-    if recorded.exists() and recorded.read_text(encoding="utf-8", errors="replace") != digest(folder / CARD):
-        raise ModelError(f"{folder / CARD} has changed since it was saved; {_remedy(folder)}")
-    if missing := {"position", "failures", "rows", "origin", "random", "sha256"} - card.keys():
-        raise ModelError(f"{folder / CARD} lacks {', '.join(sorted(missing))}; {_remedy(folder)}")
+    try:
+        if recorded.exists() and recorded.read_text(encoding="utf-8", errors="replace") != digest(folder / CARD):
+            raise ModelError(f"{folder / CARD} has changed since it was saved; {_remedy(folder)}")
+    except OSError as error:
+        raise ModelError(f"{recorded} cannot be read: {error}; {_remedy(folder)}") from error
     return card
 
 

@@ -72,7 +72,7 @@ def _check_native(model: str, config: dict[str, Any]) -> None:
 def _config_of_folder(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads((folder / "open_clip_config.json").read_bytes())["model_cfg"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}  # open_clip reads it next and reports the error
     return config if isinstance(config, dict) else {}
 

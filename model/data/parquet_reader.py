@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from entityclip.contract.errors import ContractError
+from entityclip.contract.plausible import check_row_counts
 from entityclip.contract.status import Status
 from model.data.receipts import how_to_make
 from model.data.text_file import TextWriter
@@ -44,9 +46,10 @@ class TripleReader:
         found: Counter[str] = Counter()
         try:
             with pq.ParquetFile(path) as file:  # read_table would add a column for the folder split=...
+                check_row_counts(file.metadata, path.stat().st_size)
                 for group in range(file.num_row_groups):
                     found += self._read_group(file, shard, group, path, root)
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, pa.ArrowException, UnicodeDecodeError, MemoryError, ContractError) as error:
             raise ModelError(unreadable(path, error)) from error
         self._ends.append(sum(map(len, self._ids)))
         self.counts += found

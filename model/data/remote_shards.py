@@ -5,7 +5,6 @@ Packed shards (`entityclip pack`) include their images.
 """
 
 import hashlib
-import json
 import os
 import re
 from contextlib import suppress
@@ -14,12 +13,14 @@ from typing import Any
 
 import pyarrow.fs as pa_fs
 from filelock import FileLock
+from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from entityclip.contract.atomic_files import write_json, written_whole
 from entityclip.contract.errors import ContractError
 from entityclip.contract.file_systems import open_file_system
 from entityclip.contract.locations import is_url
+from entityclip.contract.own_json import check_shape, read_object
 from entityclip.contract.receipts import RECEIPTS
 from model.errors import ModelError
 
@@ -27,6 +28,7 @@ CACHE = "ENTITYCLIP_CACHE"  # environment variable that names the folder for all
 _WANTED = re.compile(rf"split=[^/]+/part-[^/]+\.parquet|{RECEIPTS}/bucket-[^/]+\.json")
 _SEEN, _LOCK = "copied.json", "lock"
 _Stamp = tuple[int, int]  # size, modification time in nanoseconds
+_COPIED = TypeAdapter(dict[str, _Stamp])
 
 
 def local_shards(location: Path | str) -> Path:
@@ -100,7 +102,8 @@ def _bring_up_to_date(
 
 
 def _copied_before(folder: Path) -> dict[str, _Stamp]:
-    with suppress(FileNotFoundError, ValueError):
-        found = json.loads((folder / _SEEN).read_text(encoding="utf-8"))
-        return {name: (size, when) for name, (size, when) in found.items()}
+    with suppress(FileNotFoundError, ContractError):  # damaged: everything is copied again
+        found = read_object(folder / _SEEN)
+        check_shape(found, _COPIED)
+        return {name: (size, when) for name, (size, when) in found.items() if _WANTED.fullmatch(name)}
     return {}

@@ -155,7 +155,7 @@ def read_split(
         dict(reader.used.most_common()),
         _made_by(footers),
         shards.gaps,
-        min((footer["packed"]["size"] for footer in footers.values() if "packed" in footer), default=None),
+        min((_packed_at(path, f) for path, f in footers.items() if "packed" in f), default=None),
     )
     return SplitRows(reader.rows(paths), source)
 
@@ -165,16 +165,16 @@ def _footer(path: Path) -> dict[str, Any]:
     try:
         schema = pq.read_schema(path)
         provenance = provenance_of(schema)
-    except (OSError, pa.ArrowException) as error:
-        raise ModelError(unreadable(path, error)) from error
     except ContractError as error:
         raise ModelError(f"{path}: {error}") from error
+    except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
+        raise ModelError(unreadable(path, error)) from error
     if provenance.get("schema_version") != SCHEMA_VERSION:
         raise ModelError(
             f"{path} has schema version {provenance.get('schema_version')}, but this program reads version "
             f"{SCHEMA_VERSION}; generate it again in another folder with: {how_to_make(provenance.get('dataset'))}"
         )
-    if "image_root" not in provenance:
+    if not isinstance(provenance.get("image_root"), str):
         raise ModelError(f"{path}: 'image_root' is missing from its `entityclip` metadata")
     for name in _NEEDED:
         if name not in schema.names:
@@ -182,6 +182,12 @@ def _footer(path: Path) -> dict[str, Any]:
         if not _reads_as(kind := schema.field(name).type, SCHEMA.field(name).type):
             raise ModelError(f"{path}: column {name!r} has the wrong type, {kind}; see docs/parquet_schema.md")
     return provenance
+
+
+def _packed_at(path: Path, footer: dict[str, Any]) -> int:
+    if not isinstance(size := footer["packed"].get("size"), int):
+        raise ModelError(f"{path}: the size of its packed images is missing from its `entityclip` metadata; pack again")
+    return size
 
 
 def _check_counts(path: Path, found: Counter[str], footer: dict[str, Any], receipt: ShardReceipt | None) -> None:

@@ -1,6 +1,5 @@
 """Paired comparison, with bootstrap intervals, of two runs on a test split, or of two arms over data sets and seeds."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -16,6 +16,7 @@ from model.evaluation.bootstrap import draws, interval
 from model.evaluation.clusters import Groups, cluster_labels
 from model.evaluation.metrics import CHOOSING
 from model.evaluation.retrieval import Ranks
+from model.evaluation.saved_ids import read_ids
 
 _RESAMPLES = 2000
 
@@ -76,14 +77,21 @@ class RunEmbeddings:
 
 def load_embeddings(run: Path, split: str) -> RunEmbeddings:
     """Read a run's saved embeddings. Raises ModelError if the run was not evaluated on `split`."""
+    path, again = run / f"{split}_embeddings.safetensors", f"entityclip evaluate {run} --split {split}"
+    if not path.exists() or not (run / f"{split}_ids.json").exists():
+        raise ModelError(f"{run} has no embeddings of split {split!r}; create them with: {again}")
+    ids = read_ids(run, split)
     try:
-        tensors = load_file(run / f"{split}_embeddings.safetensors")
-        ids = json.loads((run / f"{split}_ids.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        tensors = load_file(path)
+        image, text = tensors["image"], tensors["text"]
+    except (OSError, KeyError, SafetensorError) as error:
+        raise ModelError(f"{path} cannot be read ({error}); recreate it with: {again}") from error
+    if not image.ndim == text.ndim == 2 or not len(image) == len(text) == len(ids):
         raise ModelError(
-            f"{run} has no embeddings of split {split!r}; create them with: entityclip evaluate {run} --split {split}"
-        ) from None
-    return RunEmbeddings(tensors["image"], tensors["text"], ids)
+            f"{path} does not have one row for each of the {len(ids)} ids in {split}_ids.json; "
+            f"recreate both with: {again}"
+        )
+    return RunEmbeddings(image, text, ids)
 
 
 def compare(ours: Ranks, baseline: Ranks, groups: Groups) -> Comparison:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from entityclip.contract.atomic_files import write_json, written_whole
 from entityclip.contract.entity_names import names_in
 from entityclip.contract.visible_text import visible
+from model import record_shapes
 from model.checkpoints.checkpoint import load_trained_towers
 from model.code_version import code_version
 from model.data.dataset import TripleDataset
@@ -124,9 +125,10 @@ def read_metrics(run: Path) -> dict[str, Any]:
     path = run / METRICS
     if not path.exists():
         raise ModelError(f"{run} has not been evaluated; run: entityclip evaluate {run}")
-    metrics = read_record(path, None, f"recreate it with: entityclip evaluate {run}")
+    again = f"recreate it with: entityclip evaluate {run}"
+    metrics = read_record(path, None, again, record_shapes.METRICS)
     if "splits" not in metrics:
-        raise ModelError(f"{path} was written by an older version; recreate it with: entityclip evaluate {run}")
+        raise ModelError(f"{path} was written by an older version; {again}")
     return metrics
 
 

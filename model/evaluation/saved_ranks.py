@@ -28,12 +28,14 @@ def load_ranks(run: Path, split: str, ids: list[str], about: dict[str, str]) -> 
     """
     try:
         table = pq.read_table(_file(run, split))
-    except (FileNotFoundError, pa.ArrowException):
+        table.validate(full=True)
+        metadata = table.schema.metadata or {}
+        saved = {name: metadata.get(name.encode(), b"").decode("utf-8", "replace") for name in about}
+        if saved != about or table["id"].to_pylist() != ids:
+            return None
+        return Ranks(*(torch.from_numpy(table[name].to_numpy().copy()) for name in Ranks._fields))
+    except (OSError, ValueError, KeyError, TypeError, MemoryError, pa.ArrowException):  # damaged: ranked again
         return None
-    saved = {name.decode(): value.decode() for name, value in (table.schema.metadata or {}).items()}
-    if not about.items() <= saved.items() or table["id"].to_pylist() != ids:
-        return None
-    return Ranks(*(torch.from_numpy(table[name].to_numpy().copy()) for name in Ranks._fields))
 
 
 def _file(run: Path, split: str) -> Path:

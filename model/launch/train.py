@@ -7,7 +7,6 @@ For several nodes, add torchrun's --nnodes and --rdzv-endpoint. The outcome is p
 """
 
 import argparse
-import json
 import signal
 import subprocess
 import tempfile
@@ -16,12 +15,13 @@ from typing import Any
 
 import yaml
 
+from model import record_shapes
 from model.distributed.device import device_of_process
 from model.distributed.local import LocalGroup
 from model.errors import ProcessError
 from model.launch.torchrun import Outcomes, start_torchrun
 from model.launch.worker import run_process, torchrun_group
-from model.run_files import METRICS_LOG, RECORD, check_run_dir
+from model.run_files import METRICS_LOG, RECORD, check_run_dir, read_record
 from model.runs import last_steps
 from model.settings.load import load_settings
 from model.settings.schema import TrainSettings
@@ -65,7 +65,7 @@ def train_in_processes(
                         on_step(step, steps, losses)
         outcomes = Outcomes(report, count, process.returncode)
     if outcomes.succeeded:
-        record = json.loads((out / RECORD).read_text(encoding="utf-8"))
+        record = read_record(out / RECORD, None, "run the same command with --overwrite", record_shapes.RECORD)
         names = ("steps", "best_step", "best_mean_recall", "seconds", "samples_per_second")
         return TrainResult(out=out, **{name: record[name] for name in names})
     if (message := outcomes.stop_message()) is not None:

@@ -153,7 +153,7 @@ def _history(run: RunOverview) -> tuple[History, list[str]]:
     """Read as much of the log as possible; return the metric history and any problems."""
     history, problems = History(), [f"{name} cannot be read: {why}" for name, why in run.damaged.items()]
     try:
-        for line in read_log(run.location):
+        for line in read_log(run.location, problems.append):
             history.add(line["step"], dict(as_scalars(line)))
     except (ModelError, KeyError, TypeError, ValueError) as error:
         if run.state != IMPORTED:

@@ -1,6 +1,5 @@
 """Searchable image embeddings: those that `evaluate` saved for a split of a run, or those of an index."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from model.checkpoints.checkpoint import load_clip
 from model.clip.towers import Towers
 from model.errors import ModelError
+from model.evaluation.saved_ids import read_ids
 from model.run_files import INDEX, TOWERS, read_checkpoint_card
 from model.search.index import EMBEDDINGS, load_model_of, open_index
 
@@ -25,7 +25,7 @@ class Gallery(NamedTuple):
 
 def splits_embedded(folder: Path) -> list[str]:
     """List the splits with saved embeddings, without reading the embeddings. Raises ModelError for a damaged index."""
-    if (folder / INDEX).is_file():
+    if (folder / INDEX).exists():
         return sorted(open_index(folder).about["splits"])
     return sorted(path.name.removesuffix(_SAVED) for path in folder.glob(f"*{_SAVED}"))
 
@@ -35,7 +35,7 @@ def open_gallery(folder: Path, split: str) -> Gallery:
 
     Raises ModelError if the gallery is absent, damaged, or outdated because the weights of the run have changed.
     """
-    if (folder / INDEX).is_file():
+    if (folder / INDEX).exists():
         index = open_index(folder)
         if split not in index.about["splits"]:
             raise ModelError(f"{folder} has no images of split {split!r}; build another index with: entityclip index")
@@ -45,14 +45,17 @@ def open_gallery(folder: Path, split: str) -> Gallery:
     if not path.is_file():
         raise ModelError(f"{folder} has no embeddings of split {split!r}; create them with: {again}")
     try:
-        ids = pa.array(json.loads((folder / f"{split}_ids.json").read_text(encoding="utf-8")), pa.string())
+        ids = pa.array(read_ids(folder, split), pa.string())
         with safe_open(path, "pt") as file:
             made_by = (file.metadata() or {}).get("towers_sha256")
             shape = tuple(file.get_slice("image").get_shape())
-    except (OSError, ValueError, pa.ArrowException, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, pa.ArrowException, SafetensorError) as error:
         raise ModelError(f"{path} cannot be read ({error}); recreate it with: {again}") from error
     if len(shape) != 2 or shape[0] != len(ids):
-        raise ModelError(f"{path} has embeddings of shape {shape} for {len(ids)} ids; recreate it with: {again}")
+        raise ModelError(
+            f"{path} has embeddings of shape {shape} for the {len(ids)} ids in {split}_ids.json; "
+            f"recreate both with: {again}"
+        )
     if made_by != read_checkpoint_card(folder)["sha256"][TOWERS]:
         raise ModelError(f"{path} was not created with the current weights of {folder}; recreate it with: {again}")
     return Gallery(path, ids)
@@ -60,4 +63,4 @@ def open_gallery(folder: Path, split: str) -> Gallery:
 
 def load_model_behind(folder: Path) -> Towers:
     """Load the model of a run or an index. Raises ModelError if it cannot be loaded or did not build the index."""
-    return load_model_of(open_index(folder)) if (folder / INDEX).is_file() else load_clip(folder)
+    return load_model_of(open_index(folder)) if (folder / INDEX).exists() else load_clip(folder)

@@ -5,7 +5,6 @@
 weights and of the data.
 """
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from tqdm import tqdm
 
 from entityclip.contract.atomic_files import folder_written_whole, write_json
 from entityclip.contract.digests import digest
+from model import record_shapes
 from model.checkpoints.checkpoint import load_clip, model_digest
 from model.clip.towers import Towers
 from model.data.shards import SplitRows
@@ -32,6 +32,7 @@ from model.distributed.device import choose_device, torch_threads
 from model.errors import ModelError
 from model.evaluation.embed import embed_images
 from model.evaluation.evaluate import Plan, evaluation_plan, read_rows
+from model.evaluation.saved_ids import read_ids
 from model.run_files import INDEX, TOWERS, check_index, find_run, holds_model, read_checkpoint_card, read_record
 
 FORMAT_VERSION = 1
@@ -105,12 +106,14 @@ def build_index(
 def open_index(folder: Path) -> Index:
     """Open an index. Raises ModelError if it is missing, damaged, or in a different format version."""
     check_index(folder)
-    about = read_record(folder / INDEX, FORMAT_VERSION, "rebuild the index")
+    about = read_record(folder / INDEX, FORMAT_VERSION, "rebuild the index", record_shapes.INDEX)
     try:
         rows = pq.read_table(folder / ROWS, memory_map=True)
         with safe_open(folder / EMBEDDINGS, "pt") as file:
             shape = tuple(file.get_slice("image").get_shape())
-    except (OSError, pa.ArrowException, SafetensorError) as error:
+        rows.validate(full=True)  # flipped bits may decode to text that is not UTF-8
+        rows = rows.select(_SCHEMA.names).cast(_SCHEMA)
+    except (OSError, ValueError, KeyError, MemoryError, pa.ArrowException, SafetensorError) as error:
         raise ModelError(f"{folder} cannot be read ({error}); rebuild the index") from error
     if shape != (about["images"], about["width"]) or len(rows) != about["images"]:
         raise ModelError(f"{folder} has embeddings of shape {shape} for {len(rows)} rows; rebuild the index")
@@ -173,14 +176,19 @@ def _saved(run: Path, rows: SplitRows, ids: list[str]) -> Tensor | None:
     path = run / f"{rows.source.split}_embeddings.safetensors"
     if not path.is_file():
         return None
-    with safe_open(path, "pt") as file:
-        metadata = file.metadata() or {}
     weights = read_checkpoint_card(run)["sha256"][TOWERS]
-    if (metadata.get("towers_sha256"), metadata.get("shards_sha256")) != (weights, rows.source.digest):
-        return None
-    numbers = {row_id: n for n, row_id in enumerate(json.loads((run / f"{rows.source.split}_ids.json").read_text()))}
-    if not numbers.keys() >= set(ids):
-        return None  # an image was unusable then, and may be usable now
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+        if (metadata.get("towers_sha256"), metadata.get("shards_sha256")) != (weights, rows.source.digest):
+            return None
+        numbers = {row_id: n for n, row_id in enumerate(read_ids(run, rows.source.split))}
+        if not numbers.keys() >= set(ids):
+            return None  # an image was unusable then, and may be usable now
+        image: Tensor = load_file(path)["image"]
+        if len(image) != len(numbers):
+            return None
+    except (OSError, KeyError, ModelError, SafetensorError):
+        return None  # damaged: the images are embedded again
     tqdm.write(f"split {rows.source.split}: reusing the embeddings saved by entityclip evaluate", file=sys.stderr)
-    image: Tensor = load_file(path)["image"]
     return image[[numbers[row_id] for row_id in ids]]

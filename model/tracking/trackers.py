@@ -4,14 +4,15 @@ A tracker receives the content of `RUN/metrics.jsonl` as scalars under names suc
 `image_gate/image_1` and `validation/text_to_image/R@1`.
 """
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from entityclip.contract.atomic_files import write_json
+from entityclip.contract.atomic_files import remove_anything, write_json
+from entityclip.contract.errors import ContractError
+from entityclip.contract.own_json import read_object
 
 _LONGEST_REASON = 300  # characters
 _SECRET = re.compile("KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
@@ -96,11 +97,14 @@ def flatten(values: dict[str, Any], separator: str = ".", prefix: str = "") -> I
 def read_tracked(run: Path) -> dict[str, str]:
     """Return each tracker's id for this run, by the tracker's name; empty if none were saved."""
     try:
-        return dict(json.loads((run / _FILE).read_text(encoding="utf-8")))
-    except FileNotFoundError:
+        return {name: value for name, value in read_object(run / _FILE).items() if isinstance(value, str)}
+    except (FileNotFoundError, ContractError):  # damaged: the trackers begin new runs
         return {}
 
 
 def remember_tracked(run: Path, tracker: str, run_id: str) -> None:
     """Save a tracker's id for this run, so that the run keeps the id when it is resumed."""
-    write_json(run / _FILE, read_tracked(run) | {tracker: run_id})
+    tracked = read_tracked(run)
+    if (run / _FILE).is_dir():
+        remove_anything(run / _FILE)
+    write_json(run / _FILE, tracked | {tracker: run_id})

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from entityclip.contract.atomic_files import write_json
+from entityclip.contract.atomic_files import remove_anything, write_json
 from model.checkpoints.train_state import saved_steps, set_aside
 from model.errors import ModelError
 from model.settings.schema import DivergenceSettings
@@ -37,7 +37,7 @@ class DivergenceGuard:
         self._recent = {name: deque[float](maxlen=settings.window) for name in ("loss", "gradient")}
         for line in deque((line for line in log if line["kind"] == "step"), maxlen=settings.window):
             self._remember(line["losses"]["total"], line["report"].get("grad_norm"))
-        (run / REPORT).unlink(missing_ok=True)
+        remove_anything(run / REPORT)
 
     def check(
         self,

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -204,7 +205,8 @@ class _Trainer:
         run, at = self.checkpoints.run, self.at
         progress = Progress(self.steps, self.settings.optim.batch_size, at.step)
         trackers = open_trackers(run, self.settings, progress.say, steps=self.steps, resumed_from=resumed_from)
-        log = RunLog(run, trackers, steps=self.steps, resumed_from=resumed_from, validated=at.validated)
+        how: dict[str, Any] = {"resumed_from": resumed_from, "validated": at.validated, "say": progress.say}
+        log = RunLog(run, trackers, steps=self.steps, **how)
         return progress, log
 
     def decide(self, stop: StopSignal) -> tuple[bool, bool]:

@@ -1,23 +1,33 @@
 """Run folders: locking, removing stale files, and checking whether a folder already holds the requested run."""
 
-import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
 from filelock import FileLock, Timeout
 
-from entityclip.contract.atomic_files import finish_folder, remove_whole
+from entityclip.contract.atomic_files import finish_folder, remove_anything, remove_leftovers, remove_whole
 from entityclip.contract.digests import digest
+from entityclip.contract.errors import ContractError
+from entityclip.contract.yaml_file import load_yaml
+from model import record_shapes
 from model.checkpoints.checkpoint import checkpoint_problem
 from model.checkpoints.train_state import keep_last, newest_origin
 from model.data.remote_shards import local_shards
 from model.errors import ModelError
 from model.evaluation.evaluate import read_metrics
-from model.run_files import CHECKPOINT, METRICS, RECORD, SETTINGS, STATE, TOWERS, has_finished, read_checkpoint_card
+from model.run_files import (
+    CHECKPOINT,
+    METRICS,
+    RECORD,
+    SETTINGS,
+    STATE,
+    TOWERS,
+    has_finished,
+    read_checkpoint_card,
+    read_record,
+)
 from model.settings.schema import TrainSettings
 from model.training.anchors import ANCHORS
 from model.training.resume import changes
@@ -31,17 +41,23 @@ def lock_run_dir(out: Path) -> Iterator[None]:
 
     Raises ModelError if another process holds the lock. Completes or removes half-written files of a killed process.
     """
-    out.mkdir(parents=True, exist_ok=True)
     try:
+        out.mkdir(parents=True, exist_ok=True)
         lock = FileLock(out / _LOCK, timeout=0).acquire()
+    except OSError as error:
+        raise ModelError(
+            f"{out} cannot be locked for training ({error}); delete {out / _LOCK} if no other process trains there, "
+            "or choose another folder"
+        ) from error
     except Timeout:
         raise ModelError(
             f"another process is training in {out}; wait for it, stop it, or choose another folder"
         ) from None
     with lock:
         finish_folder(out / CHECKPOINT)
+        remove_leftovers(out)
         for half in (out / STATE).glob(".*"):
-            shutil.rmtree(half)
+            remove_anything(half)
         yield
 
 
@@ -51,23 +67,25 @@ def clear_stale_files(out: Path, *, anew: bool, keep: int) -> None:
     A resumed run (`anew` is false) keeps its checkpoint and its last `keep` states.
     """
     for stale in (RECORD, METRICS):
-        (out / stale).unlink(missing_ok=True)
+        remove_anything(out / stale)
     if not anew:
         keep_last(out, keep)
         return
-    (out / ANCHORS).unlink(missing_ok=True)
+    remove_anything(out / ANCHORS)
     for folder in (STATE, CHECKPOINT):
         remove_whole(out / folder)
 
 
 def is_finished(run: Path, settings: TrainSettings) -> bool:
     """Return True if `run` is finished, with a whole checkpoint, equivalent settings and unchanged shards."""
-    try:
-        record = json.loads((run / RECORD).read_text(encoding="utf-8"))
-        trained_with = yaml.safe_load((run / SETTINGS).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not (run / RECORD).exists() or not (run / SETTINGS).exists():
         return False
-    return checkpoint_problem(run) is None and _is_equivalent(trained_with, record["data"], settings)
+    try:
+        record = read_record(run / RECORD, None, "delete it", record_shapes.RECORD)
+        trained_with = load_yaml(run / SETTINGS)
+    except (ModelError, ContractError):  # a damaged record does not say that the run is finished
+        return False
+    return checkpoint_problem(run) is None and _is_equivalent(trained_with, record.get("data", {}), settings)
 
 
 def can_go_on(run: Path, settings: TrainSettings) -> bool:
@@ -93,16 +111,16 @@ def is_measured(run: Path, settings: TrainSettings) -> bool:
         return False
     if metrics.get("towers_sha256") != weights or split not in metrics["splits"]:
         return False
-    return bool(metrics["splits"][split]["shards"] == _shards(settings, [split]))
+    return bool(metrics["splits"][split].get("shards") == _shards(settings, [split]))
 
 
 def _is_equivalent(trained_with: dict[str, Any], data: dict[str, Any], settings: TrainSettings) -> bool:
     try:
-        if not all(change.allowed for change in changes(trained_with, settings)):
+        if not isinstance(trained_with, dict) or not all(c.allowed for c in changes(trained_with, settings)):
             return False
     except ModelError:
         return False
-    used = {name: sha for use in data.values() for name, sha in use["shards"].items()}
+    used = {name: sha for use in data.values() for name, sha in use.get("shards", {}).items()}
     splits = settings.data.splits
     return used == _shards(settings, [split for split in (splits.train, splits.val) if split])
 

@@ -34,7 +34,7 @@ def llm_memory(model: LanguageModel, dtype: str, max_model_len: int) -> LlmMemor
             break
     try:
         per_token = _kv_bytes(json.loads((folder / "config.json").read_bytes()), dtype)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         per_token = None  # an architecture without attention, or a configuration of another form
     if not weights:
         return None

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.fs as pa_fs
 
-from entityclip.contract.atomic_files import written_whole
+from entityclip.contract.atomic_files import moved_aside, written_whole
 from entityclip.contract.locations import is_url
 from pipeline.files.locations import open_file_system
+
+ASIDE = "_damaged"  # readers of datasets skip folders whose names start with an underscore
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,9 @@ class Storage(Protocol):
 
     def files(self) -> Iterator[StoredFile]:
         """Yield all files. Like dataset readers, skip files and folders whose names start with _ or a dot."""
+
+    def folders_named_like_files(self) -> list[str]:
+        """Return the folders in split folders whose names end like a shard's: no file can be written there."""
 
     def names(self, folder: str) -> list[str]:
         """Return the sorted names of the files directly in a folder, which may start with _; empty if there is none."""
@@ -66,6 +71,10 @@ class LocalFolder:
                 if path.is_file():
                     yield StoredFile(path.relative_to(self._root).as_posix(), path.stat().st_size)
 
+    def folders_named_like_files(self) -> list[str]:
+        found = (path for path in self._root.glob("split=*/[!_.]*.parquet") if path.is_dir())
+        return sorted(path.relative_to(self._root).as_posix() for path in found)
+
     def names(self, folder: str) -> list[str]:
         return sorted(f"{folder}/{path.name}" for path in (self._root / folder).glob("[!.]*") if path.is_file())
 
@@ -73,11 +82,21 @@ class LocalFolder:
         return (self._root / name).read_bytes()
 
     def write(self, name: str, content: bytes) -> None:
-        with written_whole(self._root / name, one_writer=True) as temporary:
+        path = self._root / name
+        self._clear(name)
+        path.with_name(f".{path.name}.tmp").unlink(missing_ok=True)  # left by a killed writer of an older version
+        with written_whole(path) as temporary:
             temporary.write_bytes(content)
 
     def delete(self, name: str) -> None:
+        self._clear(name)
         (self._root / name).unlink(missing_ok=True)
+
+    def _clear(self, name: str) -> None:
+        """Move a folder that has a file's name aside; it is none of ours, and may hold anything."""
+        path = self._root / name
+        if path.is_dir():
+            moved_aside(path, self._root / ASIDE / PurePosixPath(name).parent)
 
     def open(self, name: str) -> pa.NativeFile:
         return pa.OSFile(str(self._root / name))
@@ -103,6 +122,9 @@ class ObjectStorage:
             name = info.path.removeprefix(f"{self._prefix}/")
             if info.type == pa_fs.FileType.File and not any(part[0] in "_." for part in name.split("/")):
                 yield StoredFile(name, info.size)
+
+    def folders_named_like_files(self) -> list[str]:
+        return []  # an object may have the name of what looks like a folder
 
     def names(self, folder: str) -> list[str]:
         selector = pa_fs.FileSelector(f"{self._prefix}/{folder}", allow_not_found=True)

@@ -8,11 +8,11 @@ from typing import Any
 from entityclip.contract.receipts import BucketReceipt, ShardReceipt, receipt_name
 from pipeline.engines.base import Completion
 from pipeline.files.clock import now
-from pipeline.generation.mend import kept_shards, read_sound_shard
+from pipeline.generation.mend import kept_shards, read_sound_shard, say
 from pipeline.generation.resume import BucketWork, divide, spooled_answers
 from pipeline.generation.rows import answered_row, better_row
 from pipeline.generation.run import Run
-from pipeline.generation.spool import Session, Spool, read_spool
+from pipeline.generation.spool import Session, Spool, mended_spool, storable
 from pipeline.job import Job
 from pipeline.shards.receipts import read_receipt, write_receipt
 from pipeline.shards.shard import Row, Shard, ShardFile, count_statuses, shard_name, write_shard
@@ -56,7 +56,7 @@ def make_bucket(run: Run, bucket: int) -> BucketReport:
     plan_digest = planned.digest
     files = run.existing.get(bucket, [])
     receipt = read_receipt(job.storage, bucket)
-    sessions = read_spool(job.spool_path(bucket))
+    sessions = mended_spool(job.spool_path(bucket), say)
     unasked = not sessions and not run.redo.statuses
     if receipt is not None and unasked and _is_settled(receipt, plan_digest, files):
         files = kept_shards(job, files, planned, receipt)
@@ -74,7 +74,7 @@ def make_bucket(run: Run, bucket: int) -> BucketReport:
     if work.requests:
         completions = run.engine.get().complete(work.requests)
         with Spool(job.spool_path(bucket), run.about()) as spool:
-            for completion in completions:
+            for completion in map(storable, completions):
                 spool.append(completion)
                 run.progress.add(tokens=completion.completion_tokens or 0)
                 run.errors.count(completion)
@@ -132,7 +132,7 @@ def _commit(
         if not of_split:
             job.storage.delete(name)  # all its pairs were removed from the dataset
             continue
-        generations = list(before.provenance.get("generations", [])) if before is not None else []
+        generations = list(before.provenance.get("generations") or []) if before is not None else []
         keys = {row.key for row in of_split}
         generations += [entry for session in sessions if (entry := _generation(session, keys))["requests"]]
         provenance = {**job.provenance(of_split[0].split, bucket), "generations": generations}

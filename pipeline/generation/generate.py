@@ -16,7 +16,7 @@ from pipeline.generation.redo import NOTHING, Redo
 from pipeline.generation.run import open_run, rare_collections
 from pipeline.generation.summary import GenerationSummary, summarise
 from pipeline.job import Job
-from pipeline.shards.writer_lock import single_writer
+from pipeline.shards.writer_lock import sole_writer
 
 BUCKETS_AT_ONCE = 4  # so that the engine stays busy while a bucket's last requests finish
 
@@ -55,7 +55,7 @@ def generate(
     """
     with ExitStack() as stack:
         stack.enter_context(rare_collections())
-        stack.enter_context(single_writer(job.work, job.buckets))
+        stack.enter_context(sole_writer(job.output, job.work, job.buckets))
         there = shards_there(job)
         if not there and make_engine is None:  # the engine will be needed, so report a fault before planning
             check_engine(job)

@@ -23,7 +23,7 @@ from pipeline.generation.prepare import read_own_shard, strays
 from pipeline.job import Job
 from pipeline.plan.plan import PlannedBucket
 from pipeline.shards.aside import put_back, set_aside
-from pipeline.shards.footers import UNREADABLE, Fault, differs, footer_fault, why_unreadable
+from pipeline.shards.footers import UNREADABLE, Fault, check_plausible, differs, footer_fault, why_unreadable
 from pipeline.shards.receipts import read_receipt
 from pipeline.shards.shard import DamagedShardError, Shard, ShardFile, shard_place
 
@@ -40,6 +40,10 @@ def sound_shards(job: Job, buckets: Iterable[int], existing: dict[int, list[Shar
         PipelineError: the output holds shards of another dataset or schema version, or other files named like shards.
     """
     mine = {bucket: existing.get(bucket, []) for bucket in buckets}
+    for name in job.storage.folders_named_like_files():
+        place = shard_place(name)
+        if place is not None and place[1] in mine:
+            _aside(job, Fault(name, "is a folder, not a file"))
     receipts = {bucket: _receipt(job, bucket) for bucket in mine}
     faults = examine(job, mine, receipts)
     bad = {fault.name for fault in faults}
@@ -50,18 +54,18 @@ def sound_shards(job: Job, buckets: Iterable[int], existing: dict[int, list[Shar
     misplaced = [fault for fault in faults if fault.belongs]
     there = {file.name for files in sound.values() for file in files}
     own = {bucket: receipt for bucket, receipt in receipts.items() if _is_own(receipt, job)}
-    for name, size in put_back(job.storage, misplaced, there, own, _say):
+    for name, size in put_back(job.storage, misplaced, there, own, say):
         place = shard_place(name)
         assert place is not None
         sound[place[1]].append(ShardFile(name, place[1], place[2], size))
     if 0 in mine:  # of several processes that share the buckets, one has the first
         for name in strays(job.storage, job.manifest.num_shards):
             with suppress(FileNotFoundError):
-                _say(f"{name} is no shard of this output; it was moved to {set_aside(job.storage, name)}")
+                say(f"{name} is no shard of this output; it was moved to {set_aside(job.storage, name)}")
     seen = bad | {file.name for files in sound.values() for file in files}
     for receipt in receipts.values():
         for name in sorted(receipt.shards.keys() - seen) if receipt is not None else ():
-            _say(f"{name} is gone, although its receipt lists it; its rows are generated again")
+            say(f"{name} is gone, although its receipt lists it; its rows are generated again")
     return sound
 
 
@@ -127,8 +131,10 @@ def _kept_problem(job: Job, file: ShardFile, planned: PlannedBucket, entry: Shar
         else:
             source = job.storage.open(file.name)
         with source, pq.ParquetFile(source) as parquet:
+            check_plausible(parquet, source.size())
             table = parquet.read(["id", "split"], use_threads=False)
-        splits, ids = pc.unique(table["split"]).to_pylist(), table["id"]
+        table.validate(full=True)
+        splits, ids = pc.unique(table["split"]).to_pylist(), table["id"].cast(pa.string())
     except PermissionError:
         raise
     except UNREADABLE as error:
@@ -144,7 +150,7 @@ def _kept_problem(job: Job, file: ShardFile, planned: PlannedBucket, entry: Shar
 
 def _aside(job: Job, fault: Fault) -> None:
     moved = set_aside(job.storage, fault.name)
-    _say(f"{fault.name} {fault.why}; it was moved to {moved}, and its rows are generated again")
+    say(f"{fault.name} {fault.why}; it was moved to {moved}, and its rows are generated again")
 
 
 def _receipt(job: Job, bucket: int) -> BucketReceipt | None:
@@ -155,9 +161,10 @@ def _receipt(job: Job, bucket: int) -> BucketReceipt | None:
         name = receipt_name(bucket)
         with suppress(FileNotFoundError):
             moved = set_aside(job.storage, name)
-            _say(f"{error.__cause__ or error} ({name}); it was moved to {moved}, and is written again")
+            say(f"{error.__cause__ or error} ({name}); it was moved to {moved}, and is written again")
         return None
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Write a line about what was mended to stderr, beside a progress bar."""
     tqdm.write(visible(line), file=sys.stderr)

@@ -88,7 +88,7 @@ def _saved_splits(folder: Path) -> set[str] | None:
     try:
         names = json.loads((folder / "dataset_dict.json").read_bytes())["splits"]
         return {split_name(str(name)) or str(name) for name in names}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 import pyarrow.fs as pa_fs
 
+from entityclip.contract.atomic_files import own_name
 from entityclip.contract.locations import is_url
 from pipeline.errors import PipelineError
 from pipeline.files.locations import open_file_system
@@ -62,7 +63,7 @@ def _is_below(image: str) -> bool:
 
 def _fetch(filesystem: pa_fs.FileSystem, source: str, target: Path) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
-        temporary = target.with_name(f".{target.name[:100]}.{os.getpid()}.tmp")
+        temporary = own_name(target)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with filesystem.open_input_stream(source) as stream, temporary.open("wb") as file:

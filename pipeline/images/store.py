@@ -5,8 +5,9 @@ image root, as with other datasets. Only one image is held in memory at a time.
 """
 
 import hashlib
-import os
 from pathlib import Path
+
+from entityclip.contract.atomic_files import own_name
 
 LARGEST = 256 * 2**20  # bytes
 _MAGIC = (
@@ -34,7 +35,7 @@ class ImageStore:
                 return relative
         except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary = own_name(path)
         try:
             temporary.write_bytes(content)
             temporary.replace(path)  # not synced: a file truncated by a power cut has the wrong size, and is replaced

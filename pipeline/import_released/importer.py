@@ -28,7 +28,7 @@ from pipeline.plan.plan import PlannedPair, plan_pairs, write_plan
 from pipeline.prompts.template import PromptTemplate
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
-from pipeline.shards.writer_lock import single_writer
+from pipeline.shards.writer_lock import sole_writer
 
 IMPORTED = "imported"
 UNKNOWN = "unknown"
@@ -212,7 +212,7 @@ def _import(job: ImportJob, texts: ImportedTexts) -> ImportSummary:
                     beginnings[" ".join(answer[: 2 * _BEGINNING].split())[:_BEGINNING]] += 1
             yield replace(pair, key=found.key if found else imported_key(image, ""), selected=found is not None)
 
-    with single_writer(job.work):
+    with sole_writer(job.output, job.work):
         existing = shards_there(job)
         notes = ReaderNotes()
         pairs = with_texts(plan_pairs(read_pairs(job.manifest, notes), job))

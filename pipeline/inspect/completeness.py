@@ -56,6 +56,8 @@ def check_completeness(found: Found, looks: list[Look], damaged: list[Fault]) ->
     buckets = max(numbers, default=None)
     whole = found.kind == "explanations"  # for part of an output, only the shards in it can be compared
     spool = found.listed("_spool") if whole else []
+    counts = list(each(lambda name: _answers(found, name), spool, "spool"))
+    faults += [count for count in counts if isinstance(count, Fault)]
     made = Completeness(
         buckets=buckets,
         receipts=len(receipts),
@@ -64,7 +66,7 @@ def check_completeness(found: Found, looks: list[Look], damaged: list[Fault]) ->
         unsent=sum(receipt.unsent for receipt in receipts.values()),
         missing=tuple(sorted(listed.keys() - there)) if whole else (),
         unlisted=tuple(sorted(there - listed.keys() - {fault.name for fault in damaged})),
-        spooled=dict(each(lambda name: (name, _answers(found, name)), spool, "spool")),
+        spooled={name: count for name, count in zip(spool, counts, strict=True) if isinstance(count, int)},
         half_written=found.half_written,
         writers=tuple(_text(found, name) for name in found.listed("_writers")) if whole else (),
     )
@@ -101,14 +103,20 @@ def _not_as_listed(looks: list[Look], listed: dict[str, ShardReceipt]) -> list[F
     return faults
 
 
-def _answers(found: Found, name: str) -> int:
+def _answers(found: Found, name: str) -> int | Fault:
     """Count the answers in a spool file, ignoring an unfinished last line."""
-    lines = _read_if_there(found, name).split(b"\n")[:-1]
+    try:
+        lines = _read_if_there(found, name).split(b"\n")[:-1]
+    except OSError as error:
+        return Fault(name, f"the answers cannot be read: {visible(str(error), 200)}")
     return sum(not line.startswith(b'{"session"') for line in lines)
 
 
 def _text(found: Found, name: str) -> str:
-    return visible(_read_if_there(found, name).decode("utf-8", "replace"), 200)
+    try:
+        return visible(_read_if_there(found, name).decode("utf-8", "replace"), 200)
+    except OSError:  # a folder in its place
+        return f"unknown ({name})"
 
 
 def _read_if_there(found: Found, name: str) -> bytes:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from entityclip.contract.errors import ContractError
+from entityclip.contract.plausible import check_row_counts
 from entityclip.contract.schema import SCHEMA_VERSION, provenance_of
 from pipeline.errors import PipelineError
 from pipeline.files.storage import StoredFile
@@ -92,10 +93,10 @@ def _try_look(found: Found, shard: StoredFile) -> Look | Fault:
     try:
         with found.filesystem.open_input_file(found.path(shard.name)) as file, pq.ParquetFile(file) as parquet:
             return _look(shard, parquet)
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        return Fault(shard.name, unreadable(error))
     except ContractError as error:
         return Fault(shard.name, visible(str(error), 200), foreign=True)
+    except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
+        return Fault(shard.name, unreadable(error))
 
 
 def _look(shard: StoredFile, parquet: pq.ParquetFile) -> Look:
@@ -109,6 +110,10 @@ def _look(shard: StoredFile, parquet: pq.ParquetFile) -> Look:
                 f"without the columns {', '.join(missing)}; update EntityCLIP to read it"
             )
         raise ContractError(f"this is not an explanation shard; missing columns: {', '.join(missing)}")
+    try:
+        check_row_counts(parquet.metadata, shard.size)
+    except ContractError as error:
+        raise ValueError(str(error)) from error
     narrow = parquet.read([name for name in (*_LABELS, *_NUMBERS) if name in schema.names], use_threads=False)
     tallies = {name: _tally(narrow[name]) for name in ("finish_reason", *_NUMBERS) if name in narrow.column_names}
     return Look(

@@ -84,7 +84,7 @@ def _read(path: Path, number: int, line: str) -> dict[str, Any]:
     where = f"{path}, line {number}"
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PipelineError(f"{where}: not JSON ({error}); each line must be {_FORM}") from error
     if not isinstance(row, dict):
         raise PipelineError(f"{where}: a JSON {type(row).__name__}, not an object; each line must be {_FORM}")

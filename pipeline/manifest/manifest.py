@@ -25,7 +25,7 @@ class Manifest(Strict):
     output: str = Field(description="folder for the shards, relative to the manifest, or a URL such as s3://bucket/x")
     work: Path | None = Field(
         default=None,
-        description="local folder for plan, spool and lock, relative to the manifest; null: the output folder, or, if "
+        description="local folder for plan and spool, relative to the manifest; null: the output folder, or, if "
         "the output is a URL, `.work/NAME-DIGEST` next to the manifest",
     )
     num_shards: int = Field(default=16, ge=1, le=99_999, description="shards per split; cannot be changed later")

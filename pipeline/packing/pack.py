@@ -18,10 +18,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter
 
 from entityclip.contract.errors import ContractError
 from entityclip.contract.image_rules import BadImage
 from entityclip.contract.locations import is_url
+from entityclip.contract.own_json import check_shape, parse_json
+from entityclip.contract.plausible import check_row_counts
 from entityclip.contract.progress import Progress
 from entityclip.contract.receipts import BucketReceipt, ShardReceipt
 from entityclip.contract.schema import METADATA_KEY, provenance_of
@@ -33,6 +36,7 @@ from pipeline.shards.receipts import read_receipt, write_receipt
 from pipeline.shards.shard import list_shards
 from pipeline.shards.writer_lock import single_writer
 
+_LEFT_OUT = TypeAdapter(list[dict[str, str]])
 ROW_GROUP = 128  # rows, about 2.5 MB; small, so few unneeded rows are read and a shuffle window mixes many groups
 
 
@@ -138,7 +142,11 @@ class _Packer:
 
     def _has_fixed_image(self, bucket: int) -> bool:
         """Return whether an image that an earlier run left out of the bucket is usable now."""
-        left_out = json.loads(self._out.read(_left_out_name(bucket)))
+        try:
+            left_out = parse_json(self._out.read(_left_out_name(bucket)))
+            check_shape(left_out, _LEFT_OUT)
+        except (ContractError, OSError):
+            return True  # lost or damaged: the bucket is packed again
         return any(isinstance(self._pack_image(image, Path(image["root"])), bytes) for image in left_out)
 
     def _pack_image(self, image: dict[str, Any], root: Path) -> bytes | str:
@@ -153,11 +161,13 @@ class _Packer:
         content = self._source.read(name)
         if hashlib.sha256(content).hexdigest() != receipt.sha256:
             raise PipelineError(f"{name} does not match the digest in its receipt; generate its bucket again")
-        table = pq.read_table(pa.BufferReader(content))
         try:
+            with pq.ParquetFile(pa.BufferReader(content)) as parquet:
+                check_row_counts(parquet.metadata, len(content))
+                table = parquet.read()
             provenance = provenance_of(table.schema)
-        except ContractError as error:
-            raise PipelineError(f"{name}: {error}") from error
+        except (ContractError, OSError, ValueError, MemoryError, pa.ArrowException) as error:
+            raise PipelineError(f"{name}: {error}; generate its bucket again with: entityclip generate") from error
         root = Path(self._settings.image_root or provenance["image_root"])
         images, left_out = self._images(table, root, pool, progress)
         kept = pa.array([image is not None for image in images], pa.bool_())

@@ -6,7 +6,6 @@ not move any other pair. Memory use is 70 bytes per pair, to detect duplicate id
 
 import hashlib
 import io
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
@@ -16,6 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from entityclip.contract.atomic_files import remove_anything
+from entityclip.contract.plausible import check_row_counts
 from pipeline.errors import PipelineError
 from pipeline.images.check import image_digest
 from pipeline.images.remote import with_images
@@ -65,7 +66,7 @@ class Plan:
     def bucket(self, number: int) -> "PlannedBucket":
         """Return the planned pairs of one bucket, all splits together, in the dataset's order."""
         pieces = sorted(_bucket_folder(self.folder, number).glob("*.parquet"))
-        tables = [PLAN_SCHEMA.empty_table(), *(pq.read_table(piece, partitioning=None) for piece in pieces)]
+        tables = [PLAN_SCHEMA.empty_table(), *map(_read_piece, pieces)]
         return PlannedBucket(pa.concat_tables(tables).combine_chunks())
 
 
@@ -127,7 +128,7 @@ def write_plan(planned: Iterable[PlannedPair], folder: Path, num_buckets: int, o
     """Write the plan, or only the buckets in `only`, to `folder`; replace an older plan once this one is complete."""
     wanted = only if only is not None else range(num_buckets)
     temporary = folder.with_name(f"{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
+    remove_anything(temporary)
     buckets: dict[int, list[PlannedPair]] = {}
     counts: dict[str, int] = {}
     held = characters = pieces = 0
@@ -144,7 +145,7 @@ def write_plan(planned: Iterable[PlannedPair], folder: Path, num_buckets: int, o
             buckets, held, characters, pieces = {}, 0, 0, pieces + 1
     _write_pieces(buckets, temporary, pieces)
     temporary.mkdir(parents=True, exist_ok=True)  # these buckets may have no pairs
-    shutil.rmtree(folder, ignore_errors=True)  # every run plans anew, so an older plan is not needed
+    remove_anything(folder)  # every run plans anew, so an older plan is not needed
     temporary.rename(folder)
     return Plan(folder, wanted, counts)
 
@@ -156,6 +157,14 @@ def _write_pieces(buckets: dict[int, list[PlannedPair]], folder: Path, number: i
         columns = zip(*map(_VALUES, planned), strict=True)
         table = pa.table(dict(zip(PLAN_SCHEMA.names, columns, strict=True)), schema=PLAN_SCHEMA)
         pq.write_table(table, path, compression="zstd")
+
+
+def _read_piece(path: Path) -> pa.Table:
+    with pq.ParquetFile(path) as parquet:
+        check_row_counts(parquet.metadata, path.stat().st_size)
+        table = parquet.read()
+    table.validate(full=True)
+    return table
 
 
 def _bucket_folder(folder: Path, bucket: int) -> Path:

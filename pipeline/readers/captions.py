@@ -1,12 +1,16 @@
 """Cleans news captions, and reports the kinds of changes so that readers can count them. All functions are pure."""
 
 import html
+import itertools
 import re
 import unicodedata
 from collections.abc import Callable
 from html.entities import html5
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_AMPERSANDS = re.compile(r"&(?:(?:amp|AMP|#0{0,5}38|#[xX]0{0,4}26);)+")  # all levels of `&amp;amp;` at once
+_MOST_REPEATS = 30
+_NO_NESTING = {ord("&"): None, ord("<"): None}
 _RETURN = re.compile(r"\s*\r\s*")
 # Only known tags: `<end>`, `</s>` and `2 < 3` are text. Attributes are limited, so that unclosed tags take linear time.
 _BREAKS = "p|br|div|li|ul|ol|dl|dt|dd|td|th|tr|table|tbody|thead|hr|h[1-6]|blockquote|figure|figcaption|section|article"
@@ -37,11 +41,14 @@ def clean_caption(text: str, *, has_html: bool = False) -> tuple[str, frozenset[
     the white space around them become spaces; with `has_html`, HTML's tags, comments and scripts are removed (`<end>`
     and other names are text); control and format characters (NUL, bidirectional marks, soft hyphens, byte-order marks)
     are removed, except joiners; runs of white space become single spaces. These changes are made in this order, and are
-    repeated until none applies, so that `&amp;quot;` becomes a quotation mark.
+    repeated until none applies, so that `&amp;quot;` becomes a quotation mark. What is nested more than 30 deep loses
+    its `&` and `<`.
     """
     changes: set[str] = set()
-    while True:
+    for repeats in itertools.count():
         before = text
+        if repeats == _MOST_REPEATS:  # nested so often on purpose: each repeat would cost time for the whole text
+            text = text.translate(_NO_NESTING)
         for kind, change in _CHANGES_OF_HTML if has_html else _CHANGES:
             changed = change(text)
             if changed != text:
@@ -49,6 +56,11 @@ def clean_caption(text: str, *, has_html: bool = False) -> tuple[str, frozenset[
                 text = changed
         if text == before:
             return text, frozenset(changes)
+    raise AssertionError("the count does not end")
+
+
+def _without_entities(text: str) -> str:
+    return _ENTITY.sub(_character, _AMPERSANDS.sub("&", text)) if "&" in text else text
 
 
 def _character(entity: re.Match[str]) -> str:
@@ -70,7 +82,7 @@ def _without_controls(text: str) -> str:
 
 _CHANGES: tuple[tuple[str, Callable[[str], str]], ...] = (
     (BROKEN, lambda text: text if text.isascii() else _SURROGATE.sub("\ufffd", text)),
-    (ENTITIES, lambda text: _ENTITY.sub(_character, text) if "&" in text else text),
+    (ENTITIES, _without_entities),
     (RETURNS, lambda text: _RETURN.sub(" ", text).strip(" ") if "\r" in text else text),
     (CONTROLS, _without_controls),
     (SPACE, lambda text: " ".join(text.split())),

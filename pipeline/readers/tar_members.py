@@ -6,7 +6,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
@@ -16,8 +16,11 @@ from pipeline.readers.encodings import decoded
 from pipeline.readers.names import is_image_name, is_left_behind
 from pipeline.readers.notes import ReaderNotes
 from pipeline.readers.sources import Source
+from pipeline.readers.tar_bounds import BoundedInfo, EndingFile
 
 LONGEST_TEXT = 2**20  # bytes of a member that is not an image
+# What tarfile raises for headers that it does not expect, besides its own errors.
+_DAMAGE = (OSError, EOFError, zlib.error, RecursionError, ValueError, LookupError, OverflowError, pa.ArrowException)
 _WORDS = re.compile(r"[a-z_][a-z0-9_-]*(\.[a-z_][a-z0-9_-]*)*")
 _TEXTS = ("txt", "json", "caption", "cap", "text")
 
@@ -82,7 +85,10 @@ def read_members(source: Source, wanted: set[str] | None, notes: ReaderNotes, en
     """
     count = 0
     try:
-        with source.open() as file, tarfile.open(fileobj=file, mode="r|") as tar:
+        with (
+            source.open() as file,
+            tarfile.open(fileobj=cast(BinaryIO, EndingFile(file)), mode="r|", tarinfo=BoundedInfo) as tar,
+        ):
             for info in tar:
                 tar.members = []  # type: ignore[attr-defined]  # otherwise tarfile keeps all of them
                 count += 1
@@ -111,7 +117,9 @@ def read_members(source: Source, wanted: set[str] | None, notes: ReaderNotes, en
                 if member.last_ending == "json":
                     member.content = _parsed(member.content, notes, encoding)
                 yield member
-    except (tarfile.TarError, OSError, EOFError, zlib.error, RecursionError, pa.ArrowException) as error:
+    except PipelineError:
+        raise
+    except (tarfile.TarError, *_DAMAGE) as error:
         raise PipelineError(f"{source.location} cannot be read as a tar after member {count:,}: {error}") from error
     if not count:
         raise PipelineError(f"{source.location} is an empty tar")

@@ -4,11 +4,9 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from entityclip.contract.receipts import BucketReceipt
-from pipeline.files.storage import Storage
+from pipeline.files.storage import ASIDE, Storage
 from pipeline.shards.footers import Fault
 from pipeline.shards.shard import shard_place
-
-ASIDE = "_damaged"  # readers of datasets skip folders whose names start with an underscore
 
 
 def set_aside(storage: Storage, name: str) -> str:
@@ -67,4 +65,6 @@ def _exists(storage: Storage, name: str) -> bool:
         storage.open(name).close()
     except FileNotFoundError:
         return False
+    except OSError:  # a folder
+        return True
     return True

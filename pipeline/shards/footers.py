@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from entityclip.contract.errors import ContractError
+from entityclip.contract.plausible import check_row_counts
 from entityclip.contract.receipts import ShardReceipt
 from entityclip.contract.schema import SCHEMA, SCHEMA_VERSION, provenance_of
 from pipeline.errors import PipelineError
@@ -55,7 +56,16 @@ def read_footer(storage: Storage, name: str) -> Footer:
         provenance = provenance_of(schema)
         if missing := [column for column in SCHEMA.names if column not in schema.names]:
             raise ContractError(f"columns are missing: {', '.join(missing)}")
+        check_plausible(parquet, file.size())
         return Footer(parquet.metadata.num_rows, provenance)
+
+
+def check_plausible(parquet: pq.ParquetFile, size: int) -> None:
+    """Raise ValueError, as for other damage, if a footer promises rows that a file of this size cannot have."""
+    try:
+        check_row_counts(parquet.metadata, size)
+    except ContractError as error:
+        raise ValueError(str(error)) from error
 
 
 def why_unreadable(error: BaseException) -> str:
@@ -109,6 +119,9 @@ def misplaced(name: str, made: dict[str, Any]) -> Fault | None:
     if place == shard_place(name) or not (isinstance(place[1], int) and isinstance(place[2], int)):
         return None
     belongs = shard_name(str(place[0]), place[1], place[2])
+    is_split = isinstance(place[0], str) and place[0].isascii() and place[0].isidentifier() and len(place[0]) <= 64
+    if not is_split or shard_place(belongs) is None:
+        return Fault(name, f"says in its footer that it is {visible(belongs, 100)}, which is no shard")
     return Fault(name, f"holds the rows of {visible(belongs, 100)}", belongs)
 
 

@@ -23,7 +23,9 @@ def read_receipt(storage: Storage, bucket: int) -> BucketReceipt | None:
         receipt = parse_receipt(storage.read(name))
     except (FileNotFoundError, ReceiptVersionError):
         return None
-    except ContractError as error:
+    except PermissionError:
+        raise
+    except (ContractError, OSError) as error:  # OSError: a folder in its place
         raise PipelineError(f"{name}: {error}; delete it and generate it again with: entityclip generate") from error
     return receipt if receipt.schema_version == SCHEMA_VERSION and receipt.bucket == bucket else None
 

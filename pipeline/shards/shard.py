@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from entityclip.contract.errors import ContractError
+from entityclip.contract.plausible import check_row_counts
 from entityclip.contract.schema import SCHEMA, SCHEMA_VERSION, provenance_of, schema_with
 from entityclip.contract.status import Status
 from pipeline.errors import PipelineError
@@ -107,7 +108,9 @@ def read_shard(storage: Storage, name: str) -> Shard:
     except OSError as error:
         raise PipelineError(f"{name} cannot be read ({error})") from error
     try:
-        table = pq.read_table(pa.BufferReader(content))
+        with pq.ParquetFile(pa.BufferReader(content)) as parquet:
+            check_row_counts(parquet.metadata, len(content))
+            table = parquet.read()
         table.validate(full=True)  # flipped bits may decode to text that is not UTF-8
     except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
         raise DamagedShardError(f"{name} cannot be read ({error}); delete it, so that it is generated again") from error
@@ -120,12 +123,24 @@ def read_shard(storage: Storage, name: str) -> Shard:
             f"{name} has schema version {version}, but this program writes version {SCHEMA_VERSION}; "
             "choose another output folder"
         )
-    return Shard(_rows(table), provenance, hashlib.sha256(content).hexdigest(), len(content))
+    try:
+        rows = _rows(table)
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise DamagedShardError(f"{name} does not have the columns of a shard ({error}); delete it") from error
+    return Shard(rows, provenance, hashlib.sha256(content).hexdigest(), len(content))
 
 
 def _rows(table: pa.Table) -> list[Row]:
+    """Return the rows. Raises KeyError, ValueError or ArrowException for columns that are not those of a shard."""
+    types = {
+        field.name: field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in SCHEMA
+    }
     columns = {name: table.column(name) for name in _COLUMNS}
     columns["image"] = pc.struct_field(columns["image"], "path")
+    for name, column in columns.items():
+        columns[name] = column.cast(pa.string() if name == "image" else types[name])
+        if columns[name].null_count and not SCHEMA.field(name).nullable:
+            raise ValueError(f"{name} is missing in {columns[name].null_count:,} rows")
     return [Row(*values) for values in zip(*(column.to_pylist() for column in columns.values()), strict=True)]
 
 

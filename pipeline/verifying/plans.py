@@ -7,9 +7,10 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from pipeline.job import Job
-from pipeline.plan.plan import Plan, PlannedBucket, plan_pairs, write_plan
+from pipeline.plan.plan import PLAN_SCHEMA, Plan, PlannedBucket, plan_pairs, write_plan
 from pipeline.readers import read_pairs
 from pipeline.readers.notes import ReaderNotes
+from pipeline.shards.footers import UNREADABLE
 
 
 class Plans(Protocol):
@@ -27,8 +28,11 @@ class LeftPlans:
 
     def bucket(self, number: int) -> PlannedBucket | None:
         for folder in self._folders:
-            planned = Plan(folder, range(number, number + 1), {}).bucket(number)
-            if len(planned):
+            try:
+                planned = Plan(folder, range(number, number + 1), {}).bucket(number)
+            except UNREADABLE:  # damaged; the next run plans anew
+                continue
+            if len(planned) and planned.table.schema.equals(PLAN_SCHEMA):
                 return planned
         return None
 

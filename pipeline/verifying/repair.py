@@ -9,7 +9,7 @@ from pipeline.files.storage import open_storage
 from pipeline.job import Job
 from pipeline.shards.aside import put_back, set_aside
 from pipeline.shards.shard import list_shards, shard_place
-from pipeline.shards.writer_lock import single_writer
+from pipeline.shards.writer_lock import single_writer, sole_writer
 from pipeline.verifying.verify import Verification
 
 
@@ -22,8 +22,10 @@ def repair(found: Verification, job: Job | None = None) -> list[str]:
     Raises:
         PipelineError: another process is writing the output.
     """
-    work = job.work if job is not None else None if is_url(found.location) else Path(found.location)
-    with nullcontext() if work is None else single_writer(work):
+    if job is not None:
+        with sole_writer(found.location, job.work):
+            return _repair(found)
+    with nullcontext() if is_url(found.location) else single_writer(Path(found.location)):
         return _repair(found)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from entityclip.contract.schema import SCHEMA
 from entityclip.contract.status import EXPLAINED, Status
 from pipeline.plan.plan import bucket_of
 
@@ -31,6 +32,20 @@ def row_problems(table: pa.Table, split: str, number: int, count: int) -> Iterat
     yield from _some(ids, pc.and_(unsent, pc.is_valid(table["raw_text"])), "that have a text although never sent")
     silent = pc.and_(pc.equal(status, Status.ERROR.value), pc.is_null(table["error"]))
     yield from _some(ids, silent, "of status error without an error")
+
+
+def column_problem(table: pa.Table) -> str | None:
+    """Return which column is not of the type that the schema declares, if any."""
+    for name in set(COLUMNS) & set(table.column_names):
+        found, declared = _value_type(table.schema.field(name).type), _value_type(SCHEMA.field(name).type)
+        is_image = pa.types.is_struct(declared)
+        if found != declared and not (is_image and pa.types.is_struct(found) and "path" in found.names):
+            return f"has a column {name} of type {found}, not {declared}"
+    return None
+
+
+def _value_type(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def plan_problems(table: pa.Table, planned: pa.Table) -> Iterator[str]:
@@ -63,7 +78,7 @@ def _plain(table: pa.Table) -> pa.Table:
 def _bucket(key: str, count: int) -> int | None:
     try:
         return bucket_of(key, count)
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: there is no key
         return None
 
 

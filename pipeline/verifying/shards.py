@@ -11,9 +11,9 @@ from entityclip.contract.receipts import ShardReceipt
 from entityclip.contract.schema import SCHEMA, SCHEMA_VERSION, provenance_of
 from pipeline.files.storage import Storage
 from pipeline.files.visible_text import visible
-from pipeline.shards.footers import UNREADABLE, Fault, differs, misplaced, why_unreadable
+from pipeline.shards.footers import UNREADABLE, Fault, check_plausible, differs, misplaced, why_unreadable
 from pipeline.shards.shard import ShardFile, shard_place
-from pipeline.verifying.rows import COLUMNS, plan_problems, row_problems
+from pipeline.verifying.rows import COLUMNS, column_problem, plan_problems, row_problems
 
 _CHUNK = 1 << 22  # bytes
 
@@ -42,6 +42,7 @@ def verify_shard(
         found = _digest(storage, file.name)
         with storage.open(file.name) as opened, pq.ParquetFile(opened) as parquet:
             made = provenance_of(parquet.schema_arrow)
+            check_plausible(parquet, opened.size())
             dataset, is_packed, rows = made.get("dataset"), "packed" in made, parquet.metadata.num_rows
             prompt = (made.get("prompt") or {}).get("name")
             fault = _fault(file, receipt, found, made)
@@ -89,6 +90,8 @@ def _content_fault(
     columns = [name if name != "image" else "image.path" for name in COLUMNS] if receipt is not None else None
     table = parquet.read(columns, use_threads=False)
     table.validate(full=True)
+    if (why := column_problem(table)) is not None:
+        return Fault(file.name, why)
     counts = {entry["values"]: entry["counts"] for entry in table["status"].value_counts().to_pylist()}
     for source, recorded in (("footer", made.get("counts")), ("receipt", receipt and receipt.statuses)):
         if isinstance(recorded, dict) and recorded != counts:

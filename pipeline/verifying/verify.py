@@ -136,6 +136,9 @@ def verify(location: Path | str, job: Job | None = None) -> Verification:
         receipt = found.receipts.get(file.number)
         if receipt is not None and file.name not in receipt.shards and file.name not in spoiled:
             found.damaged.append(Fault(file.name, "is not listed in the receipt of its bucket"))
+    found.damaged += [Fault(name, "is a folder, not a file") for name in storage.folders_named_like_files()]
+    spoiled |= {fault.name for fault in found.damaged}
+    found.missing = [name for name in found.missing if name not in spoiled]
     found.damaged.sort(key=lambda fault: fault.name)
     return found
 
@@ -157,7 +160,9 @@ def _receipt(storage: Storage, bucket: int) -> BucketReceipt | Fault | None:
         receipt = parse_receipt(storage.read(name))
     except FileNotFoundError:
         return None
-    except ContractError as error:
+    except PermissionError:
+        raise
+    except (ContractError, OSError) as error:  # OSError: a folder in its place
         return Fault(name, f"is no valid receipt: {visible(str(error), 150)}")
     if receipt.bucket != bucket:
         return Fault(name, f"is the receipt of bucket {receipt.bucket}")

@@ -43,14 +43,16 @@ PARTS = (
         ),
     ),
     Part(
-        "faults",  # kills, signals, hostile input, known truths
-        30,
+        "faults",  # kills, signals, hostile input, known truths, damaged files
+        37,
         (
             "benchmarks/ablation/test_side_by_side.py",
+            "flows/cli/test_damaged_files.py",
             "flows/cli/test_main.py",
             "flows/cli/test_stop_training.py",
             "flows/orchestration/test_workers.py",
             "flows/test_vllm_killed.py",
+            "fuzz/test_damage.py",
             "fuzz/test_truth.py",
             "model/data/test_loader.py",
             "model/data/test_workers.py",

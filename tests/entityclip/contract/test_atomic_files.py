@@ -1,12 +1,14 @@
 import json
+import os
 import resource
+import subprocess
 from contextlib import contextmanager
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from entityclip.contract.atomic_files import folder_written_whole, write_json, written_whole
+from entityclip.contract.atomic_files import folder_written_whole, remove_leftovers, write_json, written_whole
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -19,11 +21,29 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
     with pytest.raises(ValueError):
         write_json(path, {"loss": float("nan")})
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
-    with pytest.raises(RuntimeError), written_whole(path, one_writer=True) as temporary:
-        assert temporary == tmp_path / ".a.txt.tmp"  # which a killed writer would have left, for the next to take
-        raise RuntimeError
     write_json(path, {"name": "Žižka"})
     assert json.loads(path.read_text(encoding="utf-8")) == {"name": "Žižka"}
+
+
+def test_temporary_names_are_a_writers_own_and_go_with_it(tmp_path):
+    path = tmp_path / "a.txt"
+    with written_whole(path) as first, written_whole(path) as second:
+        assert first != second and len(os.fsencode(first.name)) <= 255
+        first.write_text("1")
+        second.write_text("2")
+        remove_leftovers(tmp_path)
+        assert first.exists() and second.exists()  # their writer is alive
+    assert path.read_text() == "1" and list(tmp_path.iterdir()) == [path]
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    name = first.name.replace(f"-{os.getpid()}-", f"-{dead.pid}-")
+    other_machine = name.replace(name.split(".")[-2][:8], "0" * 8)
+    for left in (name, other_machine):
+        (tmp_path / left).write_text("half")
+    remove_leftovers(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {"a.txt", other_machine}
+    with written_whole(tmp_path / ("x" * 250)) as long:
+        long.write_text("a long name")
 
 
 @contextmanager

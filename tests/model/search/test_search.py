@@ -27,7 +27,8 @@ def _index(folder: Path, image: torch.Tensor) -> Index:
         "captions": [[f"caption {n}"] for n in range(count)],
     }
     pq.write_table(pa.table(rows), folder / ROWS)
-    about = {"format_version": FORMAT_VERSION, "images": count, "width": image.shape[1]}
+    about = {"format_version": FORMAT_VERSION, "images": count, "width": image.shape[1], "splits": {}}
+    about |= dict.fromkeys(("model", "model_from_here", "model_sha256", "explanations"), "unknown")
     (folder / INDEX).write_text(json.dumps(about))
     return open_index(folder)
 

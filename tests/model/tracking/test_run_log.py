@@ -43,6 +43,6 @@ def test_a_new_run_keeps_nothing_of_an_old_one(tmp_path: Path) -> None:
 def test_a_log_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"metrics\.jsonl does not exist"):
         list(read_log(tmp_path))
-    (tmp_path / METRICS_LOG).write_text(json.dumps({"step": 1}) + "\n{\n")
+    (tmp_path / METRICS_LOG).write_text(json.dumps({"kind": "other", "step": 1}) + "\n{\n")
     with pytest.raises(ModelError, match=r"metrics\.jsonl, line 2 is not JSON"):
         list(read_log(tmp_path))

@@ -105,7 +105,7 @@ def test_a_killed_run_goes_on_to_the_bit(uninterrupted, tmp_path):
     settings, reference, moments = uninterrupted
     out = tmp_path / "run"
     # the old checkpoint is aside and the new one has no name yet
-    at = between(moments, after="os.rename checkpoint", before="os.rename .checkpoint.tmp")
+    at = between(moments, after="os.rename checkpoint", before="os.rename .checkpoint.whole")
     assert run(settings, out, signal_at=at) == -signal.SIGKILL
     assert not (out / "train.json").exists()
     assert run(settings, out) == 0
@@ -119,7 +119,7 @@ def seeded_moments(moments: list[str]) -> dict[str, int]:
     def some(kind: str) -> int:
         return chosen.choice([i for i, moment in enumerate(moments) if kind in moment])
 
-    after_checkpoint = [i for i in range(1, len(moments)) if moments[i - 1] == "os.rename .checkpoint.tmp"]
+    after_checkpoint = [i for i in range(1, len(moments)) if moments[i - 1] == "os.rename .checkpoint.whole"]
     kinds = {
         "a step": some("after step"),
         "writing a state": some("state/.step-"),

@@ -1,5 +1,6 @@
 """What is damaged in an output is found by a cheap look, moved aside and made again; what is whole stays."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -173,9 +174,9 @@ def test_a_flipped_bit_is_not_carried_into_a_new_shard(job: Job, tmp_path: Path)
     content = (output / TRAIN).read_bytes()
     at = content.find(old[:12])
     _flip(output / TRAIN, at if at > 0 else len(content) // 2)
-    (output / "_receipts" / "bucket-00000.json").write_text(
-        (output / "_receipts" / "bucket-00000.json").read_text().replace('"plan": "', '"plan": "0')
-    )
+    receipt = read_receipt(job.storage, 0)
+    assert receipt is not None
+    write_receipt(job.storage, replace(receipt, plan="of other pairs"))
     assert _generate(job) == keys
     assert all_rows(output) == before
 
@@ -187,6 +188,14 @@ def test_a_receipt_that_cannot_be_read_is_written_again(job: Job, capsys: pytest
     assert _generate(job) == set()
     assert read_receipt(job.storage, 0) is not None
     assert "the receipt is not JSON" in capsys.readouterr().err
+    plain = json.loads((receipts / "bucket-00000.json").read_text())
+    plain["shards"][TRAIN]["sha256"] = "0" * 64
+    (receipts / "bucket-00000.json").write_text(json.dumps(plain))
+    assert _generate(job) == set()  # the shards are not taken for damaged
+    (receipts / "bucket-00000.json").unlink()
+    (receipts / "bucket-00000.json").mkdir()
+    assert _generate(job) == set()
+    assert (output / "_damaged" / "_receipts" / "bucket-00000.json.2").is_dir()
     shutil.copy(receipts / "bucket-00001.json", receipts / "bucket-00000.json")
     assert _generate(job) == set()
     receipt = read_receipt(job.storage, 0)

@@ -137,6 +137,7 @@ def test_shards_that_the_source_no_longer_has_are_removed(explanations: Path, tm
     for path in (explanations / "_receipts").iterdir():
         receipt = json.loads(path.read_bytes())
         receipt["shards"] = {name: shard for name, shard in receipt["shards"].items() if "split=train" in name}
+        del receipt["receipt_sha256"]
         path.write_text(json.dumps(receipt))
     pack(explanations, out, SETTINGS)
     assert contents(out) and all(name.startswith("split=train/") for name in contents(out))
