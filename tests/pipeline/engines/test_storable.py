@@ -53,6 +53,6 @@ def test_a_spool_of_an_older_version_may_hold_any_answer(tmp_path: Path) -> None
         spool.append(Completion("bad", "a\ud800", "stop", 1, 2))
         spool.append(Completion("worse", "a", "stop", "1", 2**40))  # type: ignore[arg-type]
     (session,) = read_spool(tmp_path / "spool")
-    good, bad, worse = session.completions
-    assert good.text == "a" and bad.text is worse.text is None
-    assert "surrogate" in str(bad.error) and "prompt_tokens is '1'" in str(worse.error)
+    good, bad = session.completions  # counts of another type are damage: that answer is requested again
+    assert good.text == "a" and bad.text is None
+    assert "surrogate" in str(bad.error)
