@@ -7,7 +7,7 @@ import json
 from typing import Annotated, Any
 
 import pyarrow as pa
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from entityclip.contract.errors import ContractError
@@ -53,15 +53,18 @@ class _Provenance(TypedDict, total=False):
     shard: _Number | None
     num_shards: _Number | None
     image_root: _Label
-    model: _Label
-    revision: _Label
-    prompt: dict[str, Any] | None
     counts: dict[str, Count] | None
-    generations: list[dict[str, Any]] | None
     packed: dict[str, Any]
 
 
 _PROVENANCE = TypeAdapter(_Provenance)
+# What only tells how a shard was made: a value of another type is passed over.
+_TOLD = {
+    "model": TypeAdapter(_Label),
+    "revision": TypeAdapter(_Label),
+    "prompt": TypeAdapter(dict[str, Any] | None),
+    "generations": TypeAdapter(list[Any] | None),
+}
 METADATA_KEY = b"entityclip"  # in a shard's file metadata; the value is JSON
 
 
@@ -99,4 +102,9 @@ def provenance_of(schema: pa.Schema) -> dict[str, Any]:
         check_shape(provenance, _PROVENANCE)
     except ContractError as error:
         raise ContractError(f"{what} has an {error}") from error
+    for name, adapter in _TOLD.items():
+        try:
+            adapter.validate_python(provenance.get(name), strict=True)
+        except ValidationError:
+            provenance[name] = None
     return provenance

@@ -40,7 +40,11 @@ def reconcile(job: Job, digests: dict[int, str], *, limited: bool) -> tuple[dict
     pending = 0
     problems: list[str] = []
     for bucket, digest in digests.items():
-        receipt = read_receipt(job.storage, bucket)
+        try:
+            receipt = read_receipt(job.storage, bucket)
+        except PipelineError as error:  # damaged
+            problems.append(f"bucket {bucket}: {error}")
+            continue
         problem = _problem(receipt, digest, sizes, limited)
         if problem is not None or receipt is None:
             problems.append(f"bucket {bucket} {problem}")

@@ -44,15 +44,15 @@ def lock_run_dir(out: Path) -> Iterator[None]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock = FileLock(out / _LOCK, timeout=0).acquire()
+    except Timeout:  # an OSError, too
+        raise ModelError(
+            f"another process is training in {out}; wait for it, stop it, or choose another folder"
+        ) from None
     except OSError as error:
         raise ModelError(
             f"{out} cannot be locked for training ({error}); delete {out / _LOCK} if no other process trains there, "
             "or choose another folder"
         ) from error
-    except Timeout:
-        raise ModelError(
-            f"another process is training in {out}; wait for it, stop it, or choose another folder"
-        ) from None
     with lock:
         finish_folder(out / CHECKPOINT)
         remove_leftovers(out)

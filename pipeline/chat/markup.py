@@ -86,9 +86,16 @@ class Markup:
 
         return self._hidden_pattern.sub(shown_broken, hidden)
 
-    def broken_text(self, text: str) -> str:
-        """Return the text with a zero width space in each special token's text."""
-        return self._pattern.sub(lambda match: match[0][0] + BREAK + match[0][1:], text)
+    def broken_at(self, text: str, found: list[re.Match[str]]) -> str:
+        """Return the text with a zero width space after the first character of special tokens' texts, found in it.
+
+        A server tokenizes chat messages itself, so there is no other way to tell it that these are text.
+        """
+        pieces, end = [], 0
+        for match in found:
+            pieces += [text[end : match.start() + 1], BREAK]
+            end = match.start() + 1
+        return "".join([*pieces, text[end:]])
 
     def can_hide(self, text: str) -> bool:
         """Return whether `hidden` can be undone: the text does not contain the private-use characters itself."""

@@ -81,15 +81,13 @@ class Prompts:
         found = [find(message["content"]) for message in messages]
         if not any(found):
             return Prompt(messages, form=extra)
-        hidden, special = self._hidden(pair, messages, found)
+        theirs = self._of_pair(pair, messages, found)
+        special = tuple(match[0] for matches in theirs for match in matches)
         if not special:
             return Prompt(messages, form=extra)
-        if not all(self.markup.can_hide(one["content"]) for one in messages):
-            return Prompt(self._broken(pair, messages), special=special, form=extra)
-        if self.as_chat:
-            broken = [{**one, "content": self.markup.broken(one["content"])} for one in hidden]
-            return Prompt(broken, special=special, form=extra)
-        prompt = Prompt(messages, hidden, special, extra)
+        if self.as_chat or not all(self.markup.can_hide(one["content"]) for one in messages):
+            return Prompt(_changed(messages, theirs, self.markup.broken_at), special=special, form=extra)
+        prompt = Prompt(messages, _changed(messages, theirs, self.markup.hidden), special, extra)
         return prompt._replace(form={**extra, "special_tokens": "text"}) if self._ids_differ(prompt) else prompt
 
     def count(self, prompt: Prompt) -> None:
@@ -143,24 +141,13 @@ class Prompts:
         plain, text = self.encode([prompt._replace(hidden=None), prompt])
         return plain != text
 
-    def _hidden(
-        self, pair: Pair, messages: list[Message], found: list[list[re.Match[str]]]
-    ) -> tuple[list[Message], tuple[str, ...]]:
-        """Return the messages with special tokens' texts that come from the pair hidden, and these texts.
-
-        The prompt's author may write special tokens. A text of which the pair gives but a character is the pair's.
-        """
-        theirs = self._of_pair(pair, messages, found)
-        hidden = [
-            {**message, "content": self.markup.hidden(message["content"], matches)}
-            for message, matches in zip(messages, theirs, strict=True)
-        ]
-        return hidden, tuple(match[0] for matches in theirs for match in matches)
-
     def _of_pair(
         self, pair: Pair, messages: list[Message], found: list[list[re.Match[str]]]
     ) -> list[list[re.Match[str]]]:
-        """Return which of the special tokens' texts found in each message are not the prompt author's alone."""
+        """Return which of the special tokens' texts found in each message are not the prompt author's alone.
+
+        The prompt's author may write special tokens. A text of which the pair gives but a character is the pair's.
+        """
         other = self._with_values(pair, messages, self.markup.disguised)
         if other is not None and all(
             self.markup.is_aligned(one["content"], new["content"]) for one, new in zip(messages, other, strict=True)
@@ -186,25 +173,21 @@ class Prompts:
             return None
         return changed if [one["role"] for one in changed] == [one["role"] for one in messages] else None
 
-    def _broken(self, pair: Pair, messages: list[Message]) -> list[Message]:
-        """Return the messages with special tokens' texts in the pair's values broken, where they cannot be hidden."""
-        cut = self.markup.broken_text
-        values = replace(pair, caption=cut(pair.caption), id=cut(pair.id), topic=pair.topic and cut(pair.topic))
-        try:
-            broken = self.form.arrange(self.template.render(values))
-        except PipelineError:
-            broken = []
-        if [one["content"].replace(BREAK, "") for one in broken] == [
-            one["content"].replace(BREAK, "") for one in messages
-        ]:
-            return broken
-        return [{**one, "content": cut(one["content"])} for one in messages]
-
     def _chat_about(self, caption: str) -> list[Message]:
         try:
             return self.template.render(Pair("probe", "train", "probe.jpg", caption, "a topic"))
         except PipelineError:  # the prompt needs other values than these
             return [{"role": "user", "content": caption}]
+
+
+def _changed(
+    messages: list[Message], found: list[list[re.Match[str]]], change: Callable[[str, list[re.Match[str]]], str]
+) -> list[Message]:
+    """Return the messages with the matches found in each changed."""
+    return [
+        {**message, "content": change(message["content"], matches)}
+        for message, matches in zip(messages, found, strict=True)
+    ]
 
 
 def _fault(messages: list[Message], text: Any) -> str | None:

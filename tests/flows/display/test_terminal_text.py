@@ -58,9 +58,9 @@ def test_search_results_and_lines_are_escaped(
 
 def test_lines_of_a_run_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     from model.tracking.progress import Progress
-    from pipeline.generation.mend import _say
+    from pipeline.generation.mend import say
 
-    _say(HOSTILE)
+    say(HOSTILE)
     Progress.say(None, HOSTILE)  # type: ignore[arg-type] - needs nothing of a progress
     said = capsys.readouterr().err
     assert said.count("\\x1b[31m") == 2 and not CONTROLS - {"\r"} & set(said)

@@ -61,7 +61,7 @@ def write_hostile(root: Path, splits: Sequence[str] = ("test", f"<img src=x oner
         ]
         made = {"engine": ATTACKS[0], "engine_version": ATTACKS[16], "requests": 40, "completion_tokens": 200}
         times = {"began_at": "2026-01-01T10:00:00+00:00", "finished_at": "2026-01-01T10:00:05+00:00"}
-        about = {"model": ATTACKS[1], "revision": "\ud800", "dataset": ATTACKS[6], "prompt": {"name": ATTACKS[3]}}
+        about = {"model": ATTACKS[1], "revision": "\u2067r", "dataset": ATTACKS[6], "prompt": {"name": ATTACKS[3]}}
         context = {"judge": {"clip_context_length": 30}}
         write_shard(root / "explanations", split, rows, images, generations=[{**made, **times}], **about, **context)
     return root / "explanations"
