@@ -59,7 +59,7 @@ class _Provenance(TypedDict, total=False):
 
 _PROVENANCE = TypeAdapter(_Provenance)
 # What only tells how a shard was made: a value of another type is passed over.
-_TOLD = {
+_TOLD: dict[str, TypeAdapter[Any]] = {
     "model": TypeAdapter(_Label),
     "revision": TypeAdapter(_Label),
     "prompt": TypeAdapter(dict[str, Any] | None),
