@@ -140,7 +140,7 @@ def test_from_the_data_to_a_search_result(make: Callable[[Path], str], tmp_path:
         if words[0] == "check":
             assert "no problems" in out, out
         if words[0] == "generate":
-            assert f"train {settings} --out {trained} " in out.splitlines()[-1]
+            assert out.splitlines()[-1].endswith(f"train {settings} --out {trained}")
     assert "the banner of house" in out
 
     code, out, err = run("init", data, "--out", "mine", *GIVEN)
