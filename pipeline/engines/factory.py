@@ -47,17 +47,18 @@ def engine_without_log(job: Job) -> Iterator[Engine]:
 
 
 def check_engine(job: Job) -> None:
-    """Check, in seconds and before the data is read, that a job's engine can be created.
+    """Check, in milliseconds and before the data is read, that a job's engine can be created.
+
+    The transformers engine compares the weights with the model's configuration when it loads them.
 
     Raises:
-        PipelineError: the model is not available, its weights are damaged or do not fit, vLLM is not installed, or an
-            API key is not set.
+        PipelineError: the model is not available, its weights are damaged, vLLM is not installed, or an API key is not
+            set.
     """
     settings = job.manifest.generation.engine
     job.model.check_available()
     if isinstance(settings, TransformersEngine):
         check_weight_files(job.model, other_formats=False)
-        check_tensors(job.model)
         return
     ApiKey.named(settings.api_key_env, os.environ)
     if not settings.urls:

@@ -1,5 +1,6 @@
 """Every command line of README and docs runs, in their order, on a small cut of the demo world."""
 
+import json
 import re
 import shutil
 import sys
@@ -54,6 +55,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         run_demo(PLAIN, out=runs / "heraldry", manifest=manifest, config=manifest.parent / "heraldry" / "train.yaml")
         shutil.copytree(runs / "heraldry" / "explanations", runs / "heraldry-vllm" / "explanations")
         shutil.copy(next((folder / "data").rglob("*.png")), folder / "some.png")
+        answer = {"caption": "knights of fenmund thulhil", "raw": "the arms show a lion", "finish_reason": "stop"}
+        (folder / "answers.jsonl").write_text(json.dumps(answer) + "\n", encoding="utf-8")
         reference = load(ROOT / "tests" / "data" / "reference" / "ete_202_d64_s303.safetensors")
         trained = {n.removeprefix("param/"): t for n, t in reference.tensors.items() if n.startswith("param/")}
         torch.save(trained, folder / "N24News_best_model_444_beta0.1.pt")

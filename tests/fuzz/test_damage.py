@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from entityclip.contract import own_json
-from entityclip.contract.receipts import BucketReceipt
 from pipeline.files.storage import LocalFolder
 from pipeline.generation import bucket, spool
 from pipeline.readers import tar_members
@@ -85,10 +84,6 @@ FAULTS: dict[str, tuple[str, tuple[Any, str, Any]]] = {
     "JSON is taken for JSON": (
         "generate, finished",
         (own_json, "parse_json", lambda content, what="it": json.loads(content)),
-    ),
-    "a receipt is taken for the truth": (
-        "generate, finished",
-        (BucketReceipt, "is_as_written", lambda self, digest: True),
     ),
     "what has a file's name is taken for a file": ("pack", (LocalFolder, "_clear", lambda self, name: None)),
     "a tar has as many bytes as it says": ("tar", (tar_members, "EndingFile", lambda file: file)),
