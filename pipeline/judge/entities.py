@@ -14,6 +14,7 @@ from itertools import pairwise
 from entityclip.contract.entity_names import is_distinctive, name_runs, names_in
 from entityclip.contract.words import word_set, words
 from pipeline.judge.caption_name import CaptionName
+from pipeline.judge.explanation_words import SPELT_BY_SOUND, ExplanationWords
 from pipeline.judge.name_parts import (
     COMMON_NOUNS,
     COMMON_PARTS,
@@ -37,7 +38,7 @@ from pipeline.judge.spellings import (
     stems,
     translations,
 )
-from pipeline.judge.words import ALL_STOP_WORDS, CHARACTERS, ENGLISH_MARKS, main_script
+from pipeline.judge.words import ALL_STOP_WORDS, CHARACTERS, main_script
 
 _SAY_LITTLE = COMMON_PARTS | ROLES
 _ELIDED = re.compile(r"\b([dl])(?=[A-ZÀ-Þ][a-zà-þ]{2})")
@@ -49,7 +50,6 @@ _ROLES_IN_HAN = (
 _INDEFINITE = word_set(
     "ein eine einen einem einer eines kein keine sein seine seinen seinem seiner ihr ihre ihren ihrem ihrer"
 )
-_SPELT_BY_SOUND = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "GEORGIAN"})
 
 
 def misses_entities(text: str, text_words: list[str], caption: str, share: float) -> bool:
@@ -123,24 +123,21 @@ class _Comparison:
     def __init__(self, caption: str, text: str, text_words: list[str], share: float = 1.0) -> None:
         self._share = share
         self._caption = _ELIDED.sub(r"\1'", caption)  # `Cote dIvoire`
-        self._text = text
-        self._words = text_words
-        self._known = set(text_words)
         self._caption_script = main_script(caption)
-        self._text_script = main_script(text)
+        self._said = ExplanationWords(text, text_words)
 
     def mentioned_share(self) -> float:
         """Return the share of the caption's names that the text mentions; 1 if that cannot be told."""
-        caption, alike = self._caption, self._caption_script == self._text_script
+        caption, alike = self._caption, self._caption_script == self._said.script
         if caption.upper() != caption != caption.lower():
-            if not alike and self._text_script not in _SPELT_BY_SOUND:
+            if not alike and self._said.script not in SPELT_BY_SOUND:
                 return self._share_of_sounds_in_text()
             return self._share_of_names(alike)
         if self._caption_script in CHARACTERS:
-            if self._text_script in CHARACTERS:
+            if self._said.script in CHARACTERS:
                 return self._share_of_segments()
             return self._share_of_sounds()
-        if not alike and not {self._caption_script, self._text_script} <= _SPELT_BY_SOUND:
+        if not alike and not {self._caption_script, self._said.script} <= SPELT_BY_SOUND:
             return self._share_of_sounds()
         content = _content(caption)
         if not content:
@@ -149,10 +146,10 @@ class _Comparison:
             caption == caption.lower()
             and self._caption_script == "LATIN"
             and not _has_title(words(caption))
-            and all(map(_is_doubtful, name_runs(self._text)))
+            and all(map(_is_doubtful, name_runs(self._said.text)))
         ):
             return 1.0  # neither has a name that would show it: the caption may have none
-        anywhere = not caption.isupper() or not any(map(str.islower, self._text))  # a name keeps its capitals
+        anywhere = not caption.isupper() or not any(map(str.islower, self._said.text))  # a name keeps its capitals
         return float(any(self._has(word, anywhere=anywhere) for word in content) or self._has_form(" ".join(content)))
 
     def _share_of_names(self, alike: bool) -> float:
@@ -198,7 +195,9 @@ class _Comparison:
         ]
         if not segments:
             return 1.0
-        found = sum([any(part[i : i + 2] in self._text for i in range(min(2, len(part) - 1))) for part in segments])
+        found = sum(
+            [any(part[i : i + 2] in self._said.text for i in range(min(2, len(part) - 1))) for part in segments]
+        )
         return found / len(segments)
 
     def _share_of_sounds_in_text(self) -> float:
@@ -210,34 +209,34 @@ class _Comparison:
             return 1.0
         if any(self._mentions(name) for name in names):
             return 1.0
-        if self._text_script in CHARACTERS and not is_generic_han(self._text):
+        if self._said.script in CHARACTERS and not is_generic_han(self._said.text):
             return 1.0
-        return float(may_sound_like([["".join(name.words), *name.words] for name in names], self._text))
+        return float(may_sound_like([["".join(name.words), *name.words] for name in names], self._said.text))
 
     def _share_of_sounds(self) -> float:
         """Compare a text in one script with a caption in one that is romanised only roughly."""
-        if self._text_script != "LATIN":
+        if self._said.script != "LATIN":
             return 1.0
         whole = squashed(self._caption)
-        runs = [run for run, doubtful in name_runs(self._text) if not doubtful]
+        runs = [run for run, doubtful in name_runs(self._said.text) if not doubtful]
         if any(len(one := squashed("".join(run))) > 4 and one in whole for run in runs):
             return 1.0
         return 1.0 if runs else 0.0
 
     def _clearly_mentions(self, name: CaptionName) -> bool:
         """Return True if the text has the name's first or last word as it is: fast, and enough for most texts."""
-        found = [word for word in name.specific if word in self._known and word in self._capitalised]
-        if name.is_within_another(self._words):
+        found = [word for word in name.specific if word in self._said.known and word in self._said.capitalised]
+        if name.is_within_another(self._said.words):
             return False
         return len(found) > 1 or (len(found) == 1 and not self._is_not_it(name, found[0], found[0]))
 
     def _mentions(self, name: CaptionName) -> bool:
         specific = name.specific
-        if name.is_within_another(self._words):
+        if name.is_within_another(self._said.words):
             return False
         if self._has_form(name.joined) or self._has_part(name) or self._has_initials(name):
             return True
-        if name.chunks[-1] == "May" and any(run[-1] == "May" and len(run) > 1 for run in self._runs):
+        if name.chunks[-1] == "May" and any(run[-1] == "May" and len(run) > 1 for run in self._said.runs):
             return True
         if not specific:
             return all(self._has(word) for word in name.words)
@@ -251,14 +250,14 @@ class _Comparison:
             if (
                 len(one) > 4
                 and one not in TOPICS
-                and any(one in other and not are_confused(one, other) for other in self._squashed)
+                and any(one in other and not are_confused(one, other) for other in self._said.squashed_chunks)
             ):
                 return True
-        return not self._is_english and all(self._has(word) or self._has_translated(word) for word in name.words)
+        return not self._said.is_english and all(self._has(word) or self._has_translated(word) for word in name.words)
 
     def _has_translated(self, word: str) -> bool:
         return any(
-            self._has_phrase(other) or (len(other) > 4 and other in self._spaced)  # in a compound: Felsendom
+            self._said.has_phrase(other) or (len(other) > 4 and other in self._said.spaced)  # in a compound: Felsendom
             for other in translations(word)
         )
 
@@ -268,22 +267,22 @@ class _Comparison:
 
     def _match(self, word: str, *, anywhere: bool = False) -> str | None:
         """Return the word of the text that is this word of a name in some spelling; "" if it is a whole phrase."""
-        if word in self._known and (anywhere or word in self._capitalised or self._text_script != "LATIN"):
+        if word in self._said.known and (anywhere or word in self._said.capitalised or self._said.script != "LATIN"):
             return word
         for other in aliases(word):
-            if self._has_phrase(other):
+            if self._said.has_phrase(other):
                 return other if " " not in other else ""
         if len(word) < 3:
             return None
-        candidates = self._known if anywhere else self._capitalised
+        candidates = self._said.known if anywhere else self._said.capitalised
         if not word.isascii():
-            for other in self._known:
+            for other in self._said.known:
                 if len(other) > 1 and (
                     other.startswith(word) or (len(word) > 3 and other.startswith(word[:-1])) or word in other
                 ):
                     return other
             if self._caption_script == "ARABIC":
-                for other in self._known:
+                for other in self._said.known:
                     if len(word) > 4 and word[2:] in other and other not in COMMON_NOUNS:
                         return other
         for other in candidates:
@@ -291,7 +290,7 @@ class _Comparison:
                 return other
         plain = romanised(word)
         for other in candidates:
-            if other[:4] == word[:4] and not self._is_english and is_inflected(word, other):
+            if other[:4] == word[:4] and not self._said.is_english and is_inflected(word, other):
                 if not are_confused(word, other):
                     return other
             elif sounds_alike(plain, romanised(other)) and not are_confused(word, other):
@@ -299,7 +298,7 @@ class _Comparison:
         return None
 
     def _has_form(self, phrase: str) -> bool:
-        return any(self._has_phrase(other) for other in aliases(phrase))
+        return any(self._said.has_phrase(other) for other in aliases(phrase))
 
     def _has_part(self, name: CaptionName) -> bool:
         """Return True if the text has another form of some words of the name (`Security Council of the UN`)."""
@@ -309,13 +308,6 @@ class _Comparison:
             for start in range(len(parts) - 2)
             for end in range(start + 2, len(parts) + 1)
         )
-
-    def _has_phrase(self, phrase: str) -> bool:
-        if not phrase.isascii() and " " not in phrase:
-            return phrase in self._text.casefold()
-        if len(phrase) < 4 and phrase.isascii():  # `us`, `who`: only in capitals
-            return phrase.upper() in self._acronyms
-        return f" {phrase} " in self._spaced
 
     def _has_initials(self, name: CaptionName) -> bool:
         """Return True if the name is an acronym that the text spells out, or the text has the name's acronym."""
@@ -327,67 +319,20 @@ class _Comparison:
                 2 <= len(letters) <= 6
                 and letters.isupper()
                 and letters.isalpha()
-                and letters.casefold() in self._initials
+                and letters.casefold() in self._said.initials
             ):
                 return True
-        return any(initials.upper() in self._acronyms for initials in _initials_of(self._caption, name))
+        return any(initials.upper() in self._said.acronyms for initials in _initials_of(self._caption, name))
 
     def _is_not_it(self, name: CaptionName, word: str, match: str) -> bool:
         """Return True if the text's only word of a name is only what it is about, or belongs to another name."""
-        if word in TOPICS and len(name.specific) > 1 and self._capitalised.isdisjoint({*name.words} - {word}):
+        if word in TOPICS and len(name.specific) > 1 and self._said.capitalised.isdisjoint({*name.words} - {word}):
             return True
         return self._namesakes.are_meant(name, word, match)
 
     @cached_property
-    def _runs(self) -> list[list[str]]:
-        return [run for run, _ in name_runs(self._text)]
-
-    @cached_property
-    def _is_english(self) -> bool:
-        return sum([word in ENGLISH_MARKS for word in self._words]) > 1
-
-    @cached_property
     def _namesakes(self) -> Namesakes:
-        return Namesakes(self._caption, self._text, self._words, is_english=self._is_english)
-
-    @cached_property
-    def _capitalised(self) -> frozenset[str]:
-        """The text's words with capitals, whole and in parts; all its words if its script has no case."""
-        if self._text_script not in _SPELT_BY_SOUND:
-            return frozenset(self._known)
-        chunks = re.findall(r"[^\W\d_][\w'\u2019\u02bb\u02bc-]*", self._text)
-        capitals = [chunk for chunk in chunks if any(c.isupper() for c in chunk)]
-        return frozenset([*words(" ".join(capitals)), *(squashed(chunk) for chunk in capitals)]) - ALL_STOP_WORDS - {""}
-
-    @cached_property
-    def _acronyms(self) -> frozenset[str]:
-        return frozenset(
-            chunk.replace(".", "") for chunk in re.findall(r"\b(?:[^\W\d_]\.){2,}|\b[^\W\d_a-z]{2,6}s?\b", self._text)
-        )
-
-    @cached_property
-    def _initials(self) -> frozenset[str]:
-        """The initials of each run of words in the text that may be a name spelt out."""
-        found: set[str] = set()
-        chunks = re.findall(r"[^\W\d_][^\W_]*", self._text)
-        for start, chunk in enumerate(chunks):
-            if not chunk[0].isupper():
-                continue
-            all_letters = letters = ""
-            for other in chunks[start : start + 9]:
-                all_letters += other[0].casefold()
-                letters += other[0].casefold() if other[0].isupper() else ""
-                found |= {all_letters, letters}
-        return frozenset(found)
-
-    @cached_property
-    def _spaced(self) -> str:
-        return f" {' '.join(self._words)} "
-
-    @cached_property
-    def _squashed(self) -> list[str]:
-        """The words of the text squashed, compounds whole."""
-        return [squashed(chunk) for chunk in self._text.split()]
+        return Namesakes(self._caption, self._said)
 
 
 def _has_title(caption_words: list[str]) -> bool:

@@ -4,9 +4,10 @@ import re
 from difflib import SequenceMatcher
 from functools import cached_property
 
-from entityclip.contract.entity_names import is_distinctive, name_runs
+from entityclip.contract.entity_names import is_distinctive
 from entityclip.contract.words import word_set, words
 from pipeline.judge.caption_name import CaptionName
+from pipeline.judge.explanation_words import ExplanationWords
 from pipeline.judge.name_parts import (
     COMMON_PARTS,
     COPULAS,
@@ -38,13 +39,10 @@ _LONGEST_NAME = 40
 class Namesakes:
     """The names of one text, compared with those of one caption."""
 
-    def __init__(self, caption: str, text: str, text_words: list[str], *, is_english: bool) -> None:
+    def __init__(self, caption: str, said: ExplanationWords) -> None:
         self._caption = caption
-        self._text = text
-        self._words = text_words
-        self._is_english = is_english
-        self._are_latin = main_script(caption) == main_script(text) == "LATIN"
-        self._is_latin = main_script(text) == "LATIN"
+        self._said = said
+        self._are_latin = main_script(caption) == said.script == "LATIN"
 
     def are_meant(self, name: CaptionName, word: str, match: str) -> bool:
         """Return True if the text's only shared word belongs to a person or place of another name there.
@@ -72,10 +70,10 @@ class Namesakes:
         )
         if not (is_last or is_given) or not others.isdisjoint(COMMON_PARTS | THINGS_OF_PLACES | TOPICS):
             return False
-        for index, other in enumerate(self._words):
+        for index, other in enumerate(self._said.words):
             if other != match:
                 continue
-            after = self._words[index + 1 : index + 14]
+            after = self._said.words[index + 1 : index + 14]
             copula = next((i for i, one in enumerate(after[:4]) if one in COPULAS), None)
             if copula is None:
                 continue
@@ -104,7 +102,7 @@ class Namesakes:
             if other != word and len(other) > 1 and other not in _SAY_LITTLE and other not in OF_PERSONS
         ]
         chunks = {part for chunk in name.chunks for part in words(chunk)}
-        for run in self._runs:
+        for run in self._said.runs:
             if not any(match in chunk.casefold() or not chunk.isascii() for chunk in run):
                 continue
             parts = [words(chunk) for chunk in run]
@@ -120,7 +118,7 @@ class Namesakes:
                 if (
                     rest
                     and before
-                    and (self._is_english or index == 1)
+                    and (self._said.is_english or index == 1)
                     and all(self._differs(other, rest, name) for other in before)
                 ):
                     return True
@@ -179,7 +177,7 @@ class Namesakes:
     def _is_other_hyphenated(self, name: CaptionName, part: list[str]) -> bool:
         """Return True for Jong-il if Dae-jung is meant: given names of two syllables are compared as a whole."""
         own = [words(chunk) for chunk in name.chunks[1:]]
-        if len(part) != 2 or len(own) != 1 or len(own[0]) != 2 or not self._is_latin:
+        if len(part) != 2 or len(own) != 1 or len(own[0]) != 2 or self._said.script != "LATIN":
             return False
         return not self._may_be(part[0], own[0][0]) and not self._may_be("".join(part), "".join(own[0]))
 
@@ -197,16 +195,12 @@ class Namesakes:
         return one[:3] == another[:3] or SequenceMatcher(None, one, another).ratio() >= 0.5
 
     @cached_property
-    def _runs(self) -> list[list[str]]:
-        return [run for run, _ in name_runs(self._text)]
-
-    @cached_property
     def _possessors(self) -> frozenset[str]:
-        return frozenset(re.findall(r"\b(\w+)['\u2019]s\b", self._text.casefold()))
+        return frozenset(re.findall(r"\b(\w+)['\u2019]s\b", self._said.text.casefold()))
 
     @cached_property
     def _chunks(self) -> list[str]:
-        return self._text.split()
+        return self._said.text.split()
 
 
 def _initial(word: str) -> str:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from anyascii import anyascii
 
 from entityclip.contract.words import words
-from pipeline.judge.alias_table import ALIASES, CONFUSED, NICKNAMES, TRANSLATIONS
+from pipeline.judge.tables import read_table
 
 # Endings of adjectives (Syria, Syrian) and of their plurals, in English and its neighbours.
 _ENDINGS = sorted(
@@ -156,22 +156,24 @@ def are_confused(one: str, other: str) -> bool:
 
 def _by_form(table: str) -> dict[str, tuple[str, ...]]:
     by_form: dict[str, tuple[str, ...]] = {}
-    for line in table.strip().splitlines():
-        group = [" ".join(words(form)) for form in line.split(",")]
+    for forms in read_table(table):
+        group = [" ".join(words(form)) for form in forms]
         for form in group:
             by_form[form] = by_form.get(form, ()) + tuple(other for other in group if other != form)
     return by_form
 
 
-_BY_FORM = _by_form(ALIASES)
-_BY_NICKNAME = _by_form(NICKNAMES)
+def _confused() -> dict[str, frozenset[str]]:
+    confused: dict[str, frozenset[str]] = {}
+    for names in read_table("confused_names"):
+        for name in names:
+            others = frozenset(word for other in names if other != name for word in words(other))
+            confused |= dict.fromkeys(words(name), others)
+    return confused
+
+
+_BY_FORM = _by_form("aliases")
+_BY_NICKNAME = _by_form("nicknames")
 _BY_SQUASHED = {squashed(form): (form, *others) for form, others in _BY_FORM.items()}
-_BY_PART = {form: (form, *others) for form, others in _by_form(TRANSLATIONS).items()}
-_CONFUSED = {
-    word: frozenset(other for group in groups for other in words(group))
-    for line in CONFUSED.strip().splitlines()
-    for groups, other in (lambda parts: [(parts[:i] + parts[i + 1 :], parts[i]) for i in range(len(parts))])(
-        line.split(",")
-    )
-    for word in words(other)
-}
+_BY_PART = {form: (form, *others) for form, others in _by_form("name_parts").items()}
+_CONFUSED = _confused()
