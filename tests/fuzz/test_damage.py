@@ -18,24 +18,14 @@ from pipeline.readers import tar_members
 from tests.fuzz import limits
 from tests.fuzz.containers import kinds as containers
 from tests.fuzz.own_output import Output
+from tests.support.fuzz_process import fuzz
 
 ROOT = Path(__file__).parents[2]
 MOST_MIB = 1_000  # an image just below the limit of pixels takes 700
 
 
 def _fuzz(folder: Path, part: str, cases: int, seed: int = 0) -> dict[str, Any]:
-    """Run the cases in a process of its own, with a bound on its memory; what it counted."""
-    command = [sys.executable, "-m", "tests.fuzz.run_damage", part, "--cases", str(cases), "--seed", str(seed)]
-    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, "--folder", str(folder / part)], cwd=ROOT, env=offline, capture_output=True, text=True
-    )
-    assert done.stdout, f"ended with {done.returncode}: {done.stderr[-3000:]}"
-    found: dict[str, Any] = json.loads(done.stdout)
-    assert found["faults"] == []
-    assert found["cases"] == cases
-    assert found["mib"] < MOST_MIB
-    return found
+    return fuzz("tests.fuzz.run_damage", folder, cases, seed, most_mib=MOST_MIB, part=part)
 
 
 def test_some_damaged_files_and_lying_containers(tmp_path: Path) -> None:

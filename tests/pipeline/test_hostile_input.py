@@ -1,7 +1,6 @@
 """Hostile manifests and data, by the thousand: a slow run of 20,000 cases, and a short one."""
 
 import json
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -17,6 +16,7 @@ from pipeline.job import open_job
 from tests.fuzz.cases import write_surroundings
 from tests.fuzz.mutations import VALUES
 from tests.support.dataset import write_manifest
+from tests.support.fuzz_process import fuzz
 from tests.support.generation import all_rows, generate
 from tests.support.own_data import pairs_of, put, put_parquet
 from tests.support.scripted_engine import ScriptedEngine
@@ -26,17 +26,7 @@ MOST_MIB = 700
 
 
 def _fuzz(folder: Path, cases: int, seed: int) -> dict[str, Any]:
-    """Run the cases in a process of its own, with a bound on its memory; what it counted."""
-    command = [sys.executable, "-m", "tests.fuzz.run", "--cases", str(cases), "--seed", str(seed)]
-    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
-    command += ["--folder", str(folder / "fuzz")]
-    done = subprocess.run(command, cwd=ROOT, env=offline, capture_output=True, text=True)
-    assert done.stdout, f"ended with {done.returncode}: {done.stderr[-3000:]}"
-    found: dict[str, Any] = json.loads(done.stdout)
-    assert found["faults"] == []
-    assert found["cases"] == cases
-    assert found["mib"] < MOST_MIB
-    return found
+    return fuzz("tests.fuzz.run", folder, cases, seed, most_mib=MOST_MIB)
 
 
 def test_some_hostile_input(tmp_path: Path) -> None:
