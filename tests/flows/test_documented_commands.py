@@ -23,6 +23,7 @@ from tests.support.site import served
 
 # What pages leave open, and what makes a training short.
 _FILLED_IN = {
+    "MANIFEST": "data_manifests/heraldry.yaml",
     "SETTINGS.yaml": "data_manifests/heraldry/train.yaml",
     "SHARDS": "runs/heraldry/explanations",
     "OUT": "runs/imported",

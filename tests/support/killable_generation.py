@@ -16,7 +16,7 @@ from pipeline.engines.base import Completion, Request
 from pipeline.generation.spool import Spool
 from pipeline.job import open_job
 from pipeline.plan import plan
-from pipeline.shards.writer_lock import single_writer
+from pipeline.shards.writer_lock import sole_writer
 from tests.support.generation import generate
 from tests.support.scripted_engine import ScriptedEngine
 
@@ -88,7 +88,7 @@ def generate_until(manifest: Path, asked: Path, moment: Moment, number: int) -> 
         Moment.AFTER_RECEIPT: dying(generate_module, "write_receipt", before=False),
     }
     job = open_job(manifest)
-    with patches[moment], single_writer(job.work):
+    with patches[moment], sole_writer(job.output, job.work):
         generate(job, LoggingEngine(asked, 0))
 
 
@@ -96,7 +96,7 @@ def generate_in_a_process(manifest: Path, asked: Path, seconds: float, news: Con
     """Target of a process: tells `news` when planning begins and when all is done."""
     job = open_job(manifest)
     assert job.model.tokenizer  # loaded before the clock starts: not a moment worth being killed in
-    with single_writer(job.work):
+    with sole_writer(job.output, job.work):
         news.send("begun")
         generate(job, LoggingEngine(asked, seconds))
     news.send("done")
