@@ -26,7 +26,15 @@ from model.method.batch import Batch
 from model.method.diagnostics import expert_names, gate_usage, matching_accuracy
 from model.method.gi_itm import GIITM, MatchingOutput
 from model.method.hard_negatives import HardNegatives, draw_hard_negatives, possible_negatives
-from model.method.losses import MATCH, NO_MATCH, anchor_loss, bridge_loss, contrastive_loss, matching_loss
+from model.method.losses import (
+    MATCH,
+    NO_MATCH,
+    anchor_loss,
+    bridge_loss,
+    contrastive_loss,
+    matching_loss,
+    with_anchors,
+)
 from model.method.mmae import MMAE, Context, ExpertGate, ExpertOutputs, as_context
 from model.settings.schema import MethodSettings
 
@@ -49,10 +57,12 @@ class EntityCLIP(nn.Module):
         self.clip = clip
         width = embed_width(clip)
         image, shared, text = method.image_experts, method.shared_experts, method.text_experts
-        self.experts = MMAE(width, image=image, shared=shared, text=text) if method.has_experts else None
-        self.image_gate = ExpertGate(width, image + shared) if method.has_mmae else None
+        on_image = method.image_side_experts
+        variants = {"one_sided": method.one_sided, "zero_init": method.zero_init}
+        self.experts = MMAE(width, image=image, shared=shared, text=text, **variants) if method.has_experts else None
+        self.image_gate = ExpertGate(width, on_image) if method.has_mmae else None
         self.text_gate = ExpertGate(width, text + shared) if method.has_mmae else None
-        self.matching = GIITM(width, image + text + 2 * shared) if method.has_gi_itm else None
+        self.matching = GIITM(width, on_image + text + shared) if method.has_gi_itm else None
 
     def forward(
         self,
@@ -81,7 +91,8 @@ class EntityCLIP(nn.Module):
         """Compute step 5: L = L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm.
 
         Our extensions add lambda_b [L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot)] if `bridge_weight` > 0, and
-        L_anchor(T_eot, A) and L_anchor(V_cls, A) with their weights, where A are the anchors.
+        L_anchor(T_eot, A), L_anchor(V_cls, A), L_vtc(V_cls, norm(T_eot) + alpha A) and L_vtc(V*, norm(T*) + A) with
+        their weights, where A are the anchors.
 
         Args:
             features: token features of b triples, from `token_features`.
@@ -112,21 +123,31 @@ class EntityCLIP(nn.Module):
                 if weight:
                     losses[name] = anchor_loss(side, features.anchors, scale, whole)
                     losses["total"] = losses["total"] + weight * losses[name]
+            if self.method.fused_weight:
+                queries = with_anchors(features.t_eot, features.anchors, self.method.fused_alpha)
+                losses["fused"] = contrastive_loss(features.v_cls, queries, scale, whole).loss
+                losses["total"] = losses["total"] + self.method.fused_weight * losses["fused"]
         if self.experts is None:
             return StepOutput(losses, report)
 
         explanation = None
         if features.explanation is not None and self.method.shared_experts:
             explanation = as_context(features.explanation, features.explanation_readable)
-        outputs = self.experts(features, explanation)
+        text_query = self._text_query(features.t_eot, generator, whole)
+        outputs = self.experts(features, explanation, text_query)
         x_v_names, x_t_names = expert_names(outputs)
         if self.image_gate is not None and self.text_gate is not None:
             image_weights, v_star = self.image_gate(features.v_cls, outputs.x_v)
-            text_weights, t_star = self.text_gate(features.t_eot, outputs.x_t)
+            text_weights, t_star = self.text_gate(text_query, outputs.x_t)
             report |= gate_usage("image_gate", image_weights, x_v_names, whole)
             report |= gate_usage("text_gate", text_weights, x_t_names, whole)
             losses["mmae"] = contrastive_loss(v_star, t_star, scale, whole).loss
             losses["total"] = losses["total"] + self.method.aux_weight * losses["mmae"]
+            if self.method.mmae_fused_weight:
+                assert features.anchors is not None
+                queries = with_anchors(t_star, features.anchors, 1.0)
+                losses["mmae_fused"] = contrastive_loss(v_star, queries, scale, whole).loss
+                losses["total"] = losses["total"] + self.method.mmae_fused_weight * losses["mmae_fused"]
         if self.matching is not None:
             if negatives is None:
                 allowed = possible_negatives(whole.gather(groups.T).T, groups)
@@ -136,6 +157,13 @@ class EntityCLIP(nn.Module):
             losses["total"] = losses["total"] + self.method.itm_weight * losses["itm"]
             report |= itm_report | gate_usage("matching_gate", passes[0].gate, x_v_names + x_t_names, whole)
         return StepOutput(losses, report)
+
+    def _text_query(self, t_eot: Tensor, generator: torch.Generator | None, whole: LocalBatch) -> Tensor:
+        """Return T_eot (b, D), in training with rows replaced by 0 with the probability `query_dropout`."""
+        if not (self.training and self.method.query_dropout):
+            return t_eot
+        noise = torch.rand(whole.size, generator=generator, device=t_eot.device)[whole.first :][: len(t_eot)]
+        return t_eot * (noise >= self.method.query_dropout)[:, None]
 
     def token_features(self, batch: Batch) -> TokenFeatures:
         """Compute step 1: V with the image tower; T and, if used, E with the text tower.
@@ -191,7 +219,7 @@ class EntityCLIP(nn.Module):
 
         wrong = whole.rows(negatives.text_index)
         wrong_explanation = None if explanation is None else explanation.rows(wrong)
-        shared = self.experts.on_explanation(v_cls, wrong_explanation)
+        shared = self.experts.on_explanation_of_image(v_cls, wrong_explanation)
         x_v = torch.cat([outputs.image, shared], dim=1)
         if self.method.reference_compat:
             text = wrong.of_texts(features.text)
@@ -201,7 +229,8 @@ class EntityCLIP(nn.Module):
             wrong_text = self.matching(v_cls, wrong.of(t_eot), x_v, wrong.of(outputs.x_t))
         wrong = whole.rows(negatives.image_index)
         wrong_v_cls = wrong.of(v_cls)
-        x_v = torch.cat([wrong.of(outputs.image), self.experts.on_explanation(wrong_v_cls, explanation)], dim=1)
+        shared = self.experts.on_explanation_of_image(wrong_v_cls, explanation)
+        x_v = torch.cat([wrong.of(outputs.image), shared], dim=1)
         wrong_image = self.matching(wrong_v_cls, t_eot, x_v, outputs.x_t)
         return positive, wrong_text, wrong_image
 

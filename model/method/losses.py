@@ -73,6 +73,17 @@ def anchor_loss(side: Tensor, anchors: Tensor, scale: Tensor, whole: LocalBatch 
     return torch.stack(list(ways)).mean()
 
 
+def with_anchors(text: Tensor, anchors: Tensor, alpha: float) -> Tensor:
+    """Return norm(text) + alpha A (B, D), a caption read together with its explanation (our extension).
+
+    Args:
+        text: T_eot or T* (B, D), not normalised.
+        anchors: A (B, D), normalised, without gradient.
+    """
+    text = F.normalize(at_least_fp32(text), dim=-1)
+    return text + alpha * anchors.to(text.dtype)
+
+
 def matching_loss(
     logits: Tensor, label: int, rows: Tensor | None = None, *, epsilon: float = 0.0, count: Tensor | int | None = None
 ) -> Tensor:

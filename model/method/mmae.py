@@ -48,7 +48,8 @@ class ExpertBlock(nn.Module):
     (tests/model/method/test_precision.py).
     """
 
-    def __init__(self, count: int, width: int) -> None:
+    def __init__(self, count: int, width: int, *, zero_init: bool = False) -> None:
+        """Draw the parameters; with `zero_init`, the block starts as the identity of its query."""
         super().__init__()
         self.ln_1_weight = nn.Parameter(torch.ones(count, width))
         self.ln_1_bias = nn.Parameter(torch.zeros(count, width))
@@ -63,6 +64,9 @@ class ExpertBlock(nn.Module):
         self.c_fc_bias = nn.Parameter(torch.zeros(count, 4 * width))
         self.c_proj_weight = _normal(count, width, 4 * width, std=(2 * width) ** -0.5)
         self.c_proj_bias = nn.Parameter(torch.zeros(count, width))
+        if zero_init:
+            nn.init.zeros_(self.out_proj_weight)
+            nn.init.zeros_(self.c_proj_weight)
 
     def forward(self, query: Tensor, context: Context) -> Tensor:
         """Attend from a query (B, D) to a context (B, L, D); return (B, n, D)."""
@@ -90,7 +94,7 @@ class ExpertOutputs(NamedTuple):
     """Outputs of all experts for a batch."""
 
     image: Tensor  # (B, n_v, D) image experts: q = V_cls, kv = V
-    image_shared: Tensor  # (B, n_s, D) shared experts: q = V_cls, kv = E
+    image_shared: Tensor  # (B, n_s, D) shared experts: q = V_cls, kv = E; (B, 0, D) if one-sided
     text: Tensor  # (B, n_t, D) text experts: q = T_eot, kv = T
     text_shared: Tensor  # (B, n_s, D) shared experts: q = T_eot, kv = E
 
@@ -108,21 +112,34 @@ class ExpertOutputs(NamedTuple):
 class MMAE(nn.Module):
     """Step 3: n_v image, n_s shared and n_t text experts of width D; the shared experts read the explanation."""
 
-    def __init__(self, width: int, *, image: int, shared: int, text: int) -> None:
+    def __init__(
+        self, width: int, *, image: int, shared: int, text: int, one_sided: bool = False, zero_init: bool = False
+    ) -> None:
+        """Build the experts; `one_sided` and `zero_init` are our variants, as in `MethodSettings`."""
         super().__init__()
-        self.image = ExpertBlock(image, width) if image else None
-        self.shared = ExpertBlock(shared, width) if shared else None
-        self.text = ExpertBlock(text, width) if text else None
+        self.image = ExpertBlock(image, width, zero_init=zero_init) if image else None
+        self.shared = ExpertBlock(shared, width, zero_init=zero_init) if shared else None
+        self.text = ExpertBlock(text, width, zero_init=zero_init) if text else None
+        self.one_sided = one_sided
 
-    def forward(self, features: TokenFeatures, explanation: Context | None) -> ExpertOutputs:
-        """Return all experts' outputs for B true triples; without explanations, the shared ones are (B, 0, D)."""
-        v_cls, t_eot = features.v_cls, features.t_eot
+    def forward(
+        self, features: TokenFeatures, explanation: Context | None, text_query: Tensor | None = None
+    ) -> ExpertOutputs:
+        """Return all experts' outputs for B true triples; without explanations, the shared ones are (B, 0, D).
+
+        `text_query` (B, D) replaces T_eot as the query of text and shared experts.
+        """
+        v_cls, t_eot = features.v_cls, features.t_eot if text_query is None else text_query
         return ExpertOutputs(
             image=_read(self.image, v_cls, as_context(features.image, None)),
-            image_shared=_read(self.shared, v_cls, explanation),
+            image_shared=self.on_explanation_of_image(v_cls, explanation),
             text=_read(self.text, t_eot, as_context(features.text, features.text_readable)),
             text_shared=_read(self.shared, t_eot, explanation),
         )
+
+    def on_explanation_of_image(self, v_cls: Tensor, explanation: Context | None) -> Tensor:
+        """Return the shared experts' outputs (B, n_s, D) for V_cls; (B, 0, D) if one-sided."""
+        return self.on_explanation(v_cls, None if self.one_sided else explanation)
 
     def on_explanation(self, query: Tensor, explanation: Context | None) -> Tensor:
         """Return the shared experts' outputs (B, n_s, D) for a query (B, D) that attends to explanations."""

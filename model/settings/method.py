@@ -45,6 +45,32 @@ class MethodSettings(Section):
         description="A is the normalised mean of the embeddings of the explanation's segments (sentences, usually one "
         "for each entity), our extension; false: the embedding of the whole explanation, cut at the context length",
     )
+    fused_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="weight of the fused loss L_vtc(V_cls, norm(T_eot) + fused_alpha A), our extension: images are "
+        "matched with captions together with explanations, as in explained search; 0: off",
+    )
+    fused_alpha: float = Field(default=1.5, ge=0, description="weight of the anchor A in the fused loss")
+    one_sided: bool = Field(
+        default=False,
+        description="X_v has image experts only, our variant: as published, X_v and X_t of a pair both read its "
+        "explanation, so that the MMAE loss can be solved by copying it",
+    )
+    mmae_fused_weight: float = Field(
+        default=0.0, ge=0, description="weight of L_vtc(V*, norm(T*) + A), our extension; 0: off; needs MMAE"
+    )
+    zero_init: bool = Field(
+        default=False,
+        description="the experts' output projections start at 0, so that V* and T* start as V_cls and T_eot; ours",
+    )
+    query_dropout: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="probability that a training pair's query T_eot of text and shared experts, and of the gate of "
+        "T*, is replaced by 0, so that T* cannot rely on the caption alone; ours",
+    )
     itm_epsilon: float = Field(
         default=0.0, ge=0, lt=1, description="number added to a match's probability before the log; 0: cross-entropy"
     )
@@ -60,6 +86,10 @@ class MethodSettings(Section):
             raise ValueError(
                 "image and text each need at least one expert: set image_experts and text_experts, or shared_experts"
             )
+        if self.has_experts and self.one_sided and not self.image_experts:
+            raise ValueError("one_sided: the image reads image experts only; set image_experts to at least 1")
+        if self.mmae_fused_weight and not self.has_mmae:
+            raise ValueError("mmae_fused_weight needs MMAE: set mmae: true and aux_weight above 0")
         return self
 
     @property
@@ -80,7 +110,13 @@ class MethodSettings(Section):
     @property
     def has_anchors(self) -> bool:
         """Return whether explanations are encoded once before training."""
-        return self.anchor_text_weight > 0 or self.anchor_image_weight > 0
+        weights = (self.anchor_text_weight, self.anchor_image_weight, self.fused_weight, self.mmae_fused_weight)
+        return any(weight > 0 for weight in weights)
+
+    @property
+    def image_side_experts(self) -> int:
+        """Return the number of experts in X_v."""
+        return self.image_experts + (0 if self.one_sided else self.shared_experts)
 
     @property
     def reads_explanations(self) -> bool:

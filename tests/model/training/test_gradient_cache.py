@@ -30,6 +30,13 @@ METHODS = {
     "EntityCLIP and bridge": {"bridge_weight": 0.5},
     "anchors only": {**OFF, "anchor_text_weight": 0.5},
     "EntityCLIP and anchors": {"anchor_text_weight": 0.5, "anchor_image_weight": 0.5},
+    "one-sided and fused": {
+        "one_sided": True,
+        "fused_weight": 0.5,
+        "mmae_fused_weight": 0.5,
+        "query_dropout": 0.3,
+        "anchor_text_weight": 0.5,
+    },
     "reference_compat": {"reference_compat": True},
 }
 BF16 = partial(torch.autocast, "cpu", dtype=torch.bfloat16)
