@@ -5,12 +5,12 @@ Reports, the site, tables and model cards all use these names and list the parts
 
 from model.settings.schema import MethodSettings
 
-MMAE, GI_ITM, BRIDGE, ANCHORS = "MMAE", "GI-ITM", "bridge", "anchors"
+MMAE, GI_ITM, BRIDGE, ANCHORS, FUSED = "MMAE", "GI-ITM", "bridge", "anchors", "fused target"
 UNIMPROVED = (
     "training improved nothing: validation recall was highest before the first step, so the checkpoint holds the "
     "weights that training started from"
 )
-OURS = (BRIDGE, ANCHORS)  # our extensions, not in the paper
+OURS = (BRIDGE, ANCHORS, FUSED)  # our extensions, not in the paper
 
 
 def parts(method: MethodSettings) -> tuple[str, ...]:
@@ -19,7 +19,8 @@ def parts(method: MethodSettings) -> tuple[str, ...]:
         MMAE: method.has_mmae,
         GI_ITM: method.has_gi_itm,
         BRIDGE: method.bridge_weight > 0,
-        ANCHORS: method.has_anchors,
+        ANCHORS: method.anchor_text_weight > 0 or method.anchor_image_weight > 0,
+        FUSED: method.fused_weight > 0 or method.mmae_fused_weight > 0,
     }
     return tuple(part for part, is_on in found.items() if is_on)
 
@@ -38,4 +39,5 @@ def kind(method: MethodSettings) -> str:
     if len(papers) == 1 and not ours:
         return f"{papers[0]} only"
     base, added = ("EntityCLIP", ours) if len(papers) == 2 else ("CLIP", papers + ours)
+    base = f"one-sided {base}" if papers and method.one_sided else base
     return f"{base} with {' and '.join(added)}" if added else base

@@ -20,6 +20,7 @@ _QUERIES = {"image_to_text": "image", "text_to_image": "caption"}
 _PROTOCOLS = {
     "caption": "caption only, as in the paper",
     "explained": "caption and explanation",
+    "mmae": "the same, by MMAE",
     "others": "caption and another's explanation",
     "alone": "explanation only",
 }
@@ -92,7 +93,8 @@ def show_protocols(record: dict[str, Any]) -> None:
         columns = ("mean", "image R@1", "R@10", "caption R@1", "R@10")
         table = titled_table(title, "", *columns)
         for name, said in _PROTOCOLS.items():
-            found = of[name]
+            if (found := of.get(name)) is None:
+                continue
             ways = (found[way][recall] for way in _QUERIES for recall in ("R@1", "R@10"))
             ends = (found["intervals"] or {}).get("mean_recall")
             table.add_row(said, _cell("mean", found["mean_recall"], ends), *(_value("R@", value) for value in ways))
@@ -103,9 +105,11 @@ def show_protocols(record: dict[str, Any]) -> None:
         )
     chosen = record["alpha_chosen"]
     how = "as given" if chosen == "given" else f"the best on split {chosen['split']}"
+    alpha = record["alpha"]
+    of_mmae = f" (MMAE: {alpha['mmae']:g})" if "mmae" in alpha else ""
     console.print(
-        f"explained: norm(t + {record['alpha']:g} A), with A the explanation by the text tower before training; the "
-        f"weight is {how}; queries as above; second line: 95 % interval",
+        f"with an explanation: norm(t + {alpha['towers']:g} A){of_mmae}, with A the explanation by the text tower "
+        f"before training; the weight is {how}; queries as above; second line: 95 % interval",
         style="dim",
     )
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from flows.display.printing import fields, heading, say
-from model.run_kind import ANCHORS, BRIDGE, GI_ITM, MMAE, parts
+from model.run_kind import ANCHORS, BRIDGE, FUSED, GI_ITM, MMAE, parts
 from model.runs import RunOverview
 from model.settings.schema import MethodSettings
 from pipeline.files.visible_text import visible
@@ -55,6 +55,7 @@ def _weights(method: MethodSettings) -> str:
         GI_ITM: f"{method.itm_weight:g}",
         BRIDGE: f"{method.bridge_weight:g}",
         ANCHORS: f"{method.anchor_text_weight:g} on captions and {method.anchor_image_weight:g} on images",
+        FUSED: f"{method.fused_weight:g} on the towers and {method.mmae_fused_weight:g} on MMAE",
     }
     listed = ", ".join(f"{part} {weights[part]}" for part in parts(method))
     return f" ({listed})" if listed else ""

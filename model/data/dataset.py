@@ -79,6 +79,7 @@ class TripleDataset(Dataset[LoadedRows]):
         """
         self._rows = rows.triples
         self.reads_explanations = explanations
+        self._unexplained: frozenset[int] = frozenset()
         self.tokenize = TextReader(towers)
         self.preprocessing = Preprocessing(towers.transform)
         self.image_size = image_size(towers.clip)
@@ -98,7 +99,7 @@ class TripleDataset(Dataset[LoadedRows]):
         self.truncation = self._count_truncated(explanations or count_explanations)
 
     def __getstate__(self) -> dict[str, Any]:
-        loading = ("_rows", "reads_explanations", "tokenize", "preprocessing", "image_size")
+        loading = ("_rows", "reads_explanations", "_unexplained", "tokenize", "preprocessing", "image_size")
         return {name: getattr(self, name) for name in loading} | {"cache": None}
 
     def __len__(self) -> int:
@@ -120,7 +121,7 @@ class TripleDataset(Dataset[LoadedRows]):
             usable,
             torch.stack(pixels) if pixels else torch.zeros((0, 3, *self.image_size), dtype=torch.uint8),
             self._tokens("caption", usable)[0],
-            self._tokens("explanation", usable)[0] if self.reads_explanations else None,
+            self._explanations(usable) if self.reads_explanations else None,
             [BadRow(row, image) for row, image in images if isinstance(image, str)],
         )
 
@@ -156,6 +157,10 @@ class TripleDataset(Dataset[LoadedRows]):
         """Return the token ids (R, context_length) int64 of the explanations of R rows."""
         return self._tokens("explanation", rows)[0].long()
 
+    def without_explanations(self, rows: Iterable[int]) -> None:
+        """Load an empty text as the explanation of these rows from now on."""
+        self._unexplained = frozenset(rows)
+
     def explanation_segments(self, rows: list[int]) -> tuple[Tensor, Tensor]:
         """Return token ids (S, context_length) int64 of R rows' explanations by segment, and the segments' number (R,).
 
@@ -187,6 +192,10 @@ class TripleDataset(Dataset[LoadedRows]):
     def _tokens(self, column: str, rows: Sequence[int]) -> tuple[Tensor, int]:
         """Return token ids (R, context_length) int32 of a column's texts, and the number of truncated texts."""
         return self.tokenize([self._rows.text(column, row) or "" for row in rows], f"{column}s")
+
+    def _explanations(self, rows: Sequence[int]) -> Tensor:
+        texts = ["" if row in self._unexplained else self._rows.text("explanation", row) or "" for row in rows]
+        return self.tokenize(texts, "explanations")[0]
 
     def _blocks(self) -> np.ndarray | None:
         """Return the row group number of each row (N,) if images are packed, else None."""

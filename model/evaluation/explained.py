@@ -10,19 +10,22 @@ Protocol     | query text                        | reported as
 P0           | the caption: the paper's protocol | `caption`
 P1-towers    | norm(t + alpha A)                 | `explained`, text to image
 P2           | the gallery's captions explained  | `explained`, image to text
+P1-MMAE      | norm(T* + alpha A), against V*    | `mmae`, if MMAE is one-sided: an image cannot bring its explanation
 control      | another caption's explanation     | `others`
 control      | A alone                           | `alone`
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from entityclip.contract.atomic_files import write_json
+from model.checkpoints.checkpoint import load_entityclip
 from model.clip.towers import Towers, load_towers
+from model.data.dataset import TripleDataset
 from model.data.shards import SplitRows
 from model.data.splits import image_text_dataset, read_one_split, with_wrong_explanations
 from model.distributed.device import choose_device, torch_threads
@@ -31,6 +34,7 @@ from model.evaluation.clusters import Groups
 from model.evaluation.compare import load_embeddings
 from model.evaluation.embed import SplitEmbeddings
 from model.evaluation.embed_explanations import embed_explanations, text_tower_digest
+from model.evaluation.embed_mixtures import embed_mixtures
 from model.evaluation.evaluate import evaluate, evaluation_plan, read_rows, retrieval_metrics
 from model.evaluation.retrieval import ranks
 from model.run_files import EXPLAINED, SETTINGS, TOWERS, read_checkpoint_card
@@ -80,11 +84,14 @@ def evaluate_explained(
         reader = load_towers(settings.towers)
         reader.clip.to(choose_device(settings.device))
         read = _Reading(run, settings, explanations, allow_partial, reader)
-        found = {} if alpha is not None else mean_recalls(*read.split(chosen_on[0])[:2])
-        best = alpha if alpha is not None else max(found, key=lambda one: (found[one], -one))
-        measured = {name: protocols(*read.split(name), best) for name in names}
+        ways: dict[str, Callable[[str], Explained]] = {"towers": read.towers}
+        if settings.method.has_mmae and settings.method.one_sided:  # else V* has read the right caption's explanation
+            ways["mmae"] = read.mixtures
+        found = {way: mean_recalls(embed(chosen_on[0])) if chosen_on else {} for way, embed in ways.items()}
+        alphas = {way: _best(of) if alpha is None else alpha for way, of in found.items()}
+        measured = {name: protocols({way: embed(name) for way, embed in ways.items()}, alphas) for name in names}
     record = {
-        "alpha": best,
+        "alpha": alphas,
         "alpha_chosen": {"split": chosen_on[0], "mean_recall": found} if chosen_on else "given",
         "towers_sha256": read_checkpoint_card(run)["sha256"][TOWERS],
         "reader_sha256": text_tower_digest(reader.clip),
@@ -99,18 +106,39 @@ def fused(text: Tensor, anchors: Tensor, alpha: float) -> Tensor:
     return F.normalize(text + alpha * anchors, dim=-1)
 
 
-def mean_recalls(embeddings: SplitEmbeddings, anchors: Tensor) -> dict[float, float]:
-    """Return the mean recall in percent, of both directions, by alpha."""
-    return {alpha: _measure(embeddings, fused(embeddings.text, anchors, alpha))["mean_recall"] for alpha in ALPHAS}
+class Explained(NamedTuple):
+    """A split's embeddings, and for each pair the anchors of its own and of another's explanation.
 
-
-def protocols(embeddings: SplitEmbeddings, anchors: Tensor, others: Tensor, alpha: float) -> dict[str, Any]:
-    """Return the metrics of each protocol (`retrieval_metrics` with intervals) and the number of explained queries.
-
-    Args:
+    Attributes:
+        embeddings: images and captions by the towers; or V* and T* by the experts.
         anchors: A of each pair (N, D), 0 where it has no accepted explanation.
         others: A of another pair's explanation, for the control.
     """
+
+    embeddings: SplitEmbeddings
+    anchors: Tensor
+    others: Tensor
+
+
+def _best(found: Mapping[float, float]) -> float:
+    """Return the alpha with the highest recall; of equal ones, the smallest."""
+    return max(found, key=lambda alpha: (found[alpha], -alpha))
+
+
+def mean_recalls(split: Explained) -> dict[float, float]:
+    """Return the mean recall in percent, of both directions, by alpha."""
+    texts = {alpha: fused(split.embeddings.text, split.anchors, alpha) for alpha in ALPHAS}
+    return {alpha: _measure(split.embeddings, text)["mean_recall"] for alpha, text in texts.items()}
+
+
+def protocols(ways: Mapping[str, Explained], alphas: Mapping[str, float]) -> dict[str, Any]:
+    """Return the metrics of each protocol (`retrieval_metrics` with intervals) and the number of explained queries.
+
+    Args:
+        ways: the split as embedded by the "towers" and, if the run has MMAE, by "mmae".
+        alphas: weight of explanations for each of these.
+    """
+    (embeddings, anchors, others), alpha = ways["towers"], alphas["towers"]
     texts = {
         "caption": embeddings.text,
         "explained": fused(embeddings.text, anchors, alpha),
@@ -118,6 +146,9 @@ def protocols(embeddings: SplitEmbeddings, anchors: Tensor, others: Tensor, alph
         "alone": anchors,
     }
     measured = {name: _measure(embeddings, text, with_intervals=True) for name, text in texts.items()}
+    if (mmae := ways.get("mmae")) is not None:
+        text = fused(mmae.embeddings.text, mmae.anchors, alphas["mmae"])
+        measured["mmae"] = _measure(mmae.embeddings, text, with_intervals=True)
     return {"explained_queries": int(anchors.any(dim=1).sum()), "protocols": measured}
 
 
@@ -127,28 +158,44 @@ def _measure(embeddings: SplitEmbeddings, text: Tensor, *, with_intervals: bool 
 
 
 class _Reading:
-    """Reads the embeddings that `evaluate` saved for a split, and encodes its explanations."""
+    """Embeds a split in each way, and its explanations."""
 
     def __init__(
         self, run: Path, settings: TrainSettings, explanations: Path | None, allow_partial: bool, reader: Towers
     ) -> None:
-        self._run, self._reader = run, reader
+        self._run, self._reader, self._device = run, reader, choose_device(settings.device)
         self._batch_size = settings.evaluation.batch_size
         self._data = evaluation_plan(run, explanations, allow_partial).data
 
-    def split(self, name: str) -> tuple[SplitEmbeddings, Tensor, Tensor]:
-        """Return the embeddings of a split, its anchors, and for the control those of others' explanations."""
+    def towers(self, name: str) -> Explained:
+        """Return the embeddings of a split that `evaluate` saved, with the explanations' anchors."""
         saved = load_embeddings(self._run, name)
+        explained = self._explained(name)
+        others = with_wrong_explanations(explained, _SEED)
+        embeddings = self._embeddings(name, saved.image, saved.text, saved.ids)
+        return Explained(embeddings, self._anchors(explained, saved.ids), self._anchors(others, saved.ids))
+
+    def mixtures(self, name: str) -> Explained:
+        """Return V* and T* of a split, with the explanations' anchors; there is no control of others' explanations."""
+        model, trained = load_entityclip(self._run)
+        rows = read_rows(self._data, name, speak=False)
+        accepted = {triple.id for triple in self._explained(name).triples}
+        triples = TripleDataset(rows, trained, explanations=True, workers=self._data.workers)
+        triples.without_explanations([row for row, row_id in enumerate(triples.ids) if row_id not in accepted])
+        image, text, ids = embed_mixtures(model.to(self._device), triples, self._batch_size, self._device)
+        anchors = self._anchors(self._explained(name), ids)
+        return Explained(self._embeddings(name, image, text, ids), anchors, anchors)
+
+    def _explained(self, name: str) -> SplitRows:
+        """Return the rows of a split whose explanation was accepted."""
+        return read_one_split(self._data, name, self._data.statuses)
+
+    def _embeddings(self, name: str, image: Tensor, text: Tensor, ids: list[str]) -> SplitEmbeddings:
         pairs = image_text_dataset(read_rows(self._data, name, speak=False), self._reader, self._data)
         rows = {row_id: row for row, row_id in enumerate(pairs.ids)}
-        kept = [rows[row_id] for row_id in saved.ids]
+        kept = [rows[row_id] for row_id in ids]
         groups = Groups(image=pairs.image_group[kept], caption=pairs.caption_group[kept])
-        embeddings = SplitEmbeddings(
-            saved.image, saved.text, saved.ids, [pairs.topics[row] for row in kept], groups, failures={}
-        )
-        explained = read_one_split(self._data, name, self._data.statuses)
-        others = with_wrong_explanations(explained, _SEED)
-        return embeddings, self._anchors(explained, saved.ids), self._anchors(others, saved.ids)
+        return SplitEmbeddings(image, text, ids, [pairs.topics[row] for row in kept], groups, failures={})
 
     def _anchors(self, rows: SplitRows, ids: Sequence[str]) -> Tensor:
         triples = image_text_dataset(rows, self._reader, self._data)

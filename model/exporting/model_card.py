@@ -14,7 +14,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from model.evaluation.metrics import CHOOSING, WAYS
 from model.run_files import TOWERS
-from model.run_kind import ANCHORS, BRIDGE, UNIMPROVED, is_plain_clip, kind, parts
+from model.run_kind import ANCHORS, BRIDGE, FUSED, UNIMPROVED, is_plain_clip, kind, parts
 from model.settings.schema import LOCAL_DIR, MethodSettings
 
 README = "README.md"
@@ -37,6 +37,7 @@ _METHOD = "EntityCLIP ([arXiv 2410.17810](https://arxiv.org/abs/2410.17810))"
 _OURS = {
     BRIDGE: "an explanation bridge, which is not in the paper",
     ANCHORS: "explanation anchors, which are not in the paper",
+    FUSED: "a fused target (captions together with explanations), which is not in the paper",
 }
 
 _METRICS = [*(f"R@{k}" for k in CHOOSING), "MedR"]

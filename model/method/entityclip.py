@@ -130,9 +130,7 @@ class EntityCLIP(nn.Module):
         if self.experts is None:
             return StepOutput(losses, report)
 
-        explanation = None
-        if features.explanation is not None and self.method.shared_experts:
-            explanation = as_context(features.explanation, features.explanation_readable)
+        explanation = self._explanation_context(features)
         text_query = self._text_query(features.t_eot, generator, whole)
         outputs = self.experts(features, explanation, text_query)
         x_v_names, x_t_names = expert_names(outputs)
@@ -157,6 +155,20 @@ class EntityCLIP(nn.Module):
             losses["total"] = losses["total"] + self.method.itm_weight * losses["itm"]
             report |= itm_report | gate_usage("matching_gate", passes[0].gate, x_v_names + x_t_names, whole)
         return StepOutput(losses, report)
+
+    def mixtures(self, features: TokenFeatures) -> tuple[Tensor, Tensor]:
+        """Return V* (B, D) and T* (B, D) of step 3, for search with the experts (our extension); needs MMAE."""
+        assert self.experts is not None and self.image_gate is not None and self.text_gate is not None
+        outputs = self.experts(features, self._explanation_context(features))
+        return (
+            self.image_gate(features.v_cls, outputs.x_v)[1],
+            self.text_gate(features.t_eot, outputs.x_t)[1],
+        )
+
+    def _explanation_context(self, features: TokenFeatures) -> Context | None:
+        if features.explanation is None or not self.method.shared_experts:
+            return None
+        return as_context(features.explanation, features.explanation_readable)
 
     def _text_query(self, t_eot: Tensor, generator: torch.Generator | None, whole: LocalBatch) -> Tensor:
         """Return T_eot (b, D), in training with rows replaced by 0 with the probability `query_dropout`."""
