@@ -99,13 +99,24 @@ def search(
     image: Annotated[list[Path] | None, typer.Option(help="Image file to use as a query (repeatable).")] = None,
     top: Annotated[int, typer.Option(min=1, help="Number of images to show per query.")] = 10,
     model: Annotated[Path | None, typer.Option(help="Folder of the model, if the model was moved.")] = None,
+    explanation: Annotated[
+        list[str] | None, typer.Option(help="Explanation of a text query (repeatable: one per query, in order).")
+    ] = None,
+    explain: Annotated[
+        Path | None, typer.Option(metavar="MANIFEST", help="Let a manifest's LLM explain the text queries.")
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option(min=0, help="Weight of explanations. Default: as `evaluate --explained` chose it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find images with a trained model."""
+    """Find images with a trained model: by texts, texts with explanations, or images."""
+    from flows.query_explanations import add_explanations, check_explanations, explanations_of
     from model.run_files import check_index
 
     if not queries and not image:
         raise ModelError("no query given; pass a text or --image FILE")
+    check_explanations(queries or [], explanation, explain, alpha)
     check_index(index)  # so that errors are reported before anything slow
     announce("loading torch")
     from flows.display.next_steps import show_next
@@ -116,8 +127,12 @@ def search(
     opened = open_index(index)
     texts, images = queries or [], image or []
     vectors, remarks = embed_queries(load_model_of(opened, model), texts, images)
+    explained = explanations_of(texts, explanation, explain)
+    if explained is not None:
+        vectors[: len(texts)], how = add_explanations(opened, vectors[: len(texts)], explained, alpha)
+        remarks.append(how)
     for remark in remarks:
         print(visible(remark), file=sys.stderr)
-    show_found([*texts, *map(str, images)], find(opened, vectors, top), as_json=as_json)
+    show_found([*texts, *map(str, images)], find(opened, vectors, top), explained, as_json=as_json)
     if not as_json:
         show_next("serve", opened.about["explanations"], "--arm", f"{index.resolve().name}={index}")

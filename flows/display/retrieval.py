@@ -14,6 +14,7 @@ from model.evaluation.arms_table import COLUMNS, WAYS, ArmsTable, Spread
 from pipeline.files.visible_text import visible
 
 if TYPE_CHECKING:  # torch takes seconds to import
+    from flows.query_explanations import QueryExplanation
     from model.search.search import Hit
 
 _QUERIES = {"image_to_text": "image", "text_to_image": "caption"}
@@ -156,17 +157,30 @@ def _value(name: str, value: float) -> str:
     return f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
 
 
-def show_found(queries: list[str], found: "list[list[Hit]]", *, as_json: bool) -> None:
-    """Print a table per query, or one JSON list of all queries with each hit's rank, score, id, image and captions."""
+def show_found(
+    queries: list[str], found: "list[list[Hit]]", explained: "list[QueryExplanation] | None" = None, *, as_json: bool
+) -> None:
+    """Print a table per query, or one JSON list of all queries with each hit's rank, score, id, image and captions.
+
+    Args:
+        explained: the explanations of the first queries, if they were asked for.
+    """
+    explanations = list(explained or [])
     if as_json:
-        content = [
+        content: list[dict[str, Any]] = [
             {"query": query, "found": [asdict(hit) for hit in hits]} for query, hits in zip(queries, found, strict=True)
         ]
+        for one, explanation in zip(content, explanations, strict=False):
+            one["explanation"] = explanation.text
         json.dump(content, sys.stdout, indent=2)  # ASCII, so that nothing in it reaches the terminal
         sys.stdout.write("\n")
         return
-    for query, hits in zip(queries, found, strict=True):
-        table = titled_table(escape(visible(query)), "rank", "cosine")
+    for number, (query, hits) in enumerate(zip(queries, found, strict=True)):
+        title = escape(visible(query))
+        if number < len(explanations):
+            text, why_not = explanations[number]
+            title += f"\n[dim]{escape(visible(text or f'no explanation ({why_not})'))}[/dim]"
+        table = titled_table(title, "rank", "cosine")
         table.add_column("image and caption", overflow="fold")
         for hit in hits:
             caption = escape(visible(hit.captions[0])) + (

@@ -34,6 +34,7 @@ from model.evaluation.embed import embed_images
 from model.evaluation.evaluate import Plan, evaluation_plan, read_rows
 from model.evaluation.saved_ids import read_ids
 from model.run_files import INDEX, TOWERS, check_index, find_run, holds_model, read_checkpoint_card, read_record
+from model.search.reader import describe_reader
 
 FORMAT_VERSION = 1
 EMBEDDINGS, ROWS = "embeddings.safetensors", "rows.parquet"
@@ -95,6 +96,7 @@ def build_index(
             "model": str(run.resolve()),
             "model_from_here": os.path.relpath(run.resolve(), out.resolve()),
             "model_sha256": model_digest(towers),
+            "reader": describe_reader(run),
             "explanations": str(plan.data.explanations),
             "splits": {s.split: {"shards_sha256": s.digest, "gaps": list(s.gaps)} for s in sources},
             "sha256": {name: digest(folder / name) for name in (EMBEDDINGS, ROWS)},

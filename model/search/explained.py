@@ -1,0 +1,72 @@
+"""Adds explanations to text queries: norm(t + alpha A), our extension (`model.evaluation.explained` measures it)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from pydantic import ValidationError
+from torch import Tensor
+
+from model.clip.tokenize import TextReader
+from model.clip.towers import Towers, load_towers
+from model.data.segments import segments_that_fit
+from model.errors import ModelError
+from model.evaluation.embed_explanations import mean_of_segments, text_tower_digest
+from model.evaluation.explained import fused
+from model.search.index import Index
+from model.settings.schema import TowerSettings
+
+DEFAULT_ALPHA = 1.0
+
+
+def load_reader(index: Index) -> Towers:
+    """Load the text tower that reads explanations for an index.
+
+    Raises ModelError if the index has none, or it is not there or has changed.
+    """
+    about = index.about.get("reader")
+    if about is None:
+        raise ModelError(
+            f"{index.folder} was built without the text tower that its model started from, so explanations cannot be "
+            "read; build the index again from a training run, while its `towers.model` is there"
+        )
+    try:
+        towers = load_towers(TowerSettings.model_validate(about["towers"]))
+    except ValidationError as error:
+        raise ModelError(f"{index.folder} describes no text tower ({error}); rebuild the index") from error
+    if text_tower_digest(towers.clip) != about["sha256"]:
+        raise ModelError(
+            f"the text tower of {about['towers']['model']} has changed since {index.folder} was built; rebuild the "
+            "index"
+        )
+    return towers
+
+
+def alpha_of(index: Index) -> float | None:
+    """Return the weight that was chosen on validation for the index's model, or None."""
+    alpha = (index.about.get("reader") or {}).get("alpha")
+    return None if alpha is None else float(alpha)
+
+
+def with_explanations(
+    queries: Tensor, explanations: Sequence[str | None], reader: Towers, alpha: float
+) -> tuple[Tensor, int]:
+    """Return the query vectors (Q, D) with their explanations, and how many have one.
+
+    Args:
+        queries: normalised embeddings (Q, D) of the captions by the trained text tower.
+        explanations: an explanation per query; None: the query stays as it is.
+        reader: the towers that training started from.
+    """
+    anchors = torch.zeros_like(queries)
+    rows = [row for row, text in enumerate(explanations) if text]
+    if rows:
+        read = TextReader(reader)
+        parts = [segments_that_fit(explanations[row] or "", read.fits) for row in rows]
+        tokens, _ = read([part for of_row in parts for part in of_row], "explanations")
+        clip: Any = reader.clip.eval()
+        with torch.inference_mode():
+            embedded = clip.encode_text(tokens.long(), normalize=True).float()
+        anchors[rows] = mean_of_segments(embedded, torch.tensor([len(of_row) for of_row in parts]))
+    return F.normalize(fused(queries, anchors, alpha), dim=-1), len(rows)
