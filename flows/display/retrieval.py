@@ -23,6 +23,7 @@ _PROTOCOLS = {
     "explained": "caption and explanation",
     "mmae": "the same, by MMAE",
     "others": "caption and another's explanation",
+    "mmae_others": "the same, by MMAE",
     "alone": "explanation only",
 }
 _METRICS = ("R@1", "R@5", "R@10", "R@50", "R@100", "MedR", "MeanR", "MRR")

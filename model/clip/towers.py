@@ -51,6 +51,7 @@ class TokenFeatures(NamedTuple):
     explanation_eot: Tensor | None  # (B,) position of the end-of-text token in E
     explanation_readable: Tensor | None  # (B, Lt) bool, like text_readable
     anchors: Tensor | None = None  # (B, D), see Batch; receives no gradient
+    segments: Tensor | None = None  # (B, K, D), see Batch; receives no gradient
 
     @property
     def v_cls(self) -> Tensor:

@@ -45,7 +45,8 @@ class TripleDataset(Dataset[LoadedRows]):
     Attributes:
         ids, topics: id and topic of each row, read from disk on access.
         image_group, caption_group, key_group: (N,) int64; rows with the same image, caption or key share a number.
-        anchors: explanation anchors (N, D), set by training if the method uses them.
+        anchors, segments: explanations encoded before training, whole (N, D) and by segment (N, K, D), 0 where there
+            are fewer than K; set by training if the method uses them.
         failures: reasons why images could not be used, by row id, for the rows loaded so far.
         cache: the loaded rows, if `model.data.loader.cache_samples` has cached them.
         reads_explanations: whether explanation tokens are loaded.
@@ -95,6 +96,7 @@ class TripleDataset(Dataset[LoadedRows]):
         self.caption_group = self._rows.groups("caption")
         self.key_group = self._rows.groups("key")
         self.anchors: Tensor | None = None
+        self.segments: Tensor | None = None
         self.cache: SampleCache | None = None
         self.truncation = self._count_truncated(explanations or count_explanations)
 
@@ -158,7 +160,7 @@ class TripleDataset(Dataset[LoadedRows]):
         return self._tokens("explanation", rows)[0].long()
 
     def without_explanations(self, rows: Iterable[int]) -> None:
-        """Load an empty text as the explanation of these rows from now on."""
+        """Read an empty text as the explanation of these rows from now on."""
         self._unexplained = frozenset(rows)
 
     def explanation_segments(self, rows: list[int]) -> tuple[Tensor, Tensor]:
@@ -166,7 +168,7 @@ class TripleDataset(Dataset[LoadedRows]):
 
         Every part of an explanation is in a segment that fits the context length (`model.data.segments`).
         """
-        texts = [self._rows.text("explanation", row) or "" for row in rows]
+        texts = self._explanation_texts(rows)
         found = [segments_that_fit(text, self.tokenize.fits) or [text] for text in texts]
         ids, _ = self.tokenize([segment for of_row in found for segment in of_row], "explanations")
         return ids.long(), torch.tensor([len(of_row) for of_row in found])
@@ -194,8 +196,10 @@ class TripleDataset(Dataset[LoadedRows]):
         return self.tokenize([self._rows.text(column, row) or "" for row in rows], f"{column}s")
 
     def _explanations(self, rows: Sequence[int]) -> Tensor:
-        texts = ["" if row in self._unexplained else self._rows.text("explanation", row) or "" for row in rows]
-        return self.tokenize(texts, "explanations")[0]
+        return self.tokenize(self._explanation_texts(rows), "explanations")[0]
+
+    def _explanation_texts(self, rows: Sequence[int]) -> list[str]:
+        return ["" if row in self._unexplained else self._rows.text("explanation", row) or "" for row in rows]
 
     def _blocks(self) -> np.ndarray | None:
         """Return the row group number of each row (N,) if images are packed, else None."""

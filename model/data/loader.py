@@ -162,6 +162,7 @@ def _batch(dataset: "TripleDataset", parts: list[LoadedRows], device: torch.devi
         caption_group=dataset.caption_group[rows].to(device),
         key_group=dataset.key_group[rows].to(device),
         anchors=None if dataset.anchors is None else dataset.anchors[rows].to(device).float(),
+        segments=None if dataset.segments is None else dataset.segments[rows].to(device).float(),
     )
     return batch, rows
 

@@ -11,7 +11,7 @@ P0           | the caption: the paper's protocol | `caption`
 P1-towers    | norm(t + alpha A)                 | `explained`, text to image
 P2           | the gallery's captions explained  | `explained`, image to text
 P1-MMAE      | norm(T* + alpha A), against V*    | `mmae`, if MMAE is one-sided: an image cannot bring its explanation
-control      | another caption's explanation     | `others`
+control      | another caption's explanation     | `others`, `mmae_others`
 control      | A alone                           | `alone`
 """
 
@@ -33,7 +33,7 @@ from model.errors import ModelError
 from model.evaluation.clusters import Groups
 from model.evaluation.compare import load_embeddings
 from model.evaluation.embed import SplitEmbeddings
-from model.evaluation.embed_explanations import embed_explanations, text_tower_digest
+from model.evaluation.embed_explanations import embed_explanations, embed_segments, text_tower_digest
 from model.evaluation.embed_mixtures import embed_mixtures
 from model.evaluation.evaluate import evaluate, evaluation_plan, read_rows, retrieval_metrics
 from model.evaluation.retrieval import ranks
@@ -113,11 +113,13 @@ class Explained(NamedTuple):
         embeddings: images and captions by the towers; or V* and T* by the experts.
         anchors: A of each pair (N, D), 0 where it has no accepted explanation.
         others: A of another pair's explanation, for the control.
+        text_of_others: texts (N, D) that go with `others`: T* with that explanation; by the towers, the captions.
     """
 
     embeddings: SplitEmbeddings
     anchors: Tensor
     others: Tensor
+    text_of_others: Tensor
 
 
 def _best(found: Mapping[float, float]) -> float:
@@ -138,17 +140,19 @@ def protocols(ways: Mapping[str, Explained], alphas: Mapping[str, float]) -> dic
         ways: the split as embedded by the "towers" and, if the run has MMAE, by "mmae".
         alphas: weight of explanations for each of these.
     """
-    (embeddings, anchors, others), alpha = ways["towers"], alphas["towers"]
+    (embeddings, anchors, others, captions), alpha = ways["towers"], alphas["towers"]
     texts = {
         "caption": embeddings.text,
         "explained": fused(embeddings.text, anchors, alpha),
-        "others": fused(embeddings.text, others, alpha),
+        "others": fused(captions, others, alpha),
         "alone": anchors,
     }
     measured = {name: _measure(embeddings, text, with_intervals=True) for name, text in texts.items()}
     if (mmae := ways.get("mmae")) is not None:
         text = fused(mmae.embeddings.text, mmae.anchors, alphas["mmae"])
         measured["mmae"] = _measure(mmae.embeddings, text, with_intervals=True)
+        text = fused(mmae.text_of_others, mmae.others, alphas["mmae"])
+        measured["mmae_others"] = _measure(mmae.embeddings, text, with_intervals=True)
     return {"explained_queries": int(anchors.any(dim=1).sum()), "protocols": measured}
 
 
@@ -173,18 +177,30 @@ class _Reading:
         explained = self._explained(name)
         others = with_wrong_explanations(explained, _SEED)
         embeddings = self._embeddings(name, saved.image, saved.text, saved.ids)
-        return Explained(embeddings, self._anchors(explained, saved.ids), self._anchors(others, saved.ids))
+        return Explained(embeddings, self._anchors(explained, saved.ids), self._anchors(others, saved.ids), saved.text)
 
     def mixtures(self, name: str) -> Explained:
-        """Return V* and T* of a split, with the explanations' anchors; there is no control of others' explanations."""
+        """Return V* and T* of a split, T* with another's explanation, and the explanations' anchors."""
         model, trained = load_entityclip(self._run)
-        rows = read_rows(self._data, name, speak=False)
-        accepted = {triple.id for triple in self._explained(name).triples}
-        triples = TripleDataset(rows, trained, explanations=True, workers=self._data.workers)
-        triples.without_explanations([row for row, row_id in enumerate(triples.ids) if row_id not in accepted])
-        image, text, ids = embed_mixtures(model.to(self._device), triples, self._batch_size, self._device)
-        anchors = self._anchors(self._explained(name), ids)
-        return Explained(self._embeddings(name, image, text, ids), anchors, anchors)
+        model.to(self._device)
+        rows, explained = read_rows(self._data, name, speak=False), self._explained(name)
+        others = with_wrong_explanations(explained, _SEED)
+        accepted = {triple.id for triple in explained.triples}
+
+        def embed(rows: SplitRows) -> tuple[Tensor, Tensor, list[str]]:
+            triples = TripleDataset(rows, trained, explanations=True, workers=self._data.workers)
+            triples.without_explanations([row for row, row_id in enumerate(triples.ids) if row_id not in accepted])
+            if model.method.has_segment_anchors:
+                triples.segments = embed_segments(self._reader.clip, triples, self._batch_size)[1]
+            return embed_mixtures(model, triples, self._batch_size, self._device)
+
+        image, text, ids = embed(rows)
+        _, with_others, their_ids = embed(others)
+        place = {row_id: row for row, row_id in enumerate(ids)}
+        text_of_others = text.clone()
+        text_of_others[[place[row_id] for row_id in their_ids]] = with_others
+        embeddings = self._embeddings(name, image, text, ids)
+        return Explained(embeddings, self._anchors(explained, ids), self._anchors(others, ids), text_of_others)
 
     def _explained(self, name: str) -> SplitRows:
         """Return the rows of a split whose explanation was accepted."""

@@ -23,6 +23,7 @@ class Batch:
     caption_group: Tensor  # (B,)
     key_group: Tensor  # (B,)
     anchors: Tensor | None = None  # (B, D) explanations as embedded by the text tower before training; None if unused
+    segments: Tensor | None = None  # (B, K, D) the same by segment, 0 where there are fewer than K; None if unused
 
     @property
     def groups(self) -> Tensor:

@@ -166,6 +166,8 @@ class EntityCLIP(nn.Module):
         )
 
     def _explanation_context(self, features: TokenFeatures) -> Context | None:
+        if features.segments is not None:
+            return as_context(features.segments.to(features.image.dtype), features.segments.any(dim=-1))
         if features.explanation is None or not self.method.shared_experts:
             return None
         return as_context(features.explanation, features.explanation_readable)
@@ -191,8 +193,13 @@ class EntityCLIP(nn.Module):
             if batch.explanations is None:
                 raise ModelError("these settings train with explanations, but the batch has none")
             explanation = self._text_features(batch.explanations)
+        segments = None
+        if self.method.has_segment_anchors:
+            if batch.segments is None:
+                raise ModelError("these settings train with explanations encoded before, but the batch has none")
+            segments = batch.segments
         image = image_tokens(self.clip, batch.images)
-        features = TokenFeatures(image, *self._text_features(batch.captions), *explanation, batch.anchors)
+        features = TokenFeatures(image, *self._text_features(batch.captions), *explanation, batch.anchors, segments)
         return features if self.experts is not None else features.pooled()
 
     def _text_features(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:

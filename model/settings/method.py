@@ -60,6 +60,11 @@ class MethodSettings(Section):
     mmae_fused_weight: float = Field(
         default=0.0, ge=0, description="weight of L_vtc(V*, norm(T*) + A), our extension; 0: off; needs MMAE"
     )
+    cached_explanations: bool = Field(
+        default=False,
+        description="the shared experts read the anchors {A_k} of the explanation's first 8 segments, encoded once "
+        "before training, not the tokens that the trained tower gives at each step; ours, and cheaper",
+    )
     zero_init: bool = Field(
         default=False,
         description="the experts' output projections start at 0, so that V* and T* start as V_cls and T_eot; ours",
@@ -114,6 +119,16 @@ class MethodSettings(Section):
         return any(weight > 0 for weight in weights)
 
     @property
+    def has_segment_anchors(self) -> bool:
+        """Return whether shared experts read explanations that are encoded once before training."""
+        return self.has_experts and self.shared_experts > 0 and self.cached_explanations
+
+    @property
+    def encodes_before_training(self) -> bool:
+        """Return whether the text tower reads the explanations before the first step."""
+        return self.has_anchors or self.has_segment_anchors
+
+    @property
     def image_side_experts(self) -> int:
         """Return the number of experts in X_v."""
         return self.image_experts + (0 if self.one_sided else self.shared_experts)
@@ -121,12 +136,13 @@ class MethodSettings(Section):
     @property
     def reads_explanations(self) -> bool:
         """Return whether every step encodes explanations."""
-        return (self.has_experts and self.shared_experts > 0) or self.bridge_weight > 0
+        of_experts = self.has_experts and self.shared_experts > 0 and not self.cached_explanations
+        return of_experts or self.bridge_weight > 0
 
     @property
     def uses_explanations(self) -> bool:
         """Return whether training uses explanations."""
-        return self.reads_explanations or self.has_anchors
+        return self.reads_explanations or self.encodes_before_training
 
     @property
     def masks_padding(self) -> bool:

@@ -6,6 +6,7 @@ encoded once, without gradient, so a step costs no more than without explanation
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -16,22 +17,41 @@ from entityclip.contract.digests import digest
 from model.data.dataset import TripleDataset
 from model.distributed.local import LocalGroup
 from model.errors import ModelError
-from model.evaluation.embed_explanations import embed_explanations
+from model.evaluation.embed_explanations import embed_explanations, embed_segments
+from model.settings.method import MethodSettings
 
 ANCHORS = "anchors.safetensors"
-_NAME = "anchors"
+_NAME, _SEGMENTS = "anchors", "segments"
+
+
+class Encoded(NamedTuple):
+    """Explanations as the text tower encodes them before training, fp16."""
+
+    anchors: Tensor  # (N, D)
+    segments: Tensor | None  # (N, K, D), as in `embed_segments`; None if no experts read them
+
+
+def encode_before_training(clip: nn.Module, triples: TripleDataset, batch_size: int, method: MethodSettings) -> Encoded:
+    """Return what the method reads of the explanations, as the text tower encodes them now."""
+    if method.has_segment_anchors:
+        anchors, segments = embed_segments(clip, triples, batch_size)
+        if not method.anchor_segments and method.has_anchors:
+            anchors = embed_explanations(clip, triples, batch_size)
+        return Encoded(anchors.half(), segments.half())
+    return Encoded(embed_explanations(clip, triples, batch_size, segments=method.anchor_segments).half(), None)
 
 
 def make_anchors(
-    run: Path, clip: nn.Module, triples: TripleDataset, batch_size: int, processes: LocalGroup, *, segments: bool
+    run: Path, clip: nn.Module, triples: TripleDataset, batch_size: int, processes: LocalGroup, method: MethodSettings
 ) -> None:
-    """Write the embeddings of the explanations, (N, D) fp16, L2-normalised, to `run/anchors.safetensors`.
+    """Write the embeddings of the explanations (`encode_before_training`) to `run/anchors.safetensors`.
 
-    `segments` as in `embed_explanations`. With several processes, all must call this; only the first encodes.
+    With several processes, all must call this; only the first encodes.
     """
     if processes.is_first:
         with written_whole(run / ANCHORS) as temporary:
-            save_file({_NAME: embed_explanations(clip, triples, batch_size, segments=segments).half()}, temporary)
+            encoded = encode_before_training(clip, triples, batch_size, method)
+            save_file({name: value for name, value in encoded._asdict().items() if value is not None}, temporary)
     processes.barrier()
 
 
@@ -69,10 +89,11 @@ def check_anchors_again(run: Path, sha256: str | None, lost: str) -> str:
     )
 
 
-def read_anchors(run: Path, rows: int) -> Tensor:
-    """Read a run's anchors, (N, D) fp16. Raises ModelError if they are missing or N is not `rows`."""
+def read_anchors(run: Path, rows: int) -> Encoded:
+    """Read what a run encoded of N explanations. Raises ModelError if it is missing or N is not `rows`."""
     try:
-        anchors = load_file(run / ANCHORS)[_NAME]
+        found = load_file(run / ANCHORS)
+        anchors = found[_NAME]
     except (OSError, SafetensorError, KeyError) as error:
         raise ModelError(
             f"{run / ANCHORS} cannot be read ({error}), so this run cannot be resumed; start again with --overwrite"
@@ -81,4 +102,4 @@ def read_anchors(run: Path, rows: int) -> Tensor:
         raise ModelError(
             f"{run / ANCHORS} has {len(anchors)} rows, but the training split has {rows}; start again with --overwrite"
         )
-    return anchors
+    return Encoded(anchors, found.get(_SEGMENTS))

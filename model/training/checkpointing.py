@@ -65,7 +65,7 @@ class CheckpointManager:
         began = time.monotonic()
         failures = {use: triples.failures for use, triples in self.splits.items()}
         rows = {use: len(triples) for use, triples in self.splits.items()}
-        anchors = digest(self.run / ANCHORS) if self.settings.method.has_anchors else None
+        anchors = digest(self.run / ANCHORS) if self.settings.method.encodes_before_training else None
         record = {"failures": failures, "rows": rows, "origin": self.origin, "anchors": anchors}
         folder = save_state(self.run, at, record, self.model, self.optimizer, device)
         keep_last(self.run, self.settings.checkpoint.keep)

@@ -12,11 +12,11 @@ from model.clip.towers import load_towers
 from model.data.dataset import TripleDataset
 from model.data.loader import load_batches
 from model.data.splits import load_splits, read_rows
-from model.evaluation.embed_explanations import embed_explanations
 from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP
 from model.rng import seeded
 from model.settings.schema import TrainSettings
+from model.training.anchors import encode_before_training
 
 
 def count_flops(compute: Callable[[], object]) -> int:
@@ -39,7 +39,7 @@ def step_flops(settings: TrainSettings, count: int = 4) -> float:
     training = load_splits(settings, towers, *read_rows(settings.data))["train"]
     model = EntityCLIP(towers.clip, settings.method)
     once = 0
-    if settings.method.has_anchors:
+    if settings.method.encodes_before_training:
         once = count_flops(lambda: _anchor(model, training, settings))
     sampler = training.training_sampler(settings.optim.batch_size, settings.seed)
     sampler.start = 1
@@ -49,8 +49,8 @@ def step_flops(settings: TrainSettings, count: int = 4) -> float:
 
 
 def _anchor(model: EntityCLIP, training: TripleDataset, settings: TrainSettings) -> None:
-    batch_size, segments = settings.evaluation.batch_size, settings.method.anchor_segments
-    training.anchors = embed_explanations(model.clip, training, batch_size, segments=segments)
+    batch_size = settings.evaluation.batch_size
+    training.anchors, training.segments = encode_before_training(model.clip, training, batch_size, settings.method)
 
 
 def _step(model: EntityCLIP, batch: Batch, seed: int) -> None:

@@ -99,7 +99,8 @@ def train(
         found = NEW if overwrite else find_state(out)
         state = found.state
         remarks = [] if state is None else check_resumable(out, state.origin, origin, settings)
-        lost = anchors_problem(out, state.anchors) if state is not None and settings.method.has_anchors else None
+        encodes = settings.method.encodes_before_training
+        lost = anchors_problem(out, state.anchors) if state is not None and encodes else None
         processes.barrier()  # all have seen the same files
         if processes.is_first:
             remarks = found.set_passed_aside(out) + remarks
@@ -108,19 +109,13 @@ def train(
         base = None if settings.towers.folder is None else towers_folder(settings.towers, towers)
         splits = load_splits(settings, towers, *rows)
         model = EntityCLIP(towers.clip, settings.method).to(device)
-        if settings.method.has_anchors:
+        if encodes:
             if state is None or lost is not None:  # the towers still have their initial weights
-                make_anchors(
-                    out,
-                    model.clip,
-                    splits["train"],
-                    settings.evaluation.batch_size,
-                    processes,
-                    segments=settings.method.anchor_segments,
-                )
+                batch_size = settings.evaluation.batch_size
+                make_anchors(out, model.clip, splits["train"], batch_size, processes, settings.method)
             if state is not None and lost is not None:
                 remarks.append(check_anchors_again(out, state.anchors, lost))
-            splits["train"].anchors = read_anchors(out, len(splits["train"]))
+            splits["train"].anchors, splits["train"].segments = read_anchors(out, len(splits["train"]))
         prepare(model, settings)
         if processes.is_first:
             with written_whole(out / SETTINGS) as temporary:

@@ -21,6 +21,7 @@ from model.clip.tokenize import TextReader
 from model.clip.towers import embed_width, image_size, load_towers, text_pool
 from model.distributed.device import choose_device
 from model.errors import ModelError
+from model.evaluation.embed_explanations import MOST_SEGMENTS
 from model.method.batch import Batch
 from model.method.entityclip import EntityCLIP
 from model.precision import forward_context
@@ -51,7 +52,7 @@ def try_training(settings: TrainSettings, train_rows: int, val_rows: int, captio
     steps = settings.optim.total_steps(train_rows)
     validations = 0 if settings.data.splits.val is None else steps // settings.evaluation.every + 2
     validation = validations * val_rows * encode_pair
-    anchors = train_rows * encode_text if settings.method.has_anchors else 0.0
+    anchors = train_rows * encode_text if settings.method.encodes_before_training else 0.0
     return TrainingEstimate(
         device=str(trial.device),
         steps=steps,
@@ -114,7 +115,9 @@ class Trial:
 
     def _batch(self, size: int) -> Batch:
         method, numbers = self.settings.method, torch.arange(size)
-        anchors = F.normalize(torch.randn(size, embed_width(self.clip)), dim=-1) if method.has_anchors else None
+        width = embed_width(self.clip)
+        anchors = F.normalize(torch.randn(size, width), dim=-1) if method.has_anchors else None
+        segments = torch.randn(size, MOST_SEGMENTS, width) if method.has_segment_anchors else None
         return Batch(
             ids=[str(number) for number in range(size)],
             images=torch.randn(size, 3, *image_size(self.clip)),
@@ -124,6 +127,7 @@ class Trial:
             caption_group=numbers,
             key_group=numbers,
             anchors=anchors,
+            segments=segments,
         )
 
     def _texts(self, size: int, length: int) -> Tensor:

@@ -25,7 +25,7 @@ def test_options_that_do_not_fit_are_refused(queries, given, manifest, alpha, sa
 
 
 def test_a_manifest_that_is_not_there_is_named_at_once(tmp_path: Path) -> None:
-    with pytest.raises(PipelineError, match="nowhere.yaml"):
+    with pytest.raises(PipelineError, match=r"nowhere\.yaml"):
         check_explanations(["a"], None, tmp_path / "nowhere.yaml", None)
 
 

@@ -87,27 +87,34 @@ def test_alpha_is_the_best_of_the_validation_split(run):
     assert record["alpha_chosen"]["split"] == "val"
 
 
-def test_experts_search_with_what_the_model_computes(settings, dataset, tmp_path):
+@pytest.mark.parametrize("cached", [False, True])
+def test_experts_search_with_what_the_model_computes(settings, dataset, tmp_path, cached):
     """V* and T* one pair at a time; the experts read an empty text in place of a refused explanation."""
     method = {"image_experts": 2, "shared_experts": 1, "text_experts": 1, "one_sided": True, "gi_itm": False}
+    method["cached_explanations"] = cached
     run = tmp_path / "run"
     train(changed(settings, method=method), run)
     shards = tmp_path / "explanations"
-    rows = [row(n, "test", explanation=f"a thing {n} is red. It is {n}.") for n in range(15)]
+    rows = [row(n, "test", explanation=f"a thing of name{n} is red. It is name{n}.") for n in range(15)]
     rows[4] |= {"status": "refused", "explanation": None}
     write_shard(shards, "test", rows, dataset[1])
     write_receipts(shards)
     evaluate_explained(run, explanations=shards, alpha=1.0)
-    found = _record(run)["splits"]["test"]["protocols"]["mmae"]
+    measured = _record(run)["splits"]["test"]["protocols"]
+    found = measured["mmae"]
+    assert measured["mmae_others"]["text_to_image"]["MRR"] != found["text_to_image"]["MRR"]
     model, towers = load_entityclip(run)
     model.eval()
+    initial = load_towers(settings.towers).clip.eval()
     image, text = [], []
     with torch.no_grad():
         for number, each in enumerate(rows):
             tokens = [towers.tokenizer([one]) for one in (each["caption"], each["explanation"] or "")]
             groups = torch.zeros(1, dtype=torch.long)
             pixels = towers.transform(picture(number))[None]
-            features = model.token_features(Batch(["x"], pixels, *tokens, groups, groups, groups))
+            parts = initial.encode_text(towers.tokenizer(segments(each["explanation"] or "") or [""]), normalize=True)
+            batch = Batch(["x"], pixels, *tokens, groups, groups, groups, segments=parts[None])
+            features = model.token_features(batch)
             v_star, t_star = model.mixtures(features)
             image.append(F.normalize(v_star[0], dim=0))
             text.append(F.normalize(t_star[0], dim=0))

@@ -1,10 +1,13 @@
 """Our variants of MMAE and GI-ITM: what each is by its equation."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from pydantic import ValidationError
 
 from model.distributed.local import LocalBatch
+from model.errors import ModelError
 from model.method.entityclip import EntityCLIP
 from model.method.losses import contrastive_loss
 from model.method.mmae import as_context
@@ -39,6 +42,20 @@ def test_as_published_both_sides_read_it(towers):
     assert not torch.equal(
         model.experts(features, _explanation(features)).x_v, model.experts(other, _explanation(other)).x_v
     )
+
+
+def test_cached_explanations_are_read_by_segment_and_not_encoded(towers):
+    model = _model(towers, one_sided=True, cached_explanations=True)
+    batch = replace(ragged_batch(5), explanations=None)
+    features = model.token_features(batch)
+    outputs = model.experts(features, model._explanation_context(features))
+    alone = model.experts.on_explanation(features.t_eot[:1], as_context(batch.segments[:1, :2], None))
+    torch.testing.assert_close(outputs.text_shared[:1], alone)  # the first explanation has two segments of three
+    losses = model(batch, generator=torch.Generator().manual_seed(1)).losses
+    losses["total"].backward()
+    assert losses["itm"].isfinite() and model.experts.shared.out_proj_weight.grad.abs().sum() > 0
+    with pytest.raises(ModelError, match="train with explanations encoded before, but the batch has none"):
+        model.token_features(replace(batch, segments=None))
 
 
 def test_with_zero_init_experts_start_as_what_they_read_with(towers):

@@ -48,7 +48,7 @@ def test_an_index_carries_the_reader_and_the_chosen_weight(settings, clip_folder
     changed_weights = load_file(weights)
     changed_weights["text_projection"] *= 2
     save_file(changed_weights, weights)
-    with pytest.raises(ModelError, match="the text tower of local-dir:.* has changed since"):
+    with pytest.raises(ModelError, match=r"the text tower of local-dir:.* has changed since"):
         load_reader(open_index(tmp_path / "index"))
     export(run, tmp_path / "export")
     exported = build_index(tmp_path / "export", tmp_path / "other", explanations=settings.data.explanations)

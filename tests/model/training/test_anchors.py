@@ -36,10 +36,10 @@ def test_anchors_are_the_explanations_before_training(settings, tmp_path):
     towers.clip.eval()
     with torch.no_grad():
         wanted = towers.clip.encode_text(towers.tokenizer([t.explanation for t in triples]), normalize=True)
-    found = read_anchors(tmp_path / "run", len(triples))
+    found = read_anchors(tmp_path / "run", len(triples)).anchors
     torch.testing.assert_close(found.float(), wanted, rtol=0, atol=1e-3)  # fp16
     train(anchored(settings, wrong_explanations=True), tmp_path / "control")
-    other = read_anchors(tmp_path / "control", len(triples)).float()
+    other = read_anchors(tmp_path / "control", len(triples)).anchors.float()
     texts = [t.explanation for t in triples]
     assert TrainSettings.model_validate(anchored(settings, wrong_explanations=True).model_dump())
     record = json.loads((tmp_path / "run" / "train.json").read_text())
@@ -64,7 +64,7 @@ def test_anchors_of_segments_are_their_mean_and_lose_nothing(settings, dataset, 
             parts = segments(triple.explanation)
             assert len(parts) > 1
             wanted.append(towers.clip.encode_text(towers.tokenizer(parts), normalize=True).mean(0))
-    found = read_anchors(tmp_path / "run", len(triples))
+    found = read_anchors(tmp_path / "run", len(triples)).anchors
     torch.testing.assert_close(found.float(), F.normalize(torch.stack(wanted), dim=-1), rtol=0, atol=1e-3)  # fp16
 
 

@@ -37,6 +37,7 @@ METHODS = {
         "query_dropout": 0.3,
         "anchor_text_weight": 0.5,
     },
+    "one-sided over cached explanations": {"one_sided": True, "cached_explanations": True, "mmae_fused_weight": 0.5},
     "reference_compat": {"reference_compat": True},
 }
 BF16 = partial(torch.autocast, "cpu", dtype=torch.bfloat16)
@@ -51,7 +52,9 @@ def ragged_batch(size: int) -> Batch:
             end = 1 + (first + row) % (CONTEXT_LENGTH - 1)
             texts[row, end], texts[row, end + 1 :] = len(VOCABULARY) - 1, 0
     anchors = torch.randn(size, WIDTH, generator=seeded(0, "anchors"))
-    return replace(batch, key_group=groups, anchors=anchors)
+    segments = torch.randn(size, 3, WIDTH, generator=seeded(0, "segments"))
+    segments[::2, 2:] = 0  # these explanations have two
+    return replace(batch, key_group=groups, anchors=anchors, segments=segments)
 
 
 def model_of(clip: torch.nn.Module, method: dict) -> EntityCLIP:
@@ -137,7 +140,8 @@ def test_dropout_is_the_same_in_both_passes():
     after = torch.get_rng_state()
     torch.manual_seed(7)  # the same pieces, but with all their graphs kept
     parts = [model.token_features(batch.rows(rows)) for rows in (slice(0, 4), slice(4, 6))]
-    whole = TokenFeatures(*(torch.cat(column) for column in zip(*parts, strict=True)))
+    columns = zip(*parts, strict=True)
+    whole = TokenFeatures(*(None if column[0] is None else torch.cat(column) for column in columns))
     model.zero_grad()
     model.losses(whole, batch.groups, generator=seeded(0, "hard negatives", 3)).losses["total"].backward()
     error, name = worst(found, {name: p.grad for name, p in model.named_parameters()})
