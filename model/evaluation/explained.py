@@ -51,7 +51,7 @@ def evaluate_explained(
     *,
     explanations: Path | None = None,
     allow_partial: bool = False,
-    alpha: float | None = None,
+    alpha: float | Mapping[str, float] | None = None,
     measure: Callable[..., dict[str, dict[str, Any]]] = evaluate,
 ) -> dict[str, dict[str, Any]]:
     """Evaluate a run as `evaluate` does, and all protocols of explained search; both write files to the run folder.
@@ -60,7 +60,8 @@ def evaluate_explained(
     the towers that the run started from, which must still be there.
 
     Args:
-        alpha: weight of explanations; None: the best of ALPHAS on the validation split, by mean recall.
+        alpha: weight of explanations, or a weight for each of "towers" and "mmae"; None: the best of ALPHAS on the
+            validation split, by mean recall.
         measure: what evaluates the run by captions: `evaluate`, or a function like it.
 
     Returns the metrics by split, as `evaluate` does. `run/explained.json` has alpha, how it was chosen, the metrics of
@@ -88,7 +89,10 @@ def evaluate_explained(
         if settings.method.has_mmae and settings.method.one_sided:  # else V* has read the right caption's explanation
             ways["mmae"] = read.mixtures
         found = {way: mean_recalls(embed(chosen_on[0])) if chosen_on else {} for way, embed in ways.items()}
-        alphas = {way: _best(of) if alpha is None else alpha for way, of in found.items()}
+        alphas = {
+            way: _best(of) if alpha is None else alpha[way] if isinstance(alpha, Mapping) else alpha
+            for way, of in found.items()
+        }
         measured = {name: protocols({way: embed(name) for way, embed in ways.items()}, alphas) for name in names}
     record = {
         "alpha": alphas,

@@ -1,0 +1,53 @@
+"""Defines the arms: what each trains, and which of them are weights between two others."""
+
+from dataclasses import dataclass
+
+from flows.arms import only
+
+_SEGMENTS = {"anchor_text_weight": 1.0, "anchor_segments": True}
+_FUSED = {**_SEGMENTS, "fused_weight": 1.0}
+_ONE_SIDED = {
+    **_FUSED,
+    "mmae": True,
+    "gi_itm": True,
+    "one_sided": True,
+    "zero_init": True,
+    "query_dropout": 0.3,
+    "mmae_fused_weight": 1.0,
+}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A training configuration, or weights between those before and after another arm's training.
+
+    Attributes:
+        method: overrides of training settings.
+        of: the arm whose runs it is made from; None: it is trained.
+        share: share of the trained weights; the rest are those before training.
+    """
+
+    name: str
+    method: tuple[str, ...] = ()
+    of: str | None = None
+    share: float = 1.0
+
+    @property
+    def slug(self) -> str:
+        return self.name.lower().replace(",", "").replace(" ", "-")
+
+
+PLAIN = Arm("plain CLIP", only())
+ENTITYCLIP = Arm("EntityCLIP as published", only(mmae=True, gi_itm=True))
+ANCHORS = Arm("anchors", only(anchor_text_weight=1.0))
+SEGMENTS = Arm("segment anchors", only(**_SEGMENTS))
+FUSED = Arm("fused target", only(**_FUSED))
+ONE_SIDED = Arm("one-sided EntityCLIP", only(**_ONE_SIDED))
+CACHED = Arm("one-sided EntityCLIP, cached", only(**_ONE_SIDED, cached_explanations=True))
+TRAINED = (PLAIN, ENTITYCLIP, ANCHORS, SEGMENTS, FUSED, ONE_SIDED, CACHED)
+BETWEEN = (
+    Arm("untrained", of=PLAIN.name, share=0.0),
+    Arm("plain CLIP, halfway", of=PLAIN.name, share=0.5),
+    Arm("fused target, halfway", of=FUSED.name, share=0.5),
+)
+ARMS = (*TRAINED, *BETWEEN)
