@@ -31,7 +31,7 @@ def complete_runs(runs: "Sequence[Run]", workers: int, title: str) -> None:
         return
     os.environ.update(ONE_THREAD)
     failed: list[str] = []
-    with _pool(min(workers, len(left))) as pool, Progress(title, "runs", len(left), last_line=True) as progress:
+    with worker_pool(min(workers, len(left))) as pool, Progress(title, "runs", len(left), last_line=True) as progress:
         of: dict[Future[None], Run] = {pool.submit(run.complete): run for run in left}
         for done in progress.over(as_completed(of)):
             error = done.exception()
@@ -44,7 +44,7 @@ def complete_runs(runs: "Sequence[Run]", workers: int, title: str) -> None:
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Yield a process pool that, on an error or Ctrl-C, kills its processes instead of waiting for submitted runs."""
     before = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")

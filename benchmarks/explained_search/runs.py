@@ -105,8 +105,10 @@ def interpolate(run: Path, out: Path, share: float) -> None:
     settings = load_run_settings(run / SETTINGS)
     model, towers = load_entityclip(run)
     before = load_towers(settings.towers).clip.state_dict()
-    trained = model.clip.state_dict()
-    between = {name: torch.lerp(before[name], value, share) if value.is_floating_point() else value for name, value in trained.items()}
+    between = {
+        name: torch.lerp(before[name], value, share) if value.is_floating_point() else value
+        for name, value in model.clip.state_dict().items()
+    }
     model.clip.load_state_dict(between)
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(run / SETTINGS, out / SETTINGS)
