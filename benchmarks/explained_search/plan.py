@@ -93,23 +93,21 @@ def choose(results: Iterable[Result]) -> dict[str, ArmPlan]:
 
 
 def _chosen(results: list[Result]) -> ArmPlan:
-    def mean(lr: float, way: str, alpha: float) -> float:
-        found = [
-            result.measured.mean_recall
-            for result in results
-            if result.lr == lr and _way(result) == way and result.measured.alpha == alpha
-        ]
-        return fmean(found)
-
-    ways = sorted({_way(result) for result in results}, reverse=True)
-    alphas = sorted({result.measured.alpha for result in results})
-    best = {
-        lr: {way: max(alphas, key=lambda alpha, of=(lr, way): mean(*of, alpha)) for way in ways}
-        for lr in sorted({result.lr for result in results})
+    recalls: dict[float, dict[str, dict[float, list[float]]]] = {}
+    for result in results:
+        of_way = recalls.setdefault(result.lr, {}).setdefault(_way(result), {})
+        of_way.setdefault(result.measured.alpha, []).append(result.measured.mean_recall)
+    means = {
+        lr: {way: {alpha: fmean(found) for alpha, found in of_way.items()} for way, of_way in of_lr.items()}
+        for lr, of_lr in recalls.items()
     }
-    lr = max(best, key=lambda lr: mean(lr, "towers", 0.0) + max(mean(lr, *way) for way in best[lr].items()))
-    steps = next(result.steps for result in results if result.lr == lr)
-    return ArmPlan(lr=lr, steps=steps, alpha=best[lr])
+
+    def both(lr: float) -> float:
+        return means[lr]["towers"][0.0] + max(max(of_way.values()) for of_way in means[lr].values())
+
+    lr = max(means, key=both)
+    alpha = {way: max(of_way, key=of_way.__getitem__) for way, of_way in means[lr].items()}
+    return ArmPlan(lr=lr, steps=next(result.steps for result in results if result.lr == lr), alpha=alpha)
 
 
 def _way(result: Result) -> str:

@@ -73,6 +73,7 @@ PARTS = (
             "benchmarks/ablation/test_ablation.py",
             "benchmarks/demo_models/test_demo_data_is_apart.py",
             "benchmarks/demo_models/test_demo_models_rebuild.py",
+            "benchmarks/explained_search/test_explained_search.py",
             "benchmarks/test_costs.py",
             "benchmarks/test_shortcuts.py",
             "model/distributed/test_collectives.py",
