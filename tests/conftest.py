@@ -3,8 +3,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
+hypothesis.settings.register_profile("shared cores", deadline=None)
+hypothesis.settings.load_profile("shared cores")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # on shared cores more threads are slower, and sums stay the same
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 FILE = ROOT / "tests" / "data" / "public_surface.json"
 DOCUMENTS = ("README.md", "Makefile", "prefect.yaml", "docs/*.md")
 UNDOCUMENTED = ("flows.cli",)  # what `entityclip` is where its folder is not on the PATH
-PROMPTS = ("heraldry-v1", "news-v1")
+PROMPTS = ("heraldry-v1", "news-v1", "news-v2")
 # A section: group -> member -> what is known of it.
 Section = dict[str, dict[str, dict[str, Any]]]
 

@@ -1,15 +1,11 @@
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from model.clip.towers import Towers, load_towers
 from model.settings.schema import TowerSettings, TrainSettings
 from tests.model.shard_writer import write_dataset
 from tests.model.tiny_clip import make_tiny_clip
-
-hypothesis.settings.register_profile("shared cores", deadline=None)
-hypothesis.settings.load_profile("shared cores")
 
 
 @pytest.fixture(scope="session")

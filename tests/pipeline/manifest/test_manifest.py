@@ -55,7 +55,10 @@ def test_paths_start_at_the_manifest(tmp_path: Path, tiny_llama: Path, monkeypat
             r"no model folder at .*org/name; if org/name is a hub model, set generation\.revision",
         ),
         ({"generation__model": "images"}, r"generation\.model: .*has no config\.json"),
-        ({"generation__prompt": "news-v99"}, r"'news-v99' is neither shipped \(heraldry-v1, news-v1\) nor a file"),
+        (
+            {"generation__prompt": "news-v99"},
+            r"'news-v99' is neither shipped \(heraldry-v1, news-v1, news-v2\) nor a file",
+        ),
         ({"generation__sampling__stop": ["a", ""]}, r"sampling\.stop\.1: must have at least 1 character"),
         ({"generation__sampling__stop": list("abcde")}, r"sampling\.stop: .* at most 4 items"),
         ({"generation__engine": {"kind": "vllm", "serve": {"max_model_len": 9}}}, r"set generation\.max_model_len"),

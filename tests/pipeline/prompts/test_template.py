@@ -6,19 +6,23 @@ import pytest
 import yaml
 from hypothesis import given, strategies as st
 
+from model.data.segments import segments
 from pipeline.errors import PipelineError
+from pipeline.judge.cleaning import cleaned
+from pipeline.judge.clip_tokens import token_counter
 from pipeline.pair import Pair
 from pipeline.prompts.template import PromptTemplate, load_prompt
 
 PAIR = Pair("n1", "train", "n1.jpg", "Elizabeth II visits {{ Ascot }}", "sport")
 
 
-@pytest.mark.parametrize("name", ["heraldry-v1", "news-v1"])
+@pytest.mark.parametrize("name", ["heraldry-v1", "news-v1", "news-v2"])
 def test_shipped_templates_carry_the_caption_as_text(name: str) -> None:
     template = load_prompt(name, Path())
     assert template.name == name
-    system, user = template.render(PAIR)
+    system, *examples, user = template.render(PAIR)
     assert (system["role"], user["role"]) == ("system", "user")
+    assert [turn["role"] for turn in examples] == ["user", "assistant"] * (len(examples) // 2)
     assert PAIR.caption in user["content"]  # Jinja in a caption is not evaluated
 
 
@@ -26,6 +30,15 @@ def test_news_asks_for_what_can_be_seen() -> None:
     user = load_prompt("news-v1", Path()).render(PAIR)[1]["content"]
     assert "who or what" in user
     assert "seen" in user
+
+
+def test_a_line_an_entity_is_a_segment_of_its_own_after_cleaning() -> None:
+    template, count = load_prompt("news-v2", Path()), token_counter("openai", Path())
+    assert len(template.examples) == 2
+    for example in template.examples:
+        lines = example.explanation.splitlines()
+        assert segments(cleaned(example.explanation).text) == lines and len(lines) == 2
+        assert all(count(line) <= 77 for line in lines)
 
 
 def test_a_template_from_a_file_and_without_a_system_part(tmp_path: Path) -> None:
