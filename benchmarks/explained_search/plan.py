@@ -30,7 +30,7 @@ CONFIRMING_SEEDS = (0, 1, 2, 3, 4)
 
 
 class ArmPlan(BaseModel):
-    """What was chosen for an arm: its learning rate, and the weight of explanations by "towers" and by "mmae"."""
+    """What was chosen for an arm: its learning rate, and the weights of explanations ("towers", "both", "mmae")."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -111,7 +111,8 @@ def _chosen(results: list[Result]) -> ArmPlan:
 
 
 def _way(result: Result) -> str:
-    return "mmae" if result.measured.protocol == "mmae" else "towers"
+    protocol = result.measured.protocol
+    return protocol if protocol in ("both", "mmae") else "towers"
 
 
 def write_plan(plan: dict[str, ArmPlan]) -> None:

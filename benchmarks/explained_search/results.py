@@ -16,7 +16,7 @@ class Measured:
     """Retrieval of one run by one protocol, in percent.
 
     Attributes:
-        protocol: as in `model.evaluation.explained`: caption, explained, mmae, others, mmae_others, alone.
+        protocol: as in `model.evaluation.explained`: caption, explained, both, mmae, their controls, alone.
         alpha: weight of explanations; 0 for captions alone.
         pool: pool of the queries' houses, or ALL; the gallery is always the whole split.
         error: standard error of `mean_recall` over the choice of queries, from its bootstrap interval.

@@ -76,7 +76,7 @@ class Run:
 
         Args:
             arm: the run's own arm, or one made from it.
-            alphas: weight of explanations by the "towers" and by "mmae". None: the results of all queries by weight,
+            alphas: weight of explanations for "towers", "both" and "mmae". None: the results of all queries by weight,
                 on the validation split.
         """
         folder = self.folder if arm.of is None else self.folder.with_name(f"{self.folder.name}-{arm.share:g}")
@@ -117,7 +117,7 @@ def interpolate(run: Path, out: Path, share: float) -> None:
 
 
 def _by_alpha(record: Mapping[str, Any]) -> Iterator[Measured]:
-    protocols = {"towers": "explained", "mmae": "mmae"}
+    protocols = {"towers": "explained", "both": "both", "mmae": "mmae"}
     for way, found in record["alpha_chosen"]["mean_recall"].items():
         for alpha, mean_recall in found.items():
             protocol = "caption" if way == "towers" and float(alpha) == 0 else protocols[way]
@@ -126,7 +126,8 @@ def _by_alpha(record: Mapping[str, Any]) -> Iterator[Measured]:
 
 def _by_protocol(protocols: Mapping[str, Any], alphas: Mapping[str, float]) -> Iterator[Measured]:
     for protocol, found in protocols.items():
-        alpha = 0.0 if protocol == "caption" else alphas["mmae" if protocol.startswith("mmae") else "towers"]
+        way = protocol.removesuffix("_others")
+        alpha = 0.0 if protocol == "caption" else alphas[way if way in ("both", "mmae") else "towers"]
         for pool, of_pool in {ALL: found, **found["by_topic"]}.items():
             ends = (of_pool["intervals"] or {}).get("mean_recall")
             error = None if ends is None else (ends[1] - ends[0]) / _NORMAL

@@ -18,8 +18,10 @@ _UNTRAINED = BETWEEN[0]
 _NAMES = {
     "caption": "P0",
     "explained": "P1-towers",
+    "both": "P1-both",
     "mmae": "P1-MMAE",
     "others": "others' explanations",
+    "both_others": "others', by both",
     "mmae_others": "others', by MMAE",
     "alone": "explanation alone",
 }
@@ -116,6 +118,9 @@ def _differences(results: Results) -> list[str]:
         ((CACHED.name, "mmae"), (FUSED.name, "explained"), ALL),
         ((ONE_SIDED.name, "mmae"), (FUSED.name, "explained"), ALL),
         ((CACHED.name, "explained"), (FUSED.name, "explained"), ALL),
+        ((CACHED.name, "mmae"), (FUSED.name, "both"), ALL),
+        ((FUSED.name, "both"), (FUSED.name, "explained"), ALL),
+        ((PLAIN.name, "both"), (PLAIN.name, "explained"), ALL),
         ((CACHED.name, "mmae"), (_UNTRAINED.name, "explained"), ALL),
         ((FUSED.name, "explained"), (_UNTRAINED.name, "explained"), ALL),
         ((CACHED.name, "caption"), (ANCHORS.name, "caption"), MAIN),

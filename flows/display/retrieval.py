@@ -21,8 +21,10 @@ _QUERIES = {"image_to_text": "image", "text_to_image": "caption"}
 _PROTOCOLS = {
     "caption": "caption only, as in the paper",
     "explained": "caption and explanation",
+    "both": "the same, by two cosines",
     "mmae": "the same, by MMAE",
     "others": "caption and another's explanation",
+    "both_others": "the same, by two cosines",
     "mmae_others": "the same, by MMAE",
     "alone": "explanation only",
 }
@@ -108,10 +110,11 @@ def show_protocols(record: dict[str, Any]) -> None:
     chosen = record["alpha_chosen"]
     how = "as given" if chosen == "given" else f"the best on split {chosen['split']}"
     alpha = record["alpha"]
-    of_mmae = f" (MMAE: {alpha['mmae']:g})" if "mmae" in alpha else ""
+    of_mmae = f"; by MMAE: norm(T* + {alpha['mmae']:g} A)" if "mmae" in alpha else ""
     console.print(
-        f"with an explanation: norm(t + {alpha['towers']:g} A){of_mmae}, with A the explanation by the text tower "
-        f"before training; the weight is {how}; queries as above; second line: 95 % interval",
+        f"with an explanation: norm(t + {alpha['towers']:g} A), with A the explanation by the text tower before "
+        f"training; by two cosines: v . t + {alpha['both']:g} v0 . A, with v0 the image by the image tower before "
+        f"training{of_mmae}; weights are {how}; queries as above; second line: 95 % interval",
         style="dim",
     )
 

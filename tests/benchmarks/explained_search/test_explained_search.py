@@ -116,11 +116,11 @@ def test_a_small_comparison_goes_on_from_its_file(tmp_path, small_world, monkeyp
     ]
     by_weight = complete(work, file, "val", None, 2)
     assert {result.arm for result in by_weight} == {PLAIN.name, untrained.name, CACHED.name}
-    assert {r.measured.protocol for r in by_weight if r.arm == CACHED.name} == {"caption", "explained", "mmae"}
+    assert {r.measured.protocol for r in by_weight if r.arm == CACHED.name} == {"caption", "explained", "both", "mmae"}
     assert not list(tmp_path.glob("runs/*/*/*/seed-0"))  # the file has all of them
 
     confirmed = tmp_path / "confirmed.csv"
-    alphas = {arm.name: {"towers": 1.0, "mmae": 1.5} for arm in ARMS}
+    alphas = {arm.name: {"towers": 1.0, "both": 2.0, "mmae": 1.5} for arm in ARMS}
     first = complete(work[:1], confirmed, "test", alphas, 1)
     both = complete(work, confirmed, "test", alphas, 2)
     assert [result for result in both if result.arm != CACHED.name] == first

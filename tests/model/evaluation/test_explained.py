@@ -9,8 +9,11 @@ from safetensors.torch import load_file
 
 from model.checkpoints.checkpoint import load_entityclip
 from model.clip.towers import load_towers
+from model.data.dataset import TripleDataset
 from model.data.segments import segments
+from model.data.shards import read_split
 from model.errors import ModelError
+from model.evaluation.embed import embed_split
 from model.evaluation.explained import ALPHAS, evaluate_explained, fused
 from model.method.batch import Batch
 from model.settings.data import SplitSettings
@@ -48,6 +51,12 @@ def _anchors(settings, texts):
     return F.normalize(torch.stack(means), dim=-1)
 
 
+def _images_before(settings, shards):
+    towers = load_towers(settings.towers)
+    triples = TripleDataset(read_split(shards, "test", statuses=None), towers, explanations=False)
+    return embed_split(towers.clip, triples, 5, torch.device("cpu")).image, list(triples.ids)
+
+
 def test_protocols_are_those_of_the_formula(settings, dataset, run, tmp_path):
     refused = {3, 7}
     rows = [
@@ -67,13 +76,18 @@ def test_protocols_are_those_of_the_formula(settings, dataset, run, tmp_path):
     anchors[[number in refused for number in numbers]] = 0
     record = _record(run)
     found = record["splits"]["test"]
-    assert record["alpha"] == {"towers": 5.0} and record["alpha_chosen"] == "given"
+    assert record["alpha"] == {"towers": 5.0, "both": 5.0} and record["alpha_chosen"] == "given"
     assert found["explained_queries"] == 13
     for name, text in (
         ("caption", saved["text"]),
         ("explained", F.normalize(saved["text"] + 5 * anchors, dim=-1)),
     ):
         assert found["protocols"][name]["mean_recall"] == pytest.approx(_mean_recall(saved["image"], text))
+    before, ids_before = _images_before(settings, shards)
+    before = before[[ids_before.index(each) for each in ids]]
+    images = torch.cat([saved["image"], before], dim=1)
+    queries = F.normalize(torch.cat([saved["text"], 5 * anchors], dim=1), dim=-1)  # two cosines, by query
+    assert found["protocols"]["both"]["mean_recall"] == pytest.approx(_mean_recall(images, queries))
     others, own = (found["protocols"][name]["text_to_image"]["MRR"] for name in ("others", "explained"))
     assert others != own
 
