@@ -148,5 +148,5 @@ def _add(line: bytes, sessions: list[Session]) -> None:
 
 
 def _is_whole(content: dict[str, Any], completion: Completion) -> bool:
-    """Return whether an answer has each field that is written, and a text or an error: all engines give one of them."""
-    return content.keys() == set(_FIELDS) and not (completion.text is None and completion.error is None)
+    """Return whether an answer has each field that is written, and a text or an error: engines give one of them."""
+    return content.keys() == set(_FIELDS) and (completion.text is None) != (completion.error is None)

@@ -170,9 +170,10 @@ def test_an_answer_that_has_lost_a_field_is_no_answer(job: Job, lost: str) -> No
     assert "1 lines are damaged" in said[0]
 
 
-def test_an_answer_with_neither_text_nor_error_is_no_answer(job: Job) -> None:
+def test_an_answer_has_either_a_text_or_an_error(job: Job) -> None:
     with Spool(job.spool_path(0), {"engine": "first"}) as spool:
         spool.append(Completion("a", None, "stop", 3, 2))
+        spool.append(Completion("a", "a text", "stop", 3, 2, "an error"))
         spool.append(Completion("b", error="HTTP 400"))
     assert [c.key for s in read_spool(job.spool_path(0)) for c in s.completions] == ["b"]
 
