@@ -8,7 +8,7 @@ from typing import Any
 from entityclip.contract.receipts import BucketReceipt, ShardReceipt, receipt_name
 from pipeline.engines.base import Completion
 from pipeline.files.clock import now
-from pipeline.generation.mend import kept_shards, read_sound_shard, say
+from pipeline.generation.mend import is_own, kept_shards, read_sound_shard, say
 from pipeline.generation.resume import BucketWork, divide, spooled_answers
 from pipeline.generation.rows import answered_row, better_row
 from pipeline.generation.run import Run
@@ -56,6 +56,8 @@ def make_bucket(run: Run, bucket: int) -> BucketReport:
     plan_digest = planned.digest
     files = run.existing.get(bucket, [])
     receipt = read_receipt(job.storage, bucket)
+    if not is_own(receipt, job):
+        receipt = None  # what it says of shards is not of these: the bucket gets its own
     sessions = mended_spool(job.spool_path(bucket), say)
     unasked = not sessions and not run.redo.statuses
     if receipt is not None and unasked and _is_settled(receipt, plan_digest, files):

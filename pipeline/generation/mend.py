@@ -53,7 +53,7 @@ def sound_shards(job: Job, buckets: Iterable[int], existing: dict[int, list[Shar
             _aside(job, fault)
     misplaced = [fault for fault in faults if fault.belongs]
     there = {file.name for files in sound.values() for file in files}
-    own = {bucket: receipt for bucket, receipt in receipts.items() if _is_own(receipt, job)}
+    own = {bucket: receipt for bucket, receipt in receipts.items() if is_own(receipt, job)}
     for name, size in put_back(job.storage, misplaced, there, own, say):
         place = shard_place(name)
         assert place is not None
@@ -83,10 +83,11 @@ def examine(job: Job, existing: dict[int, list[ShardFile]], receipts: dict[int, 
 
 def listed(receipt: BucketReceipt | None, job: Job, name: str) -> ShardReceipt | None:
     """Return a shard's entry in its bucket's receipt; None if the receipt is not one of this output."""
-    return receipt.shards.get(name) if receipt is not None and _is_own(receipt, job) else None
+    return receipt.shards.get(name) if receipt is not None and is_own(receipt, job) else None
 
 
-def _is_own(receipt: BucketReceipt | None, job: Job) -> bool:
+def is_own(receipt: BucketReceipt | None, job: Job) -> bool:
+    """Return whether a receipt is there and is one of this output."""
     own = (job.manifest.name, job.manifest.num_shards)
     return receipt is not None and (receipt.dataset, receipt.num_buckets) == own
 

@@ -138,10 +138,15 @@ def _add(line: bytes, sessions: list[Session]) -> None:
     except ValidationError as error:
         raise ContractError("not an answer") from error
     counts = (completion.prompt_tokens or 0, completion.completion_tokens or 0)
-    if content.keys() - set(_FIELDS) or not all(0 <= count <= _MOST_TOKENS for count in counts):
+    if not _is_whole(content, completion) or not all(0 <= count <= _MOST_TOKENS for count in counts):
         raise ContractError("not an answer")
     if not is_plain_text(completion.key) or not is_plain_text(completion.finish_reason or ""):
         raise ContractError("not an answer")
     if not sessions:  # the line about the engine is lost, but an answer is found by its key
         sessions.append(Session({}))
     sessions[-1].completions.append(storable(completion))
+
+
+def _is_whole(content: dict[str, Any], completion: Completion) -> bool:
+    """Return whether an answer has each field that is written, and a text or an error: engines give one of them."""
+    return content.keys() == set(_FIELDS) and (completion.text is None) != (completion.error is None)

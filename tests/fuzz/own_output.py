@@ -14,6 +14,7 @@ from pipeline.packing.pack import PackSettings, pack
 from pipeline.verifying.repair import repair
 from pipeline.verifying.verify import verify
 from tests.fuzz.damage import Original, damage
+from tests.fuzz.false_receipts import false_receipt
 from tests.fuzz.limits import Case
 from tests.support.dataset import write_manifest, write_pairs
 from tests.support.generation import all_rows
@@ -37,6 +38,7 @@ class Output:
         _generate(self.job, ScriptedEngine())
         self.finished = Original(self.folder)
         rows = all_rows(self.job.output)
+        self.rows = rows
         self.keys = {row.key for row in rows.values()}
         self.shard_keys = {
             path: {row.key for row in rows.values() if row.split in path.parent.name and _bucket(row.key) in path.name}
@@ -55,6 +57,7 @@ class Output:
             "verify": self._verified,
             "inspect": self._inspected,
             "pack": self._packed_again,
+            "generate, false receipt": self._told_falsely,
         }
 
     def _spoil(self, original: Original, rng: random.Random) -> set[Path]:
@@ -84,6 +87,29 @@ class Output:
         _generate(self.job, again)
         assert not again.asked, "the second run asks again"
         return "mended" if engine.asked else "kept"
+
+    def _told_falsely(self, rng: random.Random) -> str:
+        """A run after a receipt was changed ends with the right rows and true receipts.
+
+        A receipt that is not as it was written is not believed at all: nothing is asked again. Of one that was written
+        so, or that does not know its digest, what it does not say of a shard is not believed.
+        """
+        self.finished.put_back()
+        path = rng.choice(sorted(self.folder.glob("_receipts/*")))
+        told = false_receipt(path.read_bytes(), rng)
+        path.write_bytes(told.content)
+        doubted = {self.folder / name for name in told.about} if told.is_signed else set()
+        kept = set().union(*(keys for shard, keys in self.shard_keys.items() if shard not in doubted))
+        engine = ScriptedEngine()
+        _generate(self.job, engine)
+        assert not set(engine.asked) & kept, f"asked again for {len(set(engine.asked) & kept)} answers that were there"
+        assert all_rows(self.job.output) == self.rows, "other rows"
+        found = verify(self.folder, self.job)
+        assert found.state == "whole", f"{found.state} after the run: {found.damaged or found.as_plain()['buckets']}"
+        again = ScriptedEngine()
+        _generate(self.job, again)
+        assert not again.asked, "the second run asks again"
+        return "asked again" if engine.asked else "kept"
 
     def _verified(self, rng: random.Random) -> str:
         original = rng.choice((self.finished, self.stopped, self.packed))

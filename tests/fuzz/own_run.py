@@ -5,7 +5,9 @@ import io
 import json
 import random
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 from rich.console import Console
 
@@ -15,6 +17,8 @@ from model.errors import ModelError
 from model.evaluation.compare import load_embeddings
 from model.evaluation.evaluate import evaluate, evaluation_plan, read_metrics
 from model.evaluation.saved_ranks import load_ranks
+from model.report import evaluation
+from model.report.charts import Chart, Draw, chart
 from model.report.evaluation import describe_evaluation
 from model.report.sources import Sources
 from model.report.training import Arm, _history
@@ -66,6 +70,7 @@ class Run:
             evaluate(self.folder)
             build_index(self.folder, index)
         self.run, self.index = Original(self.folder), Original(index)
+        self._charts: dict[str, Chart] = {}
         self.digests = {"towers_sha256": read_checkpoint_card(self.folder)["sha256"]["towers.safetensors"]}
         self.ids = json.loads((self.folder / "test_ids.json").read_text())
 
@@ -102,11 +107,20 @@ class Run:
         sources.image_root  # noqa: B018
         history, problems = _history(found)
         Arm(found, history, problems).gaps  # noqa: B018
-        describe_evaluation(sources)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(evaluation, "chart", self._chart)
+            describe_evaluation(sources)
         with contextlib.suppress(ModelError):
             load_embeddings(self.folder, "test")
         load_ranks(self.folder, "test", self.ids, self.digests)
         return "problems" if problems else "reported"
+
+    def _chart(self, draw: Draw, *shown: Any) -> Chart:
+        """Draw a chart unless one of the same values is there: drawing would take a third of the time of all cases."""
+        key = repr(shown)
+        if key not in self._charts:
+            self._charts[key] = chart(draw, *shown)
+        return self._charts[key]
 
     def _resumed(self, rng: random.Random) -> str:
         """What a run does before its first step; an unfinished run may be resumed, and keeps the sound lines."""

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from tests.fuzz.containers import look, put_image, read, slow_images, slow_inputs
+from tests.fuzz.containers import look, put_image, reader, slow_images, slow_inputs
 from tests.fuzz.limits import CPU_SECONDS
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     put_image(root)
     warnings.simplefilter("ignore")
     for name, (dataset, content) in slow_inputs().items():
-        with_limit(name, partial(read, root, dataset, content))
+        with_limit(name, partial(reader(root, dataset), content))
     for name, make in slow_images().items():
         with_limit(name, partial(look, root, make()))
 

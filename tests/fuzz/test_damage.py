@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from entityclip.contract import own_json
+from entityclip.contract.receipts import BucketReceipt
 from pipeline.files.storage import LocalFolder
 from pipeline.generation import bucket, spool
 from pipeline.readers import tar_members
@@ -36,7 +37,7 @@ def test_some_damaged_files_and_lying_containers(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("part", "cases"), [("output", 2_000), ("run", 1_600), ("containers", 3_600)])
+@pytest.mark.parametrize(("part", "cases"), [("output", 2_700), ("run", 1_920), ("containers", 8_400)])
 def test_thousands_of_cases(part: str, cases: int, tmp_path: Path) -> None:
     found = _fuzz(tmp_path, part, cases)
     print(f"{part}: {cases:,} cases, {found['cpu_seconds']} s, {found['mib']} MiB: {json.dumps(found['outcomes'])}")
@@ -71,9 +72,21 @@ def _old_spool(path: Path, _say: object) -> list[spool.Session]:
 
 FAULTS: dict[str, tuple[str, tuple[Any, str, Any]]] = {
     "a spool is read as it was written": ("generate, stopped", (bucket, "mended_spool", _old_spool)),
+    "an answer without its text is taken for one": (
+        "generate, stopped",
+        (spool, "_is_whole", lambda content, completion: True),
+    ),
     "JSON is taken for JSON": (
         "generate, finished",
         (own_json, "parse_json", lambda content, what="it": json.loads(content)),
+    ),
+    "a changed receipt is taken for the truth": (
+        "generate, false receipt",
+        (BucketReceipt, "is_as_written", lambda self, digest: True),
+    ),
+    "a receipt of another output is taken for its own": (
+        "generate, false receipt",
+        (bucket, "is_own", lambda receipt, job: True),
     ),
     "what has a file's name is taken for a file": ("pack", (LocalFolder, "_clear", lambda self, name: None)),
     "a tar has as many bytes as it says": ("tar", (tar_members, "EndingFile", lambda file: file)),

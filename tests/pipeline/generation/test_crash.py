@@ -1,5 +1,6 @@
 """Killed at any moment, a re-run ends where an uninterrupted run would, and asks again only for what was in flight."""
 
+import json
 import multiprocessing
 import random
 import resource
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.engines.base import Completion, Request
-from pipeline.generation.spool import Spool, read_spool
+from pipeline.generation.spool import Spool, mended_spool, read_spool
 from pipeline.job import Job, open_job
 from pipeline.shards.writer_lock import sole_writer
 from tests.support.dataset import write_manifest, write_pairs
@@ -153,6 +154,28 @@ def test_a_torn_spool_tail_is_cut_off(job: Job, tail: bytes) -> None:
         ("second", ["b"]),
     ]
     assert sessions[0].completions[0].text == "text with \n a line end"
+
+
+@pytest.mark.parametrize("lost", ["text", "key", "error", "completion_tokens"])
+def test_an_answer_that_has_lost_a_field_is_no_answer(job: Job, lost: str) -> None:
+    path = job.spool_path(0)
+    with Spool(path, {"engine": "first"}) as spool:
+        spool.append(Completion("a", "a text", "stop", 3, 2))
+        spool.append(Completion("b", "another text", "stop", 3, 2))
+    about, first, second = path.read_text().splitlines()
+    without = {name: value for name, value in json.loads(first).items() if name != lost}
+    path.write_text("\n".join([about, json.dumps(without), second, ""]))
+    said: list[str] = []
+    assert [c.key for s in mended_spool(path, said.append) for c in s.completions] == ["b"]
+    assert "1 lines are damaged" in said[0]
+
+
+def test_an_answer_has_either_a_text_or_an_error(job: Job) -> None:
+    with Spool(job.spool_path(0), {"engine": "first"}) as spool:
+        spool.append(Completion("a", None, "stop", 3, 2))
+        spool.append(Completion("a", "a text", "stop", 3, 2, "an error"))
+        spool.append(Completion("b", error="HTTP 400"))
+    assert [c.key for s in read_spool(job.spool_path(0)) for c in s.completions] == ["b"]
 
 
 class _LongWinded(ScriptedEngine):

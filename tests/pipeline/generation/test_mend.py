@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -200,6 +201,16 @@ def test_a_receipt_that_cannot_be_read_is_written_again(job: Job, capsys: pytest
     assert _generate(job) == set()
     receipt = read_receipt(job.storage, 0)
     assert receipt is not None and receipt.bucket == 0
+
+
+@pytest.mark.parametrize("changes", [{"dataset": "another"}, {"num_buckets": 9}])
+def test_a_receipt_of_another_output_is_written_again(changes: dict[str, Any], job: Job) -> None:
+    receipt = read_receipt(job.storage, 0)
+    assert receipt is not None
+    write_receipt(job.storage, replace(receipt, **changes))
+    assert _generate(job) == set()
+    again = read_receipt(job.storage, 0)
+    assert again is not None and replace(again, finished_at=receipt.finished_at) == receipt
 
 
 def test_a_folder_of_another_count_is_still_refused(job: Job, tmp_path: Path, tiny_llama: Path) -> None:
