@@ -135,9 +135,10 @@ def _differences(results: Results) -> list[str]:
     for ours, base, pool in asked:
         for kind, worlds, pools in _KINDS:
             cells = [results.cell(arm, protocol, pool, worlds) for arm, protocol in (ours, base)]
-            if pool in pools and cells[0] is not None and cells[1] is not None:
+            found = [cell for cell in cells if cell is not None]
+            if pool in pools and len(found) == 2:
                 names = [f"{arm} {_NAMES[protocol]}" for arm, protocol in (ours, base)]
-                lines.append(f"| {names[0]} - {names[1]}, {pool} | {kind} | {_shown(interval(*cells), '+')} |")
+                lines.append(f"| {names[0]} - {names[1]}, {pool} | {kind} | {_shown(interval(*found), '+')} |")
     return lines
 
 
