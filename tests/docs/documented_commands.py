@@ -59,6 +59,7 @@ ELSEWHERE = {
     r"python -m benchmarks.data_loading": "tests/benchmarks/test_data_loading.py",
     r"python -m benchmarks.data_start": "tests/benchmarks/test_data_start.py",
     r"python -m benchmarks.evaluation": "tests/benchmarks/test_evaluation.py",
+    r"python -m benchmarks.explained_search": "tests/benchmarks/explained_search/test_explained_search.py",
     r"python -m benchmarks.generation": "tests/benchmarks/test_generation.py",
     r"python -m benchmarks.pipeline_rate|python -m benchmarks.planning": "tests/benchmarks/test_pipeline_rate.py",
     r"python -m benchmarks.shortcuts": "tests/benchmarks/test_shortcuts.py",
