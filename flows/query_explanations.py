@@ -73,19 +73,25 @@ def explanations_of(
 
 
 def add_explanations(
-    index: "Index", queries: "Tensor", explanations: Sequence[QueryExplanation], alpha: float | None
+    index: "Index",
+    queries: "Tensor",
+    explanations: Sequence[QueryExplanation],
+    alpha: float | None,
+    model: Path | None = None,
 ) -> tuple["Tensor", str]:
     """Return the query vectors (Q, D) together with their explanations, and a line about their weight.
 
+    Args:
+        model: where the index's model is, if it was moved.
+
     Raises ModelError if the index has no text tower to read explanations with.
     """
-    from model.search.explained import DEFAULT_ALPHA, alpha_of, load_reader, with_explanations
+    from model.evaluation.reader import weight_of
+    from model.search.explained import load_reader, with_explanations
 
     texts = [one.text for one in explanations]
     if not any(texts):
         return queries, "no query has an explanation: searched by captions alone"
-    chosen = alpha_of(index)
-    weight = alpha if alpha is not None else DEFAULT_ALPHA if chosen is None else chosen
-    how = "as given" if alpha is not None else "chosen on validation" if chosen is not None else "not tuned"
-    vectors, count = with_explanations(queries, texts, load_reader(index), weight)
+    weight, how = weight_of(index.about.get("reader") or {}, alpha)
+    vectors, count = with_explanations(queries, texts, load_reader(index, model), weight)
     return vectors, f"{count} of {len(texts)} queries with an explanation, of weight {weight:g} ({how})"

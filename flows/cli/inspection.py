@@ -129,7 +129,7 @@ def search(
     vectors, remarks = embed_queries(load_model_of(opened, model), texts, images)
     explained = explanations_of(texts, explanation, explain)
     if explained is not None:
-        vectors[: len(texts)], how = add_explanations(opened, vectors[: len(texts)], explained, alpha)
+        vectors[: len(texts)], how = add_explanations(opened, vectors[: len(texts)], explained, alpha, model)
         remarks.append(how)
     for remark in remarks:
         print(visible(remark), file=sys.stderr)
