@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ from model.errors import ModelError
 from model.evaluation.embed_explanations import mean_of_segments, text_tower_digest
 from model.evaluation.explained import fused
 from model.evaluation.reader import Weight, load_reader_folder, load_reader_of, weight_of
-from model.run_files import INDEX, READER
+from model.run_files import INDEX, READER, SETTINGS
 from model.search.index import Index, model_folder_of, open_index
 from model.settings.schema import TowerSettings
 
@@ -54,16 +54,32 @@ def alpha_of(index: Index) -> float | None:
     return None if alpha is None else float(alpha)
 
 
-def load_reader_behind(folder: Path) -> tuple[Towers, Weight]:
-    """Load the reader of a run or of an index, and return it with the weight of explanations.
+class ReaderBehind(NamedTuple):
+    """The reader of a run or of an index, and the weight of explanations. Equal `origin`: equal towers."""
 
-    Raises ModelError if there is none, saying why, or if it cannot be loaded.
+    towers: Towers
+    weight: Weight
+    origin: tuple[str, str]
+
+
+def may_read_explanations(folder: Path) -> bool:
+    """Return whether a run or an index names a reader. Loads nothing, so the reader may turn out to be gone.
+
+    Raises ModelError for a damaged index.
     """
     if (folder / INDEX).exists():
+        return open_index(folder).about.get("reader") is not None
+    return (folder / SETTINGS).is_file()
+
+
+def load_reader_behind(folder: Path) -> ReaderBehind:
+    """Load the reader of a run or of an index. Raises ModelError if there is none, or if it cannot be loaded."""
+    if (folder / INDEX).exists():
         index = open_index(folder)
-        return load_reader(index), weight_of(index.about.get("reader") or {})
+        towers, about = load_reader(index), index.about["reader"]
+        return ReaderBehind(towers, weight_of(about), (about["towers"]["model"], about["sha256"]))
     reader = load_reader_of(folder)
-    return reader.towers, weight_of(reader.record())
+    return ReaderBehind(reader.towers, weight_of(reader.record()), (reader.settings.model, reader.sha256))
 
 
 def with_explanations(
