@@ -71,6 +71,8 @@ def make_app(contents: Contents, queries: QueryProcess, host: str, explainer: Qu
         row = await asyncio.to_thread(browse.row, query["shard"], query.get("id", "")) if "shard" in query else None
         if row is None and "shard" in query:
             raise HTTPException(404, f"no shard contains the row {visible(query.get('id', ''), 200)}")
+        if explainer is not None and contents.runs:
+            await asyncio.to_thread(explainer.prepare)
         splits = await asyncio.to_thread(retrieval.splits) if contents.runs else []
         can_explain = bool(contents.runs) and await asyncio.to_thread(retrieval.can_explain)
         usual = "test" if "test" in splits else splits[0] if splits else ""
@@ -152,7 +154,10 @@ async def _explanation(
     if explainer is not None and "ask" in request.query_params:
         if request.headers.get("sec-fetch-site") == "cross-site":  # whoever made the link must not spend its tokens
             return QueryExplanation(None, "a link on another site does not ask the LLM; press the button to ask it")
-        return await explainer.explanation(text)
+        try:
+            return await explainer.explanation(text)
+        except asyncio.CancelledError as error:  # the server stops, and would print a traceback
+            raise PipelineError("the site is stopping") from error
     return QueryExplanation(typed) if typed else None
 
 

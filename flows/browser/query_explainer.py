@@ -29,13 +29,21 @@ class QueryExplainer:
         self._kept: OrderedDict[str, QueryExplanation] = OrderedDict()
         self._asked: dict[str, Future[QueryExplanation]] = {}
         self._waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock, self._importing = threading.Lock(), threading.Lock()
         self._thread: threading.Thread | None = None
 
     @property
     def is_busy(self) -> bool:
         """Whether the LLM is being asked."""
         return bool(self._asked)
+
+    def prepare(self) -> None:
+        """Import what both the LLM's thread and a search use, before either does.
+
+        The first import of transformers fails in one of two threads that import it at the same time.
+        """
+        with self._importing:
+            import transformers  # noqa: F401
 
     async def explanation(self, caption: str) -> QueryExplanation:
         """Return the LLM's explanation of a caption, or why there is none (yet)."""

@@ -4,7 +4,10 @@ import html
 import json
 import re
 import shutil
+import signal
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,7 @@ from tests.model.shard_writer import write_dataset
 from tests.model.tiny_clip import make_tiny_clip
 from tests.support.browser import visit, wait_until
 from tests.support.dataset import write_manifest
+from tests.support.fake_vllm import FakeVllm
 from tests.support.site import Site, served
 
 pytestmark = pytest.mark.usefixtures("undrawn_curves")
@@ -184,6 +188,24 @@ def test_a_dead_llm_is_said_and_the_results_by_caption_are_shown(made: Path, tin
         page = _get(site, q=CAPTION, ask=1)
         assert page.status_code == 200 and "There is none: the LLM cannot be asked: " in page.text
         assert len(_hits(_arms(page.text)["plain"][0])) == 10
+
+
+@pytest.mark.slow
+def test_the_site_answers_and_ends_while_the_llm_is_asked(made: Path, tiny_llama: Path, tmp_path: Path) -> None:
+    (hold := tmp_path / "hold").touch()
+    with FakeVllm(tiny_llama.name, hold=hold) as llm:
+        manifest = write_manifest(tmp_path, tiny_llama, generation__engine={"kind": "vllm", "urls": [llm.url]})
+        with served(made / "demo" / "plain", "--explain", str(manifest)) as site, ThreadPoolExecutor(9) as pool:
+            pages = [pool.submit(_get, site, q=f"lord of name{number}", ask=1) for number in range(9)]
+            full = next(as_completed(pages)).result()  # the ninth; the eight others wait
+            assert "8 queries are waiting for the LLM" in full.text and len(_hits(_arms(full.text)["plain"][0])) == 10
+            assert _get(site, q=CAPTION, explanation=EXPLANATION).status_code == 200
+            while not llm.asked:
+                time.sleep(0.05)
+            site.process.send_signal(signal.SIGINT)
+            assert site.process.wait() == 0  # with its pages cut off
+            wait(pages)
+        hold.unlink()
 
 
 @pytest.mark.slow
