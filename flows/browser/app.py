@@ -21,7 +21,7 @@ from flows.browser.guard import Guard
 from flows.browser.pictures import SIZES, Pictures
 from flows.browser.query_explainer import QueryExplainer
 from flows.browser.rendering import Pages
-from flows.browser.retrieval import Retrieval, explanation_of, text_of
+from flows.browser.retrieval import Retrieval, explanation_of, readable, text_of
 from flows.browser.rows_page import Abandoned, Browse
 from flows.browser.view import LONGEST_ID, View, view_of, whole_number
 from flows.query_explanations import QueryExplanation, judged
@@ -150,12 +150,12 @@ async def _explanation(
 ) -> QueryExplanation | None:
     """Return the explanation that a page asks for: of its row, of the LLM, or as it was typed."""
     if row is not None and "explained" in request.query_params:
-        return judged(row["explanation"], row["status"], row["error"])
+        return readable(judged(row["explanation"], row["status"], row["error"]))
     if explainer is not None and "ask" in request.query_params:
         if request.headers.get("sec-fetch-site") == "cross-site":  # whoever made the link must not spend its tokens
             return QueryExplanation(None, "a link on another site does not ask the LLM; press the button to ask it")
         try:
-            return await explainer.explanation(text)
+            return readable(await explainer.explanation(text))
         except asyncio.CancelledError as error:  # the server stops, and would print a traceback
             raise PipelineError("the site is stopping") from error
     return QueryExplanation(typed) if typed else None

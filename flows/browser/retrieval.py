@@ -8,6 +8,7 @@ from typing import Any
 
 from flows.browser.contents import Contents
 from flows.browser.rows_page import Abandoned, Browse
+from flows.query_explanations import QueryExplanation
 from model.errors import ModelError
 from model.runs import is_training_run, overview
 from pipeline.errors import PipelineError
@@ -16,7 +17,8 @@ from pipeline.inspect.query_process import QueryProcess
 
 TOP = 10
 _CAPTIONS_AN_IMAGE = 5  # if images have more pairs than this, fewer than TOP images may be shown
-LONGEST_QUERY, LONGEST_EXPLANATION = 1_000, 2_000  # characters
+LONGEST_QUERY, LONGEST_EXPLANATION = 1_000, 2_000  # characters that may be typed
+LONGEST_READ = 10_000  # characters of a row's or an LLM's explanation: all segments are encoded at once
 
 
 _Scored = list[tuple[float, str]]  # scores and ids of pairs, best first
@@ -226,3 +228,10 @@ def explanation_of(typed: str, query: str) -> str:
     if text and not query:
         raise PipelineError("an explanation needs a query that it explains")
     return text
+
+
+def readable(explanation: QueryExplanation) -> QueryExplanation:
+    """Return an explanation that was not typed, or that it is too long to be read."""
+    if explanation.text is None or len(explanation.text) <= LONGEST_READ:
+        return explanation
+    return QueryExplanation(None, f"it is longer than {LONGEST_READ:,} characters", explanation.status)

@@ -179,7 +179,7 @@ def _explained_search(weight: Weight, context_length: int) -> Iterator[str]:
         "An LLM's explanation of a caption can be added to the query: norm(t + alpha A). t is the caption's embedding; "
         "A is the explanation's by `reader/`, the model that training started from, as fine-tuning makes a text tower "
         "forget how to read explanations. A is the normalised mean over the explanation's segments (sentences, or a "
-        f"part for each entity) of at most {context_length} tokens. The weight alpha: {weight.how}. A wrong "
+        f"part for each entity) of at most {context_length} tokens. Alpha, its weight, is {weight.how}. A wrong "
         "explanation does harm. This extension is not in the paper. After the lines above:"
     )
     yield fenced(EXPLAINED_SEARCH.replace("ALPHA", repr(weight.alpha)), "python")

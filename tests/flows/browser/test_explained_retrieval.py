@@ -17,7 +17,8 @@ import torch
 from playwright.sync_api import Browser
 
 from flows.browser.contents import Contents
-from flows.browser.retrieval import LONGEST_EXPLANATION, Retrieval
+from flows.browser.retrieval import LONGEST_EXPLANATION, LONGEST_READ, Retrieval, readable
+from flows.query_explanations import QueryExplanation
 from model.checkpoints.checkpoint import load_clip
 from model.clip.towers import load_towers
 from model.evaluation.compare import load_embeddings
@@ -161,6 +162,13 @@ def test_an_explanation_is_bounded_escaped_and_explains_a_query(site: Site) -> N
     assert html.escape(XSS) in hostile.text
     for odd in ("\u2022", ".", "-\n-", "\N{ZERO WIDTH SPACE}", "a" * LONGEST_EXPLANATION, "<end> <end_of_text>"):
         assert _get(site, q=CAPTION, explanation=odd).status_code == 200, odd
+
+
+def test_an_explanation_that_nobody_typed_is_bounded_too() -> None:
+    kept = QueryExplanation("x" * LONGEST_READ, status="ok")
+    assert readable(kept) is kept
+    found = readable(QueryExplanation("x" * (LONGEST_READ + 1), status="ok"))
+    assert found.text is None and "longer than 10,000 characters" in found.why_not
 
 
 def test_the_llm_explains_a_query_and_what_the_judge_refuses_is_said(site: Site) -> None:
