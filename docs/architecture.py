@@ -15,6 +15,7 @@ LAYERS: dict[str, list[list[str]]] = {
         ["generate", "generate_range", "train", "evaluate"],
         ["orchestration", "stages", "browser", "report", "paper_benchmarks", "init_files"],
         ["display", "project_paths", "arms", "init_models"],
+        ["query_explanations"],
     ],
     "pipeline": [
         ["checking", "guessing", "import_released", "verifying"],

@@ -1,4 +1,4 @@
-"""Explanations of text queries for `search`: given by the user, or asked of a manifest's LLM."""
+"""Explanations of text queries for `search` and `serve`: given by the user, or asked of a manifest's LLM."""
 
 import sys
 from collections.abc import Sequence
@@ -19,10 +19,15 @@ ACCEPTED = (Status.OK, Status.OVER_CONTEXT)
 
 
 class QueryExplanation(NamedTuple):
-    """An explanation that is used for a query, or why there is none."""
+    """An explanation that is used for a query, or why there is none.
+
+    Attributes:
+        status: the judge's, of an LLM's answer; otherwise empty.
+    """
 
     text: str | None
     why_not: str = ""
+    status: str = ""
 
 
 def check_explanations(
@@ -57,35 +62,49 @@ def explanations_of(
         return [QueryExplanation(text or None) for text in given]
     if manifest is None or not queries:
         return None
-    from pipeline.generation.explain import explain
-
     try:
-        rows = explain(list(queries), manifest)
+        return ask_llm(queries, manifest)
     except PipelineError as error:
         print(f"searching by captions alone, as the LLM cannot be asked: {visible(str(error))}", file=sys.stderr)
         return [QueryExplanation(None, "the LLM cannot be asked") for _ in queries]
-    return [
-        QueryExplanation(row.explanation)
-        if row.explanation and row.status in ACCEPTED
-        else QueryExplanation(None, f"{row.status}: {row.error or Status(row.status).meaning}")
-        for row in rows
-    ]
+
+
+def ask_llm(queries: Sequence[str], manifest: Path) -> list[QueryExplanation]:
+    """Let a manifest's LLM explain text queries. Raises PipelineError if it cannot be asked."""
+    from pipeline.generation.explain import explain
+
+    rows = explain(list(queries), manifest)
+    return [judged(row.explanation, row.status, row.error) for row in rows]
+
+
+def judged(explanation: str | None, status: str, error: str | None) -> QueryExplanation:
+    """Return the explanation of a row, or why it is not used: because of its status."""
+    if explanation and status in ACCEPTED:
+        return QueryExplanation(explanation, status=str(status))
+    meaning = {str(one): one.meaning for one in Status}.get(status, "unknown status")
+    return QueryExplanation(None, f"{status}: {error or meaning}", str(status))
 
 
 def add_explanations(
-    index: "Index", queries: "Tensor", explanations: Sequence[QueryExplanation], alpha: float | None
+    index: "Index",
+    queries: "Tensor",
+    explanations: Sequence[QueryExplanation],
+    alpha: float | None,
+    model: Path | None = None,
 ) -> tuple["Tensor", str]:
     """Return the query vectors (Q, D) together with their explanations, and a line about their weight.
 
+    Args:
+        model: where the index's model is, if it was moved.
+
     Raises ModelError if the index has no text tower to read explanations with.
     """
-    from model.search.explained import DEFAULT_ALPHA, alpha_of, load_reader, with_explanations
+    from model.evaluation.reader import weight_of
+    from model.search.explained import load_reader, with_explanations
 
     texts = [one.text for one in explanations]
     if not any(texts):
         return queries, "no query has an explanation: searched by captions alone"
-    chosen = alpha_of(index)
-    weight = alpha if alpha is not None else DEFAULT_ALPHA if chosen is None else chosen
-    how = "as given" if alpha is not None else "chosen on validation" if chosen is not None else "not tuned"
-    vectors, count = with_explanations(queries, texts, load_reader(index), weight)
+    weight, how = weight_of(index.about.get("reader") or {}, alpha)
+    vectors, count = with_explanations(queries, texts, load_reader(index, model), weight)
     return vectors, f"{count} of {len(texts)} queries with an explanation, of weight {weight:g} ({how})"

@@ -140,14 +140,42 @@ class _Settings(TypedDict, total=False):
     method: dict[str, Any]
 
 
+class _Reader(TypedDict):
+    sha256: str
+    alpha: NotRequired[Number | None]
+    alpha_chosen: NotRequired[str | None]
+
+
+class _IndexReader(_Reader):
+    towers: _Towers
+    in_export: NotRequired[bool]
+
+
 class _Index(TypedDict):
     images: Count
     width: Count
     model: str
     model_from_here: str
     model_sha256: str
+    reader: NotRequired[_IndexReader | None]
+    no_reader: NotRequired[str | None]
     explanations: str
     splits: dict[str, Any]
+
+
+class _Export(TypedDict, total=False):
+    reader: _Reader | None
+
+
+class _Alphas(TypedDict, total=False):
+    towers: Number
+
+
+class _Explained(TypedDict, total=False):
+    alpha: _Alphas
+    alpha_chosen: Any
+    towers_sha256: str
+    reader_sha256: str
 
 
 class _Part(TypedDict):
@@ -197,6 +225,8 @@ SETTINGS = TypeAdapter(_Settings)
 STATE = TypeAdapter(_State)
 RECORD = TypeAdapter(_Record)
 INDEX = TypeAdapter(_Index)
+EXPORT = TypeAdapter(_Export)
+EXPLAINED = TypeAdapter(_Explained)
 METRICS = TypeAdapter(_Metrics)
 IDS = TypeAdapter(list[str])
 LINE = TypeAdapter(_Line)

@@ -13,6 +13,7 @@ from model.errors import ModelError
 LOCAL_DIR = "local-dir:"  # open_clip's prefix for a model folder
 RECORD, SETTINGS, METRICS, METRICS_LOG = "train.json", "settings.yaml", "metrics.json", "metrics.jsonl"
 EXPLAINED = "explained.json"
+EXPORT, READER = "entityclip_export.json", "reader"  # of an export: its record, and the towers that training began with
 STATE, INDEX = "state", "index.json"
 CHECKPOINT, CARD, MODEL, TOWERS = "checkpoint", "checkpoint.json", "model.safetensors", "towers.safetensors"
 BASE = "towers"  # in a checkpoint: configuration and tokenizer of the model folder that training started from

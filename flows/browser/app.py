@@ -19,10 +19,12 @@ from entityclip.contract.image_rules import BadImage
 from flows.browser.contents import Contents
 from flows.browser.guard import Guard
 from flows.browser.pictures import SIZES, Pictures
+from flows.browser.query_explainer import QueryExplainer
 from flows.browser.rendering import Pages
-from flows.browser.retrieval import Retrieval, text_of
+from flows.browser.retrieval import Retrieval, explanation_of, readable, text_of
 from flows.browser.rows_page import Abandoned, Browse
 from flows.browser.view import LONGEST_ID, View, view_of, whole_number
+from flows.query_explanations import QueryExplanation, judged
 from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
 from pipeline.inspect.query_process import QueryProcess
@@ -36,8 +38,13 @@ _ICON = (
 T = TypeVar("T")
 
 
-def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
-    """Build the application. `host` is the address on which it will be served."""
+def make_app(contents: Contents, queries: QueryProcess, host: str, explainer: QueryExplainer | None = None) -> ASGIApp:
+    """Build the application.
+
+    Args:
+        host: the address on which it will be served.
+        explainer: what asks an LLM for explanations of queries, if the site may.
+    """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     browse, pictures = Browse(contents, queries), Pictures()
     retrieval = Retrieval(contents, browse, queries)
@@ -64,17 +71,25 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
         row = await asyncio.to_thread(browse.row, query["shard"], query.get("id", "")) if "shard" in query else None
         if row is None and "shard" in query:
             raise HTTPException(404, f"no shard contains the row {visible(query.get('id', ''), 200)}")
+        if explainer is not None and contents.runs:
+            await asyncio.to_thread(explainer.prepare)
         splits = await asyncio.to_thread(retrieval.splits) if contents.runs else []
+        can_explain = bool(contents.runs) and await asyncio.to_thread(retrieval.can_explain)
         usual = "test" if "test" in splits else splits[0] if splits else ""
         split = row["split"] if row is not None else query.get("split", usual)
-        found, text, problem = [], query.get("q", ""), None
+        found, text, typed, problem, used = [], query.get("q", ""), query.get("explanation", ""), None, None
         try:
             text = text_of(text, row)
+            typed = explanation_of(typed, text)
             if text and contents.runs:
-                found = await _unless_gone(request, lambda gone: retrieval.search(text, split, row, gone))
+                used = await _explanation(request, text, typed, row, explainer) if can_explain else None
+                explained = None if used is None else used.text
+                found = await _unless_gone(request, lambda gone: retrieval.search(text, split, row, gone, explained))
         except PipelineError as error:
             problem = str(error)
         values = {"row": row, "splits": splits, "split": split, "text": text, "arms": found, "problem": problem}
+        values |= {"can_explain": can_explain, "can_ask": can_explain and explainer is not None}
+        values |= {"used": used, "typed": (used.text if used is not None else None) or typed}
         return page("retrieval.html", 400 if problem else 200, **values)
 
     @app.get("/find")
@@ -128,6 +143,22 @@ def make_app(contents: Contents, queries: QueryProcess, host: str) -> ASGIApp:
         return page("message.html", 500, message="this page could not be shown; see the terminal that runs `serve`")
 
     return Guard(app, host)
+
+
+async def _explanation(
+    request: Request, text: str, typed: str, row: dict[str, Any] | None, explainer: QueryExplainer | None
+) -> QueryExplanation | None:
+    """Return the explanation that a page asks for: of its row, of the LLM, or as it was typed."""
+    if row is not None and "explained" in request.query_params:
+        return readable(judged(row["explanation"], row["status"], row["error"]))
+    if explainer is not None and "ask" in request.query_params:
+        if request.headers.get("sec-fetch-site") == "cross-site":  # whoever made the link must not spend its tokens
+            return QueryExplanation(None, "a link on another site does not ask the LLM; press the button to ask it")
+        try:
+            return readable(await explainer.explanation(text))
+        except asyncio.CancelledError as error:  # the server stops, and would print a traceback
+            raise PipelineError("the site is stopping") from error
+    return QueryExplanation(typed) if typed else None
 
 
 async def _unless_gone(request: Request, work: Callable[[Abandoned], T]) -> T:

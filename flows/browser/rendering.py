@@ -8,7 +8,7 @@ import jinja2
 from fastapi.responses import HTMLResponse
 
 from flows.browser.contents import Contents
-from flows.browser.retrieval import LONGEST_QUERY, TOP
+from flows.browser.retrieval import LONGEST_EXPLANATION, LONGEST_QUERY, TOP
 from flows.browser.view import LONGEST_ID, LONGEST_WHERE, ORDER_NAMES, PER_PAGE, View
 from pipeline.files.visible_text import visible
 from pipeline.inspect.database import COLUMNS
@@ -45,7 +45,12 @@ class Pages:
             order_names=ORDER_NAMES,
             per_page=PER_PAGE,
             top=TOP,
-            longest={"where": LONGEST_WHERE, "id": LONGEST_ID, "query": LONGEST_QUERY},
+            longest={
+                "where": LONGEST_WHERE,
+                "id": LONGEST_ID,
+                "query": LONGEST_QUERY,
+                "explanation": LONGEST_EXPLANATION,
+            },
             picture=lambda row, size: (
                 "/image?" + urlencode({"shard": row["shard"], "id": row["id"], "size": size, "v": version})
             ),

@@ -1,6 +1,7 @@
 """Starts the web server of `entityclip serve`."""
 
 import logging
+import os
 import socket
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import uvicorn
 from flows.browser.app import make_app
 from flows.browser.contents import open_contents
 from flows.browser.guard import is_loopback
+from flows.browser.query_explainer import QueryExplainer
 from flows.display.waiting import stop_waiting
 from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
@@ -39,12 +41,17 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(location: str, *, host: str, port: int, arms: list[str]) -> None:
+def serve(location: str, *, host: str, port: int, arms: list[str], explain: Path | None = None) -> None:
     """Serve the content at `location` until Ctrl-C or SIGTERM.
 
+    Args:
+        explain: manifest whose LLM may be asked for explanations of queries.
+
     Raises:
-        PipelineError: there is nothing to serve, an arm is invalid, or the address is not available.
+        PipelineError: there is nothing to serve, an arm is invalid, the address is not available, or the manifest
+            cannot be read or sends images to the LLM.
     """
+    explainer = None if explain is None else _explainer(explain)
     listener = _listen(host, port)  # first, to fail early: opening a million rows takes a while
     with listener:
         contents = open_contents(location, _named(arms))
@@ -52,7 +59,7 @@ def serve(location: str, *, host: str, port: int, arms: list[str]) -> None:
         names = [look.name for look in contents.summary.looks]
         with QueryProcess(contents.summary.found, names) as queries:
             config = uvicorn.Config(
-                make_app(contents, queries, host),
+                make_app(contents, queries, host, explainer),
                 log_level=logging.ERROR,
                 access_log=False,
                 server_header=False,
@@ -63,11 +70,23 @@ def serve(location: str, *, host: str, port: int, arms: list[str]) -> None:
             if not is_loopback(host):
                 print(
                     f"warning: the site has no password; anyone who can reach {host} sees all rows and images, and can "
-                    "keep this machine busy",
+                    f"keep this machine {'and the LLM ' if explainer is not None else ''}busy",
                     file=sys.stderr,
                 )
             line = f"{visible(location)}: {contents.summary.rows:,} rows at {url} (stop with Ctrl-C)"
             _Server(config, line).run(sockets=[listener])
+    if explainer is not None and explainer.is_busy:  # its thread may be in native code, which an exit would abort
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _explainer(manifest: Path) -> QueryExplainer:
+    from pipeline.manifest.manifest import load_manifest
+
+    if load_manifest(manifest).generation.send_image:
+        raise PipelineError(f"{manifest}: generation.send_image is set, so queries alone cannot be explained")
+    return QueryExplainer(manifest)
 
 
 def _listen(host: str, port: int) -> socket.socket:

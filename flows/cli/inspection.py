@@ -62,11 +62,14 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on. 0 chooses a free port.")] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on. The site has no password.")] = "127.0.0.1",
     arm: Annotated[list[str] | None, typer.Option(help="Additional run or index, as NAME=FOLDER (repeatable).")] = None,
+    explain: Annotated[
+        Path | None, typer.Option(metavar="MANIFEST", help="Offer to let a manifest's LLM explain queries.")
+    ] = None,
 ) -> None:
     """Browse rows and try retrieval in a web browser. Changes nothing. Stop it with Ctrl-C."""
     from flows.browser.serve import serve as serve_site
 
-    serve_site(run, host=host, port=port, arms=arm or [])
+    serve_site(run, host=host, port=port, arms=arm or [], explain=explain)
 
 
 def index(
@@ -129,7 +132,7 @@ def search(
     vectors, remarks = embed_queries(load_model_of(opened, model), texts, images)
     explained = explanations_of(texts, explanation, explain)
     if explained is not None:
-        vectors[: len(texts)], how = add_explanations(opened, vectors[: len(texts)], explained, alpha)
+        vectors[: len(texts)], how = add_explanations(opened, vectors[: len(texts)], explained, alpha, model)
         remarks.append(how)
     for remark in remarks:
         print(visible(remark), file=sys.stderr)

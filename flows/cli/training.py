@@ -111,9 +111,13 @@ def import_checkpoint(
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="Folder of a training run, or its checkpoint folder.")],
     out: Annotated[Path, typer.Argument(help="Folder for the export. An existing export is replaced.")],
+    no_reader: Annotated[
+        bool,
+        typer.Option("--no-reader", help="Leave out the initial model, which reads explanations of queries."),
+    ] = False,
 ) -> None:
-    """Write the trained towers as a folder that open_clip can load."""
-    from model.run_files import find_run, read_checkpoint_card
+    """Write the trained towers, and those that read explanations, as folders that open_clip can load."""
+    from model.run_files import READER, find_run, read_checkpoint_card
 
     read_checkpoint_card(find_run(checkpoint))  # so that errors are reported before anything slow
     announce("loading torch")
@@ -122,9 +126,11 @@ def export(
     from model.exporting.export import export as export_towers
     from model.exporting.model_card import README
 
-    folder = export_towers(checkpoint, out)
+    folder = export_towers(checkpoint, out, with_reader=not no_reader)
+    has_reader = (folder / READER).exists()
     show_lines(
         f"model card: {link(folder / README)}",
+        *([f"reader of explanations: {link(folder / READER)}"] if has_reader else []),
         "in Python, after import open_clip:",
         f"open_clip.create_model_and_transforms('local-dir:{folder}')",
     )

@@ -182,8 +182,8 @@ def show_found(
     for number, (query, hits) in enumerate(zip(queries, found, strict=True)):
         title = escape(visible(query))
         if number < len(explanations):
-            text, why_not = explanations[number]
-            title += f"\n[dim]{escape(visible(text or f'no explanation ({why_not})'))}[/dim]"
+            said = explanations[number]
+            title += f"\n[dim]{escape(visible(said.text or f'no explanation ({said.why_not})'))}[/dim]"
         table = titled_table(title, "rank", "cosine")
         table.add_column("image and caption", overflow="fold")
         for hit in hits:

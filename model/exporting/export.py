@@ -1,39 +1,45 @@
 """Export of a trained run as a plain open_clip model, independent of this package and of the initial model folder."""
 
 import json
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from entityclip.contract.atomic_files import folder_written_whole, write_json
 from entityclip.contract.digests import digest
+from entityclip.contract.visible_text import visible
 from model.checkpoints.checkpoint import load_trained_towers
 from model.clip.folder import save_tensors, towers_folder
 from model.clip.towers import Towers, load_towers
 from model.errors import ModelError
 from model.evaluation.evaluate import read_metrics
+from model.evaluation.reader import Reader, load_reader_of, weight_of
 from model.exporting.model_card import README, model_card
-from model.run_files import METRICS, WEIGHTS, find_run, read_checkpoint_card
+from model.run_files import EXPORT, METRICS, READER, WEIGHTS, find_run, read_checkpoint_card
 from model.settings.schema import LOCAL_DIR, TowerSettings
 
-RECORD = "entityclip_export.json"  # marks a folder as an export and records its origin
+RECORD = EXPORT  # marks a folder as an export and records its origin
 _TEXTS = ["", "Queen Elizabeth II visits Ascot", "naïve “quotes”, 12.5 % &amp; 東京"]
 
 
-def export(checkpoint: Path | str, out: Path | str) -> Path:
+def export(checkpoint: Path | str, out: Path | str, *, with_reader: bool = True) -> Path:
     """Write the trained towers as a folder for `open_clip.create_model_and_transforms("local-dir:OUT")`.
 
     `open_clip.get_tokenizer` accepts the same name. The folder holds the configuration (including the activation),
     preprocessing, weights, tokenizer and a README (`model.exporting.model_card`). Before the folder is renamed to
     `out`, open_clip loads it and the result is compared with the run: modules, weights, preprocessing, token ids and
-    embeddings must be identical.
+    embeddings must be identical. `OUT/reader` is such a folder, too: the towers that training started from, which read
+    explanations (`model.evaluation.reader`). If they are not to be had, a line on stderr says why.
 
     Args:
         checkpoint: a run folder or its checkpoint folder.
         out: a new or empty folder, or an earlier export, which is replaced.
+        with_reader: whether to write `OUT/reader`.
 
     Returns `out`. Raises ModelError, leaving `out` unchanged, if `out` is any other file or folder, the checkpoint
     cannot be loaded, open_clip would not find the tokenizer, or the export differs from the trained model.
@@ -43,27 +49,52 @@ def export(checkpoint: Path | str, out: Path | str) -> Path:
     card = read_checkpoint_card(run)
     _claim(out)
     towers = load_trained_towers(run)
+    reader = _reader_of(run) if with_reader else None
     clip: Any = towers.clip
     with folder_written_whole(out) as folder:
-        towers_folder(TowerSettings.model_validate(card["towers"]), towers).write(folder)
-        save_tensors(clip.state_dict(), folder / WEIGHTS)
+        _write_towers(folder, TowerSettings.model_validate(card["towers"]), towers)
+        if reader is not None:
+            (folder / READER).mkdir()
+            _write_towers(folder / READER, reader.settings, reader.towers)
         record = {
             "made_by": f"entityclip {version('entityclip')}",
             "open_clip": version("open_clip_torch"),
             "step": card["step"],
             "validation": card["validation"],
             "trained_from": _origin(TowerSettings.model_validate(card.get("began_from") or card["towers"])),
-            "sha256": {WEIGHTS: digest(folder / WEIGHTS)},
+            "reader": None if reader is None else reader.record(),
+            "sha256": {str(path.relative_to(folder)): digest(path) for path in sorted(folder.rglob(WEIGHTS))},
         }
         write_json(folder / RECORD, record)
         metrics = read_metrics(run) if (run / METRICS).exists() else None
-        (folder / README).write_text(model_card(card, metrics, out.name, clip.context_length), encoding="utf-8")
-        different = ", ".join(_differences(towers, load_towers(TowerSettings(model=f"{LOCAL_DIR}{folder}"))))
-        if different:
-            raise ModelError(
-                f"{out} was not written: the export loaded by open_clip differs from the trained model in: {different}"
-            )
+        weight = None if reader is None else weight_of(reader.record())
+        text = model_card(card, metrics, out.name, clip.context_length, weight)
+        (folder / README).write_text(text, encoding="utf-8")
+        _check_export(out, folder, towers, "trained model")
+        if reader is not None:
+            _check_export(out, folder / READER, reader.towers, "model that training started from")
     return out
+
+
+def _reader_of(run: Path) -> Reader | None:
+    try:
+        return load_reader_of(run)
+    except ModelError as error:  # an export is of use without it
+        tqdm.write(visible(f"the export has no reader of explanations: {error}"), file=sys.stderr)
+        return None
+
+
+def _write_towers(folder: Path, settings: TowerSettings, towers: Towers) -> None:
+    towers_folder(settings, towers).write(folder)
+    save_tensors(towers.clip.state_dict(), folder / WEIGHTS)
+
+
+def _check_export(out: Path, folder: Path, towers: Towers, what: str) -> None:
+    different = ", ".join(_differences(towers, load_towers(TowerSettings(model=f"{LOCAL_DIR}{folder}"))))
+    if different:
+        raise ModelError(
+            f"{out} was not written: the export loaded by open_clip differs from the {what} in: {different}"
+        )
 
 
 def _claim(out: Path) -> None:

@@ -13,6 +13,7 @@ import yaml
 from huggingface_hub import EvalResult, ModelCardData
 
 from model.evaluation.metrics import CHOOSING, WAYS
+from model.evaluation.reader import Weight
 from model.run_files import TOWERS
 from model.run_kind import ANCHORS, BRIDGE, FUSED, UNIMPROVED, is_plain_clip, kind, parts
 from model.settings.schema import LOCAL_DIR, MethodSettings
@@ -32,6 +33,21 @@ with torch.no_grad():
     image = model.encode_image(preprocess(Image.open("photo.jpg")).unsqueeze(0), normalize=True)
     text = model.encode_text(tokenizer(["a caption", "another caption"]), normalize=True)
 print(image @ text.T)  # cosines: the higher, the better a caption fits
+"""
+EXPLAINED_SEARCH = """\
+import torch.nn.functional as F
+
+reader, _, _ = open_clip.create_model_and_transforms(folder + "/reader")
+read = open_clip.get_tokenizer(folder + "/reader")
+reader.eval()
+alpha = ALPHA
+explanation = ["what an LLM says about an entity of the caption", "and about another"]  # its segments: one or more
+
+with torch.no_grad():
+    segments = reader.encode_text(read(explanation), normalize=True)
+    anchor = F.normalize(segments.mean(dim=0), dim=-1)
+    query = F.normalize(text[0] + alpha * anchor, dim=-1)
+print(image @ query)  # instead of image @ text[0]
 """
 _METHOD = "EntityCLIP ([arXiv 2410.17810](https://arxiv.org/abs/2410.17810))"
 _OURS = {
@@ -70,13 +86,20 @@ def _longest_run(text: str) -> int:
     return max(map(len, re.findall("`+", text)), default=0)
 
 
-def model_card(card: dict[str, Any], metrics: dict[str, Any] | None, name: str, context_length: int) -> str:
+def model_card(
+    card: dict[str, Any],
+    metrics: dict[str, Any] | None,
+    name: str,
+    context_length: int,
+    explained: Weight | None = None,
+) -> str:
     """Return the card as Markdown with YAML front matter.
 
     Args:
         card: the contents of the run's `checkpoint.json`.
         metrics: the contents of the run's `metrics.json`, or None; ignored if measured with different weights.
         context_length: the text tower's context length, in tokens.
+        explained: weight of explanations, if the export has a reader of them.
     """
     measured = metrics if metrics is not None and metrics.get("towers_sha256") == card["sha256"][TOWERS] else None
     body = [
@@ -84,6 +107,7 @@ def model_card(card: dict[str, Any], metrics: dict[str, Any] | None, name: str, 
         _what(card),
         "## Usage",
         f"The folder is self-contained; only `open_clip_torch` and Pillow are needed.\n\n{fenced(LOADING, 'python')}",
+        *([] if explained is None else _explained_search(explained, context_length)),
         "## Intended use",
         "Image-text retrieval, in both directions, where captions name people, places and events. A cosine ranks "
         "candidates; it is not the probability that a caption is true.",
@@ -147,6 +171,18 @@ def _what(card: dict[str, Any]) -> str:
         f"A CLIP (an image tower, a text tower and a cosine), trained as {kind(method)}. It was initialised as {start} "
         f"and fine-tuned {how}."
     )
+
+
+def _explained_search(weight: Weight, context_length: int) -> Iterator[str]:
+    yield "### Search with an explanation"
+    yield (
+        "An LLM's explanation of a caption can be added to the query: norm(t + alpha A). t is the caption's embedding; "
+        "A is the explanation's by `reader/`, the model that training started from, as fine-tuning makes a text tower "
+        "forget how to read explanations. A is the normalised mean over the explanation's segments (sentences, or a "
+        f"part for each entity) of at most {context_length} tokens. Alpha, its weight, is {weight.how}. A wrong "
+        "explanation does harm. This extension is not in the paper. After the lines above:"
+    )
+    yield fenced(EXPLAINED_SEARCH.replace("ALPHA", repr(weight.alpha)), "python")
 
 
 def _results(card: dict[str, Any], metrics: dict[str, Any] | None) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Adds explanations to text queries: norm(t + alpha A), our extension (`model.evaluation.explained` measures it)."""
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,24 +15,28 @@ from model.data.segments import segments_that_fit
 from model.errors import ModelError
 from model.evaluation.embed_explanations import mean_of_segments, text_tower_digest
 from model.evaluation.explained import fused
-from model.search.index import Index
+from model.evaluation.reader import Weight, load_reader_folder, load_reader_of, weight_of
+from model.run_files import INDEX, READER, SETTINGS
+from model.search.index import Index, model_folder_of, open_index
 from model.settings.schema import TowerSettings
 
-DEFAULT_ALPHA = 1.0
 
-
-def load_reader(index: Index) -> Towers:
-    """Load the text tower that reads explanations for an index.
+def load_reader(index: Index, model: Path | None = None) -> Towers:
+    """Load the text tower that reads explanations for an index. If an exported model has moved, `model` is its place.
 
     Raises ModelError if the index has none, or it is not there or has changed.
     """
     about = index.about.get("reader")
     if about is None:
+        why = index.about.get("no_reader")
         raise ModelError(
             f"{index.folder} was built without the text tower that its model started from, so explanations cannot be "
-            "read; build the index again from a training run, while its `towers.model` is there"
+            f"read{f' ({why})' if why else ''}; build the index again from a training run, while its `towers.model` is "
+            "there, or from an export with its reader"
         )
     try:
+        if about.get("in_export"):
+            return load_reader_folder(model_folder_of(index, model) / READER, about["sha256"])
         towers = load_towers(TowerSettings.model_validate(about["towers"]))
     except ValidationError as error:
         raise ModelError(f"{index.folder} describes no text tower ({error}); rebuild the index") from error
@@ -47,6 +52,34 @@ def alpha_of(index: Index) -> float | None:
     """Return the weight that was chosen on validation for the index's model, or None."""
     alpha = (index.about.get("reader") or {}).get("alpha")
     return None if alpha is None else float(alpha)
+
+
+class ReaderBehind(NamedTuple):
+    """The reader of a run or of an index, and the weight of explanations. Equal `origin`: equal towers."""
+
+    towers: Towers
+    weight: Weight
+    origin: tuple[str, str]
+
+
+def may_read_explanations(folder: Path) -> bool:
+    """Return whether a run or an index names a reader. Loads nothing, so the reader may turn out to be gone.
+
+    Raises ModelError for a damaged index.
+    """
+    if (folder / INDEX).exists():
+        return open_index(folder).about.get("reader") is not None
+    return (folder / SETTINGS).is_file()
+
+
+def load_reader_behind(folder: Path) -> ReaderBehind:
+    """Load the reader of a run or of an index. Raises ModelError if there is none, or if it cannot be loaded."""
+    if (folder / INDEX).exists():
+        index = open_index(folder)
+        towers, about = load_reader(index), index.about["reader"]
+        return ReaderBehind(towers, weight_of(about), (about["towers"]["model"], about["sha256"]))
+    reader = load_reader_of(folder)
+    return ReaderBehind(reader.towers, weight_of(reader.record()), (reader.settings.model, reader.sha256))
 
 
 def with_explanations(

@@ -32,9 +32,9 @@ from model.distributed.device import choose_device, torch_threads
 from model.errors import ModelError
 from model.evaluation.embed import embed_images
 from model.evaluation.evaluate import Plan, evaluation_plan, read_rows
+from model.evaluation.reader import describe_reader
 from model.evaluation.saved_ids import read_ids
 from model.run_files import INDEX, TOWERS, check_index, find_run, holds_model, read_checkpoint_card, read_record
-from model.search.reader import describe_reader
 
 FORMAT_VERSION = 1
 EMBEDDINGS, ROWS = "embeddings.safetensors", "rows.parquet"
@@ -84,6 +84,7 @@ def build_index(
         embeddings, tables = zip(*(_embed(run, rows, towers, plan) for rows in every), strict=True)
     image, table = torch.cat(embeddings).to(_DTYPES[precision]), pa.concat_tables(tables)
     sources = [rows.source for rows in every]
+    reader, no_reader = describe_reader(run)
     with folder_written_whole(out) as folder:
         save_file({"image": image.contiguous()}, folder / EMBEDDINGS)
         pq.write_table(table, folder / ROWS)
@@ -96,7 +97,8 @@ def build_index(
             "model": str(run.resolve()),
             "model_from_here": os.path.relpath(run.resolve(), out.resolve()),
             "model_sha256": model_digest(towers),
-            "reader": describe_reader(run),
+            "reader": reader,
+            "no_reader": no_reader,
             "explanations": str(plan.data.explanations),
             "splits": {s.split: {"shards_sha256": s.digest, "gaps": list(s.gaps)} for s in sources},
             "sha256": {name: digest(folder / name) for name in (EMBEDDINGS, ROWS)},
@@ -122,20 +124,29 @@ def open_index(folder: Path) -> Index:
     return Index(folder, about, rows)
 
 
-def load_model_of(index: Index, model: Path | None = None) -> Towers:
-    """Load the model that built an index. If the model has moved, `model` is its new location.
+def model_folder_of(index: Index, model: Path | None = None) -> Path:
+    """Return where the model that built an index is. If the model has moved, `model` is its new location.
 
-    Raises ModelError if the model is not found, or is not the one that built the index.
+    Raises ModelError if there is no model.
     """
     here = index.about["model"], index.folder / index.about["model_from_here"]
     places = [model] if model is not None else [Path(place) for place in here if holds_model(Path(place))]
     if not places:
         raise ModelError(f"the model that built {index.folder} is no longer at {here[0]}; give its folder with --model")
-    towers = load_clip(places[0])
+    return places[0]
+
+
+def load_model_of(index: Index, model: Path | None = None) -> Towers:
+    """Load the model that built an index. If the model has moved, `model` is its new location.
+
+    Raises ModelError if the model is not found, or is not the one that built the index.
+    """
+    place = model_folder_of(index, model)
+    towers = load_clip(place)
     found, wanted = model_digest(towers), index.about["model_sha256"]
     if found != wanted:
         raise ModelError(
-            f"{places[0]} is not the model that built {index.folder} (digest {found[:16]}, not {wanted[:16]}); "
+            f"{place} is not the model that built {index.folder} (digest {found[:16]}, not {wanted[:16]}); "
             "give the right model with --model, or rebuild the index"
         )
     return towers

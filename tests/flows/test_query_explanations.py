@@ -32,9 +32,9 @@ def test_a_manifest_that_is_not_there_is_named_at_once(tmp_path: Path) -> None:
 def test_the_llm_explains_and_what_the_judge_refuses_is_not_used(tmp_path: Path, tiny_llama: Path) -> None:
     manifest = write_manifest(tmp_path, tiny_llama)
     used, unused = explanations_of(["the arms of house ba", "Angela Merkel in Berlin"], None, manifest) or []
-    assert used.text and not used.why_not
-    assert unused.text is None and unused.why_not.startswith("truncated: ")
-    assert explanations_of(["a"], ["given"], None) == [("given", "")]
+    assert used.text and not used.why_not and used.status == "ok"
+    assert unused.text is None and unused.why_not.startswith("truncated: ") and unused.status == "truncated"
+    assert explanations_of(["a"], ["given"], None) == [("given", "", "")]
     assert explanations_of(["a"], None, None) is None
 
 

@@ -100,7 +100,16 @@ PARTS = (
             "pipeline/readers/test_own_memory.py",
         ),
     ),
-    Part("pages", 2, ("flows/browser/test_million_rows.py", "model/report/test_page.py", "model/report/test_write.py")),
+    Part(
+        "pages",
+        3,
+        (
+            "flows/browser/test_explained_retrieval.py",
+            "flows/browser/test_million_rows.py",
+            "model/report/test_page.py",
+            "model/report/test_write.py",
+        ),
+    ),
     Part("ecosystem", 2, ("model/tracking/test_real_trackers.py",)),
 )
 PART_OF = {f"tests/{file}": part for part in PARTS for file in part.files}

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from flows.cli.main import main
+from tests.support.dataset import write_manifest
 from tests.support.explanations import some_rows, write_explanations
 from tests.support.site import served
 
@@ -35,6 +36,9 @@ def test_what_cannot_be_served(
     assert "neither explanations" in _refused(tmp_path, "--port", 0)
     assert "neither a training run nor an index" in _refused(output, "--port", 0, "--arm", f"x={tmp_path}")
     assert "NAME=FOLDER" in _refused(output, "--port", 0, "--arm", tmp_path)
+    assert "nowhere.yaml" in _refused(output, "--port", 0, "--explain", tmp_path / "nowhere.yaml")
+    manifest = write_manifest(tmp_path, tmp_path, generation__send_image=True)
+    assert "send_image is set, so queries alone" in _refused(output, "--port", 0, "--explain", manifest)
 
 
 def test_a_shard_alone_and_a_host_that_others_reach(output: Path) -> None:

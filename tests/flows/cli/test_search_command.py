@@ -1,6 +1,7 @@
 """From a run to an index to what a person finds in it."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from flows.cli.main import main
 from flows.display.next_steps import command_line
-from model.settings.schema import TrainSettings
+from model.settings.schema import TowerSettings, TrainSettings
 from model.training.loop import train
 from tests.model.conftest import clip_folder, dataset, settings  # noqa: F401 - fixtures
 
@@ -53,3 +54,38 @@ def test_index_and_search(
     assert "no query given; pass" in capsys.readouterr().err
     assert _run(monkeypatch, "search", tmp_path / "none", "x") == 2
     assert "no index at" in capsys.readouterr().err
+
+
+def test_an_export_serves_explanations_without_the_model_that_training_started_from(
+    settings: TrainSettings,  # noqa: F811
+    clip_folder: Path,  # noqa: F811
+    dataset: tuple[Path, Path],  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own = shutil.copytree(clip_folder, tmp_path / "clip")
+    train(settings.model_copy(update={"towers": TowerSettings(model=f"local-dir:{own}")}), tmp_path / "run")
+    out = tmp_path / "out"
+    assert _run(monkeypatch, "export", tmp_path / "run", out) == 0
+    assert f"reader of explanations: {(out / 'reader').as_uri()}" in capsys.readouterr().out
+    assert _run(monkeypatch, "export", tmp_path / "run", tmp_path / "small", "--no-reader") == 0
+    said = capsys.readouterr()
+    assert "reader" not in said.out and "no reader" not in said.err and not (tmp_path / "small" / "reader").exists()
+    shutil.rmtree(own)
+    assert _run(monkeypatch, "export", tmp_path / "run", tmp_path / "late") == 0
+    assert "the export has no reader of explanations: the towers that" in capsys.readouterr().err
+
+    for name in ("out", "small"):
+        index = tmp_path / f"index-of-{name}"
+        assert _run(monkeypatch, "index", tmp_path / name, index, "--explanations", dataset[0]) == 0
+        shutil.move(tmp_path / name, tmp_path / f"{name}-moved")
+    query = ("lord of name3", "--explanation", "name3 a red star", "--json")
+    moved = ("--model", tmp_path / "out-moved")
+    capsys.readouterr()
+    assert _run(monkeypatch, "search", tmp_path / "index-of-out", *query, *moved) == 0
+    said = capsys.readouterr()
+    assert "1 of 1 queries with an explanation, of weight 1 (not tuned)" in said.err
+    assert json.loads(said.out)[0]["explanation"] == "name3 a red star"
+    assert _run(monkeypatch, "search", tmp_path / "index-of-small", *query, "--model", tmp_path / "small-moved") == 2
+    assert "was exported without the towers that its model started from" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from model.checkpoints.checkpoint import load_trained_towers, save_checkpoint
 from model.clip.folder import write_config
@@ -20,9 +20,15 @@ from model.clip.open_clip_import import open_clip
 from model.clip.towers import Towers, load_towers
 from model.distributed.device import torch_threads
 from model.errors import ModelError
+from model.evaluation.embed_explanations import text_tower_digest
+from model.evaluation.explained import evaluate_explained
+from model.evaluation.reader import load_reader_of
 from model.exporting.export import RECORD, export
 from model.method.entityclip import EntityCLIP
-from model.settings.schema import MethodSettings, TowerSettings
+from model.search.explained import load_reader, with_explanations
+from model.search.index import build_index
+from model.settings.schema import MethodSettings, TowerSettings, TrainSettings
+from model.training.loop import train
 from tests.model.shard_writer import picture
 from tests.model.tiny_clip import config, make_tiny_clip
 
@@ -150,3 +156,79 @@ def test_preprocessing_of_a_weights_tag_is_exported(
     assert "squash" in str(trained.clip.visual.preprocess_cfg)
     config = json.loads((export(run, tmp_path / "out") / "open_clip_config.json").read_text())["preprocess_cfg"]
     assert config["mean"] == [0.5, 0.4, 0.3] and config["std"] == [0.1, 0.2, 0.3] and config["resize_mode"] == "squash"
+
+
+@pytest.fixture
+def trained(settings: TrainSettings, tmp_path: Path, undrawn_curves: None) -> Path:
+    """A run from a folder of its own."""
+    clip = make_tiny_clip(tmp_path / "clip", seed=5)
+    method = settings.method.model_copy(update={"mmae": False, "gi_itm": False})
+    towers = TowerSettings(model=f"local-dir:{clip}")
+    train(settings.model_copy(update={"towers": towers, "method": method}), tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_an_export_carries_the_towers_that_training_started_from(
+    trained: Path, settings: TrainSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate_explained(trained)
+    alpha = json.loads((trained / "explained.json").read_text())["alpha"]["towers"]
+    initial = load_towers(TowerSettings(model=f"local-dir:{tmp_path / 'clip'}"))
+    of_run = build_index(trained, tmp_path / "of-run")
+    out = export(trained, tmp_path / "out" / "mine")
+    shutil.rmtree(tmp_path / "clip")
+    reader, _, _ = open_clip.create_model_and_transforms(f"local-dir:{out / 'reader'}")
+    states = initial.clip.state_dict(), reader.state_dict()
+    assert states[0].keys() == states[1].keys() and all(torch.equal(states[0][n], states[1][n]) for n in states[0])
+    record = json.loads((out / RECORD).read_text())
+    digest = text_tower_digest(initial.clip)
+    assert record["reader"] == {"sha256": digest, "alpha": alpha, "alpha_chosen": "validation"}
+    assert set(record["sha256"]) == {"open_clip_model.safetensors", "reader/open_clip_model.safetensors"}
+    assert str(tmp_path) not in (out / RECORD).read_text() + (out / "README.md").read_text()
+
+    index = build_index(out, tmp_path / "index", explanations=settings.data.explanations)
+    assert index.about["reader"]["sha256"] == digest and index.about["model_sha256"] == of_run.about["model_sha256"]
+    query = torch.nn.functional.normalize(torch.ones(1, 24), dim=-1)
+    expected, _ = with_explanations(query, ["name1 a red star"], initial, 2.0)
+    moved = shutil.move(out, tmp_path / "moved")
+    with pytest.raises(ModelError, match="--model"):
+        load_reader(index)
+    for found in (load_reader(index, moved), load_reader_of(moved).towers):
+        assert torch.equal(with_explanations(query, ["name1 a red star"], found, 2.0)[0], expected)
+    weights = moved / "reader" / "open_clip_model.safetensors"
+    save_file(load_file(weights) | {"text_projection": torch.ones(32, 24)}, weights)
+    with pytest.raises(ModelError, match="is not the one that was exported; export the run again"):
+        load_reader(index, moved)
+    with pytest.raises(ModelError, match="is not the one that was exported; export the run again"):
+        build_index(moved, tmp_path / "index", explanations=settings.data.explanations)
+    shutil.rmtree(moved / "reader")
+    captions = build_index(moved, tmp_path / "index", explanations=settings.data.explanations)
+    with pytest.raises(ModelError, match="which had the towers that the model started from, is no longer there"):
+        load_reader(captions)
+    assert capsys.readouterr().err.count("no reader") == 0
+
+
+def test_a_reader_that_is_not_wanted_or_not_there_is_left_out(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = export(trained, tmp_path / "out", with_reader=False)
+    assert not (out / "reader").exists() and json.loads((out / RECORD).read_text())["reader"] is None
+    assert "no reader" not in capsys.readouterr().err and "norm(t" not in (out / "README.md").read_text()
+    assert (export(trained, out) / "reader").exists()  # and a later export replaces it
+    shutil.rmtree(tmp_path / "clip")
+    out = export(trained, out)
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if "no reader" in line]
+    assert f"the towers that {trained} started from cannot be loaded" in said and str(tmp_path / "clip") in said
+    assert not (out / "reader").exists() and "norm(t" not in (out / "README.md").read_text()
+    with pytest.raises(ModelError, match="was exported without"):
+        load_reader_of(out)
+
+
+def test_the_reader_of_a_run_that_started_from_a_run_is_that_run(
+    trained: Path, settings: TrainSettings, tmp_path: Path
+) -> None:
+    again = settings.model_copy(update={"towers": TowerSettings(model=f"local-dir:{trained}")})
+    train(again, tmp_path / "second")
+    out = export(tmp_path / "second" / "checkpoint", tmp_path / "out")
+    found = load_towers(TowerSettings(model=f"local-dir:{out / 'reader'}"))
+    assert text_tower_digest(found.clip) == text_tower_digest(load_trained_towers(trained).clip)

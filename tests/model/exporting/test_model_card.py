@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -18,9 +19,12 @@ from markdown_it import MarkdownIt
 from model.checkpoints.checkpoint import load_trained_towers
 from model.distributed.device import torch_threads
 from model.evaluation.evaluate import evaluate, read_metrics
+from model.evaluation.explained import evaluate_explained
+from model.evaluation.reader import load_reader_of
 from model.exporting.export import export
 from model.exporting.model_card import LOADING, code, fenced, model_card
 from model.run_files import read_checkpoint_card
+from model.search.explained import with_explanations
 from model.settings.schema import TrainSettings
 from model.training.loop import train
 from tests.model.shard_writer import picture
@@ -83,6 +87,38 @@ def body(card: str) -> str:
     return card.split("---\n", 2)[2]
 
 
+def _programs(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_code_for_explanations_gives_what_search_gives(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is printed; with an explanation of one segment, and with the two that it shows."""
+    run = shutil.copytree(run, tmp_path / "run")
+    evaluate_explained(run)
+    alpha = json.loads((run / "explained.json").read_text())["alpha"]["towers"]
+    folder = export(run, tmp_path / "mine-clip")
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert "chosen on validation" in text
+    loading, explained = _programs(text)
+    assert f"alpha = {alpha}\n" in explained
+    picture(3).save(tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    found: dict[str, Any] = {}
+    exec(loading.replace("path/to/this/folder", str(folder)) + explained, found)
+    parts = found["explanation"]
+    assert len(parts) == 2
+    reader = load_reader_of(run).towers
+    two, _ = with_explanations(found["text"][:1], ["\n".join(parts)], reader, alpha)
+    torch.testing.assert_close(found["query"], two[0], atol=1e-6, rtol=0)
+    one = re.sub(r"explanation = \[.*?\]", "explanation = ['name1 a red star']", explained)
+    exec(one, found)
+    expected, count = with_explanations(found["text"][:1], ["name1 a red star"], reader, alpha)
+    assert count == 1 and (found["query"] - expected[0]).abs().max() < 1e-6
+    assert (found["query"] - found["text"][0]).abs().max() > 1e-3 or alpha == 0
+
+
 @pytest.mark.slow
 def test_a_card_is_read_by_the_hub_and_its_code_runs(run: Path, tmp_path: Path) -> None:
     evaluate(run)
@@ -105,9 +141,10 @@ def test_a_card_is_read_by_the_hub_and_its_code_runs(run: Path, tmp_path: Path) 
     assert {made[use]["shards_sha256"] for use in made} | {"tiny", "toy"} <= set(seen.code)
 
     picture(3).save(tmp_path / "photo.jpg")
-    shown = re.search(r"```python\n(.*?)```", text, re.DOTALL)
-    assert shown is not None and shown[1] == LOADING
-    program = shown[1].replace("path/to/this/folder", str(folder)) + "print(json.dumps((image @ text.T).tolist()))"
+    shown, explained = _programs(text)
+    assert shown == LOADING
+    program = f"{shown}{explained}print(json.dumps((image @ text.T).tolist()))"
+    program = program.replace("path/to/this/folder", str(folder))
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", f"import json\n{program}"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
