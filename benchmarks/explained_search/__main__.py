@@ -41,8 +41,7 @@ def main(
     else:
         plan = of.read_plan()
         prepare_worlds([of.world(root, edition) for edition in of.CONFIRMING_WORLDS], at_once)
-        alphas = {name: arm.alpha for name, arm in plan.items()}
-        complete(list(of.confirming_runs(root, plan)), of.CONFIRMING, "test", alphas, at_once)
+        complete(list(of.confirming_runs(root, plan)), of.CONFIRMING, "test", plan, at_once)
         show_lines(write_table())
 
 

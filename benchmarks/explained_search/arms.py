@@ -2,7 +2,27 @@
 
 from dataclasses import dataclass
 
+from pydantic import BaseModel, ConfigDict
+
 from flows.arms import only
+
+
+class ArmPlan(BaseModel):
+    """What was chosen for an arm.
+
+    Attributes:
+        lr: learning rate.
+        alpha: weights of explanations for "towers", "both" and "mmae".
+        gate: the lowest agreement of a caption with its explanation at which the explanation is used.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lr: float
+    steps: int
+    alpha: dict[str, float]
+    gate: float
+
 
 _SEGMENTS = {"anchor_text_weight": 1.0, "anchor_segments": True}
 _FUSED = {**_SEGMENTS, "fused_weight": 1.0}

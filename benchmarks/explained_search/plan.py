@@ -6,11 +6,11 @@ from pathlib import Path
 from statistics import fmean
 
 import yaml
-from pydantic import BaseModel, ConfigDict
 
 from benchmarks.ablation.plan import HARDER
 from benchmarks.ablation.worlds import World
-from benchmarks.explained_search.arms import ARMS, TRAINED, Arm
+from benchmarks.explained_search.arms import ARMS, TRAINED, Arm, ArmPlan
+from benchmarks.explained_search.protocols import GATE
 from benchmarks.explained_search.results import Result
 from benchmarks.explained_search.runs import Run
 from entityclip.contract.atomic_files import written_whole
@@ -27,16 +27,6 @@ LRS = (5e-4, 1e-3, 2e-3)
 STEPS = 240  # of the arm that takes most operations a step; the others take as many operations in all
 CHOOSING_SEEDS = (100,)
 CONFIRMING_SEEDS = (0, 1, 2, 3, 4)
-
-
-class ArmPlan(BaseModel):
-    """What was chosen for an arm: its learning rate, and the weights of explanations ("towers", "both", "mmae")."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    lr: float
-    steps: int
-    alpha: dict[str, float]
 
 
 def world(root: Path, edition: int) -> World:
@@ -94,7 +84,11 @@ def choose(results: Iterable[Result]) -> dict[str, ArmPlan]:
 
 def _chosen(results: list[Result]) -> ArmPlan:
     recalls: dict[float, dict[str, dict[float, list[float]]]] = {}
+    gates: dict[float, list[float]] = {}
     for result in results:
+        if result.measured.protocol == GATE:
+            gates.setdefault(result.lr, []).append(result.measured.alpha)
+            continue
         of_way = recalls.setdefault(result.lr, {}).setdefault(_way(result), {})
         of_way.setdefault(result.measured.alpha, []).append(result.measured.mean_recall)
     means = {
@@ -107,7 +101,8 @@ def _chosen(results: list[Result]) -> ArmPlan:
 
     lr = max(means, key=both)
     alpha = {way: max(of_way, key=of_way.__getitem__) for way, of_way in means[lr].items()}
-    return ArmPlan(lr=lr, steps=next(result.steps for result in results if result.lr == lr), alpha=alpha)
+    steps = next(result.steps for result in results if result.lr == lr)
+    return ArmPlan(lr=lr, steps=steps, alpha=alpha, gate=round(fmean(gates[lr]), 3))
 
 
 def _way(result: Result) -> str:

@@ -1,30 +1,29 @@
 """Trains one run of an arm and measures each protocol on a split."""
 
-import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from benchmarks.ablation.worlds import SHIPPED, World
-from benchmarks.explained_search.arms import Arm
-from benchmarks.explained_search.results import ALL, Measured
+from benchmarks.explained_search.arms import Arm, ArmPlan
+from benchmarks.explained_search.protocols import by_knowledge, by_protocol, by_weight
+from benchmarks.explained_search.results import Measured
 from model.checkpoints.checkpoint import load_entityclip, save_checkpoint
 from model.clip.folder import towers_folder
 from model.clip.towers import load_towers
-from model.evaluation.explained import evaluate_explained
-from model.run_files import EXPLAINED, SETTINGS
+from model.evaluation.evaluate import evaluate
+from model.evaluation.explained import explained_ways
+from model.run_files import SETTINGS
 from model.settings.load import load_run_settings, load_settings
 from model.settings.schema import TrainSettings
 from model.training.loop import train
 from model.training.run_dir import can_go_on, is_finished
 
 _CONFIG = SHIPPED / "train.yaml"
-_NORMAL = 3.92  # standard errors in a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -71,23 +70,32 @@ class Run:
             with self._logged():
                 train(settings, self.folder, overwrite=not can_go_on(self.folder, settings))
 
-    def measure(self, arm: Arm, split: str, alphas: Mapping[str, float] | None) -> list[Measured]:
+    def measure(self, arm: Arm, split: str, plan: ArmPlan | None) -> list[Measured]:
         """Return an arm's results on a split, by protocol and pool.
 
         Args:
             arm: the run's own arm, or one made from it.
-            alphas: weight of explanations for "towers", "both" and "mmae". None: the results of all queries by weight,
-                on the validation split.
+            plan: weights of explanations and the gate. None: the results of all queries by weight, and the gate.
         """
         folder = self.folder if arm.of is None else self.folder.with_name(f"{self.folder.name}-{arm.share:g}")
         with self._logged():
             if arm.of is not None:
                 interpolate(self.folder, folder, arm.share)
-            evaluate_explained(folder, [split], alpha=alphas)
-        record = json.loads((folder / EXPLAINED).read_text(encoding="utf-8"))
+            evaluate(folder, [split])
+            settings = self.settings
+            ways = explained_ways(folder, settings, load_towers(settings.towers), settings.data)
+            embedded = {name: embed(split) for name, embed in ways.items()}
+            if plan is None:
+                found = list(by_weight(embedded))
+            else:
+                found = [*by_protocol(embedded, plan), *by_knowledge(embedded["towers"], plan, self._houses())]
         if arm.of is not None:
             shutil.rmtree(folder)
-        return list(_by_alpha(record) if alphas is None else _by_protocol(record["splits"][split]["protocols"], alphas))
+        return found
+
+    def _houses(self) -> dict[str, tuple[int, ...]]:
+        """Return the numbers of the houses that each pair's caption names, by pair id."""
+        return {row_id: tuple(house.index for house in shot.houses) for row_id, shot in self.world.shots.items()}
 
     @contextmanager
     def _logged(self) -> Iterator[None]:
@@ -114,22 +122,3 @@ def interpolate(run: Path, out: Path, share: float) -> None:
     shutil.copyfile(run / SETTINGS, out / SETTINGS)
     base = towers_folder(settings.towers, towers)
     save_checkpoint(out, model, settings.towers, step=0, validation=None, base=base)
-
-
-def _by_alpha(record: Mapping[str, Any]) -> Iterator[Measured]:
-    protocols = {"towers": "explained", "both": "both", "mmae": "mmae"}
-    for way, found in record["alpha_chosen"]["mean_recall"].items():
-        for alpha, mean_recall in found.items():
-            protocol = "caption" if way == "towers" and float(alpha) == 0 else protocols[way]
-            yield Measured(protocol, float(alpha), ALL, mean_recall, None, None, None)
-
-
-def _by_protocol(protocols: Mapping[str, Any], alphas: Mapping[str, float]) -> Iterator[Measured]:
-    for protocol, found in protocols.items():
-        way = protocol.removesuffix("_others")
-        alpha = 0.0 if protocol == "caption" else alphas[way if way in ("both", "mmae") else "towers"]
-        for pool, of_pool in {ALL: found, **found["by_topic"]}.items():
-            ends = (of_pool["intervals"] or {}).get("mean_recall")
-            error = None if ends is None else (ends[1] - ends[0]) / _NORMAL
-            ways = (of_pool[way]["R@1"] for way in ("text_to_image", "image_to_text"))
-            yield Measured(protocol, alpha, pool, of_pool["mean_recall"], error, *ways)

@@ -8,6 +8,7 @@ from statistics import fmean, variance
 
 from benchmarks.explained_search.arms import ANCHORS, ARMS, BETWEEN, CACHED, FUSED, ONE_SIDED, PLAIN
 from benchmarks.explained_search.plan import CONFIRMING, CONFIRMING_WORLDS, DOCS, HARDER_WORLDS
+from benchmarks.explained_search.protocols import DECLINES, GATED, INVENTS, KNOWN, KNOWN_SHARES, UNKNOWN, knows
 from benchmarks.explained_search.results import ALL, Result, read_results
 from entityclip.contract.atomic_files import written_whole
 from pipeline.worlds.heraldry.houses import MAIN, RARE
@@ -104,12 +105,28 @@ def write_table() -> str:
                     shown = " | ".join("" if cell is None else _shown(interval(cell)) for cell in cells)
                     lines.append(f"| {arm.name} | {name} | {shown} |")
         lines.append("")
-    lines += ["| difference | worlds | points of mean recall (95 %) |", "|---|---|---:|"]
+    lines += [*_knowledge(results), "", "| difference | worlds | points of mean recall (95 %) |", "|---|---|---:|"]
     lines += [*_differences(results), ""]
     text = "\n".join(lines)
     with written_whole(DOCS / "confirming.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     return text
+
+
+def _knowledge(results: Results) -> list[str]:
+    """Return the table of LLMs that know a share of the entities, over all worlds: all queries, known, unknown."""
+    shares = (1.0, *KNOWN_SHARES)
+    lines = ["**An LLM that knows a share of the entities** (all worlds)", ""]
+    lines += [f"| arm | protocol | queries | {' | '.join(f'{100 * share:g} %' for share in shares)} |"]
+    lines += ["|---|---|---|" + "---:|" * len(shares)]
+    for arm in ARMS:
+        for name, what in (("P0", "caption"), *((f"P1-towers, {what}", what) for what in (DECLINES, INVENTS, GATED))):
+            for pool in (ALL, KNOWN, UNKNOWN):
+                cells = [results.cell(arm.name, knows(share, what), pool, CONFIRMING_WORLDS) for share in shares]
+                if cells[-1] is not None:
+                    shown = " | ".join("" if cell is None else _shown(interval(cell)) for cell in cells)
+                    lines.append(f"| {arm.name} | {name} | {pool} | {shown} |")
+    return lines
 
 
 def _differences(results: Results) -> list[str]:

@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from entityclip.contract.atomic_files import write_json
-from model.clip.towers import load_towers
+from model.clip.towers import Towers, load_towers
 from model.distributed.device import choose_device, torch_threads
 from model.errors import ModelError
 from model.evaluation.embed import SplitEmbeddings
@@ -35,6 +35,7 @@ from model.evaluation.explained_splits import Explained, ExplainedSplits
 from model.evaluation.retrieval import ranks
 from model.run_files import EXPLAINED, SETTINGS, TOWERS, read_checkpoint_card
 from model.settings.load import load_run_settings
+from model.settings.schema import DataSettings, TrainSettings
 
 _PROTOCOLS = {"towers": "explained", "both": "both", "mmae": "mmae"}
 _CONTROLS = {"towers": "others", "both": "both_others", "mmae": "mmae_others"}
@@ -79,12 +80,7 @@ def evaluate_explained(
     metrics = measure(run, both, explanations=explanations, allow_partial=allow_partial)
     with torch_threads(settings.threads):
         reader = load_towers(settings.towers)
-        reader.clip.to(choose_device(settings.device))
-        data = evaluation_plan(run, explanations, allow_partial).data
-        read = ExplainedSplits(run, data, reader, settings.evaluation.batch_size, choose_device(settings.device))
-        ways: dict[str, Callable[[str], Explained]] = {"towers": read.towers, "both": read.both}
-        if settings.method.has_mmae and settings.method.one_sided:  # else V* has read the right caption's explanation
-            ways["mmae"] = read.mixtures
+        ways = explained_ways(run, settings, reader, evaluation_plan(run, explanations, allow_partial).data)
         found = {way: mean_recalls(embed(chosen_on[0])) if chosen_on else {} for way, embed in ways.items()}
         alphas = {
             way: _best(of) if alpha is None else alpha[way] if isinstance(alpha, Mapping) else alpha
@@ -102,6 +98,26 @@ def evaluate_explained(
     return {name: metrics[name] for name in names}
 
 
+def explained_ways(
+    run: Path, settings: TrainSettings, reader: Towers, data: DataSettings
+) -> dict[str, Callable[[str], Explained]]:
+    """Return what embeds a split in each way that an evaluated run can be searched in.
+
+    "towers" and "both", and if MMAE is one-sided, "mmae": else V* has read the right caption's explanation.
+
+    Args:
+        reader: the towers that training started from; they are moved to the settings' device.
+        data: where the splits are.
+    """
+    device = choose_device(settings.device)
+    reader.clip.to(device)
+    read = ExplainedSplits(run, data, reader, settings.evaluation.batch_size, device)
+    ways: dict[str, Callable[[str], Explained]] = {"towers": read.towers, "both": read.both}
+    if settings.method.has_mmae and settings.method.one_sided:
+        ways["mmae"] = read.mixtures
+    return ways
+
+
 def fused(text: Tensor, anchors: Tensor, alpha: float) -> Tensor:
     """Return the query vectors norm(t + alpha A) (N, D), from normalised t and A (N, D); rows of A may be 0."""
     return F.normalize(text + alpha * anchors, dim=-1)
@@ -115,7 +131,7 @@ def _best(found: Mapping[float, float]) -> float:
 def mean_recalls(split: Explained) -> dict[float, float]:
     """Return the mean recall in percent, of both directions, by alpha."""
     texts = {alpha: fused(split.embeddings.text, split.anchors, alpha) for alpha in ALPHAS}
-    return {alpha: _measure(split.embeddings, text)["mean_recall"] for alpha, text in texts.items()}
+    return {alpha: measured_with(split.embeddings, text)["mean_recall"] for alpha, text in texts.items()}
 
 
 def protocols(ways: Mapping[str, Explained], alphas: Mapping[str, float]) -> dict[str, Any]:
@@ -126,15 +142,16 @@ def protocols(ways: Mapping[str, Explained], alphas: Mapping[str, float]) -> dic
         alphas: weight of explanations for each of these.
     """
     towers = ways["towers"]
-    measured = {"caption": _measure(towers.embeddings, towers.embeddings.text, with_intervals=True)}
+    measured = {"caption": measured_with(towers.embeddings, towers.embeddings.text, with_intervals=True)}
     for way, of in ways.items():
         texts = {_PROTOCOLS[way]: (of.embeddings.text, of.anchors), _CONTROLS[way]: (of.text_of_others, of.others)}
         for protocol, (text, anchors) in texts.items():
-            measured[protocol] = _measure(of.embeddings, fused(text, anchors, alphas[way]), with_intervals=True)
-    measured["alone"] = _measure(towers.embeddings, towers.anchors, with_intervals=True)
+            measured[protocol] = measured_with(of.embeddings, fused(text, anchors, alphas[way]), with_intervals=True)
+    measured["alone"] = measured_with(towers.embeddings, towers.anchors, with_intervals=True)
     return {"explained_queries": int(towers.anchors.any(dim=1).sum()), "protocols": measured}
 
 
-def _measure(embeddings: SplitEmbeddings, text: Tensor, *, with_intervals: bool = False) -> dict[str, Any]:
+def measured_with(embeddings: SplitEmbeddings, text: Tensor, *, with_intervals: bool = False) -> dict[str, Any]:
+    """Return `retrieval_metrics` of a split's images with other texts (N, D), normalised."""
     found = ranks(embeddings.image, text, embeddings.groups)
     return retrieval_metrics(embeddings._replace(text=text), found, with_intervals=with_intervals)

@@ -7,17 +7,23 @@ from statistics import fmean, variance
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from benchmarks.ablation.worlds import World
 from benchmarks.explained_search import plan as of
-from benchmarks.explained_search.arms import ARMS, BETWEEN, CACHED, PLAIN
+from benchmarks.explained_search.arms import ARMS, BETWEEN, CACHED, PLAIN, ArmPlan
 from benchmarks.explained_search.complete import complete
+from benchmarks.explained_search.protocols import GATE, KNOWN, UNKNOWN, agreement, by_knowledge, knows
 from benchmarks.explained_search.results import ALL, Measured, Result, add_results, read_results
 from benchmarks.explained_search.runs import Run, interpolate
 from benchmarks.explained_search.table import Cell, interval
 from benchmarks.explained_search.worlds import prepare_worlds
 from model.checkpoints.checkpoint import load_trained_towers
 from model.clip.towers import load_towers
+from model.evaluation.clusters import Groups
+from model.evaluation.embed import SplitEmbeddings
+from model.evaluation.explained import fused, measured_with
+from model.evaluation.explained_splits import Explained
 from model.training.loop import train
 
 _ONE = Measured("caption", 0.0, ALL, 41.25, 1.5, 30.0, 28.125)
@@ -49,6 +55,7 @@ def _by_weight(arm: str, lr: float, towers: dict[float, float], mmae: dict[float
             found.append(_result(arm, world, lr=lr, protocol=protocol, alpha=alpha, mean_recall=recall - less))
         for alpha, recall in (mmae or {}).items():
             found.append(_result(arm, world, lr=lr, protocol="mmae", alpha=alpha, mean_recall=recall - less))
+        found.append(_result(arm, world, lr=lr, protocol=GATE, alpha=0.2 + less / 100))
     return found
 
 
@@ -63,11 +70,12 @@ def test_the_plan_has_each_arms_best_rate_and_weights():
     plan = of.choose(results)
     assert plan[CACHED.name].lr == 2e-3 and plan[CACHED.name].alpha == {"towers": 2.0, "mmae": 1.0}
     assert plan[PLAIN.name].lr == 1e-3 and plan[PLAIN.name].alpha == {"towers": 1.0}
+    assert plan[PLAIN.name].gate == 0.25
 
 
 def test_a_plan_is_read_as_it_was_written(tmp_path, monkeypatch):
     monkeypatch.setattr(of, "PLAN", tmp_path / "plan.yaml")
-    plan = {arm.name: of.ArmPlan(lr=1e-3, steps=7, alpha={"towers": 1.5}) for arm in ARMS}
+    plan = {arm.name: ArmPlan(lr=1e-3, steps=7, alpha={"towers": 1.5}, gate=0.25) for arm in ARMS}
     of.write_plan(plan)
     assert of.read_plan() == plan
     runs = list(of.confirming_runs(Path("runs"), plan))
@@ -85,6 +93,34 @@ def test_intervals_are_over_seeds_and_queries():
     base = Cell({(1, 0): 40.0, (2, 0): 20.0}, {(1, 0): 1.0, (2, 0): 1.0})  # a single seed: before training
     half = 1.96 * sqrt(variance([10, 14]) / 2 + variance([10, 11]) / 2 + 2 * (2.0**2 + 1)) / 2
     assert interval(cell, base) == pytest.approx((11.25, 11.25 - half, 11.25 + half))
+
+
+def test_inventions_do_harm_that_the_gate_mends():
+    """Captions that training taught lie near their explanations; the pictures show what both say."""
+    generator = torch.Generator().manual_seed(0)
+    count, width = 60, 16
+
+    def noise(size: float) -> torch.Tensor:
+        return size * F.normalize(torch.randn(count, width, generator=generator), dim=-1)
+
+    anchors = noise(1.0)
+    text = F.normalize(anchors + noise(0.9), dim=-1)
+    image = F.normalize(text + anchors + noise(2.0), dim=-1)
+    ids, apart = [f"p{n}" for n in range(count)], torch.arange(count)
+    embeddings = SplitEmbeddings(image, text, ids, [None] * count, Groups(image=apart, caption=apart), {})
+    split = Explained(embeddings, anchors, anchors.roll(1, 0), text)
+    plan = ArmPlan(lr=1e-3, steps=1, alpha={"towers": 1.0}, gate=0.4)
+    rows = list(by_knowledge(split, plan, {row_id: (n,) for n, row_id in enumerate(ids)}))
+    found = {(row.protocol, row.pool): row for row in rows}
+    of_half = {what: found[knows(0.5, what), ALL].mean_recall for what in ("caption", "declines", "invents")}
+    assert of_half["invents"] < of_half["caption"] < of_half["declines"]
+    assert found[knows(0.5, "invents, gated"), ALL].mean_recall > of_half["caption"]
+    for what in ("caption", "declines"):  # text to image, as in the whole gallery both directions compete
+        assert found[knows(0.25, what), UNKNOWN].text_to_image == found[knows(0.25, "caption"), UNKNOWN].text_to_image
+    everything = agreement(text, anchors)
+    assert found[knows(1.0, "invents, gated"), KNOWN].mean_recall == pytest.approx(
+        measured_with(embeddings, fused(text, anchors * (everything >= 0.4)[:, None], 1.0))["mean_recall"]
+    )
 
 
 @pytest.fixture
@@ -116,16 +152,23 @@ def test_a_small_comparison_goes_on_from_its_file(tmp_path, small_world, monkeyp
     ]
     by_weight = complete(work, file, "val", None, 2)
     assert {result.arm for result in by_weight} == {PLAIN.name, untrained.name, CACHED.name}
-    assert {r.measured.protocol for r in by_weight if r.arm == CACHED.name} == {"caption", "explained", "both", "mmae"}
+    assert {r.measured.protocol for r in by_weight if r.arm == CACHED.name} == {
+        "caption",
+        "explained",
+        "both",
+        "mmae",
+        GATE,
+    }
     assert not list(tmp_path.glob("runs/*/*/*/seed-0"))  # the file has all of them
 
     confirmed = tmp_path / "confirmed.csv"
-    alphas = {arm.name: {"towers": 1.0, "both": 2.0, "mmae": 1.5} for arm in ARMS}
-    first = complete(work[:1], confirmed, "test", alphas, 1)
-    both = complete(work, confirmed, "test", alphas, 2)
+    weights = {"towers": 1.0, "both": 2.0, "mmae": 1.5}
+    plan = {arm.name: ArmPlan(lr=1e-3, steps=3, alpha=weights, gate=0.2) for arm in ARMS}
+    first = complete(work[:1], confirmed, "test", plan, 1)
+    both = complete(work, confirmed, "test", plan, 2)
     assert [result for result in both if result.arm != CACHED.name] == first
     found = {(r.measured.protocol, r.measured.pool): r.measured for r in both if r.arm == CACHED.name}
-    assert {pool for _, pool in found} == {ALL, "main", "rare"}
+    assert {pool for _, pool in found} == {ALL, "main", "rare", KNOWN, UNKNOWN}
     assert found["mmae", ALL].alpha == 1.5 and found["caption", ALL].alpha == 0
     assert found["explained", ALL].mean_recall > found["others", ALL].mean_recall
     assert not list(tmp_path.glob("runs/*/*/*/seed-0"))
