@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from entityclip.contract.atomic_files import write_json, written_whole
 from entityclip.contract.errors import ContractError
 from entityclip.contract.own_json import read_object
+from flows.arms import SEARCH_ARMS
 from flows.display.check import show_check
 from flows.display.printing import console, show_lines
 from flows.display.summaries import show_generation, show_training
@@ -15,6 +16,8 @@ from flows.paper_benchmarks import PAPER_ARMS, Reproduction, open_reproduction, 
 from flows.stages import Stages, train_unless_finished
 from model.evaluation.arms_table import ArmsTable, arms_table
 from model.evaluation.evaluate import read_metrics
+from model.evaluation.explained import PROTOCOLS
+from model.evaluation.reader import explained_record
 from model.settings.load import load_settings
 from model.training.run_dir import is_measured
 from pipeline.checking.check import CheckOptions, check_manifest
@@ -33,6 +36,7 @@ def reproduce(
     manifest: Path | None = None,
     overrides: list[str] | None = None,
     force: bool = False,
+    explained: bool = False,
 ) -> ArmsTable:
     """Check the data, import or generate explanations, train and evaluate each arm with each seed, and write a table.
 
@@ -46,6 +50,8 @@ def reproduce(
         manifest: manifest whose model, prompt and engine are used. Default: the benchmark's shipped manifest.
         overrides: overrides of training settings, applied to all arms, such as `optim.epochs=1`.
         force: whether to continue even if the check finds errors.
+        explained: whether to train the arms for search with explanations as well, and to measure all arms with
+            explanations, too. The table's rows then name the protocol.
 
     Raises:
         PipelineError: the check found errors, or the data cannot be used.
@@ -57,24 +63,39 @@ def reproduce(
     shards, complete = _explain(stages, reproduction, released)
     reproduction.write_config(shards)
     partial = [] if complete else ["data.allow_partial=true"]
-    changed = {arm: [*method, *(overrides or []), *partial] for arm, method in PAPER_ARMS.items()}
-    overridden = {(arm, seed): [*changed[arm], f"seed={seed}"] for seed in seeds for arm in PAPER_ARMS}
+    arms = PAPER_ARMS | (SEARCH_ARMS if explained else {})
+    changed = {arm: [*method, *(overrides or []), *partial] for arm, method in arms.items()}
+    overridden = {(arm, seed): [*changed[arm], f"seed={seed}"] for seed in seeds for arm in arms}
     # load all settings here, so that errors are reported before the first run
     settings = {key: load_settings(reproduction.config, values) for key, values in overridden.items()}
-    measured: dict[str, dict[int, Any]] = {arm: {} for arm in PAPER_ARMS}
+    measured: dict[str, dict[int, Any]] = {}
     for (arm, seed), wanted in settings.items():
         run = reproduction.run(arm, seed)
         console.rule(f"{arm}, seed {seed}", align="left")
         show_training(train_unless_finished(stages.train, reproduction.config, run, overridden[arm, seed]))
-        if not is_measured(run, wanted):
-            stages.evaluate(run)
-        metrics = read_metrics(run)
-        measured[arm][seed] = metrics["splits"][wanted.data.splits.test] | {"step": metrics["step"]}
+        if not is_measured(run, wanted) or (explained and not explained_record(run)):
+            stages.evaluate(run, **({"explained": True} if explained else {}))
+        for row, metrics in _rows(arm, run, wanted.data.splits.test, explained=explained).items():
+            measured.setdefault(row, {})[seed] = metrics
     table = arms_table(measured)
     write_json(out / "table.json", table.as_plain())
     with written_whole(out / "table.md") as temporary:
         temporary.write_text(table.markdown(), encoding="utf-8")
     return table
+
+
+def _rows(arm: str, run: Path, split: str, *, explained: bool) -> dict[str, dict[str, Any]]:
+    """Return a run's metrics on a split by row of the table: of the arm, or of the arm by each protocol."""
+    metrics = read_metrics(run)
+    step = {"step": metrics["step"]}
+    if not explained:
+        return {arm: metrics["splits"][split] | step}
+    found = explained_record(run)["splits"][split]["protocols"]
+    return {
+        f"{arm}: {name}": found[protocol] | step | {"split": split}
+        for protocol, name in PROTOCOLS.items()
+        if protocol in found
+    }
 
 
 def _check(reproduction: Reproduction, *, generation: bool, force: bool) -> None:

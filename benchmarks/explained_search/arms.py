@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from flows.arms import only
+from flows.arms import SEARCH_ARMS, only
 
 
 class ArmPlan(BaseModel):
@@ -22,19 +22,6 @@ class ArmPlan(BaseModel):
     steps: int
     alpha: dict[str, float]
     gate: float
-
-
-_SEGMENTS = {"anchor_text_weight": 1.0, "anchor_segments": True}
-_FUSED = {**_SEGMENTS, "fused_weight": 1.0}
-_ONE_SIDED = {
-    **_FUSED,
-    "mmae": True,
-    "gi_itm": True,
-    "one_sided": True,
-    "zero_init": True,
-    "query_dropout": 0.3,
-    "mmae_fused_weight": 1.0,
-}
 
 
 @dataclass(frozen=True)
@@ -59,11 +46,7 @@ class Arm:
 
 PLAIN = Arm("plain CLIP", only())
 ENTITYCLIP = Arm("EntityCLIP as published", only(mmae=True, gi_itm=True))
-ANCHORS = Arm("anchors", only(anchor_text_weight=1.0))
-SEGMENTS = Arm("segment anchors", only(**_SEGMENTS))
-FUSED = Arm("fused target", only(**_FUSED))
-ONE_SIDED = Arm("one-sided EntityCLIP", only(**_ONE_SIDED))
-CACHED = Arm("one-sided EntityCLIP, cached", only(**_ONE_SIDED, cached_explanations=True))
+ANCHORS, SEGMENTS, FUSED, ONE_SIDED, CACHED = (Arm(name, method) for name, method in SEARCH_ARMS.items())
 TRAINED = (PLAIN, ENTITYCLIP, ANCHORS, SEGMENTS, FUSED, ONE_SIDED, CACHED)
 BETWEEN = (
     Arm("untrained", of=PLAIN.name, share=0.0),

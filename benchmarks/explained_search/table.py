@@ -11,21 +11,12 @@ from benchmarks.explained_search.plan import CONFIRMING, CONFIRMING_WORLDS, DOCS
 from benchmarks.explained_search.protocols import DECLINES, GATED, INVENTS, KNOWN, KNOWN_SHARES, UNKNOWN, knows
 from benchmarks.explained_search.results import ALL, Result, read_results
 from entityclip.contract.atomic_files import written_whole
+from model.evaluation.explained import PROTOCOLS
 from pipeline.worlds.heraldry.houses import MAIN, RARE
 from pipeline.worlds.heraldry.pools import SEVERAL, TWINS, UNSEEN
 
 _95 = 1.96
 _UNTRAINED = BETWEEN[0]
-_NAMES = {
-    "caption": "P0",
-    "explained": "P1-towers",
-    "both": "P1-both",
-    "mmae": "P1-MMAE",
-    "others": "others' explanations",
-    "both_others": "others', by both",
-    "mmae_others": "others', by MMAE",
-    "alone": "explanation alone",
-}
 _PLAIN_WORLDS = tuple(edition for edition in CONFIRMING_WORLDS if edition not in HARDER_WORLDS)
 _NEW_HARDER = tuple(edition for edition in CONFIRMING_WORLDS if edition in HARDER_WORLDS)
 _KINDS = (
@@ -99,7 +90,7 @@ def write_table() -> str:
         lines += [f"**{kind}** ({', '.join(map(str, worlds))})", ""]
         lines += [f"| arm | protocol | {' | '.join(pools)} |", "|---|---|" + "---:|" * len(pools)]
         for arm in ARMS:
-            for protocol, name in _NAMES.items():
+            for protocol, name in PROTOCOLS.items():
                 cells = [results.cell(arm.name, protocol, pool, worlds) for pool in pools]
                 if cells[0] is not None:
                     shown = " | ".join("" if cell is None else _shown(interval(cell)) for cell in cells)
@@ -154,7 +145,7 @@ def _differences(results: Results) -> list[str]:
             cells = [results.cell(arm, protocol, pool, worlds) for arm, protocol in (ours, base)]
             found = [cell for cell in cells if cell is not None]
             if pool in pools and len(found) == 2:
-                names = [f"{arm} {_NAMES[protocol]}" for arm, protocol in (ours, base)]
+                names = [f"{arm} {PROTOCOLS[protocol]}" for arm, protocol in (ours, base)]
                 lines.append(f"| {names[0]} - {names[1]}, {pool} | {kind} | {_shown(interval(*found), '+')} |")
     return lines
 

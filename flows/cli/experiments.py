@@ -44,6 +44,10 @@ def reproduce(
     ] = None,
     override: Overrides = None,
     force: Annotated[bool, typer.Option("--force", help="Continue even if the check finds errors.")] = False,
+    explained: Annotated[
+        bool,
+        typer.Option("--explained", help="Train our arms too, and measure all with explanations as well as without."),
+    ] = False,
 ) -> None:
     """Reproduce the paper's table on one of its benchmarks. If interrupted, run the command again to resume."""
     from flows.paper_benchmarks import open_reproduction
@@ -65,7 +69,7 @@ def reproduce(
             stages,
             "reproduce-entityclip",
             lambda: reproduce_entityclip(
-                stages, benchmark, root.absolute(), folder, seeds, generate, other, overrides, force
+                stages, benchmark, root.absolute(), folder, seeds, generate, other, overrides, force, explained
             ),
         )
         show_arms_table(table, console)

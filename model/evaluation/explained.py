@@ -37,6 +37,16 @@ from model.run_files import EXPLAINED, SETTINGS, TOWERS, read_checkpoint_card
 from model.settings.load import load_run_settings
 from model.settings.schema import DataSettings, TrainSettings
 
+PROTOCOLS = {  # names in tables
+    "caption": "P0",
+    "explained": "P1-towers",
+    "both": "P1-both",
+    "mmae": "P1-MMAE",
+    "others": "others' explanations",
+    "both_others": "others', by both",
+    "mmae_others": "others', by MMAE",
+    "alone": "explanation alone",
+}
 _PROTOCOLS = {"towers": "explained", "both": "both", "mmae": "mmae"}
 _CONTROLS = {"towers": "others", "both": "both_others", "mmae": "mmae_others"}
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)

@@ -121,7 +121,7 @@ def _of_run(run: Path) -> Reader:
     except ModelError as error:
         raise NoReaderError(f"the towers that {run} started from cannot be loaded: {error}") from error
     sha256 = text_tower_digest(towers.clip)
-    chosen = _explained(run)
+    chosen = explained_record(run)
     if chosen.get("reader_sha256", sha256) != sha256:
         raise NoReaderError(
             f"the towers that {run} started from have changed since its {EXPLAINED} was written: {settings.model}"
@@ -133,8 +133,8 @@ def _of_run(run: Path) -> Reader:
     return Reader(settings, towers, sha256, float(alpha["towers"]), how)
 
 
-def _explained(run: Path) -> dict[str, Any]:
-    """Return what `evaluate --explained` recorded for the run's weights; nothing if it did not run for these."""
+def explained_record(run: Path) -> dict[str, Any]:
+    """Return what `evaluate --explained` recorded for the run's weights; empty if it did not run for these."""
     if not (run / EXPLAINED).is_file():
         return {}
     again = f"recreate it with: entityclip evaluate {run} --explained"

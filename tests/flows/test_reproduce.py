@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from flows.arms import SEARCH_ARMS
 from flows.cli.main import main
 from flows.paper_benchmarks import PAPER_ARMS
 from pipeline.manifest.manifest import load_manifest
@@ -130,6 +131,33 @@ def test_the_other_layouts(benchmark: str, write: Callable[[Path], None], tmp_pa
     assert table["arms"]["EntityCLIP"]["mean_recall"]["sd"] is None
     settings = yaml.safe_load((tmp_path / "out" / "seed-0" / "entityclip" / "settings.yaml").read_text())
     assert settings["optim"]["lr"] == (5e-6 if benchmark == "goodnews" else 1e-5)
+
+
+@pytest.mark.slow
+def test_with_explanations_rows_name_their_protocol(tmp_path: Path, run: Run) -> None:
+    write_n24news(tmp_path / "release", per_split=12)
+    _write_released(tmp_path, "n24news")
+    code, said = run("n24news", "--seed", 1, "--explained", **{"optim.steps": 1})
+    assert code == 0, said
+    out = tmp_path / "out"
+    table = json.loads((out / "table.json").read_text())
+    arms = [*PAPER_ARMS, *SEARCH_ARMS]
+    assert [row for row in table["arms"] if row.endswith(": P0")] == [f"{arm}: P0" for arm in arms]
+    assert [row for row in table["arms"] if row.endswith(": P1-MMAE")] == [
+        "one-sided EntityCLIP: P1-MMAE",
+        "one-sided EntityCLIP, cached: P1-MMAE",
+    ]
+    of_run = json.loads((out / "seed-1" / "entityclip" / "explained.json").read_text())["splits"]["test"]["protocols"]
+    for row, protocol in (("P0", "caption"), ("P1-towers", "explained"), ("others' explanations", "others")):
+        cell = table["arms"][f"EntityCLIP: {row}"]["text_to_image"]["MedR"]["mean"]
+        assert cell == of_run[protocol]["text_to_image"]["MedR"]
+    plain = json.loads((out / "seed-1" / "plain-clip" / "metrics.json").read_text())["splits"]["test"]
+    assert table["arms"]["plain CLIP: P0"]["mean_recall"]["mean"] == pytest.approx(plain["mean_recall"])
+
+    measured = {path: path.stat().st_mtime_ns for path in out.glob("seed-*/*/explained.json")}
+    assert len(measured) == len(arms)
+    assert run("n24news", "--seed", 1, "--explained", **{"optim.steps": 1})[0] == 0
+    assert {path: path.stat().st_mtime_ns for path in measured} == measured
 
 
 @pytest.mark.slow
