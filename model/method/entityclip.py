@@ -29,9 +29,11 @@ from model.method.hard_negatives import HardNegatives, draw_hard_negatives, poss
 from model.method.losses import (
     MATCH,
     NO_MATCH,
+    Contrast,
     anchor_loss,
     bridge_loss,
     contrastive_loss,
+    distillation_loss,
     matching_loss,
     with_anchors,
 )
@@ -91,8 +93,8 @@ class EntityCLIP(nn.Module):
         """Compute step 5: L = L_vtc(V_cls, T_eot) + lambda L_vtc(V*, T*) + eta L_itm.
 
         Our extensions add lambda_b [L_vtc(V_cls, E_eot) + L_vtc(T_eot, E_eot)] if `bridge_weight` > 0, and
-        L_anchor(T_eot, A), L_anchor(V_cls, A), L_vtc(V_cls, norm(T_eot) + alpha A) and L_vtc(V*, norm(T*) + A) with
-        their weights, where A are the anchors.
+        L_anchor(T_eot, A), L_anchor(V_cls, A), L_vtc(V_cls, norm(T_eot) + alpha A), L_vtc(V*, norm(T*) + A) and the
+        divergence of the first term's scores from those of the last two, with their weights; A are the anchors.
 
         Args:
             features: token features of b triples, from `token_features`.
@@ -125,8 +127,11 @@ class EntityCLIP(nn.Module):
                     losses["total"] = losses["total"] + weight * losses[name]
             if self.method.fused_weight:
                 queries = with_anchors(features.t_eot, features.anchors, self.method.fused_alpha)
-                losses["fused"] = contrastive_loss(features.v_cls, queries, scale, whole).loss
+                fused = contrastive_loss(features.v_cls, queries, scale, whole)
+                losses["fused"] = fused.loss
                 losses["total"] = losses["total"] + self.method.fused_weight * losses["fused"]
+                if self.method.distill_weight and not self.method.mmae_fused_weight:
+                    self._distil(losses, main, fused, whole)
         if self.experts is None:
             return StepOutput(losses, report)
 
@@ -144,8 +149,11 @@ class EntityCLIP(nn.Module):
             if self.method.mmae_fused_weight:
                 assert features.anchors is not None
                 queries = with_anchors(t_star, features.anchors, 1.0)
-                losses["mmae_fused"] = contrastive_loss(v_star, queries, scale, whole).loss
+                fused = contrastive_loss(v_star, queries, scale, whole)
+                losses["mmae_fused"] = fused.loss
                 losses["total"] = losses["total"] + self.method.mmae_fused_weight * losses["mmae_fused"]
+                if self.method.distill_weight:
+                    self._distil(losses, main, fused, whole)
         if self.matching is not None:
             if negatives is None:
                 allowed = possible_negatives(whole.gather(groups.T).T, groups)
@@ -155,6 +163,11 @@ class EntityCLIP(nn.Module):
             losses["total"] = losses["total"] + self.method.itm_weight * losses["itm"]
             report |= itm_report | gate_usage("matching_gate", passes[0].gate, x_v_names + x_t_names, whole)
         return StepOutput(losses, report)
+
+    def _distil(self, losses: dict[str, Tensor], captions: Contrast, fused: Contrast, whole: LocalBatch) -> None:
+        """Add the divergence of scores by captions alone from those together with explanations."""
+        losses["distill"] = distillation_loss(captions, fused, whole)
+        losses["total"] = losses["total"] + self.method.distill_weight * losses["distill"]
 
     def mixtures(self, features: TokenFeatures) -> tuple[Tensor, Tensor]:
         """Return V* (B, D) and T* (B, D) of step 3, for search with the experts (our extension); needs MMAE."""

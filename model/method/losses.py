@@ -73,6 +73,20 @@ def anchor_loss(side: Tensor, anchors: Tensor, scale: Tensor, whole: LocalBatch 
     return torch.stack(list(ways)).mean()
 
 
+def distillation_loss(student: Contrast, teacher: Contrast, whole: LocalBatch | None = None) -> Tensor:
+    """Return KL(softmax(teacher) || softmax(student)) of scaled cosines, over both directions and the batch (ours).
+
+    No gradient passes through the teacher. `whole`: as in `contrastive_loss`.
+    """
+    size = (whole or LocalBatch(len(student.per_image))).size
+    pairs = ((student.per_image, teacher.per_image), (student.per_text, teacher.per_text))
+    ways = [
+        F.kl_div(ours.log_softmax(dim=-1), theirs.detach().softmax(dim=-1), reduction="sum") / size
+        for ours, theirs in pairs
+    ]
+    return torch.stack(ways).mean()
+
+
 def with_anchors(text: Tensor, anchors: Tensor, alpha: float) -> Tensor:
     """Return norm(text) + alpha A (B, D), a caption read together with its explanation (our extension).
 

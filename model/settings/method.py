@@ -76,6 +76,12 @@ class MethodSettings(Section):
         description="probability that a training pair's query T_eot of text and shared experts, and of the gate of "
         "T*, is replaced by 0, so that T* cannot rely on the caption alone; ours",
     )
+    distill_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="weight of the divergence of the scores of captions alone from the fused scores, those of MMAE if "
+        "mmae_fused_weight is above 0, else those of the towers; ours; 0: off",
+    )
     itm_epsilon: float = Field(
         default=0.0, ge=0, lt=1, description="number added to a match's probability before the log; 0: cross-entropy"
     )
@@ -95,6 +101,8 @@ class MethodSettings(Section):
             raise ValueError("one_sided: the image reads image experts only; set image_experts to at least 1")
         if self.mmae_fused_weight and not self.has_mmae:
             raise ValueError("mmae_fused_weight needs MMAE: set mmae: true and aux_weight above 0")
+        if self.distill_weight and not (self.fused_weight or self.mmae_fused_weight):
+            raise ValueError("distill_weight needs fused scores: set fused_weight or mmae_fused_weight above 0")
         return self
 
     @property

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from pydantic import ValidationError
 
 from model.distributed.local import LocalBatch
@@ -85,6 +86,27 @@ def test_fused_losses_match_images_with_captions_and_anchors(towers):
     torch.testing.assert_close(step.losses["total"], total, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("mmae", [False, True])
+def test_distillation_pulls_captions_to_what_explanations_say(towers, mmae):
+    batch = ragged_batch(5)
+    scale, anchors = towers.clip.logit_scale.exp().detach(), batch.anchors
+    method = {"mmae_fused_weight": 1.0, "one_sided": True, "zero_init": True} if mmae else {"fused_weight": 1.0}
+    on = {**ON, "gi_itm": False} if mmae else OFF
+    model = EntityCLIP(towers.clip, MethodSettings(**on, **method, distill_weight=0.7))
+    step = model(batch)
+    image = towers.clip.encode_image(batch.images, normalize=True)
+    text = towers.clip.encode_text(batch.captions, normalize=True)
+    fused = F.normalize(text + (1.0 if mmae else 1.5) * anchors, dim=-1)  # V* and T* are V_cls and T_eot at the start
+    teacher, student = (scale * image @ one.T for one in (fused, text))
+    ways = [
+        (theirs.softmax(1) * (theirs.log_softmax(1) - ours.log_softmax(1))).sum(1).mean()
+        for ours, theirs in ((student, teacher), (student.T, teacher.T))
+    ]
+    torch.testing.assert_close(step.losses["distill"], sum(ways) / 2, rtol=1e-4, atol=1e-5)
+    without = step.losses["total"] - 0.7 * step.losses["distill"]
+    torch.testing.assert_close(without, EntityCLIP(towers.clip, MethodSettings(**on, **method))(batch).losses["total"])
+
+
 def test_a_dropped_query_is_zero_and_only_in_training(towers):
     model = _model(towers, query_dropout=0.5, gi_itm=False)
     batch = ragged_batch(6)
@@ -103,6 +125,8 @@ def test_a_dropped_query_is_zero_and_only_in_training(towers):
 def test_settings_that_cannot_be_are_refused():
     with pytest.raises(ValidationError, match="one_sided: the image reads image experts only"):
         MethodSettings(one_sided=True, image_experts=0)
+    with pytest.raises(ValidationError, match="distill_weight needs fused scores"):
+        MethodSettings(**OFF, distill_weight=1.0)
     with pytest.raises(ValidationError, match="mmae_fused_weight needs MMAE"):
         MethodSettings(**OFF, mmae_fused_weight=1.0)
 

@@ -33,6 +33,7 @@ METHODS = {
     "one-sided and fused": {
         "one_sided": True,
         "fused_weight": 0.5,
+        "distill_weight": 0.5,
         "mmae_fused_weight": 0.5,
         "query_dropout": 0.3,
         "anchor_text_weight": 0.5,
