@@ -91,8 +91,11 @@ def add_explanations(
     explanations: Sequence[QueryExplanation],
     alpha: float | None,
     model: Path | None = None,
-) -> tuple["Tensor", str]:
-    """Return the query vectors (Q, D) together with their explanations, and a line about their weight.
+) -> tuple["Tensor", list[str]]:
+    """Return the query vectors (Q, D) together with their explanations, and what there is to say about these.
+
+    An explanation that hardly agrees with its query may be the LLM's invention, or about a name that training has not
+    seen. It is used all the same, and this is said.
 
     Args:
         model: where the index's model is, if it was moved.
@@ -104,7 +107,17 @@ def add_explanations(
 
     texts = [one.text for one in explanations]
     if not any(texts):
-        return queries, "no query has an explanation: searched by captions alone"
-    weight, how = weight_of(index.about.get("reader") or {}, alpha)
-    vectors, count = with_explanations(queries, texts, load_reader(index, model), weight)
-    return vectors, f"{count} of {len(texts)} queries with an explanation, of weight {weight:g} ({how})"
+        return queries, ["no query has an explanation: searched by captions alone"]
+    about = index.about.get("reader") or {}
+    weight, how = weight_of(about, alpha)
+    vectors, agreements = with_explanations(queries, texts, load_reader(index, model), weight)
+    count = sum(cosine is not None for cosine in agreements)
+    remarks = [f"{count} of {len(texts)} queries with an explanation, of weight {weight:g} ({how})"]
+    low = about.get("low_agreement")
+    for number, cosine in enumerate(agreements, 1):
+        if low is not None and cosine is not None and cosine < low:
+            remarks.append(
+                f"query {number}: its explanation hardly agrees with it (cosine {cosine:.2f}; on validation, nine of "
+                f"ten are above {low:.2f}): the explanation may be wrong, or training has not seen the name"
+            )
+    return vectors, remarks

@@ -144,6 +144,7 @@ class _Reader(TypedDict):
     sha256: str
     alpha: NotRequired[Number | None]
     alpha_chosen: NotRequired[str | None]
+    low_agreement: NotRequired[Number | None]
 
 
 class _IndexReader(_Reader):
@@ -174,6 +175,7 @@ class _Alphas(TypedDict, total=False):
 class _Explained(TypedDict, total=False):
     alpha: _Alphas
     alpha_chosen: Any
+    low_agreement: NotRequired[Number | None]
     towers_sha256: str
     reader_sha256: str
 

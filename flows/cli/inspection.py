@@ -132,8 +132,8 @@ def search(
     vectors, remarks = embed_queries(load_model_of(opened, model), texts, images)
     explained = explanations_of(texts, explanation, explain)
     if explained is not None:
-        vectors[: len(texts)], how = add_explanations(opened, vectors[: len(texts)], explained, alpha, model)
-        remarks.append(how)
+        vectors[: len(texts)], said = add_explanations(opened, vectors[: len(texts)], explained, alpha, model)
+        remarks += said
     for remark in remarks:
         print(visible(remark), file=sys.stderr)
     show_found([*texts, *map(str, images)], find(opened, vectors, top), explained, as_json=as_json)

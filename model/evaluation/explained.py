@@ -72,7 +72,8 @@ def evaluate_explained(
         measure: what evaluates the run by captions: `evaluate`, or a function like it.
 
     Returns the metrics by split, as `evaluate` does. `run/explained.json` has alpha, how it was chosen, the metrics of
-    each protocol by split, and the digests of the weights and of the text tower that read the explanations.
+    each protocol by split, the `low_agreement` of the validation split if alpha was chosen on it, and the digests of
+    the weights and of the text tower that read the explanations.
 
     Raises ModelError as `evaluate` does, for a run without settings, and if alpha is None and there is no validation
     split.
@@ -96,10 +97,12 @@ def evaluate_explained(
             way: _best(of) if alpha is None else alpha[way] if isinstance(alpha, Mapping) else alpha
             for way, of in found.items()
         }
+        low = low_agreement(ways["towers"](chosen_on[0])) if chosen_on else None
         measured = {name: protocols({way: embed(name) for way, embed in ways.items()}, alphas) for name in names}
     record = {
         "alpha": alphas,
         "alpha_chosen": {"split": chosen_on[0], "mean_recall": found} if chosen_on else "given",
+        "low_agreement": low,
         "towers_sha256": read_checkpoint_card(run)["sha256"][TOWERS],
         "reader_sha256": text_tower_digest(reader.clip),
         "splits": measured,
@@ -131,6 +134,20 @@ def explained_ways(
 def fused(text: Tensor, anchors: Tensor, alpha: float) -> Tensor:
     """Return the query vectors norm(t + alpha A) (N, D), from normalised t and A (N, D); rows of A may be 0."""
     return F.normalize(text + alpha * anchors, dim=-1)
+
+
+def agreement(text: Tensor, anchors: Tensor) -> Tensor:
+    """Return the cosines (N,) of captions with explanations, both normalised (N, D).
+
+    Training teaches the text tower names; for a name that it knows, a wrong explanation lies far from the caption.
+    """
+    return (text * anchors).sum(dim=1)
+
+
+def low_agreement(split: Explained) -> float | None:
+    """Return what nine tenths of a split's accepted explanations agree more than with their captions; None: no such."""
+    found = agreement(split.embeddings.text, split.anchors)[split.anchors.any(dim=1)]
+    return float(found.quantile(0.1)) if len(found) else None
 
 
 def _best(found: Mapping[float, float]) -> float:

@@ -30,6 +30,7 @@ class Reader(NamedTuple):
         sha256: digest of the text tower (`text_tower_digest`).
         alpha: weight of explanations that `evaluate --explained` used for the model's weights; None if it did not run.
         alpha_chosen: "validation" (the best on that split) or "given" (by the user); None without alpha.
+        low_agreement: cosine with the caption below which an explanation may be wrong; None if it is not known.
     """
 
     settings: TowerSettings
@@ -37,10 +38,12 @@ class Reader(NamedTuple):
     sha256: str
     alpha: float | None = None
     alpha_chosen: str | None = None
+    low_agreement: float | None = None
 
     def record(self) -> dict[str, Any]:
-        """Return the digest, alpha, and how alpha was chosen."""
-        return {"sha256": self.sha256, "alpha": self.alpha, "alpha_chosen": self.alpha_chosen}
+        """Return the digest, alpha, how alpha was chosen, and the low agreement."""
+        chosen = {"alpha": self.alpha, "alpha_chosen": self.alpha_chosen, "low_agreement": self.low_agreement}
+        return {"sha256": self.sha256, **chosen}
 
 
 class Weight(NamedTuple):
@@ -107,7 +110,8 @@ def _of_export(model: Path) -> Reader:
         raise NoReaderError(f"{folder}, which had the towers that the model started from, is no longer there")
     towers = load_reader_folder(folder, about["sha256"])
     settings = TowerSettings(model=f"{LOCAL_DIR}{folder.resolve()}")
-    return Reader(settings, towers, about["sha256"], about.get("alpha"), about.get("alpha_chosen"))
+    chosen = (about.get(name) for name in ("alpha", "alpha_chosen", "low_agreement"))
+    return Reader(settings, towers, about["sha256"], *chosen)
 
 
 def _of_run(run: Path) -> Reader:
@@ -130,7 +134,7 @@ def _of_run(run: Path) -> Reader:
     if not isinstance(alpha, dict) or "towers" not in alpha:
         return Reader(settings, towers, sha256)
     how = GIVEN if chosen.get("alpha_chosen") == GIVEN else VALIDATION
-    return Reader(settings, towers, sha256, float(alpha["towers"]), how)
+    return Reader(settings, towers, sha256, float(alpha["towers"]), how, chosen.get("low_agreement"))
 
 
 def explained_record(run: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from model.clip.towers import Towers, load_towers
 from model.data.segments import segments_that_fit
 from model.errors import ModelError
 from model.evaluation.embed_explanations import mean_of_segments, text_tower_digest
-from model.evaluation.explained import fused
+from model.evaluation.explained import agreement, fused
 from model.evaluation.reader import Weight, load_reader_folder, load_reader_of, weight_of
 from model.run_files import INDEX, READER, SETTINGS
 from model.search.index import Index, model_folder_of, open_index
@@ -54,6 +54,18 @@ def alpha_of(index: Index) -> float | None:
     return None if alpha is None else float(alpha)
 
 
+class Together(NamedTuple):
+    """Query vectors together with explanations.
+
+    Attributes:
+        vectors: (Q, D), normalised.
+        agreements: cosine of each query with its explanation; None without one.
+    """
+
+    vectors: Tensor
+    agreements: list[float | None]
+
+
 class ReaderBehind(NamedTuple):
     """The reader of a run or of an index, and the weight of explanations. Equal `origin`: equal towers."""
 
@@ -82,10 +94,8 @@ def load_reader_behind(folder: Path) -> ReaderBehind:
     return ReaderBehind(reader.towers, weight_of(reader.record()), (reader.settings.model, reader.sha256))
 
 
-def with_explanations(
-    queries: Tensor, explanations: Sequence[str | None], reader: Towers, alpha: float
-) -> tuple[Tensor, int]:
-    """Return the query vectors (Q, D) with their explanations, and how many have one.
+def with_explanations(queries: Tensor, explanations: Sequence[str | None], reader: Towers, alpha: float) -> Together:
+    """Return the queries together with their explanations.
 
     Args:
         queries: normalised embeddings (Q, D) of the captions by the trained text tower.
@@ -102,4 +112,6 @@ def with_explanations(
         with torch.inference_mode():
             embedded = clip.encode_text(tokens.long(), normalize=True).float()
         anchors[rows] = mean_of_segments(embedded, torch.tensor([len(of_row) for of_row in parts]))
-    return F.normalize(fused(queries, anchors, alpha), dim=-1), len(rows)
+    cosines = agreement(queries, anchors).tolist()
+    agreements = [cosine if text else None for cosine, text in zip(cosines, explanations, strict=True)]
+    return Together(F.normalize(fused(queries, anchors, alpha), dim=-1), agreements)

@@ -1,11 +1,14 @@
 """Which explanations a query gets, and what is said where it gets none."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
-from flows.query_explanations import check_explanations, explanations_of
+from flows.query_explanations import QueryExplanation, add_explanations, check_explanations, explanations_of
 from model.errors import ModelError
+from model.search.explained import Together
 from pipeline.errors import PipelineError
 from tests.support.dataset import write_manifest
 
@@ -48,3 +51,18 @@ def test_a_dead_llm_is_said_and_the_search_goes_on(
     (one,) = explanations_of(["a"], None, write_manifest(tmp_path, tiny_llama)) or []
     assert one.text is None
     assert "searching by captions alone, as the LLM cannot be asked: no vLLM server" in capsys.readouterr().err
+
+
+def test_an_explanation_that_hardly_agrees_is_used_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = SimpleNamespace(about={"reader": {"alpha": 0.5, "alpha_chosen": "validation", "low_agreement": 0.3}})
+    together = Together(torch.eye(3), [0.31, 0.29, None])
+    monkeypatch.setattr("model.search.explained.load_reader", lambda *_: None)
+    monkeypatch.setattr("model.search.explained.with_explanations", lambda *_: together)
+    texts = [QueryExplanation("one"), QueryExplanation("two"), QueryExplanation(None, "refused")]
+    vectors, said = add_explanations(index, torch.zeros(3, 3), texts, None)
+    assert torch.equal(vectors, torch.eye(3))
+    assert said == [
+        "2 of 3 queries with an explanation, of weight 0.5 (chosen on validation)",
+        "query 2: its explanation hardly agrees with it (cosine 0.29; on validation, nine of ten are above 0.30): the "
+        "explanation may be wrong, or training has not seen the name",
+    ]

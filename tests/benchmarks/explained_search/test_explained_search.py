@@ -13,7 +13,7 @@ from benchmarks.ablation.worlds import World
 from benchmarks.explained_search import plan as of
 from benchmarks.explained_search.arms import ARMS, BETWEEN, CACHED, PLAIN, ArmPlan
 from benchmarks.explained_search.complete import complete
-from benchmarks.explained_search.protocols import GATE, KNOWN, UNKNOWN, agreement, by_knowledge, knows
+from benchmarks.explained_search.protocols import GATE, KNOWN, UNKNOWN, by_knowledge, knows
 from benchmarks.explained_search.results import ALL, Measured, Result, add_results, read_results
 from benchmarks.explained_search.runs import Run, interpolate
 from benchmarks.explained_search.table import Cell, interval
@@ -22,7 +22,7 @@ from model.checkpoints.checkpoint import load_trained_towers
 from model.clip.towers import load_towers
 from model.evaluation.clusters import Groups
 from model.evaluation.embed import SplitEmbeddings
-from model.evaluation.explained import fused, measured_with
+from model.evaluation.explained import agreement, fused, measured_with
 from model.evaluation.explained_splits import Explained
 from model.training.loop import train
 

@@ -35,14 +35,14 @@ def _explained(run: Path, **record: object) -> None:
 def test_a_run_has_the_towers_that_it_started_from_and_the_weight_of_its_present_weights(run, towers) -> None:
     digest = text_tower_digest(towers.clip)
     found = load_reader_of(run)
-    assert found.record() == {"sha256": digest, "alpha": None, "alpha_chosen": None}
+    assert found.record() == {"sha256": digest, "alpha": None, "alpha_chosen": None, "low_agreement": None}
     assert text_tower_digest(found.towers.clip) == digest and found.settings.folder == run.parent / "clip"
     assert weight_of(found.record()) == (1.0, "not tuned") and weight_of(found.record(), 3.0) == (3.0, "as given")
     chosen = {"split": "val", "mean_recall": {"towers": {"0.5": 9.0}}}
-    _explained(run, alpha={"towers": 0.5, "mmae": 2}, alpha_chosen=chosen, reader_sha256=digest)
+    _explained(run, alpha={"towers": 0.5, "mmae": 2}, alpha_chosen=chosen, low_agreement=0.25, reader_sha256=digest)
     about, why = describe_reader(run)
     assert about is not None and why is None
-    assert (about["alpha"], about["alpha_chosen"]) == (0.5, "validation")
+    assert (about["alpha"], about["alpha_chosen"], about["low_agreement"]) == (0.5, "validation", 0.25)
     assert weight_of(about) == (0.5, "chosen on validation")
     _explained(run, alpha={"towers": 2.0}, alpha_chosen="given", reader_sha256=digest)
     assert weight_of(load_reader_of(run).record()) == (2.0, "as given to evaluate")

@@ -114,8 +114,8 @@ def test_the_code_for_explanations_gives_what_search_gives(
     torch.testing.assert_close(found["query"], two[0], atol=1e-6, rtol=0)
     one = re.sub(r"explanation = \[.*?\]", "explanation = ['name1 a red star']", explained)
     exec(one, found)
-    expected, count = with_explanations(found["text"][:1], ["name1 a red star"], reader, alpha)
-    assert count == 1 and (found["query"] - expected[0]).abs().max() < 1e-6
+    expected, _ = with_explanations(found["text"][:1], ["name1 a red star"], reader, alpha)
+    assert (found["query"] - expected[0]).abs().max() < 1e-6
     assert (found["query"] - found["text"][0]).abs().max() > 1e-3 or alpha == 0
 
 

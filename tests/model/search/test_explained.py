@@ -32,15 +32,17 @@ def test_an_index_carries_the_reader_and_the_chosen_weight(settings, clip_folder
     evaluate_explained(run)
     index = build_index(run, tmp_path / "index")
     assert alpha_of(index) == json.loads((run / "explained.json").read_text())["alpha"]["towers"]
+    record = json.loads((run / "explained.json").read_text())
+    assert index.about["reader"]["low_agreement"] == record["low_agreement"]
     text = "name1 a red star. It is near name2, and large."
     queries = F.normalize(torch.randn(2, index.about["width"], generator=torch.Generator().manual_seed(0)), dim=-1)
-    found, count = with_explanations(queries, [text, None], load_reader(index), 2.0)
+    found, agreements = with_explanations(queries, [text, None], load_reader(index), 2.0)
     initial = load_towers(towers)
     initial.clip.eval()
     with torch.no_grad():
         parts = initial.clip.encode_text(initial.tokenizer(segments(text)), normalize=True)
     anchor = F.normalize(parts.mean(0), dim=0)
-    assert count == 1 and len(parts) == 2
+    assert agreements == [pytest.approx(float(queries[0] @ anchor), abs=1e-6), None] and len(parts) == 2
     torch.testing.assert_close(found[0], F.normalize(queries[0] + 2 * anchor, dim=0))
     torch.testing.assert_close(found[1], queries[1])
 
