@@ -30,9 +30,9 @@ def _fuzz(folder: Path, part: str, cases: int, seed: int = 0) -> dict[str, Any]:
 
 
 def test_some_damaged_files_and_lying_containers(tmp_path: Path) -> None:
-    damaged = _fuzz(tmp_path, "output", 100, seed=1)["outcomes"]
-    assert damaged["generate, stopped"]["mended"] > 5  # the damage is real, and so is the mending
-    lying = _fuzz(tmp_path, "containers", 240, seed=1)["outcomes"]
+    damaged = _fuzz(tmp_path, "output", 60, seed=1)["outcomes"]
+    assert damaged["generate, stopped"]["mended"] > 2  # the damage is real, and so is the mending
+    lying = _fuzz(tmp_path, "containers", 150, seed=1)["outcomes"]
     assert all(lying[kind].get("pairs", 0) + lying[kind].get("usable", 0) > 0 for kind in lying)
 
 

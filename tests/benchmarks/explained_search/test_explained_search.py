@@ -132,6 +132,7 @@ def small_world(tmp_path) -> World:
     return world
 
 
+@pytest.mark.slow
 def test_weights_between(tmp_path, small_world):
     run = Run(tmp_path, small_world, PLAIN, 1e-3, 3, 0)
     train(run.settings, run.folder)

@@ -105,6 +105,7 @@ def _expected(made: Path, run: str, alpha: float) -> tuple[list[list[tuple[str, 
     return found, best.indices
 
 
+@pytest.mark.slow
 def test_both_columns_are_what_the_formula_gives(site: Site, made: Path) -> None:
     page = _get(site, q=CAPTION, explanation=EXPLANATION)
     assert page.status_code == 200 and "as typed" in page.text and EXPLANATION in page.text
@@ -138,6 +139,7 @@ def test_both_columns_are_what_the_formula_gives(site: Site, made: Path) -> None
     assert _hits(without["plain"][0]) == _hits(found["plain"][0])
 
 
+@pytest.mark.slow
 def test_a_caption_of_a_row_with_its_explanation(site: Site) -> None:
     with httpx.Client(base_url=site.address, timeout=120, follow_redirects=True) as client:
         row = client.get("/find", params={"id": "test-010"}).url.params
@@ -149,6 +151,7 @@ def test_a_caption_of_a_row_with_its_explanation(site: Site) -> None:
     assert len(plain) == 2 and all(re.search(r"The right image has rank \d+<", column) for column in plain)
 
 
+@pytest.mark.slow
 def test_an_explanation_is_bounded_escaped_and_explains_a_query(site: Site) -> None:
     long = _get(site, q=CAPTION, explanation="x" * (LONGEST_EXPLANATION + 1))
     assert long.status_code == 400 and "the explanation is longer than 2,000 characters" in long.text
@@ -171,6 +174,7 @@ def test_an_explanation_that_nobody_typed_is_bounded_too() -> None:
     assert found.text is None and "longer than 10,000 characters" in found.why_not
 
 
+@pytest.mark.slow
 def test_the_llm_explains_a_query_and_what_the_judge_refuses_is_said(site: Site) -> None:
     page = _get(site, q=ASKED, ask=1)
     assert "by the LLM" in page.text and 'class="status good">ok' in page.text
@@ -226,6 +230,7 @@ def test_without_a_manifest_nothing_is_asked_and_without_a_reader_nothing_offere
         assert 'name="explanation"' not in _get(site, q=CAPTION, explanation=EXPLANATION).text
 
 
+@pytest.mark.slow
 def test_readers_are_loaded_once_and_shared(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from model.search import explained
 
@@ -250,6 +255,7 @@ def test_readers_are_loaded_once_and_shared(made: Path, monkeypatch: pytest.Monk
     assert retrieval._readers["plain"].towers.clip is retrieval._readers["longer"].towers.clip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_a_person_compares(chromium: Browser, site: Site, width: int, scheme: str) -> None:
     with visit(chromium, f"{site.address}retrieval", width=width, scheme=scheme) as seen:  # type: ignore[arg-type]

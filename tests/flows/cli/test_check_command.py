@@ -62,6 +62,7 @@ def test_it_shows_data_prompts_and_plan_and_writes_nothing(tmp_path: Path, tiny_
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_training_is_estimated_with_the_settings_that_belong_to_the_manifest(
     tmp_path: Path, tiny_llama: Path, run: Run
 ) -> None:

@@ -56,6 +56,7 @@ def test_index_and_search(
     assert "no index at" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_export_serves_explanations_without_the_model_that_training_started_from(
     settings: TrainSettings,  # noqa: F811
     clip_folder: Path,  # noqa: F811

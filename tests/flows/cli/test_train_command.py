@@ -20,6 +20,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return int(exit_.value.code or 0)
 
 
+@pytest.mark.slow
 def test_missing_then_half_made_then_used_on_demand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -101,7 +101,7 @@ def test_alpha_is_the_best_of_the_validation_split(run):
     assert record["alpha_chosen"]["split"] == "val"
 
 
-@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("cached", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_experts_search_with_what_the_model_computes(settings, dataset, tmp_path, cached):
     """V* and T* one pair at a time; the experts read an empty text in place of a refused explanation."""
     method = {"image_experts": 2, "shared_experts": 1, "text_experts": 1, "one_sided": True, "gi_itm": False}

@@ -168,6 +168,7 @@ def trained(settings: TrainSettings, tmp_path: Path, undrawn_curves: None) -> Pa
     return tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_an_export_carries_the_towers_that_training_started_from(
     trained: Path, settings: TrainSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -50,6 +50,7 @@ def test_every_kind_of_run_is_measured(settings: TrainSettings, method: dict[str
     assert found.validation_seconds > 0 and found.memory_bytes > 2**26
 
 
+@pytest.mark.slow
 def test_it_runs_in_a_process_of_its_own_and_says_what_is_wrong(settings: TrainSettings) -> None:
     found = estimate_training(settings, 40, 12, caption_tokens=5)
     assert found.steps == 6 and list(found.measured_sizes) == [2, 8]

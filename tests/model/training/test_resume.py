@@ -105,6 +105,7 @@ def between(moments: list[str], *, after: str, before: str, last: bool = False) 
     return found[-1 if last else 0]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_bit(uninterrupted, tmp_path):
     settings, reference, moments = uninterrupted
     out = tmp_path / "run"
@@ -158,12 +159,13 @@ def test_killed_again_and_again(uninterrupted, tmp_path):
     assert_the_same(tmp_path / "run", reference)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("moment", "number", "code", "step"),
     [
         ("after step 5", signal.SIGTERM, 0, 5),
-        pytest.param("after step 7", signal.SIGINT, 130, 7, marks=pytest.mark.slow),
-        pytest.param("validation", signal.SIGTERM, 0, STEPS, marks=pytest.mark.slow),  # the last one
+        ("after step 7", signal.SIGINT, 130, 7),
+        ("validation", signal.SIGTERM, 0, STEPS),  # the last one
     ],
 )
 def test_a_request_to_stop_saves_the_step(moment, number, code, step, uninterrupted, tmp_path):
@@ -189,6 +191,7 @@ def stopping(step: int, draws: list[float]):
     return on_step
 
 
+@pytest.mark.slow
 def test_generators_of_every_kind_go_on_and_the_callers_stay(settings, tmp_path, capfd):
     """In a process of its own: threads that earlier tests have left draw from Python's generator."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
