@@ -19,11 +19,15 @@ def is_url(location: str) -> bool:
 
 
 def has_credentials(url: str) -> bool:
-    """Return True if a URL contains a user name or password, which must not end up in records or messages."""
+    """Return True if a URL contains a user name, a password, or a key or signature in its query.
+
+    These must not end up in records or messages: settings and shards name the URL that they were made from.
+    """
     try:
-        return "@" in urlsplit(url).netloc
+        of_user = "@" in urlsplit(url).netloc
     except ValueError:  # invalid brackets
-        return "@" in url
+        of_user = "@" in url
+    return of_user or _SECRET.search(url) is not None
 
 
 def without_secrets(text: str) -> str:

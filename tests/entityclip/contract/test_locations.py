@@ -28,6 +28,10 @@ def test_paths(path: str) -> None:
         ("sftp://me@host/x", True),
         ("https://me:secret@[bad/x", True),
         ("https://[bad/x", False),
+        ("https://host/x.tar?versionId=3&partNumber=1", False),
+        ("https://host/x.tar?X-Amz-Date=20261130&X-Amz-Signature=secret", True),
+        ("https://host/x?sv=2022&sig=secret", True),
+        ("https://host/x?api_key=secret", True),
     ],
 )
 def test_urls_with_credentials_are_known_and_never_opened(url: str, secret: bool) -> None:
