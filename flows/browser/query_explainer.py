@@ -34,7 +34,7 @@ class QueryExplainer:
 
     @property
     def is_busy(self) -> bool:
-        """Whether the LLM is being asked."""
+        """Return whether the LLM is being asked."""
         return bool(self._asked)
 
     def prepare(self) -> None:

@@ -48,12 +48,6 @@ def load_reader(index: Index, model: Path | None = None) -> Towers:
     return towers
 
 
-def alpha_of(index: Index) -> float | None:
-    """Return the weight that was chosen on validation for the index's model, or None."""
-    alpha = (index.about.get("reader") or {}).get("alpha")
-    return None if alpha is None else float(alpha)
-
-
 class Together(NamedTuple):
     """Query vectors together with explanations.
 

@@ -13,7 +13,7 @@ from model.data.segments import segments
 from model.errors import ModelError
 from model.evaluation.explained import evaluate_explained
 from model.exporting.export import export
-from model.search.explained import alpha_of, load_reader, with_explanations
+from model.search.explained import load_reader, with_explanations
 from model.search.index import build_index, open_index
 from model.settings.schema import TowerSettings
 from model.training.loop import train
@@ -28,10 +28,10 @@ def test_an_index_carries_the_reader_and_the_chosen_weight(settings, clip_folder
     towers = TowerSettings(model=f"local-dir:{own}")
     run = tmp_path / "run"
     train(changed(settings, method=PLAIN).model_copy(update={"towers": towers}), run)
-    assert alpha_of(build_index(run, tmp_path / "index")) is None
+    assert build_index(run, tmp_path / "index").about["reader"]["alpha"] is None
     evaluate_explained(run)
     index = build_index(run, tmp_path / "index")
-    assert alpha_of(index) == json.loads((run / "explained.json").read_text())["alpha"]["towers"]
+    assert index.about["reader"]["alpha"] == json.loads((run / "explained.json").read_text())["alpha"]["towers"]
     record = json.loads((run / "explained.json").read_text())
     assert index.about["reader"]["low_agreement"] == record["low_agreement"]
     text = "name1 a red star. It is near name2, and large."
