@@ -87,30 +87,47 @@ def judged(explanation: str | None, status: str, error: str | None) -> QueryExpl
 
 def add_explanations(
     index: "Index",
+    captions: Sequence[str],
     queries: "Tensor",
     explanations: Sequence[QueryExplanation],
     alpha: float | None,
+    way: str = "towers",
     model: Path | None = None,
 ) -> tuple["Tensor", list[str]]:
-    """Return the query vectors (Q, D) together with their explanations, and what there is to say about these.
+    """Return the query vectors together with their explanations, and what there is to say about these.
 
     An explanation that hardly agrees with its query may be the LLM's invention, or about a name that training has not
     seen. It is used all the same, and this is said.
 
     Args:
+        captions: the text queries.
+        queries: their embeddings (Q, D) by the towers.
+        way: one of `model.search.ways`; the vectors returned are (Q, D), by "both" (Q, 2 D).
         model: where the index's model is, if it was moved.
 
-    Raises ModelError if the index has no text tower to read explanations with.
+    Raises ModelError if the index has no text tower to read explanations with, or was not built for the way.
     """
     from model.evaluation.reader import weight_of
-    from model.search.explained import load_reader, with_explanations
+    from model.search.explained import by_experts, load_reader, with_explanations, with_explanations_beside
 
     texts = [one.text for one in explanations]
-    if not any(texts):
+    about = dict(index.about.get("reader") or {})
+    if way != "towers":
+        ways = index.about.get("ways") or {}
+        if way not in ways:
+            raise ModelError(
+                f"{index.folder} has no images to search by {way}; build it with `index --explained`"
+                + (", of a run with method.one_sided" if way == "mmae" else "")
+            )
+        about["alpha"] = ways[way].get("alpha")
+    elif not any(texts):
         return queries, ["no query has an explanation: searched by captions alone"]
-    about = index.about.get("reader") or {}
     weight, how = weight_of(about, alpha)
-    vectors, agreements = with_explanations(queries, texts, load_reader(index, model), weight)
+    reader = load_reader(index, model)
+    beside = with_explanations_beside if way == "both" else with_explanations
+    vectors, agreements = beside(queries, texts, reader, weight)
+    if way == "mmae":
+        vectors = by_experts(index, captions, texts, reader, weight, model)
     count = sum(cosine is not None for cosine in agreements)
     remarks = [f"{count} of {len(texts)} queries with an explanation, of weight {weight:g} ({how})"]
     low = about.get("low_agreement")

@@ -152,6 +152,11 @@ class _IndexReader(_Reader):
     in_export: NotRequired[bool]
 
 
+class _Way(TypedDict):
+    alpha: NotRequired[Number | None]
+    model_sha256: NotRequired[str]
+
+
 class _Index(TypedDict):
     images: Count
     width: Count
@@ -160,6 +165,7 @@ class _Index(TypedDict):
     model_sha256: str
     reader: NotRequired[_IndexReader | None]
     no_reader: NotRequired[str | None]
+    ways: NotRequired[dict[str, _Way]]
     explanations: str
     splits: dict[str, Any]
 

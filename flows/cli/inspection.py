@@ -79,6 +79,9 @@ def index(
     explanations: Shards = None,
     precision: Annotated[Precision, typer.Option(help="Precision of the embeddings. fp16 halves their size.")] = "fp32",
     allow_partial: AllowPartial = False,
+    explained: Annotated[
+        bool, typer.Option("--explained", help="Embed images for each way to search with explanations: `search --by`.")
+    ] = False,
 ) -> None:
     """Embed the images of one or more splits into an index for `search`."""
     from model.run_files import check_model
@@ -90,9 +93,16 @@ def index(
     from model.search.index import build_index
 
     images = build_index(
-        model, out, splits=split or (), explanations=explanations, precision=precision, allow_partial=allow_partial
+        model,
+        out,
+        splits=split or (),
+        explanations=explanations,
+        precision=precision,
+        allow_partial=allow_partial,
+        explained=explained,
     )
-    show_lines(f"{len(images):,} images in {out}")
+    ways = ", ".join(("towers", *images.about["ways"]))
+    show_lines(f"{len(images):,} images in {out}" + (f"; to search by {ways}" if explained else ""))
     show_next("search", out, "a text query")
 
 
@@ -111,6 +121,10 @@ def search(
     alpha: Annotated[
         float | None, typer.Option(min=0, help="Weight of explanations. Default: as `evaluate --explained` chose it.")
     ] = None,
+    by: Annotated[
+        Literal["towers", "both", "mmae"],
+        typer.Option(help="How texts with explanations are searched; both and mmae need `index --explained`."),
+    ] = "towers",
     as_json: AsJson = False,
 ) -> None:
     """Find images with a trained model: by texts, texts with explanations, or images."""
@@ -120,6 +134,8 @@ def search(
     if not queries and not image:
         raise ModelError("no query given; pass a text or --image FILE")
     check_explanations(queries or [], explanation, explain, alpha)
+    if by != "towers" and (image or not (explanation or explain)):
+        raise ModelError(f"--by {by} is for texts with explanations: pass --explanation or --explain, and no --image")
     check_index(index)  # so that errors are reported before anything slow
     announce("loading torch")
     from flows.display.next_steps import show_next
@@ -132,10 +148,14 @@ def search(
     vectors, remarks = embed_queries(load_model_of(opened, model), texts, images)
     explained = explanations_of(texts, explanation, explain)
     if explained is not None:
-        vectors[: len(texts)], said = add_explanations(opened, vectors[: len(texts)], explained, alpha, model)
+        of_texts, said = add_explanations(opened, texts, vectors[: len(texts)], explained, alpha, by, model)
+        if by == "towers":
+            vectors[: len(texts)] = of_texts
+        else:
+            vectors = of_texts
         remarks += said
     for remark in remarks:
         print(visible(remark), file=sys.stderr)
-    show_found([*texts, *map(str, images)], find(opened, vectors, top), explained, as_json=as_json)
+    show_found([*texts, *map(str, images)], find(opened, vectors, top, by), explained, as_json=as_json)
     if not as_json:
         show_next("serve", opened.about["explanations"], "--arm", f"{index.resolve().name}={index}")

@@ -16,7 +16,7 @@ from model.evaluation.clusters import Groups
 from model.evaluation.compare import load_embeddings
 from model.evaluation.embed import SplitEmbeddings, embed_images
 from model.evaluation.embed_explanations import embed_explanations, embed_segments
-from model.evaluation.embed_mixtures import embed_mixtures
+from model.evaluation.embed_mixtures import embed_image_mixtures, embed_text_mixtures
 from model.evaluation.evaluate import read_rows
 from model.settings.schema import DataSettings
 
@@ -87,18 +87,22 @@ class ExplainedSplits:
         others = with_wrong_explanations(explained, _SEED)
         accepted = {triple.id for triple in explained.triples}
 
-        def embed(rows: SplitRows) -> tuple[Tensor, Tensor, list[str]]:
+        def triples_of(rows: SplitRows) -> TripleDataset:
             triples = TripleDataset(rows, trained, explanations=True, workers=self._data.workers)
             triples.without_explanations([row for row, row_id in enumerate(triples.ids) if row_id not in accepted])
             if model.method.has_segment_anchors:
                 triples.segments = embed_segments(self._reader.clip, triples, self._batch_size)[1]
-            return embed_mixtures(model, triples, self._batch_size, self._device)
+            return triples
 
-        image, text, ids = embed(rows)
-        _, with_others, their_ids = embed(others)
+        triples, wrong = triples_of(rows), triples_of(others)
+        text, kept = embed_text_mixtures(model, triples, self._batch_size, self._device)
+        image, read = embed_image_mixtures(model, triples, kept, self._batch_size, self._device)
+        assert read == kept
+        with_others, of_wrong = embed_text_mixtures(model, wrong, self._batch_size, self._device)
+        ids = [triples.ids[row] for row in kept]
         place = {row_id: row for row, row_id in enumerate(ids)}
         text_of_others = text.clone()
-        text_of_others[[place[row_id] for row_id in their_ids]] = with_others
+        text_of_others[[place[wrong.ids[row]] for row in of_wrong]] = with_others
         embeddings = self._embeddings(name, image, text, ids)
         return Explained(embeddings, self._anchors(explained, ids), self._anchors(others, ids), text_of_others)
 

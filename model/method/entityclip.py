@@ -169,14 +169,33 @@ class EntityCLIP(nn.Module):
         losses["distill"] = distillation_loss(captions, fused, whole)
         losses["total"] = losses["total"] + self.method.distill_weight * losses["distill"]
 
-    def mixtures(self, features: TokenFeatures) -> tuple[Tensor, Tensor]:
-        """Return V* (B, D) and T* (B, D) of step 3, for search with the experts (our extension); needs MMAE."""
-        assert self.experts is not None and self.image_gate is not None and self.text_gate is not None
-        outputs = self.experts(features, self._explanation_context(features))
-        return (
-            self.image_gate(features.v_cls, outputs.x_v)[1],
-            self.text_gate(features.t_eot, outputs.x_t)[1],
-        )
+    def image_mixture(self, images: Tensor) -> Tensor:
+        """Return V* (B, D) of images (B, 3, H, W), for search with the experts (our extension).
+
+        Needs a one-sided MMAE: else V* reads the explanation of a caption, which an image does not have.
+        """
+        assert self.experts is not None and self.image_gate is not None and self.experts.one_sided
+        tokens = image_tokens(self.clip, images)
+        v_cls = tokens[:, 0]
+        return self.image_gate(v_cls, self.experts.on_image(v_cls, tokens))[1]
+
+    def text_mixture(self, captions: Tensor, explanations: Tensor) -> Tensor:
+        """Return T* (B, D) of captions and explanations, for search with the experts (our extension); needs MMAE.
+
+        Args:
+            captions: token ids (B, Lt).
+            explanations: token ids (B, Lt); with `cached_explanations`, the anchors of their segments, as in `Batch`.
+        """
+        assert self.experts is not None and self.text_gate is not None
+        text, eot, readable = self._text_features(captions)
+        query = at_position(text, eot)
+        if self.method.has_segment_anchors:
+            context = as_context(explanations.to(text.dtype), explanations.any(dim=-1))
+        else:
+            tokens, _, of_explanation = self._text_features(explanations)
+            context = as_context(tokens, of_explanation)
+        explanation = context if self.method.shared_experts else None
+        return self.text_gate(query, self.experts.on_text(query, as_context(text, readable), explanation))[1]
 
     def _explanation_context(self, features: TokenFeatures) -> Context | None:
         if features.segments is not None:
@@ -256,7 +275,9 @@ class EntityCLIP(nn.Module):
         if self.method.reference_compat:
             text = wrong.of_texts(features.text)
             query = at_position(text, features.text_eot)
-            wrong_text = self.matching(v_cls, query, x_v, self.experts.on_text(query, text, wrong_explanation))
+            wrong_text = self.matching(
+                v_cls, query, x_v, self.experts.on_text(query, as_context(text, None), wrong_explanation)
+            )
         else:
             wrong_text = self.matching(v_cls, wrong.of(t_eot), x_v, wrong.of(outputs.x_t))
         wrong = whole.rows(negatives.image_index)

@@ -131,11 +131,15 @@ class MMAE(nn.Module):
         """
         v_cls, t_eot = features.v_cls, features.t_eot if text_query is None else text_query
         return ExpertOutputs(
-            image=_read(self.image, v_cls, as_context(features.image, None)),
+            image=self.on_image(v_cls, features.image),
             image_shared=self.on_explanation_of_image(v_cls, explanation),
             text=_read(self.text, t_eot, as_context(features.text, features.text_readable)),
             text_shared=_read(self.shared, t_eot, explanation),
         )
+
+    def on_image(self, v_cls: Tensor, image: Tensor) -> Tensor:
+        """Return the image experts' outputs (B, n_v, D) for V_cls (B, D) and V (B, Lv, D): all of X_v if one-sided."""
+        return _read(self.image, v_cls, as_context(image, None))
 
     def on_explanation_of_image(self, v_cls: Tensor, explanation: Context | None) -> Tensor:
         """Return the shared experts' outputs (B, n_s, D) for V_cls; (B, 0, D) if one-sided."""
@@ -145,10 +149,9 @@ class MMAE(nn.Module):
         """Return the shared experts' outputs (B, n_s, D) for a query (B, D) that attends to explanations."""
         return _read(self.shared, query, explanation)
 
-    def on_text(self, query: Tensor, text: Tensor, explanation: Context | None) -> Tensor:
-        """Return X_t (B, n_t + n_s, D) for a query (B, D), not necessarily the end token of `text` (B, Lt, D)."""
-        own = _read(self.text, query, as_context(text, None))
-        return torch.cat([own, self.on_explanation(query, explanation)], dim=1)
+    def on_text(self, query: Tensor, text: Context, explanation: Context | None) -> Tensor:
+        """Return X_t (B, n_t + n_s, D) for a query (B, D), not necessarily the end token of the text."""
+        return torch.cat([_read(self.text, query, text), self.on_explanation(query, explanation)], dim=1)
 
 
 class ExpertGate(nn.Module):

@@ -1,6 +1,7 @@
 """Image index: a movable folder with the images of one or more splits, embedded by a trained model.
 
 `embeddings.safetensors` has `image` (M, D), L2-normalised, one row per image, even for an image with several captions;
+for search with explanations it may also have `before` (M, D), by the towers before training, and `experts` (M, D), V*;
 `rows.parquet` has the pair id, image path and captions of each row; `index.json` has the digests of the model's
 weights and of the data.
 """
@@ -35,6 +36,7 @@ from model.evaluation.evaluate import Plan, evaluation_plan, read_rows
 from model.evaluation.reader import describe_reader
 from model.evaluation.saved_ids import read_ids
 from model.run_files import INDEX, TOWERS, check_index, find_run, holds_model, read_checkpoint_card, read_record
+from model.search.ways import embed_other_ways, ways_of
 
 FORMAT_VERSION = 1
 EMBEDDINGS, ROWS = "embeddings.safetensors", "rows.parquet"
@@ -62,6 +64,7 @@ def build_index(
     explanations: Path | None = None,
     precision: Precision = "fp32",
     allow_partial: bool = False,
+    explained: bool = False,
 ) -> Index:
     """Embed the images of `splits` (default: the test split in the settings) and write the index atomically to `out`.
 
@@ -71,8 +74,11 @@ def build_index(
     Args:
         model: a run or an export. An export has no settings, so it requires `explanations`.
         out: a new folder, or an earlier index, which is replaced.
+        explained: embed the images also by the towers before training, and by MMAE's image experts if the run has a
+            one-sided MMAE, so that texts with explanations can be searched for in each way.
 
-    Raises ModelError if `out` is any other file or folder, the model cannot be loaded, or the data is unusable.
+    Raises ModelError if `out` is any other file or folder, the model cannot be loaded, or the data is unusable; and if
+    `explained` is asked of a model without a reader.
     """
     if out.exists() and not (out / INDEX).is_file() and not (out.is_dir() and not any(out.iterdir())):
         raise ModelError(f"{out} is neither empty nor an index; choose another folder")
@@ -81,12 +87,15 @@ def build_index(
     plan = evaluation_plan(run, explanations, allow_partial)
     with torch_threads(plan.threads):
         every = [read_rows(plan.data, split) for split in splits or [plan.data.splits.test]]
-        embeddings, tables = zip(*(_embed(run, rows, towers, plan) for rows in every), strict=True)
-    image, table = torch.cat(embeddings).to(_DTYPES[precision]), pa.concat_tables(tables)
+        embeddings, tables, kept = zip(*(_embed(run, rows, towers, plan) for rows in every), strict=True)
+        found = {"image": torch.cat(embeddings)}
+        if explained:
+            found |= embed_other_ways(run, every, kept, plan)
+    image, table = found["image"], pa.concat_tables(tables)
     sources = [rows.source for rows in every]
     reader, no_reader = describe_reader(run)
     with folder_written_whole(out) as folder:
-        save_file({"image": image.contiguous()}, folder / EMBEDDINGS)
+        save_file({name: one.to(_DTYPES[precision]).contiguous() for name, one in found.items()}, folder / EMBEDDINGS)
         pq.write_table(table, folder / ROWS)
         about = {
             "format_version": FORMAT_VERSION,
@@ -99,6 +108,7 @@ def build_index(
             "model_sha256": model_digest(towers),
             "reader": reader,
             "no_reader": no_reader,
+            "ways": ways_of(run, found),
             "explanations": str(plan.data.explanations),
             "splits": {s.split: {"shards_sha256": s.digest, "gaps": list(s.gaps)} for s in sources},
             "sha256": {name: digest(folder / name) for name in (EMBEDDINGS, ROWS)},
@@ -152,8 +162,8 @@ def load_model_of(index: Index, model: Path | None = None) -> Towers:
     return towers
 
 
-def _embed(run: Path, rows: SplitRows, towers: Towers, plan: Plan) -> tuple[Tensor, pa.Table]:
-    """Return the embeddings (M, D) of the distinct images of a split, and the matching rows for the index."""
+def _embed(run: Path, rows: SplitRows, towers: Towers, plan: Plan) -> tuple[Tensor, pa.Table, list[int]]:
+    """Return the embeddings (M, D) of a split's distinct images, the index's rows, and the split's row numbers."""
     device = choose_device(plan.device)
     triples = image_text_dataset(rows, towers, plan.data)
     members: dict[int, list[int]] = {}
@@ -171,7 +181,7 @@ def _embed(run: Path, rows: SplitRows, towers: Towers, plan: Plan) -> tuple[Tens
         captions = list(dict.fromkeys(rows.triples[other].caption for other in same))
         paths = {"image_root": str(triple.image_root), "image_path": triple.image_path}
         table.append({"id": triple.id, **paths, "captions": captions})
-    return image, pa.Table.from_pylist(table, schema=_SCHEMA)
+    return image, pa.Table.from_pylist(table, schema=_SCHEMA), kept
 
 
 _SCHEMA = pa.schema(

@@ -59,7 +59,7 @@ def test_an_explanation_that_hardly_agrees_is_used_and_said(monkeypatch: pytest.
     monkeypatch.setattr("model.search.explained.load_reader", lambda *_: None)
     monkeypatch.setattr("model.search.explained.with_explanations", lambda *_: together)
     texts = [QueryExplanation("one"), QueryExplanation("two"), QueryExplanation(None, "refused")]
-    vectors, said = add_explanations(index, torch.zeros(3, 3), texts, None)
+    vectors, said = add_explanations(index, ["a", "b", "c"], torch.zeros(3, 3), texts, None)
     assert torch.equal(vectors, torch.eye(3))
     assert said == [
         "2 of 3 queries with an explanation, of weight 0.5 (chosen on validation)",

@@ -83,6 +83,7 @@ PARTS = (
             "model/distributed/test_collectives.py",
             "model/evaluation/test_embed.py",
             "model/evaluation/test_explained.py",
+            "model/search/test_ways.py",
             "model/training/test_estimate.py",
             "model/training/test_prepare_model.py",
         ),

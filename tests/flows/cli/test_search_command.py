@@ -50,6 +50,18 @@ def test_index_and_search(
     first = found[2]["found"][0]  # an image finds itself
     assert first["image"] == str(image) and first["score"] == pytest.approx(1.0, abs=1e-5)
 
+    both = ("lord of name3", "--explanation", "name3 a red star", "--by", "both", "--json")
+    assert _run(monkeypatch, "search", index, *both) == 2
+    assert "has no images to search by both; build it with `index --explained`" in capsys.readouterr().err
+    assert _run(monkeypatch, "index", tmp_path / "run", index, "--explained") == 0
+    assert "15 images in" in (said := capsys.readouterr().out) and "; to search by towers, both" in said
+    assert _run(monkeypatch, "search", index, *both) == 0
+    said = capsys.readouterr()
+    assert "1 of 1 queries with an explanation, of weight 1 (not tuned)" in said.err
+    assert len(json.loads(said.out)[0]["found"]) == 10
+    assert _run(monkeypatch, "search", index, "x", "--by", "both") == 2
+    assert "--by both is for texts with explanations" in capsys.readouterr().err
+
     assert _run(monkeypatch, "search", index) == 2
     assert "no query given; pass" in capsys.readouterr().err
     assert _run(monkeypatch, "search", tmp_path / "none", "x") == 2

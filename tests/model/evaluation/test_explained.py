@@ -15,7 +15,6 @@ from model.data.shards import read_split
 from model.errors import ModelError
 from model.evaluation.embed import embed_split
 from model.evaluation.explained import ALPHAS, evaluate_explained, fused
-from model.method.batch import Batch
 from model.settings.data import SplitSettings
 from model.training.loop import train
 from tests.model.shard_writer import picture, row, write_receipts, write_shard
@@ -124,12 +123,10 @@ def test_experts_search_with_what_the_model_computes(settings, dataset, tmp_path
     with torch.no_grad():
         for number, each in enumerate(rows):
             tokens = [towers.tokenizer([one]) for one in (each["caption"], each["explanation"] or "")]
-            groups = torch.zeros(1, dtype=torch.long)
             pixels = towers.transform(picture(number))[None]
             parts = initial.encode_text(towers.tokenizer(segments(each["explanation"] or "") or [""]), normalize=True)
-            batch = Batch(["x"], pixels, *tokens, groups, groups, groups, segments=parts[None])
-            features = model.token_features(batch)
-            v_star, t_star = model.mixtures(features)
+            v_star = model.image_mixture(pixels)
+            t_star = model.text_mixture(tokens[0], parts[None] if cached else tokens[1])
             image.append(F.normalize(v_star[0], dim=0))
             text.append(F.normalize(t_star[0], dim=0))
     anchors = _anchors(settings, [each["explanation"] or "none" for each in rows])

@@ -36,6 +36,17 @@ def test_one_sided_the_image_does_not_read_the_explanation(towers):
     assert losses["itm"].isfinite() and losses["mmae"].isfinite()
 
 
+@pytest.mark.parametrize("cached", [False, True])
+def test_mixtures_of_images_and_texts_alone_are_those_of_triples(towers, cached):
+    model, batch = _model(towers, one_sided=True, cached_explanations=cached, gi_itm=False), ragged_batch(5)
+    features = model.token_features(batch)
+    outputs = model.experts(features, model._explanation_context(features))
+    torch.testing.assert_close(model.image_mixture(batch.images), model.image_gate(features.v_cls, outputs.x_v)[1])
+    explanations = batch.segments if cached else batch.explanations
+    found = model.text_mixture(batch.captions, explanations)
+    torch.testing.assert_close(found, model.text_gate(features.t_eot, outputs.x_t)[1])
+
+
 def test_as_published_both_sides_read_it(towers):
     model = _model(towers)
     features = model.token_features(ragged_batch(5))
