@@ -62,6 +62,7 @@ PARTS = (
             "model/data/test_workers.py",
             "model/launch/test_evaluate.py",
             "model/launch/test_train.py",
+            "model/training/test_random_generators.py",
             "model/training/test_resume.py",
             "pipeline/engines/vllm/test_hostile_servers.py",
             "pipeline/files/test_storage.py",
