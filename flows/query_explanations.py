@@ -124,10 +124,11 @@ def add_explanations(
         return queries, ["no query has an explanation: searched by captions alone"]
     weight, how = weight_of(about, alpha)
     reader = load_reader(index, model)
-    beside = with_explanations_beside if way == "both" else with_explanations
-    vectors, agreements = beside(queries, texts, reader, weight)
     if way == "mmae":
-        vectors = by_experts(index, captions, texts, reader, weight, model)
+        vectors, agreements = by_experts(index, captions, queries, texts, reader, weight, model)
+    else:
+        together = with_explanations_beside if way == "both" else with_explanations
+        vectors, agreements = together(queries, texts, reader, weight)
     count = sum(cosine is not None for cosine in agreements)
     remarks = [f"{count} of {len(texts)} queries with an explanation, of weight {weight:g} ({how})"]
     low = about.get("low_agreement")

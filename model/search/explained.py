@@ -119,12 +119,13 @@ def with_explanations_beside(
 def by_experts(
     index: Index,
     captions: Sequence[str],
+    queries: Tensor,
     explanations: Sequence[str | None],
     reader: Towers,
     alpha: float,
     model: Path | None = None,
-) -> Tensor:
-    """Return queries (Q, D) by MMAE's experts, norm(T* + alpha A), to search among V*.
+) -> Together:
+    """Return the `captions` as queries (Q, D) by MMAE's experts, norm(T* + alpha A), to search among V*.
 
     An empty text is read in place of a missing explanation, as in evaluation. If the run has moved, `model` is its new
     location. Raises ModelError if the run is not found, or is not the one that built the index.
@@ -140,7 +141,7 @@ def by_experts(
     with torch.inference_mode():
         of_explanations = segments if entityclip.method.has_segment_anchors else tokens.long()
         mixtures = F.normalize(entityclip.eval().text_mixture(texts.long(), of_explanations).float(), dim=-1)
-    return F.normalize(fused(mixtures, anchors, alpha), dim=-1)
+    return Together(F.normalize(fused(mixtures, anchors, alpha), dim=-1), _agreements(queries, anchors, explanations))
 
 
 def encode_explanations(explanations: Sequence[str | None], reader: Towers) -> tuple[Tensor, Tensor]:

@@ -39,7 +39,7 @@ def test_each_way_ranks_as_its_protocol(settings, tmp_path, cached):
     vectors = {
         TOWERS: with_explanations(queries, explanations, reader, 1.5).vectors,
         BOTH: with_explanations_beside(queries, explanations, reader, 1.5).vectors,
-        MMAE: by_experts(index, captions, explanations, reader, 1.5),
+        MMAE: by_experts(index, captions, queries, explanations, reader, 1.5).vectors,
     }
     data = evaluation_plan(run, None).data
     for way, embed in explained_ways(run, settings, load_towers(settings.towers), data).items():
@@ -69,7 +69,7 @@ def test_alphas_are_those_of_the_protocols_and_other_weights_are_refused(setting
     assert build_index(run, tmp_path / "plain").about["ways"] == {}
     index.about["ways"][MMAE]["model_sha256"] = "another"
     with pytest.raises(ModelError, match=r"has other weights than when .* was built; rebuild the index"):
-        by_experts(index, ["a"], ["b"], load_reader(index), 1.0)
+        by_experts(index, ["a"], torch.zeros(1, 8), ["b"], load_reader(index), 1.0)
 
 
 def test_without_a_one_sided_mmae_there_are_no_experts(settings, tmp_path):
