@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from entityclip.contract.status import Status
+from model import record_shapes
 from model.errors import ModelError
+from model.run_files import INDEX, read_record
 from pipeline.errors import PipelineError
 from pipeline.files.visible_text import visible
 
@@ -49,6 +51,16 @@ def check_explanations(
         from pipeline.manifest.manifest import load_manifest
 
         load_manifest(manifest)
+
+
+def check_way(index: Path, way: str) -> None:
+    """Check that an index has images for a way to search, before anything slow. Raises ModelError if it has none."""
+    if way == "towers":
+        return
+    about = read_record(index / INDEX, None, "rebuild the index", record_shapes.INDEX)
+    if way not in (about.get("ways") or {}):
+        of_run = ", of a run with method.one_sided" if way == "mmae" else ""
+        raise ModelError(f"{index} has no images to search by {way}; build it with `index --explained`{of_run}")
 
 
 def explanations_of(
@@ -102,10 +114,10 @@ def add_explanations(
     Args:
         captions: the text queries.
         queries: their embeddings (Q, D) by the towers.
-        way: one of `model.search.ways`; the vectors returned are (Q, D), by "both" (Q, 2 D).
+        way: one of `model.search.ways` that the index has (`check_way`); the vectors are (Q, D), by "both" (Q, 2 D).
         model: where the index's model is, if it was moved.
 
-    Raises ModelError if the index has no text tower to read explanations with, or was not built for the way.
+    Raises ModelError if the index has no text tower to read explanations with.
     """
     from model.evaluation.reader import weight_of
     from model.search.explained import by_experts, load_reader, with_explanations, with_explanations_beside
@@ -113,13 +125,7 @@ def add_explanations(
     texts = [one.text for one in explanations]
     about = dict(index.about.get("reader") or {})
     if way != "towers":
-        ways = index.about.get("ways") or {}
-        if way not in ways:
-            raise ModelError(
-                f"{index.folder} has no images to search by {way}; build it with `index --explained`"
-                + (", of a run with method.one_sided" if way == "mmae" else "")
-            )
-        about["alpha"] = ways[way].get("alpha")
+        about["alpha"] = index.about["ways"][way].get("alpha")
     elif not any(texts):
         return queries, ["no query has an explanation: searched by captions alone"]
     weight, how = weight_of(about, alpha)

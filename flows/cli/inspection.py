@@ -128,7 +128,7 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find images with a trained model: by texts, texts with explanations, or images."""
-    from flows.query_explanations import add_explanations, check_explanations, explanations_of
+    from flows.query_explanations import add_explanations, check_explanations, check_way, explanations_of
     from model.run_files import check_index
 
     if not queries and not image:
@@ -137,6 +137,7 @@ def search(
     if by != "towers" and (image or not (explanation or explain)):
         raise ModelError(f"--by {by} is for texts with explanations: pass --explanation or --explain, and no --image")
     check_index(index)  # so that errors are reported before anything slow
+    check_way(index, by)
     announce("loading torch")
     from flows.display.next_steps import show_next
     from flows.display.retrieval import show_found
